@@ -1,0 +1,7 @@
+"""Where the loudspeakers stand, and which way is left."""
+
+from stemfield.layouts.check import check_layout
+from stemfield.layouts.loader import available_layouts, load_layout
+from stemfield.layouts.model import Layout, LayoutEntry, LayoutError, Speaker
+
+__all__ = ["Layout", "LayoutEntry", "LayoutError", "Speaker", "available_layouts", "check_layout", "load_layout"]

@@ -1,0 +1,109 @@
+"""Finding and reading layout files."""
+
+import pytest
+from stemfield.layouts import LayoutError, available_layouts, load_layout
+from stemfield.layouts.strict_yaml import MAX_BYTES
+
+ROOM = """
+name: den
+title: The den
+aliases: [lair]
+speakers:
+  - {label: left, azimuth_deg: 30, channel: 5}
+  - {label: right, azimuth_deg: 330, elevation_deg: 2.5, radius_m: 2, channel: 1, nominal_azimuth_deg: -45}
+"""
+
+
+def write(folder, text, name="den.yaml"):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems_of(path):
+    with pytest.raises(LayoutError) as caught:
+        load_layout(str(path))
+    assert caught.value.source == str(path)
+    return caught.value.problems
+
+
+def test_a_file_is_read_as_it_says(tmp_path):
+    layout = load_layout(str(write(tmp_path, ROOM)))
+    assert (layout.name, layout.title, layout.aliases, layout.labels) == (
+        "den",
+        "The den",
+        ("lair",),
+        ("left", "right"),
+    )
+    left, right = layout.speakers
+    assert (left.elevation_deg, left.radius_m, left.lfe, left.channel) == (0, 1, False, 5)
+    assert (left.nominal_azimuth_deg, left.nominal_elevation_deg) == (30, 0)
+    assert (right.azimuth_deg, right.elevation_deg, right.radius_m) == (-30, 2.5, 2)
+    assert (right.nominal_azimuth_deg, right.nominal_elevation_deg) == (-45, 2.5)
+
+
+def test_user_folders_are_searched_by_name_and_alias(tmp_path):
+    write(tmp_path, ROOM, "whatever.yml")
+    assert load_layout("den", [tmp_path]) == load_layout("lair", [tmp_path])
+    assert available_layouts([tmp_path, tmp_path / "absent"])[0].title == "The den"
+
+
+def test_a_users_room_comes_before_the_shipped_one_of_its_name(tmp_path):
+    write(tmp_path, ROOM.replace("name: den", 'name: "22.2"'))
+    assert load_layout("22.2", [tmp_path]).labels == ("left", "right")
+
+
+def test_an_unknown_name_is_answered_with_the_nearest_and_with_all():
+    with pytest.raises(LayoutError) as caught:
+        load_layout("9+10+2")
+    assert str(caught.value) == (
+        "layout 9+10+2:\n  unknown name, did you mean '9+10+3'? "
+        "Known are: 22.2, 5.1, 7.1.4, octagon, quad, stereo, surrey"
+    )
+    with pytest.raises(LayoutError, match=r"unknown name\. Known are: "):
+        load_layout("xyzzy")
+
+
+def test_a_broken_file_is_listed_with_its_problems_and_hides_no_other(tmp_path):
+    write(tmp_path, ROOM)
+    write(tmp_path, ROOM.replace("30,", "north,", 1), "broken.yaml")
+    broken, den = available_layouts([tmp_path])[:2]
+    assert broken.name == "broken"
+    assert broken.problems == ("speakers[0].azimuth_deg: must be a number, not the text 'north'",)
+    assert den.name == "den"
+    with pytest.raises(LayoutError, match="must be a number, not the text 'north'"):
+        load_layout("broken", [tmp_path])
+
+
+def test_every_problem_of_a_file_is_in_the_message(tmp_path):
+    path = write(tmp_path, ROOM.replace("channel: 5", "channel: 1, colour: red").replace("radius_m: 2", "radius_m: 0"))
+    assert len(problems_of(path)) == 3
+    with pytest.raises(LayoutError, match=r"(?s)colour.*radius_m.*channel"):
+        load_layout(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("name: &n den\ntitle: *n\n", "line 2: YAML aliases (*name) are not allowed"),
+        ("name: a\nname: b\n", "line 2: the key 'name' appears twice"),
+        ("{[a]: b}", "line 1: a key must be a word"),
+        ("name: [", "line 1: expected the node content, but found '<stream end>'"),
+        ("a: 1\nb: !!python/object:os.system x", "line 2: could not determine a constructor for the tag"),
+        ("--- 1\n--- 2\n", "line 2: but found another document"),
+        ("[" * 1000, "nested more than 16 deep"),
+        ("name: \x07", "unacceptable character"),
+        ("d: 2024-99-99", "month must be in 1..12"),
+    ],
+)
+def test_what_is_not_plain_yaml_is_refused(tmp_path, text, problem):
+    (found,) = problems_of(write(tmp_path, text))
+    assert problem in found
+
+
+def test_files_without_end_and_files_that_are_none(tmp_path):
+    assert problems_of(write(tmp_path, "#" * (MAX_BYTES + 1))) == (f"larger than {MAX_BYTES} bytes",)
+    assert problems_of(tmp_path / "absent.yaml") == ("cannot be read: No such file or directory",)
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes(b"name: caf\xe9\n")
+    assert problems_of(latin) == ("not UTF-8: byte 9",)
