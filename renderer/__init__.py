@@ -1,0 +1,1 @@
+"""Scene values, panning gains and the one block processor that live and file rendering share."""

@@ -1,0 +1,1 @@
+"""What calls the block processor: a JACK server, a clock, or a file."""

@@ -1,0 +1,213 @@
+"""Live rendering as a client of a JACK server, jackd2 or PipeWire."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import jack
+
+from ..engine import Engine
+from .jack_callback import CallbackBlock, Libjack, compile_callback
+
+log = logging.getLogger(__name__)
+
+Connection = tuple[str, str]
+"""The short name of a port of ours, and the full name of the port it is connected to."""
+
+
+class JackError(OSError):
+    """No server, or the server refused something."""
+
+
+@dataclass(frozen=True, slots=True)
+class JackSettings:
+    """How to join the server.
+
+    Attributes:
+        client_name: wanted; the server may append a number.
+        server_name: None for the default server.
+        start_server: whether libjack may start one.
+        connect_inputs: patterns (`*`, `?`) of ports whose n-th match feeds our n-th input.
+        connect_outputs: patterns of ports whose n-th match takes the loudspeaker wired to channel n.
+    """
+
+    client_name: str = "stemfield"
+    server_name: str | None = None
+    start_server: bool = False
+    connect_inputs: tuple[str, ...] = ()
+    connect_outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JackPorts:
+    """The ports to register, in the processor's order.
+
+    Attributes:
+        inputs: names of the mixture's ports, then of the direct inputs'.
+        mixture_inputs: how many of them are the mixture's.
+        outputs: loudspeaker labels.
+        channels: the 1-based channel each loudspeaker is wired to.
+    """
+
+    inputs: tuple[str, ...]
+    mixture_inputs: int
+    outputs: tuple[str, ...]
+    channels: tuple[int, ...]
+
+
+class JackDriver:
+    """One connection to a server: from `open` to `close` or until the server goes away.
+
+    Args:
+        settings: how to join.
+        on_lost: called from a thread of libjack, once, when the server shuts us down.
+
+    Attributes:
+        xruns: how often the server reported one.
+    """
+
+    def __init__(self, settings: JackSettings, on_lost: Callable[[str], None]) -> None:
+        jack.set_error_function(lambda text: log.debug("libjack: %s", text))
+        jack.set_info_function(lambda text: log.debug("libjack: %s", text))
+        self._settings = settings
+        self._libjack = Libjack()
+        self._callback = compile_callback()
+        self.xruns = 0
+        self._keep: list[Any] = []
+        self._ports: dict[str, Any] = {}
+        self._active = False
+        self._lost = threading.Event()
+        try:
+            self._client = jack.Client(
+                settings.client_name, no_start_server=not settings.start_server, servername=settings.server_name
+            )
+        except jack.JackOpenError as error:
+            server = f"server {settings.server_name!r}" if settings.server_name else "the default server"
+            message = f"JACK: {server} is not there ({_reason(error.status)})"
+            raise JackError(message) from error
+        self._on_lost = on_lost
+        self._client.set_shutdown_callback(self._shut_down)
+        self._client.set_xrun_callback(self._count_xrun)
+
+    def _shut_down(self, _status: Any, reason: str) -> None:
+        self._lost.set()
+        self._on_lost(reason)
+
+    def _count_xrun(self, _delay_us: float) -> None:
+        self.xruns += 1
+
+    @property
+    def client_name(self) -> str:
+        """As the server gave it."""
+        return str(self._client.name)
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The server's."""
+        return int(self._client.samplerate)
+
+    @property
+    def period_frames(self) -> int:
+        """The server's, now; it may change while playing."""
+        return int(self._client.blocksize)
+
+    @property
+    def realtime(self) -> bool:
+        """Whether the server runs with real-time priority."""
+        return bool(self._client.realtime)
+
+    def start(self, engine: Engine, ports: JackPorts) -> None:
+        """Registers the ports and lets the server's thread call the engine.
+
+        Raises:
+            JackError: the server refused a port, or to activate.
+        """
+        try:
+            inputs = [self._client.inports.register(name) for name in ports.inputs]
+            outputs = [self._client.outports.register(name) for name in ports.outputs]
+            self._ports = {port.shortname: port for port in (*inputs, *outputs)}
+            client, into, out = _address(self._client), [_address(p) for p in inputs], [_address(p) for p in outputs]
+            block = CallbackBlock(engine.memory.table_address, into, out)
+            if self._libjack.set_process_callback(client, self._callback.address, block.address) != 0:
+                message = "JACK: the server refused the process callback"
+                raise JackError(message)
+            delayed, direct = into[: ports.mixture_inputs], into[ports.mixture_inputs :]
+            latency = self._libjack.declare_latency(client, delayed, direct, out, engine.latency_frames)
+            self._keep = [engine, block, latency]
+            self._client.activate()
+            self._active = True
+            self._libjack.recompute_latencies(client)
+        except jack.JackError as error:
+            message = f"JACK: {error}"
+            raise JackError(message) from error
+
+    def wanted_connections(self, ports: JackPorts) -> set[Connection]:
+        """The connections that the patterns of the settings ask for, given the ports that exist now."""
+        sources = self._matching(self._settings.connect_inputs, is_output=True)
+        sinks = self._matching(self._settings.connect_outputs, is_input=True)
+        wanted = set(zip(ports.inputs[: ports.mixture_inputs], sources, strict=False))
+        for label, channel in zip(ports.outputs, ports.channels, strict=True):
+            if channel <= len(sinks):
+                wanted.add((label, sinks[channel - 1]))
+        return wanted
+
+    def _matching(self, patterns: Sequence[str], **kind: bool) -> list[str]:
+        own = f"{self.client_name}:"
+        names = [p.name for p in self._client.get_ports(is_audio=True, **kind) if not p.name.startswith(own)]
+        return [name for pattern in patterns for name in names if fnmatchcase(name, pattern)]
+
+    def connections(self) -> set[Connection]:
+        """What our ports are connected to now."""
+        return {
+            (short, peer.name)
+            for short, port in self._ports.items()
+            for peer in self._client.get_all_connections(port)
+        }
+
+    def exists(self, peer: str) -> bool:
+        """Whether a port of this full name is there."""
+        return bool(self._client.get_ports(f"^{re.escape(peer)}$"))
+
+    def connect(self, connection: Connection) -> bool:
+        """Makes a connection; False when the server refuses it."""
+        short, peer = connection
+        own = self._ports.get(short)
+        if own is None:
+            return False
+        try:
+            if own.is_output:
+                self._client.connect(own, peer)
+            else:
+                self._client.connect(peer, own)
+        except jack.JackError:
+            return False
+        return True
+
+    @property
+    def lost(self) -> bool:
+        """Whether the server has gone."""
+        return self._lost.is_set()
+
+    def close(self) -> None:
+        """Leaves the server. Safe after the server went away."""
+        if self._active and not self.lost:
+            self._client.deactivate()
+        self._active = False
+        self._client.close()
+        self._keep.clear()
+
+
+def _address(thing: Any) -> int:
+    return int(jack._ffi.cast("uintptr_t", thing._ptr))  # noqa: SLF001 (the one place that needs the C pointers)
+
+
+def _reason(status: Any) -> str:
+    flags = [name for name in ("server_failed", "server_error", "shm_failure", "version_error", "no_such_client",
+                               "init_failure", "backend_error") if getattr(status, name, False)]  # fmt: skip
+    return ", ".join(flag.replace("_", " ") for flag in flags) or "no reason given"

@@ -1,0 +1,138 @@
+"""The process callback that libjack's own thread calls: compiled, registered by address, no interpreter involved.
+
+Works with jackd2 and with PipeWire's libjack. Importing it needs a libjack on the machine.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Final
+
+import llvmlite.binding
+import numpy as np
+from numba import carray, cfunc, types
+from numpy.typing import NDArray
+
+from ..native import NATIVE, as_address, as_pointer
+from ..processor import process
+
+LIBJACK: Final = "libjack.so.0"
+llvmlite.binding.load_library_permanently(LIBJACK)
+
+TABLE, INPUTS, OUTPUTS, INPUT_PORTS, OUTPUT_PORTS, INPUT_BUFFERS, OUTPUT_BUFFERS, WORDS = range(8)
+
+jack_port_get_buffer = types.ExternalFunction(
+    "jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32)
+)
+_CALLBACK_OPTIONS = {key: value for key, value in NATIVE.items() if key not in ("nogil",)}
+
+
+def _callback(frames, argument):  # type: ignore[no-untyped-def]
+    block = carray(argument, (WORDS,), np.int64)
+    for ports_word, buffers_word, count in (
+        (INPUT_PORTS, INPUT_BUFFERS, block[INPUTS]),
+        (OUTPUT_PORTS, OUTPUT_BUFFERS, block[OUTPUTS]),
+    ):
+        ports = carray(as_pointer(block[ports_word]), (count,), np.int64)
+        buffers = carray(as_pointer(block[buffers_word]), (count,), np.int64)
+        for i in range(count):
+            buffers[i] = as_address(jack_port_get_buffer(as_pointer(ports[i]), frames))
+    process(block[TABLE], block[INPUT_BUFFERS], block[OUTPUT_BUFFERS], np.int64(frames))
+    return np.int32(0)
+
+
+def compile_callback() -> Any:
+    """The compiled callback, `int (uint32 frames, void *block)`; its `address` goes to `jack_set_process_callback`."""
+    return cfunc(types.int32(types.uint32, types.voidptr), **_CALLBACK_OPTIONS)(_callback)
+
+
+class CallbackBlock:
+    """What the callback's `void*` points at: the engine's table and the ports.
+
+    Args:
+        table_address: of `Memory.table`.
+        inputs: `jack_port_t*` of the input ports, in the processor's order.
+        outputs: `jack_port_t*` of the output ports.
+    """
+
+    def __init__(self, table_address: int, inputs: list[int], outputs: list[int]) -> None:
+        self._arrays: list[NDArray[np.int64]] = []
+        self._words = np.zeros(WORDS, np.int64)
+        self._words[[TABLE, INPUTS, OUTPUTS]] = table_address, len(inputs), len(outputs)
+        for word, values in (
+            (INPUT_PORTS, inputs),
+            (OUTPUT_PORTS, outputs),
+            (INPUT_BUFFERS, [0] * len(inputs)),
+            (OUTPUT_BUFFERS, [0] * len(outputs)),
+        ):
+            array = np.array(values or [0], np.int64)
+            self._arrays.append(array)
+            self._words[word] = array.ctypes.data
+
+    @property
+    def address(self) -> int:
+        """The callback's argument."""
+        return int(self._words.ctypes.data)
+
+
+class _LatencyRange(ctypes.Structure):
+    _fields_ = (("minimum", ctypes.c_uint32), ("maximum", ctypes.c_uint32))
+
+
+_LatencyCallback = ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)
+_CAPTURE = 0
+
+
+class Libjack:
+    """The calls that JACK-Client does not offer, by `jack_client_t*` and `jack_port_t*` address."""
+
+    def __init__(self) -> None:
+        self._library = ctypes.CDLL(LIBJACK)
+        self._library.jack_set_process_callback.argtypes = [ctypes.c_void_p] * 3
+        self._library.jack_set_latency_callback.argtypes = [ctypes.c_void_p, _LatencyCallback, ctypes.c_void_p]
+        for name in ("jack_port_get_latency_range", "jack_port_set_latency_range"):
+            getattr(self._library, name).argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_LatencyRange)]
+        self._library.jack_recompute_total_latencies.argtypes = [ctypes.c_void_p]
+
+    def set_process_callback(self, client: int, callback_address: int, block_address: int) -> int:
+        """Registers the compiled callback; 0 on success."""
+        return int(self._library.jack_set_process_callback(client, callback_address, block_address))
+
+    def declare_latency(self, client: int, delayed: list[int], direct: list[int], outputs: list[int], frames: int) -> Any:
+        """Reports that `delayed` inputs reach `outputs` after `frames`, `direct` inputs at once.
+
+        Returns:
+            An object to keep for as long as the client is active.
+        """
+
+        def worst(ports: list[int], mode: int) -> _LatencyRange | None:
+            ranges = []
+            for port in ports:
+                found = _LatencyRange()
+                self._library.jack_port_get_latency_range(port, mode, ctypes.byref(found))
+                ranges.append(found)
+            if not ranges:
+                return None
+            return _LatencyRange(min(r.minimum for r in ranges), max(r.maximum for r in ranges))
+
+        def tell(ports: list[int], mode: int, found: _LatencyRange | None, extra: int) -> None:
+            if found is not None:
+                told = _LatencyRange(found.minimum + extra, found.maximum + extra)
+                for port in ports:
+                    self._library.jack_port_set_latency_range(port, mode, ctypes.byref(told))
+
+        @_LatencyCallback
+        def on_latency(mode: int, _argument: int | None) -> None:
+            if mode == _CAPTURE:
+                found = worst(delayed, mode)
+                tell(outputs, mode, found if found is not None else worst(direct, mode), frames if delayed else 0)
+            else:
+                tell(delayed, mode, worst(outputs, mode), frames)
+                tell(direct, mode, worst(outputs, mode), 0)
+
+        self._library.jack_set_latency_callback(client, on_latency, None)
+        return on_latency
+
+    def recompute_latencies(self, client: int) -> None:
+        """Asks the server to walk the graph again."""
+        self._library.jack_recompute_total_latencies(client)

@@ -1,0 +1,186 @@
+"""The shared memory between the engine and the separation worker: the mixture goes out, stems come back.
+
+Both directions lie on one timeline of absolute frame positions, counted from the engine's start. Each side writes its
+own frames ahead of an end mark that it stores with release, and nobody waits: a reader asks for positions, and either
+they are there or they are not. The memory is an anonymous file (memfd) that the worker inherits as a descriptor, so
+that nothing is left behind however either side dies.
+
+Layout: a header of 64 int64 words, then float32 mixture[2][frames] and stems[2 * stems][frames], circular.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .native import load, store
+
+MAGIC: Final = 0x53544D46_00000001
+HEADER_WORDS: Final = 64
+# Words that different sides write stand on cache lines of their own.
+WORD_MAGIC, WORD_STEMS, WORD_FRAMES = 0, 1, 2
+WORD_MIXTURE_END: Final = 8
+WORD_STEMS_END: Final = 16
+WORD_STEMS_START: Final = 24
+WORD_BEATS, WORD_LATE, WORD_LOAD = 32, 33, 34
+WORD_THRESHOLD: Final = 40
+NEVER: Final = 1 << 62
+"""`stems_start` while no stem is valid."""
+
+
+class ExchangeError(ValueError):
+    """The descriptor does not hold an exchange."""
+
+
+class Exchange:
+    """One shared timeline of a stereo mixture and its stereo stems.
+
+    Attributes:
+        stems: number of stereo stems.
+        frames: capacity of the timeline, a power of two; positions older than that are overwritten.
+        fd: the descriptor to hand to the worker.
+    """
+
+    def __init__(self, fd: int) -> None:
+        size = os.fstat(fd).st_size
+        if size < 8 * HEADER_WORDS:
+            message = f"descriptor {fd}: {size} bytes are no exchange"
+            raise ExchangeError(message)
+        self.fd = fd
+        self._memory = mmap.mmap(fd, size)
+        self._words = np.frombuffer(self._memory, np.int64, HEADER_WORDS)
+        self._floats = self._words.view(np.float64)
+        self.stems = int(self._words[WORD_STEMS])
+        self.frames = int(self._words[WORD_FRAMES])
+        if self._words[WORD_MAGIC] != MAGIC or size != _size(self.stems, self.frames):
+            message = f"descriptor {fd}: not an exchange of this version"
+            raise ExchangeError(message)
+        self._header_address = int(self._words.ctypes.data)
+        audio = np.frombuffer(self._memory, np.float32, offset=8 * HEADER_WORDS).reshape(-1, self.frames)
+        self._mixture = audio[:2]
+        self._stems = audio[2:]
+
+    @classmethod
+    def create(cls, stems: int, frames: int = 1 << 17) -> Self:
+        """A new, silent exchange.
+
+        Args:
+            stems: number of stereo stems, at least 1.
+            frames: capacity, a power of two.
+        """
+        if stems < 1 or frames < 1 or frames & (frames - 1):
+            message = f"an exchange needs stems >= 1 and frames a power of two, not {stems} and {frames}"
+            raise ExchangeError(message)
+        fd = os.memfd_create("stemfield-exchange", os.MFD_CLOEXEC)
+        os.ftruncate(fd, _size(stems, frames))
+        header = np.zeros(HEADER_WORDS, np.int64)
+        header[[WORD_MAGIC, WORD_STEMS, WORD_FRAMES, WORD_STEMS_START]] = MAGIC, stems, frames, NEVER
+        os.pwrite(fd, header.tobytes(), 0)
+        return cls(fd)
+
+    @classmethod
+    def attach(cls, fd: int) -> Self:
+        """The exchange behind an inherited descriptor.
+
+        Raises:
+            ExchangeError: the descriptor holds something else.
+        """
+        return cls(fd)
+
+    def word_address(self, word: int) -> int:
+        """Address of a header word, for compiled code."""
+        return self._header_address + 8 * word
+
+    @property
+    def mixture_address(self) -> int:
+        """Address of mixture[2][frames], for compiled code."""
+        return int(self._mixture.ctypes.data)
+
+    @property
+    def stems_address(self) -> int:
+        """Address of stems[2 * stems][frames], for compiled code."""
+        return int(self._stems.ctypes.data)
+
+    def mixture_end(self) -> int:
+        """The position after the newest mixture frame."""
+        return int(load(self.word_address(WORD_MIXTURE_END)))
+
+    def read_mixture(self, start: int, frames: int) -> NDArray[np.float32]:
+        """A copy of mixture frames [start, start + frames), shape (2, frames).
+
+        They must be older than `mixture_end()` and younger than it by less than half the capacity.
+        """
+        return np.take(self._mixture, np.arange(start, start + frames), axis=1, mode="wrap")
+
+    def restart_stems(self, position: int) -> None:
+        """Forgets every stem frame; the next one written is that of `position`."""
+        # The engine reads the end before the start: in this order it can never take old frames for new ones.
+        store(self.word_address(WORD_STEMS_START), NEVER)
+        store(self.word_address(WORD_STEMS_END), position)
+
+    def write_stems(self, stems: NDArray[np.float32]) -> None:
+        """Appends stems, shape (stems, 2, n), at `stems_end()`."""
+        count = stems.shape[-1]
+        if stems.shape != (self.stems, 2, count):
+            message = f"stems have shape {stems.shape}, the exchange takes ({self.stems}, 2, n)"
+            raise ExchangeError(message)
+        start = self.stems_end()
+        rows = stems.reshape(2 * self.stems, count)
+        at = start % self.frames
+        first = min(count, self.frames - at)
+        self._stems[:, at : at + first] = rows[:, :first]
+        self._stems[:, : count - first] = rows[:, first:]
+        store(self.word_address(WORD_STEMS_END), start + count)
+        if self._words[WORD_STEMS_START] == NEVER:
+            store(self.word_address(WORD_STEMS_START), start)
+
+    def stems_end(self) -> int:
+        """The position after the newest stem frame."""
+        return int(load(self.word_address(WORD_STEMS_END)))
+
+    @property
+    def threshold(self) -> float:
+        """The global minimum for mask estimates, 0..1: set by control, read by the worker."""
+        return float(self._floats[WORD_THRESHOLD])
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        self._floats[WORD_THRESHOLD] = value
+
+    def beat(self) -> None:
+        """The worker's sign of life."""
+        self._words[WORD_BEATS] += 1
+
+    def beats(self) -> int:
+        """How often the worker has given a sign of life."""
+        return int(self._words[WORD_BEATS])
+
+    @property
+    def load(self) -> float:
+        """Share of real time that the worker computes, 0..1 and more; written by the worker."""
+        return float(self._floats[WORD_LOAD])
+
+    @load.setter
+    def load(self, value: float) -> None:
+        self._floats[WORD_LOAD] = value
+
+    @property
+    def late(self) -> int:
+        """How often the worker fell behind and skipped to the present; written by the worker."""
+        return int(self._words[WORD_LATE])
+
+    @late.setter
+    def late(self, value: int) -> None:
+        self._words[WORD_LATE] = value
+
+    def close(self) -> None:
+        """Gives the descriptor back; views held by an engine keep the memory alive."""
+        os.close(self.fd)
+
+
+def _size(stems: int, frames: int) -> int:
+    return 8 * HEADER_WORDS + 4 * frames * 2 * (1 + stems)

@@ -1,0 +1,121 @@
+"""The audio callback neither allocates nor enters the interpreter: read from its code, and measured."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+ALLOWED = {
+    "jack_port_get_buffer",
+    "clock_gettime",
+    # reference counting of array views whose count is a null pointer: the two functions test it and return
+    "NRT_incref",
+    "NRT_decref",
+}
+DESCRIBE = """
+import json, re
+from stemfield.renderer.drivers.jack_callback import compile_callback
+text = compile_callback().inspect_llvm()
+found = {}
+for part in re.split(r"(?m)^define ", text)[1:]:
+    body = part[: part.index("\\n}")]
+    name = re.search(r'@"?([\\w.$]+)', part).group(1)
+    found[name] = re.findall(r'call [^@\\n]*@"?([\\w.$]+)', body)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def functions(tmp_path_factory):
+    """Every function of the freshly compiled callback, with the functions each one calls."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
+    done = subprocess.run(
+        [sys.executable, "-c", DESCRIBE], env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def test_the_compiled_callback_calls_nothing_that_could_wait_or_allocate(functions):
+    ours = {name for name in functions if name.startswith("_ZN9stemfield")}
+    assert len(ours) >= 8
+    for name in ours:
+        foreign = {c for c in functions[name] if c not in ours and not c.startswith("llvm.")}
+        assert foreign <= ALLOWED, name
+
+
+def test_no_function_of_the_callback_can_raise(functions):
+    raising = re.compile("raise|excinfo|PyErr|gil")
+    for name, calls in functions.items():
+        if name.startswith("_ZN9stemfield"):
+            assert not [c for c in calls if raising.search(c)], name
+
+
+COUNTER = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stddef.h>
+static __thread long calls;
+#define REAL(name, kind) static kind real; if (!real) real = (kind)dlsym(RTLD_NEXT, name)
+typedef void *(*malloc_t)(size_t); typedef void (*free_t)(void *); typedef void *(*realloc_t)(void *, size_t);
+void *malloc(size_t n) { REAL("malloc", malloc_t); calls++; return real(n); }
+void free(void *p) { REAL("free", free_t); calls++; real(p); }
+void *realloc(void *p, size_t n) { REAL("realloc", realloc_t); calls++; return real(p, n); }
+long heap_calls(void) { return calls; }
+"""
+MEASURE = """
+import ctypes, numpy as np
+from numba import njit
+from stemfield.renderer import memory as m
+from stemfield.renderer.engine import Engine
+from stemfield.renderer.processor import process
+
+heap_calls = ctypes.CDLL(None).heap_calls
+heap_calls.restype = ctypes.c_long
+engine = Engine(48_000, 2, 2, 24, 4, 2304)
+engine.exchange.restart_stems(0)
+engine.exchange.write_stems(np.ones((4, 2, 60_000), np.float32))
+inputs, outputs = np.ones((4, 64), np.float32), np.ones((24, 64), np.float32)
+into, out = np.array([r.ctypes.data for r in inputs]), np.array([r.ctypes.data for r in outputs])
+
+@njit
+def blocks(table, into, out, count, target_gains, middle):
+    for i in range(count):
+        if i % 10 == 0:  # new gains arrive, so that ramps are on the way too
+            for slot in range(3):
+                target_gains[slot, 3, i % 24] += np.float32(0.01)
+            middle[0] |= 4
+        process(table, into, out, 64)
+
+def counted(count):
+    before = heap_calls()
+    blocks(engine.memory.table_address, into.ctypes.data, out.ctypes.data, count,
+           engine.memory.target_gains, engine.memory._middle)
+    return heap_calls() - before
+
+counted(10)
+few, many = counted(100), counted(1100)
+print(few, many, engine.counters().calls)
+"""
+
+
+def test_rendering_blocks_never_touches_the_heap(tmp_path, tool):
+    """A counting malloc stands before the C library's: a thousand more blocks make not one more call of it."""
+    library = tmp_path / "counter.so"
+    source = tmp_path / "counter.c"
+    source.write_text(COUNTER)
+    subprocess.run([tool("cc"), "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(MEASURE)],
+        env=os.environ | {"LD_PRELOAD": str(library)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    few, many, calls = (int(word) for word in done.stdout.split())
+    assert calls == 1210
+    assert few > 0  # the counter counts: calling in from Python does allocate
+    assert many == few

@@ -1,0 +1,40 @@
+"""What happens to connections when people and programs come and go."""
+
+from stemfield.renderer.drivers.connections import ConnectionKeeper
+
+A, B = ("M+000", "card:1"), ("M+030", "player:in")
+
+
+def everything(_name):
+    return True
+
+
+def test_wishes_are_made_once():
+    keeper = ConnectionKeeper()
+    keeper.want({A})
+    assert keeper.missing(set(), everything) == {A}
+    keeper.want({A})
+    assert keeper.missing({A}, everything) == set()
+
+
+def test_what_the_user_disconnects_stays_disconnected():
+    keeper = ConnectionKeeper()
+    keeper.want({A})
+    keeper.missing({A}, everything)
+    assert keeper.missing(set(), everything) == set()
+    keeper.want({A})  # the configuration's wish is not repeated
+    assert keeper.missing(set(), everything) == set()
+
+
+def test_what_the_user_connects_returns_with_the_server():
+    keeper = ConnectionKeeper()
+    keeper.missing({B}, everything)
+    keeper.new_server()
+    assert keeper.missing(set(), everything) == {B}
+
+
+def test_a_peer_that_went_away_is_connected_again_when_it_returns():
+    keeper = ConnectionKeeper()
+    keeper.missing({B}, everything)
+    assert keeper.missing(set(), lambda name: name != "player:in") == set()
+    assert keeper.missing(set(), everything) == {B}

@@ -1,0 +1,159 @@
+"""The JACK driver on a real server."""
+
+import ctypes
+import time
+
+import jack
+import numpy as np
+import pytest
+from stemfield.renderer.drivers.jack import JackDriver, JackError, JackPorts, JackSettings
+from stemfield.renderer.engine import Engine
+
+LABELS = tuple(f"M+{n:03d}" for n in range(24))
+LATENCY = 2304
+
+
+@pytest.fixture
+def live(jackd):
+    """A driver with an engine at work: `live(server)`."""
+    drivers = []
+
+    def make(server, name="stemfield", direct=(), **settings):
+        lost = []
+        driver = JackDriver(JackSettings(name, server.name, **settings), lost.append)
+        drivers.append(driver)
+        engine = Engine(driver.sample_rate_hz, 2, len(direct), 24, 4, LATENCY)
+        engine.exchange.close()
+        ports = JackPorts(("mixture_L", "mixture_R", *direct), 2, LABELS, tuple(range(1, 25)))
+        driver.start(engine, ports)
+        return driver, engine, ports, lost
+
+    yield make
+    for driver in drivers:
+        driver.close()
+
+
+def test_ports_are_named_after_loudspeakers_and_in_their_order(jackd, live):
+    server = jackd()
+    live(server, direct=("guest",))
+    with jack.Client("looker", no_start_server=True, servername=server.name) as looker:
+        outputs = [p.shortname for p in looker.get_ports("^stemfield:", is_output=True)]
+        inputs = [p.shortname for p in looker.get_ports("^stemfield:", is_input=True)]
+    assert outputs == list(LABELS)
+    assert inputs == ["mixture_L", "mixture_R", "guest"]
+
+
+def test_the_callback_runs_while_another_thread_holds_the_interpreter(jackd, live):
+    """A foreign call that keeps the interpreter lock for 0.5 s: periods go on being rendered."""
+    _, engine, _, _ = live(jackd())
+    time.sleep(0.3)
+    sleep_with_lock = ctypes.PyDLL(None).usleep
+    before = engine.counters().calls
+    sleep_with_lock(500_000)
+    rendered = engine.counters().calls - before
+    assert rendered > 0.5 * 0.5 * 48_000 / 64
+
+
+def test_the_latency_is_reported(jackd, live):
+    server = jackd()
+    driver, _, _, _ = live(server, direct=("guest",))
+    for name in ("mixture_L", "mixture_R"):
+        assert driver.connect((name, "system:capture_1"))
+    assert driver.connect(("guest", "system:capture_2"))
+    assert driver.connect(("M+000", "system:playback_1"))
+    time.sleep(0.3)
+    import subprocess
+
+    text = subprocess.run(
+        ["jack_lsp", "-s", server.name, "-l", "stemfield"], capture_output=True, text=True, check=True
+    ).stdout
+    latencies = {}
+    for line in text.splitlines():
+        if not line.startswith("\t"):
+            port = line.split(":", 1)[-1]
+        elif "latency" in line:
+            latencies[port, line.split()[1]] = int(line.split("[")[1].split()[1])
+    assert latencies["M+000", "capture"] == latencies["mixture_L", "capture"] + LATENCY
+    assert latencies["mixture_L", "playback"] == latencies["M+000", "playback"] + LATENCY
+    assert latencies["guest", "playback"] == latencies["M+000", "playback"]
+
+
+def test_sound_goes_through_the_server_sample_by_sample(jackd, live):
+    """Another client plays noise in and records: the residual comes out delayed by the declared latency."""
+    server = jackd(period_frames=256)
+    driver, engine, ports, _ = live(server)
+    gains = np.zeros((10, 24), np.float32)
+    gains[8, 5] = 0.5
+    engine.publish(gains, np.ones(10, np.int64), np.ones(24, np.float32), 1)
+    noise = (0.3 * np.random.default_rng(0).standard_normal(40 * 256)).astype(np.float32)
+    heard = []
+    peer = jack.Client("peer", no_start_server=True, servername=server.name)
+    out, into = peer.outports.register("out"), peer.inports.register("in")
+    blocks = iter(noise.reshape(-1, 256))
+
+    @peer.set_process_callback
+    def process(_frames):
+        heard.append(np.frombuffer(into.get_buffer(), np.float32).copy())
+        out.get_array()[:] = next(blocks, np.zeros(256, np.float32))
+
+    del process
+    connections = {("mixture_L", "peer:out"), (LABELS[5], "peer:in")}
+    with peer:
+        for connection in connections:
+            assert driver.connect(connection)
+        assert driver.connections() == connections
+        deadline = time.monotonic() + 10
+        while len(heard) < 120 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    sound = np.concatenate(heard)
+    start = int(np.argmax(sound != 0))
+    first = int(np.argmax(np.isclose(noise, 2 * sound[start])))  # periods before the connection stood are lost
+    length = min(len(noise) - first, len(sound) - start)
+    assert length > 20 * 256
+    assert np.array_equal(sound[start : start + length], 0.5 * noise[first : first + length])
+
+
+def test_the_period_may_change_while_playing(jackd, live):
+    server = jackd()
+    _, engine, _, _ = live(server)
+    with jack.Client("changer", no_start_server=True, servername=server.name) as changer:
+        for period in (16, 2048, 8192, 64):
+            changer.blocksize = period
+            before = engine.counters()
+            time.sleep(0.5)
+            after = engine.counters()
+            assert after.calls > before.calls
+            assert (after.position_frames - before.position_frames) % 16 == 0
+
+
+def test_a_server_that_goes_away_is_noticed_and_left(jackd, live, until):
+    server = jackd()
+    driver, _, _, lost = live(server)
+    server.stop(kill=True)
+    until(lambda: driver.lost, 5, "the loss is noticed")
+    assert len(lost) == 1
+    driver.close()
+    server.start()
+    again, engine, _, _ = live(server)
+    until(lambda: engine.counters().calls > 10, 5, "rendering again")
+    assert again.client_name == "stemfield"
+
+
+def test_patterns_ask_for_connections_by_wired_channel(jackd, live):
+    server = jackd()
+    settings = {"connect_inputs": ("system:capture_*",), "connect_outputs": ("system:play*_?",)}
+    driver, _, ports, _ = live(server, **settings)
+    assert driver.wanted_connections(ports) == {
+        ("mixture_L", "system:capture_1"),
+        ("mixture_R", "system:capture_2"),
+        (LABELS[0], "system:playback_1"),
+        (LABELS[1], "system:playback_2"),
+    }
+    assert driver.exists("system:playback_1")
+    assert not driver.exists("system:playback_99")
+    assert not driver.connect(("mixture_L", "nobody:out"))
+
+
+def test_no_server_is_an_error_that_names_it():
+    with pytest.raises(JackError, match="server 'nobody-runs-this' is not there"):
+        JackDriver(JackSettings(server_name="nobody-runs-this"), lambda _reason: None)

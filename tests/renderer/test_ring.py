@@ -1,0 +1,66 @@
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from stemfield.renderer.ring import Exchange, ExchangeError
+
+
+@pytest.fixture
+def exchange():
+    made = Exchange.create(2, 1 << 10)
+    yield made
+    made.close()
+
+
+def test_stems_wrap_around_the_end_of_the_ring(exchange):
+    stems = np.arange(2 * 2 * 300, dtype=np.float32).reshape(2, 2, 300)
+    exchange.restart_stems(900)
+    exchange.write_stems(stems)
+    assert exchange.stems_end() == 1200
+    held = np.take(exchange._stems, np.arange(900, 1200), axis=1, mode="wrap")
+    assert np.array_equal(held, stems.reshape(4, 300))
+
+
+def test_nothing_is_valid_before_the_first_write(exchange):
+    exchange.restart_stems(5000)
+    from stemfield.renderer.ring import NEVER, WORD_STEMS_START
+
+    assert exchange._words[WORD_STEMS_START] == NEVER
+    exchange.write_stems(np.zeros((2, 2, 1), np.float32))
+    assert exchange._words[WORD_STEMS_START] == 5000
+
+
+def test_another_process_sees_the_same_memory(exchange):
+    script = (
+        "import sys, numpy as np\n"
+        "from stemfield.renderer.ring import Exchange\n"
+        "e = Exchange.attach(int(sys.argv[1]))\n"
+        "e.restart_stems(7)\n"
+        "e.write_stems(np.full((2, 2, 5), 0.25, np.float32))\n"
+        "e.beat(); e.load = 0.5\n"
+        "assert e.threshold == 0.125\n"
+    )
+    exchange.threshold = 0.125
+    subprocess.run([sys.executable, "-c", script, str(exchange.fd)], pass_fds=[exchange.fd], check=True)
+    assert exchange.stems_end() == 12
+    assert exchange.beats() == 1
+    assert exchange.load == 0.5
+    assert exchange._stems[:, 7:12].sum() == 0.25 * 20
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, bytes(8 * 64)])
+def test_a_foreign_descriptor_is_refused(content):
+    fd = os.memfd_create("foreign")
+    os.write(fd, content)
+    with pytest.raises(ExchangeError, match=rf"descriptor {fd}"):
+        Exchange.attach(fd)
+    os.close(fd)
+
+
+def test_wrong_shapes_are_refused(exchange):
+    with pytest.raises(ExchangeError, match=r"shape \(1, 2, 5\)"):
+        exchange.write_stems(np.zeros((1, 2, 5), np.float32))
+    with pytest.raises(ExchangeError, match="power of two"):
+        Exchange.create(2, 1000)
