@@ -1,0 +1,14 @@
+"""The examples in the docstrings of panning and gains are true."""
+
+import doctest
+
+import pytest
+from stemfield.renderer import gains
+from stemfield.renderer.panning import panner
+
+
+@pytest.mark.parametrize("module", [gains, panner], ids=lambda module: module.__name__)
+def test_examples(module):
+    result = doctest.testmod(module)
+    assert result.attempted > 0
+    assert result.failed == 0
