@@ -1,0 +1,1 @@
+"""Mixture in, stems out: model cards, streaming separators and the worker process."""

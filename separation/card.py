@@ -1,0 +1,155 @@
+"""Finding and loading model cards: strict YAML next to the files that it names.
+
+A model is a folder, named like the model, with a `card.yaml` and the model's files. Models are found in the user's
+folders first, then among the shipped ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from stemfield.layouts.check import suggestion
+from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
+from stemfield.separation.card_schema import ModelCard
+
+__all__ = ["SHIPPED", "CardError", "ModelCard", "ModelEntry", "available_models", "load_card"]
+
+SHIPPED = Path(__file__).parent / "models"
+CARD = "card.yaml"
+
+
+class CardError(ValueError):
+    """A model that cannot be used.
+
+    Attributes:
+        source: the name or path that was asked for.
+        problems: every problem found, each naming its key, tensor or file.
+    """
+
+    def __init__(self, source: str, problems: tuple[str, ...]) -> None:
+        super().__init__(f"model {source}: " + "; ".join(problems))
+        self.source = source
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model that can be asked for by name."""
+
+    name: str
+    title: str
+    """Empty when the card has problems."""
+    path: Path
+    """Of its card."""
+    problems: tuple[str, ...] = ()
+
+
+def load_card(name_or_path: str, folders: Sequence[Path] = ()) -> ModelCard:
+    """The card of this name or path, with its files checked.
+
+    Args:
+        name_or_path: a name such as `first`, or the path of a model's folder or card: whatever contains a path
+            separator or ends in `.yaml`.
+        folders: the user's folders of models; they come before the shipped ones.
+
+    Raises:
+        CardError: an unknown name, or a card or file with problems (all of them are listed).
+    """
+    if name_or_path.endswith(".yaml") or os.sep in name_or_path:
+        path = Path(name_or_path).expanduser()
+        return _load(path / CARD if path.is_dir() else path)
+    cards = {path.parent.name: path for path in reversed([*_cards(folders)])}
+    if name_or_path in cards:
+        return _load(cards[name_or_path])
+    known = ", ".join(sorted(cards))
+    raise CardError(name_or_path, (f"unknown name{suggestion(name_or_path, cards)} Known are: {known}",))
+
+
+def available_models(folders: Sequence[Path] = ()) -> tuple[ModelEntry, ...]:
+    """Every model that `load_card` finds by name, in its order of search; broken ones with their problems."""
+    return tuple(_entry(path) for path in _cards(folders))
+
+
+def _cards(folders: Sequence[Path]) -> Iterator[Path]:
+    for folder in (*folders, SHIPPED):
+        yield from sorted(folder.glob(f"*/{CARD}"))
+
+
+def _entry(path: Path) -> ModelEntry:
+    try:
+        card = _load(path)
+    except CardError as error:
+        return ModelEntry(path.parent.name, "", path, error.problems)
+    return ModelEntry(card.name, card.title, path)
+
+
+def _load(path: Path) -> ModelCard:
+    try:
+        data = read_yaml(path)
+    except StrictYamlError as error:
+        raise CardError(str(path), (str(error),)) from error
+    if not isinstance(data, Mapping):
+        raise CardError(str(path), ("a card is a mapping of keys to values",))
+    try:
+        card = ModelCard.model_validate(data).located(path.parent)
+    except ValidationError as error:
+        problems = [problem for details in error.errors() for problem in _problems(details)]
+        raise CardError(str(path), tuple(problems)) from error
+    problems = [*_misnamed(card), *_wrong_files(card)]
+    if problems:
+        raise CardError(str(path), tuple(problems))
+    return card
+
+
+def _misnamed(card: ModelCard) -> Iterator[str]:
+    folder = card.folder.resolve().name
+    if card.name != folder:
+        yield f"name: {card.name!r} differs from the folder's name {folder!r}"
+
+
+def _wrong_files(card: ModelCard) -> Iterator[str]:
+    for file in card.files:
+        path = card.folder / file.path
+        if not path.is_file():
+            yield f"files: {file.path} is missing from {card.folder}"
+            continue
+        with path.open("rb") as content:
+            digest = hashlib.file_digest(content, "sha256").hexdigest()
+        if digest != file.sha256:
+            yield f"files: {file.path} has sha256 {digest}, the card says {file.sha256}"
+
+
+def _problems(details: ErrorDetails) -> Iterator[str]:
+    """Pydantic's finding in our words: the key's path, the value, and what is allowed."""
+    location = details["loc"]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    match details["type"]:
+        case "value_error" if path:
+            yield f"{path}: {details['input']!r} {details['ctx']['error']}"
+        case "value_error":  # the card's own validator lists its findings line by line
+            yield from str(details["ctx"]["error"]).splitlines()
+        case "missing":
+            yield f"{path}: missing"
+        case "extra_forbidden":
+            yield f"{path}: unknown key{suggestion(str(location[-1]), _keys(location[:-1]))}"
+        case "literal_error":
+            yield f"{path}: {details['input']!r} is not one of {details['ctx']['expected']}"
+        case _:
+            message = details["msg"]
+            yield f"{path}: {details['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def _keys(location: Sequence[int | str]) -> list[str]:
+    """The keys that a card allows at this location."""
+    model: Any = ModelCard
+    for part in location:
+        model = model.model_fields[part].annotation if isinstance(part, str) else get_args(model)[0]
+    assert issubclass(model, BaseModel)
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,22 @@
+"""How long stems take, known from the card alone: before and without loading a model."""
+
+from __future__ import annotations
+
+from math import ceil
+
+from stemfield.separation.card_schema import ModelCard
+from stemfield.separation.convert import greatest_lag, model_ratio
+
+
+def latency_frames(card: ModelCard, sample_rate_hz: int) -> int:
+    """After the mixture up to position p has been fed, the stems up to p - latency_frames are out.
+
+    Args:
+        card: the model.
+        sample_rate_hz: of the mixture; outside the model's rates the conversion there and back is counted.
+    """
+    ratio = model_ratio(sample_rate_hz, card.sample_rate)
+    if ratio == 1:
+        return card.latency_samples
+    back = (card.latency_samples + greatest_lag(1 / ratio) + 1) / ratio
+    return ceil(greatest_lag(ratio) + back)

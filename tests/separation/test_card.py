@@ -1,0 +1,200 @@
+import hashlib
+import shutil
+
+import pytest
+import yaml
+from stemfield.separation.card import SHIPPED, CardError, available_models, load_card
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A user's copy of the shipped model, and a way to write another card into it."""
+    folder = tmp_path / "first"
+    shutil.copytree(SHIPPED / "first", folder)
+    data = yaml.safe_load((folder / "card.yaml").read_text())
+
+    def write(changes=None, text=None):
+        for path, value in (changes or {}).items():
+            *parents, key = path
+            part = data
+            for parent in parents:
+                part = part[parent]
+            if value is None:
+                del part[key]
+            else:
+                part[key] = value
+        (folder / "card.yaml").write_text(yaml.safe_dump(data) if text is None else text)
+        return folder
+
+    return write
+
+
+def problems_of(name_or_path, folders=()):
+    with pytest.raises(CardError) as caught:
+        load_card(str(name_or_path), folders)
+    return caught.value.problems
+
+
+def test_every_shipped_model_loads_and_tells_where_it_comes_from():
+    entries = available_models()
+    assert "first" in [entry.name for entry in entries]
+    for entry in entries:
+        assert not entry.problems
+        card = load_card(entry.name)
+        assert card.licence
+        assert card.trained_on
+        assert card.attribution
+        assert card.graph.is_file()
+        assert {score.stem for score in card.scores} == set(card.sources)
+
+
+def test_the_shipped_card_says_what_a_host_needs(card):
+    assert card.sources == ("vocals", "bass", "drums", "other")
+    assert (card.sample_rate.lowest_hz, card.sample_rate.highest_hz) == (44100, 48000)
+    assert (card.stft.n_fft, card.stft.hop, card.latency_samples) == (2048, 512, 1024)
+
+
+def test_found_by_name_by_folder_and_by_path(model):
+    folder = model()
+    for asked, folders in (
+        ("first", (folder.parent,)),
+        (str(folder), ()),
+        (str(folder / "card.yaml"), ()),
+    ):
+        assert load_card(asked, folders).folder == folder
+
+
+def test_a_users_model_comes_before_a_shipped_one_of_the_same_name(model):
+    folder = model({("title",): "mine"})
+    entries = available_models((folder.parent,))
+    assert (entries[0].name, entries[0].title) == ("first", "mine")
+    assert load_card("first", (folder.parent,)).title == "mine"
+    assert load_card("first").title != "mine"
+
+
+def test_a_broken_model_is_listed_with_its_problems(model):
+    folder = model({("licence",): None})
+    entry = available_models((folder.parent,))[0]
+    assert (entry.name, entry.title, entry.problems) == ("first", "", ("licence: missing",))
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    assert problems_of("frist") == ("unknown name, did you mean 'first'? Known are: first",)
+    with pytest.raises(CardError, match=r"^model frist: unknown name, did you mean 'first'"):
+        load_card("frist")
+
+
+def test_a_missing_card_and_one_that_is_no_yaml(tmp_path):
+    assert problems_of(tmp_path / "card.yaml") == ("cannot be read: No such file or directory",)
+    (tmp_path / "card.yaml").write_text("name: [")
+    assert len(problems_of(tmp_path)) == 1
+    (tmp_path / "card.yaml").write_text("- first")
+    assert problems_of(tmp_path) == ("a card is a mapping of keys to values",)
+    (tmp_path / "card.yaml").write_text("a: &x [1]\nb: *x")
+    assert problems_of(tmp_path) == ("line 2: YAML aliases (*name) are not allowed",)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({("licence",): None}, ["licence: missing"]),
+        ({("sorces",): ["vocals"]}, ["sorces: unknown key, did you mean 'sources'?"]),
+        ({("stft", "hopp"): 512}, ["stft.hopp: unknown key, did you mean 'hop'?"]),
+        ({("states", 0, "inn"): "h"}, ["states[0].inn: unknown key, did you mean 'in'?"]),
+        ({("zzz",): 1}, ["zzz: unknown key"]),
+        ({("domain",): "wave_chunk"}, ["domain: 'wave_chunk' is not one of 'mask_stream'"]),
+        ({("stft", "hop"): "512"}, ["stft.hop: '512': input should be a valid integer"]),
+        ({("stft", "n_fft"): -2}, ["stft.n_fft: -2: input should be greater than or equal to 16"]),
+        (
+            {("latency_samples",): 2048},
+            ["latency_samples: 2048 contradicts stft.synthesis_tail 1024, which is the latency"],
+        ),
+        ({("stft", "hop"): 256}, ["stft.synthesis_tail: 1024 is not twice the hop of 256"]),
+        (
+            {("sample_rate", "highest_hz"): 44000},
+            ["sample_rate: nominal_hz 44100 is outside lowest_hz 44100 to highest_hz 44000"],
+        ),
+        (
+            {("sources",): ["vocals", "bass", "drums", "drums"]},
+            [
+                "sources: a name appears twice in vocals, bass, drums, drums",
+                "scores[5].stem: 'other' is not one of vocals, bass, drums, drums",
+            ],
+        ),
+        (
+            {("inputs", 0, "shape"): [2, 513, 2]},
+            ["inputs: X has shape [2, 513, 2], sources and stft make it [2, 1025, 2]"],
+        ),
+        (
+            {("sources",): ["vocals", "bass", "drums", "other", "piano"]},
+            ["outputs: Y has shape [4, 2, 1025, 2], sources and stft make it [5, 2, 1025, 2]"],
+        ),
+        (
+            {("states", 0, "shape"): [3, 34, 32]},
+            [
+                "states: h has shape [3, 34, 32], inputs says [3, 34, 64]",
+                "states: h_out has shape [3, 34, 32], outputs says [3, 34, 64]",
+            ],
+        ),
+        (
+            {("states",): []},
+            ["inputs: the state h is missing from states", "outputs: the state h_out is missing from states"],
+        ),
+        (
+            {("states", 0, "in"): "g"},
+            ["inputs: the state h is missing from states", "states: g is no input of role state"],
+        ),
+        (
+            {("outputs", 0, "role"): "state"},
+            [
+                "outputs: needs exactly one tensor of role re_im, has 0",
+                "outputs: the state Y is missing from states",
+            ],
+        ),
+        ({("files",): []}, ["files: needs exactly one, the graph, has 0"]),
+        (
+            {("files", 0, "sha256"): "6A78"},
+            ["files[0].sha256: '6A78' is no SHA-256 of 64 hexadecimal digits"],
+        ),
+        ({("name",): "second"}, ["name: 'second' differs from the folder's name 'first'"]),
+        (
+            {("latency_samples",): 3, ("stft", "hop"): 500},
+            [
+                "stft.synthesis_tail: 1024 is not twice the hop of 500",
+                "latency_samples: 3 contradicts stft.synthesis_tail 1024, which is the latency",
+            ],
+        ),
+        (
+            {("licence",): None, ("domain",): 3, ("stft", "window"): "hann"},
+            [
+                "domain: 3 is not one of 'mask_stream'",
+                "stft.window: 'hann' is not one of 'asymmetric_hann'",
+                "licence: missing",
+            ],
+        ),
+    ],
+)
+def test_every_problem_is_named_at_once(model, changes, expected):
+    assert list(problems_of(model(changes))) == expected
+
+
+def test_files_are_checked(model):
+    folder = model()
+    graph = folder / "first.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1])
+    digest = hashlib.sha256(graph.read_bytes()).hexdigest()
+    said = yaml.safe_load((folder / "card.yaml").read_text())["files"][0]["sha256"]
+    assert problems_of(folder) == (f"files: first.onnx has sha256 {digest}, the card says {said}",)
+    graph.unlink()
+    assert problems_of(folder) == (f"files: first.onnx is missing from {folder}",)
+
+
+@pytest.mark.parametrize("path", ["../first.onnx", "/etc/passwd", ".hidden", "a/b.onnx"])
+def test_files_outside_the_folder_are_refused(model, path):
+    (problem,) = problems_of(model({("files", 0, "path"): path}))
+    assert problem == f"files[0].path: {path!r} is no plain file name in the card's folder"
+
+
+def test_cards_are_values(card):
+    with pytest.raises(ValueError, match="frozen"):
+        card.title = "other"

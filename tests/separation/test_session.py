@@ -1,0 +1,111 @@
+import hashlib
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+from stemfield.separation.card import SHIPPED, CardError, load_card
+from stemfield.separation.session import Session
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """A card that is sound in itself, with these keys at the top changed, or with this file as its graph."""
+
+    def change(graph=None, **keys):
+        folder = tmp_path / "first"
+        shutil.copytree(SHIPPED / "first", folder)
+        data = yaml.safe_load((folder / "card.yaml").read_text()) | keys
+        if graph is not None:
+            (folder / "first.onnx").write_bytes(graph)
+            data["files"][0]["sha256"] = hashlib.sha256(graph).hexdigest()
+        (folder / "card.yaml").write_text(yaml.safe_dump(data))
+        return load_card(str(folder))
+
+    return change
+
+
+def problems_of(card):
+    with pytest.raises(CardError) as caught:
+        Session(card)
+    return caught.value.problems
+
+
+def tensor(name, role, *shape):
+    return {"name": name, "role": role, "shape": list(shape)}
+
+
+@pytest.mark.parametrize("kind", ["noise", "empty", "text", "cut"])
+def test_a_file_that_is_no_graph(changed, card, kind):
+    whole = card.graph.read_bytes()
+    graph = {
+        "noise": np.random.default_rng(0).bytes(5000),
+        "empty": b"",
+        "text": b"ONNX",
+        "cut": whole[: len(whole) // 2],
+    }[kind]
+    (problem,) = problems_of(changed(graph))
+    assert problem.startswith("no usable ONNX graph: ")
+
+
+def test_other_names_than_the_graph_has(changed):
+    problems = problems_of(
+        changed(
+            inputs=[tensor("X", "re_im", 2, 1025, 2), tensor("hh", "state", 3, 34, 64)],
+            states=[{"in": "hh", "out": "h_out", "shape": [3, 34, 64], "init": "zeros"}],
+        )
+    )
+    assert problems == (
+        "the graph's input 'h' is not in the card",
+        "the graph has no input 'hh', did you mean 'h'?",
+    )
+
+
+def test_other_shapes_than_the_graph_has(changed):
+    problems = problems_of(
+        changed(
+            sources=["vocals", "bass", "drums", "other", "piano"],
+            inputs=[tensor("X", "re_im", 2, 1025, 2), tensor("h", "state", 3, 34, 32)],
+            outputs=[tensor("Y", "re_im", 5, 2, 1025, 2), tensor("h_out", "state", 3, 34, 32)],
+            states=[{"in": "h", "out": "h_out", "shape": [3, 34, 32], "init": "zeros"}],
+        )
+    )
+    assert problems == (
+        "the input 'h' has shape [3, 34, 64], the card says [3, 34, 32]",
+        "the output 'Y' has shape [4, 2, 1025, 2], the card says [5, 2, 1025, 2]",
+        "the output 'h_out' has shape [3, 34, 64], the card says [3, 34, 32]",
+    )
+
+
+def test_an_unknown_provider_is_named_with_the_known_ones(card):
+    with pytest.raises(ValueError, match=r"provider 'CPUExecutionProvidr' is not one of .*did you mean 'CPUExecution"):
+        Session(card, ["CPUExecutionProvidr"])
+
+
+def test_memory_is_carried_and_reset(card):
+    session = Session(card)
+    rng = np.random.default_rng(0)
+    spectrum = (0.01 * (rng.standard_normal((2, 1025)) + 1j * rng.standard_normal((2, 1025)))).astype(np.complex64)
+    first, second = session.step(spectrum), session.step(spectrum)
+    assert not np.array_equal(first, second)
+    session.reset()
+    assert np.array_equal(session.step(spectrum), first)
+
+
+def test_spectra_are_the_mixtures_under_masks_that_sum_to_one(card):
+    rng = np.random.default_rng(1)
+    spectrum = (0.01 * (rng.standard_normal((2, 1025)) + 1j * rng.standard_normal((2, 1025)))).astype(np.complex64)
+    stems = Session(card).step(spectrum)
+    masks = stems / spectrum
+    assert stems.shape == (4, 2, 1025)
+    np.testing.assert_allclose(masks.imag, 0.0, atol=1e-5)
+    np.testing.assert_allclose(masks.real.sum(axis=0), 1.0, atol=1e-5)
+    assert masks.real.min() >= 0.0
+
+
+def test_numbers_that_are_not_finite_end_with_their_hop(card):
+    session = Session(card)
+    spectrum = np.full((2, 1025), 0.01, np.complex64)
+    fresh = session.step(spectrum)
+    assert not session.step(np.full((2, 1025), np.nan, np.complex64)).any()
+    assert np.array_equal(session.step(spectrum), fresh)

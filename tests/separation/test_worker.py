@@ -1,0 +1,215 @@
+"""The worker as a real process over a real exchange, played to in real time."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stemfield.separation.card import SHIPPED
+from stemfield.separation.process import WorkerProcess
+from stemfield.separation.streaming import Separator
+from stemfield.separation.worker import PIECE_FRAMES, Worker
+
+MODEL = SHIPPED / "first"
+LATENCY = 8192
+"""Generous, for a machine that is busy with other things."""
+
+
+@contextmanager
+def working(engine, model=MODEL, latency=LATENCY):
+    """A worker that is gone afterwards, and with it the thread that reads its messages."""
+    worker = WorkerProcess(engine.exchange, model, engine.sample_rate_hz, latency)
+    try:
+        yield worker
+    finally:
+        worker.kill()
+        worker.wait(10)
+
+
+def test_stems_arrive_in_time_and_equal_the_separators(engine, card, make_music, separate):
+    separator = Separator(card, 48000)
+    music = make_music(48_000, 48000)
+    with working(engine):
+        engine.play_silence_until(engine.stems_flow)
+        start = engine.exchange.mixture_end()
+        behind = engine.play(music)
+        engine.play(np.zeros((2, 9600), np.float32))
+        assert engine.stems_start() < start
+        assert behind.max() <= LATENCY
+        assert np.percentile(behind, 20) <= separator.latency_frames
+        assert engine.exchange.late == 0
+        assert 0.01 < engine.exchange.load < 1.0
+        assert np.array_equal(engine.read_stems(start, 48_000), separate(separator, music))
+
+
+def test_begins_at_the_present_and_not_with_what_was_played_before(engine, make_music):
+    engine.push(make_music(30_000, 48000))
+    with working(engine):
+        engine.play_silence_until(engine.stems_flow)
+        assert engine.stems_start() >= 30_000
+
+
+def test_the_threshold_reaches_the_masks(engine, card, make_music, separate):
+    music = make_music(12_000, 48000)
+    separator = Separator(card, 48000)
+    separator.threshold = 0.7
+    engine.exchange.threshold = 0.7
+    with working(engine):
+        engine.play_silence_until(engine.stems_flow)
+        start = engine.exchange.mixture_end()
+        engine.play(np.pad(music, ((0, 0), (0, 9600))))
+        assert np.array_equal(engine.read_stems(start, 12_000), separate(separator, music))
+
+
+@pytest.mark.parametrize(("told", "used"), [(0.25, 0.25), (7.0, 1.0), (-1.0, 0.0), (float("nan"), 0.0)])
+def test_a_threshold_out_of_range_is_clamped(engine, card, told, used):
+    worker = Worker(engine.exchange, Separator(card, 48000), 48000, LATENCY)
+    worker.begin()
+    engine.exchange.threshold = told
+    engine.push(np.zeros((2, 512), np.float32))
+    assert worker.turn()
+    assert worker.separator.threshold == used
+
+
+def test_it_waits_for_a_hop_and_beats_meanwhile(engine, card, make_music):
+    worker = Worker(engine.exchange, Separator(card, 48000), 48000, LATENCY)
+    worker.begin()
+    music = make_music(2048, 48000)
+    written = []
+    for at in range(0, 2048, 64):
+        engine.push(music[:, at : at + 64])
+        worker.turn()
+        written.append(engine.exchange.stems_end())
+    assert engine.exchange.beats() == 32
+    assert sorted(set(written)) == [0, 512, 1024, 1536]
+    assert written.index(512) == 1024 // 64 - 1
+
+
+def test_asked_to_stop_it_ends_with_status_0(engine):
+    with working(engine) as worker:
+        engine.play_silence_until(engine.stems_flow)
+        assert worker.poll() is None
+        started = time.perf_counter()
+        worker.terminate()
+        assert worker.wait(5) == 0
+        assert time.perf_counter() - started < 2.0
+        assert worker.last_message == ""
+
+
+def test_ctrl_c_is_the_parents_business(engine):
+    with working(engine) as worker:
+        engine.play_silence_until(engine.stems_flow)
+        os.kill(worker.pid, signal.SIGINT)
+        before = engine.exchange.beats()
+        engine.play_silence_until(lambda: engine.exchange.beats() > before + 20)
+        assert worker.poll() is None
+
+
+def test_killed_in_mid_song_the_next_one_takes_over(engine, make_music):
+    music = make_music(24_000, 48000)
+    with working(engine) as first:
+        engine.play_silence_until(engine.stems_flow)
+        engine.play(music)
+        first.kill()
+        assert first.wait(5) == -signal.SIGKILL
+        killed_at = engine.exchange.mixture_end()
+    with working(engine):
+        assert engine.play_silence_until(lambda: engine.stems_start() >= killed_at and engine.stems_flow()) < 5.0
+
+
+def test_after_a_standstill_it_skips_to_the_present(engine, make_music):
+    music = make_music(48_000, 48000)
+    with working(engine) as worker:
+        engine.play_silence_until(engine.stems_flow)
+        os.kill(worker.pid, signal.SIGSTOP)
+        engine.push(music)
+        engine.push(np.zeros((2, LATENCY + PIECE_FRAMES), np.float32))
+        present = engine.exchange.mixture_end()
+        os.kill(worker.pid, signal.SIGCONT)
+        engine.play_silence_until(lambda: engine.stems_start() >= present and engine.stems_flow())
+        assert engine.exchange.late == 1
+        assert worker.poll() is None
+
+
+def test_a_short_standstill_is_caught_up_without_a_gap(engine, card, make_music, separate):
+    music = make_music(24_000, 48000)
+    with working(engine) as worker:
+        engine.play_silence_until(engine.stems_flow)
+        start = engine.exchange.mixture_end()
+        engine.play(music[:, :8000])
+        os.kill(worker.pid, signal.SIGSTOP)
+        engine.push(music[:, 8000:15_000])
+        os.kill(worker.pid, signal.SIGCONT)
+        engine.play(music[:, 15_000:])
+        engine.play(np.zeros((2, 9600), np.float32))
+        assert engine.exchange.late == 0
+        assert np.array_equal(engine.read_stems(start, 24_000), separate(Separator(card, 48000), music))
+
+
+@pytest.mark.parametrize(
+    ("model", "latency", "reason"),
+    [
+        (Path("/nowhere/first"), LATENCY, "model /nowhere/first: cannot be read: No such file or directory"),
+        (MODEL, 100, "latency 100 frames is less than the model's 1024"),
+    ],
+)
+def test_what_cannot_work_ends_with_status_2_and_the_reason(engine, caplog, model, latency, reason):
+    with working(engine, model, latency) as worker:
+        assert worker.wait(20) == 2
+        assert worker.last_message == reason
+        assert [record.getMessage() for record in caplog.records] == [f"separation worker {worker.pid}: {reason}"]
+
+
+def test_an_exchange_for_other_stems_is_refused(engine_of_three):
+    with working(engine_of_three) as worker:
+        assert worker.wait(20) == 2
+        assert worker.last_message == "the model has 4 stems, the exchange 3"
+
+
+@pytest.fixture
+def engine_of_three(engine):
+    three = type(engine)(stems=3)
+    yield three
+    three.exchange.close()
+
+
+PARENT = f"""
+import sys, time
+from pathlib import Path
+from stemfield.renderer.ring import Exchange
+from stemfield.separation.process import WorkerProcess
+exchange = Exchange.create(4)
+worker = WorkerProcess(exchange, Path({str(MODEL)!r}), 48000, 8192)
+while not exchange.beats():
+    time.sleep(0.01)
+print(worker.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def gone(pid):
+    """Whether the process has ended, be it that nobody has asked for its status yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_it_dies_with_its_parent_even_when_it_hangs(stopped):
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    with parent:
+        pid = int(parent.stdout.readline())
+        assert not gone(pid)
+        if stopped:
+            os.kill(pid, signal.SIGSTOP)
+        parent.kill()
+    deadline = time.monotonic() + 5.0
+    while not gone(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert gone(pid)
