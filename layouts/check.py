@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
+
 from stemfield.layouts.coordinates import cartesian
 
 MAX_SPEAKERS = 256

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import memory as m
-from .native import load, store, swap
-from .processor import DIRTY, process
-from .ring import Exchange
+from stemfield.renderer import memory as m
+from stemfield.renderer.native import load, store, swap
+from stemfield.renderer.processor import DIRTY, process
+from stemfield.renderer.ring import Exchange
 
 FADE_S = 0.005
 METER_PERIOD_S = 1 / 30
@@ -121,14 +121,14 @@ class Engine:
     def play(self, music: NDArray[np.float32]) -> int:
         """Offers music, shape (2, n), to the player; returns how many frames fitted."""
         end = int(self.memory.table[m.PLAYER_END])
-        room = m.PLAYER_FRAMES - (end - load(self.memory.word_address(m.PLAYER_AT)))
+        room = m.PLAYER_FRAMES - (end - int(load(self.memory.word_address(m.PLAYER_AT))))
         count = min(music.shape[1], room)
         at = end % m.PLAYER_FRAMES
         head = min(count, m.PLAYER_FRAMES - at)
         self.memory.player[:, at : at + head] = music[:, :head]
         self.memory.player[:, : count - head] = music[:, head:count]
         store(self.memory.word_address(m.PLAYER_END), end + count)
-        return count
+        return int(count)
 
     def playing(self, on: bool) -> None:
         """Says whether the player is meant to sound, so that gaps can be counted."""
@@ -137,7 +137,7 @@ class Engine:
     def counters(self) -> Counters:
         """What happened so far."""
         table = self.memory.table
-        calls = load(self.memory.word_address(m.CALLS))
+        calls = int(load(self.memory.word_address(m.CALLS)))
         words = (m.BAD_INPUT, m.BAD_STEMS, m.MISSING_FRAMES, m.CUTS, m.PLAYER_GAPS)
         return Counters(int(table[m.POSITION]), calls, *(int(table[word]) for word in words))
 
@@ -148,9 +148,10 @@ class Engine:
 
     def call_times_s(self, last: int) -> NDArray[np.float64]:
         """Durations of the latest calls of the processor, oldest first, at most `last` and at most 65,536."""
-        calls = load(self.memory.word_address(m.CALLS))
+        calls = int(load(self.memory.word_address(m.CALLS)))
         count = min(last, calls, m.TIMES)
-        return self.memory.call_times[np.arange(calls - count, calls) % m.TIMES] * 1e-9
+        times: NDArray[np.int64] = self.memory.call_times[np.arange(calls - count, calls) % m.TIMES]
+        return 1e-9 * times.astype(np.float64)
 
 
 def _row_addresses(rows: NDArray[np.float32], addresses: NDArray[np.int64]) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
 from stemfield.layouts import Layout
 from stemfield.layouts.coordinates import cartesian, polar
 from stemfield.renderer.panning import Panner

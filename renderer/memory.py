@@ -6,11 +6,12 @@ other arrays. Everything is allocated and touched here, once; the processor allo
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .ring import WORD_MIXTURE_END, WORD_STEMS_END, WORD_STEMS_START, Exchange
+from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_STEMS_END, WORD_STEMS_START, Exchange
 
 CHUNK_FRAMES: Final = 256
 """Longer blocks are processed in pieces of this length, so that the working arrays stay in the cache."""
@@ -68,25 +69,25 @@ class Memory:
         self.exchange = exchange  # keeps the mapping alive
         sources = 2 * (exchange.stems + 1) + direct
         rows, meters = sources + 1, 2 + sources + speakers
-        self.table = np.zeros(TABLE_WORDS, np.int64)
-        self.target_gains = np.zeros((3, rows, speakers), np.float32)
-        self.target_ramps = np.ones((3, rows), np.int64)
-        self.player = np.zeros((2, PLAYER_FRAMES), np.float32)
-        self.meter_peak = np.zeros(meters, np.float32)
-        self.call_times = np.zeros(TIMES, np.int64)
-        self._middle = np.full(1, 1, np.int64)
-        self._work = {
-            START_GAINS: np.zeros((rows, speakers), np.float32),
-            GOAL_GAINS: np.zeros((rows, speakers), np.float32),
-            RAMP_DONE: np.ones(rows, np.int64),
-            RAMP_TOTAL: np.ones(rows, np.int64),
-            SOURCE_BUS: np.zeros((sources, CHUNK_FRAMES), np.float32),
-            SPEAKER_BUS: np.zeros((speakers, CHUNK_FRAMES), np.float32),
-            FADE_CURVE: np.zeros(CHUNK_FRAMES, np.float32),
-            METER_SUM: np.zeros(meters, np.float32),
-            CLOCK: np.zeros(2, np.int64),
+        self.table = _filled(TABLE_WORDS, 0, np.int64)
+        self.target_gains = _filled((3, rows, speakers), 0, np.float32)
+        self.target_ramps = _filled((3, rows), 1, np.int64)
+        self.player = _filled((2, PLAYER_FRAMES), 0, np.float32)
+        self.meter_peak = _filled(meters, 0, np.float32)
+        self.call_times = _filled(TIMES, 0, np.int64)
+        self._middle = _filled(1, 1, np.int64)
+        self._work: dict[int, NDArray[Any]] = {
+            START_GAINS: _filled((rows, speakers), 0, np.float32),
+            GOAL_GAINS: _filled((rows, speakers), 0, np.float32),
+            RAMP_DONE: _filled(rows, 1, np.int64),
+            RAMP_TOTAL: _filled(rows, 1, np.int64),
+            SOURCE_BUS: _filled((sources, CHUNK_FRAMES), 0, np.float32),
+            SPEAKER_BUS: _filled((speakers, CHUNK_FRAMES), 0, np.float32),
+            FADE_CURVE: _filled(CHUNK_FRAMES, 0, np.float32),
+            METER_SUM: _filled(meters, 0, np.float32),
+            CLOCK: _filled(2, 0, np.int64),
         }
-        given = {
+        given: dict[int, NDArray[Any]] = {
             PLAYER_RING: self.player,
             MIDDLE: self._middle,
             TARGET_GAINS: self.target_gains,
@@ -95,7 +96,6 @@ class Memory:
             CALL_TIMES: self.call_times,
         }
         for word, array in (self._work | given).items():
-            array.fill(0) if word in (PLAYER_RING, CALL_TIMES) else None  # touches the pages, which calloc does not
             self.table[word] = array.ctypes.data
         shape = {
             INPUTS: inputs,
@@ -125,3 +125,8 @@ class Memory:
     def table_address(self) -> int:
         """What the block processor is called with."""
         return int(self.table.ctypes.data)
+
+
+def _filled(shape: int | tuple[int, ...], value: int, kind: type[np.float32 | np.int64]) -> NDArray[Any]:
+    """An array whose pages are in memory already, which those of `np.zeros` are not."""
+    return np.full(shape, value, kind)

@@ -30,7 +30,7 @@ _I64 = ir.IntType(64)
 _X86 = platform.machine() in ("x86_64", "AMD64")
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def load_acquire(_context: Any, address: Any) -> Any:
     """The int64 at `address`, with every store that was released before it visible."""
 
@@ -41,7 +41,7 @@ def load_acquire(_context: Any, address: Any) -> Any:
     return types.int64(types.int64), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def store_release(_context: Any, address: Any, value: Any) -> Any:
     """Stores an int64 at `address` after everything that was stored before."""
 
@@ -53,7 +53,7 @@ def store_release(_context: Any, address: Any, value: Any) -> Any:
     return types.none(types.int64, types.int64), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def exchange(_context: Any, address: Any, value: Any) -> Any:
     """Swaps an int64 at `address` in one step; returns what was there."""
 
@@ -64,7 +64,7 @@ def exchange(_context: Any, address: Any, value: Any) -> Any:
     return types.int64(types.int64, types.int64), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def as_pointer(_context: Any, address: Any) -> Any:
     """The address as a `void*` for `numba.carray`."""
 
@@ -74,7 +74,7 @@ def as_pointer(_context: Any, address: Any) -> Any:
     return types.voidptr(types.int64), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def as_address(_context: Any, pointer: Any) -> Any:
     """A `void*` as its address."""
 
@@ -84,7 +84,7 @@ def as_address(_context: Any, pointer: Any) -> Any:
     return types.int64(types.voidptr), codegen
 
 
-@intrinsic  # type: ignore[misc]
+@intrinsic
 def swap_float_mode(_context: Any, mode: Any) -> Any:
     """Sets the float unit's control register of this thread and returns the old value; negative: denormals flushed.
 
@@ -115,19 +115,19 @@ def swap_float_mode(_context: Any, mode: Any) -> Any:
     return types.int64(types.int64), codegen
 
 
-@njit(**NATIVE)  # type: ignore[misc]
+@njit(**NATIVE)
 def load(address: int) -> int:
     """`load_acquire` for callers in Python."""
-    return load_acquire(address)  # type: ignore[no-any-return]
+    return load_acquire(address)
 
 
-@njit(**NATIVE)  # type: ignore[misc]
+@njit(**NATIVE)
 def store(address: int, value: int) -> None:
     """`store_release` for callers in Python."""
     store_release(address, value)
 
 
-@njit(**NATIVE)  # type: ignore[misc]
+@njit(**NATIVE)
 def swap(address: int, value: int) -> int:
     """`exchange` for callers in Python."""
-    return exchange(address, value)  # type: ignore[no-any-return]
+    return exchange(address, value)

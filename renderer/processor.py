@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 from numba import carray, njit, types
+from numpy.typing import NDArray
 
-from . import memory as m
-from .native import NATIVE, as_pointer, exchange, load_acquire, store_release, swap_float_mode
+from stemfield.renderer import memory as m
+from stemfield.renderer.native import NATIVE, as_pointer, exchange, load_acquire, store_release, swap_float_mode
+
+Words = NDArray[np.int64]
+Floats = NDArray[np.float32]
 
 DIRTY = 4
 """Bit of the triple buffer's middle word: the slot it names is newer than the processor's."""
@@ -26,7 +30,7 @@ clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32,
 
 
 @njit(**NATIVE)
-def process(table_address, inputs_address, outputs_address, frames):  # type: ignore[no-untyped-def]
+def process(table_address: int, inputs_address: int, outputs_address: int, frames: int) -> None:
     """Renders one block.
 
     Args:
@@ -58,14 +62,14 @@ def process(table_address, inputs_address, outputs_address, frames):  # type: ig
 
 
 @njit(**NATIVE)
-def _now_ns(table):  # type: ignore[no-untyped-def]
+def _now_ns(table: Words) -> int:
     clock_gettime(MONOTONIC, as_pointer(table[m.CLOCK]))
     clock = carray(as_pointer(table[m.CLOCK]), (2,), np.int64)
     return clock[0] * 1_000_000_000 + clock[1]
 
 
 @njit(**_METERING)
-def _peak(samples, count, before):  # type: ignore[no-untyped-def]
+def _peak(samples: Floats, count: int, before: np.float32) -> np.float32:
     highest = before
     for i in range(count):
         highest = max(highest, abs(samples[i]))
@@ -73,7 +77,7 @@ def _peak(samples, count, before):  # type: ignore[no-untyped-def]
 
 
 @njit(**NATIVE)
-def _copy_sound(source, target, count):  # type: ignore[no-untyped-def]
+def _copy_sound(source: Floats, target: Floats, count: int) -> int:
     """Copies samples, silences those that are no sound, and returns how many those were."""
     bad = 0
     for i in range(count):
@@ -84,7 +88,7 @@ def _copy_sound(source, target, count):  # type: ignore[no-untyped-def]
 
 
 @njit(**NATIVE)
-def _take_mixture(table, inputs, at, count):  # type: ignore[no-untyped-def]
+def _take_mixture(table: Words, inputs: Words, at: int, count: int) -> None:
     """Adds up the mixture from the driver and from the player, and puts it on the timeline."""
     position = table[m.POSITION]
     size = table[m.TIMELINE]
@@ -114,7 +118,7 @@ def _take_mixture(table, inputs, at, count):  # type: ignore[no-untyped-def]
 
 
 @njit(**NATIVE)
-def _fade_curve(table, count):  # type: ignore[no-untyped-def]
+def _fade_curve(table: Words, count: int) -> bool:
     """Fills the stems' share of each frame, 0..1; returns whether any of it is more than 0.
 
     The share falls while the timeline still holds as many stem frames as the fade needs, so that a worker that dies
@@ -148,7 +152,7 @@ def _fade_curve(table, count):  # type: ignore[no-untyped-def]
 
 
 @njit(**NATIVE)
-def _take_stems(table, count):  # type: ignore[no-untyped-def]
+def _take_stems(table: Words, count: int) -> None:
     """Fills the source bus with the stems and with the residual: the delayed mixture less the stems."""
     size = table[m.TIMELINE]
     stems = table[m.STEMS]
@@ -180,7 +184,7 @@ def _take_stems(table, count):  # type: ignore[no-untyped-def]
 
 
 @njit(**NATIVE)
-def _take_direct(table, inputs, at, count):  # type: ignore[no-untyped-def]
+def _take_direct(table: Words, inputs: Words, at: int, count: int) -> None:
     bus = carray(as_pointer(table[m.SOURCE_BUS]), (table[m.SOURCES], m.CHUNK_FRAMES), np.float32)
     row = 2 * (table[m.STEMS] + 1)
     for i in range(table[m.DIRECT]):
@@ -189,7 +193,7 @@ def _take_direct(table, inputs, at, count):  # type: ignore[no-untyped-def]
 
 
 @njit(**NATIVE)
-def _take_targets(table):  # type: ignore[no-untyped-def]
+def _take_targets(table: Words) -> None:
     """Takes the newest gains that control has published, if any, and starts the ramps of the rows that changed."""
     if load_acquire(table[m.MIDDLE]) & DIRTY == 0:
         return
@@ -219,7 +223,7 @@ def _take_targets(table):  # type: ignore[no-untyped-def]
 
 
 @njit(**NATIVE)
-def _render(table, count):  # type: ignore[no-untyped-def]
+def _render(table: Words, count: int) -> None:
     """Mixes the sources into the loudspeakers; gains that are and stay zero cost nothing."""
     sources = table[m.SOURCES]
     speakers = table[m.SPEAKERS]
@@ -250,7 +254,9 @@ def _render(table, count):  # type: ignore[no-untyped-def]
 
 
 @njit(**NATIVE)
-def _mix(source, out, start, goal, done, total, ramping, count):  # type: ignore[no-untyped-def]
+def _mix(
+    source: Floats, out: Floats, start: np.float32, goal: np.float32, done: int, total: int, ramping: int, count: int
+) -> None:
     if ramping > 0 and (start != ZERO or goal != ZERO):
         slope = (goal - start) / np.float32(total)
         for i in range(ramping):
@@ -261,7 +267,7 @@ def _mix(source, out, start, goal, done, total, ramping, count):  # type: ignore
 
 
 @njit(**NATIVE)
-def _scale(out, start, goal, done, total, ramping, count):  # type: ignore[no-untyped-def]
+def _scale(out: Floats, start: np.float32, goal: np.float32, done: int, total: int, ramping: int, count: int) -> None:
     if ramping > 0:
         slope = (goal - start) / np.float32(total)
         for i in range(ramping):
@@ -272,7 +278,7 @@ def _scale(out, start, goal, done, total, ramping, count):  # type: ignore[no-un
 
 
 @njit(**NATIVE)
-def _give(table, outputs, at, count):  # type: ignore[no-untyped-def]
+def _give(table: Words, outputs: Words, at: int, count: int) -> None:
     """Hands the feeds to the driver, and publishes the meters when their period is over."""
     speakers = table[m.SPEAKERS]
     sources = table[m.SOURCES]
@@ -293,5 +299,5 @@ def _give(table, outputs, at, count):  # type: ignore[no-untyped-def]
 
 
 @njit(**NATIVE)
-def _word(table, word):  # type: ignore[no-untyped-def]
+def _word(table: Words, word: int) -> int:
     return table.ctypes.data + 8 * word

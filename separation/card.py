@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+
 from stemfield.layouts.check import suggestion
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.separation.card_schema import ModelCard

@@ -14,6 +14,7 @@ from math import ceil, floor
 import numpy as np
 import soxr
 from numpy.typing import NDArray
+
 from stemfield.separation.card_schema import SampleRate
 
 _QUALITY = "HQ"

@@ -16,6 +16,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     NotImplemented,  # noqa: A004 - the runtime's exception of that name
     RuntimeException,
 )
+
 from stemfield.layouts.check import suggestion
 from stemfield.separation.card import CardError, ModelCard
 from stemfield.separation.card_schema import Tensor

@@ -12,6 +12,7 @@ from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
+
 from stemfield.separation.card import ModelCard
 from stemfield.separation.convert import Converter, greatest_lag, model_ratio
 from stemfield.separation.masks import reject_below

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 import numpy as np
+
 from stemfield.renderer.ring import Exchange, ExchangeError
 from stemfield.separation.card import CardError, load_card
 from stemfield.separation.session import CPU

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Engine
+from stemfield.renderer.engine import Engine
 
 Sink = Callable[[NDArray[np.float32]], None]
 

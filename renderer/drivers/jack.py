@@ -12,8 +12,8 @@ from typing import Any
 
 import jack
 
-from ..engine import Engine
-from .jack_callback import CallbackBlock, Libjack, compile_callback
+from stemfield.renderer.drivers.jack_callback import CallbackBlock, Libjack, compile_callback
+from stemfield.renderer.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -165,9 +165,7 @@ class JackDriver:
     def connections(self) -> set[Connection]:
         """What our ports are connected to now."""
         return {
-            (short, peer.name)
-            for short, port in self._ports.items()
-            for peer in self._client.get_all_connections(port)
+            (short, peer.name) for short, port in self._ports.items() for peer in self._client.get_all_connections(port)
         }
 
     def exists(self, peer: str) -> bool:

@@ -13,21 +13,19 @@ import numpy as np
 from numba import carray, cfunc, types
 from numpy.typing import NDArray
 
-from ..native import NATIVE, as_address, as_pointer
-from ..processor import process
+from stemfield.renderer.native import NATIVE, as_address, as_pointer
+from stemfield.renderer.processor import process
 
 LIBJACK: Final = "libjack.so.0"
 llvmlite.binding.load_library_permanently(LIBJACK)
 
 TABLE, INPUTS, OUTPUTS, INPUT_PORTS, OUTPUT_PORTS, INPUT_BUFFERS, OUTPUT_BUFFERS, WORDS = range(8)
 
-jack_port_get_buffer = types.ExternalFunction(
-    "jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32)
-)
+jack_port_get_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32))
 _CALLBACK_OPTIONS = {key: value for key, value in NATIVE.items() if key not in ("nogil",)}
 
 
-def _callback(frames, argument):  # type: ignore[no-untyped-def]
+def _callback(frames: Any, argument: Any) -> Any:
     block = carray(argument, (WORDS,), np.int64)
     for ports_word, buffers_word, count in (
         (INPUT_PORTS, INPUT_BUFFERS, block[INPUTS]),
@@ -98,7 +96,9 @@ class Libjack:
         """Registers the compiled callback; 0 on success."""
         return int(self._library.jack_set_process_callback(client, callback_address, block_address))
 
-    def declare_latency(self, client: int, delayed: list[int], direct: list[int], outputs: list[int], frames: int) -> Any:
+    def declare_latency(
+        self, client: int, delayed: list[int], direct: list[int], outputs: list[int], frames: int
+    ) -> Any:
         """Reports that `delayed` inputs reach `outputs` after `frames`, `direct` inputs at once.
 
         Returns:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
 from stemfield.layouts import Layout
 from stemfield.renderer.panning.regions import Quads, Triplets
 from stemfield.renderer.panning.stereo import SURROUND, fold_to_stereo, stereo_pair

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
 from stemfield.layouts import Speaker
 
 Floats = NDArray[np.float64]

@@ -19,6 +19,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
+
 from stemfield.layouts import Speaker
 from stemfield.layouts.coordinates import cartesian
 

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from stemfield.layouts import check_layout
 
 

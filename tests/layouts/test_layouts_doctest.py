@@ -3,6 +3,7 @@
 import doctest
 
 import pytest
+
 from stemfield.layouts import coordinates, model
 
 

@@ -1,6 +1,7 @@
 """Finding and reading layout files."""
 
 import pytest
+
 from stemfield.layouts import LayoutError, available_layouts, load_layout
 from stemfield.layouts.strict_yaml import MAX_BYTES
 

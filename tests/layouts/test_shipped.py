@@ -1,6 +1,7 @@
 """The shipped rooms are those of the standard and of the paper's demonstration."""
 
 import pytest
+
 from stemfield.layouts import available_layouts, load_layout
 
 ELEVATIONS_DEG = {"M": 0, "U": 30, "B": -30, "T": 90}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, AudioWriter
 
 RATE = 48000

@@ -33,9 +33,7 @@ print(json.dumps(found))
 def functions(tmp_path_factory):
     """Every function of the freshly compiled callback, with the functions each one calls."""
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path_factory.mktemp("cache"))}
-    done = subprocess.run(
-        [sys.executable, "-c", DESCRIBE], env=environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", DESCRIBE], env=environment, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.gains import Source, ramp_frames, source_gains, sources_of, speaker_gains

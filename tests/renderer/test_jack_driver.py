@@ -1,11 +1,13 @@
 """The JACK driver on a real server."""
 
 import ctypes
+import subprocess
 import time
 
 import jack
 import numpy as np
 import pytest
+
 from stemfield.renderer.drivers.jack import JackDriver, JackError, JackPorts, JackSettings
 from stemfield.renderer.engine import Engine
 
@@ -62,8 +64,6 @@ def test_the_latency_is_reported(jackd, live):
     assert driver.connect(("guest", "system:capture_2"))
     assert driver.connect(("M+000", "system:playback_1"))
     time.sleep(0.3)
-    import subprocess
-
     text = subprocess.run(
         ["jack_lsp", "-s", server.name, "-l", "stemfield"], capture_output=True, text=True, check=True
     ).stdout
@@ -81,7 +81,7 @@ def test_the_latency_is_reported(jackd, live):
 def test_sound_goes_through_the_server_sample_by_sample(jackd, live):
     """Another client plays noise in and records: the residual comes out delayed by the declared latency."""
     server = jackd(period_frames=256)
-    driver, engine, ports, _ = live(server)
+    driver, engine, _, _ = live(server)
     gains = np.zeros((10, 24), np.float32)
     gains[8, 5] = 0.5
     engine.publish(gains, np.ones(10, np.int64), np.ones(24, np.float32), 1)

@@ -3,6 +3,7 @@
 import doctest
 
 import pytest
+
 from stemfield.renderer import gains
 from stemfield.renderer.panning import panner
 

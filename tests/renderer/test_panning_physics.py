@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from stemfield.layouts import available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.panning import Panner

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.panning import Panner

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from stemfield.layouts import Layout, Speaker, check_layout, load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.panning import Panner

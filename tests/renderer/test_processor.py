@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from stemfield.renderer.engine import Engine, fade_frames
 
 RATE, STEMS, SPEAKERS, LATENCY = 48_000, 4, 6, 1000

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+
 from stemfield.renderer.native import store
 from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_STEMS_START, Exchange
 from stemfield.separation.card import load_card

@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 import yaml
+
 from stemfield.separation.card import SHIPPED, CardError, available_models, load_card
 
 

@@ -2,6 +2,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 from stemfield.separation.card_schema import SampleRate
 from stemfield.separation.convert import Converter, greatest_lag, model_ratio
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from stemfield.separation.evaluate import csdr, sdr, si_sdr
 
 RATE_HZ = 1000

@@ -1,4 +1,5 @@
 import numpy as np
+
 from stemfield.separation.masks import reject_below
 
 

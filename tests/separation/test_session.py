@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pytest
 import yaml
+
 from stemfield.separation.card import SHIPPED, CardError, load_card
 from stemfield.separation.session import Session
 

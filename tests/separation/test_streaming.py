@@ -1,6 +1,7 @@
 import numpy as np
 import onnxruntime
 import pytest
+
 from stemfield.separation.streaming import Separator
 
 BLOCKS = (1, 7, 64, 512, 1000, 8192)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from stemfield.separation.card_schema import Stft
 from stemfield.separation.transform import Transform, windows
 

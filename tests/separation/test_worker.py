@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from stemfield.separation.card import SHIPPED
 from stemfield.separation.process import WorkerProcess
 from stemfield.separation.streaming import Separator
