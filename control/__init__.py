@@ -1,0 +1,1 @@
+"""The daemon around the engine: configuration, scene state, dialects, network and command line."""

@@ -1,0 +1,128 @@
+"""One argument of a parameter: its tag, unit and range, and the check that a value passes on its way in.
+
+From the wire a number outside its range is clamped. From a file, where a person can be told, it is refused.
+
+>>> Argument("f", "elevation", "angle.degree", -90.0, 90.0).accept(100)
+90.0
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from stemfield.control.commands import RefusedError, Value
+
+Tag = Literal["f", "i", "s", "T"]
+
+_KINDS = {"f": "a number", "i": "a whole number", "s": "a string", "T": "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What one argument may be.
+
+    Numbers and truth values of every OSC type (i f d h T F) stand for one another.
+    """
+
+    tag: Tag
+    """Type tag of OSC: float, integer, string, or truth value."""
+    name: str
+    unit: str = ""
+    """As OSCQuery names units: `distance.m`, `angle.degree`, `gain.linear`, `gain.db`, `time.second`."""
+    low: float = -math.inf
+    high: float = math.inf
+    cyclic: bool = False
+    """An angle that comes round again: it is wrapped to -180..180 instead of clamped."""
+    values: tuple[str, ...] = ()
+    """The only strings allowed, where not empty."""
+    optional: bool = False
+    repeated: bool = False
+    """The last argument may come any number of times."""
+
+    def accept(self, value: object, *, strict: bool = False) -> Value:
+        """The value as this argument's type, within its range.
+
+        Args:
+            value: what came over the wire or out of a file.
+            strict: refuse a number out of range instead of clamping it.
+
+        Raises:
+            RefusedError: wrong type, NaN or infinity, a string that is not one of `values`, or (strict) out of range.
+        """
+        if self.tag == "s":
+            return self._accept_string(value)
+        if not isinstance(value, int | float):
+            raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
+        if self.tag == "T" and not math.isnan(value):
+            return bool(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
+        if strict and not self.low <= number <= self.high and not self.cyclic:
+            raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
+        if self.cyclic:
+            return math.remainder(number, 360.0)
+        number = min(max(number, self.low), self.high)
+        return round(number) if self.tag == "i" else number
+
+    def _accept_string(self, value: object) -> str:
+        if not isinstance(value, str):
+            raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
+        if self.values and value not in self.values:
+            raise RefusedError(f"{shown(value)}: allowed {self.allowed()}{did_you_mean(value, self.values)}")
+        return value
+
+    def allowed(self) -> str:
+        """What may stand here, in words."""
+        if self.values:
+            return ", ".join(self.values)
+        words = _KINDS[self.tag]
+        if math.isinf(self.low) and math.isinf(self.high):
+            return words
+        return f"{words} from {self.low:g} to {self.high:g}" if self.tag in "fi" else words
+
+
+def accept_all(arguments: Sequence[Argument], values: Sequence[object], *, strict: bool = False) -> tuple[Value, ...]:
+    """Check a message's arguments against what its address takes.
+
+    Returns:
+        The values as their types and within their ranges; optional ones that are missing are left out.
+
+    Raises:
+        RefusedError: too few or too many arguments, or one that `Argument.accept` refuses.
+    """
+    endless = bool(arguments) and arguments[-1].repeated
+    if len(values) != len(arguments) and (
+        len(values) < sum(not a.optional for a in arguments) or (len(values) > len(arguments) and not endless)
+    ):
+        names = " ".join(f"[{a.name}]" if a.optional else a.name for a in arguments) or "none"
+        raise RefusedError(f"{len(values)} arguments: allowed {names}{' ...' if endless else ''}")
+    accepted = []
+    for index, value in enumerate(values):
+        argument = arguments[min(index, len(arguments) - 1)]
+        try:
+            accepted.append(argument.accept(value, strict=strict))
+        except RefusedError as refused:
+            if len(arguments) == 1:
+                raise
+            raise RefusedError(f"{argument.name}: {refused}") from refused
+    return tuple(accepted)
+
+
+def shown(value: object) -> str:
+    """A value as it is quoted in a message: short, whatever it is."""
+    text = repr(value) if isinstance(value, str | bytes) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`, did you mean X?` when something known is near, else nothing."""
+    near = difflib.get_close_matches(word[:128], tuple(known), n=1, cutoff=0.65)
+    return f", did you mean {near[0]}?" if near else ""

@@ -1,0 +1,1 @@
+"""Bytes to commands and back, one module a dialect; pure functions."""

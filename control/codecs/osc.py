@@ -1,0 +1,155 @@
+"""The syntax of OSC 1.0 over UDP: datagrams to messages with their times, and values to datagrams. Pure.
+
+Parsing is done here and not by python-osc, whose walk through a bundle never ends on a negative element size and
+recurses as deep as a sender likes, and whose messages have zeros where a datagram was cut off.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pythonosc.osc_message_builder import OscMessageBuilder
+
+from stemfield.control.commands import Problem, Value
+
+MAX_AHEAD_S = 10.0
+MAX_DEPTH = 8
+MAX_MESSAGES = 1024
+MAX_ADDRESS = 256
+
+_BUNDLE = b"#bundle\0"
+_IMMEDIATELY = 1
+_NTP_TO_UNIX_S = 2_208_988_800
+_NUMBERS = {ord(tag): struct.Struct(f">{code}") for tag, code in zip("ifhd", "ifqd", strict=True)}
+_CONSTANTS = {ord("T"): True, ord("F"): False, ord("N"): None}
+_TAGS = frozenset(_NUMBERS) | frozenset(_CONSTANTS) | frozenset(b"sb")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message."""
+
+    address: str
+    arguments: list[object]
+    raw_arguments: bytes
+    """The type tags and data as they came."""
+
+
+def parse(packet: bytes, now_s: float) -> list[tuple[float | None, Message | Problem]]:
+    """The messages of one datagram in their order, with a problem in the place of each that cannot be read.
+
+    Args:
+        packet: any bytes.
+        now_s: seconds since the epoch. A bundle is due at its time tag, at once (None) where that is past or
+            "immediately"; one that is more than 10 s ahead is a problem.
+    """
+    if not packet.startswith(_BUNDLE):
+        return [(None, _message(packet))]
+    parsed: list[tuple[float | None, Message | Problem]] = []
+    for entry in _bundle(packet, now_s, None, 1):
+        if len(parsed) == MAX_MESSAGES:
+            parsed.append((None, Problem("#bundle", f"more than {MAX_MESSAGES} messages: the rest is left out")))
+            break
+        parsed.append(entry)
+    return parsed
+
+
+def encode(address: str, tags: str, values: Sequence[Value]) -> bytes:
+    """A message with these values.
+
+    Args:
+        address: where it goes.
+        tags: one of f i s T a value; the last one stands for all that follow. A T becomes T or F by its value.
+        values: as many as there are.
+    """
+    builder = OscMessageBuilder(address)
+    for index, value in enumerate(values):
+        tag = tags[min(index, len(tags) - 1)]
+        builder.add_arg(value, ("T" if value else "F") if tag == "T" else tag)
+    return bytes(builder.build().dgram)
+
+
+def _bundle(
+    packet: bytes, now_s: float, outer_s: float | None, depth: int
+) -> Iterator[tuple[float | None, Message | Problem]]:
+    """What a bundle holds; a bundle within is never due before the one around it."""
+    if len(packet) < 16:
+        yield None, Problem("#bundle", "too short for a time tag")
+        return
+    if depth > MAX_DEPTH:
+        yield None, Problem("#bundle", f"nested more than {MAX_DEPTH} deep")
+        return
+    (tag,) = struct.unpack_from(">Q", packet, 8)
+    own_s = now_s if tag == _IMMEDIATELY else tag / 2**32 - _NTP_TO_UNIX_S
+    at_s = max(own_s, outer_s or now_s)
+    if at_s > now_s + MAX_AHEAD_S:
+        yield None, Problem("#bundle", f"time tag {at_s - now_s:.1f} s ahead: allowed at most {MAX_AHEAD_S:g} s")
+        return
+    due_s = at_s if at_s > now_s else None
+    index = 16
+    while index < len(packet):
+        size = struct.unpack_from(">i", packet, index)[0] if index + 4 <= len(packet) else -1
+        index += 4
+        if size <= 0 or size % 4 or index + size > len(packet):
+            yield None, Problem("#bundle", "an element's size is not that of its bytes")
+            return
+        element = packet[index : index + size]
+        index += size
+        if element.startswith(_BUNDLE):
+            yield from _bundle(element, now_s, due_s, depth + 1)
+        else:
+            yield due_s, _message(element)
+
+
+def _message(packet: bytes) -> Message | Problem:
+    """The message in these bytes; one without type tags has no arguments."""
+    end = packet.find(0)
+    if not packet.startswith(b"/") or not 1 < end <= MAX_ADDRESS:
+        return Problem("", f"no OSC message: allowed an address of 2 to {MAX_ADDRESS} bytes that begins with /")
+    try:
+        address = packet[:end].decode()
+    except UnicodeDecodeError:
+        return Problem("", "the address is not UTF-8")
+    start = end + 4 & ~3
+    if start >= len(packet):
+        return Message(address, [], b"")
+    end = packet.find(0, start)
+    tags = packet[start + 1 : end]
+    if packet[start] != ord(",") or end < 0 or not _TAGS.issuperset(tags):
+        return Problem(address, f"type tags {packet[start:end][:20]!r}: allowed a comma, then any of ifdhsbTFN")
+    try:
+        arguments = _arguments(tags, packet, end + 4 & ~3)
+    except UnicodeDecodeError:
+        return Problem(address, "a string is not UTF-8")
+    except (struct.error, ValueError):
+        return Problem(address, "the arguments end before their type tags do")
+    return Message(address, arguments, packet[start:])
+
+
+def _arguments(tags: bytes, packet: bytes, index: int) -> list[object]:
+    """The values from an index on.
+
+    Raises:
+        UnicodeDecodeError: a string is not UTF-8.
+        struct.error, ValueError: the packet is too short.
+    """
+    arguments: list[object] = []
+    for tag in tags:
+        if number := _NUMBERS.get(tag):
+            arguments.append(number.unpack_from(packet, index)[0])
+            index += number.size
+        elif tag in _CONSTANTS:
+            arguments.append(_CONSTANTS[tag])
+        elif tag == ord("s"):
+            end = packet.index(0, index)
+            arguments.append(packet[index:end].decode())
+            index = end + 4 & ~3
+        else:
+            (size,) = struct.unpack_from(">i", packet, index)
+            if not 0 <= size <= len(packet) - index - 4:
+                raise ValueError(f"a blob of {size} bytes")
+            arguments.append(packet[index + 4 : index + 4 + size])
+            index = index + 4 + size + 3 & ~3
+    return arguments

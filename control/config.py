@@ -1,0 +1,265 @@
+"""The configuration: one YAML file, strict, every problem of it told at once."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError, ValidationInfo, field_validator
+
+from stemfield.control.arguments import shown
+from stemfield.control.config_errors import ConfigError, problem_text
+from stemfield.control.parameters import MAX_DISTANCE_M, MIN_DISTANCE_M, check_name
+from stemfield.control.units import position_of
+from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
+from stemfield.renderer.scene import RESIDUAL, STEMS, Scene, default_scene
+
+MAX_INPUTS = 123
+
+_Metres = Annotated[float, Field(ge=-MAX_DISTANCE_M, le=MAX_DISTANCE_M)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class JackConfig(_Strict):
+    """The JACK driver."""
+
+    client_name: str = Field("stemfield", min_length=1, max_length=63, description="Name of the JACK client.")
+    server_name: str | None = Field(None, description="JACK server to join; null is the default one.")
+    channels: Literal[1, 2] = Field(2, description="Input ports for the music: 2 is stereo, 1 is mono.")
+    connect_inputs: tuple[str, ...] = Field(
+        (), description="Ports to connect to our inputs, in order; patterns with * and ?, such as system:capture_*."
+    )
+    connect_outputs: tuple[str, ...] = Field(
+        (), description="Ports to connect our outputs to; the n-th match takes channel n of the layout."
+    )
+    start_server: bool = Field(False, description="Start a JACK server where none runs.")
+
+
+class ClockConfig(_Strict):
+    """The clock driver, for machines without JACK."""
+
+    sample_rate_hz: int = Field(48_000, ge=8_000, le=192_000, description="Sample rate.")
+    period_frames: int = Field(512, ge=16, le=8_192, description="Frames in a block.")
+
+
+class SeparationConfig(_Strict):
+    """The separation of the music into instruments."""
+
+    enabled: bool = Field(True, description="Whether a separation worker runs; without one the mixture is played.")
+    margin_ms: float = Field(25.0, ge=5.0, le=500.0, description="Time that the worker may be late, added as latency.")
+    providers: tuple[str, ...] = Field(
+        ("CPUExecutionProvider",), min_length=1, description="Execution providers of ONNX Runtime, best first."
+    )
+
+
+class InputConfig(_Strict):
+    """A further object, which another JACK client plays into a port of its own."""
+
+    name: str = Field(description="Unique name, which is its OSC address.")
+    channels: Literal[1, 2] = Field(1, description="Input ports of this object.")
+    position: tuple[_Metres, _Metres, _Metres] | None = Field(
+        None, description="Where it stands at first: [x, y, z] in metres, front, left and up positive."
+    )
+    aed: (
+        tuple[
+            Annotated[float, Field(ge=-360, le=360)],
+            Annotated[float, Field(ge=-90, le=90)],
+            Annotated[float, Field(ge=MIN_DISTANCE_M, le=MAX_DISTANCE_M)],
+        ]
+        | None
+    ) = Field(None, description="The same as [azimuth, elevation, distance], degrees and metres, left and up positive.")
+
+    @field_validator("name")
+    @classmethod
+    def _check_name(cls, name: str) -> str:
+        return check_name(name)
+
+    @field_validator("aed")
+    @classmethod
+    def _check_aed(cls, aed: object, info: ValidationInfo) -> object:
+        if aed is not None and info.data.get("position") is not None:
+            raise ValueError("either aed or position, not both")
+        return aed
+
+
+class OscConfig(_Strict):
+    """The OSC door."""
+
+    port: int = Field(4001, ge=1, le=65_535, description="UDP port.")
+    bind: str = Field("127.0.0.1", description="Address to listen at: 127.0.0.1 this machine, 0.0.0.0 the network.")
+    allow: tuple[IPvAnyNetwork, ...] = Field(
+        (),
+        validate_default=True,
+        description="Networks whose senders are heard, such as 192.168.1.0/24; this machine always is.",
+    )
+    max_messages_per_s: float = Field(
+        20_000.0, ge=10.0, le=1_000_000.0, description="Messages taken from each sender a second, with bursts as large."
+    )
+
+    @field_validator("bind")
+    @classmethod
+    def _check_bind(cls, bind: str) -> str:
+        try:
+            ipaddress.ip_address(bind)
+        except ValueError as error:
+            raise ValueError("allowed a numeric address such as 127.0.0.1, 0.0.0.0 or ::1") from error
+        return bind
+
+    @field_validator("allow")
+    @classmethod
+    def _check_allow(cls, allow: tuple[IPvAnyNetwork, ...], info: ValidationInfo) -> tuple[IPvAnyNetwork, ...]:
+        bind = info.data.get("bind", "127.0.0.1")
+        if not allow and not ipaddress.ip_address(bind).is_loopback:
+            raise ValueError(f"osc.bind {bind} is open to the network: name at least one network that may send")
+        return allow
+
+
+class DiscoveryConfig(_Strict):
+    """The entry in the network's directory (DNS-SD)."""
+
+    enabled: bool = Field(True, description="Announce the OSC port as _osc._udp.")
+    name: str | None = Field(
+        None, min_length=1, max_length=63, description="Name to announce; null is `stemfield on` and the host's name."
+    )
+
+
+def _config_home() -> Path:
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "stemfield"
+
+
+def _state_folder() -> Path:
+    # systemd gives a list where the unit names several; the first is the unit's main one.
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    if given:
+        return Path(given)
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "stemfield"
+
+
+class Config(_Strict):
+    """Everything that is set before the start. What is steered while it plays is in the scene."""
+
+    layout: str = Field("22.2", min_length=1, description="Name of a loudspeaker layout, or the path of its YAML file.")
+    layout_folders: tuple[Path, ...] = Field(
+        default_factory=lambda: (_config_home() / "layouts",), description="Folders with layouts of one's own."
+    )
+    driver: Literal["auto", "jack", "clock"] = Field(
+        "auto", description="auto takes JACK where a server runs, otherwise the clock."
+    )
+    input: Path | None = Field(None, description="Music file to play; null takes JACK's input ports.")
+    loop: bool = Field(True, description="Begin the music file again at its end.")
+    model: str | None = Field(
+        None, description="Name of a model card, or the path of its YAML; null is the shipped one."
+    )
+    model_folders: tuple[Path, ...] = Field(
+        default_factory=lambda: (_config_home() / "models",), description="Folders with models of one's own."
+    )
+    jack: JackConfig = JackConfig()
+    clock: ClockConfig = ClockConfig()
+    separation: SeparationConfig = SeparationConfig()
+    inputs: tuple[InputConfig, ...] = Field((), max_length=MAX_INPUTS, description="Further objects, up to 123.")
+    osc: OscConfig = OscConfig()
+    discovery: DiscoveryConfig = DiscoveryConfig()
+    state_folder: Path = Field(
+        default_factory=_state_folder,
+        description="Where the scene is kept; as given by systemd, otherwise in the user's state folder.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged at least.")
+
+    @field_validator("layout", "model", mode="before")
+    @classmethod
+    def _name_without_quotes(cls, name: object) -> object:
+        # YAML reads 22.2 as a number.
+        return str(name) if isinstance(name, int | float) and not isinstance(name, bool) else name
+
+    @field_validator("inputs")
+    @classmethod
+    def _check_inputs(cls, inputs: tuple[InputConfig, ...]) -> tuple[InputConfig, ...]:
+        names = [*STEMS, RESIDUAL, *(i.name for i in inputs)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two objects are named {', '.join(twice)}: allowed unique names")
+        return inputs
+
+    def default_scene(self) -> Scene:
+        """The scene to begin with: the stems, then the further objects, whose channels are counted from 0."""
+        channel = 0
+        inputs = []
+        for given in self.inputs:
+            inputs.append((given.name, tuple(range(channel, channel + given.channels))))
+            channel += given.channels
+        scene = default_scene(inputs)
+        for given in self.inputs:
+            position = given.position or (position_of(*given.aed) if given.aed else None)
+            placed = scene.find(given.name)
+            if position and placed:
+                scene = scene.with_object(replace(placed, position=position))
+        return scene
+
+
+def load_config(path: Path | None) -> Config:
+    """The configuration of a file.
+
+    Args:
+        path: the file; None takes `$XDG_CONFIG_HOME/stemfield/config.yaml`, otherwise `/etc/stemfield/config.yaml`,
+            and the defaults where neither exists. Relative paths within are relative to the file.
+
+    Raises:
+        ConfigError: unreadable, no YAML, or with problems (all of them are listed).
+    """
+    if path is None:
+        places = (_config_home() / "config.yaml", Path("/etc/stemfield/config.yaml"))
+        path = next((place for place in places if place.exists()), None)
+        if path is None:
+            return Config()
+    try:
+        data = read_yaml(path)
+    except StrictYamlError as error:
+        raise ConfigError(str(path), (str(error),)) from error
+    return _anchored(parse_config({} if data is None else data, str(path)), path.absolute().parent)
+
+
+def parse_config(data: object, source: str) -> Config:
+    """The configuration in plain data.
+
+    Args:
+        data: as YAML gives it.
+        source: named in the error.
+
+    Raises:
+        ConfigError: with every problem.
+    """
+    if not isinstance(data, Mapping):
+        raise ConfigError(source, (f"{shown(data)}: allowed a block of keys",))
+    try:
+        # As JSON, because strict validation of Python objects would ask for tuples and paths, which YAML has not.
+        return Config.model_validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        raise ConfigError(source, [problem_text(Config, e) for e in error.errors(include_url=False)]) from error
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """The configuration with its relative paths made absolute."""
+
+    def anchor(path: Path) -> Path:
+        return folder / path.expanduser()
+
+    def anchor_name(name: str) -> str:
+        return str(anchor(Path(name))) if name.endswith((".yaml", ".yml")) or os.sep in name else name
+
+    return config.model_copy(
+        update={
+            "layout": anchor_name(config.layout),
+            "layout_folders": tuple(map(anchor, config.layout_folders)),
+            "input": config.input and anchor(config.input),
+            "model": config.model and anchor_name(config.model),
+            "model_folders": tuple(map(anchor, config.model_folders)),
+            "state_folder": anchor(config.state_folder),
+        }
+    )

@@ -1,0 +1,159 @@
+"""What a row of the parameter table is, and the ways to make one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
+
+from stemfield.control.arguments import Argument
+from stemfield.control.commands import Value
+from stemfield.control.venue import Venue
+from stemfield.renderer.scene import Scene, SceneObject, Separation, SpeakerTrim
+
+V = TypeVar("V")
+_Value = TypeVar("_Value", SceneObject, Scene, SpeakerTrim, Separation)
+
+Values = tuple[Value, ...]
+
+Key = int | str | None
+"""What a row is about: an object's id, a loudspeaker's label, an instrument's name, or the scene."""
+
+Access = Literal["value", "trigger", "action"]
+"""A `value` is written and asked for; a `trigger` changes the scene and holds nothing; an `action` is the hub's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One row of the table."""
+
+    address: str
+    """With `{o}` for an object, `{label}` for a loudspeaker, `{stem}` for an instrument."""
+    arguments: tuple[Argument, ...]
+    description: str
+    access: Access = "value"
+    default: Values = ()
+    """What a new scene has here; empty where that depends on the object."""
+    stored: bool = False
+    """Whether scene files hold it; what follows from another row (`aed` from `position`) is not stored."""
+    read: Callable[[Scene, Any], Values] | None = None
+    """The values in a scene, given the row's key."""
+    write: Callable[[Scene, Any, Values, Venue], Scene] | None = None
+    """The scene with other values, which have been accepted already. Raises RefusedError."""
+
+    @property
+    def tags(self) -> str:
+        """Type tags of OSC, as `fff`."""
+        return "".join(argument.tag for argument in self.arguments)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The address taken apart, as `("object", "{o}", "aed")`."""
+        return tuple(self.address[1:].split("/"))
+
+
+def object_row(
+    name: str,
+    arguments: tuple[Argument, ...],
+    description: str,
+    read: Callable[[SceneObject], Values],
+    change: Callable[..., SceneObject],
+    *,
+    default: Values = (),
+    stored: bool = False,
+) -> Parameter:
+    """A row that concerns one object alone.
+
+    Args:
+        name: last part of the address.
+        arguments: what it takes.
+        description: for the manual.
+        read: the values of an object.
+        change: the object with other values, which follow it as arguments.
+        default: of a new object.
+        stored: whether scene files hold it.
+    """
+    return Parameter(
+        f"/object/{{o}}/{name}",
+        arguments,
+        description,
+        default=default,
+        stored=stored,
+        read=lambda scene, key: read(found_object(scene, key)),
+        write=lambda scene, key, values, _: scene.with_object(change(found_object(scene, key), *values)),
+    )
+
+
+def changed(thing: _Value, field: str, value: Any) -> _Value:
+    """A copy with one field changed."""
+    return replace(thing, **{field: value})
+
+
+def object_field(field: str, argument: Argument, description: str, default: Value) -> Parameter:
+    """A row that is one field of an object."""
+    return object_row(
+        argument.name,
+        (argument,),
+        description,
+        lambda o: (getattr(o, field),),
+        lambda o, value: changed(o, field, value),
+        default=(default,),
+        stored=True,
+    )
+
+
+def scene_field(address: str, field: str, argument: Argument, description: str, default: Value) -> Parameter:
+    """A row that is one field of the scene."""
+    return Parameter(
+        address,
+        (argument,),
+        description,
+        default=(default,),
+        stored=True,
+        read=lambda scene, _: (getattr(scene, field),),
+        write=lambda scene, _, values, __: changed(scene, field, values[0]),
+    )
+
+
+def speaker_field(field: str, argument: Argument, description: str, default: Value) -> Parameter:
+    """A row that is one field of a loudspeaker's trim."""
+
+    def write(scene: Scene, label: str, values: Values, _: Venue) -> Scene:
+        trim = changed(scene.speakers.get(label, SpeakerTrim()), field, values[0])
+        return replace(scene, speakers=with_entry(scene.speakers, label, trim))
+
+    return Parameter(
+        f"/speaker/{{label}}/{argument.name}",
+        (argument,),
+        description,
+        default=(default,),
+        stored=True,
+        read=lambda scene, label: (getattr(scene.speakers.get(label, SpeakerTrim()), field),),
+        write=write,
+    )
+
+
+def separation_field(field: str, argument: Argument, description: str, default: Value) -> Parameter:
+    """A row that is one field of what is asked of the separator."""
+    return Parameter(
+        f"/separation/{argument.name}",
+        (argument,),
+        description,
+        default=(default,),
+        stored=True,
+        read=lambda scene, _: (getattr(scene.separation, field),),
+        write=lambda scene, _, values, __: replace(scene, separation=changed(scene.separation, field, values[0])),
+    )
+
+
+def found_object(scene: Scene, key: int) -> SceneObject:
+    """The object that a route led to."""
+    found = scene.find(key)
+    assert found is not None, f"no object {key}"
+    return found
+
+
+def with_entry(mapping: Mapping[str, V], key: str, value: V) -> Mapping[str, V]:
+    """A frozen copy of the mapping with one entry set."""
+    return MappingProxyType({**mapping, key: value})

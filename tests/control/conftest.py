@@ -1,0 +1,139 @@
+"""A control side that really listens on a UDP port, and peers that really send."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from pythonosc.osc_message import OscMessage
+from pythonosc.osc_message_builder import build_msg
+
+from stemfield.control.changes import Dirty
+from stemfield.control.hub import Hub
+from stemfield.control.network.udp import UdpServer
+from stemfield.control.state import SceneStore
+from stemfield.control.venue import Venue
+from stemfield.renderer.scene import Scene, default_scene
+
+LABELS = ("M+030", "M-030", "M+000", "LFE1", "M+110", "M-110")
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5.0)
+        assert not thread.is_alive(), f"{thread.name} outlives its test"
+
+
+@pytest.fixture
+def venue() -> Venue:
+    return Venue(LABELS, default_scene([("guitar", (0,)), ("piano", (1, 2))]), ("first", "second"))
+
+
+class Peer:
+    """A UDP socket that speaks OSC."""
+
+    def __init__(self, port: int) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(2.0)
+        self._to = ("127.0.0.1", port)
+
+    @property
+    def port(self) -> int:
+        return int(self.socket.getsockname()[1])
+
+    def send(self, address: str, *values: object) -> None:
+        self.send_bytes(build_msg(address, list(values)).dgram)
+
+    def send_bytes(self, packet: bytes) -> None:
+        self.socket.sendto(packet, self._to)
+
+    def receive(self) -> tuple[str, list[object]]:
+        message = OscMessage(self.socket.recv(65536))
+        return message.address, message.params
+
+    def received(self) -> list[tuple[str, list[object]]]:
+        """Everything up to the answer of a ping that is sent now: the hub answers in order."""
+        self.send("/ping", "mark")
+        got = []
+        while (message := self.receive()) != ("/pong", ["mark"]):
+            got.append(message)
+        return got
+
+    def ask(self, address: str) -> list[object]:
+        self.send(address)
+        answered, values = self.receive()
+        assert answered == address, (answered, values)
+        return values
+
+
+class Control:
+    """Hub and UDP server on a loop in a thread."""
+
+    def __init__(self, venue: Venue, folder: Path, max_messages_per_s: float = 1e6) -> None:
+        self.changes: list[tuple[Scene, Dirty]] = []
+        self._peers: list[Peer] = []
+        self._venue, self._folder, self._rate = venue, folder, max_messages_per_s
+        started: Future[None] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), name="control")
+        self._thread.start()
+        started.result(5.0)
+
+    async def _serve(self, started: Future[None]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self.hub = Hub(self._venue.defaults, self._venue, SceneStore(self._folder, self._venue))
+        self.hub.listen(lambda scene, dirty: self.changes.append((scene, dirty)))
+        self.server = UdpServer("127.0.0.1", 0, (), self._rate, self.hub.submit)
+        self.hub.send_with(self.server.send)
+        await self.server.start()
+        started.set_result(None)
+        await self._stop.wait()
+        await self.hub.close()
+        self.server.close()
+
+    def peer(self) -> Peer:
+        self._peers.append(Peer(self.server.port))
+        return self._peers[-1]
+
+    def settled(self) -> Control:
+        """Itself, once the loop has had the turn in which listeners are told of what was sent before."""
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.loop).result(5.0)
+        return self
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(5.0)
+        for peer in self._peers:
+            peer.socket.close()
+
+
+@pytest.fixture
+def start_control(venue: Venue, tmp_path: Path) -> Iterator[Callable[..., Control]]:
+    running: list[Control] = []
+
+    def start(**options: float) -> Control:
+        running.append(Control(venue, tmp_path / "state", **options))
+        return running[-1]
+
+    yield start
+    for control in running:
+        control.close()
+
+
+@pytest.fixture
+def control(start_control: Callable[..., Control]) -> Control:
+    return start_control()
+
+
+@pytest.fixture
+def peer(control: Control) -> Peer:
+    return control.peer()

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from stemfield.control.config import Config, load_config
+from stemfield.control.config_errors import ConfigError
+from stemfield.renderer.scene import default_scene
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "STATE_DIRECTORY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def load(tmp_path: Path, text: str) -> Config:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return load_config(path)
+
+
+def problems(tmp_path: Path, text: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert caught.value.source == str(tmp_path / "config.yaml")
+    assert str(caught.value).count("\n") == len(caught.value.problems) - 1
+    return caught.value.problems
+
+
+EVERYTHING_WRONG = """
+drvier: jack
+driver: jak
+input: 5
+loop: "yes"
+jack: {channels: 3, connect_inputs: system, client_name: ""}
+clock: {sample_rate_hz: 1000, period_frames: 12.5}
+separation: {margin_ms: .nan, providers: []}
+inputs:
+  - {name: pad, position: [1, 2]}
+  - {channels: 2, aed: [0, 100, 1]}
+  - {name: "3", position: [1, 2, 3], aed: [1, 2, 3]}
+osc: {port: 99999, bind: anywhere, allow: [192.168.1.0/24, home], prt: 3}
+discovery: 7
+log_level: loud
+"""
+
+
+def test_every_problem_at_once_in_these_words(tmp_path: Path) -> None:
+    assert problems(tmp_path, EVERYTHING_WRONG) == (
+        "driver: 'jak': allowed auto, jack, clock, did you mean jack?",
+        "input: 5: allowed a string",
+        "loop: 'yes': allowed true or false",
+        "jack.client_name: '': allowed 1 to 63 characters",
+        "jack.channels: 3: allowed 1, 2",
+        "jack.connect_inputs: 'system': allowed a list",
+        "clock.sample_rate_hz: 1000: allowed a whole number from 8000 to 192000",
+        "clock.period_frames: 12.5: allowed a whole number from 16 to 8192",
+        "separation.margin_ms: nan: allowed a number from 5 to 500",
+        "separation.providers: []: allowed 1 or more entries",
+        "inputs.0.position.2: missing",
+        "inputs.1.name: missing",
+        "inputs.1.aed.1: 100: allowed a number from -90 to 90",
+        "inputs.2.name: '3': allowed 1 to 128 characters, not digits only, none of / * ? [ ] { } # ,",
+        "inputs.2.aed: [1, 2, 3]: either aed or position, not both",
+        "osc.port: 99999: allowed a whole number from 1 to 65535",
+        "osc.bind: 'anywhere': allowed a numeric address such as 127.0.0.1, 0.0.0.0 or ::1",
+        "osc.allow.1: 'home': allowed a network such as 192.168.1.0/24",
+        "osc.prt: unknown key, did you mean port?",
+        "discovery: 7: allowed a block of keys",
+        "log_level: 'loud': allowed debug, info, warning, error",
+        "drvier: unknown key, did you mean driver?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[1, 2]", "[1, 2]: allowed a block of keys"),
+        ("layout: [1]", "layout: [1]: allowed a string"),
+        ("layout: true", "layout: True: allowed a string"),
+        ("a: &x 1\nb: *x", "aliases"),
+        ("osc: {port: 1, port: 2}", "twice"),
+        ("osc: !!python/object:os.system {}", "python/object"),
+        ("x: " + "[" * 100 + "]" * 100, "deep"),
+        ("inputs: [{name: vocals}]", "two objects are named vocals: allowed unique names"),
+        ("inputs: [{name: a}, {name: a}]", "two objects are named a: allowed unique names"),
+        ("layout: 'unclosed", "line 1"),
+    ],
+)
+def test_one_problem(tmp_path: Path, text: str, expected: str) -> None:
+    (problem,) = problems(tmp_path, text)
+    assert expected in problem
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"missing\.yaml: cannot be read: No such file or directory"):
+        load_config(tmp_path / "missing.yaml")
+
+
+def test_an_open_door_needs_a_list_of_who_may_come_in(tmp_path: Path) -> None:
+    for bind in ("0.0.0.0", "192.168.1.5", "'::'"):
+        (problem,) = problems(tmp_path, f"osc: {{bind: {bind}}}")
+        assert problem.startswith("osc.allow: ()")
+        assert "is open to the network: name at least one network that may send" in problem
+        opened = load(tmp_path, f"osc: {{bind: {bind}, allow: [192.168.1.0/24, 10.0.0.7]}}")
+        assert [str(network) for network in opened.osc.allow] == ["192.168.1.0/24", "10.0.0.7/32"]
+    for bind in ("127.0.0.1", "127.0.0.2", "'::1'"):
+        assert load(tmp_path, f"osc: {{bind: {bind}}}").osc.allow == ()
+
+
+def test_defaults_where_there_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    assert load_config(None) == Config()
+    assert Config().layout_folders == (tmp_path / "config" / "stemfield" / "layouts",)
+    mine = tmp_path / "config" / "stemfield" / "config.yaml"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("layout: quad\n")
+    assert load_config(None).layout == "quad"
+
+
+def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
+    assert load(tmp_path, "# nothing yet\n") == Config()
+
+
+def test_a_layout_name_needs_no_quotes(tmp_path: Path) -> None:
+    assert load(tmp_path, "layout: 22.2").layout == "22.2"
+    assert load(tmp_path, "layout: 7.1.4").layout == "7.1.4"
+    assert load(tmp_path, "layout: 9+10+3").layout == "9+10+3"
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    got = load(
+        tmp_path, "{layout: room.yaml, input: music/song.flac, model: ./m/card.yaml, layout_folders: [a, /b, ~/c]}"
+    )
+    assert got.layout == str(tmp_path / "room.yaml")
+    assert got.input == tmp_path / "music/song.flac"
+    assert got.model == str(tmp_path / "m/card.yaml")
+    assert got.layout_folders == (tmp_path / "a", Path("/b"), Path.home() / "c")
+
+
+def test_the_state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Config().state_folder == tmp_path / "home" / ".local" / "state" / "stemfield"
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert Config().state_folder == Path("/state/stemfield")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/stemfield:/var/lib/other")
+    assert Config().state_folder == Path("/var/lib/stemfield")
+
+
+def test_further_inputs_are_objects_of_the_default_scene(tmp_path: Path) -> None:
+    assert Config().default_scene() == default_scene()
+    scene = load(
+        tmp_path,
+        "inputs: [{name: pad, channels: 2, aed: [90, 0, 2]}, {name: flute}, {name: bell, position: [0, -1, 1]}]",
+    ).default_scene()
+    pad, flute, bell = scene.objects[5:]
+    assert [(o.id, o.name, o.kind, o.channels) for o in (pad, flute, bell)] == [
+        (5, "pad", "input", (0, 1)),
+        (6, "flute", "input", (2,)),
+        (7, "bell", "input", (3,)),
+    ]
+    assert pad.position == pytest.approx((0, 2, 0), abs=1e-12)
+    assert flute.position == (1.0, 0.0, 0.0)
+    assert bell.position == (0.0, -1.0, 1.0)
+
+
+def test_as_many_inputs_as_there_is_room_for(tmp_path: Path) -> None:
+    names = ", ".join(f"{{name: in{n}}}" for n in range(123))
+    assert len(load(tmp_path, f"inputs: [{names}]").default_scene().objects) == 128
+    (problem,) = problems(tmp_path, f"inputs: [{names}, {{name: more}}]")
+    assert problem.endswith("allowed 0 to 123 entries")
+
+
+def fields(model: type[BaseModel]) -> list[tuple[str, Any]]:
+    return [(f"{model.__name__}.{name}", field) for name, field in model.model_fields.items()]
+
+
+def test_every_key_is_documented() -> None:
+    blocks = [f.annotation for _, f in fields(Config) if isinstance(f.annotation, type)]
+    models = [Config, *(b for b in blocks if issubclass(b, BaseModel))]
+    for model in models:
+        for name, field in fields(model):
+            block = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+            assert field.annotation.__doc__ if block else field.description, name

@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stemfield.control.commands import SetParameter
+from stemfield.control.parameters import TABLE
+from stemfield.control.routes import answers, apply, every_route, is_trigger, routes, suggestion
+from stemfield.control.units import aed_of, position_of
+from stemfield.control.venue import Venue
+from stemfield.layouts.coordinates import cartesian, polar
+from stemfield.renderer.scene import MAX_LEVEL, Scene
+
+NUMBERS = {p.address: p for p in TABLE if p.read and all(a.tag in "fi" for a in p.arguments)}
+
+
+def do(scene: Scene, venue: Venue, address: str, *values: object) -> Scene:
+    changed, problems = apply(scene, SetParameter(address, values), venue)
+    assert not problems
+    return changed
+
+
+def value(scene: Scene, venue: Venue, address: str) -> tuple[object, ...]:
+    ((_, values),) = answers(address, scene, venue)
+    return values
+
+
+def refused(scene: Scene, venue: Venue, address: str, *values: object) -> str:
+    changed, problems = apply(scene, SetParameter(address, values), venue)
+    assert changed == scene
+    (problem,) = problems
+    assert problem.address == address
+    return problem.reason
+
+
+def test_every_row_is_documented_and_has_its_own_address() -> None:
+    assert len({p.address for p in TABLE}) == len(TABLE)
+    assert all(p.description.endswith(".") for p in TABLE)
+
+
+def test_every_route_leads_back_to_itself(venue: Venue) -> None:
+    every = list(every_route(venue.defaults, venue))
+    assert len(every) > 150
+    for route in every:
+        assert list(routes(route.address, venue.defaults, venue)) == [route]
+
+
+def test_defaults_in_the_table_are_those_of_the_scene(venue: Venue) -> None:
+    for route in every_route(venue.defaults, venue):
+        parameter = route.parameter
+        if parameter.read and parameter.default and parameter.address != "/object/{o}/width":
+            assert parameter.read(venue.defaults, route.key) == parameter.default, route.address
+
+
+@given(st.floats(-180, 180), st.floats(-90, 90), st.floats(0.01, 1000))
+def test_polar_is_that_of_the_one_convention(azimuth: float, elevation: float, distance: float) -> None:
+    position = position_of(azimuth, elevation, distance)
+    np.testing.assert_allclose(position, cartesian(azimuth, elevation, distance), atol=1e-12 * distance)
+    if abs(elevation) < 89.9:
+        np.testing.assert_allclose(aed_of(position), polar(position), atol=1e-9)
+
+
+@pytest.mark.parametrize("address", NUMBERS)
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, "three", None, b"x", [1.0], 10**400])
+def test_what_is_no_number_leaves_the_value_alone(venue: Venue, address: str, bad: object) -> None:
+    concrete = address.format(o="guitar", label="M+030", stem="bass")
+    arguments = NUMBERS[address].arguments
+    reason = refused(venue.defaults, venue, concrete, *(1.0 for _ in arguments[1:]), bad)
+    assert "allowed a" in reason
+
+
+@pytest.mark.parametrize("address", NUMBERS)
+@pytest.mark.parametrize("far", [-1e30, 1e30])
+def test_out_of_range_is_clamped(venue: Venue, address: str, far: float) -> None:
+    arguments = NUMBERS[address].arguments
+    if address.endswith("/channels"):
+        return
+    concrete = address.format(o="guitar", label="M+030", stem="bass")
+    scene = do(venue.defaults, venue, concrete, *(far for _ in arguments))
+    for got, argument in zip(value(scene, venue, concrete), arguments, strict=True):
+        assert isinstance(got, float | int)
+        if argument.cyclic:
+            assert -180.0 <= got <= 180.0
+        else:
+            assert got == pytest.approx(argument.high if far > 0 else argument.low)
+
+
+@pytest.mark.parametrize("one", [1, 1.0, True])
+def test_numbers_and_truth_values_stand_for_one_another(venue: Venue, one: object) -> None:
+    for address in ("mute", "solo", "level", "group", "priority", "smooth"):
+        scene = do(venue.defaults, venue, f"/object/vocals/{address}", one)
+        assert value(scene, venue, f"/object/vocals/{address}") == (1,)
+
+
+def test_one_component_leaves_the_others(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/vocals/aed", 30, 20, 3)
+    scene = do(scene, venue, "/object/vocals/azimuth", -100)
+    assert value(scene, venue, "/object/vocals/aed") == pytest.approx((-100, 20, 3))
+    scene = do(scene, venue, "/object/vocals/elevation", -10)
+    scene = do(scene, venue, "/object/vocals/distance", 2)
+    assert value(scene, venue, "/object/vocals/aed") == pytest.approx((-100, -10, 2))
+    scene = do(scene, venue, "/object/vocals/z", 1.5)
+    x, y, z = value(scene, venue, "/object/vocals/position")
+    assert (x, y, z) == pytest.approx((*position_of(-100, -10, 2)[:2], 1.5))
+
+
+def test_azimuth_is_wrapped_not_clamped(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/vocals/azimuth", 270)
+    assert value(scene, venue, "/object/vocals/azimuth") == pytest.approx((-90,))
+
+
+def test_an_object_that_passes_the_zenith_knows_where_it_came_from(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/vocals/aed", 40, 90, 2)
+    scene = do(scene, venue, "/object/vocals/elevation", 10)
+    assert value(scene, venue, "/object/vocals/aed") == pytest.approx((40, 10, 2))
+    scene = do(scene, venue, "/object/vocals/elevation", 90)
+    scene = do(scene, venue, "/object/vocals/azimuth", -75)
+    scene = do(scene, venue, "/object/vocals/elevation", 0)
+    assert value(scene, venue, "/object/vocals/aed") == pytest.approx((-75, 0, 2))
+
+
+def test_an_object_at_the_origin_can_leave_it_in_any_direction(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/vocals/position", 0, 0, 0)
+    scene = do(scene, venue, "/object/vocals/azimuth", 120)
+    scene = do(scene, venue, "/object/vocals/distance", 3)
+    assert value(scene, venue, "/object/vocals/aed") == pytest.approx((120, 0, 3))
+    scene = do(scene, venue, "/object/vocals/distance", -5)
+    scene = do(scene, venue, "/object/vocals/distance", 3)
+    assert value(scene, venue, "/object/vocals/aed") == pytest.approx((120, 0, 3))
+
+
+def test_gain_is_the_level_in_db(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/vocals/gain", -6)
+    assert value(scene, venue, "/object/vocals/level") == pytest.approx((10 ** (-6 / 20),))
+    scene = do(scene, venue, "/object/vocals/gain", -120)
+    assert value(scene, venue, "/object/vocals/level") == (0.0,)
+    assert value(scene, venue, "/object/vocals/gain") == (-120.0,)
+    scene = do(scene, venue, "/object/vocals/gain", 20)
+    assert value(scene, venue, "/object/vocals/level") == (MAX_LEVEL,)
+
+
+def test_by_id_by_name_and_by_pattern(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/1/level", 0.5)
+    assert value(scene, venue, "/object/bass/level") == (0.5,)
+    scene = do(scene, venue, "/object/{vocals,[2-3]}/level", 0.25)
+    levels = {r.address: v for r, v in answers("/object/*/level", scene, venue)}
+    assert levels == {
+        "/object/vocals/level": (0.25,),
+        "/object/bass/level": (0.5,),
+        "/object/drums/level": (0.25,),
+        "/object/other/level": (0.25,),
+        "/object/residual/level": (1.0,),
+        "/object/guitar/level": (1.0,),
+        "/object/piano/level": (1.0,),
+    }
+    assert [r.address for r, _ in answers("/object/[0-1]/level", scene, venue)] == [
+        "/object/0/level",
+        "/object/1/level",
+    ]
+    scene = do(scene, venue, "/speaker/M?110/gain", -3)
+    assert value(scene, venue, "/speaker/M-110/gain") == (-3.0,)
+    assert value(scene, venue, "/speaker/M+030/gain") == (0.0,)
+
+
+def test_names(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/vocals/name", " Ünal & friends ")
+    assert value(scene, venue, "/object/Ünal & friends/aed")
+    assert not routes("/object/vocals/aed", scene, venue)
+    assert value(scene, venue, "/object/0/name") == ("Ünal & friends",)
+    assert "object 1 has it" in refused(scene, venue, "/object/0/name", "bass")
+    for bad in ("", "  ", "12", "a/b", "a*", "x" * 129, "a\nb", "\ud800"):
+        assert "allowed 1 to 128 characters" in refused(scene, venue, "/object/0/name", bad)
+
+
+def test_channels_belong_to_direct_inputs(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/guitar/channels", 2)
+    assert value(scene, venue, "/object/guitar/channels") == (2,)
+    scene = do(scene, venue, "/object/guitar/channels", 2, 0.0)
+    assert value(scene, venue, "/object/guitar/channels") == (2, 0)
+    assert "from 0 to 2" in refused(scene, venue, "/object/guitar/channels", 3)
+    assert "different" in refused(scene, venue, "/object/guitar/channels", 1, 1)
+    assert "1 or 2" in refused(scene, venue, "/object/guitar/channels", 0, 1, 2)
+    assert "is a stem" in refused(scene, venue, "/object/vocals/channels", 0)
+
+
+def test_outputs_are_loudspeakers(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/vocals/outputs", "M+110,M-110")
+    assert scene.objects[0].outputs == ("M+110", "M-110")
+    assert value(scene, venue, "/object/vocals/outputs") == ("M+110, M-110",)
+    assert "did you mean M+030?" in refused(scene, venue, "/object/vocals/outputs", "M+30")
+    assert "at most 1" in refused(scene, venue, "/object/guitar/outputs", "M+110,M-110")
+    assert do(scene, venue, "/object/vocals/outputs", "").objects[0].outputs == ()
+
+
+def test_type_and_model_are_words_of_a_list(venue: Venue) -> None:
+    assert "allowed point, plane, channel, did you mean point?" in refused(
+        venue.defaults, venue, "/object/vocals/type", "pointt"
+    )
+    assert do(venue.defaults, venue, "/separation/model", "second").separation.model == "second"
+    assert "did you mean first?" in refused(venue.defaults, venue, "/separation/model", "firts")
+    anything = Venue(venue.labels, venue.defaults)
+    for path in ("../../etc/passwd", "/etc/passwd", ".hidden", "a\0b", "x" * 65):
+        assert "name of a model card" in refused(venue.defaults, anything, "/separation/model", path)
+
+
+def test_remove_and_reset_go_back_to_the_default(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/*/aed", 90, 0, 1)
+    scene = do(scene, venue, "/object/vocals/name", "lead")
+    scene = do(scene, venue, "/master/gain", -10)
+    scene = do(scene, venue, "/speaker/M+030/mute", True)
+    removed = do(scene, venue, "/object/lead/remove")
+    assert removed.objects[0] == venue.defaults.objects[0]
+    assert removed.objects[1] == scene.objects[1]
+    reset = do(scene, venue, "/scene/reset")
+    assert reset.objects == venue.defaults.objects
+    assert reset.master_gain_db == -10.0
+    assert reset.speakers["M+030"].mute
+
+
+def test_a_button_triggers_when_pressed_only(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/vocals/level", 0.5)
+    assert do(scene, venue, "/scene/reset", 0.0) == scene
+    assert do(scene, venue, "/scene/reset", 1.0) == venue.defaults
+
+
+def test_a_pattern_in_the_last_part_triggers_nothing(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/vocals/level", 0.5)
+    assert not is_trigger("/object/vocals/*")
+    assert not is_trigger("/scene/res*")
+    changed, _ = apply(scene, SetParameter("/scene/re*", (1.0,)), venue)
+    assert changed == scene
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("/objct/vocals/aed", "no 'objct' here, did you mean object?"),
+        ("/object/vocal/aed", "no object 'vocal', did you mean vocals?"),
+        ("/object/99/aed", "no object '99'"),
+        ("/object/vocals/azimut", "no 'azimut' here, did you mean azimuth?"),
+        ("/speaker/M+03/gain", "no loudspeaker 'M+03', did you mean M+030?"),
+        ("/separation/bas/gain", "no instrument 'bas', did you mean bass?"),
+        ("/scene/amout", "describes nothing, did you mean /scene/amount?"),
+        ("/", "no '' here"),
+    ],
+)
+def test_unknown_addresses_are_explained(venue: Venue, address: str, expected: str) -> None:
+    scene, (problem,) = apply(venue.defaults, SetParameter(address, (1.0,)), venue)
+    assert scene is venue.defaults
+    assert problem.unknown
+    assert suggestion(address, scene, venue) == expected
+
+
+def test_the_residual_is_no_instrument(venue: Venue) -> None:
+    assert not routes("/separation/residual/gain", venue.defaults, venue)
+    assert [r.key for r, _ in answers("/separation/*/gain", venue.defaults, venue)] == [
+        "vocals",
+        "bass",
+        "drums",
+        "other",
+    ]

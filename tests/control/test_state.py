@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stemfield.control.commands import RefusedError, SetParameter
+from stemfield.control.routes import apply
+from stemfield.control.scene_file import SceneFileError, load_scene_file, scene_from_dict, scene_to_dict
+from stemfield.control.state import Saver, SceneStore
+from stemfield.control.venue import Venue
+from stemfield.renderer.scene import Scene, default_scene
+
+
+def changed(venue: Venue) -> Scene:
+    """A scene in which nothing is as it was."""
+    scene = venue.defaults
+    for address, *values in (
+        ("/object/*/type", "plane"),
+        ("/object/*/aed", 40, 90, 3.3),
+        ("/object/*/gain", -7.3),
+        ("/object/*/width", 12.5),
+        ("/object/*/mute", True),
+        ("/object/*/solo", 1),
+        ("/object/*/group", 3),
+        ("/object/*/priority", 4),
+        ("/object/*/smooth", 0.7),
+        ("/object/*/outputs", "LFE1"),
+        ("/object/piano/channels", 0, 2),
+        ("/object/vocals/name", "x"),
+        ("/object/bass/name", "vocals"),
+        ("/object/x/name", "bass"),
+        ("/object/piano/name", 'Flügel "3"'),
+        ("/scene/amount", 0.3),
+        ("/speaker/*/gain", -1.7),
+        ("/speaker/M-030/mute", True),
+        ("/master/gain", -11.1),
+        ("/master/mute", True),
+        ("/separation/threshold", 0.21),
+        ("/separation/*/gain", 2.2),
+        ("/separation/model", "second"),
+        ("/separation/bypass", True),
+    ):
+        scene, problems = apply(scene, SetParameter(address, values), venue)
+        assert not problems
+    return scene
+
+
+def test_everything_survives_a_restart(venue: Venue, tmp_path: Path) -> None:
+    scene = changed(venue)
+    SceneStore(tmp_path, venue).save(scene)
+    loaded, problems = SceneStore(tmp_path, venue).load()
+    assert problems == ()
+    assert loaded == scene
+    # The azimuth at the zenith too, which is all in the last bits.
+    assert loaded.objects[0].position == scene.objects[0].position
+
+
+def test_without_a_file_it_is_the_default_scene(venue: Venue, tmp_path: Path) -> None:
+    assert SceneStore(tmp_path / "new", venue).load() == (venue.defaults, ())
+    assert not (tmp_path / "new").exists()
+
+
+def test_objects_are_found_by_their_configured_names(venue: Venue, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, venue)
+    store.save(changed(venue))
+    reordered = Venue(venue.labels, default_scene([("piano", (0, 1)), ("organ", (2,)), ("guitar", (3,))]), venue.models)
+    scene, problems = SceneStore(tmp_path, reordered).load()
+    assert problems == ()
+    piano, organ, guitar = scene.objects[5:]
+    assert (piano.name, piano.width_deg, piano.id) == ('Flügel "3"', 12.5, 5)
+    assert organ == reordered.defaults.objects[6]
+    assert (guitar.name, guitar.width_deg) == ("guitar", 12.5)
+    # The routing was another one: channels that were set in it would now lead to other instruments.
+    assert (piano.channels, guitar.channels) == ((0, 1), (3,))
+
+
+def test_what_is_gone_is_reported_and_the_rest_used(venue: Venue, tmp_path: Path) -> None:
+    SceneStore(tmp_path, venue).save(changed(venue))
+    smaller = Venue(("M+030", "M-030"), default_scene(), ("first",))
+    scene, problems = SceneStore(tmp_path, smaller).load()
+    assert scene.objects[2].width_deg == 12.5
+    assert set(scene.speakers) == {"M+030", "M-030"}
+    told = "\n".join(problems)
+    assert "object.guitar.level: no object 'guitar'" in told
+    assert "speaker.LFE1.gain: no loudspeaker 'LFE1'" in told
+    assert "separation.model: 'second': allowed first" in told
+    assert "object.bass.outputs: 'LFE1': no such loudspeaker" in told
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xff", b"{}" + b" " * (1 << 20), b"[" * 100_000])
+def test_a_broken_file_is_set_aside(venue: Venue, tmp_path: Path, content: bytes) -> None:
+    store = SceneStore(tmp_path, venue)
+    for count in (1, 2):
+        (tmp_path / "scene.json").write_bytes(content)
+        scene, problems = store.load()
+        assert scene == venue.defaults
+        assert (
+            problems[-1] == f"{tmp_path}/scene.json: set aside as scene.json.broken-{count}; the default scene is used"
+        )
+        assert (tmp_path / f"scene.json.broken-{count}").read_bytes() == content
+        assert not (tmp_path / "scene.json").exists()
+    store.save(scene)
+    assert store.load() == (venue.defaults, ())
+
+
+def test_out_of_range_is_reported_and_the_rest_used(venue: Venue) -> None:
+    data = {
+        "object": {
+            "vocals": {"level": 11, "width": 40, "aed": [30, "high", 1], "colour": "red", "type": "pont"},
+            "drums": {"mute": True, "remove": True, "name": "other"},
+            "v*": {"level": 0.5},
+        },
+        "scene": {"amount": float("nan"), "reset": True},
+        "master": {"gain": -6, "mute": [True, False]},
+        "sepration": {"threshold": 0.5},
+    }
+    scene, problems = scene_from_dict(data, venue)
+    expected = replace(venue.defaults.objects[0], width_deg=40.0)
+    assert scene.objects[0] == expected
+    assert scene.objects[2] == replace(venue.defaults.objects[2], mute=True)
+    assert scene.master_gain_db == -6.0
+    assert sorted(problems) == [
+        "master.mute: 2 arguments: allowed mute",
+        "object.drums.remove: holds no value",
+        "object.v*.level: describes nothing, did you mean /object/{o}/level?",
+        "object.vocals.aed: elevation: 'high': allowed a number from -90 to 90",
+        "object.vocals.colour: no 'colour' here",
+        "object.vocals.level: 11: allowed a number from 0 to 10",
+        "object.vocals.type: 'pont': allowed point, plane, channel, did you mean point?",
+        "object: two are named other: the names stay as configured",
+        "scene.amount: nan: allowed a number from 0 to 1",
+        "scene.reset: holds no value",
+        "sepration.threshold: no 'sepration' here, did you mean separation?",
+    ]
+
+
+def test_a_scene_that_a_person_wrote(venue: Venue, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("object:\n  vocals: {aed: [180, 0, 2], gain: -6}\n  guitar: {mute: yes}\nscene: {amount: 0.5}\n")
+    scene = load_scene_file(path, venue)
+    assert scene.objects[0].position == pytest.approx((-2, 0, 0), abs=1e-12)
+    assert scene.objects[0].level == pytest.approx(0.501187)
+    assert (scene.objects[5].mute, scene.amount) == (True, 0.5)
+    path.write_text("object: {vocals: {aed: [180, 0], gian: -6}}\nformat: 2\n")
+    with pytest.raises(SceneFileError, match="format: 2: allowed 1"):
+        load_scene_file(path, venue)
+    path.write_text("object: {vocals: {aed: [180, 0], gian: -6}}\n")
+    with pytest.raises(SceneFileError) as caught:
+        load_scene_file(path, venue)
+    assert caught.value.problems == (
+        "object.vocals.gian: no 'gian' here, did you mean gain?",
+        "object.vocals.aed: 2 arguments: allowed azimuth elevation distance",
+    )
+    exported = tmp_path / "exported.json"
+    exported.write_text(json.dumps(scene_to_dict(changed(venue), venue)))
+    assert load_scene_file(exported, venue) == changed(venue)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=8) | st.just(10**400),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["object", "vocals", "aed", "name", "scene", "speaker", "inputs", "0"]), inner
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["object", "scene", "speaker", "separation", "master", "format"]), json_values))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_no_data_makes_it_raise(venue: Venue, data: dict[str, object]) -> None:
+    scene, _ = scene_from_dict(data, venue)
+    assert [o.id for o in scene.objects] == [o.id for o in venue.defaults.objects]
+    assert len({o.name for o in scene.objects}) == len(scene.objects)
+
+
+def test_named_scenes(venue: Venue, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, venue)
+    assert store.names() == ()
+    store.save_named("Verse 1", changed(venue))
+    store.save_named("Verse_1", venue.defaults)
+    assert store.names() == ("Verse 1", "Verse_1")
+    assert store.load_named("Verse 1") == (changed(venue), ())
+    assert store.load_named("Verse_1") == (venue.defaults, ())
+    for name in ("..", "a/b", "", "x" * 65, "a\n"):
+        with pytest.raises(RefusedError):
+            store.save_named(name, venue.defaults)
+    with pytest.raises(RefusedError, match="'Chorus': no such scene: allowed Verse 1, Verse_1"):
+        store.load_named("Chorus")
+    (tmp_path / "scenes" / "Verse_1.json").write_text("{")
+    with pytest.raises(SceneFileError):
+        store.load_named("Verse_1")
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from dataclasses import replace
+from stemfield.control.state import SceneStore
+from stemfield.control.venue import Venue
+from stemfield.renderer.scene import default_scene
+venue = Venue(("M+030",), default_scene())
+store = SceneStore(Path(sys.argv[1]), venue)
+store.save(venue.defaults)
+print("ready", flush=True)
+for n in range(1, 10**9):
+    store.save(replace(venue.defaults, amount=(n % 1000) / 1000))
+"""
+
+
+def test_the_file_is_whole_whenever_the_writer_is_killed(tmp_path: Path) -> None:
+    venue = Venue(("M+030",), default_scene())
+    seen = set()
+    for number in range(8):
+        with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"ready\n"
+            time.sleep(0.003 * number)
+            os.kill(writer.pid, signal.SIGKILL)
+        scene, problems = SceneStore(tmp_path, venue).load()
+        assert problems == ()
+        seen.add(scene.amount)
+    assert len(seen) > 1
+
+
+def test_the_saver_saves_the_last_at_most_once_in_its_interval(venue: Venue, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, venue)
+    written: list[tuple[float, float]] = []
+
+    class Watched(SceneStore):
+        def save(self, scene: Scene) -> None:
+            super().save(scene)
+            written.append((time.monotonic(), scene.amount))
+
+    async def run() -> None:
+        saver = Saver(Watched(tmp_path, venue), lambda _: None, interval_s=0.2)
+        for step in range(50):
+            saver.offer(replace(venue.defaults, amount=step / 100))
+            await asyncio.sleep(0.01)
+        await saver.close()
+
+    asyncio.run(run())
+    times = [t for t, _ in written[:-1]]
+    assert len(written) == 3
+    assert times[1] - times[0] >= 0.2
+    assert store.load()[0].amount == 0.49
+
+
+def test_a_disk_that_fails_is_reported_once_and_when_it_works_again(
+    venue: Venue, tmp_path: Path, until: Callable[..., None]
+) -> None:
+    told: list[str] = []
+    folder = tmp_path / "state"
+    folder.write_text("a file in its place")
+
+    async def run() -> None:
+        saver = Saver(SceneStore(folder, venue), told.append, interval_s=0.02)
+        for step in range(3):
+            saver.offer(replace(venue.defaults, amount=step / 10))
+            await asyncio.sleep(0.1)
+        folder.unlink()
+        saver.offer(venue.defaults)
+        await asyncio.sleep(0.1)
+        await saver.close()
+
+    asyncio.run(run())
+    assert told == [f"{folder}: the scene cannot be saved: File exists", f"{folder}: the scene is saved again"]
