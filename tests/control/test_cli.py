@@ -1,0 +1,363 @@
+"""The real command, as its users and their scripts run it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+RATE = 48000
+COMMAND = Path(sys.executable).with_name("stemfield")
+
+
+def stemfield(
+    *words: object, cwd: Path | None = None, stdin: str | None = None, **more: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(COMMAND), *map(str, words)],
+        cwd=cwd,
+        input=stdin,
+        env=os.environ | {"XDG_CONFIG_HOME": "/nonexistent"} | more,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def refused(*words: object, status: int = 2, **options: Path) -> list[str]:
+    """The error lines of a command that must fail."""
+    done = stemfield(*words, **options)
+    lines = done.stderr.splitlines()
+    assert done.returncode == status, done
+    assert all(line.startswith("stemfield: error: ") for line in lines), done.stderr
+    return [line.removeprefix("stemfield: error: ") for line in lines]
+
+
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("music") / "song.wav"
+    t = np.arange(2 * RATE) / RATE
+    noise = 0.05 * np.random.default_rng(0).standard_normal((2, len(t)))
+    sound = 0.3 * np.sin(2 * np.pi * 220 * t) + noise
+    soundfile.write(path, sound.T, RATE, subtype="FLOAT")
+    return path
+
+
+class TestUsage:
+    def test_help_is_quick_and_loads_nothing_heavy(self) -> None:
+        code = "import sys\nfrom stemfield.control.cli import main\ntry:\n main(['--help'])\nexcept SystemExit: pass\n"
+        code += "print(sorted({'numpy', 'numba', 'pydantic', 'onnxruntime', 'scipy', 'rich'} & set(sys.modules)))"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"
+        for name in ("serve", "upmix", "separate", "remix", "gains", "layouts", "models", "check", "browse"):
+            assert f"  {name}" in done.stdout
+
+    def test_version(self) -> None:
+        assert stemfield("--version").stdout.split()[0] == "stemfield"
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (["serv"], "unknown command serv, did you mean serve?"),
+            (["qqqq"], "unknown command qqqq; known are serve, upmix, separate"),
+            (["layouts", "lst"], "unknown command lst, did you mean list?"),
+            (["upmix", "a", "b", "--laoyut", "5.1"], "unknown option --laoyut, did you mean --layout?"),
+            (["upmix", "a", "b", "--lay=5.1"], "unknown option --lay"),
+            ([], "the following arguments are required: COMMAND"),
+            (["upmix", "a"], "the following arguments are required: OUT, --layout"),
+            (["remix", "a", "b", "--threshold", "2"], "argument --threshold: 2: allowed a number from 0 to 1"),
+            (["remix", "a", "b", "--threshold", "-0.5"], "argument --threshold: -0.5: allowed a number from 0 to 1"),
+            (["remix", "a", "b", "--gain", "vocals"], "vocals: allowed NAME=DB, such as vocals=-6"),
+            (["remix", "a", "b", "--gain", "vocals=loud"], "loud: allowed a number from -120 to 20"),
+            (["serve", "--driver", "alsa"], "argument --driver: invalid choice: 'alsa'"),
+        ],
+    )
+    def test_bad_usage_is_one_line_with_a_hint(self, words: list[str], message: str) -> None:
+        (line,) = refused(*words)
+        assert message in line
+
+    def test_debug_shows_the_traceback(self) -> None:
+        done = stemfield("layouts", "show", "22.3", "--debug")
+        assert done.returncode == 1
+        assert "Traceback" in done.stderr
+        assert "Traceback" not in stemfield("layouts", "show", "22.3").stderr
+
+    def test_a_closed_pipe_is_no_traceback(self) -> None:
+        shown = subprocess.Popen([str(COMMAND), "layouts", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert shown.stdout is not None
+        assert shown.stderr is not None
+        shown.stdout.close()
+        assert shown.stderr.read() == b""
+        shown.stderr.close()
+        shown.wait(20)
+
+
+class TestLayoutsAndModels:
+    def test_list(self) -> None:
+        text = stemfield("layouts", "list").stdout
+        entries = json.loads(stemfield("layouts", "list", "--json").stdout)
+        assert {e["name"] for e in entries} >= {"stereo", "5.1", "7.1.4", "22.2", "quad", "octagon", "surrey"}
+        assert all(e["name"] in text for e in entries)
+        models = json.loads(stemfield("models", "list", "--json").stdout)
+        assert len(models) >= 1
+        assert models[0]["name"] in stemfield("models", "list").stdout
+
+    def test_show_is_in_port_order(self) -> None:
+        speakers = json.loads(stemfield("layouts", "show", "4+7+0", "--json").stdout)["speakers"]
+        labels = [
+            "M+030",
+            "M-030",
+            "M+000",
+            "LFE1",
+            "M+090",
+            "M-090",
+            "M+135",
+            "M-135",
+            "U+045",
+            "U-045",
+            "U+135",
+            "U-135",
+        ]
+        assert [s["label"] for s in speakers] == labels
+        assert [s["label"] for s in speakers if s["lfe"]] == ["LFE1"]
+        lines = stemfield("layouts", "show", "4+7+0").stdout.splitlines()
+        assert [line.split()[1] for line in lines[2:]] == labels
+
+    def test_check_tells_every_problem_of_every_file(self, tmp_path: Path) -> None:
+        (tmp_path / "a.yaml").write_text(
+            "name: a\nspeakers:\n"
+            "  - {label: L, azimuth_deg: 30, chanel: 1}\n"
+            "  - {label: L, azimuth_deg: x, channel: 2}\n"
+        )
+        lines = refused("layouts", "check", "a.yaml", "missing.yaml", "22.2", cwd=tmp_path)
+        assert any("chanel" in line and "channel" in line for line in lines)
+        assert any("azimuth_deg" in line for line in lines)
+        assert any("missing.yaml" in line for line in lines)
+        done = stemfield("layouts", "check", "22.2", "a.yaml", "--json", cwd=tmp_path)
+        assert done.returncode == 2
+        assert [entry["ok"] for entry in json.loads(done.stdout)] == [True, False]
+
+    def test_models_check(self, tmp_path: Path) -> None:
+        name = json.loads(stemfield("models", "list", "--json").stdout)[0]["name"]
+        assert stemfield("models", "check", name).stdout == f"{name}: ok\n"
+        assert "did you mean" in refused("models", "check", name + "x")[0]
+
+    def test_layouts_of_ones_own_are_found_in_the_config_folder(self, tmp_path: Path) -> None:
+        folder = tmp_path / "stemfield" / "layouts"
+        folder.mkdir(parents=True)
+        pair = "- {label: A, azimuth_deg: 50, channel: 1}\n  - {label: B, azimuth_deg: -50, channel: 2}"
+        (folder / "den.yaml").write_text(f"name: den\nspeakers:\n  {pair}\n")
+        shown = stemfield("layouts", "show", "den", "--json", XDG_CONFIG_HOME=str(tmp_path))
+        assert [s["label"] for s in json.loads(shown.stdout)["speakers"]] == ["A", "B"]
+
+
+class TestGains:
+    def table(self, folder: Path, text: str) -> Path:
+        path = folder / "positions.csv"
+        path.write_text(text)
+        return path
+
+    def test_known_gains_on_22_2(self, tmp_path: Path) -> None:
+        path = self.table(
+            tmp_path,
+            "\ufeffazimuth_deg, elevation_deg, distance_m, width_deg, height_deg\n"
+            "15,0,1,0,0\n\n22,40,3.5,,0\n0,90,2,0,\n",
+        )
+        answer = json.loads(stemfield("gains", "--layout", "22.2", "--from", path, "--json").stdout)
+        assert answer["labels"][:4] == ["M+060", "M-060", "M+000", "LFE1"]
+        assert len(answer["labels"]) == 24
+        rows = [{k: g for k, g in zip(answer["labels"], row, strict=True) if g > 1e-9} for row in answer["gains"]]
+        # the figures on which three other renderers agree
+        assert rows[0] == pytest.approx({"M+000": 0.7071, "M+030": 0.7071}, abs=1e-4)
+        assert rows[1] == pytest.approx({"U+045": 0.6726, "U+000": 0.7015, "T+000": 0.2355}, abs=1e-4)
+        assert rows[2] == pytest.approx({"T+000": 1.0}, abs=1e-9)
+
+    def test_columns_in_any_order_and_from_stdin(self, tmp_path: Path) -> None:
+        usual = self.table(tmp_path, "azimuth_deg,elevation_deg,distance_m\n40,10,2\n")
+        turned = "distance_m,azimuth_deg,elevation_deg\n2,40,10\n"
+        first = stemfield("gains", "--layout", "7.1.4", "--from", usual, "--json").stdout
+        second = stemfield("gains", "--layout", "7.1.4", "--from", "-", "--json", stdin=turned).stdout
+        assert json.loads(first) == json.loads(second)
+
+    def test_every_bad_line_is_told(self, tmp_path: Path) -> None:
+        path = self.table(
+            tmp_path,
+            "azimuth_deg,elevation_deg,distance_m,width_deg\n0,0,1,0\n0,91,1,0\n,0,-1,0\n1,2\nnan,0,1,0\n5,5,1,30\n",
+        )
+        lines = refused("gains", "--layout", "quad", "--from", path)
+        told = [line.removeprefix(f"{path}: ") for line in lines]
+        assert told == [
+            "line 3: elevation_deg: 91: allowed a number from -90 to 90",
+            "line 4: azimuth_deg: nothing: allowed a number from -360 to 360",
+            "line 4: distance_m: -1: allowed a number from 0 to 1000",
+            "line 5: 2 values, but 4 columns",
+            "line 6: azimuth_deg: nan: allowed a number from -360 to 360",
+            "line 7: width_deg and height_deg must be 0: sources with extent are not rendered",
+        ]
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("", "empty: the first line names the columns azimuth_deg, elevation_deg, distance_m"),
+            ("azimuth_deg,elevation_deg,distance_m\n", "holds no position"),
+            ("azimut_deg,elevation_deg,distance_m\n", "unknown column 'azimut_deg', did you mean azimuth_deg?"),
+            ("azimuth_deg,elevation_deg\n1,2\n", "column distance_m is missing"),
+            ("azimuth_deg,elevation_deg,distance_m,distance_m\n", "column distance_m is there twice"),
+        ],
+    )
+    def test_bad_tables(self, tmp_path: Path, text: str, message: str) -> None:
+        path = self.table(tmp_path, text)
+        assert any(message in line for line in refused("gains", "--layout", "quad", "--from", path))
+        assert "No such file" in refused("gains", "--layout", "quad", "--from", tmp_path / "none.csv")[0]
+
+
+class TestOffline:
+    def test_upmix_is_as_long_as_the_input_and_sounds(self, song: Path, tmp_path: Path) -> None:
+        done = stemfield("upmix", song, tmp_path / "out.wav", "--layout", "7.1.4")
+        assert done.returncode == 0, done.stderr
+        feeds, rate = soundfile.read(tmp_path / "out.wav")
+        assert (feeds.shape, rate) == ((2 * RATE, 12), RATE)
+        assert np.abs(feeds).max() > 0.05
+        assert np.abs(feeds[:, 3]).max() == 0  # LFE1
+
+    def test_upmix_with_a_scene(self, song: Path, tmp_path: Path) -> None:
+        def level_db(scene: str) -> np.ndarray:
+            (tmp_path / "scene.yaml").write_text(scene)
+            out = tmp_path / "out.wav"
+            done = stemfield("upmix", song, out, "--layout", "quad", "--scene", tmp_path / "scene.yaml")
+            assert done.returncode == 0, done.stderr
+            return 10 * np.log10(np.mean(soundfile.read(out)[0] ** 2, axis=0) + 1e-12)
+
+        names = ("vocals", "bass", "drums", "other", "residual")
+        behind = "object: {" + ", ".join(f"{n}: {{aed: [180, 0, 1], width: 0}}" for n in names) + "}"
+        levels = level_db(behind)
+        assert levels[2:].min() > levels[:2].max() + 40  # M+135 and M-135 carry it all
+        bad = tmp_path / "bad.yaml"
+        bad.write_text("object: {vocls: {level: 1}}\nmaster: {gain: 900}\n")
+        lines = refused("upmix", song, tmp_path / "x.wav", "--layout", "quad", "--scene", bad)
+        assert len(lines) == 2
+        assert "no such file" in refused("upmix", song, "x.wav", "--layout", "quad", "--scene", "none.yaml")[0]
+
+    def test_separate_sums_to_the_recording(self, song: Path, tmp_path: Path) -> None:
+        done = stemfield("separate", song, tmp_path / "new" / "stems")
+        assert done.returncode == 0, done.stderr
+        paths = [Path(line) for line in done.stdout.splitlines()]
+        assert [path.stem for path in paths] == ["vocals", "bass", "drums", "other", "residual"]
+        total = sum(soundfile.read(path)[0] for path in paths)
+        recording = soundfile.read(song)[0]
+        assert total.shape == recording.shape
+        assert 10 * np.log10(np.mean((total - recording) ** 2) / np.mean(recording**2)) < -90
+
+    def test_remix_keeps_the_recording_or_silences_all(self, song: Path, tmp_path: Path) -> None:
+        recording = soundfile.read(song)[0]
+        assert stemfield("remix", song, tmp_path / "same.wav").returncode == 0
+        np.testing.assert_allclose(soundfile.read(tmp_path / "same.wav")[0], recording, atol=1e-5)
+        words = [w for n in ("vocals", "bass", "drums", "other", "residual") for w in ("--gain", f"{n}=-120")]
+        assert stemfield("remix", song, tmp_path / "none.flac", *words).returncode == 0
+        assert np.abs(soundfile.read(tmp_path / "none.flac")[0]).max() < 1e-5
+        assert "did you mean drums" in refused("remix", song, tmp_path / "x.wav", "--gain", "drms=3")[0]
+
+    @pytest.mark.parametrize(
+        ("target", "message"),
+        [
+            ("x.mp3", "cannot write .mp3; accepted are .wav and .flac"),
+            ("x.flac", "FLAC holds at most 8 channels, not 24; write .wav"),
+            ("none/x.wav", "there is no folder"),
+            ("song.wav", "is the input itself"),
+        ],
+    )
+    def test_bad_targets_are_refused_before_the_work(self, song: Path, target: str, message: str) -> None:
+        (line,) = refused("upmix", song, song.parent / target, "--layout", "22.2")
+        assert message in line
+        assert [path.name for path in song.parent.iterdir()] == ["song.wav"]
+
+    def test_bad_sources(self, tmp_path: Path) -> None:
+        (tmp_path / "text.mp3").write_text("no music\n" * 100)
+        soundfile.write(tmp_path / "six.wav", np.zeros((100, 6)), RATE)
+        soundfile.write(tmp_path / "slow.wav", np.zeros(100), 4000)
+        for name, message in (
+            ("text.mp3", "not a sound file"),
+            ("six.wav", "has 6 channels"),
+            ("slow.wav", "sample rate 4000 Hz: allowed 8000 to 192000 Hz"),
+            ("none.wav", "no such file"),
+        ):
+            for words in (
+                ["upmix", name, "o.wav", "--layout", "quad"],
+                ["separate", name, "o"],
+                ["remix", name, "o.wav"],
+            ):
+                (line,) = refused(*words, cwd=tmp_path)
+                assert line.startswith(f"{name}: {message}")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["six.wav", "slow.wav", "text.mp3"]
+
+    def test_damage_found_while_working_is_status_1_and_leaves_nothing(self, song: Path, tmp_path: Path) -> None:
+        soundfile.write(tmp_path / "cut.flac", soundfile.read(song)[0], RATE)
+        content = (tmp_path / "cut.flac").read_bytes()
+        (tmp_path / "cut.flac").write_bytes(content[: len(content) // 2])
+        (line,) = refused("upmix", "cut.flac", "o.wav", "--layout", "quad", cwd=tmp_path, status=1)
+        assert "damaged or cut off after" in line
+        assert [path.name for path in tmp_path.iterdir()] == ["cut.flac"]
+
+    def test_a_warning_about_the_source_is_told(self, song: Path, tmp_path: Path) -> None:
+        (tmp_path / "cut.wav").write_bytes(song.read_bytes()[:200_000])
+        done = stemfield("upmix", tmp_path / "cut.wav", tmp_path / "o.wav", "--layout", "stereo")
+        assert done.returncode == 0
+        assert "stemfield: warning: " in done.stderr
+        assert "cut off" in done.stderr
+
+    @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_interrupted_work_leaves_nothing(self, tmp_path: Path, sent: signal.Signals, status: int) -> None:
+        soundfile.write(tmp_path / "long.wav", 0.1 * np.random.default_rng(0).standard_normal((600 * RATE, 2)), RATE)
+        work = subprocess.Popen(
+            [str(COMMAND), "upmix", "long.wav", "o.wav", "--layout", "22.2"], cwd=tmp_path, stderr=subprocess.PIPE
+        )
+        deadline = time.monotonic() + 40
+        while not list(tmp_path.glob(".o.wav.*")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        work.send_signal(sent)
+        _, errors = work.communicate(timeout=20)
+        assert work.returncode == status, errors
+        assert b"Traceback" not in errors
+        assert [path.name for path in tmp_path.iterdir()] == ["long.wav"]
+
+
+class TestConfig:
+    def test_check_tells_every_problem(self, tmp_path: Path) -> None:
+        (tmp_path / "c.yaml").write_text("layot: 5.1\nosc: {port: 99999}\ndriver: alsa\n")
+        lines = refused("check", "c.yaml", cwd=tmp_path)
+        assert len(lines) == 3
+        assert any("did you mean layout" in line for line in lines)
+        done = stemfield("check", "c.yaml", "--json", cwd=tmp_path)
+        (entry,) = json.loads(done.stdout)
+        assert (done.returncode, entry["ok"], len(entry["problems"])) == (2, False, 3)
+
+    def test_check_looks_at_what_the_config_names(self, tmp_path: Path) -> None:
+        (tmp_path / "c.yaml").write_text("layout: 22.3\nmodel: nothing\ninput: none.wav\n")
+        lines = refused("check", "c.yaml", cwd=tmp_path)
+        assert [word in line for word, line in zip(("22.3", "none.wav", "nothing"), lines, strict=True)] == [True] * 3
+        (tmp_path / "c.yaml").write_text("layout: 5.1\n")
+        assert stemfield("check", "c.yaml", cwd=tmp_path).stdout == "c.yaml: ok\n"
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (["--config", "none.yaml"], "none.yaml: cannot be read"),
+            (["--layout", "22.3"], "22.3: unknown name"),
+            (["--input", "none.wav"], "none.wav: no such file"),
+        ],
+    )
+    def test_serve_refuses_before_it_starts(self, tmp_path: Path, words: list[str], message: str) -> None:
+        (line,) = refused("serve", *words, cwd=tmp_path)
+        assert message in line
+
+
+def test_browse_prints_a_list() -> None:
+    found = json.loads(stemfield("browse", "--timeout", "0.3", "--json").stdout)
+    assert isinstance(found, list)
