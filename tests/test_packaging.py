@@ -1,0 +1,199 @@
+"""The package as it ships: nothing missing, nothing that would overwrite somebody else's package, all of it checked."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import mypy.main
+import pytest
+
+from stemfield.control import manual
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("control", "layouts", "renderer", "separation")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def packages_in_tree() -> set[str]:
+    found = (path.parent.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("__init__.py"))
+    return {"stemfield." + ".".join(path.parts) for path in found}
+
+
+def modules_in_tree() -> set[str]:
+    files = (path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+    return {"stemfield." + ".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files}
+
+
+def data_in_tree() -> set[str]:
+    """Every shipped file that is no code."""
+    kinds = ("control/data", "layouts/data", "separation/models")
+    files = [path for kind in kinds for path in (ROOT / kind).rglob("*") if path.is_file()]
+    typed = [ROOT / folder / "py.typed" for folder in FOLDERS]
+    return {"stemfield/" + path.relative_to(ROOT).as_posix() for path in files + typed}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel built from a copy of the tree, so that no left-over of an earlier build gets in."""
+    copy = tmp_path_factory.mktemp("source") / "tree"
+    copy.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    for folder in FOLDERS:
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "*.nb[ci]"))
+    out = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--no-index", "--no-build-isolation", "-w", str(out), str(copy)], check=True)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel in an environment of its own, far from the tree; its dependencies are lent by this one."""
+    home = tmp_path_factory.mktemp("installed")
+    venv.create(home)
+    python = home / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python), "install", "--quiet"]
+    subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True)
+    (packages,) = home.glob("lib/python*/site-packages")
+    # a .pth line lends the packages there but not that folder's own .pth files, so the editable install stays out
+    (packages / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return home
+
+
+def run_away(home: Path, *command: str) -> str:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(
+        [str(home / "bin" / command[0]), *command[1:]], cwd=home, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_package_list_is_the_tree() -> None:
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == packages_in_tree()
+    mapped = PROJECT["tool"]["setuptools"]["package-dir"]
+    assert mapped == {f"stemfield.{folder}": folder for folder in FOLDERS}
+
+
+def test_tests_are_no_packages() -> None:
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+def test_wheel_holds_every_module_and_all_data(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    shipped = {name[:-3].replace("/", ".").removesuffix(".__init__") for name in names if name.endswith(".py")}
+    assert shipped == modules_in_tree()
+    assert {name for name in names if not name.endswith(".py") and ".dist-info/" not in name} == data_in_tree()
+    for part in ("stemfield/layouts/data/22.2.yaml", "stemfield/control/data/demo/vocals.flac"):
+        assert part in names
+    assert [name for name in names if name.startswith("stemfield/separation/models/") and name.endswith(".onnx")]
+
+
+def test_wheel_takes_no_top_level_name_but_its_own(wheel: Path) -> None:
+    tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    assert tops == {"stemfield", f"stemfield-{PROJECT['project']['version']}.dist-info"}
+
+
+def test_installed_packages_come_from_the_wheel_and_import(installed: Path) -> None:
+    script = f"""
+import importlib
+for name in {sorted(packages_in_tree())!r}:
+    print(importlib.import_module(name).__file__)
+"""
+    files = run_away(installed, "python", "-c", script).split()
+    assert len(files) == len(packages_in_tree())
+    assert all(Path(file).is_relative_to(installed) for file in files)
+
+
+def test_installed_command_finds_its_data(installed: Path) -> None:
+    listed = run_away(installed, "stemfield", "layouts", "list")
+    for path in (ROOT / "layouts" / "data").glob("*.yaml"):
+        assert path.stem in listed
+    measured = run_away(
+        installed, "python", "-c", "from stemfield.control.demo import demo_mixture; print(demo_mixture().shape)"
+    )
+    assert measured.strip() == "(2, 1152000)"
+
+
+def test_type_check_sees_every_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mypy is blind to a usual editable install and would pass without having read a line."""
+    monkeypatch.chdir(ROOT)
+    sources, options = mypy.main.process_options([])
+    assert modules_in_tree() <= {source.module for source in sources}
+    assert options.disallow_untyped_defs
+    assert options.warn_return_any
+
+
+def test_bare_folder_names_are_banned() -> None:
+    banned = PROJECT["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-api"]
+    assert set(banned) == set(FOLDERS)
+    for folder in FOLDERS:
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", "check", "--select", "TID251", "--stdin-filename", "control/x.py", "-"],
+            input=f"from {folder} import x\n",
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert "TID251" in done.stdout, done
+
+
+def test_readme_names_the_two_commands_and_ci_runs_the_second() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert "make run" in readme
+    assert "make test" in readme
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert os.access(ROOT / ".ci" / "packages", os.X_OK)
+    assert re.search(r"^exec make test$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize(("name", "page"), [("osc.md", manual.osc_page), ("config.md", manual.config_page)])
+def test_manual_is_what_the_code_says(name: str, page: Callable[[], str]) -> None:
+    assert (ROOT / "docs" / name).read_text() == page(), "the page is out of date: make docs"
+
+
+UNITS = sorted((ROOT / "systemd").rglob("*.service"))
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this machine has no systemd")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.relative_to(ROOT).as_posix())
+def test_units_are_what_systemd_understands(unit: Path, tmp_path: Path) -> None:
+    text = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", unit.read_text(), flags=re.MULTILINE)
+    (tmp_path / unit.name).write_text(text)
+    scope = "--user" if unit.parent.name == "user" else "--system"
+    done = subprocess.run(
+        ["systemd-analyze", scope, "verify", "--man=no", str(tmp_path / unit.name)],
+        env=os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    complaints = [line for line in done.stderr.splitlines() if unit.name in line]
+    assert (done.returncode, complaints) == (0, []), done.stderr
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.relative_to(ROOT).as_posix())
+def test_units_start_programs_and_not_shells(unit: Path) -> None:
+    (command,) = re.findall(r"^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)
+    program = command.split()[0]
+    assert program in ("/usr/bin/jackd", "/opt/stemfield/bin/stemfield", "%h/.local/bin/stemfield")
+    # hardening that would keep numba from compiling, or JACK from its real time and shared memory
+    for line in ("MemoryDenyWriteExecute=yes", "RestrictRealtime=yes", "PrivateDevices=yes", "PrivateUsers=yes"):
+        assert line not in unit.read_text()
+    assert "LimitRTPRIO=95" in unit.read_text()
