@@ -1,0 +1,55 @@
+"""What every benchmark shares: rows of results, a real server, and quiet tools."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+
+@dataclass
+class Row:
+    """One figure of the benchmark page."""
+
+    what: str
+    value: float
+    unit: str
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def met(self) -> bool | None:
+        if self.at_most is not None:
+            return self.value <= self.at_most
+        if self.at_least is not None:
+            return self.value >= self.at_least
+        return None
+
+
+def give(*rows: Row) -> None:
+    """Prints the rows for `run.py`."""
+    json.dump([asdict(row) for row in rows], sys.stdout)
+
+
+@contextmanager
+def jackd(rate_hz: int = 48_000, period_frames: int = 64) -> Iterator[str]:
+    """A jackd with the dummy driver; gives its name."""
+    name = f"stemfield-bench-{os.getpid()}"
+    server = subprocess.Popen(
+        ["jackd", "-n", name, "-r", "-d", "dummy", "-r", str(rate_hz), "-p", str(period_frames)],
+        env=os.environ | {"JACK_NO_AUDIO_RESERVATION": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        subprocess.run(["jack_wait", "-s", name, "-w", "-t", "10"], check=True, stdout=subprocess.DEVNULL)
+        time.sleep(0.5)
+        yield name
+    finally:
+        server.terminate()
+        server.wait()

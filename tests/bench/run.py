@@ -1,0 +1,92 @@
+"""Runs the benchmarks, prints their figures, and writes docs/benchmarks.md from them.
+
+`python tests/bench/run.py [NAME ...]` runs those named (`callback`, ...), and leaves the page alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import Row
+from rich.console import Console
+from rich.table import Table
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent.parent / "docs" / "benchmarks.md"
+
+
+def target(row: Row) -> str:
+    if row.at_most is not None:
+        return f"at most {row.at_most:g}"
+    return "" if row.at_least is None else f"at least {row.at_least:g}"
+
+
+def verdict(row: Row) -> str:
+    return {None: "", True: "yes", False: "**no**"}[row.met]
+
+
+def processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def page(found: dict[str, tuple[str, list[Row]]]) -> str:
+    today = datetime.now(UTC).date()
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`; do not edit.",
+        "",
+        f"{today}, {os.cpu_count()} cores of {processor()}, shared with other work and without real-time priority,",
+        f"Python {platform.python_version()}. Periods are those of a real jackd with the dummy driver.",
+    ]
+    for name, (text, rows) in found.items():
+        lines += [
+            "",
+            f"## {name}",
+            "",
+            text.strip(),
+            "",
+            "| what | figure | unit | target | met |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [f"| {r.what} | {r.value:.3g} | {r.unit} | {target(r)} | {verdict(r)} |" for r in rows]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    names = sys.argv[1:] or sorted(p.stem.removeprefix("bench_") for p in HERE.glob("bench_*.py"))
+    console = Console()
+    found = {}
+    for name in names:
+        script = HERE / f"bench_{name}.py"
+        with console.status(f"{name} ..."):
+            done = subprocess.run(
+                [sys.executable, str(script)],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+                env=os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent}"},
+            )
+        rows = [Row(**row) for row in json.loads(done.stdout)]
+        text = script.read_text().split('"""')[1]
+        found[name] = (text, rows)
+        table = Table("what", "figure", "unit", "target", "met", title=name)
+        for row in rows:
+            table.add_row(row.what, f"{row.value:.3g}", row.unit, target(row), verdict(row).strip("*"))
+        console.print(table)
+    if not sys.argv[1:]:
+        PAGE.write_text(page(found))
+    return int(any(row.met is False for _, rows in found.values() for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""The main job on a real jackd: the demo song in from another client, 24 feeds out, moved by OSC."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture, demo_stems
+from stemfield.layouts import load_layout
+
+LAYOUT = load_layout("22.2")
+LABELS = list(LAYOUT.labels)
+STEREO_IN = ["mixture_L", "mixture_R"]
+OBJECTS = ("vocals", "bass", "drums", "other", "residual")
+
+
+def joined(jackd, daemon, studio, tape, **config):
+    """Server, daemon and studio, wired up, with the worker awake."""
+    server = jackd(period_frames=256, sync=True)
+    room = daemon(driver="jack", jack={"server_name": server.name}, separation={"margin_ms": 150}, **config)
+    room.start()
+    room.wait_for_worker()
+    desk = studio(server.name, len(LABELS), tape)
+    desk.connect("stemfield", STEREO_IN, LABELS)
+    time.sleep(2)  # the worker loads its model
+    return server, room, desk
+
+
+def latency_of(room):
+    text = room.log.read_text()
+    return int(text.split("latency ")[1].split(" frames")[0])
+
+
+def power_of(feeds, signal_):
+    """How much of a signal is in each feed: squared coefficient of its projection, times the signal's power."""
+    return np.square(feeds.astype(float) @ signal_) / np.square(signal_).sum()
+
+
+def test_vocals_move_from_front_to_behind_and_everything_at_one_point_is_the_recording(jackd, daemon, studio):
+    second = DEMO_RATE_HZ
+    tape = demo_mixture()[:, : 15 * second]
+    vocals = demo_stems()[0].sum(0).astype(float)
+    _, room, desk = joined(jackd, daemon, studio, tape)
+    room.send("/object/vocals/aed", 0.0, 0.0, 1.0)
+    room.send("/object/vocals/width", 0.0)
+    room.settle()
+    desk.roll()
+    desk.wait(6 * second)
+    room.send("/object/vocals/aed", 180.0, 0.0, 1.0)
+    desk.wait(11 * second)
+    for name in OBJECTS:
+        room.send(f"/object/{name}/aed", 0.0, 0.0, 1.0)
+        room.send(f"/object/{name}/width", 0.0)
+    desk.wait_end()
+
+    record, latency = desk.record, latency_of(room)
+    late = delay_at_one_point(record, tape, latency, 13 * second)
+    before = power_of(record[:, late + 2 * second : late + 6 * second - 4800], vocals[2 * second : 6 * second - 4800])
+    after = power_of(record[:, late + 7 * second : late + 11 * second - 4800], vocals[7 * second : 11 * second - 4800])
+    behind = [LABELS.index(label) for label in ("M+135", "M+180", "M-135")]
+    front = [LABELS.index(label) for label in ("M+000", "M+030", "M-030")]
+    assert before[behind].sum() < 0.05 * before.sum()
+    assert before[front].sum() > 0.8 * before.sum()
+    assert after[LABELS.index("M+180")] == after[behind].max()
+    assert after[LABELS.index("M+180")] > 20 * before[LABELS.index("M+180")]
+    assert after[LABELS.index("M+000")] < 0.1 * before[LABELS.index("M+000")]
+
+    start, end = 12 * second, tape.shape[1] - 16_384
+    heard = record[:, late + start : late + end].astype(float).sum(0)
+    played = tape[:, start:end].astype(float).sum(0)
+    error_db = 10 * np.log10(np.square(heard - played).sum() / np.square(played).sum())
+    assert error_db < -90
+    assert record[[i for i, s in enumerate(LAYOUT.speakers) if s.lfe]].any() == 0
+
+
+def delay_at_one_point(record, tape, latency, at):
+    """The delay, found where all objects stand at one point; the loop through the server adds a period or none."""
+    played = tape[:, at : at + 9600].sum(0)
+    candidates = [latency + extra for extra in (0, 256, 512)]
+    errors = [np.abs(record[:, at + late : at + late + 9600].sum(0) - played).max() for late in candidates]
+    best = int(np.argmin(errors))
+    assert errors[best] < 1e-4, errors
+    return candidates[best]
+
+
+def test_live_equals_the_file_renderer_sample_by_sample(jackd, daemon, studio, tmp_path, stemfield):
+    seconds = 8
+    tape = demo_mixture()[:, : seconds * DEMO_RATE_HZ]
+    song, rendered = tmp_path / "song.wav", tmp_path / "rendered.wav"
+    soundfile.write(song, tape.T, DEMO_RATE_HZ, subtype="FLOAT")
+    stemfield("upmix", song, rendered, "--layout", "22.2")
+    offline = soundfile.read(rendered, dtype="float32", always_2d=True)[0].T
+    assert offline.shape == (24, tape.shape[1])
+
+    tail = np.zeros((2, DEMO_RATE_HZ), np.float32)
+    _, room, desk = joined(jackd, daemon, studio, np.concatenate([tape, tail], axis=1))
+    desk.roll()
+    desk.wait_end()
+    latency = latency_of(room)
+    for late in (latency, latency + 256, latency + 512):
+        live = desk.record[:, late : late + tape.shape[1]]
+        if np.array_equal(live, offline):
+            return
+    assert np.abs(live - offline).max() == 0
+
+
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "hung"])
+def test_a_worker_that_dies_or_hangs_leaves_no_gap_and_comes_back(jackd, daemon, studio, blow):
+    """Vocals behind, all else in front: while the worker is away the whole recording is in front, without a gap."""
+    seconds = 14
+    tape = demo_mixture()[:, : seconds * DEMO_RATE_HZ]
+    _, room, desk = joined(jackd, daemon, studio, tape)
+    for name in OBJECTS:
+        room.send(f"/object/{name}/aed", 180.0 if name == "vocals" else 0.0, 0.0, 1.0)
+        room.send(f"/object/{name}/width", 0.0)
+    room.settle()
+    desk.roll()
+    desk.wait(4 * DEMO_RATE_HZ)
+    victim = room.worker()
+    os.kill(victim, blow)
+    struck = desk.at
+    desk.wait_end()
+    assert room.worker() not in (None, victim)
+
+    record, end = desk.record, tape.shape[1] - 16_384
+    late = delay_at_one_point(record, tape, latency_of(room), DEMO_RATE_HZ)
+    heard = record[:, late:end].sum(0)
+    played = tape[:, : end - late].sum(0)
+    assert np.abs(heard - played).max() < 1e-5  # the recording, complete, at every sample
+    behind = record[LABELS.index("M+180"), late:end]
+    window = DEMO_RATE_HZ // 10
+    sounding = np.abs(behind[: len(behind) // window * window]).reshape(-1, window).max(1) > 1e-4
+    hit = (struck - late) // window
+    away = np.flatnonzero(~sounding[hit:]) + hit
+    assert sounding[: hit - 1].mean() > 0.5
+    assert len(away) > 0, "the fallback was never needed: the blow missed"
+    patience_s = 5 if blow == signal.SIGKILL else 8  # a hung one is given 3 s to come round
+    assert sounding[hit + patience_s * 10 :].any()
+    steps = np.abs(np.diff(behind))
+    assert steps[struck - late :].max() < 2 * steps[: struck - late].max()  # faded, not cut
+
+
+def test_mono_input_plays_on_both_sides(jackd, daemon, studio):
+    tape = demo_mixture()[:1, : 4 * DEMO_RATE_HZ]
+    server = jackd(period_frames=256, sync=True)
+    room = daemon(driver="jack", jack={"server_name": server.name, "channels": 1}, layout="stereo")
+    room.start()
+    desk = studio(server.name, 2, tape)
+    desk.connect("stemfield", ["mixture"], ["M+030", "M-030"])
+    room.send("/scene/amount", 0.0)
+    room.settle()
+    desk.roll()
+    desk.wait_end()
+    record = desk.record[:, :-16_384]
+    assert np.abs(record).max() > 0.05
+    assert np.abs(record[0] - record[1]).max() < 1e-6
+
+
+@pytest.mark.parametrize("rate_hz", [44_100, 88_200, 96_000])
+def test_other_rates_separate_too(jackd, daemon, studio, rate_hz):
+    """At every rate the stems arrive: vocals sent behind are heard there, and the sum stays the recording."""
+    import soxr
+
+    song = soxr.resample(demo_mixture()[:, : 5 * DEMO_RATE_HZ].T, DEMO_RATE_HZ, rate_hz).T
+    server = jackd(rate_hz=rate_hz, period_frames=256, sync=True)
+    room = daemon(driver="jack", jack={"server_name": server.name}, layout="quad", separation={"margin_ms": 150})
+    room.start()
+    room.wait_for_worker()
+    labels = list(load_layout("quad").labels)
+    desk = studio(server.name, 4, song)
+    desk.connect("stemfield", STEREO_IN, labels)
+    for name in OBJECTS:
+        room.send(f"/object/{name}/aed", 180.0 if name == "vocals" else 0.0, 0.0, 1.0)
+        room.send(f"/object/{name}/width", 0.0)
+    time.sleep(2)
+    room.settle()
+    desk.roll()
+    desk.wait_end()
+    record = desk.record
+    rear = [i for i, s in enumerate(load_layout("quad").speakers) if abs(s.azimuth_deg) > 90]
+    assert np.square(record[rear, rate_hz : 4 * rate_hz]).mean() > 1e-6

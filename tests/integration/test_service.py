@@ -1,0 +1,208 @@
+"""The daemon in its surroundings: servers that come and go, orderly stops, rubbish, what it remembers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import jack
+import numpy as np
+import pytest
+
+from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture
+
+LABELS_QUAD = ["M+045", "M-045", "M+135", "M-135"]
+
+
+def test_sigterm_ends_it_in_order_and_leaves_nobody_behind(daemon, until):
+    room = daemon(driver="clock")
+    room.start()
+    worker = room.wait_for_worker()
+    assert room.stop() == 0
+    until(lambda: not Path(f"/proc/{worker}").exists(), 3, "the worker is gone")
+    assert "Traceback" not in room.log.read_text()
+
+
+def test_the_scene_is_remembered(daemon):
+    room = daemon(driver="clock")
+    room.start()
+    room.send("/object/vocals/aed", 90.0, 10.0, 2.0)
+    room.send("/master/gain", -6.0)
+    assert room.ask("/object/vocals/aed") == pytest.approx([90, 10, 2], abs=1e-3)
+    room.stop()
+    room.start(ready=False)
+    time.sleep(3)
+    assert room.ask("/object/vocals/aed") == pytest.approx([90, 10, 2], abs=1e-3)
+    assert room.ask("/master/gain") == pytest.approx([-6])
+
+
+def test_a_killed_daemon_loses_at_most_the_last_second(daemon):
+    room = daemon(driver="clock")
+    room.start()
+    room.send("/object/bass/azimuth", 45.0)
+    time.sleep(1.6)
+    room.process.kill()
+    room.process.wait()
+    kept = json.loads((room.folder / "state" / "scene.json").read_text())
+    assert "bass" in json.dumps(kept)
+    room.start(ready=False)
+    time.sleep(3)
+    assert room.ask("/object/bass/azimuth") == pytest.approx([45], abs=1e-3)
+
+
+def test_rubbish_on_the_wire_changes_nothing(daemon):
+    room = daemon(driver="clock")
+    room.start()
+    before = room.ask("/object/vocals/aed")
+    random = np.random.default_rng(0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        for size in random.integers(0, 2000, 500):
+            peer.sendto(random.bytes(int(size)), ("127.0.0.1", room.port))
+        peer.sendto(b"#bundle\0" + b"\xff" * 100, ("127.0.0.1", room.port))
+        peer.sendto(b"/object/vocals/aed\0\0,fff\0\0\0\0" + b"\x7f\xc0\0\0" * 3, ("127.0.0.1", room.port))  # NaN
+    assert room.ask("/object/vocals/aed") == before
+    assert room.process.poll() is None
+    assert "Traceback" not in room.log.read_text()
+
+
+def test_a_server_that_restarts_finds_the_room_again_with_its_connections(jackd, daemon, until):
+    server = jackd(period_frames=256)
+    room = daemon(
+        driver="jack",
+        layout="quad",
+        jack={"server_name": server.name, "connect_outputs": ["system:playback_*"]},
+    )
+    room.start()
+
+    def connections():
+        try:
+            with jack.Client("looker", no_start_server=True, servername=server.name) as looker:
+                return {
+                    (port.shortname, peer.name)
+                    for port in looker.get_ports("^stemfield:")
+                    for peer in looker.get_all_connections(port)
+                }
+        except jack.JackOpenError:
+            return set()
+
+    configured = {("M+045", "system:playback_1"), ("M-045", "system:playback_2")}
+    until(lambda: connections() == configured, 5, "configured connections")
+    by_hand = ("mixture_L", "system:capture_2")
+    with jack.Client("hand", no_start_server=True, servername=server.name) as hand:
+        hand.connect("system:capture_2", "stemfield:mixture_L")
+    until(lambda: connections() == configured | {by_hand}, 5, "a connection by hand")
+    time.sleep(1.2)  # noticed
+    for kill in (True, False):
+        server.stop(kill=kill)
+        until(lambda: not connections(), 5, "the server is gone")
+        server.start()
+        until(lambda: connections() == configured | {by_hand}, 10, "all connections again")
+    server.stop()
+    server.rate_hz = 44_100
+    server.start()
+    until(lambda: connections() == configured | {by_hand}, 15, "and at another rate")
+    assert room.process.poll() is None
+    assert "Traceback" not in room.log.read_text()
+
+
+def test_without_a_server_it_waits_and_can_be_steered(daemon, jackd):
+    server = jackd()
+    server.stop()
+    room = daemon(driver="jack", jack={"server_name": server.name})
+    room.start(ready=False)
+    room.wait_for("waiting for a JACK server")
+    room.send("/object/vocals/azimuth", 30.0)
+    assert room.ask("/object/vocals/azimuth") == pytest.approx([30], abs=1e-3)
+    server.start()
+    room.wait_for("is ready")
+
+
+def test_a_missing_model_leaves_the_music(jackd, daemon, studio):
+    tape = demo_mixture()[:, : 4 * DEMO_RATE_HZ]
+    server = jackd(period_frames=256, sync=True)
+    room = daemon(driver="jack", layout="quad", model="frist", jack={"server_name": server.name})
+    room.start()
+    text = room.log.read_text()
+    assert "frist" in text
+    assert "first" in text
+    desk = studio(server.name, 4, tape)
+    desk.connect("stemfield", ["mixture_L", "mixture_R"], LABELS_QUAD)
+    desk.roll()
+    desk.wait_end()
+    assert np.square(desk.record).mean() > 1e-4
+
+
+def test_a_taken_port_is_one_clear_line(daemon):
+    first, second = daemon(driver="clock"), daemon(driver="clock")
+    first.start()
+    config = (second.folder / "config.yaml").read_text().replace(str(second.port), str(first.port))
+    (second.folder / "config.yaml").write_text(config)
+    second.start(ready=False)
+    status = second.process.wait(20)
+    second.process = None
+    text = second.log.read_text()
+    assert status == 1
+    assert f"port {first.port} is taken" in text
+    assert "Traceback" not in text
+
+
+def test_more_objects_come_from_other_clients(jackd, daemon, studio):
+    server = jackd(period_frames=256, sync=True)
+    guest = {"name": "guest", "channels": 1, "aed": [135.0, 0.0, 1.0]}
+    room = daemon(driver="jack", layout="quad", jack={"server_name": server.name}, inputs=[guest])
+    room.start()
+    tape = (0.1 * np.random.default_rng(0).standard_normal((1, 2 * DEMO_RATE_HZ))).astype(np.float32)
+    desk = studio(server.name, 4, tape)
+    desk.connect("stemfield", ["guest"], LABELS_QUAD)
+    desk.roll()
+    desk.wait_end()
+    power = np.square(desk.record).sum(1)
+    assert power[2] > 0.99 * power.sum()
+    room.send("/object/guest/azimuth", -45.0)
+    assert room.ask("/object/guest/azimuth") == pytest.approx([-45], abs=1e-3)
+
+
+def test_systemd_hears_of_readiness_status_and_life(daemon, tmp_path, monkeypatch):
+    """A real datagram socket in the manager's place."""
+    path = str(tmp_path / "notify")
+    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    manager.bind(path)
+    manager.settimeout(20)
+    monkeypatch.setenv("NOTIFY_SOCKET", path)
+    monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+    room = daemon(driver="clock")
+    room.start()
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    heard = [manager.recv(4096).decode()]
+    while sum("WATCHDOG=1" in text for text in heard) < 2:
+        heard.append(manager.recv(4096).decode())
+    assert any("READY=1" in text for text in heard)
+    assert any(text.startswith("STATUS=") for text in heard)
+    room.stop()
+    heard = []
+    manager.settimeout(0.2)
+    try:
+        while True:
+            heard.append(manager.recv(4096).decode())
+    except TimeoutError:
+        pass
+    assert any("STOPPING=1" in text for text in heard)
+    manager.close()
+
+
+def test_the_daemon_is_found_on_the_network(daemon, stemfield):
+    room = daemon(driver="clock", discovery={"enabled": True, "name": "listening room seven"})
+    room.start()
+    time.sleep(1.5)
+    found = json.loads(stemfield("browse", "--json"))
+    entry = next(item for item in found if item["name"].startswith("listening room seven"))
+    assert entry["port"] == room.port
+    assert entry["layout"] == "22.2"
+
+
+def test_processes_of_the_suite_are_ours():
+    """pgrep is what the fixtures find the worker with."""
+    assert subprocess.run(["pgrep", "-V"], capture_output=True, check=True).stdout
