@@ -79,7 +79,7 @@ class Daemon:
         async with AsyncExitStack() as stack:
             hub = self._restore(stack)
             server = await self._open_door(stack, hub)
-            stack.callback(self._sound.close)
+            stack.callback(self._end_sound)
             await self._advertise(stack, server.port)
             await self._play(server.port)
             notify("STOPPING=1")
@@ -125,6 +125,10 @@ class Daemon:
         stack.callback(server.close)
         hub.send_with(server.send)
         return server
+
+    def _end_sound(self) -> None:
+        log.info("%s", self._sound.summary())
+        self._sound.close()
 
     async def _advertise(self, stack: AsyncExitStack, port: int) -> None:
         """Announces us; a network without multicast is no reason not to play."""

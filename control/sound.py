@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from stemfield.control.config import Config
 from stemfield.control.player import Player
 from stemfield.control.room import Room
@@ -20,6 +22,7 @@ from stemfield.layouts import Layout
 from stemfield.renderer.drivers.clock import ClockDriver
 from stemfield.renderer.drivers.connections import ConnectionKeeper
 from stemfield.renderer.engine import Engine, fade_frames
+from stemfield.renderer.memory import TIMES
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene import STEMS, Scene
 from stemfield.separation.card_schema import ModelCard
@@ -127,6 +130,28 @@ class Sound:
         if isinstance(driver, ClockDriver):
             return f"the computer's clock: nothing is heard without a JACK server ({timing})"
         return f"JACK as {driver.client_name} ({timing})"
+
+    def summary(self) -> str:
+        """What happened since the engine began, in one line."""
+        room, driver = self.room, self.driver
+        if room is None:
+            return "nothing was played"
+        engine = room.engine
+        counters, times_s = engine.counters(), engine.call_times_s(TIMES)
+        rate_hz = engine.sample_rate_hz
+        parts = [f"{counters.position_frames / rate_hz:.1f} s played"]
+        if len(times_s):
+            p50, p99, p999 = 1e6 * np.percentile(times_s, (50, 99, 99.9))
+            parts.append(f"blocks took {p50:.0f} / {p99:.0f} / {p999:.0f} us (p50 / p99 / p99.9)")
+        parts.append(f"{counters.missing_frames / rate_hz:.3f} s without stems in time, {counters.cuts} cuts")
+        parts.append(f"{engine.exchange.late} skips and {self._restarts()} restarts of the worker")
+        parts.append(f"{counters.bad_input} input samples that are no sound")
+        if driver is not None and not isinstance(driver, ClockDriver):
+            parts.append(f"{driver.xruns} xruns of the server")
+        return "; ".join(parts)
+
+    def _restarts(self) -> int:
+        return self.supervisor.restarts if self.supervisor is not None else 0
 
     def _open(self) -> Driver | None:
         config = self._config

@@ -197,3 +197,71 @@ def test_units_start_programs_and_not_shells(unit: Path) -> None:
     for line in ("MemoryDenyWriteExecute=yes", "RestrictRealtime=yes", "PrivateDevices=yes", "PrivateUsers=yes"):
         assert line not in unit.read_text()
     assert "LimitRTPRIO=95" in unit.read_text()
+
+
+class TestSystemPackages:
+    """The script that installs Debian packages, on a machine made of a few programs in one folder."""
+
+    @pytest.fixture
+    def machine(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "bin"
+        folder.mkdir()
+        for name in ("bash", "env"):
+            (folder / name).symlink_to(str(shutil.which(name)))
+        self.program(folder, "ldconfig", "echo libjack.so.0")
+        return folder
+
+    def program(self, folder: Path, name: str, text: str = "") -> None:
+        (folder / name).write_text(f"#!{shutil.which('bash')}\n{text}\n")
+        (folder / name).chmod(0o755)
+
+    def run(self, machine: Path, what: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(ROOT / ".ci" / "packages"), what],
+            env={"PATH": str(machine), "PYTHON": sys.executable},
+            capture_output=True,
+            text=True,
+        )
+
+    def test_nothing_is_said_where_nothing_is_missing(self, machine: Path) -> None:
+        for name in ("jackd", "oscsend"):
+            self.program(machine, name)
+        for what in ("run", "test"):
+            done = self.run(machine, what)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+    def test_tests_stop_with_one_line_where_nothing_can_be_installed(self, machine: Path) -> None:
+        done = self.run(machine, "test")
+        assert done.returncode == 1
+        assert done.stderr == (
+            "stemfield needs these Debian packages: jackd2 liblo-tools; "
+            "as root: apt-get install --yes jackd2 liblo-tools\n"
+        )
+
+    def test_running_goes_on_without_libjack(self, machine: Path) -> None:
+        self.program(machine, "ldconfig", "echo libother.so")
+        done = self.run(machine, "run")
+        assert done.returncode == 0
+        assert done.stderr.startswith("libjack is missing: playing by the clock")
+        assert done.stderr.count("\n") == 1
+
+    def test_missing_packages_are_installed_after_an_update_where_the_lists_are_old(self, machine: Path) -> None:
+        log = machine / "log"
+        self.program(
+            machine,
+            "apt-get",
+            f'echo "$DEBIAN_FRONTEND $*" >> {log}\n'
+            f"[[ $* == *update* ]] && : > {machine}/updated\n"
+            f"[[ -e {machine}/updated ]] || exit 100\n"
+            f"for name in jackd oscsend; do : > {machine}/$name; done\n"
+            f"{shutil.which('chmod')} +x {machine}/jackd {machine}/oscsend",
+        )
+        self.program(machine, "sudo", 'shift; exec "$@"')
+        self.program(machine, "true")
+        done = self.run(machine, "test")
+        assert (done.returncode, done.stderr) == (0, "")
+        first, update, second = log.read_text().splitlines()
+        assert first == second
+        assert first.startswith("noninteractive ")
+        assert first.endswith("install --yes --no-install-recommends jackd2 liblo-tools")
+        assert update.endswith("update")
