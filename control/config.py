@@ -127,7 +127,11 @@ class DiscoveryConfig(_Strict):
 
     enabled: bool = Field(True, description="Announce the OSC port as _osc._udp.")
     name: str | None = Field(
-        None, min_length=1, max_length=63, description="Name to announce; null is `stemfield on` and the host's name."
+        None,
+        min_length=1,
+        max_length=58,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Name to announce; null is `stemfield on` and the host's name.",
     )
 
 
@@ -151,12 +155,14 @@ class Config(_Strict):
         default_factory=lambda: (_config_home() / "layouts",), description="Folders with layouts of one's own."
     )
     driver: Literal["auto", "jack", "clock"] = Field(
-        "auto", description="auto takes JACK where a server runs, otherwise the clock."
+        "auto", description="jack waits for a server; auto takes the clock, for good, where none runs at the start."
     )
     input: Path | None = Field(None, description="Music file to play; null takes JACK's input ports.")
     loop: bool = Field(True, description="Begin the music file again at its end.")
     model: str | None = Field(
-        None, description="Name of a model card, or the path of its YAML; null is the shipped one."
+        None,
+        description="Name of a model card, or the path of its YAML; null is the shipped one. A model chosen while "
+        "playing (/separation/model) is remembered with the scene and comes before this one.",
     )
     model_folders: tuple[Path, ...] = Field(
         default_factory=lambda: (_config_home() / "models",), description="Folders with models of one's own."

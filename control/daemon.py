@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 
+from zeroconf import Error as ZeroconfError
+
 from stemfield.control.changes import Dirty
 from stemfield.control.config import Config
 from stemfield.control.hub import Hub
@@ -48,7 +50,10 @@ class Daemon:
         self._config = config
         self._announce = announce
         self._layout = load_layout(config.layout, config.layout_folders)
-        card = self._find_card(config.model or DEFAULT_MODEL)
+        self._wanted = config.model or DEFAULT_MODEL
+        card = self._find_card(self._wanted)
+        if card is None:
+            log.error("there is no separation: the recording is played as it is")
         models = tuple(entry.name for entry in available_models(config.model_folders) if not entry.problems)
         self._venue = Venue(self._layout.labels, config.default_scene(), models)
         self._store = SceneStore(config.state_folder, self._venue)
@@ -64,7 +69,6 @@ class Daemon:
         except CardError as error:
             for problem in error.problems:
                 log.error("model %s: %s", error.source, problem)
-            log.error("there is no separation: the recording is played as it is")
             return None
 
     async def run(self) -> int:
@@ -107,14 +111,16 @@ class Daemon:
         return hub
 
     def _follow_model(self, name: str) -> None:
+        """Uses the model that the scene asks for, tried once each time it asks for another."""
         wanted = name or self._config.model or DEFAULT_MODEL
-        if wanted == self._model:
+        if wanted == self._wanted:
             return
+        self._wanted = wanted
         card = self._find_card(wanted)
-        refusal = "" if card is None else self._sound.use_model(card)
+        refusal = "it cannot be used" if card is None else self._sound.use_model(card)
         if refusal:
-            log.error("%s", refusal)
-        elif card is not None:
+            log.error("model %s: %s; %s plays on", wanted, refusal, self._model or "the recording as it is")
+        else:
             self._model = wanted
             log.info("model %s", wanted)
 
@@ -147,7 +153,7 @@ class Daemon:
         async def start() -> None:
             try:
                 await advert.start()
-            except OSError as error:
+            except (OSError, ZeroconfError) as error:
                 log.warning("not announced on the network: %s", error)
 
         task = asyncio.get_running_loop().create_task(start())
@@ -195,7 +201,7 @@ class Daemon:
             now_s = time.monotonic()
             self._sound.look_after(now_s)
             if watchdog_s is not None and now_s - told_s > watchdog_s / 2:
-                room, playing = self._sound.room, self._sound.driver is not None
+                room, playing = self._sound.room, self._sound.playing
                 rendered = room.engine.counters().calls if room is not None else 0
                 # Sign of life: the loop runs and, where there is a driver, blocks are being rendered.
                 if not playing or rendered != calls:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import subprocess
+import threading
 from collections.abc import Callable
 
 from stemfield.renderer.ring import Exchange
@@ -25,7 +26,10 @@ log = logging.getLogger(__name__)
 
 
 class Supervisor:
-    """Watches one worker. All calls come from one thread, which lives as long as the worker is to live.
+    """Watches one worker.
+
+    `check` and `renew` never wait and belong to one thread, which lives as long as the worker is to live; `close` may
+    come from another.
 
     Args:
         exchange: where the worker gives its signs of life.
@@ -40,12 +44,16 @@ class Supervisor:
         self._exchange = exchange
         self._start = start
         self._worker: WorkerProcess | None = None
+        self._leaving: WorkerProcess | None = None
+        self._kill_s = 0.0
         self._due_s = 0.0
         self._delay_s = FIRST_DELAY_S
         self._started_s = 0.0
         self._beats = 0
         self._beat_s = 0.0
         self._alive = False
+        self._closed = False
+        self._lock = threading.Lock()
         self.restarts = 0
         self.problem = ""
 
@@ -56,28 +64,69 @@ class Supervisor:
 
     def check(self, now_s: float) -> None:
         """Looks after the worker; to be called a few times a second with a monotonic time."""
-        if self._worker is None:
-            if now_s >= self._due_s:
-                self._begin(now_s)
-            return
-        status = self._worker.poll()
-        if status is not None:
-            reason = self._worker.last_message if status == EXIT_BAD_MODEL else f"it ended with status {status}"
-            self._replace(now_s, reason)
-            return
+        with self._lock:
+            if self._closed or self._is_waiting_for_the_last_one(now_s):
+                return
+            if self._worker is None:
+                if now_s >= self._due_s:
+                    self._begin(now_s)
+            elif (status := self._worker.poll()) is not None:
+                self._worker.wait(STOP_PATIENCE_S)  # for its last words; it has ended
+                reason = self._worker.last_message if status == EXIT_BAD_MODEL else f"it ended with status {status}"
+                self._replace(now_s, reason)
+            else:
+                self._feel_pulse(self._worker, now_s)
+
+    def renew(self, start: Callable[[], WorkerProcess], now_s: float) -> None:
+        """Has the worker replaced by one that is started otherwise: another model."""
+        with self._lock:
+            self._start, self._due_s, self._delay_s = start, now_s, FIRST_DELAY_S
+            if self._worker is not None:
+                self._worker.terminate()
+                self._leaving, self._worker, self._kill_s = self._worker, None, now_s + STOP_PATIENCE_S
+
+    def close(self) -> None:
+        """Ends the worker, and waits for that."""
+        with self._lock:
+            self._closed = True
+            workers = [worker for worker in (self._worker, self._leaving) if worker is not None]
+            self._worker = self._leaving = None
+        for worker in workers:
+            worker.terminate()
+            try:
+                worker.wait(STOP_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait(STOP_PATIENCE_S)
+
+    def _is_waiting_for_the_last_one(self, now_s: float) -> bool:
+        """Two workers must not write to one exchange."""
+        if self._leaving is not None:
+            if self._leaving.poll() is not None:
+                self._leaving.wait(STOP_PATIENCE_S)
+                self._leaving = None
+            elif now_s > self._kill_s:
+                self._leaving.kill()
+        return self._leaving is not None
+
+    def _feel_pulse(self, worker: WorkerProcess, now_s: float) -> None:
         beats = self._exchange.beats()
         if beats != self._beats:
             self._beats, self._beat_s, self._alive = beats, now_s, True
         patience_s = PATIENCE_S if self._alive else START_PATIENCE_S
         if now_s - self._beat_s > patience_s:
-            self._worker.kill()
-            self._worker.wait(STOP_PATIENCE_S)
+            worker.kill()
+            self._leaving, self._kill_s = worker, now_s + STOP_PATIENCE_S
             self._replace(now_s, f"it gave no sign of life for {patience_s:.0f} s")
         elif self._alive and now_s - self._started_s > HEALTHY_AFTER_S:
             self._delay_s = FIRST_DELAY_S
 
     def _begin(self, now_s: float) -> None:
-        self._worker = self._start()
+        try:
+            self._worker = self._start()
+        except OSError as error:
+            self._replace(now_s, f"it cannot be started: {error.strerror}")
+            return
         self._beats, self._alive = self._exchange.beats(), False
         self._started_s = self._beat_s = now_s
         self.problem = ""
@@ -89,15 +138,3 @@ class Supervisor:
         self._delay_s = min(2 * self._delay_s, LONGEST_DELAY_S)
         self.restarts += 1
         self.problem = reason
-
-    def close(self) -> None:
-        """Ends the worker."""
-        worker, self._worker = self._worker, None
-        if worker is None:
-            return
-        worker.terminate()
-        try:
-            worker.wait(STOP_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait(STOP_PATIENCE_S)

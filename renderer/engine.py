@@ -14,6 +14,7 @@ from stemfield.renderer.ring import Exchange
 
 FADE_S = 0.005
 METER_PERIOD_S = 1 / 30
+SHORTEST_TIMELINE = 1 << 17
 
 
 def fade_frames(sample_rate_hz: int) -> int:
@@ -56,7 +57,8 @@ class Engine:
     ) -> None:
         self.sample_rate_hz = sample_rate_hz
         self.latency_frames = latency_frames
-        self.exchange = Exchange.create(stems)
+        # A worker reads and writes within the latency, and that must be less than half of the timeline.
+        self.exchange = Exchange.create(stems, max(SHORTEST_TIMELINE, 1 << (4 * latency_frames).bit_length() - 1))
         self.memory = m.Memory(
             inputs,
             direct,
@@ -67,7 +69,7 @@ class Engine:
             round(METER_PERIOD_S * sample_rate_hz),
         )
         self.sources = int(self.memory.table[m.SOURCES])
-        self._back = 2
+        self._back = self._published = 2
         self._block_inputs = np.zeros(max(inputs + direct, 1), np.int64)
         self._block_outputs = np.zeros(max(speakers, 1), np.int64)
 
@@ -86,12 +88,16 @@ class Engine:
             speaker_gains: linear, shape (speakers,).
             speaker_ramp_frames: ramp of the loudspeakers' own gains.
         """
-        memory, back = self.memory, self._back
-        memory.target_gains[back, :-1] = source_gains
-        memory.target_gains[back, -1] = speaker_gains
-        memory.target_ramps[back, :-1] = ramp_frames
-        memory.target_ramps[back, -1] = speaker_ramp_frames
-        self._back = swap(int(memory.table[m.MIDDLE]), back | DIRTY) & 3
+        memory, back, middle = self.memory, self._back, int(self.memory.table[m.MIDDLE])
+        gains, ramps = memory.target_gains[back], memory.target_ramps[back]
+        gains[:-1], gains[-1] = source_gains, speaker_gains
+        ramps[:-1], ramps[-1] = ramp_frames, speaker_ramp_frames
+        if load(middle) & DIRTY:
+            # The last targets were not taken yet: rows that stay as they were then keep the ramp they were given.
+            same = (gains == memory.target_gains[self._published]).all(axis=1)
+            ramps[same] = memory.target_ramps[self._published][same]
+        self._published = back
+        self._back = swap(middle, back | DIRTY) & 3
 
     def settle(self) -> None:
         """Puts the published gains in force without a ramp and the stems at full share: for the start of a file.
@@ -133,6 +139,11 @@ class Engine:
     def playing(self, on: bool) -> None:
         """Says whether the player is meant to sound, so that gaps can be counted."""
         self.memory.table[m.PLAYING] = int(on)
+
+    @property
+    def stems_share(self) -> float:
+        """0..1: how much of what sounds comes from the separator; the rest is the mixture as it is."""
+        return float(self.memory.table[m.FADE_AT] / self.memory.table[m.FADE])
 
     def counters(self) -> Counters:
         """What happened so far."""

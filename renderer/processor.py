@@ -301,3 +301,8 @@ def _give(table: Words, outputs: Words, at: int, count: int) -> None:
 @njit(**NATIVE)
 def _word(table: Words, word: int) -> int:
     return table.ctypes.data + 8 * word
+
+
+def compile_ahead() -> None:
+    """Compiles the processor, or loads it from the cache: not in the first block."""
+    process.compile((types.int64,) * 4)

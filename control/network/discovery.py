@@ -21,7 +21,7 @@ from zeroconf.asyncio import AsyncZeroconf
 
 SERVICE = "_osc._udp.local."
 _APPLICATION = "stemfield"
-_MAX_LABEL = 63
+_MAX_LABEL = 58  # of the 63 bytes that DNS allows; the rest is for `-2` and so on
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
 import jack
+import numpy as np
 
 from stemfield.renderer.drivers.jack_callback import CallbackBlock, Libjack, compile_callback
 from stemfield.renderer.engine import Engine
@@ -67,9 +69,6 @@ class JackDriver:
     Args:
         settings: how to join.
         on_lost: called from a thread of libjack, once, when the server shuts us down.
-
-    Attributes:
-        xruns: how often the server reported one.
     """
 
     def __init__(self, settings: JackSettings, on_lost: Callable[[str], None]) -> None:
@@ -78,7 +77,7 @@ class JackDriver:
         self._settings = settings
         self._libjack = Libjack()
         self._callback = compile_callback()
-        self.xruns = 0
+        self._xruns = np.zeros(1, np.int64)
         self._keep: list[Any] = []
         self._ports: dict[str, Any] = {}
         self._active = False
@@ -93,14 +92,16 @@ class JackDriver:
             raise JackError(message) from error
         self._on_lost = on_lost
         self._client.set_shutdown_callback(self._shut_down)
-        self._client.set_xrun_callback(self._count_xrun)
+        self._libjack.count_xruns(_address(self._client), self._xruns)
 
     def _shut_down(self, _status: Any, reason: str) -> None:
         self._lost.set()
         self._on_lost(reason)
 
-    def _count_xrun(self, _delay_us: float) -> None:
-        self.xruns += 1
+    @property
+    def xruns(self) -> int:
+        """How often the server reported one."""
+        return int(self._xruns[0])
 
     @property
     def client_name(self) -> str:
@@ -128,29 +129,26 @@ class JackDriver:
         Raises:
             JackError: the server refused a port, or to activate.
         """
-        try:
+        with refused():
             inputs = [self._client.inports.register(name) for name in ports.inputs]
             outputs = [self._client.outports.register(name) for name in ports.outputs]
             self._ports = {port.shortname: port for port in (*inputs, *outputs)}
             client, into, out = _address(self._client), [_address(p) for p in inputs], [_address(p) for p in outputs]
             block = CallbackBlock(engine.memory.table_address, into, out)
             if self._libjack.set_process_callback(client, self._callback.address, block.address) != 0:
-                message = "JACK: the server refused the process callback"
-                raise JackError(message)
+                raise JackError("JACK: the server refused the process callback")
             delayed, direct = into[: ports.mixture_inputs], into[ports.mixture_inputs :]
             latency = self._libjack.declare_latency(client, delayed, direct, out, engine.latency_frames)
             self._keep = [engine, block, latency]
-            self._client.activate()
             self._active = True
+            self._client.activate()
             self._libjack.recompute_latencies(client)
-        except jack.JackError as error:
-            message = f"JACK: {error}"
-            raise JackError(message) from error
 
     def wanted_connections(self, ports: JackPorts) -> set[Connection]:
         """The connections that the patterns of the settings ask for, given the ports that exist now."""
-        sources = self._matching(self._settings.connect_inputs, is_output=True)
-        sinks = self._matching(self._settings.connect_outputs, is_input=True)
+        with refused():
+            sources = self._matching(self._settings.connect_inputs, is_output=True)
+            sinks = self._matching(self._settings.connect_outputs, is_input=True)
         wanted = set(zip(ports.inputs[: ports.mixture_inputs], sources, strict=False))
         for label, channel in zip(ports.outputs, ports.channels, strict=True):
             if channel <= len(sinks):
@@ -164,13 +162,17 @@ class JackDriver:
 
     def connections(self) -> set[Connection]:
         """What our ports are connected to now."""
-        return {
-            (short, peer.name) for short, port in self._ports.items() for peer in self._client.get_all_connections(port)
-        }
+        with refused():
+            return {
+                (short, peer.name)
+                for short, port in self._ports.items()
+                for peer in self._client.get_all_connections(port)
+            }
 
     def exists(self, peer: str) -> bool:
         """Whether a port of this full name is there."""
-        return bool(self._client.get_ports(f"^{re.escape(peer)}$"))
+        with refused():
+            return bool(self._client.get_ports(f"^{re.escape(peer)}$"))
 
     def connect(self, connection: Connection) -> bool:
         """Makes a connection; False when the server refuses it."""
@@ -195,10 +197,19 @@ class JackDriver:
     def close(self) -> None:
         """Leaves the server. Safe after the server went away."""
         if self._active and not self.lost:
-            self._client.deactivate()
+            self._client.deactivate(ignore_errors=True)
         self._active = False
         self._client.close()
         self._keep.clear()
+
+
+@contextmanager
+def refused() -> Iterator[None]:
+    """Turns what the server refused into our error."""
+    try:
+        yield
+    except jack.JackError as error:
+        raise JackError(f"JACK: {error}") from error
 
 
 def _address(thing: Any) -> int:

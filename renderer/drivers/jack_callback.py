@@ -6,6 +6,7 @@ Works with jackd2 and with PipeWire's libjack. Importing it needs a libjack on t
 from __future__ import annotations
 
 import ctypes
+from functools import cache
 from typing import Any, Final
 
 import llvmlite.binding
@@ -35,13 +36,27 @@ def _callback(frames: Any, argument: Any) -> Any:
         buffers = carray(as_pointer(block[buffers_word]), (count,), np.int64)
         for i in range(count):
             buffers[i] = as_address(jack_port_get_buffer(as_pointer(ports[i]), frames))
+            if buffers[i] == 0:  # a port that is going away
+                return np.int32(0)
     process(block[TABLE], block[INPUT_BUFFERS], block[OUTPUT_BUFFERS], np.int64(frames))
     return np.int32(0)
 
 
+@cache
 def compile_callback() -> Any:
     """The compiled callback, `int (uint32 frames, void *block)`; its `address` goes to `jack_set_process_callback`."""
     return cfunc(types.int32(types.uint32, types.voidptr), **_CALLBACK_OPTIONS)(_callback)
+
+
+def _count(argument: Any) -> Any:
+    carray(argument, (1,), np.int64)[0] += 1
+    return np.int32(0)
+
+
+@cache
+def compile_counter() -> Any:
+    """A compiled `int (int64 *count)` that adds one: PipeWire reports xruns from its audio thread."""
+    return cfunc(types.int32(types.voidptr), **_CALLBACK_OPTIONS)(_count)
 
 
 class CallbackBlock:
@@ -87,6 +102,7 @@ class Libjack:
     def __init__(self) -> None:
         self._library = ctypes.CDLL(LIBJACK)
         self._library.jack_set_process_callback.argtypes = [ctypes.c_void_p] * 3
+        self._library.jack_set_xrun_callback.argtypes = [ctypes.c_void_p] * 3
         self._library.jack_set_latency_callback.argtypes = [ctypes.c_void_p, _LatencyCallback, ctypes.c_void_p]
         for name in ("jack_port_get_latency_range", "jack_port_set_latency_range"):
             getattr(self._library, name).argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_LatencyRange)]
@@ -95,6 +111,10 @@ class Libjack:
     def set_process_callback(self, client: int, callback_address: int, block_address: int) -> int:
         """Registers the compiled callback; 0 on success."""
         return int(self._library.jack_set_process_callback(client, callback_address, block_address))
+
+    def count_xruns(self, client: int, count: NDArray[np.int64]) -> int:
+        """Has every xrun counted in `count`, one int64; 0 on success."""
+        return int(self._library.jack_set_xrun_callback(client, compile_counter().address, count.ctypes.data))
 
     def declare_latency(
         self, client: int, delayed: list[int], direct: list[int], outputs: list[int], frames: int

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 
 import numpy as np
 import pytest
@@ -27,8 +26,13 @@ def joined(jackd, daemon, studio, tape, **config):
     room.wait_for_worker()
     desk = studio(server.name, len(LABELS), tape)
     desk.connect("stemfield", STEREO_IN, LABELS)
-    time.sleep(2)  # the worker loads its model
+    wait_for_stems(room)
     return server, room, desk
+
+
+def wait_for_stems(room):
+    """The worker has started, loaded its model and begins to separate; the tape has not begun."""
+    room.wait_for("stems arrive")
 
 
 def latency_of(room):
@@ -76,6 +80,11 @@ def test_vocals_move_from_front_to_behind_and_everything_at_one_point_is_the_rec
     error_db = 10 * np.log10(np.square(heard - played).sum() / np.square(played).sum())
     assert error_db < -90
     assert record[[i for i, s in enumerate(LAYOUT.speakers) if s.lfe]].any() == 0
+
+
+def delay_at_one_point_of(record, tape, latency, at):
+    """The same for objects that stand in the middle of a pair each."""
+    return delay_at_one_point(record / np.sqrt(2), tape, latency, at)
 
 
 def delay_at_one_point(record, tape, latency, at):
@@ -140,7 +149,9 @@ def test_a_worker_that_dies_or_hangs_leaves_no_gap_and_comes_back(jackd, daemon,
     assert sounding[: hit - 1].mean() > 0.5
     assert len(away) > 0, "the fallback was never needed: the blow missed"
     patience_s = 5 if blow == signal.SIGKILL else 8  # a hung one is given 3 s to come round
-    assert sounding[hit + patience_s * 10 :].any()
+    back = np.flatnonzero(sounding[away[0] :])
+    assert len(back), "the stems never came back"
+    assert away[0] + back[0] <= hit + patience_s * 10
     steps = np.abs(np.diff(behind))
     assert steps[struck - late :].max() < 2 * steps[: struck - late].max()  # faded, not cut
 
@@ -177,10 +188,36 @@ def test_other_rates_separate_too(jackd, daemon, studio, rate_hz):
     for name in OBJECTS:
         room.send(f"/object/{name}/aed", 180.0 if name == "vocals" else 0.0, 0.0, 1.0)
         room.send(f"/object/{name}/width", 0.0)
-    time.sleep(2)
+    wait_for_stems(room)
     room.settle()
     desk.roll()
     desk.wait_end()
     record = desk.record
+    late = delay_at_one_point_of(record, song, latency_of(room), rate_hz)
+    heard, played = record[:, late + rate_hz : late + 4 * rate_hz], song[:, rate_hz : 4 * rate_hz]
+    # front and rear sounds each lie on a pair of loudspeakers with gains of 0.7071
+    assert np.abs(heard.sum(0) - np.sqrt(2) * played.sum(0)).max() < 1e-4
     rear = [i for i, s in enumerate(load_layout("quad").speakers) if abs(s.azimuth_deg) > 90]
     assert np.square(record[rear, rate_hz : 4 * rate_hz]).mean() > 1e-6
+
+
+@pytest.mark.parametrize("period", [16, 4096])
+def test_stems_sound_at_the_smallest_and_at_large_periods(jackd, daemon, studio, period):
+    """Nothing of the fallback is heard: what was sent behind stays behind, in every period."""
+    tape = demo_mixture()[:, : 6 * DEMO_RATE_HZ]
+    server = jackd(period_frames=period, sync=True)
+    room = daemon(driver="jack", jack={"server_name": server.name}, separation={"margin_ms": 100})
+    room.start()
+    desk = studio(server.name, len(LABELS), tape)
+    desk.connect("stemfield", STEREO_IN, LABELS)
+    room.send("/object/*/aed", 180.0, 0.0, 1.0)
+    room.send("/object/*/width", 0.0)
+    room.send("/object/residual/mute", True)
+    wait_for_stems(room)
+    room.settle()
+    desk.roll()
+    desk.wait_end()
+    heard = np.abs(desk.record[LABELS.index("M+180"), 2 * DEMO_RATE_HZ : 5 * DEMO_RATE_HZ]).reshape(-1, 480).max(1)
+    song = np.abs(tape.sum(0)[DEMO_RATE_HZ : 4 * DEMO_RATE_HZ]).reshape(-1, 480).max(1)
+    assert (song > 0.01).mean() > 0.8
+    assert (heard > 1e-3).mean() > 0.8

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
-import subprocess
 import time
 from pathlib import Path
 
@@ -33,8 +33,7 @@ def test_the_scene_is_remembered(daemon):
     room.send("/master/gain", -6.0)
     assert room.ask("/object/vocals/aed") == pytest.approx([90, 10, 2], abs=1e-3)
     room.stop()
-    room.start(ready=False)
-    time.sleep(3)
+    room.start()
     assert room.ask("/object/vocals/aed") == pytest.approx([90, 10, 2], abs=1e-3)
     assert room.ask("/master/gain") == pytest.approx([-6])
 
@@ -48,8 +47,7 @@ def test_a_killed_daemon_loses_at_most_the_last_second(daemon):
     room.process.wait()
     kept = json.loads((room.folder / "state" / "scene.json").read_text())
     assert "bass" in json.dumps(kept)
-    room.start(ready=False)
-    time.sleep(3)
+    room.start()
     assert room.ask("/object/bass/azimuth") == pytest.approx([45], abs=1e-3)
 
 
@@ -203,6 +201,59 @@ def test_the_daemon_is_found_on_the_network(daemon, stemfield):
     assert entry["layout"] == "22.2"
 
 
-def test_processes_of_the_suite_are_ours():
-    """pgrep is what the fixtures find the worker with."""
-    assert subprocess.run(["pgrep", "-V"], capture_output=True, check=True).stdout
+@pytest.mark.parametrize("after_s", [0.2, 0.5, 0.8, 1.1, 1.5])
+def test_sigterm_at_any_moment_of_the_start_ends_it(jackd, daemon, after_s, until):
+    server = jackd()
+    room = daemon(driver="jack", jack={"server_name": server.name})
+    room.start(ready=False)
+    time.sleep(after_s)
+    status = room.stop()
+    assert status in (0, -signal.SIGTERM, 128 + signal.SIGTERM)
+    assert "Traceback" not in room.log.read_text()
+    with jack.Client("looker", no_start_server=True, servername=server.name) as looker:
+        until(lambda: not looker.get_ports("^stemfield:"), 3, "our ports are gone")
+
+
+def test_a_server_that_hangs_is_left_and_does_not_keep_us(jackd, daemon):
+    server = jackd()
+    room = daemon(driver="jack", jack={"server_name": server.name})
+    room.start()
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        room.wait_for("asked for nothing")
+        assert room.ask("/object/vocals/gain") == [0.0]  # the loop is alive
+        began = time.monotonic()
+        assert room.stop() == 0
+        assert time.monotonic() - began < 10
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+
+
+def test_a_period_that_needs_more_latency_gets_it_while_playing(jackd, daemon):
+    server = jackd(period_frames=256)
+    room = daemon(driver="jack", jack={"server_name": server.name})
+    room.start()
+    with jack.Client("changer", no_start_server=True, servername=server.name) as changer:
+        changer.blocksize = 4096
+        room.wait_for("period 4096 frames, latency 5360 frames")
+        changer.blocksize = 256
+    time.sleep(1)
+    assert room.log.read_text().count("JACK as stemfield (") == 3  # twice in the log, once in the welcome
+    assert room.process.poll() is None
+
+
+def test_waiting_for_a_server_costs_no_memory(jackd, daemon):
+    server = jackd()
+    server.stop()
+    room = daemon(driver="jack", jack={"server_name": server.name})
+    room.start(ready=False)
+    room.wait_for("waiting for a JACK server")
+
+    def resident_kb():
+        status = Path(f"/proc/{room.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
+
+    time.sleep(3)
+    before = resident_kb()
+    time.sleep(8)
+    assert resident_kb() - before < 500

@@ -1,0 +1,136 @@
+"""The worker's keeper, with real processes in the worker's place."""
+
+import errno
+import subprocess
+import sys
+import time
+
+import pytest
+
+from stemfield.control.supervisor import EXIT_BAD_MODEL, FIRST_DELAY_S, PATIENCE_S, START_PATIENCE_S, Supervisor
+from stemfield.renderer.ring import Exchange
+
+
+class Stand:
+    """A process with a worker's face."""
+
+    def __init__(self, script, last_message=""):
+        self._process = subprocess.Popen([sys.executable, "-c", script])
+        self.pid = self._process.pid
+        self.last_message = last_message
+        self.poll, self.terminate, self.kill = self._process.poll, self._process.terminate, self._process.kill
+
+    def wait(self, timeout_s):
+        return self._process.wait(timeout_s)
+
+
+SLEEP = "import time; time.sleep(60)"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('x', flush=True); time.sleep(60)"
+
+
+@pytest.fixture
+def keeper():
+    made = []
+    exchange = Exchange.create(1, 64)
+
+    def make(*starts):
+        queue = list(starts)
+        started = []
+
+        def start():
+            given = queue.pop(0) if len(queue) > 1 else queue[0]
+            if isinstance(given, Exception):
+                raise given
+            started.append(Stand(*given))
+            return started[-1]
+
+        made.append(Supervisor(exchange, start))
+        return made[-1], started, exchange
+
+    yield make
+    for one in made:
+        one.close()
+    exchange.close()
+
+
+def test_a_worker_that_ends_is_replaced_ever_more_slowly(keeper):
+    supervisor, started, _ = keeper(("import sys; sys.exit(3)",))
+    now, gaps, last = 0.0, [], None
+    for _ in range(3):
+        supervisor.check(now)
+        if last is not None:
+            gaps.append(now - last)
+        last = now
+        started[-1].wait(5)
+        supervisor.check(now)
+        assert "status 3" in supervisor.problem
+        while supervisor._due_s > now:
+            now += 0.05
+    assert supervisor.restarts == 3
+    assert gaps[1] > 1.5 * gaps[0] >= FIRST_DELAY_S
+
+
+def test_a_bad_model_is_told_in_the_workers_own_words(keeper):
+    supervisor, started, _ = keeper((f"import sys; sys.exit({EXIT_BAD_MODEL})", "model x: not an ONNX file"))
+    supervisor.check(0.0)
+    started[0].wait(5)
+    supervisor.check(0.1)
+    assert supervisor.problem == "model x: not an ONNX file"
+
+
+def test_a_worker_without_a_pulse_is_killed_and_replaced_only_when_it_is_gone(keeper):
+    supervisor, started, exchange = keeper((SLEEP,))
+    supervisor.check(0.0)
+    exchange.beat()
+    supervisor.check(1.0)
+    supervisor.check(1.0 + PATIENCE_S - 0.1)
+    assert started[0].poll() is None
+    supervisor.check(1.0 + PATIENCE_S + 0.1)
+    assert started[0].wait(5) == -9
+    supervisor.check(1.0 + PATIENCE_S + 1)
+    assert len(started) == 2
+
+
+def test_a_worker_that_only_starts_slowly_is_given_longer(keeper):
+    supervisor, started, _ = keeper((SLEEP,))
+    supervisor.check(0.0)
+    supervisor.check(START_PATIENCE_S - 0.1)
+    assert started[0].poll() is None
+
+
+def test_a_machine_that_cannot_start_a_process_is_tried_again(keeper):
+    supervisor, started, _ = keeper(OSError(errno.EAGAIN, "Resource temporarily unavailable"), (SLEEP,))
+    supervisor.check(0.0)
+    assert "Resource temporarily unavailable" in supervisor.problem
+    supervisor.check(FIRST_DELAY_S + 0.01)
+    assert len(started) == 1
+
+
+def test_another_model_waits_for_the_old_worker_without_holding_up_the_caller(keeper):
+    supervisor, started, _ = keeper((STUBBORN,))
+    supervisor.check(0.0)
+    time.sleep(0.5)  # it ignores SIGTERM by now
+    fresh = []
+
+    def start():
+        fresh.append(Stand(SLEEP))
+        return fresh[-1]
+
+    began = time.monotonic()
+    supervisor.renew(start, 1.0)
+    supervisor.check(1.1)
+    assert time.monotonic() - began < 0.2
+    assert not fresh
+    supervisor.check(10.0)  # patience is over
+    started[0].wait(5)
+    supervisor.check(10.1)
+    assert len(fresh) == 1
+
+
+def test_nothing_starts_after_the_close(keeper):
+    supervisor, started, _ = keeper((SLEEP,))
+    supervisor.check(0.0)
+    supervisor.close()
+    assert started[0].poll() is not None
+    supervisor.check(100.0)
+    assert len(started) == 1
