@@ -109,6 +109,8 @@ class Daemon:
         } | config
         (folder / "config.yaml").write_text(yaml.safe_dump(given))
         self.log = folder / "log.txt"
+        self.begins = 0
+        """Where in the log the present process begins."""
         self.process: subprocess.Popen[bytes] | None = None
         self.hand = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.hand.settimeout(2)
@@ -120,6 +122,7 @@ class Daemon:
             "--config",
             str(self.folder / "config.yaml"),
         ]
+        self.begins = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         if ready:
@@ -127,7 +130,7 @@ class Daemon:
 
     def wait_for(self, text: str, seconds: float = 40) -> None:
         deadline = time.monotonic() + seconds
-        while text not in self.log.read_text():
+        while text not in self.log.read_bytes()[self.begins :].decode():
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)

@@ -168,7 +168,7 @@ def test_systemd_hears_of_readiness_status_and_life(daemon, tmp_path, monkeypatc
     path = str(tmp_path / "notify")
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(path)
-    manager.settimeout(20)
+    manager.settimeout(40)
     monkeypatch.setenv("NOTIFY_SOCKET", path)
     monkeypatch.setenv("WATCHDOG_USEC", "2000000")
     room = daemon(driver="clock")
