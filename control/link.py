@@ -34,9 +34,10 @@ class Link:
     Args:
         config: of the daemon.
         layout: whose labels name the ports.
+        keeper: what is known of connections; None for a keeper that knows nothing yet.
     """
 
-    def __init__(self, config: Config, layout: Layout) -> None:
+    def __init__(self, config: Config, layout: Layout, keeper: ConnectionKeeper | None = None) -> None:
         self._config = config
         self._labels = layout.labels
         self._wired = tuple(speaker.channel for speaker in layout.speakers)
@@ -47,9 +48,9 @@ class Link:
         self._opened: Driver | None = None
         self._engine: Engine | None = None
         self._ports: JackPorts | None = None
-        self._keeper = ConnectionKeeper()
+        self.keeper = keeper or ConnectionKeeper()
         self._lost = threading.Event()
-        self._joined_once = False
+        self._joined_once = keeper is not None
         self._calls = 0
         self._calls_s = 0.0
 
@@ -147,7 +148,7 @@ class Link:
         mixture = ("mixture",) if channels == 1 else ("mixture_L", "mixture_R")
         self._ports = JackPorts((*mixture, *self.direct), len(mixture), self._labels, self._wired)
         driver.start(engine, self._ports)
-        self._keeper.new_server()
+        self.keeper.new_server()
 
     def _fault(self, driver: JackDriver, fits: Callable[[int, int], bool], now_s: float) -> str:
         """Why the driver has to be left, or nothing."""
@@ -163,8 +164,8 @@ class Link:
     def _mend_connections(self, driver: JackDriver) -> None:
         if self._ports is None:
             return
-        self._keeper.want(driver.wanted_connections(self._ports))
-        for connection in self._keeper.missing(driver.connections(), driver.exists):
+        self.keeper.want(driver.wanted_connections(self._ports))
+        for connection in self.keeper.missing(driver.connections(), driver.exists):
             if driver.connect(connection):
                 log.info("connected %s and %s", *connection)
 

@@ -33,6 +33,8 @@ from stemfield.separation.latency import latency_frames
 from stemfield.separation.process import WorkerProcess
 
 RETRY_S = 0.5
+TEND_S = 8.0
+"""No answer of a server may take longer."""
 LEAVE_S = 3.0
 """A server that does not let us go within this time is left to itself."""
 MISSED_S = 0.5
@@ -73,6 +75,7 @@ class Sound:
         self._stems_s = 0.0
         self._link = Link(config, layout)
         self._lane = Lane("sound server")
+        self._abandoned: list[object] = []
         self.supervisor: Supervisor | None = None
         """The worker's keeper, while there is an engine and a model."""
         self.room: Room | None = None
@@ -130,8 +133,22 @@ class Sound:
 
     async def mend(self) -> None:
         """Mends what broke between the server and us: connections, or the server itself."""
-        if not await self._in_lane(lambda: self._link.tend(self._fits, time.monotonic())):
+        tending = self._in_lane(lambda: self._link.tend(self._fits, time.monotonic()))
+        try:
+            good = await asyncio.wait_for(tending, TEND_S)
+        except TimeoutError:
+            log.warning("the sound server keeps us waiting: left to itself, and joined anew")
+            self._abandon()
+            good = False
+        if not good:
             await self.start()
+
+    def _abandon(self) -> None:
+        """Begins anew beside a call that hangs in the server, which may yet come back and call the old engine."""
+        self._abandoned.append((self._link, self._lane, self.room))
+        self._leave_engine()
+        self._link = Link(self._config, self._layout, self._link.keeper)
+        self._lane = Lane("sound server")
 
     async def _in_lane(self, call: Callable[[], bool]) -> bool:
         return await asyncio.wrap_future(self._lane.submit(call))

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,9 @@ class Daemon:
         self.hand = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.hand.settimeout(2)
 
-    def start(self, *, ready: bool = True) -> None:
+    def start(self, *, ready: bool = True, through: Sequence[str] = ()) -> None:
         command = [
+            *through,
             str(Path(sys.executable).parent / "stemfield"),
             "serve",
             "--config",

@@ -204,6 +204,10 @@ TEST_PROGRAMS = {
     "pgrep": "procps",
     "oscsend": "liblo-tools",
     "systemd-analyze": "systemd",
+    "pipewire": "pipewire",
+    "pw-jack": "pipewire-jack",
+    "pw-metadata": "pipewire-bin",
+    "wireplumber": "wireplumber",
 }
 """The programs that the tests run, and the packages that have them."""
 
