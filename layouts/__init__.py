@@ -2,6 +2,17 @@
 
 from stemfield.layouts.check import check_layout
 from stemfield.layouts.loader import available_layouts, load_layout
-from stemfield.layouts.model import Layout, LayoutEntry, LayoutError, Speaker
+from stemfield.layouts.model import BassManagement, Compensation, EqBand, Layout, LayoutEntry, LayoutError, Speaker
 
-__all__ = ["Layout", "LayoutEntry", "LayoutError", "Speaker", "available_layouts", "check_layout", "load_layout"]
+__all__ = [
+    "BassManagement",
+    "Compensation",
+    "EqBand",
+    "Layout",
+    "LayoutEntry",
+    "LayoutError",
+    "Speaker",
+    "available_layouts",
+    "check_layout",
+    "load_layout",
+]

@@ -12,8 +12,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+EqType = Literal["lowpass", "highpass", "bandpass", "bandstop", "peak", "lowshelf", "highshelf", "allpass"]
+"""Of S3A's object equaliser, after the Audio EQ Cookbook."""
+
+Polarity = Literal["normal", "inverted"]
+
+
+@dataclass(frozen=True, slots=True)
+class EqBand:
+    """One section of an equaliser."""
+
+    type: EqType
+    f_hz: float
+    """Centre, corner or shelf midpoint frequency, 1..96,000."""
+    q: float = math.sqrt(0.5)
+    """0.01..100; the default is Butterworth's."""
+    gain_db: float = 0.0
+    """-60..20, of peaks and shelves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +61,45 @@ class Speaker:
     """The actual azimuth when not given."""
     nominal_elevation_deg: float = math.nan
     """The actual elevation when not given."""
+    delay_ms: float | None = None
+    """0..1000: a measured delay, used instead of the one that follows from the radius."""
+    gain_db: float = 0.0
+    """-60..20: trim, on top of the gain that follows from the radius."""
+    polarity: Polarity = "normal"
+    eq: tuple[EqBand, ...] = ()
+    fir: Path | None = None
+    """A WAV file with a correction filter."""
+    highpass_hz: float | None = None
+    lowpass_hz: float | None = None
+    max_level_db: float | None = None
+    """-60..0 dBFS: where the limiter of this loudspeaker begins; none when not given."""
 
     def __post_init__(self) -> None:
         if math.isnan(self.nominal_azimuth_deg):
             object.__setattr__(self, "nominal_azimuth_deg", self.azimuth_deg)
         if math.isnan(self.nominal_elevation_deg):
             object.__setattr__(self, "nominal_elevation_deg", self.elevation_deg)
+
+
+@dataclass(frozen=True, slots=True)
+class Compensation:
+    """Whether loudspeakers at different radii are brought into line by the chain."""
+
+    delay: bool = False
+    gain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BassManagement:
+    """Who plays the bass of small loudspeakers."""
+
+    crossover_hz: float = 80.0
+    """20..500."""
+    lfe_gain_db: float = 10.0
+    """What is sent to an LFE channel is played so much louder: it is recorded 10 dB low (ITU-R BS.775)."""
+    subwoofers: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: MappingProxyType({}))
+    """Label of an LFE loudspeaker -> label -> weight of every loudspeaker whose bass it plays. When empty, all LFE
+    loudspeakers share the bass of all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +110,12 @@ class Layout:
     title: str
     speakers: tuple[Speaker, ...]
     aliases: tuple[str, ...] = ()
+    compensate: Compensation = Compensation()
+    dual_band: bool = False
+    """Pan by amplitude below 700 Hz, by energy above."""
+    bass_management: BassManagement | None = None
+    notes: tuple[str, ...] = ()
+    """What an import from a file of another program left out."""
 
     @property
     def labels(self) -> tuple[str, ...]:

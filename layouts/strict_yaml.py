@@ -63,12 +63,21 @@ def read_yaml(path: Path) -> object:
     Raises:
         StrictYamlError: unreadable, not UTF-8, too large, or refused by `parse_yaml`.
     """
+    return parse_yaml(read_text(path))
+
+
+def read_text(path: Path) -> str:
+    """The text of a file of at most 1 MiB.
+
+    Raises:
+        StrictYamlError: unreadable, not UTF-8, or too large.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise StrictYamlError(f"larger than {MAX_BYTES} bytes")
-        return parse_yaml(content.decode("utf-8"))
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise StrictYamlError(f"not UTF-8: byte {error.start}") from error
     except OSError as error:

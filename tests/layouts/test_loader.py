@@ -59,7 +59,8 @@ def test_an_unknown_name_is_answered_with_the_nearest_and_with_all():
         load_layout("9+10+2")
     assert str(caught.value) == (
         "layout 9+10+2:\n  unknown name, did you mean '9+10+3'? "
-        "Known are: 22.2, 5.1, 7.1.4, octagon, quad, stereo, surrey"
+        "Known are: 22.2, 3+7+0, 4+5+1, 5.1.2, 5.1.4, 5.1, 7.1.4, 7.1, 9.1.4, attic, cube, dome, living-room, octagon, "
+        "quad, stereo, surrey"
     )
     with pytest.raises(LayoutError, match=r"unknown name\. Known are: "):
         load_layout("xyzzy")

@@ -1,10 +1,15 @@
 """The shipped rooms are those of the standard and of the paper's demonstration."""
 
+import numpy as np
 import pytest
 
-from stemfield.layouts import available_layouts, load_layout
+from stemfield.layouts import Compensation, available_layouts, load_layout
+from stemfield.layouts.coordinates import cartesian
+from stemfield.renderer.panning import review_layout
 
 ELEVATIONS_DEG = {"M": 0, "U": 30, "B": -30, "T": 90}
+AS_LABELLED = ("stereo", "5.1", "7.1", "5.1.2", "5.1.4", "7.1.4", "4+5+1", "22.2", "quad", "octagon", "surrey")
+ROOMS = {*AS_LABELLED, "3+7+0", "9.1.4", "cube", "dome", "living-room", "attic"}
 
 
 @pytest.mark.parametrize(
@@ -13,6 +18,16 @@ ELEVATIONS_DEG = {"M": 0, "U": 30, "B": -30, "T": 90}
         ("stereo", "0+2+0", "M+030 M-030"),
         ("5.1", "0+5+0", "M+030 M-030 M+000 LFE1 M+110 M-110"),
         ("7.1.4", "4+7+0", "M+030 M-030 M+000 LFE1 M+090 M-090 M+135 M-135 U+045 U-045 U+135 U-135"),
+        ("5.1.2", "2+5+0", "M+030 M-030 M+000 LFE1 M+110 M-110 U+030 U-030"),
+        ("5.1.4", "4+5+0", "M+030 M-030 M+000 LFE1 M+110 M-110 U+030 U-030 U+110 U-110"),
+        ("4+5+1", "4+5+1", "M+030 M-030 M+000 LFE1 M+110 M-110 U+030 U-030 U+110 U-110 B+000"),
+        ("3+7+0", "3+7+0", "M+000 M+030 M-030 U+045 U-045 M+090 M-090 M+135 M-135 UH+180 LFE1 LFE2"),
+        ("7.1", "0+7+0", "M+030 M-030 M+000 LFE1 M+090 M-090 M+135 M-135"),
+        (
+            "9.1.4",
+            "4+9+0",
+            "M+030 M-030 M+000 LFE1 M+090 M-090 M+135 M-135 U+045 U-045 U+135 U-135 M+SC M-SC",
+        ),
         (
             "22.2",
             "9+10+3",
@@ -45,7 +60,7 @@ def test_surrey_is_wired_as_in_its_room():
     assert not any(speaker.lfe for speaker in speakers)
 
 
-@pytest.mark.parametrize("name", [entry.name for entry in available_layouts()])
+@pytest.mark.parametrize("name", AS_LABELLED)
 def test_labels_say_where_the_loudspeakers_stand(name):
     for speaker in load_layout(name).speakers:
         if not speaker.lfe:
@@ -56,6 +71,27 @@ def test_labels_say_where_the_loudspeakers_stand(name):
 
 def test_everything_shipped_is_listed_without_problems():
     entries = available_layouts()
-    assert {entry.name for entry in entries} == {"stereo", "5.1", "7.1.4", "22.2", "quad", "octagon", "surrey"}
+    assert {entry.name for entry in entries} == ROOMS
     assert not any(entry.problems for entry in entries)
     assert all(entry.title for entry in entries)
+
+
+def test_the_corners_of_the_cube_are_at_right_angles():
+    speakers = load_layout("cube").speakers
+    corners = cartesian([s.azimuth_deg for s in speakers], [s.elevation_deg for s in speakers])
+    np.testing.assert_allclose(np.abs(corners), 3**-0.5, atol=1e-6)
+    assert len({tuple(np.sign(corner)) for corner in corners}) == 8
+
+
+def test_the_dome_has_more_than_32_and_the_irregular_rooms_are_compensated():
+    assert len(load_layout("dome").speakers) == 33
+    for name in ("living-room", "attic"):
+        layout = load_layout(name)
+        assert layout.compensate == Compensation(delay=True, gain=True)
+        assert len({speaker.radius_m for speaker in layout.speakers}) > 6
+
+
+def test_no_shipped_room_has_a_problem():
+    for entry in available_layouts():
+        notes = review_layout(load_layout(entry.name))
+        assert not [note.text for note in notes if note.severity == "problem"], entry.name

@@ -1,0 +1,59 @@
+"""A layout as one of our files, so that what was imported from another renderer can be kept and completed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from stemfield.layouts.model import Layout, Speaker
+
+_DEFAULTS = {field.name: field.default for field in fields(Speaker)}
+
+
+def layout_yaml(layout: Layout, folder: Path | None = None) -> str:
+    """The text of a layout file; `load_layout` gives the same layout back, but for its notes.
+
+    Args:
+        layout: the room.
+        folder: where the file will be; paths of filters are written as seen from there.
+    """
+    data: dict[str, Any] = {"name": layout.name, "title": layout.title}
+    if layout.aliases:
+        data["aliases"] = list(layout.aliases)
+    chosen = {key: True for key in ("delay", "gain") if getattr(layout.compensate, key)}
+    if chosen:
+        data["compensate"] = chosen
+    if layout.dual_band:
+        data["dual_band"] = True
+    bass = layout.bass_management
+    if bass is not None:
+        subwoofers = {label: dict(weights) for label, weights in bass.subwoofers.items()}
+        data["bass_management"] = {
+            "crossover_hz": bass.crossover_hz,
+            "lfe_gain_db": bass.lfe_gain_db,
+            "subwoofers": subwoofers,
+        }
+    data["speakers"] = [_speaker(speaker, folder) for speaker in layout.speakers]
+    notes = "".join(f"# {note}\n" for note in layout.notes)
+    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=200, default_flow_style=None)
+    return notes + text
+
+
+def _speaker(speaker: Speaker, folder: Path | None) -> dict[str, Any]:
+    """What is not as if it were not said."""
+    defaults: Mapping[str, Any] = _DEFAULTS | {
+        "nominal_azimuth_deg": speaker.azimuth_deg,
+        "nominal_elevation_deg": speaker.elevation_deg,
+    }
+    values = {field.name: getattr(speaker, field.name) for field in fields(speaker)}
+    data = {name: value for name, value in values.items() if value != defaults[name]}
+    if speaker.eq:
+        data["eq"] = [{field.name: getattr(band, field.name) for field in fields(band)} for band in speaker.eq]
+    if speaker.fir is not None:
+        data["fir"] = str(speaker.fir) if folder is None else os.path.relpath(speaker.fir, folder)
+    return data

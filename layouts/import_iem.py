@@ -1,0 +1,55 @@
+"""Loudspeaker files of the IEM plug-ins (JSON): angles as ours, channels from 1, imaginary loudspeakers marked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from stemfield.layouts.foreign import ForeignFileError, Imported, decibels, mapping, number, place, trim
+
+
+def is_iem(text: str) -> bool:
+    """Whether a text is such a file."""
+    return text.lstrip().startswith("{") and '"LoudspeakerLayout"' in text
+
+
+def import_iem(text: str, name: str) -> Imported:
+    """The layout in such a file. Its imaginary loudspeakers are left out: the panner makes its own.
+
+    Raises:
+        ForeignFileError: no JSON, or something is missing or no number.
+    """
+    try:
+        data: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ForeignFileError(f"no JSON: {error}") from error
+    layout = mapping("LoudspeakerLayout", data.get("LoudspeakerLayout"))
+    speakers = layout.get("Loudspeakers")
+    if not isinstance(speakers, list):
+        raise ForeignFileError("LoudspeakerLayout.Loudspeakers: must be a list")
+    result = Imported.named(name, "IEM")
+    if isinstance(layout.get("Name"), str) and layout["Name"].strip():
+        result.data["title"] = layout["Name"].strip()
+    imaginary = []
+    for index, entry in enumerate(speakers):
+        where = f"LoudspeakerLayout.Loudspeakers[{index}]"
+        mapping(where, entry)
+        if entry.get("IsImaginary"):
+            imaginary.append(str(index))
+            continue
+        result.data["speakers"].append(_speaker(where, entry))
+    result.left_out("imaginary loudspeakers", imaginary)
+    if "Decoder" in data:
+        result.notes.append("the decoder matrix")
+    return result
+
+
+def _speaker(where: str, entry: Mapping[str, Any]) -> dict[str, Any]:
+    channel = entry.get("Channel")
+    azimuth_deg, elevation_deg = (number(f"{where}.{key}", entry.get(key)) for key in ("Azimuth", "Elevation"))
+    return (
+        {"label": f"S{channel}", "channel": channel}
+        | place(azimuth_deg, elevation_deg, number(f"{where}.Radius", entry.get("Radius"), 1.0))
+        | trim(decibels(f"{where}.Gain", entry.get("Gain")))
+    )

@@ -1,0 +1,83 @@
+"""Loudspeaker files of VISR and the S3A renderers (XML): axes, angles and channels as ours, delays in seconds."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from typing import Any
+
+from stemfield.layouts.foreign import (
+    ForeignFileError,
+    Imported,
+    channel_number,
+    decibels,
+    number,
+    place,
+    place_at,
+    trim,
+)
+
+
+def import_visr(root: ET.Element, name: str) -> Imported:
+    """The layout in such a file; subwoofers become LFE loudspeakers with bass management.
+
+    Its virtual loudspeakers and triplets are left out: the panner makes its own. Its output equalisers are left out,
+    because their coefficients hold at one sample rate only.
+
+    Raises:
+        ForeignFileError: something is missing or no number.
+    """
+    result = Imported.named(name, "VISR")
+    speakers = result.data["speakers"]
+    equalised = []
+    subwoofers: dict[str, dict[str, float]] = {}
+    for entry in root.iter("loudspeaker"):
+        label = entry.get("id", "").strip()
+        where = f"loudspeaker {label}"
+        speakers.append({"label": label} | _wiring(where, entry) | _place(where, entry))
+        equalised += [label] if "eq" in entry.attrib else []
+    for index, entry in enumerate(root.iter("subwoofer"), start=1):
+        label = f"SUB{index}"
+        # VISR knows no place of a subwoofer; in front is where most stand.
+        speakers.append({"label": label, "lfe": True} | _wiring(label, entry) | place(0.0, 0.0, 1.0))
+        equalised += [label] if "eq" in entry.attrib else []
+        targets = _words(entry.get("assignedLoudspeakers", ""))
+        weights = _words(entry.get("weights", "")) or ["1"] * len(targets)
+        if len(weights) != len(targets):
+            raise ForeignFileError(f"{label}: {len(targets)} assignedLoudspeakers, but {len(weights)} weights")
+        subwoofers[label] = {
+            target: number(f"{label}.weights", weight) for target, weight in zip(targets, weights, strict=True)
+        }
+    if subwoofers:
+        result.data["bass_management"] = {"subwoofers": subwoofers}
+    result.left_out("output equalisers (fixed coefficients of one sample rate)", equalised)
+    result.left_out("virtual loudspeakers", [entry.get("id", "?") for entry in root.iter("virtualspeaker")])
+    triplets = sum(1 for _ in root.iter("triplet"))
+    if triplets:
+        result.notes.append(f"{triplets} triplets: the room is divided anew")
+    return result
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _wiring(where: str, entry: ET.Element) -> dict[str, Any]:
+    gain_db = number(f"{where}.gainDB", entry.get("gainDB"), 0.0)
+    if "gain" in entry.attrib:
+        gain_db = decibels(f"{where}.gain", entry.get("gain"))
+    delay_ms = 1000.0 * number(f"{where}.delay", entry.get("delay"), 0.0)
+    return (
+        {"channel": channel_number(entry.get("channel"))}
+        | trim(gain_db)
+        | ({"delay_ms": round(delay_ms, 6)} if delay_ms else {})
+    )
+
+
+def _place(where: str, entry: ET.Element) -> dict[str, float]:
+    at = entry.find("polar")
+    if at is not None:
+        return place(*(number(f"{where}.{key}", at.get(key)) for key in ("az", "el", "r")))
+    at = entry.find("cart")
+    if at is None:
+        raise ForeignFileError(f"{where}: has neither polar nor cart")
+    return place_at(*(number(f"{where}.{key}", at.get(key)) for key in ("x", "y", "z")))

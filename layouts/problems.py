@@ -1,0 +1,84 @@
+"""What is wrong with a value of a layout file, in words: the thing, what stands there, what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
+
+MAX_TEXT = 128
+
+
+def mapping_problems(path: str, value: object, known: Sequence[str], required: Sequence[str] = ()) -> Iterator[str]:
+    """That a value is no mapping, has unknown keys, or lacks some."""
+    if not isinstance(value, Mapping):
+        yield f"{path}: must be a mapping with the keys {', '.join(known)}, not {kind(value)}"
+        return
+    yield from unknown_keys(f"{path}.", value, known)
+    yield from (f"{path}.{key}: is missing" for key in required if key not in value)
+
+
+def number_problems(path: str, value: object, low: float, high: float) -> Iterator[str]:
+    """That a value is no number, or not within low..high."""
+    if not is_number(value):
+        yield f"{path}: must be a number, not {kind(value)}"
+    elif isinstance(value, float) and not math.isfinite(value):
+        yield f"{path}: {value} is not a finite number"
+    elif path.endswith(".radius_m") and value <= 0:
+        yield f"{path}: {value} puts the loudspeaker at the origin; it must be above 0, at most {high:g}"
+    elif not low <= value <= high:
+        yield f"{path}: {value} is outside {low:g}..{high:g}"
+
+
+def text_problems(path: str, value: object, longest: int = MAX_TEXT) -> Iterator[str]:
+    """That a value is no text, or none to be shown on one line."""
+    if is_number(value):
+        yield f"{path}: {value} is a number here; write it in quotes"
+    elif not isinstance(value, str):
+        yield f"{path}: must be text, not {kind(value)}"
+    elif not 1 <= len(value) <= longest or not value.isprintable() or value != value.strip():
+        yield f"{path}: must be 1..{longest} printable characters without space at its ends"
+
+
+def choice_problems(path: str, value: object, allowed: Sequence[str]) -> Iterator[str]:
+    """That a value is none of the allowed words."""
+    if not isinstance(value, str):
+        yield f"{path}: must be one of {', '.join(allowed)}, not {kind(value)}"
+    elif value not in allowed:
+        yield f"{path}: {value!r} is none of {', '.join(allowed)}{suggestion(value, allowed)}"
+
+
+def truth_problems(path: str, value: object) -> Iterator[str]:
+    """That a value is neither true nor false."""
+    if not isinstance(value, bool):
+        yield f"{path}: must be true or false, not {kind(value)}"
+
+
+def unknown_keys(prefix: str, data: Mapping[Any, Any], known: Sequence[str]) -> Iterator[str]:
+    """One problem for every key that is not known."""
+    for key in data:
+        if key not in known:
+            yield f"{prefix}{key}: unknown key{suggestion(str(key), known)}"
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`, did you mean ...?` for the nearest known word, or nothing."""
+    near = difflib.get_close_matches(word[:MAX_TEXT], list(known), n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a value is a number; true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def kind(value: object) -> str:
+    """A value in words, for the end of a message."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return f"the text {value!r}"
+    if isinstance(value, (bool, int, float)):
+        return f"{value!r}"
+    return {"dict": "a mapping", "list": "a list"}.get(type(value).__name__, f"a {type(value).__name__}")

@@ -1,0 +1,210 @@
+"""Loudspeaker files of other renderers."""
+
+import json
+
+import numpy as np
+import pytest
+
+from stemfield.layouts import LayoutError, available_layouts, load_layout
+from stemfield.layouts.coordinates import cartesian
+
+EAR = """
+speakers:
+  - {channel: 7, names: M+030, position: {az: 28.5, el: 1.0, r: 2.1}, gain_linear: 0.5}
+  - {channel: 0, names: [M-030], position: {az: -30.0, el: 0.0, r: 2.0}}
+  - {channel: 1, names: ["U+180", "UH+180"], position: {az: 180.0, el: 40.0, r: 1.9}}
+  - {channel: 2, names: LFE1}
+  - {channel: 3, names: B+000}
+screen: {type: polar, aspectRatio: 1.78, centrePosition: {az: 0.0, el: 0.0, r: 1.0}, widthAzimuth: 58.0}
+"""
+VISR = """<?xml version="1.0" encoding="utf-8"?>
+<panningConfiguration dimension="3" infinite="false">
+  <outputEqConfiguration numberOfBiquads="1" type="iir">
+    <filterSpec name="highpass"><biquad a1="-1.9" a2="0.9" b0="0.98" b1="-1.96" b2="0.98"/></filterSpec>
+  </outputEqConfiguration>
+  <loudspeaker id="M+000" channel="4" gainDB="-2.5" delay="0.00115" eq="highpass">
+    <cart x="2" y="0" z="0"/></loudspeaker>
+  <loudspeaker id="M+090" channel="1" gain="0.5"><cart x="0" y="1.5" z="0"/></loudspeaker>
+  <loudspeaker id="M-110" channel="12"><polar az="-110" el="-3" r="1.8"/></loudspeaker>
+  <virtualspeaker id="VotD"><polar az="0" el="-90" r="1"/><route lspId="M+000" gainDB="-6"/></virtualspeaker>
+  <triplet l1="M+000" l2="M+090" l3="VotD"/>
+  <subwoofer channel="8" assignedLoudspeakers="M+000, M+090" weights="1.0, 0.7" gainDB="3" delay="0"/>
+</panningConfiguration>
+"""
+IEM = {
+    "Name": "All-round",
+    "LoudspeakerLayout": {
+        "Name": "A hemisphere",
+        "Loudspeakers": [
+            {"Azimuth": 45.0, "Elevation": 0.0, "Radius": 2.0, "IsImaginary": False, "Channel": 3, "Gain": 1.0},
+            {"Azimuth": -45.0, "Elevation": 10.0, "Radius": 2.0, "IsImaginary": False, "Channel": 1, "Gain": 0.1},
+            {"Azimuth": 180.0, "Elevation": 60.0, "Radius": 2.0, "IsImaginary": False, "Channel": 2, "Gain": 1.0},
+            {"Azimuth": 0.0, "Elevation": -90.0, "Radius": 1.0, "IsImaginary": True, "Channel": 4, "Gain": 0.0},
+        ],
+    },
+}
+GRIS_3 = """<?xml version="1.0" encoding="UTF-8"?>
+<SPEAKER_SETUP VERSION="3.1.14" SPAT_MODE="Dome" DIFFUSION="0.0" GENERAL_MUTE="0">
+  <SPEAKER_2 STATE="normal" GAIN="-1.5" DIRECT_OUT_ONLY="0">
+    <POSITION X="-0.5" Y="0.8660254" Z="0.0"/><HIGHPASS FREQ="60.0"/>
+  </SPEAKER_2>
+  <SPEAKER_1 STATE="muted" GAIN="0.0" DIRECT_OUT_ONLY="0"><POSITION X="1.0" Y="0.0" Z="0.0"/></SPEAKER_1>
+  <SPEAKER_9 STATE="normal" GAIN="0.0" DIRECT_OUT_ONLY="1"><POSITION X="0.0" Y="1.0" Z="0.0"/></SPEAKER_9>
+</SPEAKER_SETUP>
+"""
+GRIS_4 = """<?xml version="1.0" encoding="UTF-8"?>
+<SPEAKER_SETUP SPEAKER_SETUP_VERSION="4.0.0" SPAT_MODE="Dome" DIFFUSION="0.5" GENERAL_MUTE="0" UUID="a">
+  <SPEAKER_GROUP SPEAKER_GROUP_NAME="MAIN_SPEAKER_GROUP_NAME" CARTESIAN_POSITION="(0, 0, 0)" UUID="b">
+    <SPEAKER SPEAKER_PATCH_ID="1" IO_STATE="normal" GAIN="0" DIRECT_OUT_ONLY="0" CARTESIAN_POSITION="(0, 1, 0)"/>
+    <SPEAKER_GROUP SPEAKER_GROUP_NAME="ring" CARTESIAN_POSITION="(0, 0, 1)" YAW="10" UUID="c">
+      <SPEAKER SPEAKER_PATCH_ID="5" IO_STATE="muted" GAIN="-3" CARTESIAN_POSITION="(-1, 0, 0)" FREQ="80"/>
+    </SPEAKER_GROUP>
+  </SPEAKER_GROUP>
+</SPEAKER_SETUP>
+"""
+
+
+def imported(folder, text, name):
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return load_layout(str(path))
+
+
+def refused(folder, text, name="room.xml"):
+    with pytest.raises(LayoutError) as caught:
+        imported(folder, text, name)
+    return caught.value.problems
+
+
+def test_ear(tmp_path):
+    layout = imported(tmp_path, EAR, "studio.yaml")
+    assert (layout.name, layout.title) == ("studio", "studio (from EAR)")
+    assert layout.labels == ("M+030", "M-030", "U+180", "LFE1", "B+000")
+    left, right, back, lfe, below = layout.speakers
+    assert [speaker.channel for speaker in layout.speakers] == [8, 1, 2, 3, 4]
+    assert (left.azimuth_deg, left.elevation_deg, left.radius_m) == (28.5, 1, 2.1)
+    assert (left.nominal_azimuth_deg, left.nominal_elevation_deg) == (30, 0)
+    assert left.gain_db == pytest.approx(-6.0206, abs=1e-4)
+    assert (right.gain_db, back.elevation_deg, back.nominal_elevation_deg) == (0, 40, 30)
+    assert lfe.lfe
+    assert (below.azimuth_deg, below.elevation_deg) == (0, -30)
+    assert layout.notes == ("left out: all names but the first at U+180", "left out: the screen")
+
+
+def test_ear_may_be_a_plain_list(tmp_path):
+    text = EAR.split("speakers:")[1].split("screen")[0]
+    assert imported(tmp_path, text, "studio.yml").labels == ("M+030", "M-030", "U+180", "LFE1", "B+000")
+
+
+def test_visr(tmp_path):
+    layout = imported(tmp_path, VISR, "lab.xml")
+    assert layout.labels == ("M+000", "M+090", "M-110", "SUB1")
+    assert [speaker.channel for speaker in layout.speakers] == [4, 1, 12, 8]
+    front, left, right, sub = layout.speakers
+    assert (front.azimuth_deg, front.radius_m, front.gain_db, front.delay_ms) == (0, 2, -2.5, 1.15)
+    assert (left.azimuth_deg, left.radius_m, left.delay_ms) == (90, 1.5, None)
+    assert left.gain_db == pytest.approx(-6.0206, abs=1e-4)
+    assert (right.azimuth_deg, right.elevation_deg, right.radius_m) == (-110, -3, 1.8)
+    assert (sub.lfe, sub.gain_db) == (True, 3)
+    assert layout.bass_management is not None
+    assert layout.bass_management.subwoofers == {"SUB1": {"M+000": 1, "M+090": 0.7}}
+    assert [note.split(" at ")[0] for note in layout.notes] == [
+        "left out: output equalisers (fixed coefficients of one sample rate)",
+        "left out: virtual loudspeakers",
+        "left out: 1 triplets: the room is divided anew",
+    ]
+
+
+def test_iem(tmp_path):
+    layout = imported(tmp_path, json.dumps(IEM), "dome.json")
+    assert (layout.name, layout.title) == ("dome", "A hemisphere")
+    assert layout.labels == ("S3", "S1", "S2")
+    assert [speaker.channel for speaker in layout.speakers] == [3, 1, 2]
+    assert [speaker.azimuth_deg for speaker in layout.speakers] == [45, -45, 180]
+    assert layout.speakers[1].gain_db == pytest.approx(-20)
+    assert layout.notes == ("left out: imaginary loudspeakers at 3",)
+
+
+def test_spatgris_3(tmp_path):
+    layout = imported(tmp_path, GRIS_3, "grid.xml")
+    assert layout.labels == ("S2", "S1", "S9")
+    left, right, direct = layout.speakers
+    # x right, y front: half a metre to the left of the front is 30 degrees left.
+    assert (left.azimuth_deg, left.elevation_deg) == (pytest.approx(30, abs=1e-4), 0)
+    assert (left.channel, left.gain_db, left.highpass_hz) == (2, -1.5, 60)
+    assert (right.azimuth_deg, right.radius_m) == (-90, 1)
+    assert (direct.lfe, direct.channel) == (True, 9)
+    assert layout.notes == ("left out: mutes at S1",)
+
+
+def test_spatgris_4_with_groups(tmp_path):
+    layout = imported(tmp_path, GRIS_4, "grid.xml")
+    positions = [cartesian(s.azimuth_deg, s.elevation_deg, s.radius_m) for s in layout.speakers]
+    np.testing.assert_allclose(positions, [[1, 0, 0], [0, 1, 1]], atol=1e-6)
+    assert [speaker.channel for speaker in layout.speakers] == [1, 5]
+    assert layout.speakers[1].highpass_hz == 80
+    assert layout.notes == (
+        "left out: mutes at S5",
+        "left out: the diffusion of the set-up",
+        "left out: the rotation of groups at ring",
+    )
+
+
+def test_imports_have_the_name_of_their_file_and_stand_beside_our_own(tmp_path):
+    (tmp_path / "lab.xml").write_text(VISR)
+    (tmp_path / "grid.json").write_text(json.dumps(IEM))
+    (tmp_path / "broken.xml").write_text("<a/>")
+    broken, grid, lab = available_layouts([tmp_path])[:3]
+    assert (grid.name, lab.name, grid.problems + lab.problems) == ("grid", "lab", ())
+    assert broken.problems == ("XML of an unknown kind: <a>; known are panningConfiguration, SPEAKER_SETUP",)
+    assert load_layout("lab", [tmp_path]).labels[0] == "M+000"
+
+
+BOMB = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]><panningConfiguration>&b;'
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (BOMB, "XML with a document type (<!DOCTYPE) is not read"),
+        ("<panningConfiguration>", "line 1: no XML: no element found: line 1, column 22"),
+        (VISR.replace('x="2"', 'x="two"'), "loudspeaker M+000.x: 'two' is no number"),
+        (VISR.replace('x="2"', 'x="nan"'), "loudspeaker M+000.x: 'nan' is no number"),
+        (VISR.replace('<cart x="2" y="0" z="0"/>', ""), "loudspeaker M+000: has neither polar nor cart"),
+        (
+            VISR.replace('gain="0.5"', 'gain="0"'),
+            "loudspeaker M+090.gain: 0 is no gain above 0; leave the loudspeaker ",
+        ),
+        (VISR.replace("1.0, 0.7", "1.0"), "SUB1: 2 assignedLoudspeakers, but 1 weights"),
+        (VISR.replace('channel="12"', 'channel="4"'), "speakers[2].channel: 4 is already that of speakers[0]"),
+        (VISR.replace('channel="12"', ""), "speakers[2].channel: must be a whole number, not nothing"),
+        (VISR.replace('r="1.8"', 'r="0"'), "speakers[2].radius_m: 0.0 puts the loudspeaker at the origin"),
+        (GRIS_3.replace('X="1.0" ', ""), "SPEAKER_1.X: is missing"),
+        (GRIS_4.replace("(0, 1, 0)", "(0, 1)"), "CARTESIAN_POSITION: '(0, 1)' is not (x, y, z)"),
+        (GRIS_4.replace('PATCH_ID="5"', 'PATCH_ID="x"'), "SPEAKER_PATCH_ID: 'x' is no channel"),
+    ],
+)
+def test_what_is_wrong_in_xml_is_told(tmp_path, text, problem):
+    assert refused(tmp_path, text)[0].startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"LoudspeakerLayout": []}', "LoudspeakerLayout: must be a mapping"),
+        ('{"LoudspeakerLayout": {}}', "LoudspeakerLayout.Loudspeakers: must be a list"),
+        ('{"LoudspeakerLayout": {', "no JSON: Expecting property name"),
+        (json.dumps(IEM).replace('"Azimuth": 45.0', '"Azimuth": null'), "LoudspeakerLayout.Loudspeakers[0].Azimuth: "),
+        (json.dumps(IEM).replace('"Channel": 3', '"Channel": 1'), "speakers[1].label: S1 is already that of"),
+        ('{"LoudspeakerLayout": ' + "[" * 100_000, "no JSON: "),
+    ],
+)
+def test_what_is_wrong_in_json_is_told(tmp_path, text, problem):
+    assert refused(tmp_path, text, "room.json")[0].startswith(problem)
+
+
+def test_what_is_wrong_in_ears_yaml_is_told(tmp_path):
+    (problem,) = refused(tmp_path, EAR.replace("names: B+000", "names: left"), "room.yaml")
+    assert problem == "speakers[4]: 'left' has no position, and is no BS.2051 name that has one"
+    (problem,) = refused(tmp_path, EAR.replace("az: 28.5, ", ""), "room.yaml")
+    assert problem == "speakers[0].position.az: is missing"
