@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.layouts import Layout
-from stemfield.layouts.coordinates import cartesian, polar
-from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import RESIDUAL, SILENCE_DB, STEMS, Scene, SceneObject, Separation
+from stemfield.layouts.coordinates import cartesian
+from stemfield.renderer.panning import Panner, amplitude_normalised
+from stemfield.renderer.placement import channel_count, distance_gain, excluded, pans
+from stemfield.renderer.scene import RESIDUAL, SILENCE_DB, STEMS, Scene, SceneObject, Separation, SpeakerTrim
 
 Floats = NDArray[np.float64]
 
@@ -21,6 +22,7 @@ CLICK_FREE_S = 0.005
 
 STEREO_PAIR = ("M+030", "M-030")
 STEREO_AZIMUTH_DEG = 30.0
+_UNTRIMMED = SpeakerTrim()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,14 @@ def sources_of(scene: Scene) -> tuple[Source, ...]:
 def source_gains(
     scene: Scene, layout: Layout, panner: Panner, sources: Sequence[Source] | None = None
 ) -> NDArray[np.float32]:
-    """The gain of every source on every loudspeaker.
+    """The gain of every source on every loudspeaker, directly.
 
     The channels of an object stand `width_deg` apart about its position, first channel left, at its elevation and
     distance and at full level each: the sides of an object without width are summed. Mute, solo (of any object:
-    the others are silent), level and the separator's re-scaling multiply. A `channel` object sends each channel to
-    the loudspeaker of that place in `outputs`, LFE ones included, or all of them to the only one named there.
-    Between the recording as it was mixed (`amount` 0) and the scene (1) the powers are mixed.
+    the others are silent), level, distance and the separator's re-scaling multiply. What is diffuse is left out, see
+    `diffuse_gains`. A `channel` object sends each channel to the loudspeaker of that place in `outputs`, LFE ones
+    included, or all of them to the only one named there. Between the recording as it was mixed (`amount` 0) and the
+    scene (1) the powers are mixed.
 
     Args:
         scene: what plays, and where.
@@ -69,25 +72,60 @@ def source_gains(
         Linear gains, shape (sources, loudspeakers), in layout order.
     """
     own = sources_of(scene)
-    matrix = _scene_gains(scene, layout, panner)
+    levels = _levels(scene) * np.sqrt(1.0 - _diffuseness(scene))
+    matrix = levels[:, None] * _unit_gains(scene, layout, panner)
     if scene.amount < 1.0:
-        objects = {item.id: item for item in scene.objects}
-        is_stem = np.array([objects[source.object_id].kind == "stem" for source in own], bool)
         pair = _stereo_gains(layout, panner)
         recording = np.array([pair[int(source.side == "right")] for source in own]).reshape(matrix.shape)
         mixed = np.sqrt((1.0 - scene.amount) * recording**2 + scene.amount * matrix**2)
-        matrix = np.where(is_stem[:, None], mixed, matrix)
-    if sources is not None:
-        rows = {source: row for row, source in zip(matrix, own, strict=True)}
-        silent = np.zeros(len(layout.speakers))
-        matrix = np.array([rows.get(source, silent) for source in sources]).reshape(-1, len(silent))
-    return matrix.astype(np.float32)
+        matrix = np.where(_is_stem(scene)[:, None], mixed, matrix)
+    return _rows(matrix, own, sources)
+
+
+def band_gains(
+    scene: Scene, layout: Layout, panner: Panner, sources: Sequence[Source] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The gains of every source below and above the crossover of dual-band panning (`Layout.dual_band`).
+
+    Above, the powers of the loudspeakers add up at the listener, below their amplitudes do: the upper matrix is
+    `source_gains`, and every row of the lower one is scaled so that its sum is what the root of its power was.
+
+    Returns:
+        Two matrices of shape (sources, loudspeakers): below, above.
+    """
+    above = source_gains(scene, layout, panner, sources)
+    return amplitude_normalised(above.astype(np.float64)).astype(np.float32), above
+
+
+def diffuse_gains(scene: Scene, layout: Layout, sources: Sequence[Source] | None = None) -> NDArray[np.float32]:
+    """How much of every source is sent to every loudspeaker's decorrelator.
+
+    The diffuse part of the power, the same on every loudspeaker that is not an LFE and that the object does not
+    leave out. With `source_gains` it makes the power of the source.
+
+    Args:
+        scene: what plays.
+        layout: the room.
+        sources: the rows wanted; `sources_of(scene)` when not given. Those that are not of the scene are silent.
+
+    Returns:
+        Linear gains, shape (sources, loudspeakers), in layout order.
+    """
+    levels = _levels(scene) * np.sqrt(_diffuseness(scene))
+    levels *= np.where(_is_stem(scene), np.sqrt(scene.amount), 1.0)
+    heard = [np.zeros((0, len(layout.speakers)))]
+    for item in scene.objects:
+        without = excluded(item, layout)
+        plays = np.array([not s.lfe and index not in without for index, s in enumerate(layout.speakers)], np.float64)
+        heard.append(np.tile(plays / np.sqrt(plays.sum()), (channel_count(item), 1)))
+    return _rows(levels[:, None] * np.concatenate(heard), sources_of(scene), sources)
 
 
 def speaker_gains(scene: Scene, layout: Layout) -> NDArray[np.float32]:
-    """The gain of every loudspeaker: its trim and mute and the master's; linear, shape (loudspeakers,)."""
-    trims = [scene.speakers.get(label) for label in layout.labels]
-    own = [1.0 if trim is None else 0.0 if trim.mute else linear(trim.gain_db) for trim in trims]
+    """The gain of every loudspeaker: its trim, mute and solo, and the master's; linear, shape (loudspeakers,)."""
+    trims = [scene.speakers.get(label, _UNTRIMMED) for label in layout.labels]
+    any_solo = any(trim.solo for trim in trims)
+    own = [0.0 if trim.mute or (any_solo and not trim.solo) else linear(trim.gain_db) for trim in trims]
     master = 0.0 if scene.master_mute else linear(scene.master_gain_db)
     return np.array(own, np.float32) * np.float32(master)
 
@@ -114,31 +152,48 @@ def linear(gain_db: float) -> float:
     return 0.0 if gain_db <= SILENCE_DB else float(10.0 ** (gain_db / 20.0))
 
 
-def _scene_gains(scene: Scene, layout: Layout, panner: Panner) -> Floats:
-    """Shape (sources of the scene, loudspeakers), without regard to `amount`."""
+def _rows(matrix: Floats, own: Sequence[Source], wanted: Sequence[Source] | None) -> NDArray[np.float32]:
+    if wanted is not None:
+        rows = {source: row for row, source in zip(matrix, own, strict=True)}
+        silent = np.zeros(matrix.shape[1])
+        matrix = np.array([rows.get(source, silent) for source in wanted]).reshape(-1, matrix.shape[1])
+    return matrix.astype(np.float32)
+
+
+def _per_source(scene: Scene, values: Sequence[float]) -> Floats:
+    """Shape (sources,): what an object has, for each of its channels."""
+    return np.repeat(np.array(values, np.float64), [channel_count(item) for item in scene.objects])
+
+
+def _levels(scene: Scene) -> Floats:
     any_solo = any(item.solo for item in scene.objects)
+    return _per_source(
+        scene,
+        [
+            0.0
+            if item.mute or (any_solo and not item.solo)
+            else item.level
+            * _separation_gain(item, scene.separation)
+            * distance_gain(item, scene.distance, scene.listener)
+            for item in scene.objects
+        ],
+    )
+
+
+def _diffuseness(scene: Scene) -> Floats:
+    return _per_source(scene, [1.0 if item.type == "diffuse" else item.diffuseness for item in scene.objects])
+
+
+def _is_stem(scene: Scene) -> NDArray[np.bool_]:
+    return _per_source(scene, [item.kind == "stem" for item in scene.objects]).astype(bool)
+
+
+def _unit_gains(scene: Scene, layout: Layout, panner: Panner) -> Floats:
+    """Shape (sources of the scene, loudspeakers): where each is heard, at level 1."""
     blocks = [np.zeros((0, len(layout.speakers)))]
-    for item, pans in zip(scene.objects, _pans(scene, panner), strict=True):
-        level = 0.0 if item.mute or (any_solo and not item.solo) else item.level
-        gains = _routed(item, layout, len(pans)) if item.type == "channel" else pans
-        blocks.append(level * _separation_gain(item, scene.separation) * gains)
+    for item, gains in zip(scene.objects, pans(scene, layout, panner), strict=True):
+        blocks.append(_routed(item, layout, len(gains)) if item.type == "channel" else gains)
     return np.concatenate(blocks)
-
-
-def _pans(scene: Scene, panner: Panner) -> list[Floats]:
-    """The panner's gains of every object's channels, shapes (channels, loudspeakers); one call for all."""
-    counts = [2 if item.kind == "stem" else len(item.channels) for item in scene.objects]
-    positions = [_channel_positions(item, count) for item, count in zip(scene.objects, counts, strict=True)]
-    gains = panner.gains(np.concatenate([np.zeros((0, 3)), *positions]))
-    return np.split(gains, np.cumsum(counts)[:-1]) if counts else []
-
-
-def _channel_positions(item: SceneObject, count: int) -> Floats:
-    """Metres, shape (count, 3): spread evenly over the object's width, from left to right."""
-    if count < 2 or item.width_deg == 0.0:
-        return np.tile(np.array(item.position, np.float64), (count, 1))
-    azimuth_deg, elevation_deg, distance_m = polar(item.position)
-    return cartesian(azimuth_deg + item.width_deg * np.linspace(0.5, -0.5, count), elevation_deg, distance_m or 1.0)
 
 
 def _routed(item: SceneObject, layout: Layout, count: int) -> Floats:

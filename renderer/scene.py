@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
+from stemfield.layouts import EqBand
 from stemfield.layouts.coordinates import cartesian
 
 STEMS = ("vocals", "bass", "drums", "other")
@@ -20,11 +21,39 @@ RESIDUAL = "residual"
 """The object that plays what no stem claims, and the whole mixture while there are no stems."""
 
 ObjectKind = Literal["stem", "input"]
-ObjectType = Literal["point", "plane", "channel"]
+Sound = Literal["none", "noise", "sweep"]
+ObjectType = Literal["point", "plane", "channel", "diffuse", "pointdiffuse", "pointextent"]
+"""S3A's words. `pointdiffuse` and `pointextent` are rendered as `point`, which may be diffuse and have an extent too.
+A `plane` wave comes from its direction wherever the listener is, and no distance law holds for it."""
 
 MAX_OBJECTS = 128
 MAX_LEVEL = 10.0
 SILENCE_DB = -120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sector:
+    """A part of the room: from one azimuth anticlockwise to another, and between two elevations.
+
+    -180 to 180 is all around.
+    """
+
+    azimuth_from_deg: float
+    azimuth_to_deg: float
+    elevation_from_deg: float = -90.0
+    elevation_to_deg: float = 90.0
+
+    def holds(self, azimuth_deg: float, elevation_deg: float) -> bool:
+        """Whether a direction lies in it.
+
+        >>> behind = Sector(120.0, -120.0)
+        >>> behind.holds(180.0, 0.0), behind.holds(-150.0, 30.0), behind.holds(0.0, 0.0)
+        (True, True, False)
+        """
+        wide = self.azimuth_to_deg - self.azimuth_from_deg
+        wide = 360.0 if wide >= 360.0 else wide % 360.0
+        inside = (azimuth_deg - self.azimuth_from_deg) % 360.0 <= wide
+        return inside and self.elevation_from_deg <= elevation_deg <= self.elevation_to_deg
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +77,12 @@ class SceneObject:
     level: float = 1.0
     """Linear, 0..10."""
     width_deg: float = 0.0
-    """0..360: the angle between the sides of a stereo object."""
+    """0..360. Of an object with one channel: its extent. Of a stereo object: the angle between its sides; these are
+    points up to 180 degrees and stay left and right beyond, where each grows to half of everything."""
+    height_deg: float = 0.0
+    """0..180: the extent upwards, of every channel."""
+    diffuseness: float = 0.0
+    """0..1: the part of the power that comes from everywhere. All of a `diffuse` object's does."""
     mute: bool = False
     solo: bool = False
     group: int = 0
@@ -58,6 +92,26 @@ class SceneObject:
     """Loudspeaker labels of a `channel` object, one a channel."""
     smooth_s: float = 0.05
     """Ramp time of moves and gains, 0..10."""
+    channel_lock_deg: float = 0.0
+    """0..180: a loudspeaker that is no farther from the source than this plays it alone."""
+    exclude: tuple[str, ...] = ()
+    """Loudspeakers that do not play it: labels, or patterns such as `U*`."""
+    exclude_sector: Sector | None = None
+    """Where no loudspeaker plays it."""
+    eq: tuple[EqBand, ...] = ()
+    dref: float = 1.0
+    """ADM's reference distance, 0..1 of `dmax_m`: nearer sources are no louder."""
+    dmax_m: float = 1.0
+    """ADM's distance 1, in metres."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identify:
+    """A sound by which a loudspeaker is found: a second of noise, or a sweep of five."""
+
+    sound: Sound = "none"
+    request: int = 0
+    """Counts up, so that the same sound can be asked for again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +120,8 @@ class SpeakerTrim:
 
     gain_db: float = 0.0
     mute: bool = False
+    solo: bool = False
+    identify: Identify = Identify()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +138,18 @@ class Separation:
 
 
 @dataclass(frozen=True, slots=True)
+class DistanceLaw:
+    """How loud a source is by its distance from the listener."""
+
+    law: Literal["none", "inverse", "adm"] = "none"
+    """`inverse`: as reference_m / distance. `adm`: by the object's dref and dmax_m, as ADM-OSC has it."""
+    reference_m: float = 1.0
+    """0.01..100: nearer sources are no louder."""
+    floor_db: float = -40.0
+    """-120..0: farther sources are no softer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """Everything that decides how the room sounds, apart from the layout."""
 
@@ -92,6 +160,11 @@ class Scene:
     master_mute: bool = False
     speakers: Mapping[str, SpeakerTrim] = field(default_factory=lambda: MappingProxyType({}))
     separation: Separation = field(default_factory=Separation)
+    distance: DistanceLaw = DistanceLaw()
+    listener: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Metres: from here directions and distances are heard."""
+    head: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Yaw to the left, pitch up, roll to the right, degrees: of the listener of the binaural monitor."""
 
     def find(self, key: int | str) -> SceneObject | None:
         """The object with this id or name, or None."""

@@ -8,18 +8,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from stemfield.layouts import Layout
-from stemfield.renderer.panning.regions import Quads, Triplets
+from stemfield.layouts.chain import NEAREST_M, speaker_positions
+from stemfield.layouts.coordinates import polar
+from stemfield.renderer.panning.grid import GRID
+from stemfield.renderer.panning.kernel import pan
+from stemfield.renderer.panning.regions import Regions
 from stemfield.renderer.panning.stereo import SURROUND, fold_to_stereo, stereo_pair
 from stemfield.renderer.panning.triangulation import triangulate
 
 Floats = NDArray[np.float64]
 
-_EPSILON = 1e-11
-_AT_ONCE = 1024
+_KEPT_VARIANTS = 64
 
 
 class Panner:
@@ -28,26 +36,42 @@ class Panner:
     Every direction has gains: none is silent, nothing jumps. A direction within a region of three or four
     loudspeakers is played by these alone. Gains are 0 or more and of power 1; on a single stereo pair the power falls
     to 1/2 behind.
+
+    Args:
+        layout: the room.
+        without: indices of loudspeakers that are left out, as if they were not in the room. When that leaves none,
+            all are kept.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, without: Collection[int] = ()) -> None:
         self.layout = layout
-        panned = [index for index, speaker in enumerate(layout.speakers) if not speaker.lfe]
+        every = [index for index, speaker in enumerate(layout.speakers) if not speaker.lfe]
+        panned = [index for index in every if index not in without] or every
         speakers = [layout.speakers[index] for index in panned]
         pair = stereo_pair(speakers)
-        self._is_pair = pair is not None
+        self.is_pair = pair is not None
+        """Whether the room is one stereo pair in front."""
         self._columns = np.array([panned[index] for index in pair] if pair else panned)
-        regions = triangulate(SURROUND if pair else speakers)
-        self._triplets = Triplets.between(np.array(regions.triangles, np.intp).reshape(-1, 3), regions.positions)
-        self._quads = Quads.between(np.array(regions.quads, np.intp).reshape(-1, 4), regions.positions)
-        self._downmix = regions.downmix
+        self.triangulation = triangulate(SURROUND if pair else speakers)
+        self._variants: dict[tuple[frozenset[int], tuple[float, ...]], Panner] = {}
+        self._regions = Regions.between(
+            self.triangulation.triangles, self.triangulation.quads, self.triangulation.positions
+        )
+        self._downmix = self.triangulation.downmix
+        if not pair:
+            self._downmix = np.zeros((len(self._downmix), len(layout.speakers)))
+            self._downmix[:, panned] = self.triangulation.downmix
+        alone = (self._downmix == 1.0).any(axis=1) & ((self._downmix != 0.0).sum(axis=1) == 1)
+        self._alone = np.where(alone, self._downmix.argmax(axis=1), -1)
 
-    def gains(self, positions: ArrayLike) -> Floats:
+    def gains(self, positions: ArrayLike, normalise: Literal["energy", "amplitude"] = "energy") -> Floats:
         """Gains of sources at positions.
 
         Args:
             positions: metres or any other unit, shape (P, 3); only the direction counts. The origin is heard from
                 the front.
+            normalise: `energy` for the sum of powers, `amplitude` for the sum of gains, which is how low frequencies
+                add up at the listener; see `amplitude_normalised`.
 
         Returns:
             Linear gains, shape (P, loudspeakers of the layout), in layout order; LFE columns are 0.
@@ -55,42 +79,85 @@ class Panner:
         Raises:
             ValueError: positions of another shape, or not finite.
         """
-        directions = _directions(positions)
-        result = np.zeros((len(directions), len(self.layout.speakers)))
-        for start in range(0, len(directions), _AT_ONCE):
-            rows = slice(start, start + _AT_ONCE)
-            gains = self._vertex_gains(directions[rows]) @ self._downmix
-            gains /= np.linalg.norm(gains, axis=1, keepdims=True)
-            result[rows, self._columns] = fold_to_stereo(gains) if self._is_pair else gains
-        return result
+        array = np.ascontiguousarray(positions, np.float64)
+        if array.ndim != 2 or array.shape[1] != 3:
+            raise ValueError(f"positions have shape {array.shape}, must be (P, 3)")
+        gains = np.zeros((len(array), self._downmix.shape[1]))
+        r = self._regions
+        wrong = pan(
+            array,
+            r.triangles,
+            r.inverses,
+            r.quads,
+            r.corners,
+            r.polynomials,
+            r.caps,
+            self._alone,
+            self._downmix,
+            gains,
+        )
+        if wrong >= 0:
+            raise ValueError(f"position {wrong} is not finite")
+        if self.is_pair:
+            sides = fold_to_stereo(gains)
+            gains = np.zeros((len(sides), len(self.layout.speakers)))
+            gains[:, self._columns] = sides
+        return gains if normalise == "energy" else amplitude_normalised(gains)
 
-    def _vertex_gains(self, directions: Floats) -> Floats:
-        """Gains on the vertices of the triangulation, shape (P, V), by the first region that covers each direction."""
-        gains = np.zeros((len(directions), len(self._downmix)))
-        triplet_gains, triplet_scores = self._triplets.gains(directions)
-        quad_gains, quad_scores = self._quads.gains(directions)
-        scores = np.concatenate([triplet_scores, quad_scores], axis=1)
-        # The first that covers it; where rounding leaves a direction between two regions, the nearest takes it.
-        best = np.minimum(scores, -_EPSILON).argmax(axis=1)
-        rows = np.arange(len(directions))
-        triplets = len(self._triplets.vertices)
-        for found, first, vertices, values in (
-            (rows[best < triplets], 0, self._triplets.vertices, triplet_gains),
-            (rows[best >= triplets], triplets, self._quads.vertices, quad_gains),
-        ):
-            region = best[found] - first
-            gains[found[:, None], vertices[region]] = values[found, region].clip(0.0)
-        return gains
+    def variant(self, without: Collection[int], listener: Sequence[float]) -> Panner:
+        """The panner of this room without some loudspeakers, as heard from another place. The last ones are kept.
+
+        Args:
+            without: indices of loudspeakers that are left out.
+            listener: metres; rounded to a centimetre.
+        """
+        key = (frozenset(without), tuple(round(value, 2) + 0.0 for value in listener))
+        if not any(key[1]) and not key[0]:
+            return self
+        if key not in self._variants:
+            if len(self._variants) >= _KEPT_VARIANTS:
+                del self._variants[next(iter(self._variants))]
+            self._variants[key] = Panner(seen_from(self.layout, key[1]), key[0])
+        return self._variants[key]
+
+    @cached_property
+    def grid_powers(self) -> Floats:
+        """Power of every direction of `GRID` on every loudspeaker, weighted by its part of the sphere; (grid, S)."""
+        powers: Floats = self.gains(GRID.directions) ** 2 * GRID.areas[:, None]
+        return powers
 
 
-def _directions(positions: ArrayLike) -> Floats:
-    """Unit vectors, shape (P, 3)."""
-    array = np.asarray(positions, np.float64)
-    if array.ndim != 2 or array.shape[1] != 3:
-        raise ValueError(f"positions have shape {array.shape}, must be (P, 3)")
-    if not np.isfinite(array).all():
-        raise ValueError(f"position {int(np.argmin(np.isfinite(array).all(axis=1)))} is not finite")
-    largest = np.abs(array).max(axis=1, keepdims=True, initial=0.0)
-    scaled = np.where(largest > 0, array, [1.0, 0.0, 0.0]) / np.where(largest > 0, largest, 1.0)
-    directions: Floats = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
-    return directions
+def seen_from(layout: Layout, listener: Sequence[float]) -> Layout:
+    """The room with a listener at a position (metres) in its centre, loudspeakers nominally where they stand."""
+    if not any(listener):
+        return layout
+    places = polar(speaker_positions(layout, listener)).tolist()
+    return replace(
+        layout,
+        speakers=tuple(
+            replace(
+                speaker,
+                azimuth_deg=azimuth_deg,
+                elevation_deg=elevation_deg,
+                radius_m=max(distance_m, NEAREST_M),
+                nominal_azimuth_deg=azimuth_deg,
+                nominal_elevation_deg=elevation_deg,
+            )
+            for speaker, (azimuth_deg, elevation_deg, distance_m) in zip(layout.speakers, places, strict=True)
+        ),
+    )
+
+
+def amplitude_normalised(gains: Floats) -> Floats:
+    """Gains of the same directions whose sum, not the root of whose power, is that of the source.
+
+    Args:
+        gains: energy normalised, shape (..., S).
+
+    Returns:
+        Shape (..., S): every row scaled so that its sum is what the norm was. Rows of zeros stay so.
+    """
+    total = gains.sum(axis=-1, keepdims=True)
+    norm = np.linalg.norm(gains, axis=-1, keepdims=True)
+    scaled: Floats = gains * np.divide(norm, total, out=np.ones_like(total), where=total > 0)
+    return scaled

@@ -149,25 +149,24 @@ def _flat_normal(points: Floats) -> Floats | None:
 def _hull_faces(points: Floats) -> tuple[list[tuple[int, ...]], Floats, Floats]:
     """Faces of the convex hull, each with its corners in order seen from outside, outward normals and distances."""
     hull = ConvexHull(points)
-    planes: list[Floats] = []
-    corners: list[set[int]] = []
-    for simplex, plane in zip(hull.simplices, hull.equations, strict=True):
-        same = next((i for i, other in enumerate(planes) if np.linalg.norm(other - plane) < _COPLANAR), None)
-        if same is None:
-            planes.append(plane)
-            corners.append(set(simplex.tolist()))
-        else:
-            corners[same].update(simplex.tolist())
-    equations = np.array(planes)
-    faces = [_in_order(sorted(face), points, plane[:3]) for face, plane in zip(corners, equations, strict=True)]
-    return faces, equations[:, :3], -equations[:, 3]
+    planes = hull.equations
+    alike = np.linalg.norm(planes[:, None] - planes, axis=2) < _COPLANAR
+    first = alike.argmax(axis=1)
+    chosen = np.unique(first[first])
+    faces = []
+    for plane in chosen:
+        corners = np.unique(hull.simplices[first[first] == plane])
+        faces.append(_in_order(corners, points[corners], planes[plane, :3]))
+    return faces, planes[chosen, :3], -planes[chosen, 3]
 
 
-def _in_order(face: list[int], points: Floats, normal: Floats) -> tuple[int, ...]:
-    spokes = points[face] - points[face].mean(axis=0)
-    across = np.cross(normal, spokes[0])
+def _in_order(face: NDArray[np.intp], points: Floats, normal: Floats) -> tuple[int, ...]:
+    """The corners of a face, at points (C, 3), in order seen from outside."""
+    spokes = points - points.mean(axis=0)
+    (x, y, z), (a, b, c) = normal.tolist(), spokes[0].tolist()
+    across = np.array([y * c - z * b, z * a - x * c, x * b - y * a])
     angles = np.arctan2(spokes @ across, spokes @ spokes[0] * np.linalg.norm(normal))
-    return tuple(face[i] for i in np.argsort(angles))
+    return tuple(face[np.argsort(angles)].tolist())
 
 
 def _shared(faces: Sequence[tuple[int, ...]], downmix: Floats, filled: int) -> Floats:

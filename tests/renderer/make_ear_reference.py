@@ -14,7 +14,7 @@ from ear.core import bs2051, point_source
 from ear.core.geom import PolarPosition
 
 DATA = Path(__file__).parent / "data"
-LAYOUTS = ("0+2+0", "0+5+0", "4+7+0", "9+10+3")
+LAYOUTS = ("0+2+0", "0+5+0", "2+5+0", "4+5+0", "4+5+1", "3+7+0", "4+9+0", "9+10+3", "0+7+0", "4+7+0")
 
 
 def directions(rng):

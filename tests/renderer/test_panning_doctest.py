@@ -4,11 +4,11 @@ import doctest
 
 import pytest
 
-from stemfield.renderer import gains
-from stemfield.renderer.panning import panner
+from stemfield.renderer import gains, scene
+from stemfield.renderer.panning import distance, panner
 
 
-@pytest.mark.parametrize("module", [gains, panner], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [distance, gains, panner, scene], ids=lambda module: module.__name__)
 def test_examples(module):
     result = doctest.testmod(module)
     assert result.attempted > 0

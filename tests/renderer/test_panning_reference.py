@@ -12,7 +12,7 @@ from stemfield.renderer.panning import Panner
 
 REFERENCE = Path(__file__).parent / "data" / "ear_reference.npz"
 BELOW = ("B+000", "B+045", "B-045", "M+090", "M-090", "M+135", "M-135", "M+180")
-NAMES = ("0+2+0", "0+5+0", "4+7+0", "9+10+3")
+NAMES = ("0+2+0", "0+5+0", "2+5+0", "4+5+0", "4+5+1", "3+7+0", "4+9+0", "9+10+3", "0+7+0", "4+7+0")
 
 
 @pytest.mark.parametrize("name", [*NAMES, *(f"{name} moved" for name in NAMES)])

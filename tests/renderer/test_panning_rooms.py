@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stemfield.layouts import Layout, Speaker, check_layout, load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.vectors import errors_deg, velocity_vectors
 
 POINTS = np.vstack(
     [np.random.default_rng(7).normal(size=(300, 3)), np.eye(3), -np.eye(3), [[1, 1, 0], [1, -1, 0], [0, 0, 0]]]
@@ -48,7 +49,7 @@ kinds = (anywhere, on_a_grid, in_front, flat, raised)
 rooms = st.one_of(*(st.lists(kind, min_size=2, max_size=20) for kind in kinds)).filter(is_a_room)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(rooms)
 def test_every_room_plays_every_direction(places):
     layout = room_at(places)
@@ -87,7 +88,39 @@ def test_a_symmetric_room_is_panned_symmetrically(half, centre):
     twin = [symmetric.index((-azimuth, elevation)) for azimuth, elevation in symmetric]
     panner = Panner(room_at(symmetric))
     mirrored = panner.gains(POINTS * np.array([1.0, -1.0, 1.0]))[:, twin]
-    np.testing.assert_allclose(mirrored, panner.gains(POINTS), rtol=0, atol=1e-7)
+    np.testing.assert_allclose(mirrored, panner.gains(POINTS), rtol=0, atol=1e-9)
+
+
+TURN = np.linspace(0, 2 * np.pi, 3601)
+WALK = np.cos(TURN)[:, None] * [0.6, 0.64, 0.48] + np.sin(TURN)[:, None] * [-0.8, 0.48, 0.36]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(rooms.filter(lambda places: len(places) > 2))
+def test_a_source_on_its_way_round_never_jumps(places):
+    panner = Panner(room_at(places))
+    steps = np.abs(np.diff(panner.gains(WALK), axis=0)).max(axis=1)
+    # Where loudspeakers stand a degree apart, a tenth of a degree moves gains by a tenth. A jump stays one however
+    # closely one looks.
+    for start in np.flatnonzero(steps > 0.02)[:5]:
+        closer = np.linspace(TURN[start], TURN[start + 1], 1001)[:, None]
+        path = np.cos(closer) * [0.6, 0.64, 0.48] + np.sin(closer) * [-0.8, 0.48, 0.36]
+        assert np.abs(np.diff(panner.gains(path), axis=0)).max() < 0.02
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(rooms.filter(lambda places: len(places) > 2))
+def test_velocity_vectors_point_at_sources_inside_triplets(places):
+    layout = room_at(places)
+    panner, speakers = Panner(layout), directions_of(layout)
+    regions = panner.triangulation
+    triplets = [list(corners) for corners in regions.triangles if max(corners) < len(places)]
+    assume(triplets)
+    weights = np.random.default_rng(9).dirichlet([1, 1, 1], size=(len(triplets), 5))
+    sources = (weights @ speakers[triplets]).reshape(-1, 3)
+    sources /= np.linalg.norm(sources, axis=1, keepdims=True)
+    velocity = velocity_vectors(panner.gains(sources), speakers)
+    assert errors_deg(velocity, sources).max() < 1e-4
 
 
 def test_nominal_positions_that_swap_the_sides_do_not_swap_the_sound():
