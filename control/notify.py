@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 
+PATIENCE_S = 0.5
+
 
 def notify(message: str) -> bool:
     """Tell the service manager something.
@@ -21,7 +23,8 @@ def notify(message: str) -> bool:
     # A name that begins with @ is in Linux's abstract name space, where a zero byte stands in its place.
     address = f"\0{path[1:]}" if path.startswith("@") else path
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as manager:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.settimeout(PATIENCE_S)  # its queue may be full for a moment, and no message must be lost
             manager.sendto(message.encode(), address)
     except OSError:
         return False

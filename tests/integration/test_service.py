@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -163,32 +164,30 @@ def test_more_objects_come_from_other_clients(jackd, daemon, studio):
     assert room.ask("/object/guest/azimuth") == pytest.approx([-45], abs=1e-3)
 
 
-def test_systemd_hears_of_readiness_status_and_life(daemon, tmp_path, monkeypatch):
+def test_systemd_hears_of_readiness_status_and_life(daemon, tmp_path, monkeypatch, until):
     """A real datagram socket in the manager's place."""
-    path = str(tmp_path / "notify")
-    manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    manager.bind(path)
-    manager.settimeout(40)
+    path, heard = str(tmp_path / "notify"), []
     monkeypatch.setenv("NOTIFY_SOCKET", path)
     monkeypatch.setenv("WATCHDOG_USEC", "2000000")
-    room = daemon(driver="clock")
-    room.start()
-    monkeypatch.delenv("NOTIFY_SOCKET")
-    heard = [manager.recv(4096).decode()]
-    while sum("WATCHDOG=1" in text for text in heard) < 2:
-        heard.append(manager.recv(4096).decode())
-    assert any("READY=1" in text for text in heard)
-    assert any(text.startswith("STATUS=") for text in heard)
-    room.stop()
-    heard = []
-    manager.settimeout(0.2)
-    try:
-        while True:
-            heard.append(manager.recv(4096).decode())
-    except TimeoutError:
-        pass
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+
+        def listen():
+            while (text := manager.recv(4096).decode()) != "END":
+                heard.append(text)
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        room = daemon(driver="clock")
+        room.start()
+        ready = len(heard)
+        until(lambda: sum("WATCHDOG=1" in text for text in heard[ready:]) >= 2, 20, "signs of life")
+        assert any("READY=1" in text for text in heard)
+        assert any(text.startswith("STATUS=") for text in heard)
+        room.stop()
+        manager.sendto(b"END", path)
+        listener.join()
     assert any("STOPPING=1" in text for text in heard)
-    manager.close()
 
 
 def test_the_daemon_is_found_on_the_network(daemon, stemfield):
