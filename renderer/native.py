@@ -6,11 +6,14 @@ thread and another process alike. Nothing here allocates, waits or takes the int
 
 from __future__ import annotations
 
+import hashlib
+import os
 import platform
+from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
@@ -28,6 +31,22 @@ NATIVE: dict[str, Any] = {
 
 _I64 = ir.IntType(64)
 _X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+def _cache_folder() -> Path:
+    """Where compiled code is kept: another folder for every state of the sources.
+
+    Numba looks only at the file of the function that it finds in its cache. What that function calls, and the words of
+    the table, are compiled into it: after a change of another file it would run old code on new memory.
+    """
+    stamp = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        stamp.update(f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}\n".encode())
+    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stemfield" / "numba"
+    return Path(config.CACHE_DIR or own) / stamp.hexdigest()[:16]
+
+
+config.CACHE_DIR = str(_cache_folder())
 
 
 @intrinsic

@@ -28,6 +28,8 @@ WORD_STEMS_END: Final = 16
 WORD_STEMS_START: Final = 24
 WORD_BEATS, WORD_LATE, WORD_LOAD = 32, 33, 34
 WORD_THRESHOLD: Final = 40
+WORD_OWNER: Final = 48
+WORD_HEIR: Final = 56
 NEVER: Final = 1 << 62
 """`stems_start` while no stem is valid."""
 
@@ -138,6 +140,19 @@ class Exchange:
         if self._words[WORD_STEMS_START] == NEVER:
             store(self.word_address(WORD_STEMS_START), start)
 
+    def blend_stems(self, stems: NDArray[np.float32], share: NDArray[np.float32]) -> None:
+        """Cross-fades the newest stem frames to others.
+
+        Args:
+            stems: the others, shape (stems, 2, n), of the positions [stems_end() - n, stems_end()), which the engine
+                must not have reached.
+            share: of the others, 0..1, shape (n,).
+        """
+        count = stems.shape[-1]
+        at = np.arange(self.stems_end() - count, self.stems_end()) % self.frames
+        there = self._stems[:, at]
+        self._stems[:, at] = there + share * (stems.reshape(2 * self.stems, count) - there)
+
     def stems_end(self) -> int:
         """The position after the newest stem frame."""
         return int(load(self.word_address(WORD_STEMS_END)))
@@ -150,6 +165,24 @@ class Exchange:
     @threshold.setter
     def threshold(self, value: float) -> None:
         self._floats[WORD_THRESHOLD] = value
+
+    @property
+    def owner(self) -> int:
+        """Process id of the worker that may write stems; 0 while there was none."""
+        return int(load(self.word_address(WORD_OWNER)))
+
+    @owner.setter
+    def owner(self, pid: int) -> None:
+        store(self.word_address(WORD_OWNER), pid)
+
+    @property
+    def heir(self) -> int:
+        """Process id of a worker that is ready to take over; 0 for none."""
+        return int(load(self.word_address(WORD_HEIR)))
+
+    @heir.setter
+    def heir(self, pid: int) -> None:
+        store(self.word_address(WORD_HEIR), pid)
 
     def beat(self) -> None:
         """The worker's sign of life."""

@@ -138,7 +138,9 @@ class JackDriver:
             if self._libjack.set_process_callback(client, self._callback.address, block.address) != 0:
                 raise JackError("JACK: the server refused the process callback")
             delayed, direct = into[: ports.mixture_inputs], into[ports.mixture_inputs :]
-            latency = self._libjack.declare_latency(client, delayed, direct, out, engine.latency_frames)
+            latency = self._libjack.declare_latency(
+                client, delayed, direct, out, engine.latency_frames, engine.direct_latency_frames
+            )
             self._keep = [engine, block, latency]
             self._active = True
             self._client.activate()

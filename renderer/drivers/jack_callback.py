@@ -117,9 +117,9 @@ class Libjack:
         return int(self._library.jack_set_xrun_callback(client, compile_counter().address, count.ctypes.data))
 
     def declare_latency(
-        self, client: int, delayed: list[int], direct: list[int], outputs: list[int], frames: int
+        self, client: int, delayed: list[int], direct: list[int], outputs: list[int], frames: int, direct_frames: int
     ) -> Any:
-        """Reports that `delayed` inputs reach `outputs` after `frames`, `direct` inputs at once.
+        """Reports that `delayed` inputs reach `outputs` after `frames`, `direct` inputs after `direct_frames`.
 
         Returns:
             An object to keep for as long as the client is active.
@@ -145,10 +145,11 @@ class Libjack:
         def on_latency(mode: int, _argument: int | None) -> None:
             if mode == _CAPTURE:
                 found = worst(delayed, mode)
-                tell(outputs, mode, found if found is not None else worst(direct, mode), frames if delayed else 0)
+                found = worst(direct, mode) if found is None else found
+                tell(outputs, mode, found, frames if delayed else direct_frames)
             else:
                 tell(delayed, mode, worst(outputs, mode), frames)
-                tell(direct, mode, worst(outputs, mode), 0)
+                tell(direct, mode, worst(outputs, mode), direct_frames)
 
         self._library.jack_set_latency_callback(client, on_latency, None)
         return on_latency

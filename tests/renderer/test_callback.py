@@ -110,6 +110,11 @@ long heap_calls(void) { return calls; }
 """
 MEASURE = """
 import ctypes, numpy as np
+from dataclasses import replace
+from stemfield.layouts import BassManagement, Compensation, EqBand, load_layout
+from stemfield.renderer.dsp.chain import design_chain
+from stemfield.renderer.dsp.fir import partition
+from stemfield.renderer.dsp.identify import NOISE
 from numba import njit
 from stemfield.renderer import memory as m
 from stemfield.renderer.engine import Engine
@@ -117,10 +122,21 @@ from stemfield.renderer.processor import process
 
 heap_calls = ctypes.CDLL(None).heap_calls
 heap_calls.restype = ctypes.c_long
-engine = Engine(48_000, 2, 2, 24, 4, 2304)
+layout = load_layout("22.2")
+speakers = tuple(replace(s, eq=(EqBand("peak", 1000.0),), radius_m=2 + s.channel / 100) for s in layout.speakers)
+everything = {"compensate": Compensation(True, True), "bass_management": BassManagement(), "dual_band": True}
+chain = design_chain(replace(layout, speakers=speakers, **everything), 48_000).monitored(96)
+taps = partition(np.ones(2000))
+chain = replace(chain, corrections=(taps, *chain.corrections[1:]))
+engine = Engine(48_000, 2, 2, 24, 4, 2304, chain)
+equalisers = [np.array([[1.0, 0, 0, 0, 0]])] * 12
+engine.publish(np.ones((12, 24), np.float32), np.ones(12, np.int64), np.ones(24, np.float32), 1,
+               diffuse_gains=np.ones((12, 24), np.float32), equalisers=equalisers)
+engine.publish_head(np.ones((24, 2, 96), np.float32))
+engine.identify(3, NOISE, 0.1)
 engine.exchange.restart_stems(0)
 engine.exchange.write_stems(np.ones((4, 2, 60_000), np.float32))
-inputs, outputs = np.ones((4, 64), np.float32), np.ones((24, 64), np.float32)
+inputs, outputs = np.ones((4, 64), np.float32), np.ones((26, 64), np.float32)
 into, out = np.array([r.ctypes.data for r in inputs]), np.array([r.ctypes.data for r in outputs])
 
 @njit

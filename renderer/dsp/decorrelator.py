@@ -1,0 +1,112 @@
+"""Decorrelators: one a loudspeaker, so that diffuse sound comes from everywhere and not from the middle.
+
+Each is a chain of four allpass filters with long, different delays: its response is exactly flat, so that nothing is
+coloured, and its taps lie at other times for every loudspeaker. Delays and signs are drawn from a hash of the
+loudspeaker's label: the same label always sounds the same, in every room.
+
+The energy of an allpass is centred on as many frames as the filter has order. The delays of each chain add up to the
+same order, `MEAN_DELAY_S`; the direct sound is delayed by just that, so that both come at one time.
+
+M. R. Schroeder: Natural sounding artificial reverberation, JAES 10, 1962. Alignment of direct and diffuse sound:
+ITU-R BS.2127, section 7.4.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
+from stemfield.renderer.native import NATIVE
+
+STAGES: Final = 4
+MEAN_DELAY_S: Final = 0.004
+SALT: Final = "stemfield decorrelator 27"
+"""Hashed with every label. Of the first sixty constants one that makes the labels of BS.2051 least alike."""
+LEAST_GAIN, MOST_GAIN = 0.5, 0.7
+SPREAD: Final = 6.0
+"""The longest stage is at most about so many times as long as the shortest."""
+RINGING: Final = 400
+"""After so many times the order without input the chain holds nothing but zeros (float32, denormals flushed)."""
+
+
+class Decorrelator(NamedTuple):
+    """The chain of one loudspeaker."""
+
+    delays: Words
+    """Frames, shape (STAGES,)."""
+    gains: Floats
+    """Shape (STAGES,)."""
+
+
+def order_frames(sample_rate_hz: float) -> int:
+    """The sum of the delays of every chain: by how much the direct sound is delayed."""
+    return round(MEAN_DELAY_S * sample_rate_hz)
+
+
+def design(label: str, sample_rate_hz: float) -> Decorrelator:
+    """The decorrelator of a loudspeaker."""
+    digest = hashlib.sha256(f"{SALT} {label}".encode()).digest()
+    drawn = np.frombuffer(digest, ">u2")[: 3 * STAGES].astype(np.float64) / 65536.0
+    shares = SPREAD ** drawn[:STAGES]
+    order = order_frames(sample_rate_hz)
+    delays = np.maximum(np.floor(order * shares / shares.sum()), 1).astype(np.int64)
+    delays[np.argmax(delays)] += order - delays.sum()
+    signs = np.where(drawn[2 * STAGES :] < 0.5, -1.0, 1.0)
+    gains = signs * (LEAST_GAIN + (MOST_GAIN - LEAST_GAIN) * drawn[STAGES : 2 * STAGES])
+    return Decorrelator(delays, gains.astype(np.float32))
+
+
+def ring_frames(sample_rate_hz: float, block: int) -> int:
+    """A power of two that holds the longest delay of any chain and a block of frames."""
+    return 1 << math.ceil(math.log2(order_frames(sample_rate_hz) + block + 1))
+
+
+def impulse_response(decorrelator: Decorrelator, frames: int) -> Doubles:
+    """What one chain makes of an impulse, shape (frames,)."""
+    samples = np.zeros(frames)
+    samples[0] = 1.0
+    for delay, gain in zip(decorrelator.delays, decorrelator.gains.astype(np.float64), strict=True):
+        held = samples.copy()
+        for at in range(delay, frames, delay):
+            end = min(at + delay, frames)
+            held[at:end] += gain * held[at - delay : end - delay]
+        samples = -gain * held
+        samples[delay:] += held[:-delay]
+    return samples
+
+
+@njit(**NATIVE)
+def decorrelate(samples: Floats, length: int, rings: Floats, position: int, delays: Words, gains: Floats) -> None:
+    """Filters samples[:length] in place.
+
+    Args:
+        samples: the diffuse sound of one loudspeaker.
+        length: frames.
+        rings: shape (STAGES, a power of two).
+        position: of the first frame, on the timeline.
+        delays: shape (STAGES,).
+        gains: shape (STAGES,).
+    """
+    size = rings.shape[1]
+    for stage in range(STAGES):
+        ring, late = rings[stage], delays[stage]
+        at = 0
+        while at < length:  # in pieces that neither wrap nor reach what they write
+            new = (position + at) & (size - 1)
+            old = (position + at - late) & (size - 1)
+            count = min(min(length - at, late), min(size - new, size - old))
+            _allpass(samples[at:], ring[old:], ring[new:], gains[stage], count)
+            at += count
+
+
+@njit(**NATIVE)
+def _allpass(samples: Floats, old: Floats, new: Floats, gain: np.float32, count: int) -> None:
+    for i in range(count):
+        held = samples[i] + gain * old[i]
+        samples[i] = old[i] - gain * held
+        new[i] = held

@@ -1,0 +1,202 @@
+"""Correction filters (FIR) of any useful length, without added latency.
+
+The first `HEAD` taps are convolved directly. The rest is cut into partitions of the same length and convolved by
+Fourier transform once in `HEAD` frames: what those taps need has always arrived by then, so that nothing waits. The
+loudspeakers take turns, each at another frame of the timeline, which spreads the work evenly over the blocks.
+
+W. G. Gardner: Efficient convolution without input-output delay, JAES 43, 1995.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import soundfile
+import soxr
+from numba import njit
+
+from stemfield.renderer.dsp.fft import transform
+from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
+from stemfield.renderer.native import NATIVE
+
+HEAD: Final = 256
+"""Taps that are convolved directly, and the length of a partition; a power of two."""
+UNROLLED: Final = 8
+MAX_TAPS: Final = 1 << 16
+
+
+class FirError(ValueError):
+    """A correction filter that cannot be used."""
+
+
+class Partitions(NamedTuple):
+    """A filter, ready for `convolve`."""
+
+    head: Floats
+    """The first taps, last one first, shape (HEAD,)."""
+    real: Doubles
+    """Spectra of the partitions that follow, shape (partitions, HEAD + 1)."""
+    imaginary: Doubles
+    """Shape (partitions, HEAD + 1)."""
+
+
+def load_fir(path: Path, sample_rate_hz: int) -> Doubles:
+    """The taps of a WAV file, resampled to the engine's rate; their response in Hz stays the same.
+
+    Raises:
+        FirError: no sound file, several channels, samples that are no numbers, or too long.
+    """
+    try:
+        taps, rate_hz = soundfile.read(path, dtype="float64", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise FirError(f"{path}: not a correction filter: {error}") from error
+    if taps.shape[1] != 1:
+        raise FirError(f"{path}: a correction filter has one channel, not {taps.shape[1]}")
+    if not taps.size or not np.isfinite(taps).all():
+        raise FirError(f"{path}: a correction filter needs taps that are numbers")
+    found = taps[:, 0]
+    if rate_hz != sample_rate_hz:
+        found = soxr.resample(found, rate_hz, sample_rate_hz, quality="VHQ") * (rate_hz / sample_rate_hz)
+    if len(found) > MAX_TAPS:
+        raise FirError(f"{path}: {len(found)} taps at {sample_rate_hz} Hz, at most {MAX_TAPS} are possible")
+    return np.asarray(found, np.float64)
+
+
+def partition(taps: Doubles) -> Partitions:
+    """Prepares a filter of 1 to `MAX_TAPS` taps."""
+    head = np.zeros(HEAD, np.float32)
+    head[: min(len(taps), HEAD)] = taps[:HEAD]
+    parts = -(-max(len(taps) - HEAD, 0) // HEAD)
+    rest = np.zeros((parts, 2 * HEAD))
+    for k in range(parts):
+        part = taps[(k + 1) * HEAD : (k + 2) * HEAD]
+        rest[k, : len(part)] = part
+    spectra = np.fft.rfft(rest, axis=1) if parts else np.zeros((0, HEAD + 1), complex)
+    return Partitions(head[::-1].copy(), spectra.real.copy(), spectra.imag.copy())
+
+
+@njit(**NATIVE)
+def accumulate(out: Floats, history: Floats, taps: Floats, count: int, length: int) -> None:
+    """Adds a direct convolution to out[:length].
+
+    The taps of one frame are added in the same order however long the block is.
+
+    Args:
+        out: shape (length or more,).
+        history: the `count` - 1 frames before, then those of this block.
+        taps: last one first.
+        count: taps, a multiple of `UNROLLED`.
+        length: frames.
+    """
+    for k in range(0, count, UNROLLED):
+        a, b, c, d = taps[k], taps[k + 1], taps[k + 2], taps[k + 3]
+        e, f, g, h = taps[k + 4], taps[k + 5], taps[k + 6], taps[k + 7]
+        x = history[k:]
+        for i in range(length):
+            first = ((out[i] + a * x[i]) + b * x[i + 1]) + (c * x[i + 2] + d * x[i + 3])
+            out[i] = first + ((e * x[i + 4] + f * x[i + 5]) + (g * x[i + 6] + h * x[i + 7]))
+
+
+@njit(**NATIVE)
+def remember(history: Floats, samples: Floats, kept: int, length: int) -> None:
+    """Puts a block behind the `kept` frames of a history."""
+    for i in range(length):
+        history[kept + i] = samples[i]
+
+
+@njit(**NATIVE)
+def forget(history: Floats, kept: int, length: int) -> None:
+    """Moves the last `kept` frames of a history to its front, after a block of `length`."""
+    for i in range(kept):
+        history[i] = history[length + i]
+
+
+@njit(**NATIVE)
+def convolve(
+    samples: Floats,
+    length: int,
+    history: Floats,
+    head: Floats,
+    tail: Doubles,
+    spectra: Doubles,
+    real: Doubles,
+    imaginary: Doubles,
+    parts: int,
+    position: int,
+    order: Words,
+    cosines: Doubles,
+    sines: Doubles,
+    work: Doubles,
+) -> None:
+    """Filters samples[:length] in place.
+
+    Args:
+        samples: one feed.
+        length: frames, at most the history's room.
+        history: shape (HEAD - 1 + room,).
+        head: of the partitions.
+        tail: shape (3, HEAD): the input of the last partition and of this one, and the output that is due.
+        spectra: shape (2, parts, HEAD + 1): of past inputs, circular, real and imaginary.
+        real: of the partitions.
+        imaginary: of the partitions.
+        parts: how many partitions.
+        position: of the first frame on the timeline, plus this loudspeaker's turn.
+        order: of the plan for 2 HEAD.
+        cosines: of the plan.
+        sines: of the plan.
+        work: shape (2, 2 HEAD).
+    """
+    remember(history, samples, HEAD - 1, length)
+    for i in range(length):
+        samples[i] = 0.0
+    accumulate(samples, history, head, HEAD, length)
+    at = 0
+    while parts > 0 and at < length:
+        within = (position + at) & (HEAD - 1)
+        count = min(length - at, HEAD - within)
+        for i in range(count):
+            tail[1, within + i] = history[HEAD - 1 + at + i]
+            samples[at + i] += np.float32(tail[2, within + i])
+        at += count
+        if within + count == HEAD:
+            newest = ((position + at) // HEAD) % parts
+            _next_partition(tail, spectra, real, imaginary, parts, newest, order, cosines, sines, work)
+    forget(history, HEAD - 1, length)
+
+
+@njit(**NATIVE)
+def _next_partition(
+    tail: Doubles,
+    spectra: Doubles,
+    real: Doubles,
+    imaginary: Doubles,
+    parts: int,
+    newest: int,
+    order: Words,
+    cosines: Doubles,
+    sines: Doubles,
+    work: Doubles,
+) -> None:
+    """Makes the output of the next HEAD frames from all inputs so far."""
+    re, im = work[0], work[1]
+    for i in range(HEAD):
+        re[i], re[HEAD + i] = tail[0, i], tail[1, i]
+        im[i], im[HEAD + i] = 0.0, 0.0
+        tail[0, i] = tail[1, i]
+    transform(re, im, order, cosines, sines)
+    for i in range(HEAD + 1):
+        spectra[0, newest, i], spectra[1, newest, i] = re[i], im[i]
+        re[i], im[i] = 0.0, 0.0
+    for k in range(parts):
+        past = newest - k if newest >= k else newest - k + parts
+        x, y, u, v = spectra[0, past], spectra[1, past], real[k], imaginary[k]
+        for i in range(HEAD + 1):
+            re[i] += x[i] * u[i] - y[i] * v[i]
+            im[i] += x[i] * v[i] + y[i] * u[i]
+    for i in range(1, HEAD):
+        re[2 * HEAD - i], im[2 * HEAD - i] = re[i], -im[i]
+    transform(im, re, order, cosines, sines)
+    for i in range(HEAD):
+        tail[2, i] = re[HEAD + i] / (2 * HEAD)

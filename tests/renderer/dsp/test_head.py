@@ -1,0 +1,166 @@
+"""The embedded head: what ears do to sound, in the sizes that are known of them."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+from scipy import signal
+
+from stemfield.layouts import load_layout
+from stemfield.layouts.coordinates import cartesian
+from stemfield.renderer.dsp.binaural import MONITOR_WORDS, hear, monitor_filters
+from stemfield.renderer.dsp.hrtf import HEAD_RADIUS_M, AnalyticHead, rotated
+from stemfield.renderer.dsp.sofa import MeasuredHead, SofaError
+
+RATE = 48_000
+HEAD = AnalyticHead(RATE)
+SIDES = np.arange(-90.0, 91.0, 15.0)
+
+
+def responses(azimuth_deg, elevation_deg=0.0):
+    return HEAD.filters(cartesian(azimuth_deg, elevation_deg).reshape(-1, 3)).astype(float)
+
+
+def level_db(response, low_hz, high_hz):
+    f_hz = np.fft.rfftfreq(1024, 1 / RATE)
+    band = (f_hz >= low_hz) & (f_hz <= high_hz)
+    return 10 * np.log10(np.square(np.abs(np.fft.rfft(response, 1024)))[..., band].mean(axis=-1))
+
+
+def lag_s(pair):
+    """By how much the left ear hears earlier, below 1.5 kHz."""
+    low = signal.butter(4, 1500, fs=RATE, output="sos")
+    left, right = signal.resample_poly(signal.sosfilt(low, np.pad(pair, ((0, 0), (0, 128)))), 8, 1, axis=-1)
+    return (np.argmax(signal.correlate(right, left)) - (len(left) - 1)) / (8 * RATE)
+
+
+def test_the_ear_that_is_nearer_hears_earlier_and_louder():
+    found = responses(SIDES)
+    lags = np.array([lag_s(pair) for pair in found])
+    assert (np.diff(lags) > 0).all()
+    # a rigid sphere delays low frequencies by 3 a sin(azimuth) / c; the ears sit behind its middle
+    largest = 3 * HEAD_RADIUS_M / 343.2
+    assert 0.8 * largest < lags[-1] < 1.05 * largest
+    levels = level_db(found, 3000, 12_000)
+    differences = levels[:, 0] - levels[:, 1]
+    assert (np.diff(differences)[1:-1] > 0).sum() >= 8  # beyond 60 degrees waves meet again behind the sphere
+    assert 8 < differences[-1] < 25
+    assert 8 < differences[-3] < 25
+    low = level_db(found, 50, 200)
+    assert np.abs(low[:, 0] - low[:, 1]).max() < 2.5
+
+
+def test_left_and_right_are_mirrored():
+    assert np.abs(responses(40.0, 20.0)[0, 0] - responses(-40.0, 20.0)[0, 1]).max() < 1e-6
+
+
+def test_front_back_and_up_differ_and_the_mean_has_no_colour():
+    f_hz = np.fft.rfftfreq(1024, 1 / RATE)
+    audible = (f_hz > 500) & (f_hz < 16_000)
+
+    def colour(azimuth_deg, elevation_deg):
+        return 20 * np.log10(np.abs(np.fft.rfft(responses(azimuth_deg, elevation_deg)[0, 0], 1024))[audible])
+
+    front, back, up, above = colour(0, 0), colour(180, 0), colour(0, 90), colour(0, 45)
+    for one, other in ((front, back), (front, up), (front, above), (up, back)):
+        assert np.sqrt(np.mean(np.square(one - other))) > 2.5
+    assert level_db(responses(180.0), 6000, 12_000)[0, 0] < level_db(responses(0.0), 6000, 12_000)[0, 0] - 3
+    spread = np.random.default_rng(0).standard_normal((2000, 3))
+    mean = 10 * np.log10(np.square(np.abs(np.fft.rfft(HEAD.filters(spread), 1024))).mean(axis=(0, 1)))
+    assert np.abs(mean[(f_hz > 300) & (f_hz < 16_000)]).max() < 1.0
+
+
+def test_the_responses_are_whole_at_every_rate():
+    for rate in (44_100, 96_000):
+        head = AnalyticHead(rate)
+        assert head.taps % 8 == 0
+        found = head.filters(cartesian(SIDES, 0.0)).astype(float)
+        edges = np.square(found[..., -8:]).sum() + np.square(found[..., :4]).sum()
+        assert edges < 2e-3 * np.square(found).sum()
+
+
+@pytest.mark.parametrize(
+    ("turn", "direction", "seen"),
+    [
+        ((30, 0, 0), (30, 0), (0, 0)),  # the head looks at it
+        ((0, 30, 0), (0, 30), (0, 0)),
+        ((0, 0, 90), (-90, 0), (0, 90)),  # the head lies on the right shoulder: its top points to the right
+        ((90, 0, 0), (0, 0), (-90, 0)),
+    ],
+)
+def test_turns_of_the_head(turn, direction, seen):
+    found = rotated(cartesian(*direction).reshape(1, 3), *turn)[0]
+    assert found == pytest.approx(cartesian(*seen), abs=1e-12)
+
+
+def listen(feeds, filters_at, block, fade=960):
+    taps = next(iter(filters_at.values())).shape[2]
+    words = np.zeros(MONITOR_WORDS, np.int64)
+    words[2] = fade
+    held = np.zeros((2, len(feeds), 2, taps), np.float32)
+    histories, ears = np.zeros((len(feeds), taps - 1 + block), np.float32), []
+    version, wanted = 0, held[0]
+    for at in range(0, feeds.shape[1], block):
+        if at in filters_at:
+            version, wanted = version + 1, filters_at[at]
+        piece = np.ascontiguousarray(feeds[:, at : at + block])
+        out = np.zeros((2, piece.shape[1]), np.float32)
+        work = np.zeros((2, block), np.float32)
+        hear(piece, out, piece.shape[1], histories, held, wanted, version, words, fade, work)
+        ears.append(out)
+    return np.concatenate(ears, axis=1)
+
+
+def test_the_ears_hear_the_sum_of_all_loudspeakers():
+    layout = load_layout("5.1")
+    filters = monitor_filters(HEAD, layout)
+    feeds = (0.1 * np.random.default_rng(0).standard_normal((6, 6000))).astype(np.float32)
+    heard = listen(feeds, {0: filters}, 64)
+    wanted = sum(
+        signal.fftconvolve(np.tile(feed.astype(float), (2, 1)), taps[:, ::-1], axes=1)[:, :6000]
+        for feed, taps in zip(feeds, filters, strict=True)
+    )
+    assert np.abs(heard - wanted)[:, 2000:].max() < 1e-5
+
+
+def test_a_turning_head_makes_no_click():
+    layout = load_layout("5.1")
+    time = np.arange(24_000) / RATE
+    feeds = np.zeros((6, 24_000), np.float32)
+    feeds[0] = np.sin(2 * np.pi * 300 * time)
+    turns = {at: monitor_filters(HEAD, layout, at / 64) for at in range(0, 24_000, 640)}
+    heard = listen(feeds, turns, 64)[:, 2000:]
+    assert np.abs(np.diff(heard, 2)).max() < 1.3 * np.abs(heard).max() * (2 * np.pi * 300 / RATE) ** 2
+
+
+def test_an_lfe_is_heard_by_both_ears_alike():
+    layout = load_layout("5.1")
+    lfe = monitor_filters(HEAD, layout, 70.0)[layout.labels.index("LFE1")]
+    assert np.array_equal(lfe[0], lfe[1])
+    assert np.count_nonzero(lfe[0]) == 1
+
+
+def test_a_measured_head(tmp_path):
+    if importlib.util.find_spec("h5py") is None:
+        with pytest.raises(SofaError, match="need h5py"):
+            MeasuredHead(tmp_path / "head.sofa", RATE)
+        return
+    import h5py
+
+    places = np.array([[0.0, 0.0, 1.0], [90.0, 0.0, 1.0], [180.0, 0.0, 1.0]])
+    impulses = np.zeros((3, 2, 20))
+    impulses[[0, 1, 2], :, [2, 4, 6]] = 1.0
+    with h5py.File(tmp_path / "head.sofa", "w") as file:
+        file.attrs["SOFAConventions"] = "SimpleFreeFieldHRIR"
+        file["Data.IR"], file["Data.SamplingRate"], file["SourcePosition"] = impulses, [48_000.0], places
+    head = MeasuredHead(tmp_path / "head.sofa", RATE)
+    found = head.filters(cartesian([80.0, -170.0], [10.0, 0.0]))
+    assert head.taps == 24
+    assert np.argmax(found, axis=-1).tolist() == [[4, 4], [6, 6]]
+    with h5py.File(tmp_path / "other.sofa", "w") as file:
+        file.attrs["SOFAConventions"] = "GeneralTF"
+    with pytest.raises(SofaError, match="convention GeneralTF"):
+        MeasuredHead(tmp_path / "other.sofa", RATE)
+    (tmp_path / "text.sofa").write_text("no head")
+    with pytest.raises(SofaError, match="not a SOFA file"):
+        MeasuredHead(tmp_path / "text.sofa", RATE)
