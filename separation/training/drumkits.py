@@ -1,0 +1,185 @@
+"""Drum kits put together from recorded one-shots, and a beat played on them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.separation.training import effects
+from stemfield.separation.training.composition import Hit
+from stemfield.separation.training.effects import RATE_HZ, Random, Sound
+from stemfield.separation.training.samples import read
+
+# The first pattern that fits a file's name says what it is; "" leaves it out.
+_PIECES = (
+    ("", r"loop_|808s_|arovane|perc_(door|swash|swoosh|till|impact)|drum_roll|fx_fx|elec_(flip|twip|pop)"),
+    ("kick", r"kick|Kdrum|^bd_|drum_bass|^ks_"),
+    ("rim", r"rimshot|_sidestick"),
+    ("snare", r"snare|^sn_|^s[sce]_|^Snare"),
+    ("clap", r"clap|_cp$|snap"),
+    ("hat_open", r"HihatOpen|open-hat|hihat-open|^h[ol]_|cymbal_open"),
+    ("hat", r"[Hh]ihat|hi-hat|^h[chf]_|^hat_|cymbal_(closed|pedal)"),
+    ("ride", r"[Rr]ide"),
+    ("crash", r"[Cc]rash|China|splash|cymbal|_cy0"),
+    ("tom", r"[Tt]om|^t[hml]_|^ht_|_[lh]t\d\d"),
+    ("perc", r"."),
+)
+_LAYER = re.compile(r"_(?:v|vl|lev)(\d+)")
+_MICROPHONE = re.compile(r"_(close|oh|room|front|wndw)$")
+PLACES = {"kick": 0.0, "snare": 0.08, "rim": 0.08, "clap": 0.1, "hat": 0.45, "hat_open": 0.45, "ride": -0.5,
+          "crash": 0.6, "tom": 0.5, "perc": 0.6}  # fmt: skip
+"""How far from the middle a piece may stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One drum or cymbal: strokes from soft to loud, each as recorded by one or more microphones."""
+
+    name: str
+    kind: str
+    strokes: tuple[tuple[float, tuple[Path, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """All pieces that kits are made of."""
+
+    pieces: tuple[Piece, ...]
+
+    def of(self, kind: str) -> tuple[Piece, ...]:
+        """The pieces of a kind; where there is none, of one that is played alike."""
+        found = tuple(piece for piece in self.pieces if piece.kind == kind)
+        alike = {"rim": "snare", "clap": "snare", "hat_open": "hat", "ride": "hat", "crash": "hat_open", "tom": "kick"}
+        return found or (self.of(alike[kind]) if kind in alike else ())
+
+
+def collection(files: Iterable[tuple[str, Path]]) -> Collection:
+    """Sort one-shots into pieces by library and file name."""
+    groups: dict[tuple[str, str], dict[tuple[float, str], list[Path]]] = {}
+    for library, path in files:
+        kind = next(kind for kind, pattern in _PIECES if re.search(pattern, path.stem))
+        if not kind:
+            continue
+        whole = _MICROPHONE.sub("", path.stem)
+        layer = _LAYER.search(whole)
+        force = min(int(layer[1]) / 6.0, 1.0) if layer else 0.9
+        name = re.sub(r"_(?:v|vl|lev|rr|hit)\d+|[-_]?\d+$", "", whole)
+        groups.setdefault((kind, f"{library}/{name}"), {}).setdefault((force, whole), []).append(path)
+    return Collection(
+        tuple(
+            Piece(name, kind, tuple((force, tuple(paths)) for (force, _), paths in sorted(strokes.items())))
+            for (kind, name), strokes in sorted(groups.items())
+        )
+    )
+
+
+class Kit:
+    """One kit for one song: pieces from several libraries, each retuned, damped and placed.
+
+    Args:
+        pieces: what to choose from.
+        random: where the choices come from.
+        width: 0..1, how far apart the pieces stand.
+    """
+
+    def __init__(self, pieces: Collection, random: Random, width: float) -> None:
+        self._random = random
+        home = str(random.choice(sorted({piece.name.split("/")[0] for piece in pieces.of("kick")})))
+        self._chosen: dict[str, list[Piece]] = {}
+        for kind in PLACES:
+            at_home = [piece for piece in pieces.of(kind) if piece.name.startswith(home)]
+            choice = at_home if at_home and random.random() < 0.6 else list(pieces.of(kind))
+            picks = random.permutation(len(choice))[: 4 if kind in ("tom", "crash", "perc") else 1]
+            self._chosen[kind] = [choice[pick] for pick in picks]
+        self._tuning = {kind: 2.0 ** (random.normal(0.0, 2.0) / 12.0) for kind in PLACES}
+        self._damping_s = {kind: float(random.choice([9.0, 9.0, 0.35, 0.15])) for kind in PLACES}
+        self._gain = {kind: 10.0 ** (random.normal(0.0, 2.0) / 20.0) for kind in PLACES}
+        self._place = {kind: width * most * float(random.choice([-1, 1])) for kind, most in PLACES.items()}
+        self._microphones: dict[str, float] = {}
+        self._played: dict[tuple[str, int], NDArray[np.float64]] = {}
+
+    def play(self, hits: Sequence[Hit], frames: int) -> Sound:
+        """The beat in stereo, shape (2, frames)."""
+        sound = np.zeros((2, frames))
+        for hit in hits:
+            pieces = self._chosen.get(hit.piece, [])
+            if not pieces:
+                continue
+            piece = pieces[hit.which % len(pieces)]
+            nearness = [abs(force - hit.force) + self._random.uniform(0.0, 0.2) for force, _ in piece.strokes]
+            stroke = self._stroke(piece, hit.piece, int(np.argmin(nearness)))
+            start = int(hit.start_s * RATE_HZ)
+            part = sound[:, start : start + stroke.shape[1]]
+            part += hit.force**1.3 * self._gain[hit.piece] * stroke[:, : part.shape[1]]
+        return sound
+
+    def _stroke(self, piece: Piece, kind: str, layer: int) -> NDArray[np.float64]:
+        key = (piece.name, layer)
+        if key not in self._played:
+            _, paths = piece.strokes[layer]
+            heard = [self._gain_of(path) * effects.stereo(np.squeeze(read(path).astype(np.float64))) for path in paths]
+            mixed = np.zeros((2, max(one.shape[1] for one in heard)))
+            for one in heard:
+                mixed[:, : one.shape[1]] += one
+            ratio = self._tuning[kind]
+            at = np.arange(int((mixed.shape[1] - 1) / ratio)) * ratio
+            tuned = np.stack([np.interp(at, np.arange(mixed.shape[1]), side) for side in mixed])
+            tuned *= np.exp(-np.arange(tuned.shape[1]) / RATE_HZ / self._damping_s[kind])
+            top = np.abs(tuned).max(initial=1e-6)
+            aside = self._place[kind] * (1.0 if kind != "tom" else self._random.uniform(-1.0, 1.0))
+            self._played[key] = effects.pan(tuned / top * _BALANCE[kind], float(np.clip(aside, -1.0, 1.0)))
+        return self._played[key]
+
+    def _gain_of(self, path: Path) -> float:
+        microphone = _MICROPHONE.search(path.stem)
+        name = microphone[1] if microphone else ""
+        if name not in self._microphones:
+            self._microphones[name] = 1.0 if name in ("", "close") else float(self._random.uniform(0.1, 1.2))
+        return self._microphones[name]
+
+
+_BALANCE: Mapping[str, float] = {"kick": 1.0, "snare": 0.9, "rim": 0.7, "clap": 0.7, "hat": 0.3, "hat_open": 0.35,
+                                 "ride": 0.35, "crash": 0.55, "tom": 0.8, "perc": 0.45}  # fmt: skip
+
+
+def synthetic(random: Random, hits: Sequence[Hit], frames: int) -> Sound:
+    """The beat on a drum machine that is made up on the spot, shape (2, frames)."""
+    time = np.arange(int(0.6 * RATE_HZ)) / RATE_HZ
+    noise = random.standard_normal(len(time))
+    fall = random.uniform(38, 62) + random.uniform(60, 260) * np.exp(-time / random.uniform(0.01, 0.05))
+    kick = np.sin(2 * np.pi * np.cumsum(fall) / RATE_HZ) * np.exp(-time / random.uniform(0.06, 0.3))
+    skin = np.sin(2 * np.pi * random.uniform(150, 280) * time) * np.exp(-time / random.uniform(0.03, 0.09))
+    wires = effects.high_pass(noise, random.uniform(700, 2500)) * np.exp(-time / random.uniform(0.04, 0.18))
+    hiss = effects.high_pass(noise, random.uniform(5000, 9000), 4)
+    fallen = np.cumsum(random.uniform(80, 200) * (1 + 0.6 * np.exp(-time / 0.03))) / RATE_HZ
+    claps = effects.peak(noise, random.uniform(1000, 2000), 1.0, 14.0) * np.exp(-time / random.uniform(0.05, 0.12))
+    claps[: int(0.03 * RATE_HZ)] *= np.arange(int(0.03 * RATE_HZ)) % 440 < 130
+    sounds = {
+        "kick": effects.saturate(kick, random.uniform(0.3, 4.0)),
+        "snare": skin * random.uniform(0.3, 1.0) + wires,
+        "clap": claps,
+        "rim": effects.peak(skin, 1700, 2.0, 18.0),
+        "hat": hiss * np.exp(-time / random.uniform(0.012, 0.05)),
+        "hat_open": hiss * np.exp(-time / random.uniform(0.1, 0.3)),
+        "ride": hiss * np.exp(-time / 0.25) + 0.3 * np.sin(2 * np.pi * 3100 * time) * np.exp(-time / 0.2),
+        "crash": effects.high_pass(noise, 3000) * np.exp(-time / 0.4),
+        "tom": np.sin(2 * np.pi * fallen) * np.exp(-time / 0.18),
+        "perc": np.sin(2 * np.pi * random.uniform(400, 2200) * time) * np.exp(-time / random.uniform(0.02, 0.1)),
+    }
+    sound = np.zeros((2, frames))
+    width = random.uniform(0.0, 1.0)
+    for name in sounds:
+        one = sounds[name] * np.minimum(np.arange(len(time))[::-1] / 2000.0, 1.0)
+        placed = effects.pan(one / np.abs(one).max(), width * PLACES[name] * float(random.choice([-1, 1])))
+        placed = placed * _BALANCE[name]
+        for hit in hits:
+            if hit.piece == name:
+                start = int(hit.start_s * RATE_HZ)
+                part = sound[:, start : start + len(time)]
+                part += hit.force**1.3 * placed[:, : part.shape[1]]
+    return sound

@@ -1,0 +1,165 @@
+"""From a trained network to a model that plays: the ONNX graph, its card, and the proof that both are right."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import yaml
+from numpy.typing import NDArray
+
+from stemfield.separation.card import CARD, ModelCard, load_card
+from stemfield.separation.streaming import Separator
+from stemfield.separation.training.data import STEMS, STFT
+from stemfield.separation.training.effects import RATE_HZ
+from stemfield.separation.training.judging import separate
+from stemfield.separation.training.network import BINS, Hop, Network
+
+OPSET = 18
+GRAPH_ERROR = 1e-4
+STREAMING_ERROR = 1e-5
+_TEST_HOPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a card says of where a model comes from."""
+
+    name: str
+    title: str
+    licence: str
+    attribution: tuple[str, ...]
+    trained_on: str
+    scores: tuple[Mapping[str, Any], ...] = ()
+
+
+def export(network: Network, folder: Path, provenance: Provenance) -> ModelCard:
+    """Write a model's folder: the graph for one hop and the card.
+
+    Args:
+        network: what was learnt.
+        folder: is made; its name must be the model's.
+        provenance: for the card.
+
+    Raises:
+        ValueError: the graph computes something else than the network, or streaming something else than the whole.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_graph(network, folder / f"{provenance.name}.onnx")
+    card = write_card(network, folder, provenance)
+    check(network, card)
+    return card
+
+
+def write_card(network: Network, folder: Path, provenance: Provenance) -> ModelCard:
+    """Write the card of the graph that is in the folder; returns it as a host reads it."""
+    graph = folder / f"{provenance.name}.onnx"
+    card = {
+        "name": provenance.name,
+        "title": provenance.title,
+        "domain": "mask_stream",
+        "sample_rate": {"nominal_hz": RATE_HZ, "lowest_hz": RATE_HZ, "highest_hz": 48000},
+        "sources": list(STEMS),
+        "files": [{"path": graph.name, "sha256": hashlib.sha256(graph.read_bytes()).hexdigest()}],
+        "stft": STFT.model_dump(),
+        "inputs": [
+            {"name": "X", "role": "re_im", "shape": [2, BINS, 2]},
+            {"name": "h", "role": "state", "shape": list(network.shape.state)},
+        ],
+        "outputs": [
+            {"name": "Y", "role": "re_im", "shape": [len(STEMS), 2, BINS, 2]},
+            {"name": "h_out", "role": "state", "shape": list(network.shape.state)},
+        ],
+        "states": [{"in": "h", "out": "h_out", "shape": list(network.shape.state), "init": "zeros"}],
+        "latency_samples": STFT.synthesis_tail,
+        "licence": provenance.licence,
+        "attribution": list(provenance.attribution),
+        "trained_on": provenance.trained_on,
+        "scores": [dict(score) for score in provenance.scores],
+    }
+    text = yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110)
+    (folder / CARD).write_text("# What the host must know of this model, and where it comes from.\n" + text)
+    return load_card(str(folder))
+
+
+def check(network: Network, card: ModelCard) -> tuple[float, float]:
+    """The greatest errors of the graph against the network and of streaming against the whole.
+
+    Raises:
+        ValueError: one is greater than GRAPH_ERROR or STREAMING_ERROR.
+    """
+    errors = graph_error(network, card), streaming_error(network, card)
+    limits = GRAPH_ERROR, STREAMING_ERROR
+    for what, error, limit in zip(("the graph differs from the network", "streaming differs from the whole"),
+                                  errors, limits, strict=True):  # fmt: skip
+        if not error <= limit:
+            raise ValueError(f"{card.graph}: {what} by {error:.2g}, may by {limit:.2g}")
+    return errors
+
+
+def graph_error(network: Network, card: ModelCard) -> float:
+    """Greatest difference of spectra, over hops of noise, of a whisper and of silence."""
+    random = np.random.default_rng(1)
+    session, hop = onnxruntime.InferenceSession(str(card.graph)), Hop(network).eval()
+    memory = torch.zeros(network.shape.state)
+    kept = memory.numpy()
+    worst = 0.0
+    for index in range(_TEST_HOPS):
+        level = (1.0, 1e-4, 0.0)[index % 3]
+        spectrum = (level * random.standard_normal((2, BINS, 2))).astype(np.float32)
+        with torch.no_grad():
+            expected, memory = hop(torch.from_numpy(spectrum), memory)
+        found, kept = session.run(["Y", "h_out"], {"X": spectrum, "h": kept})
+        worst = max(worst, float(np.abs(found - expected.numpy()).max()))
+    return worst
+
+
+def streaming_error(network: Network, card: ModelCard) -> float:
+    """Greatest difference of samples between music fed in pieces and music separated as a whole."""
+    music = _music()
+    separator = Separator(card, RATE_HZ)
+    cuts = (0, 1, 700, 5000, 5001, 20000, music.shape[1])
+    pieces = [separator.feed(music[:, begin:end]) for begin, end in pairwise(cuts)]
+    streamed = np.concatenate([*pieces, separator.flush()], axis=2)
+    return float(np.abs(streamed - separate(network, music)).max())
+
+
+def _music() -> NDArray[np.float32]:
+    """A second of gliding tones and noise, stereo, peak about 0.5."""
+    time = np.arange(RATE_HZ) / RATE_HZ
+    random = np.random.default_rng(2)
+    hz = np.array([60.0, 220.0, 880.0, 3300.0])[:, None]
+    tones = (np.sin(2 * np.pi * hz * time * (1 + 0.1 * time)) / 8).sum(axis=0)
+    return np.asarray(np.stack([tones, tones[::-1]]) + 0.02 * random.standard_normal((2, RATE_HZ)), np.float32)
+
+
+def _write_graph(network: Network, path: Path) -> None:
+    hop = Hop(network).eval()
+    example = torch.zeros(2, BINS, 2), torch.zeros(network.shape.state)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter speaks of its own future
+        program = torch.onnx.export(
+            hop,
+            example,
+            input_names=["X", "h"],
+            output_names=["Y", "h_out"],
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    model = program.model_proto
+    # of no use to a host: where in the code each node comes from
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del model.graph.value_info[:]
+    onnx.save(model, str(path))

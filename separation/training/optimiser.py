@@ -1,0 +1,94 @@
+"""Two optimisers, each for the weights it suits: Muon for square-ish matrices inside, AdamW for the rest.
+
+Jordan and others, "Muon: an optimizer for hidden layers in neural networks" (2024): the momentum of a matrix is made
+orthogonal by a few Newton-Schulz steps, so that no direction of it is learnt much faster than another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_QUINTIC = (3.4445, -4.7750, 2.0315)
+
+
+def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Each matrix (n, rows, columns) with its singular values brought near 1."""
+    a, b, c = _QUINTIC
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(steps):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.mT if tall else x
+
+
+class Muon(torch.optim.Optimizer):  # type: ignore[misc]
+    """For matrices; one of three times as many rows as columns is taken as a GRU's three gates.
+
+    Args:
+        parameters: to be learnt.
+        lr: size of a step against a matrix whose singular values are 1.
+        momentum: how much of the past counts.
+        decay: share of a weight that is taken off a step, times `lr`.
+    """
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
+        super().__init__(parameters, {"lr": lr, "momentum": momentum, "decay": decay})
+
+    def step(self, closure: None = None) -> None:  # noqa: ARG002 - the base class's signature
+        """Learn from the gradients."""
+        with torch.no_grad():
+            for group in self.param_groups:
+                for weight in group["params"]:
+                    if weight.grad is None:
+                        continue
+                    state = self.state[weight]
+                    past = state.setdefault("momentum", torch.zeros_like(weight))
+                    past.lerp_(weight.grad, 1.0 - group["momentum"])
+                    ahead = weight.grad.lerp(past, group["momentum"])
+                    rows, columns = weight.shape
+                    gates = 3 if rows == 3 * columns else 1
+                    turned = orthogonal(ahead.reshape(gates, rows // gates, columns)).reshape(rows, columns)
+                    weight.mul_(1.0 - group["lr"] * group["decay"])
+                    weight.sub_(turned, alpha=group["lr"] * max(1.0, rows / gates / columns) ** 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Optimisers:
+    """Both, as one."""
+
+    muon: Muon
+    adamw: Any
+    muon_lr: float
+    adamw_lr: float
+
+    @classmethod
+    def of(cls, network: nn.Module, muon_lr: float, adamw_lr: float) -> Optimisers:
+        """Matrices inside the layers go to Muon."""
+        inside = [weight for name, weight in network.named_parameters() if "layers." in name and weight.ndim == 2]
+        known = {id(weight) for weight in inside}
+        rest = [weight for weight in network.parameters() if id(weight) not in known]
+        adamw = torch.optim.AdamW(rest, lr=adamw_lr, betas=(0.9, 0.98), weight_decay=1e-3)
+        return cls(Muon(inside, muon_lr), adamw, muon_lr, adamw_lr)
+
+    def step(self, rate: float) -> None:
+        """Learn from the gradients, `rate` (0..1) times as fast as at the most."""
+        for optimiser, most in ((self.muon, self.muon_lr), (self.adamw, self.adamw_lr)):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * most
+            optimiser.step()
+
+    def state(self) -> dict[str, Any]:
+        """To go on from."""
+        return {"muon": self.muon.state_dict(), "adamw": self.adamw.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.muon.load_state_dict(state["muon"])
+        self.adamw.load_state_dict(state["adamw"])

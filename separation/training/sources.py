@@ -1,0 +1,142 @@
+"""Whose recordings the training music is made of: where a stranger gets them, and under which licence.
+
+Recordings lie in one folder a repository, named `owner+name`. Folders that are not in this list are not used: it holds
+nothing that forbids commercial use, and nothing whose licence rests on hearsay. What is `held_out` plays in the music
+for judging and never in the music for learning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Recordings of one repository."""
+
+    kind: str
+    """speech, singing, drums, bass, guitar, keys or other; soundfont for a package of Debian."""
+    repository: str
+    """owner/name, or the Debian package."""
+    commit: str
+    licence: str
+    attribution: str
+    only: str = ""
+    """A regular expression that the file's name must match, where not all of a folder may be used."""
+    held_out: str = ""
+    """A regular expression of the paths that no training hears; "." for all."""
+
+    @property
+    def folder(self) -> str:
+        """The name of its folder."""
+        return self.repository.replace("/", "+")
+
+
+_LIBRISPEECH = "LibriSpeech, (c) 2014 Vassil Panayotov, derived from LibriVox"
+_SFZ = "sfzinstruments/"
+
+SOURCES = (
+    Source("speech", "neonbjb/tortoise-tts", "3c942ef440fe67f052efb71ace3ef8a5b4d6142f", "CC BY 4.0",
+           "Super Dialogue Audio Pack V1 by Dillon Becker, voices of Alex Brodie, Karen Cenon, Ian Lampert,"
+           " Meghan Christian and Sean Lenhart, regrouped by n8bot"),
+    Source("speech", "resemble-ai/Resemblyzer", "15d828edebe06bc72b9cabc8ef8ca5ab2cb457ce", "CC BY 4.0",
+           _LIBRISPEECH, held_out="librispeech_test-other"),
+    Source("speech", "Walleclipse/Deep_Speaker-speaker_recognition_system", "b975516d368eeac745e8f5270740ef277b88a8af",
+           "CC BY 4.0", _LIBRISPEECH),
+    Source("speech", "librosa/data", "450cdd8a002c98e7bdbfebb309fc1ed024001f77", "CC BY 4.0", _LIBRISPEECH),
+    Source("speech", "KimythAnly/AGAIN-VC", "dbf94bf55882f897c312c7760cd892c51c93c9ab", "CC BY 4.0",
+           "CSTR VCTK Corpus by J. Yamagishi and others, University of Edinburgh", held_out="p226"),
+    Source("speech", "rhasspy/dataset-voice-kerstin", "f73127135cf80d6ef52aef6af58c49774f4fd625", "CC0 1.0",
+           "Kerstin, rhasspy"),
+    Source("singing", "nnsvs/nnsvs", "4415519486422e01df875f2a8afd69aed76286dc", "CC BY 3.0",
+           "NIT SONG070 F001, (c) Nagoya Institute of Technology", held_out="."),
+    Source("drums", _SFZ + "DrumGizmo.MuldjordKit", "fc165714974aa843125ce88597f341b31376e1d5", "CC BY 4.0",
+           "MuldjordKit by Lars Muldjord, DrumGizmo.org, mixed down and trimmed"),
+    Source("drums", _SFZ + "karoryfer.gogodze-phu-vol-ii", "69a0274cdc39c99c3098cde1bc3789690de86d62", "CC0 1.0",
+           "Gogodze Phu Vol II, Karoryfer Lecolds"),
+    Source("drums", _SFZ + "karoryfer.frankensnare", "9151c2d79fcbb73c65d63f78918d4ba7abc91a81", "CC0 1.0",
+           "Frankensnare, Karoryfer Samples"),
+    Source("drums", "oramics/sampled", "84d3405e107ad52986e7ca99af6a4ed3efe205de", "CC BY 3.0",
+           "Pearl Master Studio Pack 1 by enoe", only="pearl-master-studio", held_out="."),
+    Source("drums", "Boochi44/free-drum-samples", "77ba31428a079dd8f17c8e144c1e649ea0a198b3", "CC0 1.0",
+           "Boochi44, some derived from TR-808 recordings by Edward Loveall"),
+    Source("drums", "sonic-pi-net/sonic-pi", "c0002065a976b1355e7889f4aa96a1804e2b8119", "CC0 1.0", "Sonic Pi samples"),
+    Source("drums", "freepats/world-percussion", "e54eb2912a0d6d4444ab205d52f778e27da0fc96", "CC0 1.0",
+           "World percussion, FreePats"),
+    Source("drums", _SFZ + "body_percussion", "4ac9d8966679c648b62fa10a188179e186b97f24", "CC0 1.0",
+           "Body Percussion, sfzinstruments"),
+    Source("bass", _SFZ + "dsmolken.double-bass", "c2985eb647109d2a8f30a70071e3e163339d7396", "CC0 1.0",
+           "Double bass, D. Smolken"),
+    Source("bass", _SFZ + "karoryfer.fashionbass", "0703973b300a6bacb837602be9b588ab64732a72", "CC0 1.0",
+           "Fashionbass, Karoryfer Lecolds", held_out="."),
+    Source("bass", _SFZ + "karoryfer.growlybass", "4f483268fc66b5a6d5781d421c0d11b8d08d3fc6", "CC0 1.0",
+           "Growlybass, Karoryfer Lecolds"),
+    Source("bass", _SFZ + "karoryfer.meatbass", "ac9e859564bda286ab5ec672d00ff1aa2fef2895", "CC0 1.0",
+           "Meatbass, Karoryfer Lecolds, played by D. Smolken"),
+    Source("bass", _SFZ + "karoryfer.pastabass", "90135cd026db5d4fa0fe538240b4203f085f5244", "CC0 1.0",
+           "Pastabass, Karoryfer Samples, recorded by spacecoyote"),
+    Source("bass", _SFZ + "karoryfer.swagbass", "9d10fcae71af1975988ddecd5af1c95d372c7355", "CC0 1.0",
+           "Swagbass, Karoryfer Lecolds"),
+    Source("bass", "freepats/electric-bass-YR", "8dcb7ea9116f417273ef8c030d15e7b3aa654301", "CC0 1.0",
+           "Bass YR, Andrea Biasior, FreePats"),
+    Source("bass", "freepats/synth-bass-1", "17095d4d23e960b0566489dc506cc858e3b50e0b", "CC0 1.0",
+           "Synth Bass 1, FreePats"),
+    Source("guitar", "freepats/spanish-classical-guitar", "6f4eb1b092acc88f5448cea1a0001bd07b971af8", "CC0 1.0",
+           "Spanish classical guitar, Roberto, FreePats", held_out="."),
+    Source("guitar", _SFZ + "karoryfer.emilyguitar", "b4920dc662fd9cad6dcaccdeecffdd91c8725d8c", "CC0 1.0",
+           "Emilyguitar, Karoryfer Lecolds"),
+    Source("guitar", _SFZ + "karoryfer.shinyguitar", "57243cca85277dbcc120ce17c6178032f93c80f3", "CC0 1.0",
+           "Shinyguitar, Karoryfer Samples"),
+    Source("keys", "freepats/upright-piano-KW", "570f6c60ed2eff67accad3b85d5b452e57a3ad28", "CC0 1.0",
+           "Upright piano KW, FreePats"),
+    Source("keys", _SFZ + "GregSullivan.E-Pianos", "8c3e581acda3594b553948ff0222d4f84a698376", "CC BY 3.0",
+           "E-Pianos by Greg Sullivan (sullivang.net), SFZ by kinwie, trimmed"),
+    Source("other", _SFZ + "karoryfer.bear-sax", "7abb3c652525a15dfac80e1b5dfbba9964ee568f", "CC0 1.0",
+           "Bear Sax, Karoryfer Lecolds"),
+    Source("other", _SFZ + "karoryfer.war-tuba", "5b62dd6ef6b00281bb734769e44a63f5e013018a", "CC0 1.0",
+           "War Tuba, Karoryfer Lecolds, played by Jakub Lewicki"),
+    Source("other", _SFZ + "karoryfer.weresax", "595d1fc1044edf6260d44b8215b723a3fbdd1802", "CC0 1.0",
+           "Weresax, Karoryfer Samples"),
+    Source("soundfont", "fluid-soundfont-gm", "", "MIT", "FluidR3 GM by Frank Wen and others"),
+    Source("soundfont", "musescore-general-soundfont", "", "MIT",
+           "MuseScore General by S. Christian Collins, derived from FluidR3 by Frank Wen and others"),
+)  # fmt: skip
+
+_SPEAKER = re.compile(r"(\d+)-\d+-\d+|(p\d{3})_")
+
+
+def recordings(root: Path, kind: str, *, held_out: bool) -> Iterator[tuple[Source, Path]]:
+    """The sound files of a kind below a folder, in a fixed order.
+
+    Args:
+        root: holds the repositories' folders, directly or one level deeper.
+        kind: as in `Source`.
+        held_out: those for judging instead of those for learning.
+    """
+    for source in SOURCES:
+        if source.kind != kind:
+            continue
+        folders: Iterable[Path] = (root / source.folder, root / kind / source.folder)
+        for folder in folders:
+            for path in sorted(folder.rglob("*")):
+                inside = path.relative_to(folder).as_posix()
+                if path.suffix not in (".flac", ".ogg", ".wav") or (source.only and not re.search(source.only, inside)):
+                    continue
+                if held_out == bool(source.held_out and re.search(source.held_out, inside)):
+                    yield source, path
+
+
+def speaker(source: Source, path: Path) -> str:
+    """The voice of a recording, by the customs of the corpora: LibriSpeech's number, VCTK's p-number, or the folder."""
+    if found := _SPEAKER.search(path.name):
+        return found[1] or found[2]
+    return f"{source.folder}/{path.parent.name}"
+
+
+def credits_of(kinds: Iterable[str] = ("speech", "drums", "bass", "guitar", "keys", "other", "soundfont")) -> list[str]:
+    """A line for each source that training hears, for a model card."""
+    heard = [source for source in SOURCES if source.kind in set(kinds) and source.held_out != "."]
+    return [f"{source.attribution}: {source.licence} ({source.repository})" for source in heard]

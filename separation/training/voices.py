@@ -1,0 +1,242 @@
+"""A bank of human voices: recordings of speech, taken apart by the WORLD vocoder into syllables that can be sung.
+
+Morise, Yokomori and Ozawa, "WORLD: a vocoder-based high-quality speech synthesis system for real-time applications"
+(IEICE Trans. 2016): every 5 ms a fundamental frequency, a spectral envelope and an aperiodicity. Envelopes are kept on
+`ENVELOPE_HZ`, which makes the bank small and a change of vocal tract length a change of that axis.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from scipy import signal
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it asks setuptools for its version in a way that is going out of use
+    import pyworld
+
+RATE_HZ = 44100
+FRAME_S = 0.005
+_MEL = 2595.0 * np.log10(1.0 + RATE_HZ / 2 / 700.0)
+ENVELOPE_HZ = 700.0 * (10.0 ** (np.linspace(0.0, _MEL, 80) / 2595.0) - 1.0)
+NOISE_HZ = np.array([0.0, 1000.0, 2000.0, 3500.0, 5000.0, 7000.0, 10000.0, 16000.0, RATE_HZ / 2])
+LONGEST_S = 9.0
+"""Of a recording, so that no speaker fills the bank."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """A recording in the vocoder's terms, a row a frame."""
+
+    voice: str
+    path: str
+    sample_rate_hz: int
+    pitch_hz: NDArray[np.float32]
+    """0 where there is no tone."""
+    envelope: NDArray[np.float16]
+    """Natural logarithm of the power at ENVELOPE_HZ, 0 at the loudest of the recording."""
+    noise: NDArray[np.float16]
+    """Aperiodicity at NOISE_HZ, 0 (tone) to 1 (noise)."""
+    syllables: NDArray[np.int32]
+    """A row a syllable: its first frame, the heart of its vowel, and the frame after its last."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceBank:
+    """Utterances by the name of the voice."""
+
+    voices: dict[str, tuple[Utterance, ...]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Voices that have enough syllables to sing with, sorted."""
+        return tuple(
+            name for name in sorted(self.voices) if sum(len(said.syllables) for said in self.voices[name]) >= 12
+        )
+
+    def without(self, held_out: Callable[[str], bool]) -> VoiceBank:
+        """The bank with the voices left out whose name `held_out` is true of."""
+        return VoiceBank({name: said for name, said in self.voices.items() if not held_out(name)})
+
+    def save(self, path: Path) -> None:
+        """Write one NumPy file."""
+        everything: dict[str, Any] = {}
+        rows = [said for name in sorted(self.voices) for said in self.voices[name]]
+        for field in ("pitch_hz", "envelope", "noise", "syllables"):
+            parts = [getattr(said, field) for said in rows]
+            everything[field] = np.concatenate(parts)
+            everything[field + "_ends"] = np.cumsum([len(part) for part in parts])
+        for field in ("voice", "path", "sample_rate_hz"):
+            everything[field] = np.array([getattr(said, field) for said in rows])
+        np.savez(path, **everything)
+
+    @classmethod
+    def load(cls, path: Path) -> VoiceBank:
+        """Read what `save` wrote."""
+        with np.load(path) as stored:
+            columns = {name: stored[name] for name in stored.files}
+        split = {
+            field: np.split(columns[field], columns[field + "_ends"][:-1])
+            for field in ("pitch_hz", "envelope", "noise", "syllables")
+        }
+        return cls.of(
+            Utterance(
+                str(voice),
+                str(columns["path"][row]),
+                int(columns["sample_rate_hz"][row]),
+                *(split[field][row] for field in ("pitch_hz", "envelope", "noise", "syllables")),
+            )
+            for row, voice in enumerate(columns["voice"])
+        )
+
+    @classmethod
+    def of(cls, utterances: Iterable[Utterance]) -> VoiceBank:
+        """The bank of these."""
+        voices: dict[str, list[Utterance]] = {}
+        for said in utterances:
+            voices.setdefault(said.voice, []).append(said)
+        return cls({name: tuple(said) for name, said in voices.items()})
+
+
+def build(
+    recordings: Sequence[tuple[str, Path]],
+    processes: int = 1,
+    done: Callable[[], None] = lambda: None,
+) -> VoiceBank:
+    """Take recordings apart.
+
+    Args:
+        recordings: name of the voice and sound file.
+        processes: how many work at it.
+        done: called after each recording.
+    """
+    utterances = []
+    for said in in_processes(processes, _utterance, recordings):
+        done()
+        if said is not None:
+            utterances.append(said)
+    return VoiceBank.of(utterances)
+
+
+def in_processes(
+    processes: int,
+    work: Callable[[Any], Any],
+    items: Iterable[Any],
+    begin: Callable[..., None] | None = None,
+    *told: Any,
+) -> Iterator[Any]:
+    """The results of `work` on each item, in order; each process is first told something by `begin(*told)`."""
+    if processes == 1:
+        if begin:
+            begin(*told)
+        yield from map(work, items)
+        return
+    with get_context("spawn").Pool(processes, begin, told) as pool:
+        yield from pool.imap(work, items)
+
+
+def analyse(sound: Floats, rate_hz: int) -> tuple[Floats, Floats, Floats]:
+    """Pitch in Hz (n,), log envelope (n, 80) and aperiodicity (n, 9) of a mono recording.
+
+    What a low rate cannot hold is guessed: tones fall by 12 dB an octave beyond, hisses by 4, and all is noise there.
+    """
+    sound = np.ascontiguousarray(sound) + 1e-6 * np.sin(np.arange(len(sound)) * 1.7)
+    rough, time = pyworld.dio(sound, rate_hz, f0_floor=65.0, f0_ceil=500.0, frame_period=1000 * FRAME_S)
+    pitch = pyworld.stonemask(sound, rough, time, rate_hz)
+    power = pyworld.cheaptrick(sound, pitch, time, rate_hz)
+    noise = pyworld.d4c(sound, pitch, time, rate_hz)
+    bins_hz = np.linspace(0.0, rate_hz / 2, power.shape[1])
+    envelope = _resampled(np.log(power + 1e-16), bins_hz, ENVELOPE_HZ)
+    aperiodicity = _resampled(noise, bins_hz, NOISE_HZ)
+    limit_hz = 0.45 * rate_hz
+    beyond = limit_hz < ENVELOPE_HZ
+    if beyond.any():
+        edge = (0.75 * limit_hz < ENVELOPE_HZ) & ~beyond
+        octaves = np.log2(ENVELOPE_HZ[beyond] / limit_hz)
+        fall_db = np.where(pitch > 0.0, 12.0, 4.0)[:, None]
+        level = envelope[:, edge].mean(axis=1, keepdims=True)
+        envelope[:, beyond] = level - np.log(10.0) / 10.0 * fall_db * octaves
+        high = limit_hz < NOISE_HZ
+        aperiodicity[:, high] = np.maximum(aperiodicity[:, ~high][:, -1:], 0.9)
+    return pitch, envelope, np.clip(aperiodicity, 0.0, 1.0)
+
+
+def synthesise(pitch: Floats, power: Floats, aperiodicity: Floats) -> Floats:
+    """Mono sound at RATE_HZ of frames: pitch in Hz (n,), power spectrum and aperiodicity, both (n, 1025)."""
+    tracks = (np.ascontiguousarray(track, np.float64) for track in (pitch, power, aperiodicity))
+    return np.asarray(pyworld.synthesize(*tracks, RATE_HZ, 1000 * FRAME_S))
+
+
+def syllables(pitch: Floats, envelope: Floats) -> NDArray[np.int32]:
+    """Where the syllables are: rows of first frame, heart, and the frame after the last.
+
+    A heart is a peak of loudness that has a tone; syllables meet where it is quietest between two hearts.
+    """
+    vowel = (ENVELOPE_HZ > 150.0) & (ENVELOPE_HZ < 3500.0)
+    loud = 10.0 / np.log(10.0) * np.log(np.exp(envelope[:, vowel]).mean(axis=1) + 1e-12)
+    smooth = np.convolve(loud, np.hanning(11) / np.hanning(11).sum(), "same")
+    voiced = pitch > 0.0
+    peaks, _ = signal.find_peaks(np.where(voiced, smooth, smooth - 25.0), distance=18, prominence=2.5)
+    hearts = [int(peak) for peak in peaks if voiced[peak] and smooth[peak] > smooth.max() - 24.0]
+    rows = []
+    for index, heart in enumerate(hearts):
+        before = hearts[index - 1] if index else max(heart - 50, 0)
+        after = hearts[index + 1] if index + 1 < len(hearts) else min(heart + 50, len(loud) - 1)
+        first = max(before + int(np.argmin(smooth[before : heart + 1])), heart - 40)
+        end = min(heart + int(np.argmin(smooth[heart : after + 1])), heart + 50)
+        if heart - first >= 4 and end - heart >= 6 and voiced[heart - 2 : heart + 5].all():
+            rows.append((first, heart, end))
+    return np.array(rows, np.int32).reshape(-1, 3)
+
+
+@functools.lru_cache(maxsize=64)
+def recording(path: str) -> NDArray[np.float32]:
+    """A recording as it is, mono at RATE_HZ, peak 1."""
+    sound, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
+    mono = sound[: int(LONGEST_S * rate_hz)].mean(axis=1)
+    divisor = np.gcd(rate_hz, RATE_HZ)
+    resampled = np.asarray(signal.resample_poly(mono, RATE_HZ // divisor, rate_hz // divisor), np.float32)
+    return resampled / np.float32(np.abs(resampled).max() + 1e-9)
+
+
+def _utterance(named: tuple[str, Path]) -> Utterance | None:
+    voice, path = named
+    sound, rate_hz = soundfile.read(path, always_2d=True)
+    mono = sound[: int(LONGEST_S * rate_hz)].mean(axis=1)
+    if rate_hz > RATE_HZ:
+        divisor = np.gcd(rate_hz, RATE_HZ)
+        mono = signal.resample_poly(mono, RATE_HZ // divisor, rate_hz // divisor)
+    peak = np.abs(mono).max(initial=0.0)
+    if len(mono) < 0.4 * rate_hz or peak < 1e-3:
+        return None
+    pitch, envelope, noise = analyse(np.asarray(mono, np.float64) / peak, min(rate_hz, RATE_HZ))
+    envelope = np.clip(envelope - envelope.max(), -30.0, 0.0)
+    rows = syllables(pitch, envelope)
+    return Utterance(
+        voice,
+        str(path),
+        rate_hz,
+        pitch.astype(np.float32),
+        envelope.astype(np.float16),
+        noise.astype(np.float16),
+        rows,
+    )
+
+
+def _resampled(values: Floats, at: Floats, wanted: Floats) -> Floats:
+    """Rows of values given at `at`, by straight lines at `wanted`; the last value goes on beyond the end."""
+    place = np.clip(np.searchsorted(at, wanted, side="right") - 1, 0, len(at) - 2)
+    part = np.clip((wanted - at[place]) / (at[place + 1] - at[place]), 0.0, 1.0)
+    mixed: Floats = values[:, place] * (1.0 - part) + values[:, place + 1] * part
+    return mixed

@@ -1,0 +1,303 @@
+"""Learning: the loss is what it says, a run goes on where it stopped, and the exported model is the network."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from stemfield.separation.card import load_card
+from stemfield.separation.evaluate import si_sdr
+from stemfield.separation.training import data, judging
+from stemfield.separation.training.curves import draw
+from stemfield.separation.training.export import Provenance, check, export, streaming_error
+from stemfield.separation.training.fit import Plan, Run, fit, load
+from stemfield.separation.training.loss import Weights, loss, prepare
+from stemfield.separation.training.network import BINS, Hop, Network, Shape, features, pooled, spread
+from stemfield.separation.training.optimiser import orthogonal
+from stemfield.separation.training.release import release
+from stemfield.separation.training.train import main
+
+RATE_HZ = 44100
+SMALL = Shape(width=16, layers=2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three songs whose stems are easy to tell apart."""
+    root = tmp_path_factory.mktemp("songs")
+    for number in range(3):
+        random = np.random.default_rng(number)
+        time = np.arange(2 * RATE_HZ) / RATE_HZ
+        stems = {
+            "vocals": np.sin(2 * np.pi * 700 * time + 3 * np.sin(2 * np.pi * 5 * time)),
+            "bass": np.sin(2 * np.pi * (60 + 10 * number) * time),
+            "drums": random.standard_normal(len(time)) * np.exp(-12 * (time % 0.5)),
+            "other": np.sin(2 * np.pi * (2000 + 300 * number) * time),
+        }
+        place = root / f"{number}"
+        place.mkdir()
+        for index, (name, sound) in enumerate(stems.items()):
+            both = np.stack([sound, (0.4 + 0.2 * index) * sound], axis=1)
+            soundfile.write(place / f"{name}.wav", 0.2 * both, RATE_HZ, subtype="PCM_16")
+    return root
+
+
+@pytest.fixture(scope="module")
+def library(folder):
+    return data.songs([folder])
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return Plan(steps=6, shape=SMALL, batch=2, hops=12, judge_every=3, warm_up=2)
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(4)
+    return Network(SMALL).eval()
+
+
+@pytest.fixture(scope="module")
+def exported(network, tmp_path_factory):
+    place = tmp_path_factory.mktemp("models") / "toy"
+    score = {"data": "toy", "clips": 1, "stem": "vocals", "measure": "si_sdr", "value_db": 1.5}
+    return export(network, place, Provenance("toy", "A toy", "Apache-2.0", ("nobody",), "Nothing.", (score,)))
+
+
+def spectra(seed, *shape):
+    random = np.random.default_rng(seed)
+    return torch.from_numpy((random.standard_normal(shape) + 1j * random.standard_normal(shape)).astype(np.complex64))
+
+
+def test_units_keep_the_energy_and_cover_every_bin():
+    power = torch.rand(2, BINS)
+    assert torch.allclose(pooled(power).sum(-1), power.sum(-1))
+    assert spread(torch.ones(3, 512)).shape == (3, BINS)
+    numbered = spread(torch.arange(512.0))
+    assert numbered[1000] == pooled(torch.eye(BINS))[1000].argmax()
+    assert all(numbered[bin_] == pooled(torch.eye(BINS))[bin_].argmax() for bin_ in (0, 255, 256, 511, 512, 1023, 1024))
+
+
+def test_transform_is_the_streaming_one():
+    sound = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 8192)).astype(np.float32))
+    again = data.sound_of(data.spectra_of(sound))
+    offset = 2048 - 1024  # the first hop's tail begins there
+    assert torch.allclose(again[:, 512:-512], sound[:, offset + 512 : offset + again.shape[1] - 512], atol=1e-5)
+
+
+def test_loss_of_perfect_masks_is_the_least():
+    whole = spectra(1, 2, 2, 8, BINS)
+    stems = torch.zeros(2, 4, 2, 8, BINS, dtype=torch.complex64)
+    stems[:, 0, :, :4], stems[:, 2, :, 4:] = whole[:, :, :4], whole[:, :, 4:]
+    batch = prepare(stems)
+    right = torch.zeros(2, 8, 4, 2, 512)
+    right[:, :4, 0], right[:, 4:, 2] = 1.0, 1.0
+    least = loss(right, batch, Weights())
+    assert least < loss(0.9 * right + 0.025, batch, Weights()) < loss(torch.full_like(right, 0.25), batch, Weights())
+    leaking = right.clone()
+    leaking[:, :, 3] += 0.1
+    assert loss(leaking, batch, Weights()) > least, "a silent stem that sounds is an error"
+
+
+def test_error_power_needs_no_phases():
+    stems = spectra(2, 1, 4, 2, 3, BINS)
+    masks = torch.rand(1, 3, 4, 2, 512)
+    batch = prepare(stems)
+    found = (masks**2 * batch.mixture - 2 * masks * batch.product + batch.stems).sum() / 32768.0**2
+    estimate = spread(masks).permute(0, 2, 3, 1, 4) * stems.sum(1, keepdim=True)
+    assert found == pytest.approx(float(((estimate - stems).abs() ** 2).sum()), rel=1e-4)
+
+
+def test_a_vocal_left_out_is_worse_than_one_too_many():
+    batch = prepare(
+        torch.cat([spectra(3, 1, 1, 2, 4, BINS), torch.zeros(1, 2, 2, 4, BINS), spectra(4, 1, 1, 2, 4, BINS)], 1)
+    )
+    half = torch.full((1, 4, 4, 2, 512), 0.0)
+    half[:, :, 0], half[:, :, 3] = 0.5, 0.5
+    more, less = half.clone(), half.clone()
+    more[:, :, 0] += 0.2
+    more[:, :, 3] -= 0.2
+    less[:, :, 0] -= 0.2
+    less[:, :, 3] += 0.2
+    only_detail = Weights(stems=(1.0, 1.0, 1.0, 1.0), detail=100.0)
+    assert loss(more, batch, only_detail) < loss(less, batch, only_detail)
+
+
+def test_muon_turns_a_matrix_and_keeps_its_directions():
+    matrix = torch.from_numpy(np.random.default_rng(5).standard_normal((2, 24, 16)).astype(np.float32))
+    turned = orthogonal(matrix)
+    values = torch.linalg.svdvals(turned)
+    assert 0.6 < values.min() < values.max() < 1.3
+    left, _, right = torch.linalg.svd(matrix, full_matrices=False)
+    aligned = torch.diagonal(left.mT @ turned @ right.mT, dim1=-2, dim2=-1)
+    assert aligned.min() > 0.6
+
+
+def test_network_is_causal_and_its_masks_share_all(network):
+    heard = torch.randn(1, 10, 512, 4)
+    masks, _ = network(heard)
+    assert torch.allclose(masks.sum(2), torch.ones(1, 10, 2, 512), atol=1e-5)
+    changed = heard.clone()
+    changed[:, 6:] += 1.0
+    later, _ = network(changed)
+    assert torch.equal(later[:, :6], masks[:, :6])
+    assert not torch.allclose(later[:, 6:], masks[:, 6:])
+
+
+def test_checkpoints_are_averaged(library, plan, tmp_path):
+    fit(replace(plan, steps=2, judge_every=1), library, (), tmp_path)
+    first, second, mean = (
+        load(*(tmp_path / f"step-00000{step}.pt" for step in steps)).state_dict() for steps in ((1,), (2,), (1, 2))
+    )
+    for name, value in mean.items():
+        assert torch.allclose(value, (first[name] + second[name]) / 2)
+    assert any(not torch.equal(first[name], second[name]) for name in first)
+
+
+def test_favoured_stem_claims_more_by_its_logits(network):
+    heard = torch.randn(1, 3, 512, 4)
+    masks, _ = network(heard)
+    network.favour((1.5, 0.0, 0.0, 0.0))
+    more, _ = network(heard)
+    network.favour((-1.5, 0.0, 0.0, 0.0))
+    expected = masks * torch.tensor([np.exp(1.5), 1.0, 1.0, 1.0], dtype=torch.float32)[:, None, None]
+    assert torch.allclose(more, expected / expected.sum(2, keepdim=True), atol=1e-5)
+
+
+def test_memory_carries_a_stretch_on(network):
+    heard = torch.randn(1, 10, 512, 4)
+    whole, _ = network(heard)
+    _, memory = network(heard[:, :4])
+    rest, _ = network(heard[:, 4:], memory)
+    assert torch.allclose(rest, whole[:, 4:], atol=1e-5)
+
+
+def test_hop_by_hop_is_the_whole(network):
+    stems = spectra(6, 2, 7, BINS)
+    (left, right) = stems.unbind(0)
+    masks, _ = network(features((left.real, left.imag), (right.real, right.imag))[None])
+    memory, hop = torch.zeros(SMALL.state), Hop(network)
+    for index in range(7):
+        out, memory = hop(torch.view_as_real(stems[:, index].contiguous()), memory)
+        expected = torch.view_as_real(spread(masks[0, index]) * stems[None, :, index])
+        assert torch.allclose(out, expected, atol=1e-5)
+
+
+def test_examples_are_decided_by_the_random_numbers_and_sum(library):
+    first, again = (data.batch(library, 3, 10, np.random.default_rng(8), data.Remixing()) for _ in range(2))
+    assert torch.equal(first, again)
+    assert first.shape == (3, 4, 2, 10, BINS)
+    assert first.isfinite().all()
+    silence = data.batch(library, 2, 10, np.random.default_rng(8), data.Remixing(alone=1.0))
+    assert silence[:, 1:].abs().max() == 0.0
+
+
+def test_songs_say_what_is_wrong_with_them(folder, tmp_path):
+    with pytest.raises(ValueError, match="no folders with vocals"):
+        data.songs([tmp_path])
+    place = tmp_path / "broken"
+    place.mkdir()
+    soundfile.write(place / "vocals.wav", np.zeros((100, 2)), RATE_HZ)
+    with pytest.raises(ValueError, match=r"bass\.wav, drums\.wav, other\.wav missing"):
+        data.songs([folder, tmp_path])
+
+
+def test_training_lowers_the_loss(library, plan):
+    run = Run(replace(plan, steps=40, warm_up=5), library)
+    examples = prepare(data.batch(library, 4, 16, np.random.default_rng(99), data.Remixing()))
+
+    def value():
+        with torch.no_grad():
+            return float(loss(run.network(examples.heard)[0], examples, plan.weights))
+
+    before = value()
+    for _ in range(25):
+        run.step()
+    assert value() < before - 0.15
+
+
+def test_a_run_that_stops_goes_on_as_if_it_had_not(library, plan, folder, tmp_path):
+    music = judging.clips([folder], seconds=1.0)
+    fit(plan, library, music, tmp_path / "whole")
+
+    def stop(_line):
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        fit(plan, library, music, tmp_path / "parts", stop)
+    assert torch.load(tmp_path / "parts" / "checkpoint.pt", weights_only=True)["step"] == 3
+    fit(plan, library, music, tmp_path / "parts")
+    for name in ("checkpoint.pt", "step-000006.pt"):
+        whole, parts = (torch.load(tmp_path / run / name, weights_only=True)["average"] for run in ("whole", "parts"))
+        assert all(torch.equal(whole[key], parts[key]) for key in whole)
+    lines = [json.loads(line) for line in (tmp_path / "parts" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [3, 6]
+    assert [line["loss"] for line in lines] == [
+        json.loads(line)["loss"] for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()
+    ]
+    best = max(lines, key=lambda line: line["score"])
+    kept = torch.load(tmp_path / "parts" / "best.pt", weights_only=True)
+    assert (kept["step"], kept["score"]) == (best["step"], best["score"])
+    draw(tmp_path / "parts", tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_command_trains(folder, tmp_path, capsys):
+    sizes = "--steps 2 --width 16 --layers 1 --batch 1 --hops 8 --judge-every 2 --device cpu"
+    main([str(tmp_path / "run"), "--songs", str(folder), "--validation", str(folder), *sizes.split()])
+    assert "3 songs, 3 clips" in capsys.readouterr().out
+    assert load(tmp_path / "run" / "best.pt").shape == Shape(16, 1)
+
+
+def test_clips_know_their_stems(folder, tmp_path):
+    for name in ("BassDrums30", "Guitar", "leadvocals", "mixture"):
+        soundfile.write(tmp_path / f"{name}.wav", 0.1 * np.random.default_rng(1).standard_normal((4000, 2)), 48000)
+    (clip,) = judging.clips([tmp_path])
+    assert set(clip.stems) == {"bass+drums", "other", "vocals"}
+    assert np.abs(clip.mixture).max() == pytest.approx(0.9, rel=1e-5)
+    stems = np.stack([clip.stems["vocals"], clip.stems["bass+drums"], 0 * clip.mixture, clip.stems["other"]])
+    rows = judging.scores(clip, stems + 1e-4 * clip.mixture)
+    assert rows["bass+drums"]["si_sdr"] > 60
+    mixture_db = si_sdr(clip.stems["vocals"], clip.mixture)
+    assert rows["vocals"]["si_sdr_improvement"] == pytest.approx(rows["vocals"]["si_sdr"] - mixture_db)
+
+
+def test_exported_graph_is_the_network_and_streams(exported, network):
+    graph_error, streaming_error = check(network, exported)
+    assert graph_error < 1e-4
+    assert streaming_error < 1e-5
+    assert load_card(str(exported.folder)).scores[0].value_db == 1.5
+
+
+def test_export_notices_another_network(exported):
+    torch.manual_seed(5)
+    other = Network(SMALL).eval()
+    assert streaming_error(other, exported) > 1e-3
+    with pytest.raises(ValueError, match="the graph differs from the network by"):
+        check(other, exported)
+
+
+def test_release_says_where_the_model_comes_from(folder, library, plan, tmp_path):
+    music = judging.clips([folder], seconds=1.0)
+    fit(replace(plan, steps=1, judge_every=1), library, music, tmp_path / "run")
+    (folder / "recipe.json").write_text(json.dumps({"seed": 41, "credits": ["A singer: CC0 1.0 (a/b)"]}))
+    card = release([tmp_path / "run" / "best.pt"], tmp_path / "toy", "A toy", [folder], music, ["first"])
+    assert card.attribution[1:] == ("A singer: CC0 1.0 (a/b)",)
+    assert "3 songs, 0.0 hours" in card.trained_on
+    assert "seed 41" in card.trained_on
+    assert {(score.data, score.stem) for score in card.scores} == {
+        (clip.name, stem) for clip in music for stem in clip.stems
+    }
+    report = (tmp_path / "toy" / "report.md").read_text()
+    assert "| clip | stem | toy | first |" in report
+    assert "| median of 3 | vocals |" in report
+    assert (tmp_path / "toy" / "curves.png").exists()
