@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -18,12 +19,19 @@ from pydantic_core import ErrorDetails
 
 from stemfield.layouts.check import suggestion
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
-from stemfield.separation.card_schema import ModelCard
+from stemfield.separation.card_chunks import CHUNK_DOMAINS, ChunkCard
+from stemfield.separation.card_schema import MaskStreamCard, ModelCard, WaveStreamCard
 
-__all__ = ["SHIPPED", "CardError", "ModelCard", "ModelEntry", "available_models", "load_card"]
+__all__ = ["SHIPPED", "CardError", "ModelCard", "ModelEntry", "ProviderError", "available_models", "load_card"]
 
 SHIPPED = Path(__file__).parent / "models"
 CARD = "card.yaml"
+SCHEMAS: Mapping[str, type[ModelCard]] = {
+    "mask_stream": MaskStreamCard,
+    "wave_stream": WaveStreamCard,
+    **dict.fromkeys(CHUNK_DOMAINS, ChunkCard),
+}
+"""The domains."""
 
 
 class CardError(ValueError):
@@ -38,6 +46,10 @@ class CardError(ValueError):
         super().__init__(f"model {source}: " + "; ".join(problems))
         self.source = source
         self.problems = problems
+
+
+class ProviderError(ValueError):
+    """An execution provider that this ONNX Runtime does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +110,17 @@ def _load(path: Path) -> ModelCard:
         raise CardError(str(path), (str(error),)) from error
     if not isinstance(data, Mapping):
         raise CardError(str(path), ("a card is a mapping of keys to values",))
+    if "domain" not in data:
+        raise CardError(str(path), ("domain: missing",))
+    domain = str(data["domain"])
+    if domain not in SCHEMAS:
+        hint = suggestion(domain, SCHEMAS)
+        raise CardError(str(path), (f"domain: {data['domain']!r} is not one of {', '.join(SCHEMAS)}{hint}",))
+    schema = SCHEMAS[domain]
     try:
-        card = ModelCard.model_validate(data).located(path.parent)
+        card = schema.model_validate(data).located(path.parent)
     except ValidationError as error:
-        problems = [problem for details in error.errors() for problem in _problems(details)]
+        problems = [problem for details in error.errors() for problem in _problems(details, schema)]
         raise CardError(str(path), tuple(problems)) from error
     problems = [*_misnamed(card), *_wrong_files(card)]
     if problems:
@@ -127,7 +146,7 @@ def _wrong_files(card: ModelCard) -> Iterator[str]:
             yield f"files: {file.path} has sha256 {digest}, the card says {file.sha256}"
 
 
-def _problems(details: ErrorDetails) -> Iterator[str]:
+def _problems(details: ErrorDetails, schema: type[ModelCard]) -> Iterator[str]:
     """Pydantic's finding in our words: the key's path, the value, and what is allowed."""
     location = details["loc"]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
@@ -139,7 +158,7 @@ def _problems(details: ErrorDetails) -> Iterator[str]:
         case "missing":
             yield f"{path}: missing"
         case "extra_forbidden":
-            yield f"{path}: unknown key{suggestion(str(location[-1]), _keys(location[:-1]))}"
+            yield f"{path}: unknown key{suggestion(str(location[-1]), _keys(schema, location[:-1]))}"
         case "literal_error":
             yield f"{path}: {details['input']!r} is not one of {details['ctx']['expected']}"
         case _:
@@ -147,10 +166,13 @@ def _problems(details: ErrorDetails) -> Iterator[str]:
             yield f"{path}: {details['input']!r}: {message[0].lower()}{message[1:]}"
 
 
-def _keys(location: Sequence[int | str]) -> list[str]:
+def _keys(schema: type[ModelCard], location: Sequence[int | str]) -> list[str]:
     """The keys that a card allows at this location."""
-    model: Any = ModelCard
-    for part in location:
-        model = model.model_fields[part].annotation if isinstance(part, str) else get_args(model)[0]
-    assert issubclass(model, BaseModel)
-    return [field.alias or name for name, field in model.model_fields.items()]
+    part: Any = schema
+    for key in location:
+        part = part.model_fields[key].annotation if isinstance(key, str) else get_args(part)[0]
+        part = next(
+            (option for option in get_args(part) if option is not NoneType and NoneType in get_args(part)), part
+        )
+    assert issubclass(part, BaseModel)
+    return [field.alias or name for name, field in part.model_fields.items()]

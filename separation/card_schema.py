@@ -1,127 +1,52 @@
 """What a model card says, and what must fit together in it.
 
-A card's `domain` says how tensors and sound meet; every further family of models is one more domain with fields of its
-own.
+A card's `domain` says how tensors and sound meet. What every model says is in `ModelCard`; the streaming domains are
+here, the domains of whole chunks in `card_chunks`.
 
 Domain `mask_stream`: one call a hop. In goes the mixture's spectrum of the newest `n_fft` samples, out come the
 spectra of the sources, which are the mixture's under real masks that sum to one; memory is carried in `states`.
+
+Domain `wave_stream`: one call a hop. In go the newest `hop` samples, out come those of the sources, `discard_first`
+calls late; memory is carried in `states`.
 """
 
 from __future__ import annotations
 
-import re
+from abc import abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from stemfield.separation.card_parts import ModelFile, SampleRate, Score, State, Stft, Strict, Tensor, Text, Word
 
-def _only(pattern: str, meaning: str) -> AfterValidator:
-    """Refuses text that does not match as a whole, in words."""
-
-    def check(text: str) -> str:
-        if not re.fullmatch(pattern, text):
-            raise ValueError(f"is no {meaning}")
-        return text
-
-    return AfterValidator(check)
-
-
-Word = Annotated[str, _only("[a-z0-9][a-z0-9_-]{0,63}", "name of up to 64 of a-z, 0-9, _ and -")]
-FileName = Annotated[str, _only("[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "plain file name in the card's folder")]
-Sha256 = Annotated[str, _only("[0-9a-f]{64}", "SHA-256 of 64 hexadecimal digits")]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
-TensorName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-Shape = Annotated[tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...], Field(strict=False, max_length=8)]
+__all__ = ["RULE_STFT", "MaskStreamCard", "ModelCard", "SampleRate", "Stft", "StreamCard", "WaveStreamCard"]
 
 MAX_SOURCES = 16
-
-
-class Strict(BaseModel):
-    """A part of a card: unknown keys and loose types are refused, values never change."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class SampleRate(Strict):
-    """The rates that the model works at without conversion."""
-
-    nominal_hz: int = Field(ge=8000, le=192000)
-    """The rate of its training."""
-    lowest_hz: int = Field(ge=8000, le=192000)
-    highest_hz: int = Field(ge=8000, le=192000)
-
-
-class ModelFile(Strict):
-    """A file in the card's folder."""
-
-    path: FileName
-    sha256: Sha256
-
-
-class Stft(Strict):
-    """The transform around the graph, in samples."""
-
-    n_fft: int = Field(ge=16, le=1 << 16, multiple_of=2)
-    hop: int = Field(ge=8, le=1 << 15)
-    synthesis_tail: int = Field(ge=16, le=1 << 16)
-    """How many of the newest samples a hop's synthesis covers; it sets the latency."""
-    window: Literal["asymmetric_hann"]
-    scale: Literal["amplitude"]
-
-    @property
-    def bins(self) -> int:
-        """Frequencies of the half spectrum."""
-        return self.n_fft // 2 + 1
-
-
-class Tensor(Strict):
-    """An input or output of the graph, float32."""
-
-    name: TensorName
-    role: Literal["re_im", "state"]
-    shape: Shape
-
-
-class State(Strict):
-    """Memory that goes from one call's output to the next call's input."""
-
-    source: TensorName = Field(alias="out")
-    target: TensorName = Field(alias="in")
-    shape: Shape
-    init: Literal["zeros"]
-
-
-class Score(Strict):
-    """A figure that somebody measured on real recordings: a median over clips."""
-
-    data: Word
-    clips: int = Field(ge=1)
-    stem: Word
-    measure: Literal["csdr", "si_sdr", "si_sdr_improvement"]
-    value_db: float
+RULE_STFT = Stft(n_fft=2048, hop=512, synthesis_tail=1024, window="asymmetric_hann", scale="amplitude")
+"""The transform in which the threshold judges the stems of models that have no masks of their own."""
 
 
 class ModelCard(Strict):
-    """A model of the domain `mask_stream`."""
+    """What every model says of itself."""
 
-    name: Word
-    title: Text
-    domain: Literal["mask_stream"]
-    sample_rate: SampleRate
-    sources: Annotated[tuple[Word, ...], Field(strict=False, max_length=MAX_SOURCES)]
-    """Names of the stems, in the order of the graph's output."""
-    files: Annotated[tuple[ModelFile, ...], Field(strict=False)]
-    stft: Stft
-    inputs: Annotated[tuple[Tensor, ...], Field(strict=False)]
-    outputs: Annotated[tuple[Tensor, ...], Field(strict=False)]
-    states: Annotated[tuple[State, ...], Field(strict=False)]
-    latency_samples: int
-    """Samples at the model's rate that must follow a sample before its stems are known."""
-    licence: Text
-    attribution: Annotated[tuple[Text, ...], Field(strict=False)]
-    trained_on: Text
-    scores: Annotated[tuple[Score, ...], Field(strict=False)]
+    name: Word = Field(description="The folder's name.")
+    title: Text = Field(description="One line for people.")
+    domain: str = Field(description="How tensors and sound meet.")
+    sample_rate: SampleRate = Field(description="The rates that the model works at.")
+    sources: Annotated[tuple[Word, ...], Field(strict=False, min_length=1, max_length=MAX_SOURCES)] = Field(
+        description="What the graph gives, in its order."
+    )
+    rest: Word | None = Field(None, description="Name of what is left of the mixture, where that is a stem too.")
+    stems: dict[Word, Word] = Field(
+        default_factory=dict, description="Which instrument of the room a source belongs to, where the names differ."
+    )
+    files: Annotated[tuple[ModelFile, ...], Field(strict=False)] = Field(description="The graph, or one a source.")
+    licence: Text = Field(description="Of the weights.")
+    attribution: Annotated[tuple[Text, ...], Field(strict=False)] = Field(description="Who is to be named.")
+    trained_on: Text = Field(description="What it learnt from.")
+    scores: Annotated[tuple[Score, ...], Field(strict=False)] = Field((), description="Measured figures.")
 
     _folder: Path = PrivateAttr(default=Path())
 
@@ -137,77 +62,179 @@ class ModelCard(Strict):
 
     @property
     def graph(self) -> Path:
-        """The ONNX file."""
+        """The ONNX file, the first where there are several."""
         return self._folder / self.files[0].path
 
     @property
-    def spectrum_in(self) -> Tensor:
-        """The input that takes the mixture's spectrum."""
-        return next(tensor for tensor in self.inputs if tensor.role == "re_im")
+    def graphs(self) -> tuple[Path, ...]:
+        """Every ONNX file."""
+        return tuple(self._folder / file.path for file in self.files)
 
     @property
-    def spectrum_out(self) -> Tensor:
-        """The output that gives the stems' spectra."""
-        return next(tensor for tensor in self.outputs if tensor.role == "re_im")
+    def names(self) -> tuple[str, ...]:
+        """The stems that a separator gives: the sources, and the rest where it is one."""
+        return self.sources if self.rest is None else (*self.sources, self.rest)
+
+    def room_stem(self, name: str) -> str:
+        """The instrument of the room that a stem belongs to."""
+        return self.stems.get(name, name)
+
+    @property
+    @abstractmethod
+    def delay_samples(self) -> int:
+        """Samples at the model's rate that must follow a sample before its stems can be known."""
+
+    @property
+    @abstractmethod
+    def step_samples(self) -> int:
+        """Samples at the model's rate for which one call of the graph brings stems."""
+
+    @property
+    def patience_samples(self) -> int:
+        """Samples that may pass during one call of the graph, beyond the margin that is kept free anyway."""
+        return 0
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*self._wrong_numbers(), *self._wrong_tensors()]
+        problems = [*self._wrong_words(), *self._wrong_numbers(), *self._wrong_tensors()]
         if problems:
             raise ValueError("\n".join(problems))
         return self
 
-    def _wrong_numbers(self) -> list[str]:
-        problems = [] if len(self.files) == 1 else [f"files: needs exactly one, the graph, has {len(self.files)}"]
-        rate, stft = self.sample_rate, self.stft
+    def _wrong_words(self) -> Iterator[str]:
+        rate = self.sample_rate
         if not rate.lowest_hz <= rate.nominal_hz <= rate.highest_hz:
-            problems.append(
+            yield (
                 f"sample_rate: nominal_hz {rate.nominal_hz} is outside lowest_hz {rate.lowest_hz}"
                 f" to highest_hz {rate.highest_hz}"
             )
+        if len(set(self.sources)) < len(self.sources):
+            yield f"sources: a name appears twice in {', '.join(self.sources)}"
+        if self.rest in self.sources:
+            yield f"rest: {self.rest} is one of the sources"
+        known = ", ".join(self.names)
+        for index, score in enumerate(self.scores):
+            if score.stem not in self.names:
+                yield f"scores[{index}].stem: {score.stem!r} is not one of {known}"
+        for name in self.stems.keys() - set(self.names):
+            yield f"stems: {name!r} is not one of {known}"
+
+    @abstractmethod
+    def _wrong_numbers(self) -> Iterator[str]:
+        """Sizes that contradict one another."""
+
+    @abstractmethod
+    def _wrong_tensors(self) -> Iterator[str]:
+        """Tensors that the domain or the sizes do not allow."""
+
+
+class StreamCard(ModelCard):
+    """A model that is called once a hop and carries its memory in states."""
+
+    inputs: Annotated[tuple[Tensor, ...], Field(strict=False)] = Field(description="Tensors that the graph takes.")
+    outputs: Annotated[tuple[Tensor, ...], Field(strict=False)] = Field(description="Tensors that the graph gives.")
+    states: Annotated[tuple[State, ...], Field(strict=False)] = Field(description="Memory from call to call.")
+    latency_samples: int = Field(description="Samples that must follow a sample before its stems are known.")
+
+    @property
+    def delay_samples(self) -> int:
+        """Samples at the model's rate that must follow a sample before its stems can be known."""
+        return self.latency_samples
+
+    @property
+    def sound_in(self) -> Tensor:
+        """The input that takes the mixture."""
+        return next(tensor for tensor in self.inputs if tensor.role != "state")
+
+    @property
+    def sound_out(self) -> Tensor:
+        """The output that gives the stems."""
+        return next(tensor for tensor in self.outputs if tensor.role != "state")
+
+    def _one_file(self) -> Iterator[str]:
+        if len(self.files) != 1:
+            yield f"files: needs exactly one, the graph, has {len(self.files)}"
+
+    def _tensors(self, role: str, taken: tuple[int, ...], given: tuple[int, ...], cause: str) -> Iterator[str]:
+        """Problems of tensors and states, where sound goes in and out in tensors of this role and these shapes."""
+        for key, tensors, shape in (("inputs", self.inputs, taken), ("outputs", self.outputs, given)):
+            names = [tensor.name for tensor in tensors]
+            if len(set(names)) < len(names):
+                yield f"{key}: a name appears twice in {', '.join(names)}"
+            sounding = [tensor for tensor in tensors if tensor.role == role]
+            if len(sounding) != 1:
+                yield f"{key}: needs exactly one tensor of role {role}, has {len(sounding)}"
+            for tensor in sounding:
+                if tensor.shape != shape:
+                    yield f"{key}: {tensor.name} has shape {list(tensor.shape)}, {cause} make it {list(shape)}"
+            for tensor in tensors:
+                if tensor.role not in (role, "state"):
+                    yield f"{key}: {tensor.name} has role {tensor.role}, domain {self.domain} allows {role} and state"
+            held = {tensor.name: tensor.shape for tensor in tensors if tensor.role == "state"}
+            carried = {state.target if key == "inputs" else state.source: state.shape for state in self.states}
+            yield from (f"{key}: the state {name} is missing from states" for name in sorted(held.keys() - carried))
+            yield from (f"states: {name} is no {key[:-1]} of role state" for name in sorted(carried.keys() - held))
+            for name in sorted(held.keys() & carried):
+                if held[name] != carried[name]:
+                    yield f"states: {name} has shape {list(carried[name])}, {key} says {list(held[name])}"
+
+
+class MaskStreamCard(StreamCard):
+    """A model of the domain `mask_stream`."""
+
+    domain: Literal["mask_stream"] = Field(description="How tensors and sound meet.")
+    stft: Stft = Field(description="The transform around the graph.")
+
+    @property
+    def step_samples(self) -> int:
+        """Samples at the model's rate for which one call of the graph brings stems."""
+        return self.stft.hop
+
+    def _wrong_numbers(self) -> Iterator[str]:
+        yield from self._one_file()
+        stft = self.stft
         if stft.synthesis_tail != 2 * stft.hop:
-            problems.append(f"stft.synthesis_tail: {stft.synthesis_tail} is not twice the hop of {stft.hop}")
+            yield f"stft.synthesis_tail: {stft.synthesis_tail} is not twice the hop of {stft.hop}"
         if stft.synthesis_tail > stft.n_fft:
-            problems.append(f"stft.synthesis_tail: {stft.synthesis_tail} is longer than n_fft {stft.n_fft}")
+            yield f"stft.synthesis_tail: {stft.synthesis_tail} is longer than n_fft {stft.n_fft}"
         if self.latency_samples != stft.synthesis_tail:
-            problems.append(
+            yield (
                 f"latency_samples: {self.latency_samples} contradicts stft.synthesis_tail {stft.synthesis_tail},"
                 " which is the latency"
             )
-        if len(set(self.sources)) < len(self.sources):
-            problems.append(f"sources: a name appears twice in {', '.join(self.sources)}")
-        problems += [
-            f"scores[{index}].stem: {score.stem!r} is not one of {', '.join(self.sources)}"
-            for index, score in enumerate(self.scores)
-            if score.stem not in self.sources
-        ]
-        return problems
+        if self.rest is not None:
+            yield f"rest: {self.rest} is always silent, because the masks of mask_stream sum to one"
 
-    def _wrong_tensors(self) -> list[str]:
-        problems = []
+    def _wrong_tensors(self) -> Iterator[str]:
         spectrum = (2, self.stft.bins, 2)
-        for key, tensors, shape in (
-            ("inputs", self.inputs, spectrum),
-            ("outputs", self.outputs, (len(self.sources), *spectrum)),
-        ):
-            names = [tensor.name for tensor in tensors]
-            if len(set(names)) < len(names):
-                problems.append(f"{key}: a name appears twice in {', '.join(names)}")
-            spectra = [tensor for tensor in tensors if tensor.role == "re_im"]
-            if len(spectra) != 1:
-                problems.append(f"{key}: needs exactly one tensor of role re_im, has {len(spectra)}")
-            problems += [
-                f"{key}: {tensor.name} has shape {list(tensor.shape)}, sources and stft make it {list(shape)}"
-                for tensor in spectra
-                if tensor.shape != shape
-            ]
-            held = {tensor.name: tensor.shape for tensor in tensors if tensor.role == "state"}
-            carried = {state.target if key == "inputs" else state.source: state.shape for state in self.states}
-            problems += [f"{key}: the state {name} is missing from states" for name in sorted(held.keys() - carried)]
-            problems += [f"states: {name} is no {key[:-1]} of role state" for name in sorted(carried.keys() - held)]
-            problems += [
-                f"states: {name} has shape {list(carried[name])}, {key} says {list(held[name])}"
-                for name in sorted(held.keys() & carried)
-                if held[name] != carried[name]
-            ]
-        return problems
+        yield from self._tensors("re_im", spectrum, (len(self.sources), *spectrum), "sources and stft")
+
+
+class WaveStreamCard(StreamCard):
+    """A model of the domain `wave_stream`."""
+
+    domain: Literal["wave_stream"] = Field(description="How tensors and sound meet.")
+    hop: int = Field(ge=8, le=1 << 15, description="Samples from one call to the next.")
+    discard_first: int = Field(0, ge=0, le=64, description="How many calls late the sources come.")
+
+    @property
+    def step_samples(self) -> int:
+        """Samples at the model's rate for which one call of the graph brings stems."""
+        return self.hop
+
+    @property
+    def delay_samples(self) -> int:
+        """Samples at the model's rate that must follow a sample before its stems can be known."""
+        return self.latency_samples + RULE_STFT.synthesis_tail
+
+    def _wrong_numbers(self) -> Iterator[str]:
+        yield from self._one_file()
+        latency = self.hop * (1 + self.discard_first)
+        if self.latency_samples != latency:
+            yield (
+                f"latency_samples: {self.latency_samples} contradicts hop {self.hop} and discard_first"
+                f" {self.discard_first}, which make it {latency}"
+            )
+
+    def _wrong_tensors(self) -> Iterator[str]:
+        yield from self._tensors("wave", (1, 2, self.hop), (1, len(self.sources), 2, self.hop), "sources and hop")

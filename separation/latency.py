@@ -17,6 +17,12 @@ def latency_frames(card: ModelCard, sample_rate_hz: int) -> int:
     """
     ratio = model_ratio(sample_rate_hz, card.sample_rate)
     if ratio == 1:
-        return card.latency_samples
-    back = (card.latency_samples + greatest_lag(1 / ratio) + 1) / ratio
+        return card.delay_samples
+    back = (card.delay_samples + greatest_lag(1 / ratio) + 1) / ratio
     return ceil(greatest_lag(ratio) + back)
+
+
+def live_latency_frames(card: ModelCard, sample_rate_hz: int) -> int:
+    """The same for live sound: `latency_frames`, and the time in which a model of whole chunks computes one."""
+    ratio = model_ratio(sample_rate_hz, card.sample_rate)
+    return latency_frames(card, sample_rate_hz) + ceil(card.patience_samples / ratio)

@@ -26,6 +26,9 @@ class WorkerProcess:
         sample_rate_hz: of the exchange.
         latency_frames: how far behind the mixture the engine plays the stems; at least the separator's.
         providers: ONNX Runtime's execution providers, the preferred one first; none for the processor.
+        rule: what of a bin the stems may keep.
+        stems: the instruments of the exchange, in its order; none for the model's own.
+        heir: whether it takes over, without a gap, from the worker that plays.
     """
 
     def __init__(
@@ -35,11 +38,16 @@ class WorkerProcess:
         sample_rate_hz: int,
         latency_frames: int,
         providers: Sequence[str] = (),
+        *,
+        rule: str = "soft",
+        stems: Sequence[str] = (),
+        heir: bool = False,
     ) -> None:
         command = [sys.executable, "-P", "-m", "stemfield.separation.worker"]
         command += [f"--fd={exchange.fd}", f"--model={model.resolve()}", f"--sample-rate={sample_rate_hz}"]
         command += [f"--latency-frames={latency_frames}", f"--parent={os.getpid()}"]
         command += [f"--provider={provider}" for provider in providers]
+        command += [f"--rule={rule}", *(f"--stem={stem}" for stem in stems), *(["--heir"] if heir else [])]
         self.last_message = ""
         """The newest line that the worker wrote: the reason, after it ended with status 2."""
         self._process = subprocess.Popen(

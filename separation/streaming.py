@@ -13,67 +13,44 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from stemfield.layouts.check import suggestion
 from stemfield.separation.card import ModelCard
-from stemfield.separation.convert import Converter, greatest_lag, model_ratio
-from stemfield.separation.masks import reject_below
-from stemfield.separation.session import CPU, Session
-from stemfield.separation.transform import Transform
+from stemfield.separation.card_chunks import ChunkCard
+from stemfield.separation.card_schema import MaskStreamCard, WaveStreamCard
+from stemfield.separation.chunk_model import ChunkModel
+from stemfield.separation.chunks import ChunkStream
+from stemfield.separation.convert import Converter, model_ratio
+from stemfield.separation.graph import CPU
+from stemfield.separation.hops import HopStream, MaskModel, Stream, WaveModel
+from stemfield.separation.latency import latency_frames
+from stemfield.separation.masks import RULES, Rule
+from stemfield.separation.ruled import RuledStream
+from stemfield.separation.session import Session
 
 LOWEST_RATE_HZ = 8000
 HIGHEST_RATE_HZ = 192000
-_BURSTS_A_HOP = 8
-"""Converted sound is wanted in parts of a hop: which part completes one depends on the converter."""
+_BURSTS_A_STEP = 8
+"""Converted sound is wanted in parts of a step: which part completes one depends on the converter."""
+_LARGEST_BURST = 1024
 
 
-class HopStream:
-    """The separator at the model's own rate: stems of position 0 onwards, some time after the mixture of it."""
+def model_stream(card: ModelCard, providers: Sequence[str], rule: Rule) -> Stream:
+    """The model at its own rate, by its way of working.
 
-    def __init__(self, card: ModelCard, providers: Sequence[str]) -> None:
-        self.threshold = 0.0
-        self._hop = card.stft.hop
-        self._sources = len(card.sources)
-        self._session = Session(card, providers)
-        self._transform = Transform(card.stft, self._sources)
-        self._block = np.zeros((2, self._hop), np.float32)
-        self._filled = 0
-        self._before_start = True
-
-    def reset(self) -> None:
-        """Back to position 0."""
-        self._session.reset()
-        self._transform.reset()
-        self._filled = 0
-        self._before_start = True
-
-    @property
-    def wanted_frames(self) -> int:
-        """Frames missing to the next hop."""
-        return self._hop - self._filled
-
-    def feed(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mixture, shape (2, n), to the stems that it completes, shape (sources, 2, m)."""
-        hops = (self._filled + mixture.shape[1]) // self._hop
-        stems = np.empty((self._sources, 2, hops * self._hop), np.float32)
-        taken = 0
-        for start in range(0, hops * self._hop, self._hop):
-            missing = self._hop - self._filled
-            self._block[:, self._filled :] = mixture[:, taken : taken + missing]
-            taken += missing
-            self._filled = 0
-            self._separate(stems[..., start : start + self._hop])
-        rest = mixture.shape[1] - taken
-        self._block[:, self._filled : self._filled + rest] = mixture[:, taken:]
-        self._filled += rest
-        if self._before_start and hops:
-            self._before_start = False
-            return stems[..., self._hop :]  # the first call completes the hop before position 0
-        return stems
-
-    def _separate(self, out: NDArray[np.float32]) -> None:
-        mixture = self._transform.analyse(self._block)
-        spectra = self._session.step(mixture)
-        reject_below(self.threshold, mixture, spectra)
-        self._transform.synthesise(spectra, out)
+    Raises:
+        CardError: the card's graph cannot be used.
+        ValueError: a provider that this runtime does not have.
+    """
+    match card:
+        case MaskStreamCard():
+            return HopStream(MaskModel(card, Session(card, providers), rule))
+        case WaveStreamCard():
+            stream: Stream = HopStream(WaveModel(card, Session(card, providers)))
+        case ChunkCard():
+            stream = ChunkStream(ChunkModel(card, providers), card.chunk, len(card.sources))
+        case _:
+            raise AssertionError(card.domain)
+    return RuledStream(stream, len(card.sources), card.rest is not None, rule)
 
 
 class Separator:
@@ -86,31 +63,47 @@ class Separator:
         card: the model.
         sample_rate_hz: 8000..192000. Outside the rates that the model accepts, the sound is converted.
         providers: ONNX Runtime's execution providers.
+        rule: what of a bin the stems may keep: `soft` or `surrey`.
+        stems: the instruments wanted, in this order; those that the model has not are silent, and several of its
+            sources may go to one. Without, the model's own.
 
     Attributes:
         stems: names, in the order of the output.
         latency_frames: after the mixture up to position p was fed, the stems up to p - latency_frames are out.
+        step_frames: for so many frames one call of the model brings stems.
 
     Raises:
         CardError: the card's graph cannot be used.
-        ValueError: a rate or provider out of range.
+        ValueError: a rate, a provider or a rule that there is not, or a source that is none of the stems wanted.
     """
 
-    def __init__(self, card: ModelCard, sample_rate_hz: int, providers: Sequence[str] = CPU) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        sample_rate_hz: int,
+        providers: Sequence[str] = CPU,
+        *,
+        rule: str = "soft",
+        stems: Sequence[str] = (),
+    ) -> None:
         if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
             raise ValueError(f"sample rate {sample_rate_hz} Hz is outside {LOWEST_RATE_HZ}..{HIGHEST_RATE_HZ} Hz")
-        self.stems = card.sources
-        self._hops = HopStream(card, providers)
+        if rule not in RULES:
+            raise ValueError(f"rule {rule!r} is not one of {', '.join(RULES)}{suggestion(rule, RULES)}")
+        self.sample_rate_hz = sample_rate_hz
+        self.stems = tuple(stems) or card.names
+        self._order = stem_order(card, self.stems) if self.stems != card.names else None
+        self._rule = RULES[rule]()
+        self._stream = model_stream(card, providers, self._rule)
         ratio = model_ratio(sample_rate_hz, card.sample_rate)
-        self._burst = ceil(card.stft.hop / ratio / _BURSTS_A_HOP)
-        self.latency_frames = card.latency_samples
+        self.latency_frames = latency_frames(card, sample_rate_hz)
+        self.step_frames = ceil(self._stream.step_frames / ratio)
+        self._burst = min(ceil(self._stream.step_frames / ratio / _BURSTS_A_STEP), _LARGEST_BURST)
         self._converters: tuple[Converter, Converter] | None = None
         if ratio != 1:
-            self._converters = Converter(ratio, 2), Converter(1 / ratio, 2 * len(self.stems))
-            back = (card.latency_samples + greatest_lag(1 / ratio) + 1) / ratio
-            self.latency_frames = ceil(greatest_lag(ratio) + back)
+            self._converters = Converter(ratio, 2), Converter(1 / ratio, 2 * len(card.names))
         # After so much silence all that is not out yet is silent too: the window is empty, the filters have rung out.
-        self._sleep_after = 2 * self.latency_frames + ceil(card.stft.n_fft / ratio)
+        self._sleep_after = 2 * self.latency_frames + ceil(self._stream.memory_frames / ratio)
         self._asleep = True
         self._silent = 0  # frames fed awake since the last one that sounded
         self._owed = 0  # frames fed whose stems are not out yet
@@ -118,20 +111,25 @@ class Separator:
     @property
     def threshold(self) -> float:
         """0..1: a stem gets nothing of a bin in which its mask estimate is below this."""
-        return self._hops.threshold
+        return self._rule.threshold
 
     @threshold.setter
     def threshold(self, value: float) -> None:
         if not 0.0 <= value <= 1.0:
             raise ValueError(f"threshold {value} is outside 0..1")
-        self._hops.threshold = value
+        self._rule.threshold = value
 
     @property
     def wanted_frames(self) -> int:
         """At least 1: to feed fewer frames than this brings no stem earlier, and costs a call."""
         if self._converters is None:
-            return self._hops.wanted_frames
+            return self._stream.wanted_frames
         return self._burst
+
+    @property
+    def owed_frames(self) -> int:
+        """Frames that were fed and whose stems are not out yet."""
+        return self._owed
 
     def reset(self) -> None:
         """Forgets everything but the threshold; the next frame fed is position 0."""
@@ -180,7 +178,7 @@ class Separator:
     def _sleep(self) -> None:
         self._asleep = True
         self._silent = 0
-        self._hops.reset()
+        self._stream.reset()
         for converter in self._converters or ():
             converter.reset()
 
@@ -194,17 +192,32 @@ class Separator:
     def _separated(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
         self._owed += mixture.shape[1]
         if self._converters is None:
-            stems = self._hops.feed(mixture)
+            stems = self._stream.feed(mixture)
         else:
             there, back = self._converters
-            at_model_rate = self._hops.feed(there.feed(mixture))
-            channels = 2 * len(self.stems)
-            stems = back.feed(at_model_rate.reshape(channels, -1)).reshape(len(self.stems), 2, -1)
+            found = self._stream.feed(there.feed(mixture))
+            stems = back.feed(found.reshape(2 * len(found), -1)).reshape(len(found), 2, -1)
         self._owed -= stems.shape[2]
-        return stems
+        return stems if self._order is None else np.einsum("ws,scn->wcn", self._order, stems)
 
     def _zeros(self) -> NDArray[np.float32]:
         """All that is owed, when it is known to be silent."""
         silence = np.zeros((len(self.stems), 2, self._owed), np.float32)
         self._owed = 0
         return silence
+
+
+def stem_order(card: ModelCard, stems: Sequence[str]) -> NDArray[np.float32]:
+    """Which of a model's stems make each of the instruments wanted: shape (wanted, model's), ones and zeros.
+
+    Raises:
+        ValueError: a stem of the model is none of them.
+    """
+    for name in card.names:
+        if card.room_stem(name) not in stems:
+            where = f"stems.{name}" if name in card.stems else "sources"
+            known = ", ".join(stems)
+            raise ValueError(
+                f"{where}: {card.room_stem(name)!r} is not one of {known}; say in `stems` where it belongs"
+            )
+    return np.array([[card.room_stem(name) == stem for name in card.names] for stem in stems], np.float32)

@@ -1,10 +1,11 @@
 import hashlib
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
 
-from stemfield.separation.card import SHIPPED, CardError, available_models, load_card
+from stemfield.separation.card import SCHEMAS, SHIPPED, CardError, available_models, load_card
 
 
 @pytest.fixture
@@ -80,7 +81,8 @@ def test_a_broken_model_is_listed_with_its_problems(model):
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    assert problems_of("frist") == ("unknown name, did you mean 'first'? Known are: first",)
+    known = ", ".join(sorted(entry.name for entry in available_models()))
+    assert problems_of("frist") == (f"unknown name, did you mean 'first'? Known are: {known}",)
     with pytest.raises(CardError, match=r"^model frist: unknown name, did you mean 'first'"):
         load_card("frist")
 
@@ -103,7 +105,32 @@ def test_a_missing_card_and_one_that_is_no_yaml(tmp_path):
         ({("stft", "hopp"): 512}, ["stft.hopp: unknown key, did you mean 'hop'?"]),
         ({("states", 0, "inn"): "h"}, ["states[0].inn: unknown key, did you mean 'in'?"]),
         ({("zzz",): 1}, ["zzz: unknown key"]),
-        ({("domain",): "wave_chunk"}, ["domain: 'wave_chunk' is not one of 'mask_stream'"]),
+        ({("domain",): None}, ["domain: missing"]),
+        (
+            {("domain",): "mask_steam"},
+            [
+                "domain: 'mask_steam' is not one of mask_stream, wave_stream, mag_chunk, complex_chunk, wave_chunk,"
+                " spec_wave_chunk, did you mean 'mask_stream'?"
+            ],
+        ),
+        (
+            {("domain",): "wave_stream", ("stft",): None, ("hop",): 128},
+            [
+                "latency_samples: 1024 contradicts hop 128 and discard_first 0, which make it 128",
+                "inputs: needs exactly one tensor of role wave, has 0",
+                "inputs: X has role re_im, domain wave_stream allows wave and state",
+                "outputs: needs exactly one tensor of role wave, has 0",
+                "outputs: Y has role re_im, domain wave_stream allows wave and state",
+            ],
+        ),
+        (
+            {("rest",): "drums"},
+            [
+                "rest: drums is one of the sources",
+                "rest: drums is always silent, because the masks of mask_stream sum to one",
+            ],
+        ),
+        ({("stems",): {"vox": "vocals"}}, ["stems: 'vox' is not one of vocals, bass, drums, other"]),
         ({("stft", "hop"): "512"}, ["stft.hop: '512': input should be a valid integer"]),
         ({("stft", "n_fft"): -2}, ["stft.n_fft: -2: input should be greater than or equal to 16"]),
         (
@@ -166,12 +193,8 @@ def test_a_missing_card_and_one_that_is_no_yaml(tmp_path):
             ],
         ),
         (
-            {("licence",): None, ("domain",): 3, ("stft", "window"): "hann"},
-            [
-                "domain: 3 is not one of 'mask_stream'",
-                "stft.window: 'hann' is not one of 'asymmetric_hann'",
-                "licence: missing",
-            ],
+            {("licence",): None, ("stft", "window"): "hann"},
+            ["licence: missing", "stft.window: 'hann' is not one of 'asymmetric_hann'"],
         ),
     ],
 )
@@ -199,3 +222,10 @@ def test_files_outside_the_folder_are_refused(model, path):
 def test_cards_are_values(card):
     with pytest.raises(ValueError, match="frozen"):
         card.title = "other"
+
+
+def test_the_manual_names_every_key_of_every_card():
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    schemas = [schema.model_json_schema() for schema in set(SCHEMAS.values())]
+    keys = {key for schema in schemas for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
+    assert sorted(key for key in keys if key not in text) == []

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stemfield.separation.masks import reject_below
+from stemfield.separation.masks import Surrey, reject_below
 
 
 def spectra(masks):
@@ -43,3 +43,54 @@ def test_silent_bins_stay_silent():
     stems = np.zeros((4, 2, 3), np.complex64)
     reject_below(0.5, np.zeros((2, 3), np.complex64), stems)
     assert not stems.any()
+
+
+def slow_surrey(mixtures, stems, threshold):
+    """The web remixer's rule by its definition, hop by hop and bin by bin."""
+    hops, sources, _, bins = stems.shape
+    won = np.zeros((hops, sources, bins))
+    for hop in range(hops):
+        masks = np.zeros((sources, bins))
+        for source in range(sources):
+            for k in range(bins):
+                whole = np.abs(mixtures[hop, :, k]).sum()
+                masks[source, k] = np.abs(stems[hop, source, :, k]).sum() / whole if whole else 0.0
+            low, high = masks[source].min(), masks[source].max()
+            masks[source] = (masks[source] - low) / (high - low) if high > low else 0.0
+        for k in range(bins):
+            best = int(np.argmax(masks[:, k]))
+            if masks[best, k] > threshold:
+                won[hop, best, k] = 1.0
+    latest = [won[max(0, hop - 19) : hop + 1].sum(axis=0) / 20 for hop in range(hops)]
+    return np.stack([share[:, None, :] * mixtures[hop] for hop, share in enumerate(latest)])
+
+
+def test_surrey_is_the_web_remixers_rule():
+    rng = np.random.default_rng(5)
+    mixtures = (rng.standard_normal((30, 2, 9)) + 1j * rng.standard_normal((30, 2, 9))).astype(np.complex64)
+    mixtures[7] = 0.0
+    stems = (rng.uniform(0, 1, (30, 3, 2, 9)) * mixtures[:, None]).astype(np.complex64)
+    for threshold in (0.0, 0.6, 1.0):
+        rule = Surrey()
+        rule.threshold = threshold
+        for _ in range(2):  # and again after a reset
+            rule.reset()
+            found = stems.copy()
+            for mixture, hop in zip(mixtures, found, strict=True):
+                rule.apply(mixture, hop)
+            np.testing.assert_allclose(found, slow_surrey(mixtures, stems, threshold), atol=1e-5)
+        assert found.any() == (threshold < 1.0)
+
+
+def test_surrey_smooths_over_twenty_hops():
+    rule = Surrey()
+    mixture = np.ones((2, 4), np.complex64)
+    stems = np.zeros((2, 2, 4), np.complex64)
+    heard = []
+    for hop in range(60):
+        stems[:] = 0.0
+        stems[0, :, 0] = 1.0 if hop < 30 else 0.0
+        rule.apply(mixture, stems)
+        heard.append(stems[0, 0, 0].real)
+    np.testing.assert_allclose(heard[:20], np.arange(1, 21) / 20, atol=1e-6)
+    np.testing.assert_allclose(heard[30:50], np.arange(19, -1, -1) / 20, atol=1e-6)

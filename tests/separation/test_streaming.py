@@ -110,7 +110,7 @@ def test_short_silence_within_a_song_keeps_the_memory(separator, music, separate
 def test_silence_makes_no_call_and_exact_zeros(card, monkeypatch, separate):
     separator = Separator(card, 48000)
     calls = []
-    session = separator._hops._session
+    session = separator._stream.model.session
     step = session.step
     monkeypatch.setattr(session, "step", lambda spectrum: (calls.append(1), step(spectrum))[1])
     assert not separate(separator, np.zeros((2, 20_000), np.float32)).any()
@@ -227,3 +227,20 @@ def test_any_array_of_frames_is_taken(separator, make_music, separate):
 def test_rates_out_of_range_are_refused(card, sample_rate_hz):
     with pytest.raises(ValueError, match=rf"sample rate {sample_rate_hz} Hz is outside 8000\.\.192000 Hz"):
         Separator(card, sample_rate_hz)
+
+
+def test_the_rule_of_the_web_remixer_does_not_depend_on_blocks_or_silence(card, make_music, separate):
+    separator = Separator(card, 48000, rule="surrey")
+    separator.threshold = 0.5
+    music = make_music(20_000, 48000)
+    whole = separate(separator, music, 20_000)
+    assert whole.any()
+    for block in (64, 1000):
+        assert np.array_equal(separate(separator, music, block), whole)
+    later = separate(separator, np.pad(music, ((0, 0), (5000, 0))))
+    assert np.array_equal(later[..., 5000:], whole)
+
+
+def test_an_unknown_rule_is_named_with_the_known_ones(card):
+    with pytest.raises(ValueError, match="rule 'surey' is not one of soft, surrey, did you mean 'surrey'"):
+        Separator(card, 48000, rule="surey")

@@ -1,0 +1,159 @@
+"""Open-Unmix checkpoints as ONNX graphs, layer by layer from their weights.
+
+The network is that of Stöter, Uhlich, Liutkus and Mitsufuji, "Open-Unmix: a reference implementation for music source
+separation" (JOSS 4, 2019): a crop of the magnitudes, three bidirectional LSTM layers with a way around them, and a mask
+on the magnitudes. Its batch normalisations are constant after training and become factors.
+
+Reading a checkpoint needs torch, writing a graph needs onnx: both are in the extra `train`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Weights = Mapping[str, NDArray[np.float32]]
+
+OPSET = 17
+_EPSILON = 1e-5
+"""Of torch's BatchNorm1d."""
+
+
+class CheckpointError(ValueError):
+    """A file that is no Open-Unmix checkpoint."""
+
+
+def read_checkpoint(path: Path) -> dict[str, NDArray[np.float32]]:
+    """The weights of a `.pth` file.
+
+    Raises:
+        CheckpointError: it is none, or not of this network.
+    """
+    import pickle
+
+    import torch
+
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        # torch's own words advise to read it in a way that would run whatever is in the file
+        raise CheckpointError(f"{path}: no checkpoint that holds weights alone") from error
+    if not isinstance(state, dict) or "fc1.weight" not in state or "lstm.weight_ih_l0" not in state:
+        raise CheckpointError(f"{path}: no checkpoint of Open-Unmix: its weights have other names")
+    return {name: np.asarray(value, np.float32) for name, value in state.items() if value.ndim}
+
+
+def save_graph(weights: Weights, path: Path) -> None:
+    """Writes the graph: magnitudes in, magnitudes out, both (batch, 2, bins, frames).
+
+    Args:
+        weights: of one target, by the names of the checkpoint.
+        path: the ONNX file.
+    """
+    import onnx
+    from onnx import TensorProto, helper
+
+    builder = _Builder()
+    bins = weights["output_scale"].shape[0]
+    seen = weights["input_mean"].shape[0]
+    shape = ["batch", 2, bins, "frames"]
+    mixture = builder.add("Transpose", "x", perm=[3, 0, 1, 2])
+    crop = builder.add("Slice", mixture, builder.index([0]), builder.index([seen]), builder.index([3]))
+    scaled = builder.add("Mul", builder.add("Add", crop, weights["input_mean"]), weights["input_scale"])
+    flat = builder.add("Reshape", scaled, builder.index([0, 0, -1]))
+    encoded = builder.add("Tanh", _dense(builder, flat, weights, "fc1", "bn1"))
+    hidden = encoded
+    for layer in range(_layers(weights)):
+        hidden = _lstm(builder, hidden, weights, layer)
+    both = builder.add("Concat", encoded, hidden, axis=2)
+    inner = builder.add("Relu", _dense(builder, both, weights, "fc2", "bn2"))
+    wide = builder.add("Reshape", _dense(builder, inner, weights, "fc3", "bn3"), builder.index([0, 0, 2, bins]))
+    shifted = builder.add("Add", builder.add("Mul", wide, weights["output_scale"]), weights["output_mean"])
+    masked = builder.add("Mul", builder.add("Relu", shifted), mixture)
+    builder.add("Transpose", masked, perm=[1, 2, 3, 0], into="y")
+    graph = helper.make_graph(
+        builder.nodes,
+        "open-unmix",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        builder.constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+class _Builder:
+    """Nodes and constants of a graph, with names made up."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+
+    def add(self, kind: str, *inputs: str | NDArray[Any], into: str = "", **attributes: Any) -> str:
+        """A node; arrays become constants. Returns the name of its first output."""
+        from onnx import helper
+
+        names = [given if isinstance(given, str) else self._constant(given) for given in inputs]
+        result = into or f"t{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, names, [result], **attributes))
+        return result
+
+    def index(self, numbers: list[int]) -> NDArray[np.int64]:
+        """Whole numbers, as shapes and axes are."""
+        return np.array(numbers, np.int64)
+
+    def _constant(self, array: NDArray[Any]) -> str:
+        from onnx import numpy_helper
+
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+
+def _dense(builder: _Builder, given: str, weights: Weights, dense: str, norm: str) -> str:
+    """A matrix and the batch normalisation behind it."""
+    factor = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + np.float32(_EPSILON))
+    matrix = (weights[f"{dense}.weight"] * factor[:, None]).T
+    return builder.add("Add", builder.add("MatMul", given, matrix), _bias(weights, norm, factor))
+
+
+def _bias(weights: Weights, norm: str, factor: NDArray[np.float32]) -> NDArray[np.float32]:
+    bias: NDArray[np.float32] = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * factor
+    return bias
+
+
+def _layers(weights: Weights) -> int:
+    return sum(name.startswith("lstm.weight_ih_l") and not name.endswith("_reverse") for name in weights)
+
+
+def _lstm(builder: _Builder, given: str, weights: Weights, layer: int) -> str:
+    """One layer, (frames, batch, features) to (frames, batch, directions times hidden)."""
+    ways = ("", "_reverse") if f"lstm.weight_ih_l{layer}_reverse" in weights else ("",)
+
+    def gates(kind: str) -> NDArray[np.float32]:
+        """Input, forget, cell, output as torch has them, in the order of ONNX: input, output, forget, cell."""
+        stacked = []
+        for way in ways:
+            i, f, c, o = np.split(weights[f"lstm.{kind}_l{layer}{way}"], 4)
+            stacked.append(np.concatenate([i, o, f, c]))
+        return np.stack(stacked)
+
+    biases = np.concatenate([gates("bias_ih"), gates("bias_hh")], axis=1)
+    found = builder.add(
+        "LSTM",
+        given,
+        gates("weight_ih"),
+        gates("weight_hh"),
+        biases,
+        hidden_size=weights[f"lstm.weight_hh_l{layer}"].shape[1],
+        direction="bidirectional" if len(ways) == 2 else "forward",
+    )
+    ordered = builder.add("Transpose", found, perm=[0, 2, 1, 3])
+    return builder.add("Reshape", ordered, builder.index([0, 0, -1]))

@@ -1,0 +1,170 @@
+"""Streams at the model's own rate that work hop by hop."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.separation.card_schema import MaskStreamCard, WaveStreamCard
+from stemfield.separation.masks import Rule
+from stemfield.separation.session import Session
+from stemfield.separation.transform import Transform
+
+
+class Stream(Protocol):
+    """Mixture in, stems out, aligned with it: they only arrive later. It does not depend on how the mixture is cut."""
+
+    @property
+    def latency_frames(self) -> int:
+        """After the mixture up to position p was fed, the stems up to p - latency_frames are out."""
+
+    @property
+    def memory_frames(self) -> int:
+        """After so much silence beyond the latency it is as new."""
+
+    @property
+    def step_frames(self) -> int:
+        """How many frames of stems become known at once."""
+
+    @property
+    def wanted_frames(self) -> int:
+        """Frames missing to the next step."""
+
+    def reset(self) -> None:
+        """Back to position 0."""
+
+    def feed(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Mixture, shape (2, n), to the stems that it completes, shape (stems, 2, m)."""
+
+
+class HopModel(Protocol):
+    """What turns a hop of sound into a hop of stems."""
+
+    @property
+    def hop(self) -> int:
+        """Frames of a hop."""
+
+    @property
+    def late_hops(self) -> int:
+        """How many hops the stems come after the sound."""
+
+    @property
+    def memory_frames(self) -> int:
+        """After so much silence beyond the latency it is as new."""
+
+    @property
+    def stems(self) -> int:
+        """How many stems come out."""
+
+    def reset(self) -> None:
+        """Forgets what was heard."""
+
+    def step(self, block: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """One hop, shape (channels, hop), into stems, shape (stems, 2, hop)."""
+
+
+class HopStream:
+    """Cuts sound into hops for a model.
+
+    Args:
+        model: what is called once a hop.
+        channels: of the sound that goes in.
+    """
+
+    def __init__(self, model: HopModel, channels: int = 2) -> None:
+        self.model = model
+        self.latency_frames = model.hop * (1 + model.late_hops)
+        self.memory_frames = model.memory_frames
+        self.step_frames = model.hop
+        self._block = np.zeros((channels, model.hop), np.float32)
+        self._filled = 0
+        self._early = model.late_hops
+
+    def reset(self) -> None:
+        """Back to position 0."""
+        self.model.reset()
+        self._filled = 0
+        self._early = self.model.late_hops
+
+    @property
+    def wanted_frames(self) -> int:
+        """Frames missing to the next hop."""
+        return self.step_frames - self._filled
+
+    def feed(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Sound, shape (channels, n), to the stems that it completes, shape (stems, 2, m)."""
+        hop = self.step_frames
+        hops = (self._filled + mixture.shape[1]) // hop
+        stems = np.empty((self.model.stems, 2, hops * hop), np.float32)
+        taken = 0
+        for start in range(0, hops * hop, hop):
+            missing = hop - self._filled
+            self._block[:, self._filled :] = mixture[:, taken : taken + missing]
+            taken += missing
+            self._filled = 0
+            self.model.step(self._block, stems[..., start : start + hop])
+        rest = mixture.shape[1] - taken
+        self._block[:, self._filled : self._filled + rest] = mixture[:, taken:]
+        self._filled += rest
+        early = min(self._early, hops)  # the first calls complete hops before position 0
+        self._early -= early
+        return stems[..., early * hop :]
+
+
+class MaskModel:
+    """Domain `mask_stream`: the graph sees spectra, the rule judges its masks.
+
+    Args:
+        card: of the model.
+        session: its graph.
+        rule: what the stems may keep.
+    """
+
+    late_hops = 1
+
+    def __init__(self, card: MaskStreamCard, session: Session, rule: Rule) -> None:
+        self.hop = card.stft.hop
+        self.memory_frames = card.stft.n_fft + rule.memory_hops * card.stft.hop
+        self.stems = len(card.sources)
+        self.session = session
+        self._rule = rule
+        self._transform = Transform(card.stft, self.stems)
+
+    def reset(self) -> None:
+        """Forgets what was heard."""
+        self.session.reset()
+        self._rule.reset()
+        self._transform.reset()
+
+    def step(self, block: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """One hop, shape (2, hop), into stems, shape (stems, 2, hop)."""
+        mixture = self._transform.analyse(block)
+        spectra = self.session.step(mixture)
+        self._rule.apply(mixture, spectra)
+        self._transform.synthesise(spectra, out)
+
+
+class WaveModel:
+    """Domain `wave_stream`: the graph sees sound.
+
+    Args:
+        card: of the model.
+        session: its graph.
+    """
+
+    def __init__(self, card: WaveStreamCard, session: Session) -> None:
+        self.hop = card.hop
+        self.late_hops = card.discard_first
+        self.memory_frames = 0
+        self.stems = len(card.sources)
+        self._session = session
+
+    def reset(self) -> None:
+        """Forgets what was heard."""
+        self._session.reset()
+
+    def step(self, block: NDArray[np.float32], out: NDArray[np.float32]) -> None:
+        """One hop, shape (2, hop), into stems, shape (stems, 2, hop)."""
+        out[:] = self._session.call(block[None])[0]

@@ -1,0 +1,163 @@
+"""One worker takes over from another: real processes on a real exchange, played to in real time."""
+
+import os
+import signal
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import toy_models as toys
+
+from stemfield.separation.card import SHIPPED, load_card
+from stemfield.separation.process import WorkerProcess
+from stemfield.separation.streaming import Separator
+from stemfield.separation.worker import Worker
+
+STEMS = ("vocals", "bass", "drums", "other")
+RATE_HZ = 48000
+LATENCY = 9600
+
+
+@contextmanager
+def worker_of(engine, model, *, heir=False):
+    process = WorkerProcess(engine.exchange, model, RATE_HZ, LATENCY, stems=STEMS, heir=heir)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """A model whose vocals are the left side and whose other is the right one."""
+    return Path(toys.small_wave(tmp_path / "toy", [[1.0, 0.0], [0.0, 1.0]]))
+
+
+def local(engine, model, **way):
+    return Worker(engine.exchange, Separator(load_card(str(model)), RATE_HZ, stems=STEMS), RATE_HZ, LATENCY, **way)
+
+
+def test_the_next_model_takes_over_without_a_missing_frame(engine, toy, make_music):
+    music = make_music(5 * RATE_HZ, RATE_HZ)
+    block = 480
+    with ExitStack() as stack:
+        first = stack.enter_context(worker_of(engine, SHIPPED / "first"))
+        engine.play_silence_until(engine.stems_flow)
+        began = engine.exchange.mixture_end()
+        second = None
+        reserve = []
+        for at in range(0, music.shape[1], block):
+            if at == RATE_HZ // 2 // block * block:
+                second = stack.enter_context(worker_of(engine, toy, heir=True))
+            engine.play(music[:, at : at + block])
+            reserve.append(engine.exchange.stems_end() - (engine.exchange.mixture_end() - LATENCY))
+        assert first.wait(5) == 0
+        assert engine.exchange.owner == second.pid
+        assert engine.exchange.late == 0
+        assert min(reserve) > 0  # the engine found stems at every moment
+        assert engine.stems_start() <= began
+        newest = engine.exchange.stems_end() - 9600
+        sound = music[:, newest - began : newest - began + 4800]
+        stems = engine.read_stems(newest, 4800)
+        np.testing.assert_allclose(stems[0, 0], sound[0], atol=1e-4)
+        assert np.abs(stems[0, 1]).max() < 1e-4
+
+
+def test_stems_still_sum_where_one_model_fades_into_the_other(engine, toy, make_music):
+    music = make_music(2 * RATE_HZ, RATE_HZ)
+    old, heir = local(engine, SHIPPED / "first", pid=1), local(engine, toy, pid=2)
+    old.begin()
+    heir.rehearse()
+    passed = None
+    for at in range(0, music.shape[1], 256):
+        engine.push(music[:, at : at + 256])
+        if passed is None:
+            old.turn()
+            if old.succeeded():
+                passed = engine.exchange.stems_end()
+        heir.turn()
+    assert passed is not None
+    assert engine.exchange.owner == 2
+    assert heir.held is None
+    around = slice(passed - 2000, passed + 2000)
+    stems = engine.read_stems(around.start, 4000)
+    np.testing.assert_allclose(stems.sum(axis=0), music[:, around], atol=1e-4)
+    # cross-faded, not cut: the toy's share of the vocals grows over some milliseconds
+    leak = np.abs(stems[1:3]).max(axis=(0, 1))
+    assert leak[:1500].max() > 1e-3
+    assert leak[2000:].max() < 1e-6
+
+
+@pytest.mark.parametrize("order", [("slow", "quick"), ("quick", "slow")])
+def test_models_of_very_different_latency_follow_each_other_without_a_missing_frame(
+    engine, tmp_path, make_music, order
+):
+    """The stems of seconds and of milliseconds behind, in an engine whose latency is enough for both."""
+    latency = 60_000
+    folders = {
+        "quick": toys.small_wave(tmp_path / "quick", [[1.0, 0.0], [0.0, 1.0]]),
+        "slow": toys.small_wave(tmp_path / "slow", [[0.5, 0.5], [0.5, 0.5]], samples=36_000),
+    }
+    old, heir = (
+        Worker(engine.exchange, Separator(load_card(folders[name]), RATE_HZ, stems=STEMS), RATE_HZ, latency, pid)
+        for pid, name in enumerate(order, start=1)
+    )
+    music = make_music(5 * RATE_HZ, RATE_HZ)
+    old.begin()
+    passed = None
+    for at in range(0, music.shape[1], 480):
+        engine.push(music[:, at : at + 480])
+        if at == 2 * RATE_HZ:
+            heir.rehearse()
+        if passed is None:
+            while old.turn():
+                pass
+            if old.succeeded():
+                passed = engine.exchange.stems_end()
+        if at >= 2 * RATE_HZ:
+            while heir.turn():
+                pass
+        if at > latency:
+            assert engine.exchange.stems_end() > engine.exchange.mixture_end() - latency
+    assert passed is not None
+    assert heir.held is None
+    assert engine.exchange.late == 0
+    assert engine.stems_start() == 0
+    newest = engine.exchange.stems_end() - 20_000
+    stems = engine.read_stems(newest, 20_000)
+    np.testing.assert_allclose(stems.sum(axis=0), music[:, newest : newest + 20_000], atol=1e-4)
+
+
+def test_an_heir_writes_nothing_before_it_has_the_timeline(engine, toy, make_music):
+    heir = local(engine, toy, pid=2)
+    heir.rehearse()
+    engine.push(make_music(RATE_HZ, RATE_HZ)[:, : RATE_HZ // 4])
+    heir.turn()
+    assert engine.exchange.stems_end() == 0
+    assert engine.exchange.heir == 0
+
+
+def test_an_heir_gets_the_timeline_of_one_that_died(engine, toy):
+    with worker_of(engine, SHIPPED / "first") as first:
+        engine.play_silence_until(engine.stems_flow)
+        with worker_of(engine, toy, heir=True) as second:
+            engine.play_silence_until(lambda: engine.exchange.heir or engine.exchange.owner == second.pid)
+            os.kill(first.pid, signal.SIGKILL)
+            engine.exchange.owner = second.pid
+            engine.play_silence_until(engine.stems_flow)
+            assert second.poll() is None
+
+
+def test_a_model_that_is_too_slow_says_so_and_leaves_the_other_one_playing(engine, tmp_path):
+    """Nearly 700 calls a second, each of which takes many milliseconds."""
+    folder = tmp_path / "slow"
+    toys.slow_stream(folder)
+    with worker_of(engine, SHIPPED / "first") as first:
+        engine.play_silence_until(engine.stems_flow)
+        with worker_of(engine, folder, heir=True) as second:
+            assert second.wait(30) == 4
+            assert "s of compute per second of sound here: use it on files" in second.last_message
+        assert first.poll() is None
+        assert engine.exchange.owner == first.pid

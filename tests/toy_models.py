@@ -1,0 +1,169 @@
+"""Small ONNX graphs with the tensors of well-known models, and cards around them.
+
+They only scale what they are given, each source, side and bin by a number of its own, so that every mistake in the
+order of axes shows and the right answer can be computed without a graph.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import onnx
+import yaml
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 17
+LICENCE = {"licence": "CC0-1.0", "attribution": ["nobody"], "trained_on": "nothing"}
+RATE = {"nominal_hz": 44100, "lowest_hz": 44100, "highest_hz": 48000}
+
+
+def value(name, shape):
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
+
+
+def constant(name, array):
+    return numpy_helper.from_array(np.asarray(array, np.float32), name)
+
+
+def save(path, nodes, inputs, outputs, constants, opset=OPSET):
+    graph = helper.make_graph(nodes, "toy", inputs, outputs, constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def scaling(path, pairs):
+    """A graph that multiplies each input by constants: pairs of (input, shape, output, shape, gains).
+
+    A gain with one axis more than the input adds a new axis after the batch, that of the sources.
+    """
+    nodes, inputs, outputs, constants = [], [], [], []
+    for index, (source, shape, target, out_shape, gains) in enumerate(pairs):
+        gains = np.asarray(gains, np.float32)
+        constants.append(constant(f"g{index}", gains))
+        inputs.append(value(source, shape))
+        outputs.append(value(target, out_shape))
+        given = source
+        if gains.ndim > len(shape):
+            constants.append(numpy_helper.from_array(np.array([1], np.int64), f"axis{index}"))
+            nodes.append(helper.make_node("Unsqueeze", [source, f"axis{index}"], [f"wide{index}"]))
+            given = f"wide{index}"
+        nodes.append(helper.make_node("Mul", [given, f"g{index}"], [target]))
+    save(path, nodes, inputs, outputs, constants)
+
+
+def write_card(folder, domain, sources, files, **fields):
+    """Writes a card for graphs that are in the folder; returns the folder's path as text."""
+    data = {
+        "name": folder.name,
+        "title": f"A toy {folder.name}",
+        "domain": domain,
+        "sample_rate": RATE,
+        "sources": list(sources),
+        "files": [{"path": file, "sha256": hashlib.sha256((folder / file).read_bytes()).hexdigest()} for file in files],
+        **LICENCE,
+        **fields,
+    }
+    (folder / "card.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    return str(folder)
+
+
+def small_wave(folder, gains=((0.7, 0.2), (0.1, 0.5)), samples=960, sources=("vocals", "other"), **fields):
+    """A waveform model of small chunks with a gain for each source and side; returns its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    gains = np.asarray(gains, np.float32)
+    n = len(gains)
+    scaling(
+        folder / "wave.onnx",
+        [("mix", (1, 2, samples), "stems", (1, n, 2, samples), gains[None, :, :, None])],
+    )
+    fields.setdefault("chunk", {"samples": samples, "trim": 60, "overlap": 0.25})
+    return write_card(
+        folder,
+        "wave_chunk",
+        sources,
+        ["wave.onnx"],
+        inputs=[{"name": "mix", "role": "wave", "layout": "b c n"}],
+        outputs=[{"name": "stems", "role": "wave", "layout": "b s c n"}],
+        **fields,
+    )
+
+
+def wave_stream(folder, hop=128, discard_first=1):
+    """A waveform stream with memory: the first source is the hop before, halved; the second the rest of that hop."""
+    folder.mkdir(parents=True, exist_ok=True)
+    nodes = [
+        helper.make_node("Mul", ["h", "half"], ["vocals"]),
+        helper.make_node("Sub", ["h", "vocals"], ["other"]),
+        helper.make_node("Unsqueeze", ["vocals", "one"], ["v"]),
+        helper.make_node("Unsqueeze", ["other", "one"], ["o"]),
+        helper.make_node("Concat", ["v", "o"], ["stems"], axis=1),
+        helper.make_node("Identity", ["chunk"], ["h_out"]),
+    ]
+    constants = [constant("half", [[[0.5], [0.25]]]), numpy_helper.from_array(np.array([1], np.int64), "one")]
+    shape = (1, 2, hop)
+    save(
+        folder / "stream.onnx",
+        nodes,
+        [value("chunk", shape), value("h", shape)],
+        [value("stems", (1, 2, 2, hop)), value("h_out", shape)],
+        constants,
+    )
+    return write_card(
+        folder,
+        "wave_stream",
+        ["vocals", "other"],
+        ["stream.onnx"],
+        hop=hop,
+        discard_first=discard_first,
+        latency_samples=hop * (1 + discard_first),
+        inputs=[
+            {"name": "chunk", "role": "wave", "shape": list(shape)},
+            {"name": "h", "role": "state", "shape": list(shape)},
+        ],
+        outputs=[
+            {"name": "stems", "role": "wave", "shape": [1, 2, 2, hop]},
+            {"name": "h_out", "role": "state", "shape": list(shape)},
+        ],
+        states=[{"in": "h", "out": "h_out", "shape": list(shape), "init": "zeros"}],
+    )
+
+
+def slow_stream(folder, hop=64, size=600):
+    """A waveform stream that is far too slow for live sound: it multiplies matrices."""
+    folder.mkdir(parents=True, exist_ok=True)
+    nodes = [
+        helper.make_node("MatMul", ["m", "m"], ["m1"]),
+        helper.make_node("MatMul", ["m1", "m"], ["m2"]),
+        helper.make_node("ReduceSum", ["h"], ["h_sum"], keepdims=0),
+        helper.make_node("Mul", ["m2", "h_sum"], ["m3"]),
+        helper.make_node("MatMul", ["m3", "m"], ["m4"]),
+        helper.make_node("ReduceSum", ["m4"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["chunk", "sum"], ["sound"]),
+        helper.make_node("Unsqueeze", ["sound", "one"], ["stems"]),
+        helper.make_node("Identity", ["h"], ["h_out"]),
+    ]
+    constants = [constant("m", np.zeros((size, size))), numpy_helper.from_array(np.array([1], np.int64), "one")]
+    shape = [1, 2, hop]
+    save(
+        folder / "slow.onnx",
+        nodes,
+        [value("chunk", shape), value("h", [1])],
+        [value("stems", [1, 1, 2, hop]), value("h_out", [1])],
+        constants,
+    )
+    return write_card(
+        folder,
+        "wave_stream",
+        ["other"],
+        ["slow.onnx"],
+        hop=hop,
+        latency_samples=hop,
+        inputs=[{"name": "chunk", "role": "wave", "shape": shape}, {"name": "h", "role": "state", "shape": [1]}],
+        outputs=[
+            {"name": "stems", "role": "wave", "shape": [1, 1, 2, hop]},
+            {"name": "h_out", "role": "state", "shape": [1]},
+        ],
+        states=[{"in": "h", "out": "h_out", "shape": [1], "init": "zeros"}],
+    )
