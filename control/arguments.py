@@ -41,7 +41,7 @@ class Argument:
     """The only strings allowed, where not empty."""
     optional: bool = False
     repeated: bool = False
-    """The last argument may come any number of times."""
+    """All arguments of the address, as a group, may come any number of times."""
 
     def accept(self, value: object, *, strict: bool = False) -> Value:
         """The value as this argument's type, within its range.
@@ -82,7 +82,7 @@ class Argument:
     def allowed(self) -> str:
         """What may stand here, in words."""
         if self.values:
-            return ", ".join(self.values)
+            return ", ".join(value or '""' for value in self.values)
         words = _KINDS[self.tag]
         if math.isinf(self.low) and math.isinf(self.high):
             return words
@@ -99,14 +99,13 @@ def accept_all(arguments: Sequence[Argument], values: Sequence[object], *, stric
         RefusedError: too few or too many arguments, or one that `Argument.accept` refuses.
     """
     endless = bool(arguments) and arguments[-1].repeated
-    if len(values) != len(arguments) and (
-        len(values) < sum(not a.optional for a in arguments) or (len(values) > len(arguments) and not endless)
-    ):
+    once = sum(not a.optional for a in arguments) <= len(values) <= len(arguments)
+    if not once and not (endless and values and len(values) % len(arguments) == 0):
         names = " ".join(f"[{a.name}]" if a.optional else a.name for a in arguments) or "none"
         raise RefusedError(f"{len(values)} arguments: allowed {names}{' ...' if endless else ''}")
     accepted = []
     for index, value in enumerate(values):
-        argument = arguments[min(index, len(arguments) - 1)]
+        argument = arguments[index % len(arguments)]
         try:
             accepted.append(argument.accept(value, strict=strict))
         except RefusedError as refused:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from stemfield.renderer.scene import Scene
 
-Part = Literal["amount", "master", "speakers", "separation"]
+Part = Literal["amount", "master", "speakers", "separation", "distance", "listener", "head"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,4 +39,10 @@ def compare(before: Scene, after: Scene, fade_s: float = 0.0) -> Dirty:
         parts.add("speakers")
     if before.separation is not after.separation and before.separation != after.separation:
         parts.add("separation")
+    if before.distance != after.distance:
+        parts.add("distance")
+    if before.listener != after.listener:
+        parts.add("listener")
+    if before.head != after.head:
+        parts.add("head")
     return Dirty(frozenset(objects), frozenset(parts), fade_s)

@@ -1,4 +1,4 @@
-"""Commands of the command line that are not about sound files: the daemon, layouts, models, gains, the network."""
+"""Commands of the command line about the daemon, models and the network, and what all commands share."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 from stemfield.control.cli_error import BAD_INPUT, FAILED, CliError
 from stemfield.control.config import Config, load_config
 from stemfield.control.config_errors import ConfigError
-from stemfield.layouts import Layout, LayoutError, available_layouts, load_layout
+from stemfield.layouts import Layout, LayoutError, load_layout
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
-from stemfield.separation.card import CardError, ModelCard, available_models, load_card
+from stemfield.separation.card import CardError, ModelCard, ProviderError, available_models, load_card
 
 DEMO = "demo"
 
@@ -28,7 +28,7 @@ def refusals() -> Iterator[None]:
         yield
     except (LayoutError, CardError, ConfigError) as error:
         raise CliError([f"{error.source}: {problem}" for problem in error.problems]) from error
-    except AudioFileError as error:
+    except (AudioFileError, ProviderError) as error:
         raise CliError([str(error)]) from error
 
 
@@ -36,6 +36,19 @@ def layout_of(name: str, config: Config) -> Layout:
     """The layout of this name or file, in the configured folders."""
     with refusals():
         return load_layout(name, config.layout_folders)
+
+
+def usable_layout(name: str, config: Config) -> Layout:
+    """The layout of this name or file, whose correction filters can be used too."""
+    from stemfield.renderer.dsp.chain import design_chain
+    from stemfield.renderer.dsp.fir import FirError
+
+    layout = layout_of(name, config)
+    try:
+        design_chain(layout, 48_000)
+    except FirError as error:
+        raise CliError([f"{name}: {line}" for line in str(error).splitlines()]) from error
+    return layout
 
 
 def card_of(name: str | None, config: Config, *, for_a_room: bool = False) -> ModelCard:
@@ -82,9 +95,9 @@ def serve(options: argparse.Namespace) -> int:
 
 
 def _room_problems(config: Config) -> list[str]:
-    problems = _found(layout_of, config.layout, config)
+    problems = found_problems(usable_layout, config.layout, config)
     if config.input is not None:
-        problems += _found(_music_of, config.input)
+        problems += found_problems(_music_of, config.input)
     return problems
 
 
@@ -102,90 +115,31 @@ def check(options: argparse.Namespace) -> int:
         problems += [f"{error.source}: {problem}" for problem in error.problems]
     else:
         problems += _room_problems(config)
-        problems += _found(lambda: card_of(None, config, for_a_room=True))
+        problems += found_problems(lambda: card_of(None, config, for_a_room=True))
+        problems += [f"separation.providers: {problem}" for problem in found_problems(_known_providers, config)]
     return _verdicts([(options.config, problems)], as_json=options.json)
 
 
-def gains(options: argparse.Namespace) -> int:
-    """Print the gains of positions: JSON, or a table where a person looks on."""
-    from stemfield.control.positions import PositionsError, read_positions
-    from stemfield.renderer.panning import Panner
+def _known_providers(config: Config) -> None:
+    from stemfield.separation.graph import check_providers
 
-    layout = layout_of(options.layout, user_config())
-    name = options.positions
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
-        positions = read_positions(text.splitlines())
-    except PositionsError as error:
-        raise CliError([f"{name}: {problem}" for problem in error.problems]) from error
-    except UnicodeDecodeError as error:
-        raise CliError([f"{name}: not a text in UTF-8"]) from error
-    except OSError as error:
-        raise CliError([f"{name}: {error.strerror}"]) from error
-    rows = Panner(layout).gains(positions).tolist()
-    if options.json or not sys.stdout.isatty():
-        _print_json({"labels": list(layout.labels), "gains": rows})
-    else:
-        for row in rows:
-            print("  ".join(f"{label} {gain:.4f}" for label, gain in zip(layout.labels, row, strict=True) if gain))
-    return 0
-
-
-def layouts_list(options: argparse.Namespace) -> int:
-    """List the layouts that have a name; broken ones with their problems."""
-    folders = user_config().layout_folders
-    entries = available_layouts(folders)
-    if options.json:
-        _print_json(
-            [
-                {"name": e.name, "aliases": list(e.aliases), "title": e.title, "path": str(e.path), **_problems(e)}
-                for e in entries
-            ]
-        )
-        return 0
-    rows = [
-        (e.name, ", ".join(e.aliases), e.title or f"has problems: stemfield layouts check {e.path}") for e in entries
-    ]
-    _print_table(rows)
-    return 0
-
-
-def layouts_show(options: argparse.Namespace) -> int:
-    """Print the loudspeakers of a layout, in the order of ports and gains."""
-    layout = layout_of(options.layout, user_config())
-    if options.json:
-        keys = ("label", "channel", "azimuth_deg", "elevation_deg", "radius_m", "lfe")
-        speakers = [{key: getattr(speaker, key) for key in keys} for speaker in layout.speakers]
-        _print_json({"name": layout.name, "title": layout.title, "speakers": speakers})
-        return 0
-    rows = [("channel", "label", "azimuth", "elevation", "radius", "")]
-    rows += [
-        (str(s.channel), s.label, f"{s.azimuth_deg:g}°", f"{s.elevation_deg:g}°", f"{s.radius_m:g} m", "LFE" * s.lfe)
-        for s in layout.speakers
-    ]
-    print(layout.title)
-    _print_table(rows)
-    return 0
-
-
-def layouts_check(options: argparse.Namespace) -> int:
-    """Look for problems in layouts."""
-    config = user_config()
-    return _verdicts([(n, _found(layout_of, n, config)) for n in options.names], as_json=options.json)
+    with refusals():
+        check_providers(config.separation.providers)
 
 
 def models_list(options: argparse.Namespace) -> int:
     """List the models that have a name; broken ones with their problems."""
     entries = available_models(user_config().model_folders)
     if options.json:
-        _print_json([{"name": e.name, "title": e.title, "path": str(e.path), **_problems(e)} for e in entries])
+        print_json([{"name": e.name, "title": e.title, "path": str(e.path), **entry_problems(e)} for e in entries])
         return 0
-    _print_table([(e.name, e.title or f"see: stemfield models check {e.path}") for e in entries])
+    print_table([(e.name, e.title or f"see: stemfield models check {e.path}") for e in entries])
     return 0
 
 
 def models_check(options: argparse.Namespace) -> int:
     """Look for problems in models: their cards, their files and their graphs."""
+    from stemfield.separation.speed import compute_share
     from stemfield.separation.streaming import Separator
 
     config = user_config()
@@ -193,9 +147,9 @@ def models_check(options: argparse.Namespace) -> int:
     def trial(name: str) -> None:
         card = card_of(name, config)
         with refusals():
-            Separator(card, card.sample_rate.nominal_hz)
+            compute_share(Separator(card, card.sample_rate.nominal_hz))  # some shapes show only when a graph runs
 
-    return _verdicts([(n, _found(trial, n)) for n in options.names], as_json=options.json)
+    return _verdicts([(n, found_problems(trial, n)) for n in options.names], as_json=options.json)
 
 
 def browse(options: argparse.Namespace) -> int:
@@ -208,15 +162,16 @@ def browse(options: argparse.Namespace) -> int:
         raise CliError([f"no network to listen on: {error.strerror or error}"], FAILED) from error
     if options.json:
         keys = ("name", "host", "port", "layout", "objects", "version")
-        _print_json([{key: getattr(daemon, key) for key in keys} for daemon in found])
+        print_json([{key: getattr(daemon, key) for key in keys} for daemon in found])
     elif found:
-        _print_table([(d.name, f"osc.udp://{d.host}:{d.port}", d.layout, f"{d.objects} objects") for d in found])
+        print_table([(d.name, f"osc.udp://{d.host}:{d.port}", d.layout, f"{d.objects} objects") for d in found])
     else:
         print(f"no daemon answered within {options.timeout:g} s", file=sys.stderr)
     return 0
 
 
-def _found(trial: Callable[..., object], *inputs: object) -> list[str]:
+def found_problems(trial: Callable[..., object], *inputs: object) -> list[str]:
+    """What a trial refuses, in lines."""
     try:
         trial(*inputs)
     except CliError as error:
@@ -227,7 +182,7 @@ def _found(trial: Callable[..., object], *inputs: object) -> list[str]:
 def _verdicts(checked: Sequence[tuple[str, list[str]]], *, as_json: bool) -> int:
     """Print what was found, all of it; bad input if it was anything."""
     if as_json:
-        _print_json([{"name": name, "ok": not problems, "problems": problems} for name, problems in checked])
+        print_json([{"name": name, "ok": not problems, "problems": problems} for name, problems in checked])
     else:
         for name, problems in checked:
             if not problems:
@@ -238,15 +193,18 @@ def _verdicts(checked: Sequence[tuple[str, list[str]]], *, as_json: bool) -> int
     return BAD_INPUT if problems else 0
 
 
-def _problems(entry: Any) -> dict[str, list[str]]:
+def entry_problems(entry: Any) -> dict[str, list[str]]:
+    """Why a file in a list cannot be loaded, as JSON has it; nothing for a good one."""
     return {"problems": list(entry.problems)} if entry.problems else {}
 
 
-def _print_json(data: object) -> None:
+def print_json(data: object) -> None:
+    """Data for programs, on one line."""
     print(json.dumps(data, ensure_ascii=False))
 
 
-def _print_table(rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Print columns, each as wide as its widest cell."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

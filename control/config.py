@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationErro
 
 from stemfield.control.arguments import shown
 from stemfield.control.config_errors import ConfigError, problem_text
-from stemfield.control.parameters import MAX_DISTANCE_M, MIN_DISTANCE_M, check_name
+from stemfield.control.object_parameters import MAX_DISTANCE_M, MIN_DISTANCE_M, check_name
 from stemfield.control.units import position_of
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.renderer.scene import RESIDUAL, STEMS, Scene, default_scene
@@ -57,6 +57,11 @@ class SeparationConfig(_Strict):
     margin_ms: float = Field(25.0, ge=5.0, le=500.0, description="Time that the worker may be late, added as latency.")
     providers: tuple[str, ...] = Field(
         ("CPUExecutionProvider",), min_length=1, description="Execution providers of ONNX Runtime, best first."
+    )
+    rule: Literal["soft", "surrey"] = Field(
+        "soft",
+        description="What of a frequency bin the stems get: soft is their share where it reaches the threshold, surrey "
+        "gives all to the largest, smoothed over 20 hops.",
     )
 
 

@@ -26,6 +26,7 @@ from stemfield.control.venue import Venue
 from stemfield.layouts import load_layout
 from stemfield.renderer.scene import STEMS, Scene
 from stemfield.separation.card import CardError, ModelCard, available_models, load_card
+from stemfield.separation.streaming import stem_order
 
 DEFAULT_MODEL = "first"
 HOUSEKEEPING_S = 0.1
@@ -236,11 +237,13 @@ def usable_card(name: str, config: Config) -> ModelCard:
     """A model that the daemon can use.
 
     Raises:
-        CardError: it cannot be loaded, or its instruments are not the scene's.
+        CardError: it cannot be loaded, or it has an instrument that is none of the scene's.
     """
     card = load_card(name, config.model_folders)
-    if card.sources != STEMS:
-        raise CardError(name, (f"sources: {', '.join(card.sources)}: allowed {', '.join(STEMS)}, in this order",))
+    try:
+        stem_order(card, STEMS)
+    except ValueError as error:
+        raise CardError(name, (str(error),)) from error
     return card
 
 

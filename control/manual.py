@@ -49,6 +49,9 @@ network. `{o}` is an object's id or its name: the stems of the shipped model are
 ```
 oscsend localhost 4001 /object/vocals/aed fff 110 0 2     # the singer goes to the left and behind
 oscsend localhost 4001 '/object/{drums,bass}/gain' f -6
+oscsend localhost 4001 /object/bass/eq sfffsfff lowshelf 120 0.7 3 peak 800 2 -4
+oscsend localhost 4001 /object/bass/eq s ""
+oscsend localhost 4001 /speaker/M+110/identify            # which one is it?
 ```
 
 | address | arguments | meaning | default |
@@ -102,6 +105,8 @@ def main() -> None:
 
 def _osc_row(parameter: Parameter) -> str:
     arguments = "; ".join(map(_argument, parameter.arguments)) or "any"
+    if parameter.arguments and parameter.arguments[-1].repeated:
+        arguments += "; and so on"
     act = "" if parameter.access == "value" else "*do* "
     default = " ".join(_value(value) for value in parameter.default)
     return _row(f"`{parameter.address}`", arguments, act + parameter.description, default)
@@ -111,17 +116,17 @@ def _argument(argument: Argument) -> str:
     text = f"`{argument.tag}` {argument.name}"
     notes = [_UNITS[argument.unit]] if argument.unit else []
     if argument.values:
-        notes.append(", ".join(argument.values))
+        notes.append(argument.allowed())
     elif math.isfinite(argument.low):
         notes.append(f"{argument.low:g} to {argument.high:g}" if argument.high < _ENDLESS else f"from {argument.low:g}")
-    notes += [word for word, is_so in (("optional", argument.optional), ("and more", argument.repeated)) if is_so]
+    notes += ["optional"] if argument.optional else []
     return text + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _value(value: object) -> str:
     if isinstance(value, float):
         return f"{value:g}"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else str(value) or '`""`'
 
 
 def _config_rows(above: str, schema: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[str]:

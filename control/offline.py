@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,11 +13,13 @@ from stemfield.control.room import Room
 from stemfield.layouts import Layout
 from stemfield.renderer.drivers.audiofile import AudioReader, AudioWriter
 from stemfield.renderer.drivers.file import BLOCK_FRAMES, render
+from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.engine import Engine, fade_frames
 from stemfield.renderer.gains import linear
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene import RESIDUAL, STEMS, Scene
 from stemfield.separation.card import ModelCard
+from stemfield.separation.graph import CPU
 from stemfield.separation.streaming import Separator
 
 Progress = Callable[[int, int], None]
@@ -25,15 +27,24 @@ Progress = Callable[[int, int], None]
 
 
 def upmix(
-    source: Path, target: Path, layout: Layout, scene: Scene, card: ModelCard, progress: Progress | None = None
+    source: Path,
+    target: Path,
+    layout: Layout,
+    scene: Scene,
+    card: ModelCard,
+    progress: Progress | None = None,
+    *,
+    providers: Sequence[str] = CPU,
+    rule: str = "soft",
 ) -> None:
     """Renders a recording for a room: one channel of the file for each output channel of the layout.
 
     Raises:
         AudioFileError: a file cannot be read or written.
+        CardError: the model cannot be used.
     """
     with AudioReader(source) as reader:
-        separator = Separator(card, reader.sample_rate_hz)
+        separator = Separator(card, reader.sample_rate_hz, providers, rule=rule, stems=STEMS)
         separator.threshold = scene.separation.threshold
         channels = [speaker.channel - 1 for speaker in layout.speakers]
         width = max(channels) + 1
@@ -52,7 +63,8 @@ def feeds_of(
 ) -> Iterator[NDArray[np.float32]]:
     """The loudspeaker feeds of a mixture, (loudspeakers, n) in layout order, without latency."""
     latency = separator.latency_frames + fade_frames(sample_rate_hz)
-    engine = Engine(sample_rate_hz, 2, 0, len(layout.labels), len(STEMS), latency)
+    chain = design_chain(layout, sample_rate_hz)
+    engine = Engine(sample_rate_hz, 2, 0, len(layout.labels), len(STEMS), latency, chain)
     Room(layout, Panner(layout), engine).apply(scene)
     engine.settle()
     try:
@@ -63,7 +75,15 @@ def feeds_of(
         engine.exchange.close()
 
 
-def separate(source: Path, folder: Path, card: ModelCard, progress: Progress | None = None) -> tuple[Path, ...]:
+def separate(
+    source: Path,
+    folder: Path,
+    card: ModelCard,
+    progress: Progress | None = None,
+    *,
+    providers: Sequence[str] = CPU,
+    rule: str = "soft",
+) -> tuple[Path, ...]:
     """Writes each stem and the residual as a WAV file; they sum to the recording.
 
     Returns:
@@ -71,8 +91,9 @@ def separate(source: Path, folder: Path, card: ModelCard, progress: Progress | N
 
     Raises:
         AudioFileError: a file cannot be read or written.
+        CardError: the model cannot be used.
     """
-    names = (*card.sources, RESIDUAL)
+    names = (*card.names, RESIDUAL)
     with AudioReader(source) as reader, ExitStack() as files:
         folder.mkdir(parents=True, exist_ok=True)
         paths = tuple(folder / f"{name}.wav" for name in names)
@@ -80,7 +101,7 @@ def separate(source: Path, folder: Path, card: ModelCard, progress: Progress | N
             files.enter_context(AudioWriter(path, reader.sample_rate_hz, 2, reader.frames, [source])) for path in paths
         ]
         done = 0
-        for stems in stems_of(reader, Separator(card, reader.sample_rate_hz)):
+        for stems in stems_of(reader, Separator(card, reader.sample_rate_hz, providers, rule=rule)):
             for writer, stem in zip(writers, stems, strict=True):
                 writer.write(stem)
             done += stems.shape[2]
@@ -95,6 +116,9 @@ def remix(
     threshold: float = 0.0,
     gains_db: Mapping[str, float] | None = None,
     progress: Progress | None = None,
+    *,
+    providers: Sequence[str] = CPU,
+    rule: str = "soft",
 ) -> None:
     """Re-balances the instruments of a recording; what the threshold rejects stays as it was.
 
@@ -105,17 +129,20 @@ def remix(
         threshold: 0..1, the least share of a bin that an instrument must have to be re-scaled.
         gains_db: of the instruments, and of the residual; -120 and below silences.
         progress: told of the frames done.
+        providers: ONNX Runtime's execution providers.
+        rule: what of a bin the instruments get.
 
     Raises:
         AudioFileError: a file cannot be read or written.
+        CardError: the model cannot be used.
     """
     wanted = dict(gains_db or {})
-    gains = np.array([linear(wanted.get(name, 0.0)) for name in (*card.sources, RESIDUAL)], np.float32)
+    gains = np.array([linear(wanted.get(name, 0.0)) for name in (*card.names, RESIDUAL)], np.float32)
     with (
         AudioReader(source) as reader,
         AudioWriter(target, reader.sample_rate_hz, 2, reader.frames, [source]) as writer,
     ):
-        separator = Separator(card, reader.sample_rate_hz)
+        separator = Separator(card, reader.sample_rate_hz, providers, rule=rule)
         separator.threshold = threshold
         done = 0
         for stems in stems_of(reader, separator):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.control.arguments import did_you_mean
 from stemfield.layouts.coordinates import cartesian
+
+Floats = NDArray[np.float64]
 
 RANGES = {
     "azimuth_deg": (-360.0, 360.0),
@@ -35,24 +38,31 @@ class PositionsError(ValueError):
         self.problems = tuple(problems)
 
 
-def read_positions(lines: Iterable[str]) -> NDArray[np.float64]:
+class Positions(NamedTuple):
+    """Sources, by where they are and how large they look."""
+
+    places: Floats
+    """Metres, shape (positions, 3): x front, y left, z up."""
+    width_deg: Floats
+    """Shape (positions,)."""
+    height_deg: Floats
+    """Shape (positions,)."""
+
+
+def read_positions(lines: Iterable[str]) -> Positions:
     """The positions in a table.
 
     Args:
         lines: the first that is not empty names the columns: azimuth_deg, elevation_deg, distance_m, and perhaps
-            width_deg and height_deg, which must be 0 because sources with extent are not rendered.
-
-    Returns:
-        Metres, shape (positions, 3): x front, y left, z up.
+            width_deg and height_deg, whose empty cells are 0.
 
     Raises:
         PositionsError: with every problem.
     """
     reader = csv.reader(lines, skipinitialspace=True)
     columns: list[str] | None = None
-    rows: list[tuple[float, float, float]] = []
+    rows: list[list[float]] = []
     problems: list[str] = []
-    extended: list[int] = []
     try:
         for cells in reader:
             words = [cell.strip() for cell in cells]
@@ -66,22 +76,18 @@ def read_positions(lines: Iterable[str]) -> NDArray[np.float64]:
                 continue
             values, wrong = _values(columns, words)
             problems += [f"line {reader.line_num}: {problem}" for problem in wrong]
-            if any(values.get(name, 0.0) for name in EXTENT):
-                extended.append(reader.line_num)
             if not wrong:
-                rows.append((values["azimuth_deg"], values["elevation_deg"], values["distance_m"]))
+                rows.append([values.get(name, 0.0) for name in RANGES])
     except csv.Error as error:
         problems.append(f"line {reader.line_num}: {error}")
-    if extended:
-        shown = ", ".join(str(line) for line in extended[:10]) + (", ..." if len(extended) > 10 else "")
-        problems.append(f"line {shown}: width_deg and height_deg must be 0: sources with extent are not rendered")
     if columns is None:
         problems.append(f"empty: the first line names the columns {', '.join(REQUIRED)}")
     elif not rows and not problems:
         problems.append("holds no position")
     if problems:
         raise PositionsError(problems)
-    return cartesian(*np.array(rows, np.float64).T)
+    *place, width_deg, height_deg = np.array(rows, np.float64).T
+    return Positions(cartesian(*place), width_deg, height_deg)
 
 
 def _column_problems(columns: Sequence[str], line: int) -> list[str]:

@@ -115,7 +115,7 @@ def suggestion(address: str, scene: Scene, venue: Venue) -> str:
     heads = {p.parts[0]: None for p in TABLE}
     if head not in heads:
         return f"no {shown(head)} here{did_you_mean(head, heads)}"
-    keyed = [p for p in TABLE if p.parts[0] == head and len(p.parts) == 3]
+    keyed = [p for p in TABLE if p.parts[0] == head and "{" in p.address]
     if len(rest) == 2 and keyed and not is_pattern(address):
         key, last = rest
         if _key(keyed[0], key, scene, venue) is None:

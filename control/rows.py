@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeVar
 from stemfield.control.arguments import Argument
 from stemfield.control.commands import Value
 from stemfield.control.venue import Venue
-from stemfield.renderer.scene import Scene, SceneObject, Separation, SpeakerTrim
+from stemfield.renderer.scene import DistanceLaw, Scene, SceneObject, Separation, SpeakerTrim
 
 V = TypeVar("V")
-_Value = TypeVar("_Value", SceneObject, Scene, SpeakerTrim, Separation)
+_Value = TypeVar("_Value", SceneObject, Scene, SpeakerTrim, Separation, DistanceLaw)
 
 Values = tuple[Value, ...]
 
@@ -134,16 +134,27 @@ def speaker_field(field: str, argument: Argument, description: str, default: Val
     )
 
 
-def separation_field(field: str, argument: Argument, description: str, default: Value) -> Parameter:
-    """A row that is one field of what is asked of the separator."""
+def part_field(address: str, part: str, field: str, argument: Argument, description: str, default: Value) -> Parameter:
+    """A row that is one field of a part of the scene, which is a value of its own."""
     return Parameter(
-        f"/separation/{argument.name}",
+        address,
         (argument,),
         description,
         default=(default,),
         stored=True,
-        read=lambda scene, _: (getattr(scene.separation, field),),
-        write=lambda scene, _, values, __: replace(scene, separation=changed(scene.separation, field, values[0])),
+        read=lambda scene, _: (getattr(getattr(scene, part), field),),
+        write=lambda scene, _, values, __: changed(scene, part, changed(getattr(scene, part), field, values[0])),
+    )
+
+
+def trigger(address: str, description: str, change: Callable[[Scene, Any, Venue], Scene]) -> Parameter:
+    """A row that acts when it is called: without arguments, or as a button does, with 1 when pressed, 0 when let go."""
+    return Parameter(
+        address,
+        (Argument("T", "pressed", optional=True),),
+        description,
+        "trigger",
+        write=lambda scene, key, values, venue: scene if values == (False,) else change(scene, key, venue),
     )
 
 

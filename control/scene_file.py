@@ -15,10 +15,11 @@ from typing import Any
 
 from stemfield.control.arguments import accept_all, shown
 from stemfield.control.commands import RefusedError
-from stemfield.control.parameters import TABLE, check_name
+from stemfield.control.object_parameters import check_name
+from stemfield.control.parameters import TABLE
 from stemfield.control.patterns import is_pattern
 from stemfield.control.routes import Route, every_route, routes, suggestion
-from stemfield.control.rows import Parameter
+from stemfield.control.rows import Parameter, Values
 from stemfield.control.venue import Venue
 from stemfield.layouts.strict_yaml import StrictYamlError, parse_yaml
 from stemfield.renderer.scene import Scene
@@ -64,7 +65,7 @@ def scene_to_dict(scene: Scene, venue: Venue) -> dict[str, Any]:
         node = tree
         for branch in branches:
             node = node.setdefault(branch, {})
-        node[leaf] = list(values) if _is_list(parameter) else values[0]
+        node[leaf] = _plain(parameter, values)
     return tree
 
 
@@ -85,7 +86,7 @@ def scene_from_dict(data: object, venue: Venue) -> tuple[Scene, tuple[str, ...]]
         path = ".".join(address[1:].split("/"))
         match () if is_pattern(address) else routes(address, venue.defaults, venue):
             case (Route(parameter=Parameter(access="value")) as route,):
-                found.append((route, value if isinstance(value, list) else [value], path))
+                found.append((route, _values(route.parameter, value), path))
             case (_,):
                 problems.append(f"{path}: holds no value")
             case _:
@@ -165,8 +166,23 @@ def _named(scene: Scene, names: Mapping[int, str]) -> tuple[Scene, tuple[str, ..
     return replace(scene, objects=objects), ()
 
 
-def _is_list(parameter: Parameter) -> bool:
-    return len(parameter.arguments) > 1 or parameter.arguments[-1].repeated
+def _plain(parameter: Parameter, values: Values) -> object:
+    """Values as they stand in a file: one alone, some as a list, groups of them as a list of lists."""
+    size = len(parameter.arguments)
+    if not parameter.arguments[-1].repeated:
+        return values[0] if size == 1 else list(values)
+    if size == 1:
+        return list(values)
+    return [] if values == parameter.default else [list(values[at : at + size]) for at in range(0, len(values), size)]
+
+
+def _values(parameter: Parameter, plain: object) -> Sequence[Any]:
+    """What `_plain` was made from."""
+    if not isinstance(plain, list):
+        return [plain]
+    if parameter.arguments[-1].repeated and len(parameter.arguments) > 1:
+        return [v for entry in plain for v in (entry if isinstance(entry, list) else [entry])] or parameter.default
+    return plain
 
 
 def _branches() -> dict[str, None]:

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as NotInTimeError
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -20,16 +21,18 @@ from stemfield.control.lane import Lane
 from stemfield.control.link import Link
 from stemfield.control.player import Player
 from stemfield.control.room import Room
-from stemfield.control.supervisor import Supervisor
+from stemfield.control.supervisor import PATIENCE_S, Supervisor
 from stemfield.layouts import Layout
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.drivers.clock import ClockDriver
+from stemfield.renderer.dsp.chain import Chain, design_chain
+from stemfield.renderer.dsp.fir import FirError
 from stemfield.renderer.engine import Engine, fade_frames
 from stemfield.renderer.memory import TIMES
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene import STEMS, Scene
 from stemfield.separation.card_schema import ModelCard
-from stemfield.separation.latency import latency_frames
+from stemfield.separation.latency import live_latency_frames
 from stemfield.separation.process import WorkerProcess
 
 RETRY_S = 0.5
@@ -92,15 +95,15 @@ class Sound:
             self.room.apply(scene, fade_s)
 
     def use_model(self, card: ModelCard) -> str:
-        """Switches the model; the mixture plays until the new worker is ready.
+        """Switches the model; the present one plays until the new worker is ready.
 
         Returns:
             Why not, or nothing.
         """
         room = self.room
         if room is not None:
-            rate_hz, latency = room.engine.sample_rate_hz, room.engine.latency_frames
-            needed = latency_frames(card, rate_hz) + fade_frames(rate_hz)
+            rate_hz, latency = room.engine.sample_rate_hz, room.engine.stem_latency_frames
+            needed = live_latency_frames(card, rate_hz) + fade_frames(rate_hz)
             if needed > latency:
                 return (
                     f"model {card.name} needs {needed} frames and the daemon runs with {latency}: "
@@ -110,9 +113,9 @@ class Sound:
         if room is not None and self._config.separation.enabled:
             start = partial(self._start_worker, room.engine, card)
             if self.supervisor is None:
-                self.supervisor = Supervisor(room.engine.exchange, start)
+                self.supervisor = Supervisor(room.engine.exchange, start, _patience_s(card))
             else:
-                self.supervisor.renew(start, time.monotonic())
+                self.supervisor.renew(start, time.monotonic(), partial(start, heir=True), _patience_s(card))
         return ""
 
     async def start(self) -> None:
@@ -121,6 +124,8 @@ class Sound:
         Raises:
             OSError: there is no libjack.
         """
+        if self.room is None:
+            self._on_status("preparing the audio code; after an installation or an update this takes a while")
         waiting = False
         while not await self._in_lane(lambda: self._link.join(self._engine_for, time.monotonic())):
             if not waiting:
@@ -206,7 +211,7 @@ class Sound:
 
     def _latency_frames(self, rate_hz: int, period_frames: int) -> int:
         """What the engine needs: the model, the fade, and the time the worker has, which is a period at least."""
-        model = round(WITHOUT_MODEL_S * rate_hz) if self._card is None else latency_frames(self._card, rate_hz)
+        model = round(WITHOUT_MODEL_S * rate_hz) if self._card is None else live_latency_frames(self._card, rate_hz)
         margin = round(self._config.separation.margin_ms * 1e-3 * rate_hz)
         return model + fade_frames(rate_hz) + max(margin, period_frames)
 
@@ -214,7 +219,7 @@ class Sound:
         if self.room is None:
             return False
         engine = self.room.engine
-        return engine.sample_rate_hz == rate_hz and engine.latency_frames >= self._latency_frames(
+        return engine.sample_rate_hz == rate_hz and engine.stem_latency_frames >= self._latency_frames(
             rate_hz, period_frames
         )
 
@@ -231,13 +236,15 @@ class Sound:
             len(self._layout.labels),
             len(STEMS),
             self._latency_frames(rate_hz, period_frames),
+            self._chain(rate_hz),
         )
         room = Room(self._layout, self._panner, engine)
         if self._scene is not None:
             room.apply(self._scene)
         self.room = room
         if self._card is not None and self._config.separation.enabled:
-            self.supervisor = Supervisor(engine.exchange, partial(self._start_worker, engine, self._card))
+            start = partial(self._start_worker, engine, self._card)
+            self.supervisor = Supervisor(engine.exchange, start, _patience_s(self._card))
         if self._player is not None:
             try:
                 self._player.start(engine)
@@ -245,13 +252,26 @@ class Sound:
                 log.error("%s", error)
         return engine
 
-    def _start_worker(self, engine: Engine, card: ModelCard) -> WorkerProcess:
+    def _chain(self, rate_hz: int) -> Chain:
+        """The loudspeaker chain; a correction filter that cannot be used is no reason not to play."""
+        try:
+            return design_chain(self._layout, rate_hz)
+        except FirError as error:
+            for line in str(error).splitlines():
+                log.error("played without correction filters: %s", line)
+            bare = tuple(replace(speaker, fir=None) for speaker in self._layout.speakers)
+            return design_chain(replace(self._layout, speakers=bare), rate_hz)
+
+    def _start_worker(self, engine: Engine, card: ModelCard, *, heir: bool = False) -> WorkerProcess:
         return WorkerProcess(
             engine.exchange,
             card.folder,
             engine.sample_rate_hz,
-            engine.latency_frames,
+            engine.stem_latency_frames,
             self._config.separation.providers,
+            rule=self._config.separation.rule,
+            stems=STEMS,
+            heir=heir,
         )
 
     def _leave_engine(self) -> None:
@@ -277,3 +297,8 @@ class Sound:
         self._leave_engine()
         if self._player is not None:
             self._player.close()
+
+
+def _patience_s(card: ModelCard) -> float:
+    """How long a worker may give no sign of life: it has none while a chunk is computed."""
+    return max(PATIENCE_S, 2.0 * card.patience_samples / card.sample_rate.nominal_hz)

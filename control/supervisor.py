@@ -1,6 +1,7 @@
 """Keeps the separation worker alive: one that ends, hangs or cannot load its model is replaced, ever more slowly.
 
-The music does not depend on it: while there is no worker, the engine plays the mixture.
+The music does not depend on it: while there is no worker, the engine plays the mixture. Another model comes in beside
+the one that plays and takes over from it without a gap; if it cannot, the one that plays goes on.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import logging
 import subprocess
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from stemfield.renderer.ring import Exchange
 from stemfield.separation.process import WorkerProcess
@@ -21,8 +23,22 @@ PATIENCE_S = 3.0
 START_PATIENCE_S = 30.0
 STOP_PATIENCE_S = 2.0
 EXIT_BAD_MODEL = 2
+EXIT_TOO_SLOW = 4
+
+Start = Callable[[], WorkerProcess]
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Heir:
+    """A worker that takes over from the one that plays as soon as it is warm."""
+
+    worker: WorkerProcess
+    start: Start
+    """Starts others like it, should it end later."""
+    patience_s: float
+    begun_s: float
 
 
 class Supervisor:
@@ -34,16 +50,19 @@ class Supervisor:
     Args:
         exchange: where the worker gives its signs of life.
         start: starts a worker.
+        patience_s: how long a worker may give no sign of life; longer than one call of its model takes.
 
     Attributes:
         restarts: how many workers had to be replaced.
         problem: why there is no worker, or empty.
     """
 
-    def __init__(self, exchange: Exchange, start: Callable[[], WorkerProcess]) -> None:
+    def __init__(self, exchange: Exchange, start: Start, patience_s: float = PATIENCE_S) -> None:
         self._exchange = exchange
         self._start = start
+        self._patience_s = patience_s
         self._worker: WorkerProcess | None = None
+        self._heir: Heir | None = None
         self._leaving: WorkerProcess | None = None
         self._kill_s = 0.0
         self._due_s = 0.0
@@ -67,20 +86,40 @@ class Supervisor:
         with self._lock:
             if self._closed or self._is_waiting_for_the_last_one(now_s):
                 return
+            if self._heir is not None:
+                self._look_at(self._heir, now_s)
             if self._worker is None:
                 if now_s >= self._due_s:
                     self._begin(now_s)
             elif (status := self._worker.poll()) is not None:
                 self._worker.wait(STOP_PATIENCE_S)  # for its last words; it has ended
-                reason = self._worker.last_message if status == EXIT_BAD_MODEL else f"it ended with status {status}"
-                self._replace(now_s, reason)
+                told = status in (EXIT_BAD_MODEL, EXIT_TOO_SLOW)
+                reason = self._worker.last_message if told else f"it ended with status {status}"
+                self._replace(now_s, reason, again=status != EXIT_TOO_SLOW)
             else:
                 self._feel_pulse(self._worker, now_s)
 
-    def renew(self, start: Callable[[], WorkerProcess], now_s: float) -> None:
-        """Has the worker replaced by one that is started otherwise: another model."""
+    def renew(
+        self, start: Start, now_s: float, start_heir: Start | None = None, patience_s: float = PATIENCE_S
+    ) -> None:
+        """Has the worker replaced by one that is started otherwise: another model.
+
+        Args:
+            start: starts such a worker.
+            now_s: monotonic time.
+            start_heir: starts one that takes over without a gap while there is a worker that plays. If it fails, that
+                one plays on. Without, the mixture plays in between.
+            patience_s: as above, of the new worker.
+        """
         with self._lock:
-            self._start, self._due_s, self._delay_s = start, now_s, FIRST_DELAY_S
+            self._drop_heir()
+            if self._worker is not None and self._alive and start_heir is not None:
+                try:
+                    self._heir = Heir(start_heir(), start, patience_s, now_s)
+                except OSError as error:
+                    self._refuse_heir(f"it cannot be started: {error.strerror}")
+                return
+            self._start, self._due_s, self._delay_s, self._patience_s = start, now_s, FIRST_DELAY_S, patience_s
             if self._worker is not None:
                 self._worker.terminate()
                 self._leaving, self._worker, self._kill_s = self._worker, None, now_s + STOP_PATIENCE_S
@@ -89,6 +128,7 @@ class Supervisor:
         """Ends the worker, and waits for that."""
         with self._lock:
             self._closed = True
+            self._drop_heir()
             workers = [worker for worker in (self._worker, self._leaving) if worker is not None]
             self._worker = self._leaving = None
         for worker in workers:
@@ -98,6 +138,36 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait(STOP_PATIENCE_S)
+
+    def _look_at(self, heir: Heir, now_s: float) -> None:
+        """Makes the heir the worker when it has taken over, or when there is nobody to take over from."""
+        patience_s = START_PATIENCE_S + heir.patience_s
+        bereft = self._worker is None or self._worker.poll() is not None
+        if heir.worker.poll() is not None:
+            heir.worker.wait(STOP_PATIENCE_S)
+            self._refuse_heir(heir.worker.last_message or "it ended at its start")
+        elif bereft or self._exchange.owner == heir.worker.pid:
+            self._exchange.owner = heir.worker.pid
+            self._leaving, self._kill_s = self._worker, now_s + STOP_PATIENCE_S
+            self._worker, self._start, self._patience_s, self._heir = heir.worker, heir.start, heir.patience_s, None
+            self._beats, self._alive = self._exchange.beats(), False
+            self._started_s = self._beat_s = now_s
+            self._delay_s = FIRST_DELAY_S
+            self.problem = ""
+        elif now_s - heir.begun_s > patience_s:
+            self._refuse_heir(f"it was not ready after {patience_s:.0f} s")
+
+    def _refuse_heir(self, reason: str) -> None:
+        self._drop_heir()
+        log.warning("separation worker of another model: %s; the present one plays on", reason)
+        self.problem = reason
+
+    def _drop_heir(self) -> None:
+        if self._heir is not None:
+            self._heir.worker.kill()
+            self._heir.worker.wait(STOP_PATIENCE_S)
+            self._heir = None
+        self._exchange.heir = 0
 
     def _is_waiting_for_the_last_one(self, now_s: float) -> bool:
         """Two workers must not write to one exchange."""
@@ -113,7 +183,7 @@ class Supervisor:
         beats = self._exchange.beats()
         if beats != self._beats:
             self._beats, self._beat_s, self._alive = beats, now_s, True
-        patience_s = PATIENCE_S if self._alive else START_PATIENCE_S
+        patience_s = self._patience_s if self._alive else START_PATIENCE_S + self._patience_s
         if now_s - self._beat_s > patience_s:
             worker.kill()
             self._leaving, self._kill_s = worker, now_s + STOP_PATIENCE_S
@@ -131,10 +201,11 @@ class Supervisor:
         self._started_s = self._beat_s = now_s
         self.problem = ""
 
-    def _replace(self, now_s: float, reason: str) -> None:
+    def _replace(self, now_s: float, reason: str, *, again: bool = True) -> None:
         self._worker = None
-        self._due_s = now_s + self._delay_s
-        log.warning("separation worker: %s; the next one starts in %.1f s", reason, self._delay_s)
+        self._due_s = now_s + self._delay_s if again else float("inf")
+        comes = f"the next one starts in {self._delay_s:.1f} s" if again else "the recording is played as it is"
+        log.warning("separation worker: %s; %s", reason, comes)
         self._delay_s = min(2 * self._delay_s, LONGEST_DELAY_S)
-        self.restarts += 1
+        self.restarts += again
         self.problem = reason

@@ -61,12 +61,12 @@ def encode(address: str, tags: str, values: Sequence[Value]) -> bytes:
 
     Args:
         address: where it goes.
-        tags: one of f i s T a value; the last one stands for all that follow. A T becomes T or F by its value.
+        tags: one of f i s T a value; they begin again where there are more values. A T becomes T or F by its value.
         values: as many as there are.
     """
     builder = OscMessageBuilder(address)
     for index, value in enumerate(values):
-        tag = tags[min(index, len(tags) - 1)]
+        tag = tags[index % len(tags)]
         builder.add_arg(value, ("T" if value else "F") if tag == "T" else tag)
     return bytes(builder.build().dgram)
 

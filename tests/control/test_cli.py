@@ -143,6 +143,46 @@ class TestLayoutsAndModels:
         assert done.returncode == 2
         assert [entry["ok"] for entry in json.loads(done.stdout)] == [True, False]
 
+    def test_check_reviews_like_an_expert(self, tmp_path: Path) -> None:
+        done = stemfield("layouts", "check", "quad")
+        assert done.returncode == 0
+        lines = done.stdout.splitlines()
+        assert lines[0] == "quad: ok"
+        assert all(line.startswith("quad: note: ") for line in lines[1:])
+        assert any("energy vector" in line for line in lines)
+        near = "- {label: A, azimuth_deg: 50, channel: 1}\n  - {label: B, azimuth_deg: 48, channel: 2}"
+        (tmp_path / "near.yaml").write_text(f"name: near\nspeakers:\n  {near}\n")
+        (line, *_) = refused("layouts", "check", "near.yaml", cwd=tmp_path)
+        assert line.startswith("near.yaml: A and B stand only 2.0 degrees apart")
+        (entry,) = json.loads(stemfield("layouts", "check", "near.yaml", "--json", cwd=tmp_path).stdout)
+        assert (entry["ok"], len(entry["problems"]) > 0, len(entry["notes"]) > 0) == (False, True, True)
+
+    def test_plot(self, tmp_path: Path) -> None:
+        assert stemfield("layouts", "plot", "5.1", tmp_path / "room.svg").returncode == 0
+        assert "M+110" in (tmp_path / "room.svg").read_text()
+        assert "ends in .svg or .png" in refused("layouts", "plot", "5.1", tmp_path / "room.pdf")[0]
+        assert "No such file" in refused("layouts", "plot", "5.1", tmp_path / "no" / "room.svg", status=1)[0]
+        assert "did you mean" in refused("layouts", "plot", "octagn", tmp_path / "room.svg")[0]
+
+    def test_convert_writes_what_our_own_loader_reads(self, tmp_path: Path) -> None:
+        speakers = [
+            {"Azimuth": a, "Elevation": e, "Radius": 2, "IsImaginary": i, "Channel": n + 1, "Gain": 1}
+            for n, (a, e, i) in enumerate([(45, 0, False), (-45, 0, False), (180, 0, False), (0, -90, True)])
+        ]
+        (tmp_path / "iem.json").write_text(json.dumps({"Name": "den", "LoudspeakerLayout": {"Loudspeakers": speakers}}))
+        done = stemfield("layouts", "convert", "iem.json", "den.yaml", "--json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        assert (told["path"], len(told["labels"])) == ("den.yaml", 3)
+        assert told["notes"]
+        shown = json.loads(stemfield("layouts", "show", "den.yaml", "--json", cwd=tmp_path).stdout)
+        assert [(s["azimuth_deg"], s["radius_m"]) for s in shown["speakers"]] == [(45, 2), (-45, 2), (180, 2)]
+        assert "ends in .yaml" in refused("layouts", "convert", "iem.json", "den.json", cwd=tmp_path)[0]
+        assert "input itself" in refused("layouts", "convert", "den.yaml", "den.yaml", cwd=tmp_path)[0]
+        (tmp_path / "bad.xml").write_text("<nothing/>")
+        assert "unknown kind" in refused("layouts", "convert", "bad.xml", "x.yaml", cwd=tmp_path)[0]
+        assert not (tmp_path / "x.yaml").exists()
+
     def test_models_check(self, tmp_path: Path) -> None:
         name = json.loads(stemfield("models", "list", "--json").stdout)[0]["name"]
         assert stemfield("models", "check", name).stdout == f"{name}: ok\n"
@@ -188,7 +228,7 @@ class TestGains:
     def test_every_bad_line_is_told(self, tmp_path: Path) -> None:
         path = self.table(
             tmp_path,
-            "azimuth_deg,elevation_deg,distance_m,width_deg\n0,0,1,0\n0,91,1,0\n,0,-1,0\n1,2\nnan,0,1,0\n5,5,1,30\n",
+            "azimuth_deg,elevation_deg,distance_m,width_deg\n0,0,1,0\n0,91,1,0\n,0,-1,0\n1,2\nnan,0,1,0\n5,5,1,370\n",
         )
         lines = refused("gains", "--layout", "quad", "--from", path)
         told = [line.removeprefix(f"{path}: ") for line in lines]
@@ -198,8 +238,18 @@ class TestGains:
             "line 4: distance_m: -1: allowed a number from 0 to 1000",
             "line 5: 2 values, but 4 columns",
             "line 6: azimuth_deg: nan: allowed a number from -360 to 360",
-            "line 7: width_deg and height_deg must be 0: sources with extent are not rendered",
+            "line 7: width_deg: 370: allowed a number from 0 to 360",
         ]
+
+    def test_extents_are_those_of_the_panner(self, tmp_path: Path) -> None:
+        path = self.table(
+            tmp_path,
+            "azimuth_deg,elevation_deg,distance_m,width_deg,height_deg\n45,0,1,,\n45,0,1,90,0\n0,0,1,360,180\n",
+        )
+        rows = np.array(json.loads(stemfield("gains", "--layout", "cube", "--from", path, "--json").stdout)["gains"])
+        np.testing.assert_allclose((rows**2).sum(axis=1), 1.0, atol=1e-6)
+        assert (rows > 1e-6).sum(axis=1).tolist()[0] < (rows > 1e-6).sum(axis=1).tolist()[1]
+        np.testing.assert_allclose(rows[2], np.sqrt(1 / 8), atol=0.02)  # everywhere
 
     @pytest.mark.parametrize(
         ("text", "message"),

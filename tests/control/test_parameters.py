@@ -12,8 +12,9 @@ from stemfield.control.parameters import TABLE
 from stemfield.control.routes import answers, apply, every_route, is_trigger, routes, suggestion
 from stemfield.control.units import aed_of, position_of
 from stemfield.control.venue import Venue
+from stemfield.layouts import EqBand
 from stemfield.layouts.coordinates import cartesian, polar
-from stemfield.renderer.scene import MAX_LEVEL, Scene
+from stemfield.renderer.scene import MAX_LEVEL, DistanceLaw, Scene, Sector
 
 NUMBERS = {p.address: p for p in TABLE if p.read and all(a.tag in "fi" for a in p.arguments)}
 
@@ -77,7 +78,7 @@ def test_what_is_no_number_leaves_the_value_alone(venue: Venue, address: str, ba
 @pytest.mark.parametrize("far", [-1e30, 1e30])
 def test_out_of_range_is_clamped(venue: Venue, address: str, far: float) -> None:
     arguments = NUMBERS[address].arguments
-    if address.endswith("/channels"):
+    if address.endswith(("/channels", "/exclude_sector")):
         return
     concrete = address.format(o="guitar", label="M+030", stem="bass")
     scene = do(venue.defaults, venue, concrete, *(far for _ in arguments))
@@ -197,14 +198,70 @@ def test_outputs_are_loudspeakers(venue: Venue) -> None:
 
 
 def test_type_and_model_are_words_of_a_list(venue: Venue) -> None:
-    assert "allowed point, plane, channel, did you mean point?" in refused(
-        venue.defaults, venue, "/object/vocals/type", "pointt"
-    )
+    allowed = "allowed point, plane, channel, diffuse, pointdiffuse, pointextent, did you mean point?"
+    assert allowed in refused(venue.defaults, venue, "/object/vocals/type", "pointt")
     assert do(venue.defaults, venue, "/separation/model", "second").separation.model == "second"
     assert "did you mean first?" in refused(venue.defaults, venue, "/separation/model", "firts")
     anything = Venue(venue.labels, venue.defaults)
     for path in ("../../etc/passwd", "/etc/passwd", ".hidden", "a\0b", "x" * 65):
         assert "name of a model card" in refused(venue.defaults, anything, "/separation/model", path)
+
+
+def test_an_equaliser_is_groups_of_four(venue: Venue) -> None:
+    address = "/object/vocals/eq"
+    assert value(venue.defaults, venue, address) == ("",)
+    scene = do(venue.defaults, venue, address, "peak", 1000, 1, -3, "lowshelf", 0.1, 1e9, 99)
+    assert scene.objects[0].eq == (EqBand("peak", 1000.0, 1.0, -3.0), EqBand("lowshelf", 1.0, 100.0, 20.0))
+    assert value(scene, venue, address) == ("peak", 1000.0, 1.0, -3.0, "lowshelf", 1.0, 100.0, 20.0)
+    assert do(venue.defaults, venue, address, *value(scene, venue, address)) == scene
+    assert do(scene, venue, address, "") == venue.defaults
+    assert "did you mean peak?" in refused(scene, venue, address, "peek", 1000, 1, -3)
+    assert "frequency: nan" in refused(scene, venue, address, "peak", math.nan, 1, -3)
+    assert 'or one "" for none' in refused(scene, venue, address, "peak", 1000)
+    assert 'or one "" for none' in refused(scene, venue, address, "", 1000, 1, 0)
+    assert "5 arguments: allowed type" in refused(scene, venue, address, "peak", 1000, 1, -3, "peak")
+    assert "17 bands: allowed at most 16" in refused(scene, venue, address, *(["peak", 1000, 1, -3] * 17))
+
+
+def test_loudspeakers_are_left_out_by_label_by_pattern_or_by_where_they_stand(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/object/vocals/exclude", " M-0* ,LFE1")
+    assert scene.objects[0].exclude == ("M-0*", "LFE1")
+    assert value(scene, venue, "/object/vocals/exclude") == ("M-0*, LFE1",)
+    assert do(scene, venue, "/object/vocals/exclude", "") == venue.defaults
+    assert do(scene, venue, "/object/vocals/exclude", "U*").objects[0].exclude == ("U*",)
+    assert "did you mean M+030?" in refused(scene, venue, "/object/vocals/exclude", "M+03")
+    assert "at most 256" in refused(scene, venue, "/object/vocals/exclude", ",".join(["M*"] * 257))
+    address = "/object/vocals/exclude_sector"
+    assert value(venue.defaults, venue, address) == (0, 0, -90, 90)
+    scene = do(venue.defaults, venue, address, 120, -120)
+    assert value(scene, venue, address) == (120, -120, -90, 90)
+    assert scene.objects[0].exclude_sector == Sector(120, -120)
+    assert do(scene, venue, address, 0, 0, -90, 90) == venue.defaults
+    assert do(scene, venue, address, -1e9, 1e9, -1e9, 1e9).objects[0].exclude_sector == Sector(-360, 360, -90, 90)
+    assert "allowed at most highest" in refused(scene, venue, address, 0, 90, 30, 20)
+
+
+def test_distance_law_and_listener(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/scene/distance/law", "inverse")
+    scene = do(scene, venue, "/scene/distance/reference", 2)
+    scene = do(scene, venue, "/scene/distance/floor", -30)
+    assert scene.distance == DistanceLaw("inverse", 2.0, -30.0)
+    assert "allowed none, inverse, adm" in refused(scene, venue, "/scene/distance/law", "invers")
+    scene = do(scene, venue, "/listener/position", 1, 2, 3)
+    scene = do(scene, venue, "/listener/ypr", 190, 10, -20)
+    assert (scene.listener, scene.head) == ((1.0, 2.0, 3.0), (-170.0, 10.0, -20.0))
+    reset = do(scene, venue, "/scene/reset")
+    assert reset.distance == DistanceLaw()
+    assert (reset.listener, reset.head) == (scene.listener, scene.head)
+
+
+def test_a_loudspeaker_is_found_as_often_as_it_is_asked_for(venue: Venue) -> None:
+    scene = do(venue.defaults, venue, "/speaker/M-030/identify")
+    again = do(scene, venue, "/speaker/M-030/identify", True)
+    assert scene.speakers["M-030"].identify.sound == again.speakers["M-030"].identify.sound == "noise"
+    assert scene.speakers["M-030"].identify != again.speakers["M-030"].identify
+    assert do(again, venue, "/speaker/M-030/sweep").speakers["M-030"].identify.sound == "sweep"
+    assert do(again, venue, "/speaker/M-030/identify", 0).speakers["M-030"].identify.sound == "none"
 
 
 def test_remove_and_reset_go_back_to_the_default(venue: Venue) -> None:

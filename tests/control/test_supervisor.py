@@ -7,7 +7,14 @@ import time
 
 import pytest
 
-from stemfield.control.supervisor import EXIT_BAD_MODEL, FIRST_DELAY_S, PATIENCE_S, START_PATIENCE_S, Supervisor
+from stemfield.control.supervisor import (
+    EXIT_BAD_MODEL,
+    EXIT_TOO_SLOW,
+    FIRST_DELAY_S,
+    PATIENCE_S,
+    START_PATIENCE_S,
+    Supervisor,
+)
 from stemfield.renderer.ring import Exchange
 
 
@@ -134,3 +141,87 @@ def test_nothing_starts_after_the_close(keeper):
     assert started[0].poll() is not None
     supervisor.check(100.0)
     assert len(started) == 1
+
+
+def heir_of(supervisor, script, now_s, last_message=""):
+    """Asks for another model; returns the stand-in of its worker."""
+    made = []
+
+    def start():
+        made.append(Stand(script, last_message))
+        return made[-1]
+
+    supervisor.renew(start, now_s, start)
+    return made[0]
+
+
+@pytest.fixture
+def playing(keeper):
+    supervisor, started, exchange = keeper((SLEEP,))
+    supervisor.check(0.0)
+    exchange.beat()
+    supervisor.check(0.1)
+    return supervisor, started[0], exchange
+
+
+def test_a_worker_plays_on_until_its_heir_has_the_timeline(playing):
+    supervisor, first, exchange = playing
+    heir = heir_of(supervisor, SLEEP, 1.0)
+    supervisor.check(1.1)
+    assert supervisor.pid == first.pid
+    assert first.poll() is None
+    exchange.owner = heir.pid
+    supervisor.check(1.2)
+    assert supervisor.pid == heir.pid
+    supervisor.check(10.0)  # the first one did not leave by itself
+    assert first.wait(5) == -9
+
+
+def test_an_heir_that_cannot_play_leaves_the_other_one_playing(playing):
+    supervisor, first, exchange = playing
+    heir = heir_of(supervisor, "import sys; sys.exit(4)", 1.0, "the model is too slow")
+    heir.wait(5)
+    exchange.beat()
+    supervisor.check(1.1)
+    assert supervisor.pid == first.pid
+    assert first.poll() is None
+    assert supervisor.problem == "the model is too slow"
+
+
+def test_an_heir_that_is_never_ready_is_given_up(playing):
+    supervisor, first, exchange = playing
+    heir = heir_of(supervisor, SLEEP, 1.0)
+    exchange.beat()
+    supervisor.check(1.0 + START_PATIENCE_S + PATIENCE_S + 0.1)
+    assert heir.poll() == -9
+    assert supervisor.pid == first.pid
+
+
+def test_an_heir_takes_over_from_a_worker_that_dies(playing):
+    supervisor, first, exchange = playing
+    heir = heir_of(supervisor, SLEEP, 1.0)
+    first.kill()
+    first.wait(5)
+    supervisor.check(1.1)
+    assert supervisor.pid == heir.pid
+    assert exchange.owner == heir.pid
+
+
+def test_a_second_wish_replaces_the_heir_of_the_first(playing):
+    supervisor, first, _ = playing
+    one = heir_of(supervisor, SLEEP, 1.0)
+    two = heir_of(supervisor, SLEEP, 1.1)
+    assert one.poll() == -9
+    supervisor.close()
+    assert two.poll() is not None
+    assert first.poll() is not None
+
+
+def test_a_model_that_is_too_slow_is_not_tried_again(keeper):
+    supervisor, started, _ = keeper((f"import sys; sys.exit({EXIT_TOO_SLOW})", "needs 1.4 s"))
+    supervisor.check(0.0)
+    started[0].wait(5)
+    for now_s in (0.1, 100.0, 1e6):
+        supervisor.check(now_s)
+    assert len(started) == 1
+    assert supervisor.problem == "needs 1.4 s"

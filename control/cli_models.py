@@ -1,0 +1,177 @@
+"""Commands that bring models in and time them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import resource
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import yaml
+
+from stemfield.control.cli_commands import card_of, print_table, refusals, user_config
+from stemfield.control.cli_error import BAD_INPUT, FAILED, CliError
+from stemfield.separation.card import CARD, load_card
+from stemfield.separation.families import Answers, card_data
+from stemfield.separation.latency import live_latency_frames
+from stemfield.separation.speed import compute_share
+from stemfield.separation.streaming import Separator
+from stemfield.separation.worker import HIGHEST_SHARE
+
+
+def models_import(options: argparse.Namespace) -> int:
+    """Copy a model into the folder of one's own models, with a card."""
+    config = user_config()
+    target = Path(options.into) if options.into else config.model_folders[0]
+    sources = [Path(name) for name in options.files]
+    missing = [path for path in sources if not path.exists()]
+    if missing:
+        raise CliError([f"{path}: no such file" for path in missing])
+    with refusals(), tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
+        folder = _with_family(sources, Path(scratch), options) if options.family else _with_card(sources, Path(scratch))
+        card = load_card(str(folder))
+        compute_share(Separator(card, card.sample_rate.nominal_hz, config.separation.providers))
+        place = target / card.name
+        if place.exists() and not options.replace:
+            raise CliError([f"{place}: is there already (--replace overwrites it)"])
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            if place.exists():
+                shutil.rmtree(place)
+            shutil.copytree(folder, place)
+        except OSError as error:
+            raise CliError([f"{place}: {error.strerror or error}"], FAILED) from error
+    print(f"{place}: {card.title}: {', '.join(card.names)}")
+    return 0
+
+
+def _with_card(sources: Sequence[Path], scratch: Path) -> Path:
+    """A copy of a model that has a card: its folder, or its card."""
+    if len(sources) != 1 or sources[0].suffix == ".onnx":
+        raise CliError(["an ONNX file without a card needs --family, which says how its tensors meet the sound"])
+    (given,) = sources
+    origin = given if given.is_dir() else given.parent
+    card = load_card(str(origin / CARD if given.is_dir() else given))
+    folder = scratch / card.name
+    folder.mkdir()
+    for path in (*card.graphs, origin / CARD):
+        shutil.copy(path, folder / path.name)
+    return folder
+
+
+def _with_family(sources: Sequence[Path], scratch: Path, options: argparse.Namespace) -> Path:
+    """A new folder for ONNX files of a known family."""
+    answers = Answers(
+        options.name or sources[0].stem.lower(),
+        tuple(options.source),
+        options.rest,
+        dict(options.stem),
+        options.n_fft,
+        options.compensate,
+        options.samples,
+        options.licence or "",
+        options.title or "",
+        tuple(options.attribution),
+        options.trained_on or "not known",
+    )
+    data = card_data(options.family, sources, answers)
+    folder = scratch / answers.name
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise CliError([f"--name {answers.name}: is no name of up to 64 of a-z, 0-9, _ and -"]) from error
+    for path in sources:
+        shutil.copy(path, folder / path.name)
+    (folder / CARD).write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return folder
+
+
+def models_export_openunmix(options: argparse.Namespace) -> int:
+    """Turn checkpoints of Open-Unmix into a model."""
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "onnx")):
+        raise CliError(["reading checkpoints needs torch and onnx: pip install 'stemfield[train]'"])
+    from stemfield.separation.export_openunmix import CheckpointError, read_checkpoint, save_graph
+
+    with tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
+        graphs = []
+        for name in options.files:
+            path = Path(name)
+            # such as vocals-b62c91ce.pth
+            target = path.stem.partition("-")[0]
+            graphs.append(Path(scratch) / f"{target}.onnx")
+            try:
+                save_graph(read_checkpoint(path), graphs[-1])
+            except FileNotFoundError as error:
+                raise CliError([f"{path}: no such file"]) from error
+            except CheckpointError as error:
+                raise CliError([str(error)]) from error
+        options.files = [str(path) for path in graphs]
+        options.source = options.source or [path.stem for path in graphs]
+        options.family, options.name = "openunmix", options.name or "openunmix"
+        return models_import(options)
+
+
+def models_bench(options: argparse.Namespace) -> int:
+    """Time models on this machine."""
+    config = user_config()
+    rows = []
+    problems: list[str] = []
+    for name in options.names:
+        with _collected(problems):
+            card = card_of(name, config)
+            before_kib, began_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+            rate_hz = options.sample_rate
+            with refusals():
+                separator = Separator(card, rate_hz, config.separation.providers)
+                load_s = time.perf_counter() - began_s
+                share = compute_share(separator)
+            grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+            rows.append(
+                {
+                    "name": card.name,
+                    "domain": card.domain,
+                    "compute_share": share,
+                    "live": share <= HIGHEST_SHARE,
+                    "latency_ms": 1e3 * separator.latency_frames / rate_hz,
+                    "live_latency_ms": 1e3 * live_latency_frames(card, rate_hz) / rate_hz,
+                    "load_s": load_s,
+                    "memory_mib": grown_kib / 1024,
+                }
+            )
+    if options.json:
+        print(json.dumps(rows))
+    elif rows:
+        table = [("model", "domain", "compute", "live", "latency", "live latency", "loading", "memory")]
+        table += [
+            (
+                str(row["name"]),
+                str(row["domain"]),
+                f"{row['compute_share']:.3f} s/s",
+                "yes" if row["live"] else "too slow",
+                f"{row['latency_ms']:.0f} ms",
+                f"{row['live_latency_ms']:.0f} ms",
+                f"{row['load_s']:.2f} s",
+                f"{row['memory_mib']:.0f} MiB",
+            )
+            for row in rows
+        ]
+        print_table(table)
+    if problems:
+        raise CliError(problems)
+    return 0
+
+
+@contextmanager
+def _collected(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except CliError as error:
+        if error.status != BAD_INPUT:
+            raise
+        problems += error.lines
