@@ -130,7 +130,7 @@ class Daemon:
         if ready:
             self.wait_for("is ready")
 
-    def wait_for(self, text: str, seconds: float = 40) -> None:
+    def wait_for(self, text: str, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.log.read_bytes()[self.begins :].decode():
             assert self.process.poll() is None, self.log.read_text()

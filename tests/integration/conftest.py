@@ -54,6 +54,17 @@ def stemfield() -> Any:
     return run
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    """Compiles the audio code where that was not done yet, so that no test has to be patient for it."""
+    ahead = (
+        "from stemfield.renderer.processor import compile_ahead\n"
+        "from stemfield.renderer.drivers.jack_callback import compile_callback, compile_counter\n"
+        "compile_ahead(), compile_callback(), compile_counter()\n"
+    )
+    subprocess.run([sys.executable, "-c", ahead], check=True)
+
+
 @pytest.fixture(autouse=True)
 def _quiet_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg-config"))
