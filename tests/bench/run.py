@@ -65,19 +65,26 @@ def page(found: dict[str, tuple[str, list[Row]]]) -> str:
 def main() -> int:
     names = sys.argv[1:] or sorted(p.stem.removeprefix("bench_") for p in HERE.glob("bench_*.py"))
     console = Console()
-    found = {}
+    found: dict[str, tuple[str, list[Row]]] = {}
+    failed = False
     for name in names:
         script = HERE / f"bench_{name}.py"
         with console.status(f"{name} ..."):
             done = subprocess.run(
                 [sys.executable, str(script)],
-                stdout=subprocess.PIPE,
+                capture_output=True,
                 text=True,
-                check=True,
+                check=False,
                 env=os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent}"},
             )
-        rows = [Row(**row) for row in json.loads(done.stdout)]
         text = script.read_text().split('"""')[1]
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+            console.print(f"{name}: not measured: {reason}", style="red")
+            found[name] = (f"{text.strip()}\n\nNot measured: {reason}", [])
+            failed = True
+            continue
+        rows = [Row(**row) for row in json.loads(done.stdout)]
         found[name] = (text, rows)
         table = Table("what", "figure", "unit", "target", "met", title=name)
         for row in rows:
@@ -85,7 +92,7 @@ def main() -> int:
         console.print(table)
     if not sys.argv[1:]:
         PAGE.write_text(page(found))
-    return int(any(row.met is False for _, rows in found.values() for row in rows))
+    return int(failed or any(row.met is False for _, rows in found.values() for row in rows))
 
 
 if __name__ == "__main__":
