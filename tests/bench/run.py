@@ -13,7 +13,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import Row
+from bench import Row, realtime
 from rich.console import Console
 from rich.table import Table
 
@@ -45,8 +45,9 @@ def page(found: dict[str, tuple[str, list[Row]]]) -> str:
         "",
         "Written by `make bench`; do not edit.",
         "",
-        f"{today}, {os.cpu_count()} cores of {processor()}, shared with other work and without real-time priority,",
-        f"Python {platform.python_version()}. Periods are those of a real jackd with the dummy driver.",
+        f"{today}, {os.cpu_count()} cores of {processor()}, shared with other work,",
+        f"Python {platform.python_version()}. Periods are those of a real jackd with the dummy driver, which runs",
+        f"{'with' if realtime() else 'without'} real-time priority.",
     ]
     for name, (text, rows) in found.items():
         lines += [
