@@ -12,17 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.renderer.dsp import binaural, decorrelator, delay, equaliser, identify, limiter
+from stemfield.renderer.dsp.bank import banks, identity
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.dsp.equaliser import EQUALISER_WORDS, MAX_SECTIONS
 from stemfield.renderer.dsp.fft import plan
 from stemfield.renderer.dsp.fir import HEAD
+from stemfield.renderer.lanes import DOUBLES
+from stemfield.renderer.plan import TARGETS
 
 # Shape
 OUTPUTS, COLUMNS, OWN_ROW, MONITOR_ROW = 96, 97, 98, 99
 ALIGN, DECORRELATOR_RING, DELAY_RING, MAX_SPEAKER_SECTIONS = 100, 101, 102, 103
 BASS, DUAL_BAND, LIMITED_GROUPS, LIMITER_WINDOW, LIMITER_QUEUE, LIMITER_STEP = 104, 105, 106, 107, 108, 109
 MONITOR_TAPS, EQUALISER_FADE, DELAY_FADE, MONITOR_FADE, IDENTIFY_FADE = 110, 111, 112, 113, 114
-NOISE_FRAMES, SWEEP_FRAMES = 115, 116
+IDENTIFYING = 115
 # State
 QUIET_FRAMES, MONITOR_FRONT = 118, 119
 # Addresses: working arrays
@@ -42,6 +45,7 @@ IDENTIFY, IDENTIFY_REQUESTS, IDENTIFY_LEVELS, IDENTIFY_SOUNDS = 153, 154, 155, 1
 CEILINGS, LIMITER_GROUPS, LIMITER_WORDS, LIMITER_QUEUES, LIMITER_PAST, LIMITER_LINES = 157, 158, 159, 160, 161, 162
 MONITOR_MIDDLE, MONITOR_TARGETS, MONITOR_VERSIONS, MONITOR_WORDS = 163, 164, 165, 166
 MONITOR_FILTERS, MONITOR_HISTORIES, MONITOR_IDENTIFY, SPEAKER_LFE = 167, 168, 169, 170
+FRAMES = 171
 
 PARTS, FIR_HEAD, FIR_HISTORY, FIR_TAIL, FIR_SPECTRA, FIR_REAL, FIR_IMAGINARY, CORRECTION_WORDS = range(8)
 """Words of one loudspeaker's correction: its partitions (-1: none) and the addresses of its arrays."""
@@ -54,14 +58,16 @@ class ChainMemory:
         chain: what is to be done.
         sources: rows of the gain matrix.
         chunk: frames that are processed at once.
+        room: of a row of a bus, frames.
 
     Attributes:
         arrays: by word.
         numbers: values by word.
+        corrections: what the words of the corrections point at.
     """
 
-    def __init__(self, chain: Chain, sources: int, chunk: int) -> None:
-        self._corrections: list[NDArray[Any]] = []
+    def __init__(self, chain: Chain, sources: int, chunk: int, room: int) -> None:
+        self.corrections: list[NDArray[Any]] = []
         speakers, rate_hz = chain.speakers, chain.sample_rate_hz
         counts = [len(sections) for sections in chain.equalisers]
         window = chain.look_ahead_frames + 1
@@ -90,11 +96,12 @@ class ChainMemory:
         self.arrays: dict[int, NDArray[Any]] = {
             WORK: np.zeros((2, chunk)),
             WORK_FLOATS: np.zeros((2, chunk), np.float32),
+            FRAMES: np.zeros((chunk, DOUBLES)),
             **self._source_arrays(chain, sources),
-            **self._bus_arrays(chain, chunk),
+            **self._bus_arrays(chain, chunk, room),
             **self._speaker_arrays(chain, counts, chunk),
             **self._limiter_arrays(chain, window, chunk),
-            **self._monitor_arrays(chain, chunk),
+            **self._monitor_arrays(chain, chunk, room),
         }
 
     def _source_arrays(self, chain: Chain, sources: int) -> dict[int, NDArray[Any]]:
@@ -103,20 +110,20 @@ class ChainMemory:
         dual = chain.dual_band
         return {
             EQUALISERS: words,
-            EQUALISER_SECTIONS: np.zeros((sources, 2, MAX_SECTIONS, 5)),
-            EQUALISER_STATES: np.zeros((sources, 2, MAX_SECTIONS, 2)),
-            TARGET_SECTIONS: np.zeros((3, sources, MAX_SECTIONS, 5)),
-            TARGET_COUNTS: np.zeros((3, sources), np.int64),
-            TARGET_VERSIONS: np.zeros((3, sources), np.int64),
+            EQUALISER_SECTIONS: np.stack([identity(sources, MAX_SECTIONS)] * 2, axis=1),
+            EQUALISER_STATES: np.zeros((banks(sources), 2, MAX_SECTIONS, 2, DOUBLES)),
+            TARGET_SECTIONS: np.zeros((TARGETS, sources, MAX_SECTIONS, 5)),
+            TARGET_COUNTS: np.zeros((TARGETS, sources), np.int64),
+            TARGET_VERSIONS: np.zeros((TARGETS, sources), np.int64),
             DUAL_LOW: np.zeros((2, 5)) if dual is None else dual.low.copy(),
             DUAL_HIGH: np.zeros((2, 5)) if dual is None else dual.high.copy(),
             DUAL_STATES: np.zeros((sources, 4, 2)),
         }
 
-    def _bus_arrays(self, chain: Chain, chunk: int) -> dict[int, NDArray[Any]]:
+    def _bus_arrays(self, chain: Chain, chunk: int, room: int) -> dict[int, NDArray[Any]]:
         speakers, ring, given = chain.speakers, self.numbers[DECORRELATOR_RING], chain.decorrelators
         return {
-            DIFFUSE_BUS: np.zeros((speakers, chunk), np.float32),
+            DIFFUSE_BUS: np.zeros((speakers, room), np.float32),
             ALIGN_LINES: np.zeros((speakers, chain.align_frames + chunk), np.float32),
             DECORRELATOR_DELAYS: np.array([d.delays for d in given], np.int64),
             DECORRELATOR_GAINS: np.array([d.gains for d in given], np.float32),
@@ -125,9 +132,9 @@ class ChainMemory:
 
     def _speaker_arrays(self, chain: Chain, counts: list[int], chunk: int) -> dict[int, NDArray[Any]]:
         speakers, bass = chain.speakers, chain.bass
-        sections = np.zeros((speakers, max(counts, default=0), 5))
-        for own, given in zip(sections, chain.equalisers, strict=True):
-            own[: len(given)] = given
+        sections = identity(speakers, max(counts, default=0))
+        for s, given in enumerate(chain.equalisers):
+            sections[s // DOUBLES, : len(given), :, s % DOUBLES] = given
         taps = np.zeros((speakers, delay.DELAY_WORDS), np.int64)
         taps[:, delay.TAP] = chain.delays_frames
         taps[:, delay.TAP_FADED] = self.numbers[DELAY_FADE]
@@ -139,9 +146,9 @@ class ChainMemory:
             BASS_LFE_GAIN: np.array([0.0 if bass is None else bass.lfe_gain]),
             BASS_STATES: np.zeros((speakers, 3, 2)),
             SPEAKER_LFE: np.array(chain.lfe, np.int64),
-            SPEAKER_COUNTS: np.array(counts, np.int64),
+            SPEAKER_COUNTS: np.array([max(counts[s : s + DOUBLES]) for s in range(0, speakers, DOUBLES)], np.int64),
             SPEAKER_SECTIONS: sections,
-            SPEAKER_STATES: np.zeros((*sections.shape[:2], 2)),
+            SPEAKER_STATES: np.zeros((*sections.shape[:2], 2, DOUBLES)),
             CORRECTIONS: self._correction_words(chain, chunk),
             FFT_ORDER: fourier.order,
             FFT_COSINES: fourier.cosines,
@@ -149,11 +156,11 @@ class ChainMemory:
             FFT_WORK: np.zeros((2, 2 * HEAD)),
             DELAYS: taps,
             DELAY_RINGS: np.zeros((speakers, self.numbers[DELAY_RING]), np.float32),
-            TARGET_DELAYS: np.tile(chain.delays_frames, (3, 1)),
+            TARGET_DELAYS: np.tile(chain.delays_frames, (TARGETS, 1)),
             IDENTIFY: np.zeros((speakers, identify.IDENTIFY_WORDS), np.int64),
             IDENTIFY_REQUESTS: np.zeros(speakers, np.int64),
             IDENTIFY_LEVELS: np.zeros(speakers, np.float32),
-            IDENTIFY_SOUNDS: np.zeros((speakers, 2), np.int64),
+            IDENTIFY_SOUNDS: np.zeros((speakers, identify.SOUNDS, 2), np.int64),
         }
 
     def _correction_words(self, chain: Chain, chunk: int) -> NDArray[np.int64]:
@@ -170,7 +177,7 @@ class ChainMemory:
                 given.real.copy(),
                 given.imaginary.copy(),
             )
-            self._corrections.extend(arrays)
+            self.corrections.extend(arrays)
             row[PARTS] = parts
             row[FIR_HEAD:] = [array.ctypes.data for array in arrays]
         return words
@@ -195,13 +202,13 @@ class ChainMemory:
             LIMITER_LINES: np.zeros((len(groups), window - 1 + chunk), np.float32),
         }
 
-    def _monitor_arrays(self, chain: Chain, chunk: int) -> dict[int, NDArray[Any]]:
+    def _monitor_arrays(self, chain: Chain, chunk: int, room: int) -> dict[int, NDArray[Any]]:
         taps = chain.monitor_taps
         speakers = chain.speakers if taps else 0
         words = np.zeros(binaural.MONITOR_WORDS, np.int64)
         words[binaural.HEAD_FADED] = self.numbers[MONITOR_FADE]
         return {
-            MONITOR_BUS: np.zeros((speakers, chunk), np.float32),
+            MONITOR_BUS: np.zeros((speakers, room), np.float32),
             MONITOR_MIDDLE: np.ones(1, np.int64),
             MONITOR_TARGETS: np.zeros((3, speakers, 2, taps), np.float32),
             MONITOR_VERSIONS: np.zeros(3, np.int64),

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.renderer import chain_memory as c
 from stemfield.renderer import memory as m
+from stemfield.renderer.bad_samples import BadSamples
 from stemfield.renderer.dsp.chain import Chain
-from stemfield.renderer.dsp.equaliser import MAX_SECTIONS
 from stemfield.renderer.finder import Finder
 from stemfield.renderer.native import load, store, swap
+from stemfield.renderer.plan import Targets
 from stemfield.renderer.processor import process
+from stemfield.renderer.publisher import Publisher
 from stemfield.renderer.ring import Exchange
+from stemfield.renderer.tape import Tape
 from stemfield.renderer.targets import DIRTY
 
 FADE_S = 0.005
+RISE_S = 0.5
+"""Outputs take so long to rise out of silence."""
+FALL_S = 0.05
+"""And so long to sink into it."""
 METER_PERIOD_S = 1 / 30
 SHORTEST_TIMELINE = 1 << 17
+BELIEVED_CALLS = 16
+RECENT_NS = 500_000_000
+"""Calls of longer ago say nothing: the driver may have been away."""
 
 
 def fade_frames(sample_rate_hz: int) -> int:
@@ -36,7 +48,7 @@ class Counters:
     """Frames of the timeline rendered."""
     calls: int
     bad_input: int
-    """Input samples that were not a sound (NaN, infinite, absurdly loud) and were silenced."""
+    """Input samples that were not a sound (NaN, infinite, absurdly loud) and were silenced; the player's too."""
     bad_stems: int
     missing_frames: int
     """Frames that were played from the mixture because stems were wanted and missing."""
@@ -44,6 +56,23 @@ class Counters:
     """Cross-fades that found no stem frames left: heard as a click."""
     player_gaps: int
     """Blocks in which the file player had too little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """What was measured in some meter periods of `METER_PERIOD_S`, oldest first, linear.
+
+    The columns of peaks and powers: mixture (2), sources after their equalisers (sources), feeds (outputs).
+    """
+
+    periods: int
+    """How many periods there have been since the engine began."""
+    peaks: NDArray[np.float32]
+    """Shape (periods, columns)."""
+    mean_squares: NDArray[np.float32]
+    """Shape (periods, columns)."""
+    limits: NDArray[np.float32]
+    """The lowest gain of each output's limiter, shape (periods, outputs)."""
 
 
 class Engine:
@@ -55,7 +84,8 @@ class Engine:
         direct: direct object inputs.
         speakers: loudspeaker feeds.
         stems: stereo stems of the separator.
-        latency_frames: how far the stems run behind the mixture; at least the separator's own latency.
+        latency_frames: how far the stems run behind the mixture; at least the separator's own latency, 0 where none
+            separates.
         chain: of the loudspeakers; what is panned to them is their feed when not given.
 
     Attributes:
@@ -63,6 +93,8 @@ class Engine:
         stem_latency_frames: how far the stems run behind the mixture.
         direct_latency_frames: how far the loudspeakers run behind the direct inputs.
         latency_frames: how far the loudspeakers run behind the mixture.
+        late_frames: how much farther each output does: the ears by the delay within their filters.
+        tape: what the sources play, while somebody writes it down.
     """
 
     def __init__(
@@ -84,8 +116,9 @@ class Engine:
         self.direct_latency_frames = self.chain.latency_frames
         self.latency_frames = latency_frames + self.chain.latency_frames
         self.outputs = self.chain.outputs
+        self.late_frames = self.chain.late_frames
         # A worker reads and writes within the latency, and that must be less than half of the timeline.
-        self.exchange = Exchange.create(stems, max(SHORTEST_TIMELINE, 1 << (4 * latency_frames).bit_length() - 1))
+        self.exchange = Exchange.create(stems, max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1))
         self.memory = m.Memory(
             inputs,
             direct,
@@ -95,13 +128,16 @@ class Engine:
             fade_frames(sample_rate_hz),
             round(METER_PERIOD_S * sample_rate_hz),
             self.chain,
+            round(RISE_S * sample_rate_hz),
+            round(RISE_S / FALL_S),
         )
         self.sources = int(self.memory.table[m.SOURCES])
-        self._back = self._published = 2
+        self._publisher = Publisher(self.memory, self.chain)
         self._block_inputs = np.zeros(max(inputs + direct, 1), np.int64)
         self._back_head, self._heads = 2, 0
         self._block_outputs = np.zeros(max(self.outputs, 1), np.int64)
         self._finder = Finder(self.memory, self.chain)
+        self.tape = Tape(self.memory)
 
     def publish(
         self,
@@ -109,65 +145,40 @@ class Engine:
         ramp_frames: NDArray[np.int64],
         speaker_gains: NDArray[np.float32],
         speaker_ramp_frames: int,
-        *,
-        diffuse_gains: NDArray[np.float32] | None = None,
-        bass_gains: NDArray[np.float32] | None = None,
-        trims: NDArray[np.float32] | None = None,
-        delays_frames: NDArray[np.int64] | None = None,
-        equalisers: Sequence[NDArray[np.float64]] | None = None,
+        **further: Any,
     ) -> None:
-        """Hands new gains to the processor, which ramps to them from wherever it is. Never waits; the newest wins.
+        """Hands targets to the processor, which are in force at once: a plan of one, with the fields of `Targets`."""
+        self.publish_plan([Targets(source_gains, ramp_frames, speaker_gains, speaker_ramp_frames, **further)])
+
+    def publish_plan(self, plan: Sequence[Targets]) -> None:
+        """Hands targets for now and for later to the processor. Never waits; the newest plan wins, as a whole.
 
         Args:
-            source_gains: linear, shape (sources, speakers).
-            ramp_frames: shape (sources,).
-            speaker_gains: what the listener has set, linear, shape (speakers,); the monitor is subject to it too.
-            speaker_ramp_frames: ramp of the loudspeakers' own gains.
-            diffuse_gains: to the decorrelators, linear, shape (sources, speakers); none when not given.
-            bass_gains: of what lies below the crossover of dual-band panning, shape (sources,); 1 when not given.
-            trims: what the room asks for, linear, shape (speakers,); the chain's when not given.
-            delays_frames: at most the chain's longest, shape (speakers,); the chain's when not given.
-            equalisers: sections of every source, shape (at most 16, 5) each; as they are when not given.
+            plan: in the order of their frames, at most `plan.STEPS`; what is more is left out.
+
+        Raises:
+            ValueError: delays that are too long, or too many sections.
         """
-        memory, back, middle = self.memory, self._back, int(self.memory.table[m.MIDDLE])
-        speakers = self.chain.speakers
-        gains, ramps = memory.target_gains[back], memory.target_ramps[back]
-        sources = slice(0, self.sources)
-        gains[sources, :speakers] = source_gains
-        gains[sources, speakers:-1] = 0.0 if diffuse_gains is None else diffuse_gains
-        gains[sources, -1] = 1.0 if bass_gains is None else bass_gains
-        gains[-2, :speakers] = speaker_gains * (self.chain.trims if trims is None else trims)
-        gains[-1, :speakers] = speaker_gains
-        ramps[sources], ramps[-2:] = ramp_frames, speaker_ramp_frames
-        if load(middle) & DIRTY:
-            # The last targets were not taken yet: rows that stay as they were then keep the ramp they were given.
-            same = (gains == memory.target_gains[self._published]).all(axis=1)
-            ramps[same] = memory.target_ramps[self._published][same]
-        self._publish_delays(back, self.chain.delays_frames if delays_frames is None else delays_frames)
-        self._publish_equalisers(back, equalisers)
-        self._published = back
-        self._back = swap(middle, back | DIRTY) & 3
+        self._publisher.publish(plan)
 
-    def _publish_delays(self, back: int, delays_frames: NDArray[np.int64]) -> None:
-        longest = self.chain.max_delay_frames
-        if delays_frames.min(initial=0) < 0 or delays_frames.max(initial=0) > longest:
-            message = f"delays of {delays_frames.min()} to {delays_frames.max()} frames, must be 0 to {longest}"
-            raise ValueError(message)
-        self.memory.chain[c.TARGET_DELAYS][back] = delays_frames
+    def frame_at(self, monotonic_s: float) -> int:
+        """The position whose gains are heard in the feeds that belong to a time; 0 where nobody calls the processor.
 
-    def _publish_equalisers(self, back: int, equalisers: Sequence[NDArray[np.float64]] | None) -> None:
-        words = (c.TARGET_SECTIONS, c.TARGET_COUNTS, c.TARGET_VERSIONS)
-        sections, counts, versions = (self.memory.chain[word] for word in words)
-        for array in (sections, counts, versions):
-            array[back] = array[self._published]
-        for row, wanted in enumerate(equalisers or ()):
-            if len(wanted) > MAX_SECTIONS:
-                message = f"source {row}: an equaliser has at most {MAX_SECTIONS} sections, not {len(wanted)}"
-                raise ValueError(message)
-            if not np.array_equal(sections[back, row, : counts[back, row]], wanted):
-                sections[back, row, : len(wanted)] = wanted
-                counts[back, row] = len(wanted)
-                versions[back, row] += 1
+        A block belongs to the time at which its call was due. Calls are late at times and never early: the least late
+        of the last ones is believed.
+
+        Args:
+            monotonic_s: as `time.monotonic` gives it, soon or not long ago; 0 for one that is long past.
+        """
+        if monotonic_s < time.monotonic() - 1e-9 * RECENT_NS:
+            return 0
+        calls = int(load(self.memory.word_address(m.CALLS)))
+        starts = self.memory.call_starts[np.arange(max(calls - BELIEVED_CALLS, 0), calls) % m.STARTS]
+        starts = starts[starts[:, 1] > time.monotonic_ns() - RECENT_NS]
+        if not len(starts):
+            return 0
+        due_s = 1e-9 * starts[:, 1] - starts[:, 0] / self.sample_rate_hz
+        return round((monotonic_s - float(due_s.min())) * self.sample_rate_hz) - self.chain.latency_frames
 
     def publish_head(self, filters: NDArray[np.float32]) -> None:
         """Hands new filters to the binaural monitor, which fades over to them. Never waits; the newest wins.
@@ -186,7 +197,7 @@ class Engine:
 
         Args:
             speaker: index in layout order.
-            sound: `dsp.identify.NOISE`, `SWEEP`, or 0 to end what sounds.
+            sound: `dsp.identify.NOISE`, `SWEEP`, `SPOKEN`, or 0 to end what sounds.
             level: linear peak, 0..1.
         """
         self._finder.request(speaker, sound, level)
@@ -201,6 +212,24 @@ class Engine:
         self.memory.target_ramps[:] = 0
         self.exchange.restart_stems(-self.stem_latency_frames)
         self.exchange.write_stems(np.zeros((self.exchange.stems, 2, self.stem_latency_frames), np.float32))
+
+    def hush(self) -> None:
+        """Silences the outputs at once, until `rise`: before a driver starts. The processor must not be running."""
+        self.memory.table[m.RISE_AT] = self.memory.table[m.SOUNDING] = 0
+
+    def rise(self) -> None:
+        """Lets silent outputs rise over half a second, as soon as the mixture of now has reached them."""
+        self.memory.table[m.RISE_HOLD] = self.latency_frames
+        store(self.memory.word_address(m.SOUNDING), 1)
+
+    def sink(self) -> None:
+        """Lets the outputs sink into silence over 50 ms, where they stay until `rise`: before the end of a driver."""
+        store(self.memory.word_address(m.SOUNDING), 0)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the outputs have sunk into silence."""
+        return int(self.memory.table[m.RISE_AT]) == 0
 
     def process(self, inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> None:
         """Renders one block from Python: inputs (inputs + direct, n) to outputs (outputs, n), rows contiguous."""
@@ -232,6 +261,13 @@ class Engine:
         """Says whether the player is meant to sound, so that gaps can be counted."""
         self.memory.table[m.PLAYING] = int(on)
 
+    def is_ready(self, frames: int) -> bool:
+        """Whether all stems, and the music that is meant to sound, are there for a next block of so many frames."""
+        table = self.memory.table
+        music = int(load(self.memory.word_address(m.PLAYER_END))) - int(load(self.memory.word_address(m.PLAYER_AT)))
+        ahead = self.exchange.stems_end() - (int(table[m.POSITION]) - self.stem_latency_frames)
+        return ahead >= frames + int(table[m.FADE]) and (not table[m.PLAYING] or music >= frames)
+
     @property
     def stems_share(self) -> float:
         """0..1: how much of what sounds comes from the separator; the rest is the mixture as it is."""
@@ -241,21 +277,48 @@ class Engine:
         """What happened so far."""
         table = self.memory.table
         calls = int(load(self.memory.word_address(m.CALLS)))
-        words = (m.BAD_INPUT, m.BAD_STEMS, m.MISSING_FRAMES, m.CUTS, m.PLAYER_GAPS)
-        return Counters(int(table[m.POSITION]), calls, *(int(table[word]) for word in words))
+        bad = self.bad_samples()
+        words = (m.MISSING_FRAMES, m.CUTS, m.PLAYER_GAPS)
+        counts = (int(table[word]) for word in words)
+        return Counters(int(table[m.POSITION]), calls, sum(bad.inputs) + bad.player, sum(bad.stems), *counts)
+
+    def bad_samples(self) -> BadSamples:
+        """What was no sound so far."""
+        bad, inputs = self.memory.bad, int(self.memory.table[m.INPUTS])
+        return BadSamples(
+            (*bad[m.BAD_MIXTURE][:inputs].tolist(), *bad[m.BAD_DIRECT].tolist()),
+            int(bad[m.BAD_PLAYER].sum()),
+            tuple(bad[m.BAD_STEMS].reshape(-1, 2).sum(axis=1).tolist()),
+            int(bad[m.BAD_SOURCES].sum() + bad[m.BAD_FEEDS].sum()),
+        )
+
+    def meters(self) -> Meters:
+        """What was measured in the last two seconds; from any thread."""
+        memory = self.memory
+        periods = int(load(memory.word_address(m.METER_PERIODS)))
+        # The oldest may be overwritten at any moment.
+        slots = np.arange(max(periods - m.METER_KEPT + 2, 0), periods) % m.METER_KEPT
+        groups = memory.chain[c.LIMITER_GROUPS]
+        limits = memory.meter_limits[slots]
+        return Meters(
+            periods,
+            memory.meter_peaks[slots],
+            memory.meter_mean_squares[slots],
+            limits[:, groups] if len(groups) else np.ones((len(slots), self.outputs), np.float32),
+        )
 
     def peaks(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Peaks of the last meter period: mixture (2,), sources (sources,), feeds (outputs,)."""
-        return self._meters(self.memory.meter_peak)
+        return self._last(self.meters().peaks)
 
     def rms(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Root mean squares of the last meter period: mixture (2,), sources (sources,), feeds (outputs,)."""
-        return self._meters(np.sqrt(self.memory.meter_mean_squares))
+        return self._last(np.sqrt(self.meters().mean_squares))
 
-    def _meters(
+    def _last(
         self, values: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        shown = values.copy()
+        shown = values[-1] if len(values) else np.zeros(values.shape[1], np.float32)
         return shown[:2], shown[2 : 2 + self.sources], shown[2 + self.sources :]
 
     def call_times_s(self, last: int) -> NDArray[np.float64]:

@@ -1,15 +1,13 @@
-"""Which loudspeaker is looked for, and by what sound; the sounds are made when the first one is."""
+"""Which loudspeaker is looked for, and by what sound; each sound is made when it is first asked for."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-import numpy as np
-from numpy.typing import NDArray
-
 from stemfield.renderer import chain_memory as c
 from stemfield.renderer.dsp.chain import Chain
-from stemfield.renderer.dsp.identify import NOISE, SWEEP, sounds
+from stemfield.renderer.dsp.identify import SOUNDS, SPOKEN, identifying_sound
+from stemfield.renderer.dsp.kinds import Floats
 from stemfield.renderer.memory import Memory
 from stemfield.renderer.native import store
 
@@ -20,7 +18,7 @@ class Finder:
     def __init__(self, memory: Memory, chain: Chain) -> None:
         self._memory = memory
         self._chain = chain
-        self._sounds: tuple[tuple[NDArray[np.float32], ...], ...] = ()
+        self._sounds: dict[tuple[int, int], Floats] = {}
 
     def request(self, speaker: int, sound: int, level: float) -> None:
         """See `Engine.identify`.
@@ -30,22 +28,22 @@ class Finder:
         """
         if not 0 <= speaker < self._chain.speakers:
             raise ValueError(f"loudspeaker {speaker}: there are {self._chain.speakers}")
-        if sound not in (0, NOISE, SWEEP) or not 0.0 <= level <= 1.0:
-            raise ValueError(f"sound {sound} at level {level}: must be 0, {NOISE} or {SWEEP} at 0 to 1")
-        if not self._sounds:
-            self._provide()
+        if not 0 <= sound <= SOUNDS or not 0.0 <= level <= 1.0:
+            raise ValueError(f"sound {sound} at level {level}: must be 0 to {SOUNDS} at 0 to 1")
+        if sound and (speaker, sound) not in self._sounds:
+            self._provide(speaker, sound)
         chain = self._memory.chain
         chain[c.IDENTIFY_LEVELS][speaker] = level
         requests = chain[c.IDENTIFY_REQUESTS]
         store(requests[speaker:].ctypes.data, ((int(requests[speaker]) >> 2) + 1 << 2) + sound)
 
-    def _provide(self) -> None:
-        self._sounds = _sounds(self._chain.sample_rate_hz)
-        for row, lfe in zip(self._memory.chain[c.IDENTIFY_SOUNDS], self._chain.lfe, strict=True):
-            row[:] = [sound.ctypes.data for sound in self._sounds[int(lfe)]]
-        noise, swept = self._sounds[0]
-        self._memory.table[c.SWEEP_FRAMES] = len(swept)
-        store(self._memory.word_address(c.NOISE_FRAMES), len(noise))
+    def _provide(self, speaker: int, sound: int) -> None:
+        chain = self._chain
+        label = chain.labels[speaker] if sound == SPOKEN else ""
+        samples = _made(sound, chain.sample_rate_hz, chain.lfe[speaker], label)
+        self._sounds[speaker, sound] = samples
+        self._memory.chain[c.IDENTIFY_SOUNDS][speaker, sound - 1] = samples.ctypes.data, len(samples)
+        store(self._memory.word_address(c.IDENTIFYING), 1)
 
 
-_sounds = lru_cache(maxsize=2)(sounds)
+_made = lru_cache(maxsize=64)(identifying_sound)

@@ -13,7 +13,7 @@ from stemfield.layouts import Layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.panning import Panner, amplitude_normalised
 from stemfield.renderer.placement import channel_count, distance_gain, excluded, pans
-from stemfield.renderer.scene import RESIDUAL, SILENCE_DB, STEMS, Scene, SceneObject, Separation, SpeakerTrim
+from stemfield.renderer.scene import RESIDUAL, SILENCE_DB, STEMS, Group, Scene, SceneObject, Separation, SpeakerTrim
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +23,7 @@ CLICK_FREE_S = 0.005
 STEREO_PAIR = ("M+030", "M-030")
 STEREO_AZIMUTH_DEG = 30.0
 _UNTRIMMED = SpeakerTrim()
+_UNGROUPED = Group()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,10 @@ def source_gains(
 
     The channels of an object stand `width_deg` apart about its position, first channel left, at its elevation and
     distance and at full level each: the sides of an object without width are summed. Mute, solo (of any object:
-    the others are silent), level, distance and the separator's re-scaling multiply. What is diffuse is left out, see
-    `diffuse_gains`. A `channel` object sends each channel to the loudspeaker of that place in `outputs`, LFE ones
-    included, or all of them to the only one named there. Between the recording as it was mixed (`amount` 0) and the
-    scene (1) the powers are mixed.
+    the others are silent), level, group, distance and the separator's re-scaling multiply. What is diffuse is left
+    out, see `diffuse_gains`. A `channel` object sends each channel at full level to the loudspeakers of that place in
+    `outputs`, LFE ones included, or all channels to the only place there. Between the recording as it was mixed
+    (`amount` 0) and the scene (1) the powers are mixed.
 
     Args:
         scene: what plays, and where.
@@ -130,6 +131,13 @@ def speaker_gains(scene: Scene, layout: Layout) -> NDArray[np.float32]:
     return np.array(own, np.float32) * np.float32(master)
 
 
+def object_level(scene: Scene, item: SceneObject) -> float:
+    """How loud an object is apart from its distance: its level, mute and solo, and its group's; linear."""
+    if item.mute or (not item.solo and any(o.solo for o in scene.objects)):
+        return 0.0
+    return item.level * _group_gain(scene.groups.get(item.group, _UNGROUPED))
+
+
 def ramp_frames(
     scene: Scene, sources: Sequence[Source], sample_rate_hz: float, minimum_s: float = CLICK_FREE_S
 ) -> NDArray[np.int64]:
@@ -173,7 +181,8 @@ def _levels(scene: Scene) -> Floats:
             0.0
             if item.mute or (any_solo and not item.solo)
             else item.level
-            * _separation_gain(item, scene.separation)
+            * separation_gain(item, scene.separation)
+            * _group_gain(scene.groups.get(item.group, _UNGROUPED))
             * distance_gain(item, scene.distance, scene.listener)
             for item in scene.objects
         ],
@@ -197,19 +206,23 @@ def _unit_gains(scene: Scene, layout: Layout, panner: Panner) -> Floats:
 
 
 def _routed(item: SceneObject, layout: Layout, count: int) -> Floats:
-    labels = item.outputs * count if len(item.outputs) == 1 else item.outputs
+    places = item.outputs * count if len(item.outputs) == 1 else item.outputs
     gains = np.zeros((count, len(layout.speakers)))
-    for row, label in zip(gains, labels, strict=False):
-        if label in layout.labels:
-            row[layout.labels.index(label)] = 1.0
+    for row, labels in zip(gains, places, strict=False):
+        row[[layout.labels.index(label) for label in labels if label in layout.labels]] = 1.0
     return gains
 
 
-def _separation_gain(item: SceneObject, separation: Separation) -> float:
+def separation_gain(item: SceneObject, separation: Separation) -> float:
+    """By how much the separator's mask of a stem is re-scaled; linear."""
     names = (*STEMS, RESIDUAL)
     if item.kind != "stem" or item.id >= len(names):
         return 1.0
     return linear(separation.gains_db.get(names[item.id], 0.0))
+
+
+def _group_gain(group: Group) -> float:
+    return 0.0 if group.mute else linear(group.gain_db)
 
 
 def _stereo_gains(layout: Layout, panner: Panner) -> Floats:

@@ -6,27 +6,16 @@ import numpy as np
 from numba import carray, njit
 
 from stemfield.renderer import memory as m
-from stemfield.renderer.dsp.kinds import Floats, Words
+from stemfield.renderer.dsp.bounds import LOUDEST, copy_sound
+from stemfield.renderer.dsp.kinds import Words
 from stemfield.renderer.dsp.meters import measure
-from stemfield.renderer.native import NATIVE, as_pointer, load_acquire, store_release
+from stemfield.renderer.native import INNER, as_pointer, load_acquire, store_release
+from stemfield.renderer.views import words
 
-LOUDEST = np.float32(1e4)
-"""Samples beyond this (80 dB over full scale), infinities and NaN count as faults and are replaced by silence."""
 ZERO = np.float32(0.0)
 
 
-@njit(**NATIVE)
-def _copy_sound(source: Floats, target: Floats, count: int) -> int:
-    """Copies samples, silences those that are no sound, and returns how many those were."""
-    bad = 0
-    for i in range(count):
-        sound = abs(source[i]) <= LOUDEST  # false for NaN
-        target[i] = source[i] if sound else ZERO
-        bad += 0 if sound else 1
-    return bad
-
-
-@njit(**NATIVE)
+@njit(**INNER)
 def take_mixture(table: Words, inputs: Words, at: int, count: int) -> None:
     """Adds up the mixture from the driver and from the player, and puts it on the timeline."""
     position = table[m.POSITION]
@@ -36,17 +25,24 @@ def take_mixture(table: Words, inputs: Words, at: int, count: int) -> None:
     peaks = carray(as_pointer(table[m.METER_SUM]), (2,), np.float32)
     powers = carray(as_pointer(table[m.METER_POWERS]), (2,), np.float64)
     work = carray(as_pointer(table[m.FADE_CURVE]), (m.CHUNK_FRAMES,), np.float32)
+    bad_mixture, bad_player = words(table, m.BAD_MIXTURE, 2), words(table, m.BAD_PLAYER, 2)
     start = table[m.PLAYER_AT]
     played = min(count, load_acquire(_word(table, m.PLAYER_END)) - start)
     for side in range(2):
         if table[m.INPUTS] > 0:
             address = inputs[min(side, table[m.INPUTS] - 1)] + 4 * at
-            table[m.BAD_INPUT] += _copy_sound(carray(as_pointer(address), (count,), np.float32), work, count)
+            bad = copy_sound(carray(as_pointer(address), (count,), np.float32), work, count)
+            if side < table[m.INPUTS]:
+                bad_mixture[side] += bad
         else:
             for i in range(count):
                 work[i] = ZERO
         for i in range(played):
-            work[i] += player[side, (start + i) & (m.PLAYER_FRAMES - 1)]
+            music = player[side, (start + i) & (m.PLAYER_FRAMES - 1)]
+            if abs(music) <= LOUDEST:
+                work[i] += music
+            else:  # or no number
+                bad_player[side] += 1
         for i in range(count):
             ring[side, (position + i) & (size - 1)] = work[i]
         measure(work, count, peaks, powers, side)
@@ -57,7 +53,7 @@ def take_mixture(table: Words, inputs: Words, at: int, count: int) -> None:
     store_release(table[m.MIXTURE_END], position + count)
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def _fade_curve(table: Words, count: int) -> bool:
     """Fills the stems' share of each frame, 0..1; returns whether any of it is more than 0.
 
@@ -91,15 +87,16 @@ def _fade_curve(table: Words, count: int) -> bool:
     return before > 0 or level > 0
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def take_stems(table: Words, count: int) -> None:
     """Fills the source bus with the stems and with the residual: the delayed mixture less the stems."""
     size = table[m.TIMELINE]
     stems = table[m.STEMS]
     mixture = carray(as_pointer(table[m.MIXTURE_RING]), (2, size), np.float32)
     ring = carray(as_pointer(table[m.STEM_RING]), (2 * stems, size), np.float32)
-    bus = carray(as_pointer(table[m.SOURCE_BUS]), (table[m.SOURCES], m.CHUNK_FRAMES), np.float32)
+    bus = carray(as_pointer(table[m.SOURCE_BUS]), (table[m.SOURCES], m.ROW_FRAMES), np.float32)
     curve = carray(as_pointer(table[m.FADE_CURVE]), (m.CHUNK_FRAMES,), np.float32)
+    bad_stems = words(table, m.BAD_STEMS, 2 * stems)
     first = table[m.POSITION] - table[m.LATENCY]
     for side in range(2):
         residual = bus[2 * stems + side]
@@ -115,24 +112,25 @@ def take_stems(table: Words, count: int) -> None:
         residual = bus[2 * stems + (row & 1)]
         at = first & (size - 1)
         head = min(count, size - at)
-        table[m.BAD_STEMS] += _copy_sound(ring[row, at:], stem, head)
-        table[m.BAD_STEMS] += _copy_sound(ring[row], stem[head:], count - head)
+        bad_stems[row] += copy_sound(ring[row, at:], stem, head)
+        bad_stems[row] += copy_sound(ring[row], stem[head:], count - head)
         for i in range(count):
             stem[i] *= curve[i]
         for i in range(count):
             residual[i] -= stem[i]
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def take_direct(table: Words, inputs: Words, at: int, count: int) -> None:
     """Fills the source bus with the direct inputs."""
-    bus = carray(as_pointer(table[m.SOURCE_BUS]), (table[m.SOURCES], m.CHUNK_FRAMES), np.float32)
+    bus = carray(as_pointer(table[m.SOURCE_BUS]), (table[m.SOURCES], m.ROW_FRAMES), np.float32)
+    bad = words(table, m.BAD_DIRECT, table[m.DIRECT])
     row = 2 * (table[m.STEMS] + 1)
     for i in range(table[m.DIRECT]):
         address = inputs[table[m.INPUTS] + i] + 4 * at
-        table[m.BAD_INPUT] += _copy_sound(carray(as_pointer(address), (count,), np.float32), bus[row + i], count)
+        bad[i] += copy_sound(carray(as_pointer(address), (count,), np.float32), bus[row + i], count)
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def _word(table: Words, word: int) -> int:
     return table.ctypes.data + 8 * word

@@ -8,28 +8,28 @@ from stemfield.renderer import chain_memory as c
 from stemfield.renderer import memory as m
 from stemfield.renderer.dsp.binaural import MONITOR_WORDS, hear
 from stemfield.renderer.dsp.kinds import Words
+from stemfield.renderer.lanes import copy
 from stemfield.renderer.loudspeakers import find_loudspeakers
 from stemfield.renderer.mixing import scale_rows
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.native import INNER
 from stemfield.renderer.views import floats2, floats4, words
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def tap_monitor(table: Words, count: int) -> None:
     """Keeps the feeds as they are now, with the mutes and trims that the listener has set."""
     if table[c.MONITOR_TAPS] == 0:
         return
     speakers = table[m.SPEAKERS]
-    out = floats2(table, m.SPEAKER_BUS, speakers, m.CHUNK_FRAMES)
-    kept = floats2(table, c.MONITOR_BUS, speakers, m.CHUNK_FRAMES)
+    out = floats2(table, m.SPEAKER_BUS, speakers, m.ROW_FRAMES)
+    kept = floats2(table, c.MONITOR_BUS, speakers, m.ROW_FRAMES)
     for s in range(speakers):
-        for i in range(count):
-            kept[s, i] = out[s, i]
+        copy(out[s], kept[s], count)
     scale_rows(table, kept, table[c.MONITOR_ROW], count)
     find_loudspeakers(table, kept, c.MONITOR_IDENTIFY, count)
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def feed_ears(table: Words, count: int) -> None:
     """Fills the two outputs behind the loudspeakers'."""
     taps = table[c.MONITOR_TAPS]
@@ -37,8 +37,8 @@ def feed_ears(table: Words, count: int) -> None:
         return
     speakers, front = table[m.SPEAKERS], table[c.MONITOR_FRONT]
     hear(
-        floats2(table, c.MONITOR_BUS, speakers, m.CHUNK_FRAMES),
-        floats2(table, m.SPEAKER_BUS, table[c.OUTPUTS], m.CHUNK_FRAMES)[speakers:],
+        floats2(table, c.MONITOR_BUS, speakers, m.ROW_FRAMES),
+        floats2(table, m.SPEAKER_BUS, table[c.OUTPUTS], m.ROW_FRAMES)[speakers:],
         count,
         floats2(table, c.MONITOR_HISTORIES, speakers, taps - 1 + m.CHUNK_FRAMES),
         floats4(table, c.MONITOR_FILTERS, 2, speakers, 2, taps),

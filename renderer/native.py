@@ -6,16 +6,15 @@ thread and another process alike. Nothing here allocates, waits or takes the int
 
 from __future__ import annotations
 
-import hashlib
-import os
 import platform
-from pathlib import Path
 from typing import Any
 
 from llvmlite import ir
 from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from stemfield.renderer.code_cache import cache_folder
 
 # boundscheck off and NumPy's error model: neither an index nor a division can raise, so the compiled code holds no
 # path into the interpreter. `contract` lets a multiply and an add become one instruction; nothing else is relaxed, so
@@ -28,25 +27,14 @@ NATIVE: dict[str, Any] = {
     "fastmath": {"contract", "nsz"},
 }
 """Options of every compiled function on the audio path."""
+INNER = NATIVE | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Of those that only compiled functions call: they are compiled without a door for Python."""
 
 _I64 = ir.IntType(64)
 _X86 = platform.machine() in ("x86_64", "AMD64")
 
 
-def _cache_folder() -> Path:
-    """Where compiled code is kept: another folder for every state of the sources.
-
-    Numba looks only at the file of the function that it finds in its cache. What that function calls, and the words of
-    the table, are compiled into it: after a change of another file it would run old code on new memory.
-    """
-    stamp = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        stamp.update(f"{path} {path.stat().st_size} {path.stat().st_mtime_ns}\n".encode())
-    own = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stemfield" / "numba"
-    return Path(config.CACHE_DIR or own) / stamp.hexdigest()[:16]
-
-
-config.CACHE_DIR = str(_cache_folder())
+config.CACHE_DIR = str(cache_folder())
 
 
 @intrinsic
@@ -118,7 +106,8 @@ def swap_float_mode(_context: Any, mode: Any) -> Any:
         if _X86:
             i32 = ir.IntType(32)
             slot = builder.alloca(i32)
-            call("llvm.x86.sse.stmxcsr", ir.VoidType(), [slot])
+            place = builder.bitcast(slot, ir.IntType(8).as_pointer())
+            call("llvm.x86.sse.stmxcsr", ir.VoidType(), [place])
             old = builder.zext(builder.load(slot, typ=i32), _I64)
         else:
             old = call("llvm.aarch64.get.fpcr", _I64, [])
@@ -126,12 +115,24 @@ def swap_float_mode(_context: Any, mode: Any) -> Any:
         wanted = builder.select(builder.icmp_signed("<", args[0], ir.Constant(_I64, 0)), flush, args[0])
         if _X86:
             builder.store(builder.trunc(wanted, i32), slot)
-            call("llvm.x86.sse.ldmxcsr", ir.VoidType(), [slot])
+            call("llvm.x86.sse.ldmxcsr", ir.VoidType(), [place])
         else:
             call("llvm.aarch64.set.fpcr", ir.VoidType(), [wanted])
         return old
 
     return types.int64(types.int64), codegen
+
+
+@intrinsic
+def call_at(_context: Any, address: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """Calls the C function at `address`, which takes four int64 and gives nothing."""
+
+    def codegen(_target: Any, builder: Any, _signature: Any, args: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [_I64] * 4)
+        builder.call(builder.inttoptr(args[0], kind.as_pointer()), args[1:])
+        return ir.Constant(ir.IntType(8), 0)
+
+    return types.none(*[types.int64] * 5), codegen
 
 
 @njit(**NATIVE)

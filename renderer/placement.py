@@ -42,7 +42,7 @@ def pans(scene: Scene, layout: Layout, panner: Panner) -> list[Floats]:
 
     Objects that are heard through the same loudspeakers are panned in one call.
     """
-    placements = [_placement(item, scene, layout) for item in scene.objects]
+    placements = [placement_of(item, scene, layout) for item in scene.objects]
     results = [np.zeros((0, len(layout.speakers)))] * len(placements)
     for without in {placement.without for placement in placements}:
         chosen = [index for index, placement in enumerate(placements) if placement.without == without]
@@ -84,7 +84,8 @@ def distance_gain(item: SceneObject, distance: DistanceLaw, listener: Sequence[f
     return adm_gain(away_m, item.dref, item.dmax_m)
 
 
-def _placement(item: SceneObject, scene: Scene, layout: Layout) -> Placement:
+def placement_of(item: SceneObject, scene: Scene, layout: Layout) -> Placement:
+    """Where the channels of an object of a scene are heard in a room."""
     seen = np.array([item.position], np.float64)
     if item.type != "plane":
         seen -= scene.listener

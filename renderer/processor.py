@@ -6,6 +6,8 @@ takes no lock and cannot raise. A result depends on positions in time, never on 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import carray, njit, types
 
@@ -16,8 +18,8 @@ from stemfield.renderer.inputs import take_direct, take_mixture, take_stems
 from stemfield.renderer.loudspeakers import feed_loudspeakers, join_buses
 from stemfield.renderer.mixing import mix
 from stemfield.renderer.monitor import feed_ears, tap_monitor
-from stemfield.renderer.native import NATIVE, as_pointer, store_release, swap_float_mode
-from stemfield.renderer.outputs import give, limit
+from stemfield.renderer.native import INNER, NATIVE, as_pointer, store_release, swap_float_mode
+from stemfield.renderer.outputs import give, limit, rise
 from stemfield.renderer.targets import take_targets
 
 MONOTONIC = 1
@@ -41,19 +43,21 @@ def process(table_address: int, inputs_address: int, outputs_address: int, frame
     outputs = carray(as_pointer(outputs_address), (table[c.OUTPUTS],), np.int64)
     mode = swap_float_mode(-1)
     began = _now_ns(table)
-    at = 0
+    starts = carray(as_pointer(table[m.CALL_STARTS]), (m.STARTS, 2), np.int64)[table[m.CALLS] & (m.STARTS - 1)]
+    starts[0], starts[1] = table[m.POSITION], began
+    at: Any = np.int64(0)  # not a plain 0, for whose literal type all that it is given to would be compiled once more
     while at < frames:
-        count = min(m.CHUNK_FRAMES, frames - at)
+        count = min(m.CHUNK_FRAMES, frames - at, take_targets(table))
         take_mixture(table, inputs, at, count)
         take_stems(table, count)
         take_direct(table, inputs, at, count)
-        take_targets(table)
         mix(table, count)
         join_buses(table, count)
         tap_monitor(table, count)
         feed_loudspeakers(table, count)
         feed_ears(table, count)
         limit(table, count)
+        rise(table, count)
         give(table, outputs, at, count)
         table[m.POSITION] += count
         at += count
@@ -63,13 +67,20 @@ def process(table_address: int, inputs_address: int, outputs_address: int, frame
     swap_float_mode(mode)
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def _now_ns(table: Words) -> int:
     clock_gettime(MONOTONIC, as_pointer(table[m.CLOCK]))
     clock = carray(as_pointer(table[m.CLOCK]), (2,), np.int64)
     return clock[0] * 1_000_000_000 + clock[1]
 
 
-def compile_ahead() -> None:
-    """Compiles the processor, or loads it from the cache: not in the first block."""
-    process.compile((types.int64,) * 4)
+def compile_ahead() -> int:
+    """Compiles the processor, or loads it from the cache: not in the first block.
+
+    Returns:
+        The address of `process` as a C function, for other compiled code that need not be one with it.
+    """
+    kinds = (types.int64,) * 4
+    process.compile(kinds)
+    compiled = process.overloads[kinds]
+    return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name))

@@ -21,7 +21,12 @@ RESIDUAL = "residual"
 """The object that plays what no stem claims, and the whole mixture while there are no stems."""
 
 ObjectKind = Literal["stem", "input"]
-Sound = Literal["none", "noise", "sweep"]
+Sound = Literal["none", "noise", "sweep", "spoken"]
+Link = Literal["position", "level", "mute", "solo", "width"]
+Kind = Literal[
+    "positions", "gains", "eq", "groups", "objects", "separation", "master", "loudspeakers", "listener", "monitor"
+]
+"""Parts of a scene that are taken up or left: `positions` are all that decides where something is heard."""
 ObjectType = Literal["point", "plane", "channel", "diffuse", "pointdiffuse", "pointextent"]
 """S3A's words. `pointdiffuse` and `pointextent` are rendered as `point`, which may be diffuse and have an extent too.
 A `plane` wave comes from its direction wherever the listener is, and no distance law holds for it."""
@@ -88,8 +93,8 @@ class SceneObject:
     group: int = 0
     priority: int = 0
     """0 is the highest, as in S3A."""
-    outputs: tuple[str, ...] = ()
-    """Loudspeaker labels of a `channel` object, one a channel."""
+    outputs: tuple[tuple[str, ...], ...] = ()
+    """Of a `channel` object: for each channel the labels of the loudspeakers that play it."""
     smooth_s: float = 0.05
     """Ramp time of moves and gains, 0..10."""
     channel_lock_deg: float = 0.0
@@ -107,7 +112,7 @@ class SceneObject:
 
 @dataclass(frozen=True, slots=True)
 class Identify:
-    """A sound by which a loudspeaker is found: a second of noise, or a sweep of five."""
+    """A sound by which a loudspeaker is found: its label, spoken, a second of noise, or a sweep of five."""
 
     sound: Sound = "none"
     request: int = 0
@@ -122,6 +127,30 @@ class SpeakerTrim:
     mute: bool = False
     solo: bool = False
     identify: Identify = Identify()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """What the objects with one `group` number have in common."""
+
+    gain_db: float = 0.0
+    """-120..20, beside the objects' own levels."""
+    mute: bool = False
+    rotation_deg: float = 0.0
+    """How far the group was turned to the left about the vertical axis; its objects' positions say where they are."""
+    links: tuple[Link, ...] = ("position",)
+    """What a hand that changes it of one object changes of all."""
+    mirrored: bool = False
+    """Whether linked positions are mirrored left and right instead of moved alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """What a kept scene that is taken up changes of the present one."""
+
+    scope: tuple[Kind, ...] = ("positions", "gains", "eq", "groups", "objects", "separation")
+    without: tuple[str, ...] = ()
+    """Objects that stay as they are: ids, names, or patterns such as `input*`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,20 +188,43 @@ class Scene:
     master_gain_db: float = 0.0
     master_mute: bool = False
     speakers: Mapping[str, SpeakerTrim] = field(default_factory=lambda: MappingProxyType({}))
+    groups: Mapping[int, Group] = field(default_factory=lambda: MappingProxyType({}))
+    """By number; those that are not here have nothing set."""
     separation: Separation = field(default_factory=Separation)
     distance: DistanceLaw = DistanceLaw()
     listener: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Metres: from here directions and distances are heard."""
     head: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Yaw to the left, pitch up, roll to the right, degrees: of the listener of the binaural monitor."""
+    monitor_gain_db: float = 0.0
+    """Of the binaural monitor alone."""
+    monitor_mute: bool = False
+    recall: Recall = Recall()
+    """Belongs to the room: what is kept in files under a name has its own, which is passed over."""
+    compare: bool = False
+    """Whether the untouched recording plays instead, for a moment's comparison."""
+    compare_gain_db: float = 0.0
+    """What makes it as loud as the scene, beside the master gain."""
 
     def find(self, key: int | str) -> SceneObject | None:
         """The object with this id or name, or None."""
-        return next((o for o in self.objects if key in (o.id, o.name)), None)
+        if isinstance(key, int):
+            at = self._place(key)
+            return None if at is None else self.objects[at]
+        return next((o for o in self.objects if o.name == key), None)
 
     def with_object(self, changed: SceneObject) -> Scene:
         """This scene with the object of the same id replaced."""
-        return replace(self, objects=tuple(changed if o.id == changed.id else o for o in self.objects))
+        at = self._place(changed.id)
+        if at is None:
+            return self
+        return replace(self, objects=(*self.objects[:at], changed, *self.objects[at + 1 :]))
+
+    def _place(self, ident: int) -> int | None:
+        """Where the object of an id is: nearly always at that place."""
+        if 0 <= ident < len(self.objects) and self.objects[ident].id == ident:
+            return ident
+        return next((at for at, o in enumerate(self.objects) if o.id == ident), None)
 
 
 _STAGE = {

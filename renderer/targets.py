@@ -8,26 +8,47 @@ from numba import njit
 from stemfield.renderer import chain_memory as c
 from stemfield.renderer import memory as m
 from stemfield.renderer.dsp.kinds import Words
-from stemfield.renderer.native import NATIVE, exchange, load_acquire
+from stemfield.renderer.native import INNER, exchange, load_acquire
+from stemfield.renderer.plan import NEVER, STEPS, TARGETS
 from stemfield.renderer.views import floats2, floats3, words, words2
 
 DIRTY = 4
 """Bit of a triple buffer's middle word: the slot it names is newer than the processor's."""
 
 
-@njit(**NATIVE)
-def take_targets(table: Words) -> None:
-    """Takes the newest that control has published, if any, and starts the ramps of the rows that changed."""
+@njit(**INNER)
+def take_targets(table: Words) -> int:
+    """Takes the newest plan that control has published, if any, and begins what is due of it.
+
+    Of several targets that are due the last one counts.
+
+    Returns:
+        How many frames there are until the next ones are due, at least 1.
+    """
     if load_acquire(table[c.MONITOR_MIDDLE]) & DIRTY != 0:
         table[c.MONITOR_FRONT] = exchange(table[c.MONITOR_MIDDLE], table[c.MONITOR_FRONT]) & 3
-    if load_acquire(table[m.MIDDLE]) & DIRTY == 0:
-        return
-    front = exchange(table[m.MIDDLE], table[m.FRONT]) & 3
-    table[m.FRONT] = front
+    before = table[m.STEP]
+    if load_acquire(table[m.MIDDLE]) & DIRTY != 0:
+        table[m.PLAN] = exchange(table[m.MIDDLE], table[m.PLAN]) & 3
+        before = -1
+    begins = words2(table, m.TARGET_BEGINS, 3, STEPS)[table[m.PLAN]]
+    step = before
+    while step + 1 < STEPS and begins[step + 1] <= table[m.POSITION]:
+        step += 1
+    if step != before:
+        table[m.STEP] = step
+        table[m.FRONT] = table[m.PLAN] * STEPS + step
+        _begin_ramps(table, table[m.FRONT])
+    return begins[step + 1] - table[m.POSITION] if step + 1 < STEPS else NEVER
+
+
+@njit(**INNER)
+def _begin_ramps(table: Words, front: int) -> None:
+    """Begins the ramps of the rows that are other ones than before, from wherever they are."""
     rows = table[m.SOURCES] + m.OWN_ROWS
     columns = table[c.COLUMNS]
-    gains = floats3(table, m.TARGET_GAINS, 3, rows, columns)
-    ramps = words2(table, m.TARGET_RAMPS, 3, rows)
+    gains = floats3(table, m.TARGET_GAINS, TARGETS, rows, columns)
+    ramps = words2(table, m.TARGET_RAMPS, TARGETS, rows)
     start = floats2(table, m.START_GAINS, rows, columns)
     goal = floats2(table, m.GOAL_GAINS, rows, columns)
     done = words(table, m.RAMP_DONE, rows)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -175,17 +177,78 @@ class AudioReader:
         return f"{frames / self.sample_rate_hz:.2f} s"
 
 
-class AudioWriter:
+class NewFile(ABC):
     """A sound file that appears under its name only when it is complete.
 
     Use it in a `with` block: leaving the block puts the file in place, an exception removes what was written.
-    WAV is 32-bit float (nothing clips), RF64 when it gets large; FLAC is 24 bit.
 
     Attributes:
         path: the file.
         frames: written so far.
-        clipped: samples beyond full scale that FLAC had to limit; always 0 for WAV.
+        clipped: samples beyond full scale that had to be limited; they are told when the file is in place.
     """
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            path: where the file shall be.
+        """
+        self.path = path
+        self.frames = 0
+        self.clipped = 0
+        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._opened = ExitStack()
+
+    @abstractmethod
+    def _complete(self) -> None:
+        """Write what is still to be written, and close the file."""
+
+    def finish(self) -> None:
+        """Put the complete file in place.
+
+        Raises:
+            AudioFileError: the last of it could not be written.
+        """
+        try:
+            with self._writing():
+                self._complete()
+                self._temporary.replace(self.path)
+        finally:
+            self.abandon()
+        if self.clipped:
+            told = "samples were beyond full scale and are clipped; WAV of floats keeps them"
+            log.warning("%s: %d %s", self.path, self.clipped, told)
+
+    def abandon(self) -> None:
+        """Remove what was written and not put in place; a file that stood under this name before is untouched."""
+        # a full disk takes the last of it no more, and nobody wants it
+        with suppress(soundfile.LibsndfileError, OSError):
+            self._opened.close()
+        self._temporary.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.abandon()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turns what fails into a line, and leaves nothing behind."""
+        try:
+            yield
+        except (soundfile.LibsndfileError, OSError, AssertionError) as error:
+            # soundfile asserts that every frame was taken; with a full disk fewer are
+            self.abandon()
+            raise AudioFileError(f"{self.path}: cannot be written: {_reason(error)}") from error
+
+
+class AudioWriter(NewFile):
+    """WAV of 32-bit floats, in which nothing clips, RF64 when it gets large; or FLAC of 24 bits."""
 
     def __init__(
         self,
@@ -207,9 +270,7 @@ class AudioWriter:
         Raises:
             AudioFileError: the suffix, the folder, the number of channels, or the target is one of the sources.
         """
-        self.path = Path(path)
-        self.frames = 0
-        self.clipped = 0
+        super().__init__(Path(path))
         self._channels = channels
         self._flac = check_output(self.path, channels, sources) == ".flac"
         self._limit_bytes: int | None = None
@@ -218,14 +279,11 @@ class AudioWriter:
             large = 4 * channels * expected_frames > WAV_BYTES
             container, subtype = ("RF64" if large else "WAV"), "FLOAT"
             self._limit_bytes = None if large else 2**32 - 2**16
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
-            self._file = soundfile.SoundFile(
+        with self._writing():
+            file = soundfile.SoundFile(
                 self._temporary, "w", sample_rate_hz, channels, format=container, subtype=subtype
             )
-        except (soundfile.LibsndfileError, OSError) as error:
-            self._temporary.unlink(missing_ok=True)
-            raise AudioFileError(f"{self.path}: cannot be written: {_reason(error)}") from error
+            self._file = self._opened.enter_context(file)
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append a block.
@@ -243,50 +301,15 @@ class AudioWriter:
         if self._flac:
             self.clipped += int(np.count_nonzero(np.abs(block) > 1.0))
             block = np.clip(block, -1.0, 1.0)
-        try:
+        with self._writing():
             self._file.write(np.ascontiguousarray(block.T))
-        except (soundfile.LibsndfileError, AssertionError) as error:
-            # soundfile asserts that every frame was taken; with a full disk fewer are
-            raise AudioFileError(f"{self.path}: cannot be written: {_reason(error)}") from error
         self.frames += block.shape[1]
 
-    def finish(self) -> None:
-        """Put the complete file in place.
-
-        Raises:
-            AudioFileError: the last of it could not be written.
-        """
-        expected = self.frames
-        try:
-            self._file.close()
-            written = soundfile.info(self._temporary).frames
-            if written != expected:
-                raise AudioFileError(f"{self.path}: cannot be written: {written} of {expected} frames arrived on disk")
-            self._temporary.replace(self.path)
-            if self.clipped:
-                log.warning(
-                    "%s: %d samples were beyond full scale and are clipped; WAV keeps them", self.path, self.clipped
-                )
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise AudioFileError(f"{self.path}: cannot be written: {_reason(error)}") from error
-        finally:
-            self._temporary.unlink(missing_ok=True)
-
-    def abandon(self) -> None:
-        """Remove what was written; a file that stood under this name before is untouched."""
-        try:
-            self._file.close()
-        finally:
-            self._temporary.unlink(missing_ok=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if kind is None:
-            self.finish()
-        else:
-            self.abandon()
+    def _complete(self) -> None:
+        self._file.close()
+        written = soundfile.info(self._temporary).frames
+        if written != self.frames:
+            raise AudioFileError(f"{self.path}: cannot be written: {written} of {self.frames} frames arrived on disk")
 
 
 def check_output(path: Path, channels: int, sources: Sequence[str | Path] = ()) -> str:

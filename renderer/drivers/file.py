@@ -15,24 +15,27 @@ BLOCK_FRAMES = 4096
 def render(
     engine: Engine,
     blocks: Iterable[NDArray[np.float32]],
-    speakers: int,
     separate: Callable[[NDArray[np.float32]], None],
+    late_frames: int = 0,
+    until_next: Callable[[], int] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Feeds of a whole piece, as many frames as went in, without the engine's latency.
+    """What all outputs of a whole piece play, as many frames as went in, without the engine's latency.
 
     Args:
         engine: settled, with its gains published.
-        blocks: the mixture, float32 (2, n), each at most 8192 frames.
-        speakers: feeds of the engine.
+        blocks: the mixture and the direct inputs, float32 (inputs, n), each at most 8192 frames.
         separate: puts the stems of each block on the engine's timeline, ahead of the engine.
+        late_frames: how much later the outputs are that the caller is interested in.
+        until_next: publishes what is due now, and says within how many frames nothing else is, at least 1.
 
     Yields:
-        float32 (speakers, n); the arrays are the caller's.
+        float32 (outputs, n); the arrays are the caller's.
     """
-    skip = engine.latency_frames
-    for block in _with_tail(blocks, engine.latency_frames):
+    skip = latency = engine.latency_frames + late_frames
+    whole = _with_tail(blocks, latency)
+    for block in whole if until_next is None else _cut(whole, until_next):
         separate(block)
-        feeds = np.empty((speakers, block.shape[1]), np.float32)
+        feeds = np.empty((engine.outputs, block.shape[1]), np.float32)
         engine.process(np.ascontiguousarray(block), feeds)
         if skip < feeds.shape[1]:
             yield feeds[:, skip:]
@@ -40,6 +43,18 @@ def render(
 
 
 def _with_tail(blocks: Iterable[NDArray[np.float32]], frames: int) -> Iterator[NDArray[np.float32]]:
-    yield from blocks
+    inputs = 2
+    for block in blocks:
+        inputs = len(block)
+        yield block
     for at in range(0, frames, BLOCK_FRAMES):
-        yield np.zeros((2, min(BLOCK_FRAMES, frames - at)), np.float32)
+        yield np.zeros((inputs, min(BLOCK_FRAMES, frames - at)), np.float32)
+
+
+def _cut(blocks: Iterable[NDArray[np.float32]], until_next: Callable[[], int]) -> Iterator[NDArray[np.float32]]:
+    for block in blocks:
+        at = 0
+        while at < block.shape[1]:
+            end = min(at + until_next(), block.shape[1])
+            yield block[:, at:end]
+            at = end

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -37,6 +37,9 @@ class JackSettings:
         start_server: whether libjack may start one.
         connect_inputs: patterns (`*`, `?`) of ports whose n-th match feeds our n-th input.
         connect_outputs: patterns of ports whose n-th match takes the loudspeaker wired to channel n.
+        connect_monitor: patterns of ports whose first two matches take the binaural monitor, left and right.
+        connect_speakers: full names of ports by the labels of the loudspeakers that they take, whatever the patterns
+            of `connect_outputs` say of these.
     """
 
     client_name: str = "stemfield"
@@ -44,6 +47,8 @@ class JackSettings:
     start_server: bool = False
     connect_inputs: tuple[str, ...] = ()
     connect_outputs: tuple[str, ...] = ()
+    connect_monitor: tuple[str, ...] = ()
+    connect_speakers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +60,14 @@ class JackPorts:
         mixture_inputs: how many of them are the mixture's.
         outputs: loudspeaker labels.
         channels: the 1-based channel each loudspeaker is wired to.
+        monitor: names of the outputs for the ears, left and right, where there is a binaural monitor.
     """
 
     inputs: tuple[str, ...]
     mixture_inputs: int
     outputs: tuple[str, ...]
     channels: tuple[int, ...]
+    monitor: tuple[str, ...] = ()
 
 
 class JackDriver:
@@ -74,14 +81,17 @@ class JackDriver:
     def __init__(self, settings: JackSettings, on_lost: Callable[[str], None]) -> None:
         jack.set_error_function(lambda text: log.debug("libjack: %s", text))
         jack.set_info_function(lambda text: log.debug("libjack: %s", text))
-        self._settings = settings
+        self.settings = settings
+        """What its patterns ask for may become something else while it plays."""
         self._libjack = Libjack()
         self._callback = compile_callback()
         self._xruns = np.zeros(1, np.int64)
         self._keep: list[Any] = []
         self._ports: dict[str, Any] = {}
-        self._active = False
+        self._active = self._left = False
         self._lost = threading.Event()
+        self._turn = threading.Lock()
+        self._said: dict[str, Any] = {}
         try:
             self._client = jack.Client(
                 settings.client_name, no_start_server=not settings.start_server, servername=settings.server_name
@@ -90,6 +100,8 @@ class JackDriver:
             server = f"server {settings.server_name!r}" if settings.server_name else "the default server"
             message = f"JACK: {server} is not there ({_reason(error.status)})"
             raise JackError(message) from error
+        for what in ("name", "samplerate", "blocksize", "realtime"):
+            self._ask(what)
         self._on_lost = on_lost
         self._client.set_shutdown_callback(self._shut_down)
         self._libjack.count_xruns(_address(self._client), self._xruns)
@@ -97,6 +109,13 @@ class JackDriver:
     def _shut_down(self, _status: Any, reason: str) -> None:
         self._lost.set()
         self._on_lost(reason)
+
+    def _ask(self, what: str) -> Any:
+        """What the client says; once it is closed, what it said last: another thread may ask just then."""
+        with self._turn:
+            if not self._left:
+                self._said[what] = getattr(self._client, what)
+            return self._said[what]
 
     @property
     def xruns(self) -> int:
@@ -106,22 +125,22 @@ class JackDriver:
     @property
     def client_name(self) -> str:
         """As the server gave it."""
-        return str(self._client.name)
+        return str(self._ask("name"))
 
     @property
     def sample_rate_hz(self) -> int:
         """The server's."""
-        return int(self._client.samplerate)
+        return int(self._ask("samplerate"))
 
     @property
     def period_frames(self) -> int:
         """The server's, now; it may change while playing."""
-        return int(self._client.blocksize)
+        return int(self._ask("blocksize"))
 
     @property
     def realtime(self) -> bool:
         """Whether the server runs with real-time priority."""
-        return bool(self._client.realtime)
+        return bool(self._ask("realtime"))
 
     def start(self, engine: Engine, ports: JackPorts) -> None:
         """Registers the ports and lets the server's thread call the engine.
@@ -131,7 +150,7 @@ class JackDriver:
         """
         with refused():
             inputs = [self._client.inports.register(name) for name in ports.inputs]
-            outputs = [self._client.outports.register(name) for name in ports.outputs]
+            outputs = [self._client.outports.register(name) for name in (*ports.outputs, *ports.monitor)]
             self._ports = {port.shortname: port for port in (*inputs, *outputs)}
             client, into, out = _address(self._client), [_address(p) for p in inputs], [_address(p) for p in outputs]
             block = CallbackBlock(engine.memory.table_address, into, out)
@@ -139,7 +158,7 @@ class JackDriver:
                 raise JackError("JACK: the server refused the process callback")
             delayed, direct = into[: ports.mixture_inputs], into[ports.mixture_inputs :]
             latency = self._libjack.declare_latency(
-                client, delayed, direct, out, engine.latency_frames, engine.direct_latency_frames
+                client, delayed, direct, out, engine.latency_frames, engine.direct_latency_frames, engine.late_frames
             )
             self._keep = [engine, block, latency]
             self._active = True
@@ -149,13 +168,17 @@ class JackDriver:
     def wanted_connections(self, ports: JackPorts) -> set[Connection]:
         """The connections that the patterns of the settings ask for, given the ports that exist now."""
         with refused():
-            sources = self._matching(self._settings.connect_inputs, is_output=True)
-            sinks = self._matching(self._settings.connect_outputs, is_input=True)
+            sources = self._matching(self.settings.connect_inputs, is_output=True)
+            sinks = self._matching(self.settings.connect_outputs, is_input=True)
+            phones = self._matching(self.settings.connect_monitor, is_input=True)
         wanted = set(zip(ports.inputs[: ports.mixture_inputs], sources, strict=False))
+        own = self.settings.connect_speakers
         for label, channel in zip(ports.outputs, ports.channels, strict=True):
-            if channel <= len(sinks):
+            if label in own:
+                wanted.add((label, own[label]))
+            elif channel <= len(sinks):
                 wanted.add((label, sinks[channel - 1]))
-        return wanted
+        return wanted | set(zip(ports.monitor, phones, strict=False))
 
     def _matching(self, patterns: Sequence[str], **kind: bool) -> list[str]:
         own = f"{self.client_name}:"
@@ -170,6 +193,27 @@ class JackDriver:
                 for short, port in self._ports.items()
                 for peer in self._client.get_all_connections(port)
             }
+
+    def sources(self) -> tuple[str, ...]:
+        """Audio ports of others that play: programs first, then the hardware."""
+        return self._others(hardware_first=False, is_output=True)
+
+    def sinks(self) -> tuple[str, ...]:
+        """Audio ports of others that take sound: the hardware first, then programs."""
+        return self._others(hardware_first=True, is_input=True)
+
+    def _others(self, *, hardware_first: bool, **kind: bool) -> tuple[str, ...]:
+        own = f"{self.client_name}:"
+        with refused():
+            hardware = {port.name for port in self._client.get_ports(is_audio=True, is_physical=True, **kind)}
+            names = [port.name for port in self._client.get_ports(is_audio=True, **kind)]
+        return tuple(
+            sorted((n for n in names if not n.startswith(own)), key=lambda n: (n in hardware) != hardware_first)
+        )
+
+    def capture_latency_frames(self, inputs: Sequence[str]) -> int:
+        """How long at most what comes into inputs of ours, by short name, has been on its way through the server."""
+        return max((self._libjack.capture_latency_frames(_address(self._ports[name])) for name in inputs), default=0)
 
     def exists(self, peer: str) -> bool:
         """Whether a port of this full name is there."""
@@ -198,6 +242,8 @@ class JackDriver:
 
     def close(self) -> None:
         """Leaves the server. Safe after the server went away."""
+        with self._turn:
+            self._left = True
         if self._active and not self.lost:
             self._client.deactivate(ignore_errors=True)
         self._active = False

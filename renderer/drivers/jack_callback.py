@@ -6,6 +6,7 @@ Works with jackd2 and with PipeWire's libjack. Importing it needs a libjack on t
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final
 
@@ -14,13 +15,13 @@ import numpy as np
 from numba import carray, cfunc, types
 from numpy.typing import NDArray
 
-from stemfield.renderer.native import NATIVE, as_address, as_pointer
-from stemfield.renderer.processor import process
+from stemfield.renderer.native import NATIVE, as_address, as_pointer, call_at
+from stemfield.renderer.processor import compile_ahead
 
 LIBJACK: Final = "libjack.so.0"
 llvmlite.binding.load_library_permanently(LIBJACK)
 
-TABLE, INPUTS, OUTPUTS, INPUT_PORTS, OUTPUT_PORTS, INPUT_BUFFERS, OUTPUT_BUFFERS, WORDS = range(8)
+PROCESS, TABLE, INPUTS, OUTPUTS, INPUT_PORTS, OUTPUT_PORTS, INPUT_BUFFERS, OUTPUT_BUFFERS, WORDS = range(9)
 
 jack_port_get_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32))
 _CALLBACK_OPTIONS = {key: value for key, value in NATIVE.items() if key not in ("nogil",)}
@@ -38,7 +39,7 @@ def _callback(frames: Any, argument: Any) -> Any:
             buffers[i] = as_address(jack_port_get_buffer(as_pointer(ports[i]), frames))
             if buffers[i] == 0:  # a port that is going away
                 return np.int32(0)
-    process(block[TABLE], block[INPUT_BUFFERS], block[OUTPUT_BUFFERS], np.int64(frames))
+    call_at(block[PROCESS], block[TABLE], block[INPUT_BUFFERS], block[OUTPUT_BUFFERS], np.int64(frames))
     return np.int32(0)
 
 
@@ -60,7 +61,7 @@ def compile_counter() -> Any:
 
 
 class CallbackBlock:
-    """What the callback's `void*` points at: the engine's table and the ports.
+    """What the callback's `void*` points at: the block processor, the engine's table and the ports.
 
     Args:
         table_address: of `Memory.table`.
@@ -71,7 +72,8 @@ class CallbackBlock:
     def __init__(self, table_address: int, inputs: list[int], outputs: list[int]) -> None:
         self._arrays: list[NDArray[np.int64]] = []
         self._words = np.zeros(WORDS, np.int64)
-        self._words[[TABLE, INPUTS, OUTPUTS]] = table_address, len(inputs), len(outputs)
+        self._words[[PROCESS, TABLE]] = compile_ahead(), table_address
+        self._words[[INPUTS, OUTPUTS]] = len(inputs), len(outputs)
         for word, values in (
             (INPUT_PORTS, inputs),
             (OUTPUT_PORTS, outputs),
@@ -117,28 +119,40 @@ class Libjack:
         return int(self._library.jack_set_xrun_callback(client, compile_counter().address, count.ctypes.data))
 
     def declare_latency(
-        self, client: int, delayed: list[int], direct: list[int], outputs: list[int], frames: int, direct_frames: int
+        self,
+        client: int,
+        delayed: list[int],
+        direct: list[int],
+        outputs: list[int],
+        frames: int,
+        direct_frames: int,
+        late_frames: Sequence[int],
     ) -> Any:
         """Reports that `delayed` inputs reach `outputs` after `frames`, `direct` inputs after `direct_frames`.
+
+        Each output is later than that by its own `late_frames`.
 
         Returns:
             An object to keep for as long as the client is active.
         """
+        late = dict(zip(outputs, late_frames, strict=True))
 
         def worst(ports: list[int], mode: int) -> _LatencyRange | None:
             ranges = []
             for port in ports:
                 found = _LatencyRange()
                 self._library.jack_port_get_latency_range(port, mode, ctypes.byref(found))
-                ranges.append(found)
+                more = late.get(port, 0)
+                ranges.append(_LatencyRange(found.minimum + more, found.maximum + more))
             if not ranges:
                 return None
             return _LatencyRange(min(r.minimum for r in ranges), max(r.maximum for r in ranges))
 
         def tell(ports: list[int], mode: int, found: _LatencyRange | None, extra: int) -> None:
             if found is not None:
-                told = _LatencyRange(found.minimum + extra, found.maximum + extra)
                 for port in ports:
+                    more = extra + late.get(port, 0)
+                    told = _LatencyRange(found.minimum + more, found.maximum + more)
                     self._library.jack_port_set_latency_range(port, mode, ctypes.byref(told))
 
         @_LatencyCallback
@@ -153,6 +167,12 @@ class Libjack:
 
         self._library.jack_set_latency_callback(client, on_latency, None)
         return on_latency
+
+    def capture_latency_frames(self, port: int) -> int:
+        """How long at most what comes into a port has been on its way through the server."""
+        found = _LatencyRange()
+        self._library.jack_port_get_latency_range(port, _CAPTURE, ctypes.byref(found))
+        return int(found.maximum)
 
     def recompute_latencies(self, client: int) -> None:
         """Asks the server to walk the graph again."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numba import njit
 
 from stemfield.layouts import Layout
 from stemfield.layouts.coordinates import cartesian
-from stemfield.renderer.dsp.fir import accumulate, forget, remember
+from stemfield.renderer.dsp.fir import forget, remember
 from stemfield.renderer.dsp.hrtf import rotated
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.lanes import FLOATS, fused, load_part, spread, store_part
+from stemfield.renderer.native import INNER, NATIVE
 
 FADE_S: Final = 0.02
+ZERO = np.float32(0.0)
 EAR_LEVEL: Final = 0.7
 """Leaves room for the ear that is turned to a full-scale loudspeaker."""
 HEARD, NEXT_HEARD, HEAD_FADED, MONITOR_WORDS = 0, 1, 2, 3
@@ -25,6 +27,8 @@ class Head(Protocol):
     """Something with two ears."""
 
     taps: int
+    latency_frames: int
+    """When sound that is at the middle of the head at 0 is heard."""
 
     def filters(self, directions: Doubles) -> Floats:
         """Responses of both ears for directions of shape (n, 3); shape (n, 2, taps)."""
@@ -34,17 +38,20 @@ class Head(Protocol):
 def monitor_filters(
     head: Head, layout: Layout, yaw_deg: float = 0.0, pitch_deg: float = 0.0, roll_deg: float = 0.0
 ) -> Floats:
-    """The responses from every loudspeaker to both ears of a turned head; an LFE is heard by both alike, undamped.
+    """The responses from every loudspeaker to both ears of a turned head.
+
+    An LFE is heard by both alike, as loud as bass management makes it.
 
     Returns:
         Taps, last one first, shape (loudspeakers, 2, taps).
     """
     places = np.array([(s.azimuth_deg, s.elevation_deg) for s in layout.speakers])
     responses = head.filters(rotated(cartesian(places[:, 0], places[:, 1]), yaw_deg, pitch_deg, roll_deg))
+    boost_db = 0.0 if layout.bass_management is None else layout.bass_management.lfe_gain_db
     for row, speaker in zip(responses, layout.speakers, strict=True):
         if speaker.lfe:
             row[:] = 0.0
-            row[:, 0] = 1.0
+            row[:, head.latency_frames] = 10 ** (boost_db / 20)
     return np.ascontiguousarray(EAR_LEVEL * responses[..., ::-1], np.float32)
 
 
@@ -78,7 +85,7 @@ def hear(
     speakers, taps = filters.shape[1], filters.shape[3]
     for s in range(speakers):
         remember(histories[s], feeds[s], taps - 1, length)
-    at = 0
+    at: Any = np.int64(0)  # not a plain 0, for whose literal type Numba would compile all that it is given to once more
     while at < length:
         if words[HEAD_FADED] >= fade and words[NEXT_HEARD] != version:
             spare = 1 - words[HEARD]
@@ -91,27 +98,33 @@ def hear(
             words[HEAD_FADED] = 0
         slot, faded = words[HEARD], words[HEAD_FADED]
         count = min(length - at, fade - faded) if faded < fade else length - at
-        for ear in range(2):
-            out = ears[ear, at:]
-            _sum(out, histories, filters[slot], ear, speakers, taps, at, count)
-            if faded < fade:
-                old = work[ear]
-                _sum(old, histories, filters[1 - slot], ear, speakers, taps, at, count)
+        _both_ears(ears[0, at:], ears[1, at:], histories, filters[slot], at, count)
+        if faded < fade:
+            _both_ears(work[0], work[1], histories, filters[1 - slot], at, count)
+            for ear in range(2):
                 for i in range(count):
                     share = np.float32(faded + i + 1) / np.float32(fade)
-                    out[i] = old[i] + (out[i] - old[i]) * share
-        if faded < fade:
+                    ears[ear, at + i] = work[ear, i] + (ears[ear, at + i] - work[ear, i]) * share
             words[HEAD_FADED] = faded + count
         at += count
     for s in range(speakers):
         forget(histories[s], taps - 1, length)
 
 
-@njit(**NATIVE)
-def _sum(
-    out: Floats, histories: Floats, filters: Floats, ear: int, speakers: int, taps: int, at: int, count: int
-) -> None:
-    for i in range(count):
-        out[i] = 0.0
-    for s in range(speakers):
-        accumulate(out, histories[s, at:], filters[s, ear], taps, count)
+@njit(**INNER)
+def _both_ears(l_ear: Floats, r_ear: Floats, histories: Floats, filters: Floats, at: np.int64, count: int) -> None:
+    """Fills the first `count` frames of both ears from frame `at` of this block on.
+
+    Both ears' sums stay in registers while all taps go by, and what is loaded of a history serves both. The taps of a
+    frame are added in the same order however long the block is.
+    """
+    for i in range(0, count, FLOATS):
+        rest = count - i
+        left, right = spread(ZERO), spread(ZERO)
+        for s in range(filters.shape[0]):
+            history, l_taps, r_taps = histories[s], filters[s, 0], filters[s, 1]
+            for k in range(filters.shape[2]):
+                x = load_part(history, at + i + k, rest)
+                left, right = fused(spread(l_taps[k]), x, left), fused(spread(r_taps[k]), x, right)
+        store_part(l_ear, i, left, rest)
+        store_part(r_ear, i, right, rest)

@@ -10,17 +10,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
 
 from stemfield.layouts import EqBand
 from stemfield.renderer.dsp.kinds import Doubles
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.lanes import fused, load, store
+from stemfield.renderer.native import INNER, NATIVE
 
 HIGHEST = 0.49
 """Bands above this part of the sample rate are designed for it: the bilinear transform ends at the half."""
 BUTTERWORTH_Q = math.sqrt(0.5)
+RUN: Final = 8
+"""Frames that go through a section before the next one follows. Within a section each frame waits for the one before;
+the processor fills the time with the next sections, as far as it looks ahead."""
+IDENTITY: Final = (1.0, 0.0, 0.0, 0.0, 0.0)
+"""The section that changes nothing."""
 
 
 def sections(bands: Sequence[EqBand], sample_rate_hz: float) -> Doubles:
@@ -90,50 +97,42 @@ def cascade(samples: Doubles, coefficients: Doubles, states: Doubles, count: int
         count: sections.
         length: frames.
     """
-    # Within a section each sample waits for the one before; sections side by side wait together.
-    at = 0
-    while at + 4 <= count:
-        _four(samples, coefficients[at:], states[at:], length)
-        at += 4
-    if at + 2 <= count:
-        _two(samples, coefficients[at:], states[at:], length)
-        at += 2
-    if at < count:
-        _one(samples, coefficients[at:], states[at:], length)
+    for at in range(0, length, RUN):
+        end = min(at + RUN, length)
+        for k in range(count):
+            c = coefficients[k]
+            p, q = states[k, 0], states[k, 1]
+            for i in range(at, end):
+                samples[i], p, q = _step(samples[i], c[0], c[1], c[2], c[3], c[4], p, q)
+            states[k, 0], states[k, 1] = p, q
 
 
-@njit(**NATIVE)
-def _step(x: float, c: Doubles, k: int, first: float, second: float) -> tuple[float, float, float]:
-    """One sample through section k: what comes out, and the new state."""
-    y = c[k, 0] * x + first
-    return y, (c[k, 1] * x + second) - c[k, 3] * y, c[k, 2] * x - c[k, 4] * y
+@njit(**INNER)
+def cascades(frames: Doubles, coefficients: Doubles, states: Doubles, count: int, length: int) -> None:
+    """Filters `DOUBLES` signals at once in place, each by a cascade of its own; to the last bit as `cascade` does.
+
+    Args:
+        frames: shape (length or more, DOUBLES).
+        coefficients: shape (count or more, 5, DOUBLES).
+        states: shape (count or more, 2, DOUBLES).
+        count: sections.
+        length: frames.
+    """
+    for at in range(0, length, RUN):
+        end = min(at + RUN, length)
+        for k in range(count):
+            c, state = coefficients[k], states[k]
+            b0, b1, b2, a1, a2 = load(c[0], 0), load(c[1], 0), load(c[2], 0), load(c[3], 0), load(c[4], 0)
+            p, q = load(state[0], 0), load(state[1], 0)
+            for i in range(at, end):
+                y, p, q = _step(load(frames[i], 0), b0, b1, b2, a1, a2, p, q)
+                store(frames[i], 0, y)
+            store(state[0], 0, p)
+            store(state[1], 0, q)
 
 
-@njit(**NATIVE)
-def _one(samples: Doubles, c: Doubles, states: Doubles, length: int) -> None:
-    p, q = states[0, 0], states[0, 1]
-    for i in range(length):
-        samples[i], p, q = _step(samples[i], c, 0, p, q)
-    states[0, 0], states[0, 1] = p, q
-
-
-@njit(**NATIVE)
-def _two(samples: Doubles, c: Doubles, states: Doubles, length: int) -> None:
-    p0, q0, p1, q1 = states[0, 0], states[0, 1], states[1, 0], states[1, 1]
-    for i in range(length):
-        x, p0, q0 = _step(samples[i], c, 0, p0, q0)
-        samples[i], p1, q1 = _step(x, c, 1, p1, q1)
-    states[0, 0], states[0, 1], states[1, 0], states[1, 1] = p0, q0, p1, q1
-
-
-@njit(**NATIVE)
-def _four(samples: Doubles, c: Doubles, states: Doubles, length: int) -> None:
-    p0, q0, p1, q1 = states[0, 0], states[0, 1], states[1, 0], states[1, 1]
-    p2, q2, p3, q3 = states[2, 0], states[2, 1], states[3, 0], states[3, 1]
-    for i in range(length):
-        x, p0, q0 = _step(samples[i], c, 0, p0, q0)
-        x, p1, q1 = _step(x, c, 1, p1, q1)
-        x, p2, q2 = _step(x, c, 2, p2, q2)
-        samples[i], p3, q3 = _step(x, c, 3, p3, q3)
-    states[0, 0], states[0, 1], states[1, 0], states[1, 1] = p0, q0, p1, q1
-    states[2, 0], states[2, 1], states[3, 0], states[3, 1] = p2, q2, p3, q3
+@njit(**INNER)
+def _step(x: Any, b0: Any, b1: Any, b2: Any, a1: Any, a2: Any, p: Any, q: Any) -> tuple[Any, Any, Any]:
+    """One sample, of one signal or of several: what comes out, and the new state."""
+    y = fused(b0, x, p)
+    return y, fused(-a1, y, fused(b1, x, q)), fused(-a2, y, b2 * x)

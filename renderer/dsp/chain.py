@@ -64,6 +64,10 @@ class Chain:
     limiter: Limiter | None = None
     monitor_taps: int = 0
     """Length of the binaural monitor's filters; 0: no monitor."""
+    monitor_late_frames: int = 0
+    """How much later than the loudspeakers the ears are, by the delay within the filters."""
+    labels: tuple[str, ...] = ()
+    """Of the loudspeakers, as they are spoken."""
 
     @classmethod
     def plain(cls, speakers: int, sample_rate_hz: int) -> Self:
@@ -71,7 +75,8 @@ class Chain:
         nothing = (NO_SECTIONS,) * speakers
         none = np.zeros(speakers, np.int64)
         ones = np.ones(speakers, np.float32)
-        return cls(sample_rate_hz, (False,) * speakers, nothing, (None,) * speakers, ones, none, 0)
+        lfe, labels = (False,) * speakers, tuple(str(number + 1) for number in range(speakers))
+        return cls(sample_rate_hz, lfe, nothing, (None,) * speakers, ones, none, 0, labels=labels)
 
     @property
     def speakers(self) -> int:
@@ -98,9 +103,14 @@ class Chain:
         """By how much the chain delays all loudspeakers alike, apart from their own delays and corrections."""
         return self.align_frames + self.look_ahead_frames
 
-    def monitored(self, taps: int) -> Chain:
-        """The same with a binaural monitor of so many taps, a multiple of 8."""
-        return replace(self, monitor_taps=taps)
+    @property
+    def late_frames(self) -> tuple[int, ...]:
+        """By how much each output is behind `latency_frames`: loudspeakers not at all, ears by their filters."""
+        return (0,) * self.speakers + (self.monitor_late_frames,) * (self.outputs - self.speakers)
+
+    def monitored(self, taps: int, late_frames: int = 0) -> Chain:
+        """The same with a binaural monitor of so many taps, a multiple of 8, whose filters delay by `late_frames`."""
+        return replace(self, monitor_taps=taps, monitor_late_frames=late_frames)
 
 
 def design_chain(layout: Layout, sample_rate_hz: int, *, diffuse: bool = True, limit: bool = True) -> Chain:
@@ -135,6 +145,7 @@ def design_chain(layout: Layout, sample_rate_hz: int, *, diffuse: bool = True, l
         linkwitz_riley(DUAL_BAND_HZ, sample_rate_hz) if layout.dual_band else None,
         tuple(decorrelator.design(s.label, sample_rate_hz) for s in layout.speakers) if diffuse else (),
         _limiter(layout) if limit else None,
+        labels=layout.labels,
     )
 
 

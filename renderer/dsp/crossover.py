@@ -73,8 +73,8 @@ def scale_bass(
     for i in range(length):
         below[i] = samples[i]
         above[i] = samples[i]
-    cascade(below, low, states, 2, length)
-    cascade(above, high, states[2:], 2, length)
+    cascade(below, low, states, low.shape[0], length)
+    cascade(above, high, states[low.shape[0] :], high.shape[0], length)
     slope = (goal - start) / np.float32(total)
     ramping = min(length, max(total - done, 0))
     for i in range(ramping):

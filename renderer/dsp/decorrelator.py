@@ -21,7 +21,8 @@ import numpy as np
 from numba import njit
 
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.lanes import FLOATS, fused, load_part, spread, store_part
+from stemfield.renderer.native import INNER, NATIVE
 
 STAGES: Final = 4
 MEAN_DELAY_S: Final = 0.004
@@ -104,9 +105,12 @@ def decorrelate(samples: Floats, length: int, rings: Floats, position: int, dela
             at += count
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def _allpass(samples: Floats, old: Floats, new: Floats, gain: np.float32, count: int) -> None:
-    for i in range(count):
-        held = samples[i] + gain * old[i]
-        samples[i] = old[i] - gain * held
-        new[i] = held
+    g = spread(gain)
+    for i in range(0, count, FLOATS):
+        left = count - i
+        came = load_part(old, i, left)
+        held = fused(g, came, load_part(samples, i, left))
+        store_part(samples, i, fused(-g, held, came), left)
+        store_part(new, i, held, left)

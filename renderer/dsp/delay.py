@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit
 
 from stemfield.renderer.dsp.kinds import Floats, Words
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.lanes import copy
+from stemfield.renderer.native import INNER, NATIVE
 
 FADE_S: Final = 0.02
 OLD_TAP, TAP, TAP_FADED, DELAY_WORDS = 0, 1, 2, 3
@@ -33,8 +34,7 @@ def delay(samples: Floats, length: int, ring: Floats, position: int, words: Word
         fade: frames.
     """
     mask = ring.shape[0] - 1
-    for i in range(length):
-        ring[(position + i) & mask] = samples[i]
+    _into_ring(ring, position, samples, length)
     at = 0
     while at < length:
         if words[TAP_FADED] >= fade and words[TAP] != wanted:
@@ -44,8 +44,7 @@ def delay(samples: Floats, length: int, ring: Floats, position: int, words: Word
         faded = words[TAP_FADED]
         new = position - words[TAP]
         if faded >= fade:
-            for i in range(at, length):
-                samples[i] = ring[(new + i) & mask]
+            _from_ring(ring, new + at, samples[at:], length - at)
             return
         old = position - words[OLD_TAP]
         count = min(length - at, fade - faded)
@@ -55,6 +54,22 @@ def delay(samples: Floats, length: int, ring: Floats, position: int, words: Word
             samples[at + i] = before + (ring[(new + at + i) & mask] - before) * share
         words[TAP_FADED] = faded + count
         at += count
+
+
+@njit(**INNER)
+def _into_ring(ring: Floats, position: int, samples: Floats, length: int) -> None:
+    at = position & (ring.shape[0] - 1)
+    head = min(length, ring.shape[0] - at)
+    copy(samples, ring[at:], head)
+    copy(samples[head:], ring, length - head)
+
+
+@njit(**INNER)
+def _from_ring(ring: Floats, position: int, samples: Floats, length: int) -> None:
+    at = position & (ring.shape[0] - 1)
+    head = min(length, ring.shape[0] - at)
+    copy(ring[at:], samples, head)
+    copy(ring, samples[head:], length - head)
 
 
 @njit(**NATIVE)
@@ -67,9 +82,6 @@ def hold(samples: Floats, length: int, line: Floats, late: int) -> None:
         line: the last `late` frames, then room for `length`.
         late: frames.
     """
-    for i in range(length):
-        line[late + i] = samples[i]
-    for i in range(length):
-        samples[i] = line[i]
-    for i in range(late):
-        line[i] = line[length + i]
+    copy(samples, line[late:], length)
+    copy(line, samples, length)
+    copy(line[length:], line, late)

@@ -19,7 +19,8 @@ from numba import njit
 
 from stemfield.renderer.dsp.fft import transform
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.lanes import copy
+from stemfield.renderer.native import INNER, NATIVE
 
 HEAD: Final = 256
 """Taps that are convolved directly, and the length of a partition; a power of two."""
@@ -49,11 +50,16 @@ def load_fir(path: Path, sample_rate_hz: int) -> Doubles:
         FirError: no sound file, several channels, samples that are no numbers, or too long.
     """
     try:
-        taps, rate_hz = soundfile.read(path, dtype="float64", always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            rate_hz, channels = int(file.samplerate), int(file.channels)
+            wanted = file.frames / max(rate_hz, 1) * sample_rate_hz
+            if wanted > MAX_TAPS + 1:  # before there is room for all of them
+                raise FirError(f"{path}: {wanted:.0f} taps at {sample_rate_hz} Hz, at most {MAX_TAPS} are possible")
+            taps = file.read(dtype="float64", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as error:
         raise FirError(f"{path}: not a correction filter: {error}") from error
-    if taps.shape[1] != 1:
-        raise FirError(f"{path}: a correction filter has one channel, not {taps.shape[1]}")
+    if channels != 1:
+        raise FirError(f"{path}: a correction filter has one channel, not {channels}")
     if not taps.size or not np.isfinite(taps).all():
         raise FirError(f"{path}: a correction filter needs taps that are numbers")
     found = taps[:, 0]
@@ -77,7 +83,7 @@ def partition(taps: Doubles) -> Partitions:
     return Partitions(head[::-1].copy(), spectra.real.copy(), spectra.imag.copy())
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def accumulate(out: Floats, history: Floats, taps: Floats, count: int, length: int) -> None:
     """Adds a direct convolution to out[:length].
 
@@ -99,18 +105,16 @@ def accumulate(out: Floats, history: Floats, taps: Floats, count: int, length: i
             out[i] = first + ((e * x[i + 4] + f * x[i + 5]) + (g * x[i + 6] + h * x[i + 7]))
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def remember(history: Floats, samples: Floats, kept: int, length: int) -> None:
     """Puts a block behind the `kept` frames of a history."""
-    for i in range(length):
-        history[kept + i] = samples[i]
+    copy(samples, history[kept:], length)
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def forget(history: Floats, kept: int, length: int) -> None:
     """Moves the last `kept` frames of a history to its front, after a block of `length`."""
-    for i in range(kept):
-        history[i] = history[length + i]
+    copy(history[length:], history, kept)
 
 
 @njit(**NATIVE)
@@ -166,7 +170,7 @@ def convolve(
     forget(history, HEAD - 1, length)
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def _next_partition(
     tail: Doubles,
     spectra: Doubles,

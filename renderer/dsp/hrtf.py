@@ -54,15 +54,17 @@ class AnalyticHead:
 
     Attributes:
         taps: length of each response, a multiple of 8.
+        latency_frames: when sound that is at the middle of the head at 0 is heard.
     """
 
     def __init__(self, sample_rate_hz: int) -> None:
         self.sample_rate_hz = sample_rate_hz
         self.taps = 8 * -(-round(DURATION_S * sample_rate_hz) // 8)
+        self.latency_frames = round(LEAD_S * sample_rate_hz)
         self._length = 4 * self.taps
         self._frequencies_hz: Doubles = np.linspace(0.0, sample_rate_hz / 2, self._length // 2 + 1)
         self._orders = _sphere_orders(self._frequencies_hz)
-        everywhere = _evenly_spread(GRID_DIRECTIONS)
+        everywhere = evenly_spread(GRID_DIRECTIONS)
         mean = np.sqrt(np.mean(np.abs(self._spectra(everywhere)) ** 2, axis=(0, 1)))
         self._inverse = _minimum_phase(1 / np.maximum(mean, 10 ** (QUIETEST_DB / 20)))
 
@@ -77,7 +79,7 @@ class AnalyticHead:
         """
         unit = np.asarray(directions, np.float64).reshape(-1, 3)
         unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
-        lead = np.exp(-2j * np.pi * self._frequencies_hz * LEAD_S)
+        lead = np.exp(-2j * np.pi * self._frequencies_hz * (self.latency_frames / self.sample_rate_hz))
         responses = np.fft.irfft(self._spectra(unit) * self._inverse * lead, self._length, axis=-1)[..., : self.taps]
         fade = round(self.taps / 8)
         responses[..., -fade:] *= np.cos(0.5 * np.pi * np.arange(1, fade + 1) / fade) ** 2
@@ -164,7 +166,7 @@ def _shoulders(unit: Doubles, frequencies_hz: Doubles) -> Complexes:
     return np.asarray(gains[:, None] * low * np.exp(-2j * np.pi * delays_s[:, None] * frequencies_hz))
 
 
-def _evenly_spread(count: int) -> Doubles:
+def evenly_spread(count: int) -> Doubles:
     """Directions on a spiral of equal areas, shape (count, 3)."""
     z = 1 - (2 * np.arange(count) + 1) / count
     turn = np.pi * (3 - np.sqrt(5)) * np.arange(count)

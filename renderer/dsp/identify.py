@@ -1,7 +1,7 @@
-"""Sounds by which a loudspeaker is found: a burst of noise in a band that it can play, and a sweep.
+"""Sounds by which a loudspeaker is found: noise in a band that it can play, a sweep, and its label, spoken.
 
-They are made when the engine is, at full scale, with an end; the processor plays them at the level that is asked for.
-So neither level nor length can run away.
+They are made before they are played, at full scale, with an end; the processor plays them at the level that is asked
+for. So neither level nor length can run away.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
+from numba import carray, njit
 from scipy import signal
 
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.dsp.speech import spoken
+from stemfield.renderer.native import INNER, as_pointer
 
-NOISE, SWEEP = 1, 2
+NOISE, SWEEP, SPOKEN = 1, 2, 3
+SOUNDS: Final = 3
 NOISE_S, SWEEP_S, EDGE_S = 1.0, 5.0, 0.02
 NOISE_BAND_HZ, LFE_NOISE_BAND_HZ = (500.0, 2000.0), (30.0, 90.0)
 """Where direction is heard well, and what a subwoofer can play."""
@@ -34,7 +36,7 @@ def noise_burst(sample_rate_hz: float, lfe: bool = False) -> Doubles:
     frames = round(NOISE_S * sample_rate_hz)
     sos = signal.butter(4, (low, high), "bandpass", fs=sample_rate_hz, output="sos")
     noise = signal.sosfiltfilt(sos, np.random.default_rng(SEED).standard_normal(frames))
-    return _bounded(noise, sample_rate_hz)
+    return bounded(noise, sample_rate_hz)
 
 
 def sweep(sample_rate_hz: float, lfe: bool = False) -> Doubles:
@@ -45,17 +47,27 @@ def sweep(sample_rate_hz: float, lfe: bool = False) -> Doubles:
     low, high = LFE_SWEEP_BAND_HZ if lfe else SWEEP_BAND_HZ
     time = np.arange(round(SWEEP_S * sample_rate_hz)) / sample_rate_hz
     end = min(high, 0.45 * sample_rate_hz)
-    return _bounded(signal.chirp(time, low, SWEEP_S, end, "logarithmic", phi=-90), sample_rate_hz)
+    return bounded(signal.chirp(time, low, SWEEP_S, end, "logarithmic", phi=-90), sample_rate_hz)
 
 
-def sounds(sample_rate_hz: float) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """Noise and sweep for a loudspeaker, then for an LFE."""
-    rate = sample_rate_hz
-    full = (noise_burst(rate).astype(np.float32), sweep(rate).astype(np.float32))
-    return full, (noise_burst(rate, lfe=True).astype(np.float32), sweep(rate, lfe=True).astype(np.float32))
+def identifying_sound(sound: int, sample_rate_hz: int, lfe: bool, label: str) -> Floats:
+    """What one loudspeaker plays to be found, peak 1, with soft edges.
+
+    Args:
+        sound: `NOISE`, `SWEEP`, or `SPOKEN`, which is noise too of an LFE, which plays no voice, and of a label that
+            cannot be said.
+        sample_rate_hz: of the samples.
+        lfe: whether it plays low frequencies only.
+        label: of the loudspeaker.
+    """
+    said = spoken(label, sample_rate_hz) if sound == SPOKEN and not lfe else None
+    if said is not None:
+        return bounded(said, sample_rate_hz).astype(np.float32)
+    return (sweep if sound == SWEEP else noise_burst)(sample_rate_hz, lfe).astype(np.float32)
 
 
-def _bounded(sound: Doubles, sample_rate_hz: float) -> Doubles:
+def bounded(sound: Doubles, sample_rate_hz: float) -> Doubles:
+    """The same at peak 1, with soft edges."""
     edge = 0.5 - 0.5 * np.cos(np.pi * np.arange(round(EDGE_S * sample_rate_hz)) / round(EDGE_S * sample_rate_hz))
     shaped = sound.copy()
     shaped[: len(edge)] *= edge
@@ -63,9 +75,9 @@ def _bounded(sound: Doubles, sample_rate_hz: float) -> Doubles:
     return np.asarray(shaped / np.abs(shaped).max(), np.float64)
 
 
-@njit(**NATIVE)
+@njit(**INNER)
 def identify(
-    samples: Floats, length: int, words: Words, request: int, level: np.float32, noise: Floats, swept: Floats, fade: int
+    samples: Floats, length: int, words: Words, request: int, level: np.float32, sounds: Words, fade: int
 ) -> None:
     """Adds the sound of a request to samples[:length]; a new request first fades the old one out.
 
@@ -73,10 +85,9 @@ def identify(
         samples: one feed.
         length: frames.
         words: shape (IDENTIFY_WORDS,).
-        request: 4 times a serial number, plus the sound wanted: 0 none, `NOISE` or `SWEEP`.
+        request: 4 times a serial number, plus the sound wanted: 0 none, `NOISE`, `SWEEP` or `SPOKEN`.
         level: linear.
-        noise: the loudspeaker's burst.
-        swept: its sweep.
+        sounds: address and frames of each sound of this loudspeaker, shape (SOUNDS, 2).
         fade: frames.
     """
     at = 0
@@ -90,8 +101,10 @@ def identify(
             words[FADING] = 0
             if words[SOUND] == 0:
                 return
-        sound = noise if words[SOUND] == NOISE else swept
-        count = min(length - at, sound.shape[0] - words[PLAYED])
+        own = words[SOUND] - 1
+        frames = sounds[own, 1]
+        sound = carray(as_pointer(sounds[own, 0]), (frames,), np.float32)
+        count = min(length - at, frames - words[PLAYED])
         played = words[PLAYED]
         if words[SEEN] == request:
             for i in range(count):
@@ -105,5 +118,5 @@ def identify(
             words[FADING] = faded + count
         words[PLAYED] = played + count
         at += count
-        if words[PLAYED] >= sound.shape[0] or words[FADING] >= fade:
+        if words[PLAYED] >= frames or words[FADING] >= fade:
             words[SOUND] = 0

@@ -6,13 +6,13 @@ import numpy as np
 from numba import njit
 
 from stemfield.renderer.dsp.kinds import Doubles, Floats
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.lanes import FLOATS, fused, largest, largest_of, load_part, magnitude, spread, total
+from stemfield.renderer.native import INNER
 
-# A meter may add up in any order: nobody sees its last bit.
-METERING = NATIVE | {"fastmath": {"nnan", "nsz", "reassoc", "contract"}}
+ZERO = np.float32(0.0)
 
 
-@njit(**METERING)
+@njit(**INNER)
 def measure(samples: Floats, length: int, peaks: Floats, powers: Doubles, index: int) -> np.float32:
     """Takes samples[:length] into account; returns their own peak.
 
@@ -23,11 +23,11 @@ def measure(samples: Floats, length: int, peaks: Floats, powers: Doubles, index:
         powers: sums of squares, one a meter.
         index: which meter.
     """
-    highest = np.float32(0.0)
-    power = np.float32(0.0)
-    for i in range(length):
-        highest = max(highest, abs(samples[i]))
-        power += samples[i] * samples[i]
-    peaks[index] = max(peaks[index], highest)
-    powers[index] += np.float64(power)
-    return highest
+    highest, power = spread(ZERO), spread(ZERO)
+    for i in range(0, length, FLOATS):
+        x = load_part(samples, i, length - i)
+        highest, power = largest_of(magnitude(x), highest), fused(x, x, power)
+    peak = largest(highest)
+    peaks[index] = max(peaks[index], peak)
+    powers[index] += np.float64(total(power))
+    return peak

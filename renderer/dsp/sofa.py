@@ -1,79 +1,130 @@
-"""Measured heads from SOFA files (AES69), convention SimpleFreeFieldHRIR; needs the extra `stemfield[sofa]`."""
+"""What SOFA files (AES69) hold of a head, convention SimpleFreeFieldHRIR; needs the extra `stemfield[sofa]`."""
 
 from __future__ import annotations
 
 import importlib
+import math
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-import soxr
 
 from stemfield.layouts.coordinates import cartesian
-from stemfield.renderer.dsp.kinds import Doubles, Floats
+from stemfield.renderer.dsp.kinds import Doubles
 
 CONVENTION: Final = "SimpleFreeFieldHRIR"
-MAX_TAPS: Final = 1024
+MAX_VALUES: Final = 1 << 25
+"""Samples of all responses of a file: a quarter of a gigabyte."""
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000.0, 384_000.0
+MAX_DELAY_S: Final = 0.01
+ROOM_TAPS: Final = 16
+"""Room behind a response for what a fraction of a frame spreads it."""
+AT_ONCE: Final = 1024
+"""Directions that are worked on together, which bounds the memory for it."""
 
 
 class SofaError(ValueError):
-    """A SOFA file that cannot be used."""
+    """A SOFA file that cannot be used; the message is one line."""
 
 
-class MeasuredHead:
-    """Head-related impulse responses of a SOFA file; the nearest measured direction answers.
+class Measurement(NamedTuple):
+    """What a SOFA file holds."""
 
-    Args:
-        path: of the file.
-        sample_rate_hz: to which the responses are resampled.
+    responses: Doubles
+    """Left and right ear, shape (directions, 2, taps)."""
+    rate_hz: float
+    directions: Doubles
+    """Where sound came from, seen from the head, of length 1, shape (directions, 3)."""
 
-    Attributes:
-        taps: length of each response, a multiple of 8.
+
+def read_sofa(path: Path) -> Measurement:
+    """The responses of a file as they were measured.
 
     Raises:
-        SofaError: the library is missing, or the file is of another kind.
+        SofaError: the library is missing; it is no SOFA file, damaged, of another convention, or too large; or its
+            numbers cannot be responses of a head.
     """
+    try:
+        sofar: Any = importlib.import_module("sofar")
+    except ImportError as error:
+        raise SofaError(f"{path}: SOFA files need a library: pip install 'stemfield[sofa]'") from error
+    if not path.is_file():  # the library would look for an address on the network, too
+        raise SofaError(f"{path}: no such file")
+    try:
+        with sofar.SofaStream(str(path.absolute())) as file:
+            convention = str(file.GLOBAL_SOFAConventions)
+            if convention != CONVENTION:
+                raise SofaError(f"{path}: convention {convention[:60]}, allowed {CONVENTION}")
+            shape = tuple(file.Data_IR.shape)
+            if len(shape) != 3 or shape[1] != 2 or 0 in shape or math.prod(shape) > MAX_VALUES:
+                raise SofaError(f"{path}: Data.IR has shape {shape}, allowed (directions, 2 ears, taps)")
+            responses, rate_hz = _numbers(file.Data_IR), float(_numbers(file.Data_SamplingRate).ravel()[0])
+            delays = _numbers(_found(file, "Data_Delay"), [[0.0, 0.0]]).reshape(-1, 2)
+            ears = _places(file, "ReceiverPosition", [[0.0, 0.09, 0.0], [0.0, -0.09, 0.0]])
+            with np.errstate(invalid="ignore", divide="ignore"):  # what is no direction is found below
+                directions = _directions(file, shape[0])
+    except SofaError:
+        raise
+    except (OSError, RuntimeError, AttributeError, LookupError, TypeError, ValueError, MemoryError) as error:
+        reason = " ".join(str(error).split())[:120]
+        raise SofaError(f"{path}: damaged, or not a SOFA file of convention {CONVENTION} ({reason})") from error
+    if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
+        allowed = f"allowed {LOWEST_RATE_HZ:.0f} to {HIGHEST_RATE_HZ:.0f} Hz"
+        raise SofaError(f"{path}: Data.SamplingRate {rate_hz:g} Hz, {allowed}")
+    if not np.isfinite(responses).all() or not responses.any() or not np.isfinite(directions).all():
+        raise SofaError(f"{path}: the responses or their directions are not numbers, or silent")
+    if len(delays) not in (1, shape[0]) or not (np.ptp(delays) <= MAX_DELAY_S * rate_hz):
+        raise SofaError(f"{path}: Data.Delay, allowed one a response, no more than {MAX_DELAY_S:g} s apart")
+    if ears.shape[0] == 2 and ears[0, 1] < ears[1, 1]:
+        responses, delays = responses[:, ::-1], delays[:, ::-1]
+    return Measurement(_delayed(responses, delays), rate_hz, directions)
 
-    def __init__(self, path: Path, sample_rate_hz: int) -> None:
-        try:
-            h5py: Any = importlib.import_module("h5py")
-        except ImportError as error:
-            raise SofaError(f"{path}: SOFA files need h5py: pip install 'stemfield[sofa]'") from error
-        try:
-            with h5py.File(path, "r") as file:
-                convention = file.attrs.get("SOFAConventions", b"?")
-                convention = convention.decode() if isinstance(convention, bytes) else str(convention)
-                if convention != CONVENTION:
-                    raise SofaError(f"{path}: convention {convention}, must be {CONVENTION}")
-                responses = np.asarray(file["Data.IR"], np.float64)
-                rate_hz = float(np.asarray(file["Data.SamplingRate"]).ravel()[0])
-                positions = np.asarray(file["SourcePosition"], np.float64)
-                kind = file["SourcePosition"].attrs.get("Type", b"spherical")
-        except (OSError, KeyError) as error:
-            raise SofaError(f"{path}: not a SOFA file of {CONVENTION}: {error}") from error
-        if responses.ndim != 3 or responses.shape[1] != 2 or not np.isfinite(responses).all():
-            raise SofaError(f"{path}: Data.IR has shape {responses.shape}, must be (directions, 2, taps) of numbers")
-        if b"cartesian" in (kind if isinstance(kind, bytes) else str(kind).encode()):
-            self._directions = positions / np.linalg.norm(positions, axis=1, keepdims=True)
-        else:
-            self._directions = cartesian(positions[:, 0], positions[:, 1])
-        self._responses = _resampled(responses, rate_hz, sample_rate_hz)
-        self.sample_rate_hz = sample_rate_hz
-        self.taps = self._responses.shape[2]
-        if self.taps > MAX_TAPS:
-            raise SofaError(f"{path}: {self.taps} taps, at most {MAX_TAPS} are possible")
 
-    def filters(self, directions: Doubles) -> Floats:
-        """Responses of both ears for directions of shape (n, 3); shape (n, 2, taps)."""
-        nearest = np.argmax(np.asarray(directions, np.float64) @ self._directions.T, axis=1)
-        return self._responses[nearest]
+def _found(file: Any, name: str) -> Any:
+    """A variable that files of older versions lack, or None."""
+    try:
+        return getattr(file, name)
+    except AttributeError:
+        return None
 
 
-def _resampled(responses: Doubles, rate_hz: float, wanted_hz: int) -> Floats:
-    flat = responses.reshape(-1, responses.shape[2]).T
-    if rate_hz != wanted_hz:
-        flat = soxr.resample(flat, rate_hz, wanted_hz, quality="VHQ") * (rate_hz / wanted_hz)
-    taps = 8 * -(-len(flat) // 8)
-    padded = np.zeros((flat.shape[1], taps), np.float32)
-    padded[:, : len(flat)] = flat.T
-    return padded.reshape(*responses.shape[:2], taps)
+def _numbers(variable: Any, default: Any = None) -> Doubles:
+    """What is missing in it is NaN."""
+    values = default if variable is None else np.ma.filled(np.ma.asarray(variable[:], np.float64), np.nan)
+    return np.asarray(values, np.float64)
+
+
+def _places(file: Any, name: str, default: Any) -> Doubles:
+    """Cartesian, shape (n, 3)."""
+    variable = _found(file, name)
+    places = _numbers(variable, default)
+    places = places.reshape(places.shape[0], 3, -1)[..., 0]
+    # What is up has the type of what is ahead.
+    kind = _found(file, f"{name.replace('Up', 'View')}_Type") if variable is not None else None
+    return cartesian(*places.T) if str(kind).strip().lower() == "spherical" else places
+
+
+def _directions(file: Any, count: int) -> Doubles:
+    """Where sources are, as seen from a listener who may be elsewhere and look elsewhere."""
+    sources = _places(file, "SourcePosition", None) - _places(file, "ListenerPosition", [[0.0, 0.0, 0.0]])
+    ahead, up = _places(file, "ListenerView", [[1.0, 0.0, 0.0]]), _places(file, "ListenerUp", [[0.0, 0.0, 1.0]])
+    axes = np.stack(np.broadcast_arrays(ahead, np.cross(up, ahead), up), axis=1)
+    axes = axes / np.linalg.norm(axes, axis=2, keepdims=True)
+    seen = np.einsum("naj,nj->na", np.broadcast_to(axes, (len(sources), 3, 3)), sources)
+    return np.broadcast_to(seen / np.linalg.norm(seen, axis=1, keepdims=True), (count, 3))
+
+
+def _delayed(responses: Doubles, delays: Doubles) -> Doubles:
+    """Responses that begin later by `delays` in frames, shape (1 or directions, 2), less what is common to all."""
+    later = np.broadcast_to(delays - delays.min(), responses.shape[:2])
+    if not later.any():
+        return responses
+    taps = responses.shape[2] + math.ceil(later.max()) + ROOM_TAPS
+    length = 2 * taps
+    turn = -2j * np.pi * np.fft.rfftfreq(length)
+    found = np.empty((*responses.shape[:2], taps))
+    for at in range(0, len(responses), AT_ONCE):
+        part = slice(at, at + AT_ONCE)
+        spectra = np.fft.rfft(responses[part], length, axis=2) * np.exp(turn * later[part, :, None])
+        found[part] = np.fft.irfft(spectra, length, axis=2)[..., :taps]
+    return found

@@ -2,13 +2,30 @@
 
 Every region gives, for a direction, its gains and a score: how far inside the region the direction lies. A region
 covers a direction when its score is not below zero, but for rounding. The first that covers a direction plays it.
+
+As many directions as a register has lanes go through the regions together.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from stemfield.renderer.lanes import (
+    DOUBLES,
+    chosen,
+    exceeding,
+    largest_of,
+    load,
+    magnitude,
+    root,
+    signed_as,
+    smallest_of,
+    spread,
+    store,
+)
 from stemfield.renderer.panning.compiled import compiled
 from stemfield.renderer.panning.regions import MARGIN
 
@@ -16,6 +33,11 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
 _EPSILON = 1e-11
+_SIDE_ON = 1e-14
+"""A direction in which a patch is seen edge-on has a double root, which rounding makes complex by less than this."""
+
+_X, _Y, _Z, _GAINS, _REGION, _ROWS = 0, 1, 2, 3, 7, 8
+"""Rows of the workspace: directions, and what was found for them."""
 
 
 @compiled
@@ -38,48 +60,22 @@ def pan(
     Returns:
         The first position that is not finite, or -1.
     """
-    direction = np.empty(3)
-    gains = np.empty(4)
-    for p in range(len(positions)):
-        if not _normalised(positions[p], direction):
-            return p
-        region = _region(direction, inverses, corners, polynomials, caps, gains)
-        vertices = triangles[region] if region < len(triangles) else quads[region - len(triangles)]
-        _mix(vertices, gains, columns, downmix, result[p])
+    work = np.zeros((_ROWS, DOUBLES))
+    for first in range(0, len(positions), DOUBLES):
+        count = min(DOUBLES, len(positions) - first)
+        for k in range(count):
+            if not _normalised(positions[first + k], work, k):
+                return first + k
+        _find_regions(work, inverses, corners, polynomials, caps)
+        for k in range(count):
+            region = int(work[_REGION, k])
+            vertices = triangles[region] if region < len(triangles) else quads[region - len(triangles)]
+            _mix(vertices, work, k, columns, downmix, result[first + k])
     return -1
 
 
 @compiled
-def _mix(vertices: Indices, gains: Floats, columns: Indices, downmix: Floats, row: Floats) -> None:
-    """Adds gains on vertices to the loudspeakers of a row of zeros, and makes its power 1."""
-    power = 0.0
-    plain = True
-    for k in range(len(vertices)):
-        gains[k] = max(gains[k], 0.0)
-        plain = plain and columns[vertices[k]] >= 0
-    if plain:
-        for k in range(len(vertices)):
-            row[columns[vertices[k]]] += gains[k]
-        for k in range(len(vertices)):
-            power += gains[k] * row[columns[vertices[k]]]
-        for k in range(len(vertices)):
-            row[columns[vertices[k]]] = 0.0
-        scale = 1.0 / np.sqrt(power)
-        for k in range(len(vertices)):
-            row[columns[vertices[k]]] += gains[k] * scale
-        return
-    for k in range(len(vertices)):
-        for s in range(len(row)):
-            row[s] += gains[k] * downmix[vertices[k], s]
-    for s in range(len(row)):
-        power += row[s] * row[s]
-    scale = 1.0 / np.sqrt(power)
-    for s in range(len(row)):
-        row[s] *= scale
-
-
-@compiled
-def _normalised(position: Floats, direction: Floats) -> bool:
+def _normalised(position: Floats, work: Floats, k: int) -> bool:
     """Writes the unit vector of a position, front for the origin; False for a position that is not finite."""
     x, y, z = position[0], position[1], position[2]
     square = x * x + y * y + z * z
@@ -92,96 +88,96 @@ def _normalised(position: Floats, direction: Floats) -> bool:
         x, y, z = x / largest, y / largest, z / largest
         square = x * x + y * y + z * z
     scale = 1.0 / np.sqrt(square)
-    direction[0], direction[1], direction[2] = x * scale, y * scale, z * scale
+    work[_X, k], work[_Y, k], work[_Z, k] = x * scale, y * scale, z * scale
     return True
 
 
 @compiled
-def _region(
-    direction: Floats, inverses: Floats, corners: Floats, polynomials: Floats, caps: Floats, gains: Floats
-) -> int:
-    """The first region that covers a direction, with its gains; triangles count before quads.
+def _mix(vertices: Indices, work: Floats, k: int, columns: Indices, downmix: Floats, row: Floats) -> None:
+    """Adds the gains of a direction on vertices to the loudspeakers of a row of zeros, and makes their power 1."""
+    alone = True
+    for v in range(len(vertices)):
+        column = columns[vertices[v]]
+        alone = alone and column >= 0 and row[max(column, 0)] == 0.0
+        if column >= 0:
+            row[column] = work[_GAINS + v, k]
+    if alone:
+        return
+    row[:] = 0.0
+    power = 0.0
+    for v in range(len(vertices)):
+        for s in range(len(row)):
+            row[s] += work[_GAINS + v, k] * downmix[vertices[v], s]
+    for s in range(len(row)):
+        power += row[s] * row[s]
+    scale = 1.0 / np.sqrt(power)
+    for s in range(len(row)):
+        row[s] *= scale
 
-    Where rounding leaves a direction between two regions, the nearest takes it.
+
+@compiled
+def _find_regions(work: Floats, inverses: Floats, corners: Floats, polynomials: Floats, caps: Floats) -> None:
+    """Writes the first region that covers each of `DOUBLES` directions, and its gains, of power 1.
+
+    Triangles count before quads. Where rounding leaves a direction between regions, the nearest takes it.
     """
-    x, y, z = direction[0], direction[1], direction[2]
-    nearest, best = 0, -np.inf
-    for region in range(len(caps)):
-        outside = caps[region, 3] - x * caps[region, 0] - y * caps[region, 1] - z * caps[region, 2]
-        if outside > 0.0:
-            if -outside - MARGIN > best:
-                nearest, best = region, -outside - MARGIN
+    nothing, edge, margin = spread(0.0), spread(-_EPSILON), spread(MARGIN)
+    x, y, z = load(work[_X], 0), load(work[_Y], 0), load(work[_Z], 0)
+    best, found = spread(-np.inf), nothing
+    a, b, c, d = nothing, nothing, nothing, nothing
+    covered = 0
+    for region in range(len(inverses)):
+        inverse = inverses[region]
+        p, q, r = _product(x, y, z, inverse[0]), _product(x, y, z, inverse[1]), _product(x, y, z, inverse[2])
+        score = smallest_of(smallest_of(p, q), r)
+        if exceeding(margin, magnitude(score)) & ~covered != 0:  # only a score near the edge need be exact
+            score = chosen(exceeding(margin, magnitude(score)), score / root(p * p + q * q + r * r), score)
+        better = exceeding(score, best) & ~covered
+        if better != 0:
+            best, found = chosen(better, score, best), chosen(better, spread(float(region)), found)
+            a, b, c = chosen(better, p, a), chosen(better, q, b), chosen(better, r, c)
+            covered = exceeding(best, edge)
+    for quad in range(len(corners)):
+        cap = caps[len(inverses) + quad]
+        if exceeding(_product(x, y, z, cap), spread(cap[3])) & ~covered == 0:
             continue
-        score = _score(region, direction, inverses, corners, polynomials, gains)
-        if score >= -_EPSILON:
-            return region
-        if score > best:
-            nearest, best = region, score
-    _score(nearest, direction, inverses, corners, polynomials, gains)
-    return nearest
+        u, inside_u = _root_within_one(x, y, z, polynomials[quad, 0])
+        v, inside_v = _root_within_one(x, y, z, polynomials[quad, 1])
+        one = spread(1.0)
+        p, q, r, s = (one - u) * (one - v), u * (one - v), u * v, (one - u) * v
+        corner = corners[quad]
+        near = p * _product(x, y, z, corner[0]) + q * _product(x, y, z, corner[1])
+        ahead = near + r * _product(x, y, z, corner[2]) + s * _product(x, y, z, corner[3])
+        # The equations hold for the opposite direction too.
+        score = chosen(exceeding(ahead, nothing), smallest_of(inside_u, inside_v), spread(-np.inf))
+        better = exceeding(score, best) & ~covered
+        best, found = chosen(better, score, best), chosen(better, spread(float(len(inverses) + quad)), found)
+        a, b, c, d = chosen(better, p, a), chosen(better, q, b), chosen(better, r, c), chosen(better, s, d)
+        covered = exceeding(best, edge)
+    a, b, c, d = largest_of(a, nothing), largest_of(b, nothing), largest_of(c, nothing), largest_of(d, nothing)
+    norm = root(a * a + b * b + c * c + d * d)
+    for k, gain in enumerate((a, b, c, d)):
+        store(work[_GAINS + k], 0, gain / norm)
+    store(work[_REGION], 0, found)
 
 
 @compiled
-def _score(
-    region: int, direction: Floats, inverses: Floats, corners: Floats, polynomials: Floats, gains: Floats
-) -> float:
-    """Writes the gains of a direction in a region, of any norm; returns how far inside it lies."""
-    if region >= len(inverses):
-        quad = region - len(inverses)
-        return _quad(direction, corners[quad], polynomials[quad], gains)
-    return _triplet(direction, inverses[region], gains)
-
-
-@compiled
-def _triplet(direction: Floats, inverse: Floats, gains: Floats) -> float:
-    lowest, power = np.inf, 0.0
-    for k in range(3):
-        gain = _product(direction, inverse[k])
-        gains[k] = gain
-        lowest = min(lowest, gain)
-        power += gain * gain
-    # Only a score near the edge need be exact.
-    return float(lowest if abs(lowest) > MARGIN else lowest / np.sqrt(power))
-
-
-@compiled
-def _quad(direction: Floats, corners: Floats, polynomials: Floats, gains: Floats) -> float:
-    u, inside_u = _root_within_one(direction, polynomials[0])
-    if inside_u == -np.inf:
-        return -np.inf
-    v, inside_v = _root_within_one(direction, polynomials[1])
-    if inside_v == -np.inf:
-        return -np.inf
-    gains[0], gains[1], gains[2], gains[3] = (1 - u) * (1 - v), u * (1 - v), u * v, (1 - u) * v
-    ahead = 0.0
-    for k in range(4):
-        for x in range(3):
-            ahead += gains[k] * corners[k, x] * direction[x]
-    # The equations hold for the opposite direction too.
-    return min(inside_u, inside_v) if ahead > 0 else -np.inf
-
-
-@compiled
-def _root_within_one(direction: Floats, polynomial: Floats) -> tuple[float, float]:
+def _root_within_one(x: Any, y: Any, z: Any, polynomial: Floats) -> tuple[Any, Any]:
     """The real root that lies best in 0..1, and its distance from the ends: inside above 0, none -infinity."""
-    a = _product(direction, polynomial[0])
-    b = _product(direction, polynomial[1])
-    c = _product(direction, polynomial[2])
-    discriminant = b * b - 4 * a * c
-    if discriminant < 0:
-        # A direction in which the patch is seen edge-on has a double root, which rounding may make complex.
-        if discriminant <= -1e-14:
-            return 0.0, -np.inf
-        discriminant = 0.0
-    stable = -0.5 * (b + np.copysign(np.sqrt(discriminant), b))
-    best, inside = 0.0, -np.inf
-    for root in (c / stable, stable / a):
-        score = min(root, 1 - root)
-        if np.isfinite(root) and score > inside:
-            best, inside = root, score
-    return best, inside
+    nothing, one, none = spread(0.0), spread(1.0), spread(-np.inf)
+    a, b, c = _product(x, y, z, polynomial[0]), _product(x, y, z, polynomial[1]), _product(x, y, z, polynomial[2])
+    discriminant = b * b - spread(4.0) * a * c
+    real = exceeding(discriminant, spread(-_SIDE_ON))
+    stable = spread(-0.5) * (b + signed_as(root(largest_of(discriminant, nothing)), b))
+    # A root that is no number is inside of nothing, and one that is infinite is infinitely far outside.
+    first, second = c / stable, stable / a
+    inside_first, inside_second = smallest_of(first, one - first), smallest_of(second, one - second)
+    fits = exceeding(inside_first, none) & real
+    best, inside = chosen(fits, first, nothing), chosen(fits, inside_first, none)
+    fits = exceeding(inside_second, inside) & real
+    return chosen(fits, second, best), chosen(fits, inside_second, inside)
 
 
 @compiled
-def _product(a: Floats, b: Floats) -> float:
-    return float(a[0] * b[0] + a[1] * b[1] + a[2] * b[2])
+def _product(x: Any, y: Any, z: Any, vector: Floats) -> Any:
+    return x * spread(vector[0]) + y * spread(vector[1]) + z * spread(vector[2])

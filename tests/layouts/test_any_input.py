@@ -1,6 +1,7 @@
 """Whatever stands in a layout file: an error that says where, or a room that can be rendered. Never a crash."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -120,6 +121,68 @@ def test_ten_megabytes_are_refused_at_once(tmp_path):
     assert path.stat().st_size > 10_000_000
     with pytest.raises(LayoutError, match=f"larger than {MAX_BYTES} bytes"):
         load_layout(str(path))
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{below}: &{below} [{', '.join(9 * ['*' + above])}]\n" for above, below in pairwise("abcdefghi")
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("room.yaml", f"{BOMB}name: bomb\nspeakers: *i\n", "line 2: YAML aliases"),
+        ("room.yaml", "name: x\nspeakers: [{<<: *a}]\n", "line 2: YAML aliases"),
+        ("room.xml", '<!DOCTYPE a [<!ENTITY b "b">]><panningConfiguration>&b;</panningConfiguration>', "document type"),
+        ("room.yaml", f"name: x\nspeakers: {'[' * 100_000}\n", "nested more than 16 deep"),
+        ("room.yaml", f"name: {'9' * 900_000}\n", "Exceeds the limit"),
+        ("room.json", '{"LoudspeakerLayout":' * 40_000, "maximum recursion depth"),
+    ],
+)
+def test_what_would_grow_without_end_is_refused(tmp_path, name, text, reason):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(LayoutError, match=reason):
+        load_layout(str(tmp_path / name))
+
+
+def speakers_at(*places):
+    return [
+        {"label": f"S{i}", "channel": i + 1, "azimuth_deg": azimuth, "elevation_deg": elevation, "radius_m": radius}
+        for i, (azimuth, elevation, radius) in enumerate(places)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("places", "where"),
+    [
+        ([], "speakers"),
+        ([(0, 0, 1)], "speakers"),
+        ([(0, 0, 1), (0, 0, 2), (0, 0, 3)], "speakers[1]"),  # on a line through the listener
+        ([(30, 0, 1), (30, 0, 1), (-30, 0, 1)], "speakers[1]"),
+        ([(30, 0, 0), (-30, 0, 1)], "speakers[0].radius_m"),
+        ([(30, float("nan"), 1), (-30, 0, 1)], "speakers[0].elevation_deg"),
+        ([(30, 0, float("inf")), (-30, 0, 1)], "speakers[0].radius_m"),
+    ],
+)
+def test_what_is_no_room_is_told_by_its_key(places, where):
+    problems = check_layout({"name": "x", "speakers": speakers_at(*places)})
+    assert problems
+    assert problems[0].startswith(where)
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [(0, -60, 2), (0, -20, 1), (0, 0, 1), (0, 45, 1.4)],  # on a vertical line in front
+        [(60, 0, 2), (30, 0, 1.2), (0, 0, 1), (-30, 0, 1.2), (-60, 0, 2)],  # on a horizontal one
+        [(90, 0, 1), (-90, 0, 1), (0, 90, 1), (0, -90, 1)],  # round the listener, on edge
+    ],
+)
+def test_all_on_one_line_is_a_room_that_is_never_silent(tmp_path, places):
+    layout = layout_of({"name": "x", "speakers": speakers_at(*places)}, tmp_path)
+    gains = Panner(layout).gains(np.random.default_rng(1).normal(size=(500, 3)))
+    np.testing.assert_allclose((gains**2).sum(axis=1), 1, atol=1e-6)
+    assert gains.min() >= 0
 
 
 def test_three_hundred_loudspeakers_are_too_many_and_256_are_not():

@@ -19,6 +19,7 @@ DESCRIBE = """
 import json, re, sys
 import numpy as np
 from numba import carray, cfunc, types
+from stemfield.renderer import processor
 from stemfield.renderer.drivers import jack_callback
 
 def planted(frames, argument):
@@ -28,8 +29,13 @@ def planted(frames, argument):
     return np.int32(0)
 
 kinds = types.int32(types.uint32, types.voidptr)
+def blocks():
+    processor.compile_ahead()
+    return processor.process
+
 compiled = {
     "process": jack_callback.compile_callback,
+    "blocks": blocks,
     "xrun": jack_callback.compile_counter,
     "planted": lambda: cfunc(kinds, cache=False)(planted),
 }[sys.argv[1]]()
@@ -49,11 +55,13 @@ def statuses(value, body, seen=()):
     return {line}
 
 calls, returned = {}, {}
-for part in re.split(r"(?m)^define ", compiled.inspect_llvm())[1:]:
+text = compiled.inspect_llvm()
+text = text if isinstance(text, str) else "".join(text.values())
+for part in re.split(r"(?m)^define ", text)[1:]:
     body = part[: part.index("\\n}")]
     name = re.search(r'@"?([\\w.$]+)', part).group(1)
-    if name.startswith(("cfunc.", "NRT_")):
-        continue  # Numba's wrapper, which enters the interpreter where the status is not 0, and empty counting
+    if name.startswith(("cfunc.", "_ZN7cpython", "NRT_")):
+        continue  # Numba's wrappers, which enter the interpreter where the status is not 0, and empty counting
     calls[name] = re.findall(r'call [^@\\n]*@"?([\\w.$]+)', body)
     returned[name] = sorted(set().union(*(statuses(v, body) for v in re.findall(r"ret i32 (\\S+)", body))))
 print(json.dumps([calls, returned]))
@@ -72,7 +80,7 @@ def describe(which, folder):
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module", params=["process", "xrun"])
+@pytest.fixture(scope="module", params=["process", "blocks", "xrun"])
 def callback(request, tmp_path_factory):
     return describe(request.param, tmp_path_factory.mktemp("cache"))
 
@@ -143,8 +151,8 @@ into, out = np.array([r.ctypes.data for r in inputs]), np.array([r.ctypes.data f
 def blocks(table, into, out, count, target_gains, middle):
     for i in range(count):
         if i % 10 == 0:  # new gains arrive, so that ramps are on the way too
-            for slot in range(3):
-                target_gains[slot, 3, i % 24] += np.float32(0.01)
+            for row in range(len(target_gains)):
+                target_gains[row, 3, i % 24] += np.float32(0.01)
             middle[0] |= 4
         process(table, into, out, 64)
 

@@ -95,13 +95,14 @@ def test_the_separators_gain_is_that_of_the_stem_whatever_its_name(gain_db, gain
 
 
 def test_a_channel_object_goes_to_its_loudspeakers():
-    direct = SceneObject(5, "bed", "input", (0, 1, 2), type="channel", outputs=("U+090", "nowhere", "LFE1"), level=0.5)
+    places = (("U+090", "U-090"), ("nowhere",), ("LFE1", "nowhere"))
+    direct = SceneObject(5, "bed", "input", (0, 1, 2), type="channel", outputs=places, level=0.5)
     scene = Scene((direct,))
-    assert heard(scene, 0) == {"U+090": 0.5}
+    assert heard(scene, 0) == {"U+090": 0.5, "U-090": 0.5}
     assert heard(scene, 1) == {}
     assert heard(scene, 2) == {"LFE1": 0.5}
-    assert heard(Scene((replace(direct, outputs=("B+000",)),)), 2) == {"B+000": 0.5}
-    assert heard(Scene((replace(direct, outputs=("B+000", "U+000")),)), 2) == {}
+    assert heard(Scene((replace(direct, outputs=(("B+000",),)),)), 2) == {"B+000": 0.5}
+    assert heard(Scene((replace(direct, outputs=(("B+000",), ("U+000",))),)), 2) == {}
 
 
 def test_panned_objects_leave_lfe_columns_alone():

@@ -86,7 +86,7 @@ def test_adm_distance(dref, dmax_m, distance_m, gain):
 @pytest.mark.parametrize("kind", ["plane", "diffuse", "channel"])
 def test_no_distance_law_for_what_has_no_distance(kind):
     law = DistanceLaw("inverse")
-    near, far = (mic(type=kind, position=(metres, 0, 0), outputs=("M+000",)) for metres in (1, 100))
+    near, far = (mic(type=kind, position=(metres, 0, 0), outputs=(("M+000",),)) for metres in (1, 100))
     assert power_of(far, distance=law) == pytest.approx(power_of(near, distance=law))
     assert power_of(far, distance=law) == pytest.approx([1], abs=1e-6)
 

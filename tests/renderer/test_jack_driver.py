@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from stemfield.renderer.drivers.jack import JackDriver, JackError, JackPorts, JackSettings
+from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.engine import Engine
 
 LABELS = tuple(f"M+{n:03d}" for n in range(24))
@@ -20,13 +21,13 @@ def live(jackd):
     """A driver with an engine at work: `live(server)`."""
     drivers = []
 
-    def make(server, name="stemfield", direct=(), **settings):
+    def make(server, name="stemfield", direct=(), chain=None, monitor=(), **settings):
         lost = []
         driver = JackDriver(JackSettings(name, server.name, **settings), lost.append)
         drivers.append(driver)
-        engine = Engine(driver.sample_rate_hz, 2, len(direct), 24, 4, LATENCY)
+        engine = Engine(driver.sample_rate_hz, 2, len(direct), 24, 4, LATENCY, chain)
         engine.exchange.close()
-        ports = JackPorts(("mixture_L", "mixture_R", *direct), 2, LABELS, tuple(range(1, 25)))
+        ports = JackPorts(("mixture_L", "mixture_R", *direct), 2, LABELS, tuple(range(1, 25)), monitor)
         driver.start(engine, ports)
         return driver, engine, ports, lost
 
@@ -56,14 +57,8 @@ def test_the_callback_runs_while_another_thread_holds_the_interpreter(jackd, liv
     assert rendered > 0.5 * 0.5 * 48_000 / 64
 
 
-def test_the_latency_is_reported(jackd, live):
-    server = jackd()
-    driver, _, _, _ = live(server, direct=("guest",))
-    for name in ("mixture_L", "mixture_R"):
-        assert driver.connect((name, "system:capture_1"))
-    assert driver.connect(("guest", "system:capture_2"))
-    assert driver.connect(("M+000", "system:playback_1"))
-    time.sleep(0.3)
+def latencies_of(server):
+    """By port and direction, of all ports of ours."""
     text = subprocess.run(
         ["jack_lsp", "-s", server.name, "-l", "stemfield"], capture_output=True, text=True, check=True
     ).stdout
@@ -73,14 +68,47 @@ def test_the_latency_is_reported(jackd, live):
             port = line.split(":", 1)[-1]
         elif "latency" in line:
             latencies[port, line.split()[1]] = int(line.split("[")[1].split()[1])
+    return latencies
+
+
+def test_the_latency_is_reported(jackd, live):
+    server = jackd()
+    driver, _, _, _ = live(server, direct=("guest",))
+    for name in ("mixture_L", "mixture_R"):
+        assert driver.connect((name, "system:capture_1"))
+    assert driver.connect(("guest", "system:capture_2"))
+    assert driver.connect(("M+000", "system:playback_1"))
+    time.sleep(0.3)
+    latencies = latencies_of(server)
     assert latencies["M+000", "capture"] == latencies["mixture_L", "capture"] + LATENCY
     assert latencies["mixture_L", "playback"] == latencies["M+000", "playback"] + LATENCY
     assert latencies["guest", "playback"] == latencies["M+000", "playback"]
 
 
+def test_the_ears_of_the_monitor_have_ports_connections_and_a_latency_of_their_own(jackd, live):
+    server = jackd()
+    chain = Chain.plain(24, 48_000).monitored(96, 24)
+    ears = ("monitor_left", "monitor_right")
+    driver, engine, ports, _ = live(
+        server, chain=chain, monitor=ears, connect_outputs=("system:*_1",), connect_monitor=("system:playback_*",)
+    )
+    wanted = {("M+000", "system:playback_1"), *zip(ears, ("system:playback_1", "system:playback_2"), strict=True)}
+    assert driver.wanted_connections(ports) == wanted
+    for connection in wanted - {("M+000", "system:playback_1")}:
+        assert driver.connect(connection)
+    assert driver.connect(("mixture_L", "system:capture_1"))
+    time.sleep(0.3)
+    latencies = latencies_of(server)
+    assert engine.latency_frames == LATENCY
+    for ear in ears:
+        assert latencies[ear, "capture"] == latencies["mixture_L", "capture"] + LATENCY + 24
+        assert latencies["mixture_L", "playback"] == latencies[ear, "playback"] + LATENCY + 24
+    assert latencies["M+000", "capture"] == latencies["mixture_L", "capture"] + LATENCY
+
+
 def test_sound_goes_through_the_server_sample_by_sample(jackd, live):
     """Another client plays noise in and records: the residual comes out delayed by the declared latency."""
-    server = jackd(period_frames=256)
+    server = jackd(period_frames=256, sync=True)
     driver, engine, _, _ = live(server)
     gains = np.zeros((10, 24), np.float32)
     gains[8, 5] = 0.5
@@ -133,6 +161,7 @@ def test_a_server_that_goes_away_is_noticed_and_left(jackd, live, until):
     until(lambda: driver.lost, 5, "the loss is noticed")
     assert len(lost) == 1
     driver.close()
+    assert (driver.client_name, driver.sample_rate_hz, driver.period_frames) == ("stemfield", 48_000, 64)
     server.start()
     again, engine, _, _ = live(server)
     until(lambda: engine.counters().calls > 10, 5, "rendering again")

@@ -60,14 +60,14 @@ def test_every_room_plays_every_direction(places):
     assert power.min() > (0.5 - 1e-9 if len(places) == 2 else 1 - 1e-9)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(rooms.filter(lambda places: len(places) > 2))
 def test_every_loudspeaker_plays_its_own_direction_alone(places):
     layout = room_at(places)
     np.testing.assert_allclose(Panner(layout).gains(directions_of(layout)), np.eye(len(places)), atol=1e-7)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(rooms.filter(lambda places: len(places) > 2), st.integers(0, 1000))
 def test_a_room_may_be_far_from_its_nominal_one(places, seed):
     nominal = np.array(places) + np.random.default_rng(seed).normal(size=(len(places), 2)) * 20
@@ -79,7 +79,7 @@ def test_a_room_may_be_far_from_its_nominal_one(places, seed):
 one_side = st.lists(st.one_of(*(kind.map(lambda p: (abs(p[0]), p[1])) for kind in kinds)), min_size=1, max_size=8)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(one_side, st.booleans())
 def test_a_symmetric_room_is_panned_symmetrically(half, centre):
     half = [place for place in half if 0.5 < place[0] < 179.5 and abs(place[1]) < 80]

@@ -1,11 +1,14 @@
 """The whole chain in the engine, against a slow chain of scipy's filters, and however time is cut."""
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import signal
 
 from stemfield.layouts import BassManagement, Compensation, EqBand, Layout, Speaker
@@ -16,7 +19,7 @@ from stemfield.renderer.dsp.crossover import linkwitz_riley
 from stemfield.renderer.dsp.decorrelator import impulse_response
 from stemfield.renderer.dsp.fir import FirError
 from stemfield.renderer.dsp.hrtf import AnalyticHead
-from stemfield.renderer.dsp.identify import LFE_NOISE_BAND_HZ, NOISE, SWEEP
+from stemfield.renderer.dsp.identify import LFE_NOISE_BAND_HZ, NOISE, SPOKEN, SWEEP
 from stemfield.renderer.engine import Engine
 
 RATE, STEMS, LATENCY, DIRECT = 48_000, 4, 1000, 3
@@ -128,27 +131,48 @@ def test_the_whole_chain_is_the_slow_one(tmp_path):
     assert error < -100
 
 
-@pytest.mark.parametrize("block", [1, 16, 63, 256, 299, 1024, 8192])
-def test_how_time_is_cut_does_not_matter_to_the_last_bit(tmp_path, block):
+def all_at_work(tmp_path, cut):
+    """Everything that a chain can do, changing at three times; `cut` makes blocks of a number of frames."""
     layout = full_room(tmp_path, max_level_db=-20.0)
     head = AnalyticHead(RATE)
     sound = noise(9000, 0.4)
+    made = engine(design_chain(layout, RATE).monitored(head.taps))
+    pieces = []
+    for at, end, seed in ((0, 3000, 1), (3000, 3700, 2), (3700, 9000, 3)):
+        direct, diffuse, bass_gains = matrices(seed)
+        bands = [np.zeros((0, 5))] * (ROWS - seed) + [sections(EQ[:seed], RATE)] * seed
+        delays = made.chain.delays_frames + 40 * seed
+        publish(made, direct, 777, diffuse_gains=diffuse, bass_gains=bass_gains, equalisers=bands,
+                delays_frames=delays)  # fmt: skip
+        made.publish_head(monitor_filters(head, layout, 30.0 * seed))
+        made.identify(seed, SPOKEN if seed == 2 else NOISE, 0.1)
+        for size in cut(end - at):
+            pieces.append(run(made, sound, size, at, min(at + size, end)))
+            at += size
+    return np.concatenate(pieces, axis=1)
 
-    def all_at_work(size):
-        made = engine(design_chain(layout, RATE).monitored(head.taps))
-        pieces = []
-        for at, seed in ((0, 1), (3000, 2), (3700, 3)):
-            direct, diffuse, bass_gains = matrices(seed)
-            bands = [np.zeros((0, 5))] * (ROWS - seed) + [sections(EQ[:seed], RATE)] * seed
-            delays = made.chain.delays_frames + 40 * seed
-            publish(made, direct, 777, diffuse_gains=diffuse, bass_gains=bass_gains, equalisers=bands,
-                    delays_frames=delays)  # fmt: skip
-            made.publish_head(monitor_filters(head, layout, 30.0 * seed))
-            made.identify(seed, NOISE, 0.1)
-            pieces.append(run(made, sound, size, at, {0: 3000, 3000: 3700, 3700: 9000}[at]))
-        return np.concatenate(pieces, axis=1)
 
-    assert np.array_equal(all_at_work(block), all_at_work(512))
+@pytest.mark.parametrize("block", [1, 16, 63, 256, 299, 1024, 8192])
+def test_how_time_is_cut_does_not_matter_to_the_last_bit(tmp_path, block):
+    whole = all_at_work(tmp_path, lambda frames: [frames])
+    assert np.array_equal(all_at_work(tmp_path, lambda frames: [block] * -(-frames // block)), whole)
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 8192), min_size=1, max_size=50))
+def test_blocks_of_any_sizes_in_any_order_make_the_same_sound(tmp_path_factory, sizes):
+    folder = tmp_path_factory.getbasetemp()
+    if not hasattr(all_at_work, "whole"):
+        all_at_work.whole = all_at_work(folder, lambda frames: [frames])
+
+    def cut(frames):
+        for size in itertools.cycle(sizes):
+            if frames <= 0:
+                return
+            yield min(size, frames)
+            frames -= size
+
+    assert np.array_equal(all_at_work(folder, cut), all_at_work.whole)
 
 
 def test_a_chain_without_features_is_no_chain():
@@ -246,7 +270,11 @@ def test_identify_sounds_where_it_should_and_ends():
     second = run(made, silence, until=10_000)
     assert np.abs(first[0]).max() == pytest.approx(0.3, rel=1e-3)
     assert np.abs(second[0, 400:]).max() == 0
-    for wrong in ((6, NOISE, 0.1), (0, 3, 0.1), (0, NOISE, 1.5), (0, NOISE, float("nan"))):
+    made.identify(0, SPOKEN, 0.1)
+    said = run(made, silence)[0]
+    assert np.abs(said).max() == pytest.approx(0.1, rel=1e-3)
+    assert np.abs(said[30_000:]).max() == 0  # an L is soon said
+    for wrong in ((6, NOISE, 0.1), (0, 4, 0.1), (0, -1, 0.1), (0, NOISE, 1.5), (0, NOISE, float("nan"))):
         with pytest.raises(ValueError, match=r"loudspeaker|sound"):
             made.identify(*wrong)
 
@@ -278,6 +306,26 @@ def test_meters_show_peak_and_rms():
     assert sources[-1] == pytest.approx(0.4 / np.sqrt(2), rel=1e-3)
     assert feeds[5] == pytest.approx(0.2 / np.sqrt(2), rel=1e-3)
     assert made.peaks()[2][5] == pytest.approx(0.2, rel=1e-3)
+
+
+def test_meters_keep_every_period_and_what_the_limiters_did():
+    made = engine(design_chain(room(max_level_db=-20.0), RATE))
+    direct = np.zeros((ROWS, 6), np.float32)
+    direct[-1, [0, 4]] = 1.0
+    publish(made, direct)
+    assert made.meters().periods == len(made.meters().peaks) == 0
+    sound = noise(20 * 1600, 0.0)
+    for period in range(20):
+        sound[-1, period * 1600 + 800] = 0.03 * period
+    run(made, sound, 160)
+    found = made.meters()
+    assert found.periods == len(found.peaks) == 20
+    np.testing.assert_allclose(found.peaks[:, 1 + ROWS], 0.03 * np.arange(20), rtol=1e-6)  # the last source
+    np.testing.assert_array_equal(np.argsort(found.limits[:, 4])[:4], [19, 18, 17, 16])
+    assert found.limits[19, 4] == pytest.approx(0.1 / 0.57, rel=0.01)
+    assert found.limits[:, [0, 1, 2, 3, 5]].min() == 1.0  # only the one with a ceiling of its own
+    run(made, np.tile(sound, 5), 160)
+    assert (made.meters().periods, len(made.meters().peaks)) == (120, 62)
 
 
 def test_every_bad_correction_is_named(tmp_path):

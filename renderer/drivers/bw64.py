@@ -1,0 +1,235 @@
+"""BW64 files (ITU-R BS.2088), block by block: any number of tracks, with the chunks that say what the tracks are.
+
+A small file is a RIFF file with the same chunks; RF64 and BW64 differ from it by a chunk of sizes of 64 bits.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, NoReturn, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.renderer.drivers.audiofile import AudioFileError
+
+MAX_AXML_BYTES: Final = 256 << 20
+MAX_TRACKS: Final = 1024
+LOWEST_RATE_HZ: Final = 8_000
+HIGHEST_RATE_HZ: Final = 384_000
+"""An engine renders anything between these."""
+_MAX_CHUNKS = 4096
+_MAX_SMALL_BYTES = 4 << 20
+"""Of chunks other than sound and XML that are read."""
+_IN_DS64 = 0xFFFFFFFF
+_PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
+_FULL_SCALE: Final = float(1 << 31)
+ENTRY: Final = struct.Struct("<H12s14s11sx")
+"""One line of the chna chunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackEntry:
+    """One line of the chna chunk."""
+
+    index: int
+    """0-based track of the file."""
+    uid: str
+    """Such as `ATU_00000001`."""
+    track_ref: str
+    """An audioTrackFormat (`AT_...`), or in later versions an audioChannelFormat (`AC_...`)."""
+    pack_ref: str
+    """An audioPackFormat (`AP_...`), or nothing."""
+
+
+class Bw64Reader:
+    """An open file.
+
+    Attributes:
+        path: the file.
+        sample_rate_hz: of the file, 8,000 to 384,000; nothing is resampled here.
+        tracks: 1..1024.
+        frames: its length.
+        entries: of the chna chunk; empty where there is none.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Open a file.
+
+        Raises:
+            AudioFileError: missing, no such file, cut off, or of a rate or a kind of samples that is not read.
+        """
+        self.path = Path(path)
+        try:
+            self._file = self.path.open("rb")
+        except IsADirectoryError:
+            raise AudioFileError(f"{self.path}: is a folder, not a sound file") from None
+        except FileNotFoundError:
+            raise AudioFileError(f"{self.path}: no such file") from None
+        except OSError as error:
+            raise AudioFileError(f"{self.path}: cannot be read: {error.strerror}") from error
+        try:
+            self._chunks = _chunks_of(self._file, self.path)
+            self.sample_rate_hz, self.tracks, self._kind = self._format()
+            _, size = self._chunks.get(b"data") or self._missing("data")
+            self._frame_bytes = self.tracks * _sample_bytes(self._kind)
+            self.frames = size // self._frame_bytes
+            self.entries = self._entries()
+        except BaseException:
+            self._file.close()
+            raise
+
+    @property
+    def axml(self) -> bytes:
+        """The XML of the file; nothing where there is none.
+
+        Raises:
+            AudioFileError: it is larger than 256 MiB.
+        """
+        return self._bytes(b"axml", MAX_AXML_BYTES)
+
+    def blocks(self, block_frames: int) -> Iterator[NDArray[np.float32]]:
+        """The sound from its beginning, in blocks of shape (tracks, block_frames); the last may be shorter.
+
+        Samples that are no numbers are given as silence.
+
+        Raises:
+            AudioFileError: the file cannot be read on.
+        """
+        start, _ = self._chunks[b"data"]
+        for at in range(0, self.frames, block_frames):
+            count = min(block_frames, self.frames - at)
+            try:
+                self._file.seek(start + at * self._frame_bytes)
+                data = self._file.read(count * self._frame_bytes)
+            except OSError as error:
+                raise AudioFileError(f"{self.path}: cannot be read: {error.strerror}") from error
+            if len(data) < count * self._frame_bytes:
+                raise AudioFileError(f"{self.path}: became shorter while it was read")
+            block = _decoded(data, self._kind).reshape(count, self.tracks).T
+            yield np.ascontiguousarray(np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0))
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _format(self) -> tuple[int, int, str]:
+        data = self._bytes(b"fmt ", _MAX_SMALL_BYTES)
+        if len(data) < 16:
+            self._missing("fmt")
+        tag, tracks, rate_hz, _, _, bits = struct.unpack_from("<HHIIHH", data)
+        if tag == _EXTENSIBLE and len(data) >= 26:
+            (tag,) = struct.unpack_from("<H", data, 24)
+        if not 1 <= tracks <= MAX_TRACKS:
+            raise AudioFileError(f"{self.path}: has {tracks} tracks; accepted are 1 to {MAX_TRACKS}")
+        if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
+            allowed = f"allowed {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+            raise AudioFileError(f"{self.path}: sample rate {rate_hz} Hz: {allowed}")
+        kind = {(_PCM, 16): "<i2", (_PCM, 24): "i3", (_PCM, 32): "<i4", (_FLOAT, 32): "<f4", (_FLOAT, 64): "<f8"}.get(
+            (tag, bits)
+        )
+        if kind is None:
+            raise AudioFileError(
+                f"{self.path}: samples of format {tag} with {bits} bits; accepted are whole numbers of 16, 24 and 32 "
+                "bits and floats of 32 and 64"
+            )
+        return rate_hz, tracks, kind
+
+    def _entries(self) -> tuple[TrackEntry, ...]:
+        data = self._bytes(b"chna", _MAX_SMALL_BYTES)
+        if not data:
+            return ()
+        count = struct.unpack_from("<H", data, 2)[0] if len(data) >= 4 else 0
+        if 4 + count * ENTRY.size > len(data):
+            raise AudioFileError(f"{self.path}: damaged: its chna chunk declares {count} tracks and is too short")
+        found = []
+        for at in range(count):
+            index, *names = ENTRY.unpack_from(data, 4 + at * ENTRY.size)
+            uid, track, pack = (name.split(b"\0")[0].decode("ascii", "replace").strip() for name in names)
+            if index == 0 and not uid:
+                continue  # kept free for more
+            if not 1 <= index <= self.tracks:
+                raise AudioFileError(f"{self.path}: {uid} is track {index} in chna; the file has {self.tracks}")
+            found.append(TrackEntry(index - 1, uid, track, pack))
+        return tuple(found)
+
+    def _bytes(self, name: bytes, most: int) -> bytes:
+        start, size = self._chunks.get(name, (0, 0))
+        if size > most:
+            raise AudioFileError(f"{self.path}: its {name.decode().strip()} chunk has {size} bytes; at most {most}")
+        self._file.seek(start)
+        return self._file.read(size)
+
+    def _missing(self, name: str) -> NoReturn:
+        raise AudioFileError(f"{self.path}: damaged: there is no {name} chunk")
+
+
+def _chunks_of(file: BinaryIO, path: Path) -> dict[bytes, tuple[int, int]]:
+    """Where each chunk begins, and its size in bytes; of two with one name the first."""
+    length = file.seek(0, 2)
+    file.seek(0)
+    head = file.read(12)
+    if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:] != b"WAVE":
+        raise AudioFileError(f"{path}: not a BW64 or WAV file")
+    found: dict[bytes, tuple[int, int]] = {}
+    large: dict[bytes, int] = {}
+    at = 12
+    for _ in range(_MAX_CHUNKS):
+        file.seek(at)
+        head = file.read(8)
+        if len(head) < 8:
+            break
+        name, size = head[:4], int.from_bytes(head[4:], "little")
+        if size == _IN_DS64:
+            size = large.get(name, size)
+        if at + 8 + size > length:
+            raise AudioFileError(
+                f"{path}: cut off: its chunk {_shown(name)} declares {size} bytes and {length - at - 8} are there"
+            )
+        found.setdefault(name, (at + 8, size))
+        if name == b"ds64":
+            large = _large_sizes(file.read(min(size, _MAX_SMALL_BYTES)))
+        at += 8 + size + size % 2
+    return found
+
+
+def _large_sizes(data: bytes) -> dict[bytes, int]:
+    """What a ds64 chunk says of chunks whose size takes more than 32 bits."""
+    if len(data) < 28:
+        return {}
+    _, of_data, _, count = struct.unpack_from("<QQQI", data)
+    found = {b"data": of_data}
+    for at in range(28, min(len(data) - 11, 28 + 12 * count), 12):
+        name, size = struct.unpack_from("<4sQ", data, at)
+        found[name] = size
+    return found
+
+
+def _sample_bytes(kind: str) -> int:
+    return int(kind[-1])
+
+
+def _decoded(data: bytes, kind: str) -> NDArray[np.float32]:
+    """Samples as floats, full scale +-1."""
+    if kind == "i3":
+        wide = np.zeros((len(data) // 3, 4), np.uint8)
+        wide[:, 1:] = np.frombuffer(data, np.uint8).reshape(-1, 3)
+        return (wide.view("<i4")[:, 0] / _FULL_SCALE).astype(np.float32)
+    samples = np.frombuffer(data, kind)
+    if kind.startswith("<f"):
+        return samples.astype(np.float32)
+    return (samples / float(1 << (8 * samples.itemsize - 1))).astype(np.float32)
+
+
+def _shown(name: bytes) -> str:
+    return name.decode("ascii", "replace").strip() if name.isascii() and name.decode().isprintable() else repr(name)

@@ -1,0 +1,48 @@
+"""Filters of neighbouring rows side by side: eight cascades in the time of one.
+
+The rows are turned into frames of eight values, as the lanes of a register want them, and back. Lanes that want no
+filter have sections that change nothing: samples pass through them as they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from stemfield.renderer.dsp.biquad import IDENTITY, cascades
+from stemfield.renderer.dsp.kinds import Doubles, Floats
+from stemfield.renderer.lanes import DOUBLES, turn_to_frames, turn_to_rows
+from stemfield.renderer.native import INNER
+
+
+def banks(rows: int) -> int:
+    """How many banks hold so many rows."""
+    return -(-rows // DOUBLES)
+
+
+def identity(rows: int, sections: int) -> Doubles:
+    """Banks of sections that change nothing, shape (banks, sections, 5, DOUBLES)."""
+    found = np.empty((banks(rows), sections, len(IDENTITY), DOUBLES))
+    found[:] = np.array(IDENTITY)[:, None]
+    return found
+
+
+@njit(**INNER)
+def filter_rows(
+    rows: Floats, length: int, coefficients: Doubles, states: Doubles, sections: int, frames: Doubles
+) -> None:
+    """Filters the first `DOUBLES` rows in place, up to `length`; what follows up to a multiple of `DOUBLES` is lost.
+
+    Args:
+        rows: shape (DOUBLES or more, room for that).
+        length: frames.
+        coefficients: shape (sections or more, 5, DOUBLES).
+        states: shape (sections or more, 2, DOUBLES).
+        sections: of the longest cascade.
+        frames: to work in, shape (length or more, a multiple of DOUBLES; DOUBLES).
+    """
+    for i in range(0, length, DOUBLES):
+        turn_to_frames(rows, i, frames)
+    cascades(frames, coefficients, states, sections, length)
+    for i in range(0, length, DOUBLES):
+        turn_to_rows(frames, i, rows)

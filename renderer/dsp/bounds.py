@@ -1,0 +1,58 @@
+"""What is no sound is kept out: NaN, infinities and absurd levels, at the doors and wherever they could arise within.
+
+One such sample would stay for ever in a filter that hears itself, and no limiter can make a NaN softer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from stemfield.renderer.dsp.kinds import Floats
+from stemfield.renderer.lanes import FLOATS, beyond, load_part, magnitude, spread, store_part
+from stemfield.renderer.native import INNER
+
+LOUDEST: Final = np.float32(1e4)
+"""Input beyond this, 80 dB over full scale, is a fault and is replaced by silence."""
+LOUDEST_SOURCE: Final = np.float32(1e6)
+"""Of what an equaliser makes: no gain that comes after it leads out of the range of float32."""
+LOUDEST_FEED: Final = np.float32(1e30)
+"""Of what a limiter can turn down."""
+ZERO = np.float32(0.0)
+
+
+@njit(**INNER)
+def copy_sound(source: Floats, target: Floats, count: int) -> int:
+    """Copies samples, silences those that are no sound, and returns how many those were."""
+    bad = 0
+    for i in range(0, count, FLOATS):
+        x = load_part(source, i, count - i)
+        store_part(target, i, x, count - i)
+        if beyond(magnitude(x), spread(LOUDEST)) != 0:
+            for k in range(i, min(i + FLOATS, count)):
+                if not abs(source[k]) <= LOUDEST:  # true for NaN
+                    target[k] = ZERO
+                    bad += 1
+    return bad
+
+
+@njit(**INNER)
+def bound(samples: Floats, count: int, most: np.float32) -> int:
+    """Holds samples within -most to most, silences those that are no numbers, and returns how many were changed."""
+    bad = 0
+    for i in range(0, count, FLOATS):
+        if beyond(magnitude(load_part(samples, i, count - i)), spread(most)) != 0:
+            for k in range(i, min(i + FLOATS, count)):
+                x = samples[k]
+                if abs(x) <= most:
+                    continue
+                bad += 1
+                if x > most:
+                    samples[k] = most
+                elif x < -most:
+                    samples[k] = -most
+                else:
+                    samples[k] = ZERO
+    return bad
