@@ -1,7 +1,7 @@
 """Finding and loading model cards: strict YAML next to the files that it names.
 
 A model is a folder, named like the model, with a `card.yaml` and the model's files. Models are found in the user's
-folders first, then among the shipped ones.
+folders first, then among the shipped ones. A preset is another name for one of them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
@@ -21,6 +21,7 @@ from stemfield.layouts.check import suggestion
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.separation.card_chunks import CHUNK_DOMAINS, ChunkCard
 from stemfield.separation.card_schema import MaskStreamCard, ModelCard, WaveStreamCard
+from stemfield.separation.presets import PRESETS
 
 __all__ = ["SHIPPED", "CardError", "ModelCard", "ModelEntry", "ProviderError", "available_models", "load_card"]
 
@@ -62,14 +63,16 @@ class ModelEntry:
     path: Path
     """Of its card."""
     problems: tuple[str, ...] = ()
+    presets: tuple[str, ...] = ()
+    """Its other names."""
 
 
 def load_card(name_or_path: str, folders: Sequence[Path] = ()) -> ModelCard:
     """The card of this name or path, with its files checked.
 
     Args:
-        name_or_path: a name such as `first`, or the path of a model's folder or card: whatever contains a path
-            separator or ends in `.yaml`.
+        name_or_path: a name such as `first`, a preset such as `studio`, or the path of a model's folder or card:
+            whatever contains a path separator or ends in `.yaml`.
         folders: the user's folders of models; they come before the shipped ones.
 
     Raises:
@@ -79,15 +82,25 @@ def load_card(name_or_path: str, folders: Sequence[Path] = ()) -> ModelCard:
         path = Path(name_or_path).expanduser()
         return _load(path / CARD if path.is_dir() else path)
     cards = {path.parent.name: path for path in reversed([*_cards(folders)])}
-    if name_or_path in cards:
-        return _load(cards[name_or_path])
-    known = ", ".join(sorted(cards))
-    raise CardError(name_or_path, (f"unknown name{suggestion(name_or_path, cards)} Known are: {known}",))
+    name = name_or_path if name_or_path in cards else PRESETS.get(name_or_path, "")
+    if name in cards:
+        return _load(cards[name])
+    names = sorted({*cards, *PRESETS})
+    raise CardError(name_or_path, (f"unknown name{suggestion(name_or_path, names)} Known are: {', '.join(names)}",))
 
 
 def available_models(folders: Sequence[Path] = ()) -> tuple[ModelEntry, ...]:
-    """Every model that `load_card` finds by name, in its order of search; broken ones with their problems."""
-    return tuple(_entry(path) for path in _cards(folders))
+    """Every model by name, broken ones with their problems; first those that `load_card` finds, in its order."""
+    entries: dict[str, ModelEntry] = {}
+    hidden = []
+    for card in _cards(folders):
+        entry = _entry(card)
+        if entries.setdefault(entry.name, entry) is not entry:
+            hidden.append(entry)
+    for preset, name in PRESETS.items():
+        if name in entries and preset not in entries:
+            entries[name] = replace(entries[name], presets=(*entries[name].presets, preset))
+    return (*entries.values(), *hidden)
 
 
 def _cards(folders: Sequence[Path]) -> Iterator[Path]:

@@ -74,7 +74,9 @@ class Tensor(Strict):
     """An input or output of a streaming graph, float32."""
 
     name: TensorName = Field(description="As the graph calls it.")
-    role: Literal["re_im", "wave", "state"] = Field(description="Spectrum, sound, or memory.")
+    role: Literal["re_im", "mag", "mask", "wave", "state"] = Field(
+        description="Spectrum, its magnitudes, what multiplies the mixture's spectrum, sound, or memory."
+    )
     shape: Shape = Field(description="Every size, none open.")
 
 

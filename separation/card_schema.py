@@ -3,8 +3,12 @@
 A card's `domain` says how tensors and sound meet. What every model says is in `ModelCard`; the streaming domains are
 here, the domains of whole chunks in `card_chunks`.
 
-Domain `mask_stream`: one call a hop. In goes the mixture's spectrum of the newest `n_fft` samples, out come the
-spectra of the sources, which are the mixture's under real masks that sum to one; memory is carried in `states`.
+Domain `mask_stream`: one call a hop. In goes the mixture's spectrum of the newest `n_fft` samples, or its magnitudes,
+out come the sources' spectra, which are the mixture's under real masks, or the masks; memory is carried in `states`.
+Either one graph gives all sources, whose spectra then sum to the mixture's, or each source has a graph of its own: its
+first output is the source, and a second one, if there is one, the rest, which is not used. Masks of graphs that do not
+know of one another may claim more than there is: they share it in proportion. A graph that looks ahead gives the
+sources of the hop that lies `lookahead_frames` back.
 
 Domain `wave_stream`: one call a hop. In go the newest `hop` samples, out come those of the sources, `discard_first`
 calls late; memory is carried in `states`.
@@ -13,7 +17,7 @@ calls late; memory is carried in `states`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -24,6 +28,8 @@ from stemfield.separation.card_parts import ModelFile, SampleRate, Score, State,
 __all__ = ["RULE_STFT", "MaskStreamCard", "ModelCard", "SampleRate", "Stft", "StreamCard", "WaveStreamCard"]
 
 MAX_SOURCES = 16
+_Shapes = Mapping[str, Sequence[tuple[int, ...]]]
+"""What shapes a tensor may have, by its role."""
 RULE_STFT = Stft(n_fft=2048, hop=512, synthesis_tail=1024, window="asymmetric_hann", scale="amplitude")
 """The transform in which the threshold judges the stems of models that have no masks of their own."""
 
@@ -151,25 +157,23 @@ class StreamCard(ModelCard):
         """The output that gives the stems."""
         return next(tensor for tensor in self.outputs if tensor.role != "state")
 
-    def _one_file(self) -> Iterator[str]:
-        if len(self.files) != 1:
-            yield f"files: needs exactly one, the graph, has {len(self.files)}"
-
-    def _tensors(self, role: str, taken: tuple[int, ...], given: tuple[int, ...], cause: str) -> Iterator[str]:
-        """Problems of tensors and states, where sound goes in and out in tensors of this role and these shapes."""
-        for key, tensors, shape in (("inputs", self.inputs, taken), ("outputs", self.outputs, given)):
+    def _tensors(self, taken: _Shapes, given: _Shapes, cause: str) -> Iterator[str]:
+        """Problems of tensors and states, where sound goes in and out in one tensor of these roles and shapes."""
+        for key, tensors, shapes in (("inputs", self.inputs, taken), ("outputs", self.outputs, given)):
             names = [tensor.name for tensor in tensors]
             if len(set(names)) < len(names):
                 yield f"{key}: a name appears twice in {', '.join(names)}"
-            sounding = [tensor for tensor in tensors if tensor.role == role]
+            sounding = [tensor for tensor in tensors if tensor.role in shapes]
             if len(sounding) != 1:
-                yield f"{key}: needs exactly one tensor of role {role}, has {len(sounding)}"
+                yield f"{key}: needs exactly one tensor of role {' or '.join(shapes)}, has {len(sounding)}"
             for tensor in sounding:
-                if tensor.shape != shape:
-                    yield f"{key}: {tensor.name} has shape {list(tensor.shape)}, {cause} make it {list(shape)}"
+                if tensor.shape not in shapes[tensor.role]:
+                    right = " or ".join(str(list(shape)) for shape in shapes[tensor.role])
+                    yield f"{key}: {tensor.name} has shape {list(tensor.shape)}, {cause} make it {right}"
             for tensor in tensors:
-                if tensor.role not in (role, "state"):
-                    yield f"{key}: {tensor.name} has role {tensor.role}, domain {self.domain} allows {role} and state"
+                if tensor.role not in (*shapes, "state"):
+                    allowed = f"{', '.join(shapes)} and state"
+                    yield f"{key}: {tensor.name} has role {tensor.role}, domain {self.domain} allows {allowed}"
             held = {tensor.name: tensor.shape for tensor in tensors if tensor.role == "state"}
             carried = {state.target if key == "inputs" else state.source: state.shape for state in self.states}
             yield from (f"{key}: the state {name} is missing from states" for name in sorted(held.keys() - carried))
@@ -184,30 +188,48 @@ class MaskStreamCard(StreamCard):
 
     domain: Literal["mask_stream"] = Field(description="How tensors and sound meet.")
     stft: Stft = Field(description="The transform around the graph.")
+    lookahead_frames: int = Field(0, ge=0, le=64, description="So many hops back lie the sources that a call gives.")
+    places_s: float = Field(
+        0.0, ge=0.0, le=60.0, description="Memory of where sources lie between left and right; 0: not asked for."
+    )
 
     @property
     def step_samples(self) -> int:
         """Samples at the model's rate for which one call of the graph brings stems."""
         return self.stft.hop
 
+    @property
+    def sums_to_mixture(self) -> bool:
+        """Whether one graph shares the whole mixture among several sources."""
+        masks = any(tensor.role == "mask" for tensor in self.outputs)
+        return len(self.files) == 1 and len(self.sources) > 1 and not masks
+
     def _wrong_numbers(self) -> Iterator[str]:
-        yield from self._one_file()
+        if len(self.files) not in (1, len(self.sources)):
+            yield f"files: needs one, or one a source, has {len(self.files)} for {len(self.sources)} sources"
         stft = self.stft
         if stft.synthesis_tail != 2 * stft.hop:
             yield f"stft.synthesis_tail: {stft.synthesis_tail} is not twice the hop of {stft.hop}"
         if stft.synthesis_tail > stft.n_fft:
             yield f"stft.synthesis_tail: {stft.synthesis_tail} is longer than n_fft {stft.n_fft}"
-        if self.latency_samples != stft.synthesis_tail:
+        latency = stft.synthesis_tail + self.lookahead_frames * stft.hop
+        if self.latency_samples != latency:
             yield (
-                f"latency_samples: {self.latency_samples} contradicts stft.synthesis_tail {stft.synthesis_tail},"
-                " which is the latency"
+                f"latency_samples: {self.latency_samples} contradicts stft.synthesis_tail {stft.synthesis_tail} and"
+                f" lookahead_frames {self.lookahead_frames}, which make it {latency}"
             )
-        if self.rest is not None:
-            yield f"rest: {self.rest} is always silent, because the masks of mask_stream sum to one"
+        if self.rest is not None and self.sums_to_mixture:
+            yield f"rest: {self.rest} is always silent, because the spectra of one graph's sources sum to the mixture"
+
+        if self.places_s > 0.0 and self.rest is None and not self.sums_to_mixture:
+            yield f"places_s: {self.places_s:g} needs sources that sum to the mixture: name the rest"
 
     def _wrong_tensors(self) -> Iterator[str]:
-        spectrum = (2, self.stft.bins, 2)
-        yield from self._tensors("re_im", spectrum, (len(self.sources), *spectrum), "sources and stft")
+        bins = self.stft.bins
+        sources = (1, 2) if len(self.files) > 1 else (len(self.sources),)
+        taken: _Shapes = {"re_im": [(2, bins, 2)], "mag": [(2, bins)]}
+        given: _Shapes = {"re_im": [(n, 2, bins, 2) for n in sources], "mask": [(n, 2, bins) for n in sources]}
+        yield from self._tensors(taken, given, "sources, files and stft")
 
 
 class WaveStreamCard(StreamCard):
@@ -228,7 +250,8 @@ class WaveStreamCard(StreamCard):
         return self.latency_samples + RULE_STFT.synthesis_tail
 
     def _wrong_numbers(self) -> Iterator[str]:
-        yield from self._one_file()
+        if len(self.files) != 1:
+            yield f"files: needs exactly one, the graph, has {len(self.files)}"
         latency = self.hop * (1 + self.discard_first)
         if self.latency_samples != latency:
             yield (
@@ -237,4 +260,5 @@ class WaveStreamCard(StreamCard):
             )
 
     def _wrong_tensors(self) -> Iterator[str]:
-        yield from self._tensors("wave", (1, 2, self.hop), (1, len(self.sources), 2, self.hop), "sources and hop")
+        taken, given = (1, 2, self.hop), (1, len(self.sources), 2, self.hop)
+        yield from self._tensors({"wave": [taken]}, {"wave": [given]}, "sources and hop")

@@ -16,7 +16,8 @@ from stemfield.separation.card_chunks import ChunkCard
 from stemfield.separation.card_parts import Port
 from stemfield.separation.chunk_transform import ChunkTransform
 from stemfield.separation.combine import shares, wiener, with_phase
-from stemfield.separation.graph import CPU, REFUSALS, check_tensors, open_graph
+from stemfield.separation.graph import REFUSALS, check_tensors, open_graph
+from stemfield.separation.providers import CPU
 
 _SILENT = 1e-8
 """Levels below are not normalised."""

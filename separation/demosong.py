@@ -1,18 +1,22 @@
-"""The demo song: composed here, played by `instruments`, written as four true stems whose exact sum is the mixture.
+"""The demo song: composed here, played by `instruments`, sung by a recorded voice, written as four true stems.
 
-`python -m stemfield.separation.demosong FOLDER` makes the files again.
+`python -m stemfield.separation.demosong FOLDER --voices VOICES` makes the files again; it needs the extra `train` and
+the recordings of VOICE, which are in the public domain.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
+from math import gcd
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from rich.progress import Progress
+from scipy import signal
 
 from stemfield.separation import instruments as play
 
@@ -21,6 +25,8 @@ SECONDS = 24.0
 BEAT_S = 60.0 / 96.0
 BAR_S = 4 * BEAT_S
 PEAK = 0.88
+VOICE = "rhasspy/dataset-voice-kerstin"
+"""Whose words are sung: CC0 1.0."""
 
 Sound = NDArray[np.float64]
 
@@ -39,25 +45,28 @@ CHORDS: tuple[tuple[int, float, float, int, tuple[int, ...]], ...] = (
     (8, 0, 5.5, 36, (55, 60, 62, 64)),
 )
 
-# (bar, beat, length in beats, pitch, syllable)
-MELODY: tuple[tuple[int, float, float, int, str], ...] = (
-    (0, 0.5, 0.5, 64, "la"), (0, 1.0, 0.5, 67, "e"), (0, 1.5, 1.5, 69, "lo"), (0, 3.0, 0.5, 67, "no"),
-    (0, 3.5, 0.5, 64, "a"), (1, 0.0, 1.0, 69, "li"), (1, 1.0, 1.0, 72, "la"), (1, 2.0, 0.5, 69, "e"),
-    (1, 2.5, 1.0, 67, "no"), (2, 0.0, 0.5, 67, "la"), (2, 0.5, 0.5, 64, "i"), (2, 1.0, 1.0, 67, "na"),
-    (2, 2.0, 0.5, 64, "lu"), (2, 2.5, 0.5, 62, "o"), (2, 3.0, 1.0, 60, "na"), (3, 0.0, 2.25, 62, "le"),
-    (3, 3.0, 0.5, 64, "la"), (3, 3.5, 0.5, 67, "i"),
-    (4, 0.0, 1.0, 69, "na"), (4, 1.0, 1.5, 72, "la"), (4, 2.5, 0.5, 69, "e"), (4, 3.0, 0.75, 65, "lo"),
-    (5, 0.0, 0.5, 71, "na"), (5, 0.5, 0.5, 71, "le"), (5, 1.0, 1.5, 74, "la"), (5, 2.5, 0.5, 71, "o"),
-    (5, 3.0, 0.75, 67, "nu"), (6, 0.0, 0.5, 64, "la"), (6, 0.5, 0.5, 67, "e"), (6, 1.0, 1.0, 71, "li"),
-    (6, 2.0, 1.5, 72, "la"), (6, 3.5, 0.5, 69, "e"), (7, 0.0, 1.0, 69, "no"), (7, 1.0, 0.5, 65, "la"),
-    (7, 1.5, 0.5, 62, "i"), (7, 2.0, 0.5, 67, "na"), (7, 2.5, 1.5, 71, "le"), (8, 0.0, 4.0, 72, "la"),
+# (bar, beat, length in beats, pitch)
+MELODY: tuple[tuple[int, float, float, int], ...] = (
+    (0, 0.5, 0.5, 64), (0, 1.0, 0.5, 67), (0, 1.5, 1.5, 69), (0, 3.0, 0.5, 67),
+    (0, 3.5, 0.5, 64), (1, 0.0, 1.0, 69), (1, 1.0, 1.0, 72), (1, 2.0, 0.5, 69),
+    (1, 2.5, 1.0, 67), (2, 0.0, 0.5, 67), (2, 0.5, 0.5, 64), (2, 1.0, 1.0, 67),
+    (2, 2.0, 0.5, 64), (2, 2.5, 0.5, 62), (2, 3.0, 1.0, 60), (3, 0.0, 2.25, 62),
+    (3, 3.0, 0.5, 64), (3, 3.5, 0.5, 67),
+    (4, 0.0, 1.0, 69), (4, 1.0, 1.5, 72), (4, 2.5, 0.5, 69), (4, 3.0, 0.75, 65),
+    (5, 0.0, 0.5, 71), (5, 0.5, 0.5, 71), (5, 1.0, 1.5, 74), (5, 2.5, 0.5, 71),
+    (5, 3.0, 0.75, 67), (6, 0.0, 0.5, 64), (6, 0.5, 0.5, 67), (6, 1.0, 1.0, 71),
+    (6, 2.0, 1.5, 72), (6, 3.5, 0.5, 69), (7, 0.0, 1.0, 69), (7, 1.0, 0.5, 65),
+    (7, 1.5, 0.5, 62), (7, 2.0, 0.5, 67), (7, 2.5, 1.5, 71), (8, 0.0, 4.0, 72),
 )  # fmt: skip
 
 
-def compose(seed: int = 7, done: Callable[[str], None] = lambda _stem: None) -> NDArray[np.float32]:
+def compose(
+    sing: Callable[[np.random.Generator], Sound], seed: int = 7, done: Callable[[str], None] = lambda _stem: None
+) -> NDArray[np.float32]:
     """Play the song.
 
     Args:
+        sing: gives the melody, mono, 24 s at 48 kHz, peak 1.
         seed: of breath, noise and the room; the notes are always the same.
         done: told the name of each stem when it is finished.
 
@@ -65,7 +74,7 @@ def compose(seed: int = 7, done: Callable[[str], None] = lambda _stem: None) -> 
         Shape (4, 2, 24 s x 48 kHz): the stems in the order of STEMS. All values are multiples of
         2^-15, so 16-bit files hold them and their sum exactly; the sum peaks at 0.88 or below.
     """
-    players = {"vocals": _vocals, "bass": _bass, "drums": _drums, "other": _other}
+    players = {"vocals": lambda random: _vocals(sing(random), random), "bass": _bass, "drums": _drums, "other": _other}
     stems = []
     for number, name in enumerate(STEMS):
         stems.append(players[name](np.random.default_rng([seed, number])))
@@ -91,10 +100,14 @@ def main() -> None:
     """The command line: one folder."""
     parser = argparse.ArgumentParser(prog="python -m stemfield.separation.demosong", description="Make the demo song.")
     parser.add_argument("folder", type=Path, help="where the four FLAC files go")
-    folder: Path = parser.parse_args().folder
+    parser.add_argument("--voices", type=Path, required=True, help="folder of recorded voices")
+    options = parser.parse_args()
+    folder: Path = options.folder
     with Progress() as progress:
         task = progress.add_task("playing", total=len(STEMS))
-        stems = compose(done=lambda name: progress.update(task, advance=1, description=f"played {name}"))
+        stems = compose(
+            sung_by(options.voices), done=lambda name: progress.update(task, advance=1, description=f"played {name}")
+        )
     for path in write(stems, folder):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
@@ -117,20 +130,44 @@ def _add(stem: Sound, start_s: float, sound: Sound, gain: float = 1.0, pan: floa
     part += gain * sound[:, : part.shape[1]]
 
 
-def _vocals(random: np.random.Generator) -> Sound:
-    notes = [
-        play.Syllable(
-            _at(bar, beat) + float(random.normal(0.0, 0.008)),
-            length * BEAT_S - 0.02,
-            pitch,
-            syllable[-1],
-            syllable[:-1],
-        )
-        for bar, beat, length, pitch, syllable in MELODY
-    ]
+def _vocals(melody: Sound, random: np.random.Generator) -> Sound:
     stem = _silence()
-    _add(stem, 0.0, play.sing(notes, SECONDS, random), 0.72)
+    _add(stem, 0.0, melody, 1.7)
     return stem + 0.16 * play.room(stem, 1.5, random)
+
+
+def sung_by(voices: Path) -> Callable[[np.random.Generator], Sound]:
+    """A recorded voice that sings the melody, for `compose`.
+
+    Args:
+        voices: holds the folder of VOICE.
+
+    Raises:
+        ValueError: it does not.
+    """
+    from stemfield.separation.training import effects, singing
+    from stemfield.separation.training.composition import Note
+    from stemfield.separation.training.sources import recordings
+    from stemfield.separation.training.voices import RATE_HZ, build
+
+    said = [
+        (VOICE, path) for source, path in recordings(voices, "speech", held_out=False) if source.repository == VOICE
+    ]
+    if not said:
+        raise ValueError(f"{voices}: no recordings of {VOICE} in a folder named {VOICE.replace('/', '+')}")
+    bank = build(said)
+
+    def sing(random: np.random.Generator) -> Sound:
+        notes = [Note(_at(bar, beat) + float(random.normal(0.0, 0.008)), length * BEAT_S - 0.02, pitch, 0.8)
+                 for bar, beat, length, pitch in MELODY]  # fmt: skip
+        voice = replace(singing.singer(bank, random), vibrato_hz=5.2, vibrato_semitones=0.4, rough=0.03)
+        sound = singing.sing(voice, notes, int(SECONDS * RATE_HZ), random, words=3)
+        divisor = gcd(RATE_HZ, play.RATE_HZ)
+        sound = sound * effects.compression(sound, -24.0, 4.0, 0.005, 0.12)
+        sound = signal.resample_poly(sound, play.RATE_HZ // divisor, RATE_HZ // divisor)
+        return np.asarray(sound / np.abs(sound).max())
+
+    return sing
 
 
 def _bass(random: np.random.Generator) -> Sound:

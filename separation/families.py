@@ -12,7 +12,8 @@ import onnxruntime
 
 from stemfield.layouts.check import suggestion
 from stemfield.separation.card import CardError
-from stemfield.separation.graph import CPU, open_graph
+from stemfield.separation.graph import open_graph
+from stemfield.separation.providers import CPU
 
 FOUR = ("drums", "bass", "other", "vocals")
 _RATE = {"nominal_hz": 44100, "lowest_hz": 44100, "highest_hz": 48000}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import (
+    EPFail,
     Fail,
     InvalidArgument,
     InvalidGraph,
@@ -17,24 +19,13 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 )
 
 from stemfield.layouts.check import suggestion
-from stemfield.separation.card import CardError, ProviderError
+from stemfield.separation.card import CardError
+from stemfield.separation.providers import CPU, known_providers
 
-CPU = ("CPUExecutionProvider",)
 REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 _ERRORS_ONLY = 3
 
-
-def check_providers(providers: Sequence[str]) -> None:
-    """Refuses execution providers that this ONNX Runtime does not have.
-
-    Raises:
-        ProviderError: the first that is unknown, with those that there are.
-    """
-    known = onnxruntime.get_available_providers()
-    for provider in providers:
-        if provider not in known:
-            hint = suggestion(provider, known)
-            raise ProviderError(f"provider {provider!r} is not one of {', '.join(known)}{hint}")
+log = logging.getLogger(__name__)
 
 
 def open_graph(path: Path, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
@@ -42,14 +33,15 @@ def open_graph(path: Path, providers: Sequence[str], threads: int) -> onnxruntim
 
     Args:
         path: the ONNX file.
-        providers: ONNX Runtime's execution providers, the preferred one first.
+        providers: ONNX Runtime's execution providers, the preferred one first. Where one does not start, for want of
+            its device or libraries, the log says so and the processor computes.
         threads: that share one call.
 
     Raises:
         CardError: the file is no ONNX graph that this runtime can run.
         ValueError: a provider that this runtime does not have.
     """
-    check_providers(providers)
+    wanted = known_providers(providers)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -57,10 +49,22 @@ def open_graph(path: Path, providers: Sequence[str], threads: int) -> onnxruntim
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _ERRORS_ONLY
     try:
-        return onnxruntime.InferenceSession(str(path), options, list(providers))
+        session = _opened(path, options, wanted)
     except REFUSALS as error:
         first_line = str(error).splitlines()[0]
         raise CardError(str(path), (f"no usable ONNX graph: {first_line}",)) from error
+    if missing := [name for name in wanted if name not in session.get_providers()]:
+        log.warning("%s does not start here: %s computes", " and ".join(missing), session.get_providers()[0])
+    return session
+
+
+def _opened(path: Path, options: onnxruntime.SessionOptions, wanted: Sequence[str]) -> onnxruntime.InferenceSession:
+    try:
+        # its own way of falling back prints to standard output
+        return onnxruntime.InferenceSession(str(path), options, list(wanted), enable_fallback=False)
+    except (*REFUSALS, EPFail, RuntimeError, ValueError):
+        # what a provider that does not start raises depends on the provider
+        return onnxruntime.InferenceSession(str(path), options, list(CPU), enable_fallback=False)
 
 
 def check_tensors(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.separation.card_schema import MaskStreamCard, WaveStreamCard
-from stemfield.separation.masks import Rule
+from stemfield.separation.masks import Rule, share_out
+from stemfield.separation.places import Places
 from stemfield.separation.session import Session
 from stemfield.separation.transform import Transform
 
@@ -114,36 +117,59 @@ class HopStream:
 
 
 class MaskModel:
-    """Domain `mask_stream`: the graph sees spectra, the rule judges its masks.
+    """Domain `mask_stream`: the graphs see spectra, places sharpen what they give, the rule judges their masks.
 
     Args:
         card: of the model.
-        session: its graph.
+        sessions: its graphs, one, or one a source.
         rule: what the stems may keep.
     """
 
-    late_hops = 1
-
-    def __init__(self, card: MaskStreamCard, session: Session, rule: Rule) -> None:
+    def __init__(self, card: MaskStreamCard, sessions: Sequence[Session], rule: Rule) -> None:
         self.hop = card.stft.hop
+        self.late_hops = 1 + card.lookahead_frames
         self.memory_frames = card.stft.n_fft + rule.memory_hops * card.stft.hop
-        self.stems = len(card.sources)
-        self.session = session
+        self.stems = len(card.names)
+        self.sessions = tuple(sessions)
+        self._sums_to_mixture = card.sums_to_mixture
+        self._has_rest = card.rest is not None
         self._rule = rule
         self._transform = Transform(card.stft, self.stems)
+        hop_s = card.stft.hop / card.sample_rate.nominal_hz
+        self._places = Places(hop_s, card.places_s) if card.places_s > 0.0 else None
+        self._silence = [np.zeros((2, card.stft.bins), np.complex64)] * card.lookahead_frames
+        self._ahead = deque(self._silence)
 
     def reset(self) -> None:
         """Forgets what was heard."""
-        self.session.reset()
+        for session in self.sessions:
+            session.reset()
+        self._ahead = deque(self._silence)
+        if self._places is not None:
+            self._places.reset()
         self._rule.reset()
         self._transform.reset()
 
     def step(self, block: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """One hop, shape (2, hop), into stems, shape (stems, 2, hop)."""
-        mixture = self._transform.analyse(block)
-        spectra = self.session.step(mixture)
-        self._rule.apply(mixture, spectra)
-        self._transform.synthesise(spectra, out)
+        mixture = heard = self._transform.analyse(block)
+        if self._ahead:
+            self._ahead.append(heard.copy())
+            mixture = self._ahead.popleft()
+        claims = self._estimated(heard, mixture)
+        stems = claims if self._places is None else self._places.filtered(mixture, claims)
+        self._rule.apply(mixture, claims, stems)
+        self._transform.synthesise(stems, out)
+
+    def _estimated(self, heard: NDArray[np.complex64], mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """The stems that the graphs find in the mixture, which together are not more than it."""
+        given = [session.step(heard, mixture) for session in self.sessions]
+        if self._sums_to_mixture:
+            return given[0]
+        # a graph for one source may give the rest too
+        stems = given[0] if len(given) == 1 else np.stack([each[0] for each in given])
+        share_out(mixture, stems)
+        return np.concatenate([stems, (mixture - stems.sum(axis=0))[None]]) if self._has_rest else stems
 
 
 class WaveModel:

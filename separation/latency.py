@@ -18,8 +18,7 @@ def latency_frames(card: ModelCard, sample_rate_hz: int) -> int:
     ratio = model_ratio(sample_rate_hz, card.sample_rate)
     if ratio == 1:
         return card.delay_samples
-    back = (card.delay_samples + greatest_lag(1 / ratio) + 1) / ratio
-    return ceil(greatest_lag(ratio) + back)
+    return ceil(greatest_lag(ratio) + (card.delay_samples + greatest_lag(1 / ratio)) / ratio)
 
 
 def live_latency_frames(card: ModelCard, sample_rate_hz: int) -> int:

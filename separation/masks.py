@@ -1,7 +1,8 @@
 """Rules on the masks that a model estimates: what of a bin a stem may keep.
 
-A rule sees one hop: the mixture's spectrum and the stems'. A stem's mask estimate in a bin is |stem| / |mixture|.
-What a rule takes away stays in what no stem claims, the residual.
+A rule sees one hop: the spectra of the mixture, of what the model claims for each stem, and of the stems as they are to
+be, which may differ from the claims by then. A stem's mask estimate in a bin is |claim| / |mixture|. What a rule takes
+away stays in what no stem gets, the residual.
 """
 
 from __future__ import annotations
@@ -29,11 +30,14 @@ class Rule(Protocol):
     def reset(self) -> None:
         """Forgets what it heard."""
 
-    def apply(self, mixture: NDArray[np.complex64], stems: NDArray[np.complex64]) -> None:
+    def apply(
+        self, mixture: NDArray[np.complex64], claims: NDArray[np.complex64], stems: NDArray[np.complex64]
+    ) -> None:
         """Changes the stems.
 
         Args:
             mixture: shape (2, bins).
+            claims: shape (sources, 2, bins); may be the stems themselves.
             stems: shape (sources, 2, bins); changed in place.
         """
 
@@ -49,9 +53,11 @@ class Soft:
     def reset(self) -> None:
         """It remembers nothing."""
 
-    def apply(self, mixture: NDArray[np.complex64], stems: NDArray[np.complex64]) -> None:
+    def apply(
+        self, mixture: NDArray[np.complex64], claims: NDArray[np.complex64], stems: NDArray[np.complex64]
+    ) -> None:
         """Takes the bins out of a stem, each channel by itself, in which it claims too little of the mixture."""
-        reject_below(self.threshold, mixture, stems)
+        reject_below(self.threshold, mixture, claims, stems)
 
 
 class Surrey:
@@ -74,11 +80,13 @@ class Surrey:
         self._latest = None
         self._at = 0
 
-    def apply(self, mixture: NDArray[np.complex64], stems: NDArray[np.complex64]) -> None:
+    def apply(
+        self, mixture: NDArray[np.complex64], claims: NDArray[np.complex64], stems: NDArray[np.complex64]
+    ) -> None:
         """Gives each stem the mixture's bins in the share of the latest hops in which it won them."""
         if self._latest is None:
             self._latest = np.zeros((SMOOTHING_HOPS, len(stems), mixture.shape[1]), np.float32)
-        masks = _ratio(np.abs(stems).sum(axis=1), np.abs(mixture).sum(axis=0))
+        masks = _ratio(np.abs(claims).sum(axis=1), np.abs(mixture).sum(axis=0))
         lowest, highest = masks.min(axis=1, keepdims=True), masks.max(axis=1, keepdims=True)
         masks = _ratio(masks - lowest, highest - lowest)
         winner = masks.argmax(axis=0)
@@ -92,19 +100,35 @@ RULES: Mapping[str, type[Soft] | type[Surrey]] = {"soft": Soft, "surrey": Surrey
 """The rules by name."""
 
 
-def reject_below(threshold: float, mixture: NDArray[np.complex64], stems: NDArray[np.complex64]) -> None:
+def reject_below(
+    threshold: float, mixture: NDArray[np.complex64], claims: NDArray[np.complex64], stems: NDArray[np.complex64]
+) -> None:
     """Takes the bins out of a stem in which it claims too little of the mixture.
 
-    A stem's mask estimate in a bin of a channel is |stem| / |mixture|. Where it is below the threshold the stem gets
-    nothing; the sound stays in what no stem claims. A threshold of 0 changes nothing.
+    A stem's mask estimate in a bin of a channel is |claim| / |mixture|. Where it is below the threshold the stem gets
+    nothing; the sound stays in what no stem gets. A threshold of 0 changes nothing.
 
     Args:
         threshold: 0..1.
         mixture: shape (2, bins).
+        claims: shape (sources, 2, bins); may be the stems themselves.
         stems: shape (sources, 2, bins); changed in place.
     """
     if threshold > 0.0:
-        stems[np.abs(stems) < np.float32(threshold) * np.abs(mixture)] = 0.0
+        stems[np.abs(claims) < np.float32(threshold) * np.abs(mixture)] = 0.0
+
+
+def share_out(mixture: NDArray[np.complex64], stems: NDArray[np.complex64]) -> None:
+    """Where stems claim more of a bin than there is, each gets its share of it.
+
+    A stem claims |stem| of the mixture's |mixture|. Masks that are shared so leave nothing of the other polarity.
+
+    Args:
+        mixture: shape (2, bins).
+        stems: shape (sources, 2, bins); changed in place.
+    """
+    claimed, whole = np.abs(stems).sum(axis=0), np.abs(mixture)
+    stems *= np.divide(whole, claimed, out=np.ones_like(whole), where=claimed > whole)
 
 
 def _ratio(part: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:

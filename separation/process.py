@@ -48,8 +48,9 @@ class WorkerProcess:
         command += [f"--latency-frames={latency_frames}", f"--parent={os.getpid()}"]
         command += [f"--provider={provider}" for provider in providers]
         command += [f"--rule={rule}", *(f"--stem={stem}" for stem in stems), *(["--heir"] if heir else [])]
+        command += ["--debug"] if _log.isEnabledFor(logging.DEBUG) else []
         self.last_message = ""
-        """The newest line that the worker wrote: the reason, after it ended with status 2."""
+        """The newest line that the worker wrote: the reason, after it ended by itself."""
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -42,7 +42,7 @@ class RuleModel:
         mixture = of_mixture.analyse(block[:2])
         for index, transform in enumerate(of_stems):
             self._spectra[index] = transform.analyse(block[2 + 2 * index : 4 + 2 * index])
-        self._rule.apply(mixture, self._spectra)
+        self._rule.apply(mixture, self._spectra, self._spectra)
         for index, transform in enumerate(of_stems):
             transform.synthesise(self._spectra[index : index + 1], out[index : index + 1])
 

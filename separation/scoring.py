@@ -24,8 +24,10 @@ class StemScore:
     csdr_db: float
     """Median over seconds in which the stem sounds."""
     si_sdr_db: float
-    improvement_db: float
-    """Of the SI-SDR over that of the mixture."""
+    si_sdr_improvement_db: float
+    """Over that of the mixture."""
+    sdr_improvement_db: float
+    """Of the SDR of the whole song over that of the mixture."""
     leakage_db: float
     """Energy of the estimate in seconds in which the stem is silent, against the mixture's."""
     remix_sdr_db: tuple[float, ...]
@@ -76,6 +78,7 @@ def _stem_score(mixture: Sound, true: Sound, found: Sound, sample_rate_hz: int) 
         csdr(true, found, sample_rate_hz),
         similar,
         similar - si_sdr(true, mixture),
+        sdr(true, found) - sdr(true, mixture),
         _leakage_db(mixture, true, found, sample_rate_hz),
         tuple(remixes),
     )

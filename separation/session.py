@@ -1,16 +1,16 @@
-"""A streaming model's graph in ONNX Runtime, checked against its card, with its memory."""
+"""A graph of a streaming model in ONNX Runtime, checked against its card, with its memory."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.separation.card_schema import StreamCard
-from stemfield.separation.graph import CPU, check_tensors, open_graph
-
-__all__ = ["CPU", "Session"]
+from stemfield.separation.graph import check_tensors, open_graph
+from stemfield.separation.providers import CPU
 
 
 class Session:
@@ -19,23 +19,27 @@ class Session:
     Args:
         card: what the graph must look like.
         providers: ONNX Runtime's execution providers, the preferred one first.
+        graph: its file; without, the card's first.
 
     Raises:
         CardError: the file is no ONNX graph, or another one than the card describes (all differences are listed).
         ValueError: a provider that this runtime does not have.
     """
 
-    def __init__(self, card: StreamCard, providers: Sequence[str] = CPU) -> None:
+    def __init__(self, card: StreamCard, providers: Sequence[str] = CPU, graph: Path | None = None) -> None:
+        path = graph or card.graph
         # A hop is too little work to share.
-        self._session = open_graph(card.graph, providers, threads=1)
+        self._session = open_graph(path, providers, threads=1)
         check_tensors(
-            card.graph,
+            path,
             self._session,
             {tensor.name: tensor.shape for tensor in card.inputs},
             {tensor.name: tensor.shape for tensor in card.outputs},
             exact=True,
         )
         self._input = card.sound_in.name
+        self._sees_magnitudes = card.sound_in.role == "mag"
+        self._gives_masks = card.sound_out.role == "mask"
         self._silence = np.zeros(card.sound_out.shape, np.float32)
         self._outputs = [card.sound_out.name, *(state.source for state in card.states)]
         self._targets = [state.target for state in card.states]
@@ -64,15 +68,19 @@ class Session:
         self._memory = dict(zip(self._targets, memory, strict=True))
         return stems
 
-    def step(self, spectrum: NDArray[np.complex64]) -> NDArray[np.complex64]:
-        """One hop of a graph that takes spectra.
+    def step(self, heard: NDArray[np.complex64], mixture: NDArray[np.complex64] | None = None) -> NDArray[np.complex64]:
+        """One hop of a graph that takes spectra or their magnitudes, and gives spectra or masks.
 
         Args:
-            spectrum: of the mixture, shape (2, bins), contiguous.
+            heard: the mixture's newest spectrum, shape (2, bins), contiguous.
+            mixture: its spectrum that the masks are for, where that is an earlier one.
 
         Returns:
-            Spectra of the stems, shape (sources, 2, bins).
+            Spectra of what the graph gives, shape (sources, 2, bins).
         """
-        stems = self.call(spectrum.view(np.float32).reshape(2, -1, 2))
+        stems = self.call(np.abs(heard) if self._sees_magnitudes else heard.view(np.float32).reshape(2, -1, 2))
+        if self._gives_masks:
+            masked: NDArray[np.complex64] = np.maximum(stems, 0.0) * (heard if mixture is None else mixture)
+            return masked
         spectra: NDArray[np.complex64] = stems.view(np.complex64)[..., 0]
         return spectra

@@ -20,18 +20,15 @@ from stemfield.separation.card_schema import MaskStreamCard, WaveStreamCard
 from stemfield.separation.chunk_model import ChunkModel
 from stemfield.separation.chunks import ChunkStream
 from stemfield.separation.convert import Converter, model_ratio
-from stemfield.separation.graph import CPU
 from stemfield.separation.hops import HopStream, MaskModel, Stream, WaveModel
 from stemfield.separation.latency import latency_frames
 from stemfield.separation.masks import RULES, Rule
+from stemfield.separation.providers import CPU
 from stemfield.separation.ruled import RuledStream
 from stemfield.separation.session import Session
 
 LOWEST_RATE_HZ = 8000
 HIGHEST_RATE_HZ = 192000
-_BURSTS_A_STEP = 8
-"""Converted sound is wanted in parts of a step: which part completes one depends on the converter."""
-_LARGEST_BURST = 1024
 
 
 def model_stream(card: ModelCard, providers: Sequence[str], rule: Rule) -> Stream:
@@ -43,7 +40,7 @@ def model_stream(card: ModelCard, providers: Sequence[str], rule: Rule) -> Strea
     """
     match card:
         case MaskStreamCard():
-            return HopStream(MaskModel(card, Session(card, providers), rule))
+            return HopStream(MaskModel(card, [Session(card, providers, graph) for graph in card.graphs], rule))
         case WaveStreamCard():
             stream: Stream = HopStream(WaveModel(card, Session(card, providers)))
         case ChunkCard():
@@ -98,7 +95,6 @@ class Separator:
         ratio = model_ratio(sample_rate_hz, card.sample_rate)
         self.latency_frames = latency_frames(card, sample_rate_hz)
         self.step_frames = ceil(self._stream.step_frames / ratio)
-        self._burst = min(ceil(self._stream.step_frames / ratio / _BURSTS_A_STEP), _LARGEST_BURST)
         self._converters: tuple[Converter, Converter] | None = None
         if ratio != 1:
             self._converters = Converter(ratio, 2), Converter(1 / ratio, 2 * len(card.names))
@@ -124,7 +120,8 @@ class Separator:
         """At least 1: to feed fewer frames than this brings no stem earlier, and costs a call."""
         if self._converters is None:
             return self._stream.wanted_frames
-        return self._burst
+        there, _ = self._converters
+        return there.missing(self._stream.wanted_frames)
 
     @property
     def owed_frames(self) -> int:

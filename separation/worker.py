@@ -3,8 +3,8 @@
 `python -m stemfield.separation.worker --fd N --model PATH --sample-rate R --latency-frames L`
 
 Exit status: 0 it was asked to stop, its parent is gone, or a successor has taken over; 2 the model or an argument is
-bad, 4 the model is too slow here, with one line on standard error that says what. Any other status is a fault. Nothing
-here ever blocks the engine: what comes too late is skipped.
+bad, 4 the model is too slow here, with one line on standard error that says what. Any other status is a fault, told in
+one line too. Nothing here ever blocks the engine: what comes too late is skipped.
 
 A worker that is started as an heir separates unheard beside the one that plays. When its memory is warm it asks for the
 timeline; the other one leaves after the piece that it is at, and the heir goes on with the very next frame, cross-faded
@@ -20,16 +20,17 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from types import FrameType
+from types import FrameType, TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.renderer.ring import Exchange, ExchangeError
 from stemfield.separation.card import CardError, load_card
-from stemfield.separation.graph import CPU
 from stemfield.separation.masks import RULES
+from stemfield.separation.providers import CPU, usable_providers
 from stemfield.separation.speed import compute_share
 from stemfield.separation.streaming import Separator
 
@@ -103,7 +104,7 @@ class Worker:
             self._take_over()
         end = exchange.mixture_end()
         frames = min(end - self.position, PIECE_FRAMES)
-        if self.position + frames - separator.latency_frames < end - self.latency_frames:
+        if self.position + frames - separator.latency_frames < end - self.latency_frames and not self._is_covered(end):
             exchange.late += self.held is None
             self.begin()
             return True
@@ -123,6 +124,13 @@ class Worker:
             exchange.load += weight * ((time.perf_counter() - started_s) / audio_s - exchange.load)
         return True
 
+    def _is_covered(self, end: int) -> bool:
+        """Whether an heir has time to make up for what it is behind: the predecessor's stems still play."""
+        exchange = self.exchange
+        inherits = self.held is not None and exchange.owner == self.pid
+        plays = exchange.stems_end() > end - self.latency_frames
+        return inherits and plays and end - self.position < exchange.frames // 2
+
     def _hold(self, stems: NDArray[np.float32]) -> None:
         assert self.held is not None
         self.held = np.concatenate([self.held, stems], axis=2)[..., -self.exchange.frames // 2 :]
@@ -131,8 +139,13 @@ class Worker:
             self.exchange.heir = self.pid
 
     def _is_ready(self) -> bool:
-        """Whether the memory is warm, and what is held joins what the other one has written."""
+        """Whether the memory is warm, little is to be made up for, and what is held joins what the other has written.
+
+        What came while a piece was computed comes first: whoever takes over far behind has to give the timeline up.
+        """
         assert self.held is not None
+        if self.exchange.mixture_end() - self.position > 2 * PIECE_FRAMES:
+            return False
         surplus = self.rehearsed - REHEARSAL_S * self.sample_rate_hz
         joins = self._known() - self.held.shape[2] <= self.exchange.stems_end()
         # where the other one writes nothing there is nothing to join
@@ -167,6 +180,8 @@ class Worker:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the worker; returns its exit status."""
     options = _parser().parse_args(arguments)
+    if not options.debug:
+        sys.excepthook = _tell_fault
     stopping = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -177,10 +192,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     _die_with_parent()
     try:
+        card = load_card(options.model)
         separator = Separator(
-            load_card(options.model),
+            card,
             options.sample_rate,
-            options.provider or CPU,
+            usable_providers(options.provider or CPU),
             rule=options.rule,
             stems=options.stem or (),
         )
@@ -190,6 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return EXIT_BAD_MODEL
     worker = Worker(exchange, separator, options.sample_rate, options.latency_frames, os.getpid())
+    if card.patience_samples == 0:
+        _hurry()  # before it is timed: it is to be measured as it will work
     try:
         share = compute_share(separator)  # and the first calls' allocations are over before there is a deadline
     except CardError as error:
@@ -222,13 +240,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rule", choices=RULES, default="soft", help="what of a bin the stems may keep")
     parser.add_argument("--stem", action="append", help="an instrument of the exchange, in its order")
     parser.add_argument("--heir", action="store_true", help="take over from the worker that plays, without a gap")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a fault")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="stop when this is no longer the parent")
     return parser
+
+
+def _tell_fault(kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:
+    """What ended the worker, in one line: the runtime of a model may raise anything."""
+    print(f"{kind.__name__}: {' '.join(str(error).split())}".rstrip(": "), file=sys.stderr)
 
 
 def _die_with_parent() -> None:
     """Has the kernel kill this process when the thread that started it is gone, even if it hangs in a model."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def _hurry() -> None:
+    """Comes before ordinary processes and after every audio thread, where the user may: JACK's threads have more.
+
+    Not for models of whole chunks, which compute for too long without a pause.
+    """
+    with suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
 
 
 def _check_fit(separator: Separator, exchange: Exchange, latency_frames: int) -> None:

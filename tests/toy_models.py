@@ -167,3 +167,151 @@ def slow_stream(folder, hop=64, size=600):
         ],
         states=[{"in": "h", "out": "h_out", "shape": [1], "init": "zeros"}],
     )
+
+
+def trap_stream(folder, trap, hop=256, loud=0.9):
+    """A waveform stream that passes on what it hears, and that a sample above `loud` is the end of.
+
+    Args:
+        folder: is made where it is missing.
+        trap: `error` has the runtime raise; `hog` asks for 8 GB of memory.
+        hop: samples.
+        loud: full scale is 1.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    nodes = [
+        helper.make_node("Abs", ["chunk"], ["size"]),
+        helper.make_node("ReduceMax", ["size"], ["peak"], keepdims=0),
+        helper.make_node("Greater", ["peak", "loud"], ["is_over"]),
+        helper.make_node("Cast", ["is_over"], ["over"], to=TensorProto.INT64),
+    ]
+    floats, integers = {"loud": loud}, {"axis": [1]}
+    if trap == "error":
+        floats["nothing"] = [0.0]
+        nodes.append(helper.make_node("Gather", ["nothing", "over"], ["zero"], axis=0))
+    else:
+        integers |= {"many": [2_000_000_000], "few": [1]}
+        nodes += [
+            helper.make_node("Mul", ["over", "many"], ["more"]),
+            helper.make_node("Add", ["more", "few"], ["count"]),
+            helper.make_node("ConstantOfShape", ["count"], ["zeros"]),
+            helper.make_node("ReduceMax", ["zeros"], ["zero"], keepdims=0),
+        ]
+    nodes += [
+        helper.make_node("Add", ["chunk", "zero"], ["sound"]),
+        helper.make_node("Unsqueeze", ["sound", "axis"], ["stems"]),
+        helper.make_node("Identity", ["h"], ["h_out"]),
+    ]
+    shape = [1, 2, hop]
+    save(
+        folder / "trap.onnx",
+        nodes,
+        [value("chunk", shape), value("h", [1])],
+        [value("stems", [1, 1, 2, hop]), value("h_out", [1])],
+        [constant(name, numbers) for name, numbers in floats.items()]
+        + [numpy_helper.from_array(np.array(numbers, np.int64), name) for name, numbers in integers.items()],
+    )
+    return write_card(
+        folder,
+        "wave_stream",
+        ["vocals"],
+        ["trap.onnx"],
+        hop=hop,
+        latency_samples=hop,
+        inputs=[{"name": "chunk", "role": "wave", "shape": shape}, {"name": "h", "role": "state", "shape": [1]}],
+        outputs=[
+            {"name": "stems", "role": "wave", "shape": [1, 1, 2, hop]},
+            {"name": "h_out", "role": "state", "shape": [1]},
+        ],
+        states=[{"in": "h", "out": "h_out", "shape": [1], "init": "zeros"}],
+    )
+
+
+FOUR = ("vocals", "bass", "drums", "other")
+
+
+def masks_of(claims, level):
+    """The masks of `mask_graph`: one source has what it claims, several share the whole."""
+    raised = np.exp(np.asarray(claims, np.float64) * (1.0 + level))
+    return raised / (1.0 + raised) if len(claims) == 1 else raised / raised.sum(axis=0)
+
+
+def mask_graph(path, claims, takes="re_im", gives="re_im", state=(3, 34, 64), lookahead=0):
+    """One hop of masks from claims, shape (sources, 2, bins), which grow with the mean of what was heard before.
+
+    The memory halves in every hop and gains a thousand times the mean square of what goes in. Spectra with lookahead
+    are those of a hop back, which the graph remembers.
+    """
+    claims = np.asarray(claims, np.float32)
+    spectrum = (2, claims.shape[2], 2)
+    nodes = [
+        helper.make_node("ReduceMean", ["h"], ["level"], keepdims=0),
+        helper.make_node("Add", ["level", "one"], ["grown"]),
+        helper.make_node("Mul", ["claims", "grown"], ["raised"]),
+        helper.make_node("Sigmoid", ["raised"], ["masks"])
+        if len(claims) == 1
+        else helper.make_node("Softmax", ["raised"], ["masks"], axis=0),
+        helper.make_node("Mul", ["X", "X"], ["square"]),
+        helper.make_node("ReduceMean", ["square"], ["power"], keepdims=0),
+        helper.make_node("Mul", ["power", "thousand"], ["news"]),
+        helper.make_node("Mul", ["h", "half"], ["kept"]),
+        helper.make_node("Add", ["kept", "news"], ["h_out"]),
+    ]
+    if gives == "re_im":
+        nodes.append(helper.make_node("Unsqueeze", ["masks", "last"], ["wide"]))
+        if lookahead:
+            nodes.append(helper.make_node("Unsqueeze", ["X", "first"], ["newest"]))
+            nodes.append(helper.make_node("Concat", ["past", "newest"], ["line"], axis=0))
+            nodes.append(helper.make_node("Split", ["line", "cut"], ["mixture", "past_out"], axis=0))
+        else:
+            nodes.append(helper.make_node("Unsqueeze", ["X", "first"], ["mixture"]))
+        nodes.append(helper.make_node("Mul", ["wide", "mixture"], ["Y"]))
+    else:
+        nodes.append(helper.make_node("Identity", ["masks"], ["Y"]))
+    constants = [constant(name, number) for name, number in (("one", 1.0), ("thousand", 1000.0), ("half", 0.5))]
+    constants += [
+        numpy_helper.from_array(np.array([axis], np.int64), name) for name, axis in (("first", 0), ("last", 3))
+    ]
+    inputs = [value("X", spectrum if takes == "re_im" else spectrum[:2]), value("h", state)]
+    outputs = [value("Y", (len(claims), *(spectrum if gives == "re_im" else spectrum[:2]))), value("h_out", state)]
+    if lookahead and gives == "re_im":
+        inputs.append(value("past", (lookahead, *spectrum)))
+        outputs.append(value("past_out", (lookahead, *spectrum)))
+        constants.append(numpy_helper.from_array(np.array([1, lookahead], np.int64), "cut"))
+    save(path, nodes, inputs, outputs, [constant("claims", claims), *constants])
+
+
+def mask_stream(folder, claims=None, takes="re_im", gives="re_im", sources=FOUR, lookahead=0, **fields):
+    """A model of masks: of claims (sources, 2, bins) in one graph, or of a list of them, a graph for each source."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if claims is None:
+        claims = np.random.default_rng(0).standard_normal((len(sources), 2, 1025))
+    graphs = [claims] if isinstance(claims, np.ndarray) else claims
+    names = [f"{folder.name}.onnx"] if len(graphs) == 1 else [f"{source}.onnx" for source in sources]
+    state, bins = [3, 34, 64], graphs[0].shape[2]
+    for name, claim in zip(names, graphs, strict=True):
+        mask_graph(folder / name, claim, takes, gives, state, lookahead)
+    hop = (bins - 1) // 2
+    shape = [2, bins, 2]
+    given = {
+        "stft": {"n_fft": 4 * hop, "hop": hop, "synthesis_tail": 2 * hop, "window": "asymmetric_hann"}
+        | {"scale": "amplitude"},
+        "inputs": [
+            {"name": "X", "role": takes, "shape": shape if takes == "re_im" else shape[:2]},
+            {"name": "h", "role": "state", "shape": [*state]},
+        ],
+        "outputs": [
+            {"name": "Y", "role": gives, "shape": [len(graphs[0]), *(shape if gives == "re_im" else shape[:2])]},
+            {"name": "h_out", "role": "state", "shape": [*state]},
+        ],
+        "states": [{"in": "h", "out": "h_out", "shape": [*state], "init": "zeros"}],
+        "latency_samples": (2 + lookahead) * hop,
+    }
+    if lookahead:
+        given["lookahead_frames"] = lookahead
+        if gives == "re_im":
+            past = [lookahead, *shape]
+            given["inputs"].append({"name": "past", "role": "state", "shape": [*past]})
+            given["outputs"].append({"name": "past_out", "role": "state", "shape": [*past]})
+            given["states"].append({"in": "past", "out": "past_out", "shape": [*past], "init": "zeros"})
+    return write_card(folder, "mask_stream", sources, names, **given | fields)

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from stemfield.separation.training.data import STEMS
 from stemfield.separation.training.fit import LOG
+from stemfield.separation.training.songs import STEMS
 
 COLOURS = {"vocals": "#c0392b", "bass": "#2c5f8a", "drums": "#d68910", "other": "#4d7c57"}
 

@@ -1,183 +1,176 @@
-"""Training examples: excerpts of songs, remixed at random.
-
-Songs are folders with four stems, as `synthesis` writes them and as MUSDB18-HQ and the campaigns' data come.
-"""
+"""Training examples: excerpts of songs, remixed at random, on the device that learns."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stemfield.separation.card_schema import Stft
-from stemfield.separation.training.effects import RATE_HZ
-from stemfield.separation.transform import windows
+from stemfield.separation.training.mixing import Remixing, coloured, mixed
+from stemfield.separation.training.songs import STEMS, Library, Random, Song
+from stemfield.separation.training.spectrum import STFT, spectra_of
 
-STEMS = ("vocals", "bass", "drums", "other")
-STFT = Stft(n_fft=2048, hop=512, synthesis_tail=1024, window="asymmetric_hann", scale="amplitude")
-
-Random = np.random.Generator
-
-
-@dataclass(frozen=True, slots=True)
-class Remixing:
-    """How songs become examples; likelihoods and deviations. Four values are of vocals, bass, drums and other."""
-
-    together: float = 0.5
-    """That the stems are of one song and one time."""
-    absent: tuple[float, float, float, float] = (0.1, 0.09, 0.1, 0.05)
-    alone: float = 0.04
-    """That there is nothing but the voice."""
-    gain_db: tuple[float, float, float, float] = (1.5, 3.5, -1.5, 0.5)
-    """So that the stems' shares of the mixture's energy are about those of records."""
-    spread_db: float = 3.5
-    doubled: tuple[float, float, float, float] = (0.08, 0.0, 0.08, 0.2)
-    """That a second song's stem is mixed into the first's."""
-    speed: float = 0.5
-    """That a stem plays up to a tenth faster or slower."""
-    equalised: float = 0.5
+SPEED_OCTAVES = 0.14
+"""How much faster or slower a stem may play: one model serves 44.1 and 48 kHz."""
+_BASE_DB = -22.0
+_ALONE_DB = 8.0
+"""Of all stems together, against the levels in `Remixing`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Song:
-    """A folder of stems."""
+class Examples:
+    """A batch."""
 
-    stems: tuple[Path, ...]
-    frames: int
-
-    def excerpt(self, stem: int, place: float, frames: int) -> NDArray[np.float32]:
-        """Shape (2, frames): from `place` (0..1) of the stem, with silence where the song is too short."""
-        start = int(place * max(self.frames - frames, 0))
-        sound, _ = soundfile.read(self.stems[stem], frames, start, dtype="float32", always_2d=True, fill_value=0.0)
-        both = sound.T if sound.shape[1] == 2 else np.repeat(sound.T[:1], 2, axis=0)
-        return np.ascontiguousarray(both)
+    spectra: Tensor
+    """Complex, (batch, 4, channels, hops, 1025); their sum over the four is the mixture."""
+    groups: Tensor
+    """On the host, (batch, 4, 4): which stems (last axis) each of the four spectra holds, 0 or 1. The identity, where
+    all stems are known apart; a row of zeros belongs to a spectrum that is silent and says nothing."""
 
 
-def songs(folders: Sequence[Path]) -> tuple[Song, ...]:
-    """All songs below the folders, in the order of their paths.
+@dataclass(slots=True)
+class _Take:
+    """An excerpt that plays in an example."""
 
-    Raises:
-        ValueError: none at all, or songs at another rate than 44.1 kHz (all are listed).
+    row: int
+    sound: Tensor
+    """int16, (2, frames), longer than needed."""
+    speed: float
+    late: int
+    """Frames that the right side comes after the left."""
+    matrix: NDArray[np.float32]
+    """(2, 2), from sides to sides."""
+
+
+def batch(library: Library, size: int, hops: int, random: Random, how: Remixing) -> Examples:
+    """Remixed excerpts.
+
+    Args:
+        library: songs.
+        size: how many examples.
+        hops: their length.
+        random: decides everything.
+        how: they are made.
     """
-    found, problems = [], []
-    for first in sorted({path for folder in folders for path in folder.rglob("vocals.*")}):
-        stems = tuple(first.with_name(stem + first.suffix) for stem in STEMS)
-        missing = [path.name for path in stems if not path.is_file()]
-        if missing:
-            problems.append(f"{first.parent}: {', '.join(missing)} missing")
-            continue
-        about = [soundfile.info(path) for path in stems]
-        if any(one.samplerate != RATE_HZ for one in about):
-            problems.append(f"{first.parent}: rate {about[0].samplerate} Hz, must be {RATE_HZ}")
-        found.append(Song(stems, min(one.frames for one in about)))
-    if problems or not found:
-        raise ValueError("; ".join(problems) or f"no folders with vocals.wav in {', '.join(map(str, folders))}")
-    return tuple(found)
-
-
-def batch(library: Sequence[Song], size: int, hops: int, random: Random, how: Remixing) -> Tensor:
-    """Complex spectra of remixed excerpts, (size, stems, channels, hops, 1025)."""
     frames = (hops - 1) * STFT.hop + STFT.n_fft
-    sounds = np.stack([_example(library, frames, random, how) for _ in range(size)])
-    spectra = spectra_of(torch.from_numpy(sounds))
-    for example in spectra:
-        for stem in example:
-            if random.random() < how.equalised:
-                stem *= torch.from_numpy(_equaliser(random))
-    return spectra
+    longest = int(frames * 2.0**SPEED_OCTAVES) + 2
+    takes, groups = list[_Take](), torch.zeros(size, len(STEMS), len(STEMS))
+    for number in range(size):
+        rows, chosen = _choice(library, longest, random, how)
+        for row, members in enumerate(rows):
+            groups[number, row, list(members)] = 1.0
+        for take in chosen:
+            take.row += number * len(STEMS)
+            takes.append(take)
+    sound = _played(takes, frames)
+    stems = sound.new_zeros(size * len(STEMS), 2, frames)
+    stems.index_add_(0, torch.tensor([take.row for take in takes], device=sound.device), sound)
+    stems = mixed(stems.view(size, len(STEMS), 2, frames), random, how)
+    return Examples(coloured(spectra_of(stems), random, how), groups)
 
 
-def spectra_of(sound: Tensor) -> Tensor:
-    """(..., frames) to the transform of the streaming separator, (..., hops, 1025)."""
-    analysis, _ = _windows()
-    return torch.fft.rfft(sound.unfold(-1, STFT.n_fft, STFT.hop) * analysis)
+def against_the_rest(examples: Examples, instrument: str) -> Examples:
+    """The same for a network that knows one instrument: its spectra and those of all else, (batch, 2, ...).
+
+    Where the instrument is not known apart, everything is one.
+    """
+    own = examples.groups[:, :, STEMS.index(instrument)] > 0.0
+    row = own.float().argmax(1)
+    known = examples.groups[torch.arange(len(row)), row].sum(-1) == 1.0
+    alone = (torch.nn.functional.one_hot(row, len(STEMS)) * known[:, None]).to(examples.spectra.device)
+    mixture = examples.spectra.sum(1)
+    apart = (examples.spectra * alone[:, :, None, None, None]).sum(1)
+    groups = torch.where(known[:, None, None], torch.eye(2), torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
+    return Examples(torch.stack([apart, mixture - apart], 1), groups)
 
 
-def sound_of(spectra: Tensor) -> Tensor:
-    """(..., hops, 1025) to (..., (hops + 1) * 512): the last hop and the first are not complete."""
-    _, synthesis = _windows()
-    tails = torch.fft.irfft(spectra)[..., -STFT.synthesis_tail :] * synthesis
-    early, late = tails[..., : STFT.hop], tails[..., STFT.hop :]
-    pad = torch.zeros_like(early[..., :1, :])
-    return (torch.cat([early, pad], -2) + torch.cat([pad, late], -2)).flatten(-2)
+def _choice(library: Library, frames: int, random: Random, how: Remixing) -> tuple[list[tuple[int, ...]], list[_Take]]:
+    """What plays in one example: which stems each of its rows holds, and the excerpts."""
+    rows: list[tuple[int, ...]] = [(stem,) for stem in range(len(STEMS))]
+    takes: list[_Take] = []
+    wanted = set(range(len(STEMS)))
+    whole: Song | None = None
+    if library.partial and random.random() < how.partial:
+        whole = _any(library.partial, random)
+    elif random.random() < how.together:
+        whole = _any(library.complete, random)
+    elif random.random() < how.alone:
+        wanted = {0}
+    if whole is not None:
+        speed, start = _speed(random, how), whole.start(int(random.integers(len(whole.groups))), frames, random)
+        loudness_db = 10.0 * np.log10(sum(10.0 ** (level / 10.0) for level in whole.levels_db))
+        for group, members in enumerate(whole.groups):
+            wanted -= set(members)
+            rows[members[0]] = members
+            for other in members[1:]:
+                rows[other] = ()
+            if len(members) == 1 and random.random() < how.absent[members[0]]:
+                continue
+            own = how.level_db[members[0]] if len(members) == 1 else _ALONE_DB
+            # half what the song has it, half what records have it
+            level_db = 0.5 * (whole.levels_db[group] - loudness_db + _ALONE_DB) + 0.5 * own
+            takes.append(_take(whole, group, start, members[0], level_db, speed, frames, random, how))
+    more = [(members[0], 5.0) for members in rows
+            if len(members) == 1 and (members[0] in wanted or whole is not None)
+            and random.random() < how.doubled[members[0]]]  # fmt: skip
+    more += [(stem, 0.0) for stem in sorted(wanted) if random.random() >= how.absent[stem]]
+    takes += [
+        _from_anywhere(library, stem, how.level_db[stem] - less_db, frames, random, how) for stem, less_db in more
+    ]
+    return rows, takes
 
 
-@functools.cache
-def _windows() -> tuple[Tensor, Tensor]:
-    analysis, synthesis = windows(STFT)
-    scale = 2.0 / analysis.sum()
-    return torch.tensor(scale * analysis, dtype=torch.float32), torch.tensor(synthesis / scale, dtype=torch.float32)
-
-
-def _example(library: Sequence[Song], frames: int, random: Random, how: Remixing) -> NDArray[np.float32]:
-    """Shape (4, 2, frames)."""
-    together = random.random() < how.together
-    home, place = library[int(random.integers(len(library)))], float(random.random())
-    speed = _speed(random, how)
-    alone = random.random() < how.alone
-    stems = np.zeros((len(STEMS), 2, frames), np.float32)
-    for index in range(len(STEMS)):
-        if (alone and index) or (not alone and random.random() < how.absent[index]):
-            continue
-        for extra in range(2 if random.random() < how.doubled[index] else 1):
-            if together and not extra:
-                sound = _played(home, index, place, frames, speed)
-            else:
-                sound = _sounding(library, index, frames, random, _speed(random, how))
-            gain_db = random.normal(how.gain_db[index] - 5.0 * extra, how.spread_db)
-            stems[index] += 10 ** (gain_db / 20) * _placed(sound, index, random)
-    stems *= 10 ** (random.normal(0.0, 4.0) / 20)
-    return stems
-
-
-def _sounding(library: Sequence[Song], index: int, frames: int, random: Random, speed: float) -> NDArray[np.float32]:
-    """An excerpt of any song, rather one that is not silent."""
-    for _ in range(3):
-        song = library[int(random.integers(len(library)))]
-        sound = _played(song, index, float(random.random()), frames, speed)
-        if (sound**2).mean() > 1e-5:
+def _from_anywhere(library: Library, stem: int, level_db: float, frames: int, random: Random, how: Remixing) -> _Take:
+    song = _any(library.complete, random)
+    for _ in range(8):
+        if song.audible[stem].any():
             break
-    return sound
+        song = _any(library.complete, random)
+    start = song.start(stem, frames, random)
+    return _take(song, stem, start, stem, level_db, _speed(random, how), frames, random, how)
 
 
-def _played(song: Song, index: int, place: float, frames: int, speed: float) -> NDArray[np.float32]:
-    if speed == 1.0:
-        return song.excerpt(index, place, frames)
-    sound = song.excerpt(index, place, int(frames * speed) + 2)
-    at = np.arange(frames) * speed
-    return np.stack([np.interp(at, np.arange(sound.shape[1]), side) for side in sound]).astype(np.float32)
+def _take(
+    song: Song, group: int, start: int, row: int, level_db: float, speed: float, frames: int, random: Random,
+    how: Remixing,
+) -> _Take:  # fmt: skip
+    gain_db = _BASE_DB + random.normal(level_db, how.spread_db) - max(song.levels_db[group], -60.0)
+    late = int(random.integers(10, 600)) if row and random.random() < 0.12 else 0
+    matrix = np.float32(10.0 ** (gain_db / 20.0)) * _placed(row, random)
+    return _Take(row, song.excerpt(group, start, frames), speed, late, matrix)
+
+
+def _placed(row: int, random: Random) -> NDArray[np.float32]:
+    """(2, 2): sides swapped, width and balance changed."""
+    width = 0.0 if random.random() < 0.1 else random.uniform(0.4, 1.5)
+    balance = random.uniform(-0.3, 0.3) if random.random() < (0.4 if row == 3 else 0.15) else 0.0
+    matrix = 0.5 * np.array([[1 + width, 1 - width], [1 - width, 1 + width]])
+    if random.random() < 0.5:
+        matrix = matrix[:, ::-1]
+    return (np.array([[1 - balance], [1 + balance]]) * matrix).astype(np.float32)
+
+
+def _any(songs: list[Song], random: Random) -> Song:
+    return songs[int(random.integers(len(songs)))]
 
 
 def _speed(random: Random, how: Remixing) -> float:
-    return float(2.0 ** random.uniform(-0.14, 0.14)) if random.random() < how.speed else 1.0
+    return float(2.0 ** random.uniform(-SPEED_OCTAVES, SPEED_OCTAVES)) if random.random() < how.speed else 1.0
 
 
-def _placed(sound: NDArray[np.float32], index: int, random: Random) -> NDArray[np.float32]:
-    """Sides swapped, one of them late, width and balance changed."""
-    if random.random() < 0.5:
-        sound = sound[::-1]
-    if index and random.random() < 0.12:
-        sound = np.stack([sound[0], np.roll(sound[1], int(random.integers(10, 600)))])
-    middle, side = (sound[0] + sound[1]) / 2, (sound[0] - sound[1]) / 2
-    if random.random() < 0.1:
-        side = np.zeros_like(side)
-    side = side * random.uniform(0.4, 1.5)
-    balance = random.uniform(-0.3, 0.3) if random.random() < (0.4 if index == 3 else 0.15) else 0.0
-    return np.stack([(1 - balance) * (middle + side), (1 + balance) * (middle - side)]).astype(np.float32)
-
-
-def _equaliser(random: Random) -> NDArray[np.float32]:
-    """A gain for each bin, (1025,)."""
-    octave = np.log2(np.maximum(np.arange(STFT.bins), 1) * RATE_HZ / STFT.n_fft)
-    gain_db = random.uniform(-1.2, 1.2) * (octave - 10.0)
-    for _ in range(2):
-        bell = (octave - random.uniform(6.0, 14.0)) / random.uniform(0.3, 1.5)
-        gain_db = gain_db + random.uniform(-5.0, 5.0) * np.exp(-0.5 * bell**2)
-    return np.asarray(10 ** (np.clip(gain_db, -12.0, 12.0) / 20), np.float32)
+def _played(takes: list[_Take], frames: int) -> Tensor:
+    """float32, (takes, 2, frames)."""
+    raw = torch.stack([take.sound for take in takes])
+    device = raw.device
+    speed = torch.tensor([take.speed for take in takes], dtype=torch.float64, device=device)
+    late = torch.tensor([[0, take.late] for take in takes], device=device)
+    matrix = torch.from_numpy(np.stack([take.matrix for take in takes])).to(device)
+    at = torch.arange(frames, device=device) * speed[:, None]
+    below = at.long()
+    part = (at - below).float()[:, None]
+    place = (below[:, None] - late[..., None]).clamp_min(0)
+    before, after = (raw.gather(-1, where).float() for where in (place, place + 1))
+    return matrix @ ((before + part * (after - before)) / 32768.0)

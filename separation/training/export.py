@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from stemfield.separation.card import CARD, ModelCard, load_card
 from stemfield.separation.streaming import Separator
-from stemfield.separation.training.data import STEMS, STFT
 from stemfield.separation.training.effects import RATE_HZ
-from stemfield.separation.training.judging import separate
-from stemfield.separation.training.network import BINS, Hop, Network
+from stemfield.separation.training.hop import Ensemble, Hop
+from stemfield.separation.training.judging import PLACES_S, separate
+from stemfield.separation.training.network import REST, Network
+from stemfield.separation.training.spectrum import BINS, STFT
 
 OPSET = 18
 GRAPH_ERROR = 1e-4
@@ -42,7 +43,7 @@ class Provenance:
     scores: tuple[Mapping[str, Any], ...] = ()
 
 
-def export(network: Network, folder: Path, provenance: Provenance) -> ModelCard:
+def export(network: Network | Ensemble, folder: Path, provenance: Provenance) -> ModelCard:
     """Write a model's folder: the graph for one hop and the card.
 
     Args:
@@ -60,27 +61,34 @@ def export(network: Network, folder: Path, provenance: Provenance) -> ModelCard:
     return card
 
 
-def write_card(network: Network, folder: Path, provenance: Provenance) -> ModelCard:
+def write_card(network: Network | Ensemble, folder: Path, provenance: Provenance) -> ModelCard:
     """Write the card of the graph that is in the folder; returns it as a host reads it."""
     graph = folder / f"{provenance.name}.onnx"
-    card = {
+    spectrum, late = (2, BINS, 2), network.shape.lookahead
+    states = {name: tuple(state.shape) for name, state in Hop(network).states.items()}
+    card: dict[str, Any] = {
         "name": provenance.name,
         "title": provenance.title,
         "domain": "mask_stream",
         "sample_rate": {"nominal_hz": RATE_HZ, "lowest_hz": RATE_HZ, "highest_hz": 48000},
-        "sources": list(STEMS),
+        "sources": list(network.shape.sources),
+        **({"stems": {REST: "other"}} if network.shape.instrument else {}),
         "files": [{"path": graph.name, "sha256": hashlib.sha256(graph.read_bytes()).hexdigest()}],
         "stft": STFT.model_dump(),
         "inputs": [
-            {"name": "X", "role": "re_im", "shape": [2, BINS, 2]},
-            {"name": "h", "role": "state", "shape": list(network.shape.state)},
+            {"name": "X", "role": "re_im", "shape": [*spectrum]},
+            *({"name": name, "role": "state", "shape": [*shape]} for name, shape in states.items()),
         ],
         "outputs": [
-            {"name": "Y", "role": "re_im", "shape": [len(STEMS), 2, BINS, 2]},
-            {"name": "h_out", "role": "state", "shape": list(network.shape.state)},
+            {"name": "Y", "role": "re_im", "shape": [len(network.shape.sources), *spectrum]},
+            *({"name": f"{name}_out", "role": "state", "shape": [*shape]} for name, shape in states.items()),
         ],
-        "states": [{"in": "h", "out": "h_out", "shape": list(network.shape.state), "init": "zeros"}],
-        "latency_samples": STFT.synthesis_tail,
+        "states": [
+            {"in": name, "out": f"{name}_out", "shape": [*shape], "init": "zeros"} for name, shape in states.items()
+        ],
+        "lookahead_frames": late,
+        "places_s": PLACES_S,
+        "latency_samples": STFT.synthesis_tail + late * STFT.hop,
         "licence": provenance.licence,
         "attribution": list(provenance.attribution),
         "trained_on": provenance.trained_on,
@@ -91,7 +99,7 @@ def write_card(network: Network, folder: Path, provenance: Provenance) -> ModelC
     return load_card(str(folder))
 
 
-def check(network: Network, card: ModelCard) -> tuple[float, float]:
+def check(network: Network | Ensemble, card: ModelCard) -> tuple[float, float]:
     """The greatest errors of the graph against the network and of streaming against the whole.
 
     Raises:
@@ -106,24 +114,27 @@ def check(network: Network, card: ModelCard) -> tuple[float, float]:
     return errors
 
 
-def graph_error(network: Network, card: ModelCard) -> float:
+def graph_error(network: Network | Ensemble, card: ModelCard) -> float:
     """Greatest difference of spectra, over hops of noise, of a whisper and of silence."""
     random = np.random.default_rng(1)
     session, hop = onnxruntime.InferenceSession(str(card.graph)), Hop(network).eval()
-    memory = torch.zeros(network.shape.state)
-    kept = memory.numpy()
+    states = Hop(network).states
+    kept = {name: state.numpy() for name, state in states.items()}
+    outputs = ["Y", *(f"{name}_out" for name in states)]
     worst = 0.0
     for index in range(_TEST_HOPS):
         level = (1.0, 1e-4, 0.0)[index % 3]
         spectrum = (level * random.standard_normal((2, BINS, 2))).astype(np.float32)
         with torch.no_grad():
-            expected, memory = hop(torch.from_numpy(spectrum), memory)
-        found, kept = session.run(["Y", "h_out"], {"X": spectrum, "h": kept})
+            expected, *memory = hop(torch.from_numpy(spectrum), *states.values())
+        states = dict(zip(states, memory, strict=True))
+        found, *memory = session.run(outputs, {"X": spectrum, **kept})
+        kept = dict(zip(kept, memory, strict=True))
         worst = max(worst, float(np.abs(found - expected.numpy()).max()))
     return worst
 
 
-def streaming_error(network: Network, card: ModelCard) -> float:
+def streaming_error(network: Network | Ensemble, card: ModelCard) -> float:
     """Greatest difference of samples between music fed in pieces and music separated as a whole."""
     music = _music()
     separator = Separator(card, RATE_HZ)
@@ -142,16 +153,17 @@ def _music() -> NDArray[np.float32]:
     return np.asarray(np.stack([tones, tones[::-1]]) + 0.02 * random.standard_normal((2, RATE_HZ)), np.float32)
 
 
-def _write_graph(network: Network, path: Path) -> None:
+def _write_graph(network: Network | Ensemble, path: Path) -> None:
     hop = Hop(network).eval()
-    example = torch.zeros(2, BINS, 2), torch.zeros(network.shape.state)
+    states = Hop(network).states
+    example = torch.zeros(2, BINS, 2), *states.values()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter speaks of its own future
         program = torch.onnx.export(
             hop,
             example,
-            input_names=["X", "h"],
-            output_names=["Y", "h_out"],
+            input_names=["X", *states],
+            output_names=["Y", *(f"{name}_out" for name in states)],
             opset_version=OPSET,
             dynamo=True,
             verbose=False,

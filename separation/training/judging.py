@@ -15,9 +15,15 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from stemfield.separation.evaluate import sdr, si_sdr
-from stemfield.separation.training.data import STEMS, STFT, sound_of, spectra_of
-from stemfield.separation.training.network import Network, features, spread
+from stemfield.separation.places import Places
+from stemfield.separation.training.effects import RATE_HZ
+from stemfield.separation.training.hop import Ensemble
+from stemfield.separation.training.network import REST, Network
+from stemfield.separation.training.songs import STEMS
+from stemfield.separation.training.spectrum import STFT, features, sound_of, spectra_of, spread
 
+PLACES_S = 4.0
+"""A card's `places_s`. Chosen on recordings: 1 s and 15 s are hardly worse."""
 _SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 
 
@@ -30,6 +36,11 @@ class Clip:
     stems: dict[str, NDArray[np.float32]]
 
     @property
+    def parts(self) -> frozenset[str]:
+        """All stems that are in it."""
+        return frozenset(name for key in self.stems for name in key.split("+"))
+
+    @property
     def mixture(self) -> NDArray[np.float32]:
         """Shape (2, frames)."""
         mixture: NDArray[np.float32] = np.sum([*self.stems.values()], axis=0, dtype=np.float32)
@@ -39,32 +50,58 @@ class Clip:
 def clips(folders: Sequence[Path], seconds: float = 24.0) -> tuple[Clip, ...]:
     """Every folder below these that holds at least two sound files, from its middle, scaled to a peak of 0.9.
 
-    A file's name says what it is: vocals, bass, drums, or bass and drums; everything else is other.
+    A file's name says what it is: vocals, bass, drums, or bass and drums; everything else is other. An accompaniment is
+    all but vocals.
+
+    Raises:
+        ValueError: there is none.
     """
     places = sorted({path.parent for folder in folders for path in folder.rglob("*") if path.suffix in _SOUNDS})
-    return tuple(clip for place in places if (clip := _clip(place, seconds)))
-
-
-def separate(network: Network, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The stems of a whole mixture (2, frames) as the streaming separator gives them: (4, 2, frames)."""
-    frames = mixture.shape[1]
-    padded = np.pad(mixture, ((0, 0), (STFT.n_fft - STFT.hop, 2 * STFT.hop)))
-    with torch.no_grad():
-        spectra = spectra_of(torch.from_numpy(padded))
-        (left, right) = spectra.unbind(0)
-        heard = features((left.real, left.imag), (right.real, right.imag))
-        masks, _ = network(heard[None])
-        stems = sound_of(spread(masks[0].permute(1, 2, 0, 3)) * spectra[None])
-    stems_at = STFT.hop
-    found: NDArray[np.float32] = stems[..., stems_at : stems_at + frames].numpy()
+    found = tuple(clip for place in places if (clip := _clip(place, seconds)))
+    if not found:
+        raise ValueError(f"no folder with at least two stems in {', '.join(map(str, folders))}")
     return found
 
 
-def scores(clip: Clip, stems: NDArray[np.float32]) -> dict[str, dict[str, float]]:
-    """For each of the clip's stems: `si_sdr`, its improvement over the mixture, and `sdr`, in dB."""
+def separate(network: Network | Ensemble, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The stems of a whole mixture (2, frames) as the streaming separator gives them: (4, 2, frames)."""
+    frames, late = mixture.shape[1], network.shape.lookahead
+    padded = np.pad(mixture, ((0, 0), (STFT.n_fft - STFT.hop, (2 + late) * STFT.hop)))
+    with torch.no_grad():
+        spectra = spectra_of(torch.from_numpy(padded).to(network.place.device))
+        (left, right) = spectra.unbind(0)
+        heard = features((left.real, left.imag), (right.real, right.imag))
+        masks, _ = network(heard[None])
+        mixed = spectra[:, : len(heard) - late]
+        claims = spread(masks[0, late:].permute(1, 2, 0, 3)) * mixed
+        stems = sound_of(torch.from_numpy(_placed(mixed.cpu().numpy(), claims.cpu().numpy())).to(claims.device))
+    stems_at = STFT.hop
+    found: NDArray[np.float32] = stems[..., stems_at : stems_at + frames].cpu().numpy()
+    return found
+
+
+def _placed(mixture: NDArray[np.complex64], claims: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """What a host makes of claims (sources, 2, hops, bins) on a mixture (2, hops, bins)."""
+    places = Places(STFT.hop / RATE_HZ, PLACES_S)
+    return np.stack([places.filtered(mixture[:, hop], claims[:, :, hop]) for hop in range(mixture.shape[1])], axis=2)
+
+
+def scores(clip: Clip, stems: NDArray[np.float32], sources: Sequence[str] = STEMS) -> dict[str, dict[str, float]]:
+    """For each of the clip's stems that the sources tell: `si_sdr`, its improvement over the mixture, and `sdr`, in dB.
+
+    Args:
+        clip: what is true.
+        stems: what was found, (sources, 2, frames).
+        sources: what they are: stems, or one of them and the rest.
+    """
     result = {}
     for key, true in clip.stems.items():
-        guess = sum(stems[STEMS.index(name)] for name in key.split("+"))
+        names = {*key.split("+")}
+        if not names <= {*sources}:
+            names = {REST} if names == {*clip.parts} - {*sources} else set()
+        if not names <= {*sources} or not names:
+            continue
+        guess = sum(stems[sources.index(name)] for name in sorted(names))
         value = si_sdr(true, guess)
         result[key] = {
             "si_sdr": value,
@@ -74,12 +111,12 @@ def scores(clip: Clip, stems: NDArray[np.float32]) -> dict[str, dict[str, float]
     return result
 
 
-def judge(network: Network, music: Sequence[Clip]) -> tuple[float, dict[str, dict[str, dict[str, float]]]]:
+def judge(network: Network | Ensemble, music: Sequence[Clip]) -> tuple[float, dict[str, dict[str, dict[str, float]]]]:
     """One number to choose by, and the scores of every clip and stem.
 
     The number is the mean over the stems of the median SI-SDR improvement; vocals count twice.
     """
-    table = {clip.name: scores(clip, separate(network, clip.mixture)) for clip in music}
+    table = {clip.name: scores(clip, separate(network, clip.mixture), network.shape.sources) for clip in music}
     medians = {stem: value for stem in STEMS if (value := median(table, stem)) is not None}
     counts = {stem: 2.0 if stem == "vocals" else 1.0 for stem in medians}
     return sum(counts[stem] * medians[stem] for stem in medians) / max(sum(counts.values()), 1.0), table
@@ -116,6 +153,8 @@ def _clip(place: Path, seconds: float) -> Clip | None:
 def _named(stem: str) -> str:
     if "vocal" in stem or "voice" in stem:
         return "vocals"
+    if "accompaniment" in stem:
+        return "bass+drums+other"
     parts = [name for name, word in (("bass", "bass"), ("drums", "drum")) if word in stem]
     return "+".join(parts) or "other"
 

@@ -16,16 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STEMS = 4
-BINS = 1025
-UNITS = 512
-"""What the network sees and decides on: 256 single bins, 128 pairs, 128 groups of four (the last also has bin 1024)."""
+from stemfield.separation.training.songs import STEMS
+from stemfield.separation.training.spectrum import FEATURES, UNITS, features
+
+REST = "rest"
+"""What a network for one instrument calls everything else."""
 _BANDS = ((12, 4), (10, 8), (8, 16), (8, 32))
 """Bands from low to high: how many, of how many units."""
-FEATURES = 4
-LOUD = 32768.0
-"""Spectra are scaled by this, so that the guards of logarithms and ratios are of order one: an optimiser of graphs may
-take a guard of 1e-9 for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +31,15 @@ class Shape:
 
     width: int = 80
     layers: int = 3
+    lookahead: int = 0
+    """Hops of music after the one that is decided on, that the network has heard by then."""
+    instrument: str = ""
+    """The only one of STEMS that it tells from the rest; empty for all of them."""
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the mixture is shared among."""
+        return (self.instrument, REST) if self.instrument else STEMS
 
     @property
     def bands(self) -> int:
@@ -44,45 +50,6 @@ class Shape:
     def state(self) -> tuple[int, int, int]:
         """Of the memory: layers, bands, width."""
         return self.layers, self.bands, self.width
-
-
-def pooled(bins: Tensor) -> Tensor:
-    """Sums over the bins of each unit: (..., 1025) to (..., 512)."""
-    pairs = bins[..., 256:512].unflatten(-1, (128, 2)).sum(-1)
-    fours = bins[..., 512:1024].unflatten(-1, (128, 4)).sum(-1)
-    top = fours[..., -1:] + bins[..., 1024:]
-    return torch.cat([bins[..., :256], pairs, fours[..., :-1], top], -1)
-
-
-def spread(units: Tensor) -> Tensor:
-    """Each unit's value for all its bins: (..., 512) to (..., 1025)."""
-    pairs = units[..., 256:384].repeat_interleave(2, -1)
-    fours = units[..., 384:].repeat_interleave(4, -1)
-    return torch.cat([units[..., :256], pairs, fours, units[..., -1:]], -1)
-
-
-def features(left: tuple[Tensor, Tensor], right: tuple[Tensor, Tensor]) -> Tensor:
-    """What the network hears of a mixture.
-
-    Args:
-        left: real and imaginary part, (..., 1025), of spectra in which a sine of amplitude 1 reads 1.
-        right: the same.
-
-    Returns:
-        (..., 512, 4): level of the middle and of the sides, balance, and likeness of left and right.
-    """
-    (a, b), (c, d) = ((LOUD * real, LOUD * imaginary) for real, imaginary in (left, right))
-    middle, side = ((a + c) ** 2 + (b + d) ** 2) / 4, ((a - c) ** 2 + (b - d) ** 2) / 4
-    power_left, power_right, middle, side = pooled(torch.stack([a**2 + b**2, c**2 + d**2, middle, side])).unbind(0)
-    return torch.stack(
-        [
-            0.6 * torch.log10(middle + 1.0) - 2.4,
-            0.6 * torch.log10(side + 1.0) - 1.8,
-            (power_left - power_right) / (power_left + power_right + 1.0),
-            (middle - side) / (middle + side + 1.0),
-        ],
-        -1,
-    )
 
 
 class BandLinear(nn.Module):  # type: ignore[misc]
@@ -163,17 +130,22 @@ class Network(nn.Module):  # type: ignore[misc]
         self.place = nn.Parameter(0.02 * torch.randn(shape.bands, shape.width))
         self.layers = nn.ModuleList(Layer(shape.width, shape.bands) for _ in range(shape.layers))
         self.last = nn.LayerNorm(shape.width)
-        self.decoder = BandLinear(shape.width, 2 * STEMS, gather=False)
+        self.decoder = BandLinear(shape.width, 2 * len(shape.sources), gather=False)
 
     def forward(self, heard: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Masks of a stretch of music.
+        """Masks of a stretch of music: see `hear`."""
+        claims, memory = self.hear(heard, memory)
+        return torch.softmax(claims, 2), memory
+
+    def hear(self, heard: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What the sources claim of a stretch of music; the masks are its softmax over the sources.
 
         Args:
             heard: `features`, (batch, time, 512, 4).
             memory: (layers, batch * bands, width), or None at the start.
 
         Returns:
-            Masks (batch, time, stems, channels, 512), and the memory.
+            Claims (batch, time, sources, channels, 512), each on the hop that lies `lookahead` back, and the memory.
         """
         batch, time = heard.shape[:2]
         x = self.encoder(heard.transpose(0, 1).reshape(time * batch, UNITS, FEATURES)) + self.place
@@ -184,38 +156,34 @@ class Network(nn.Module):  # type: ignore[misc]
         for index, layer in enumerate(self.layers):
             x, last = layer(x, memory[index])
             kept.append(last)
-        masks = self.masks(x.reshape(time * batch, *self.place.shape))
-        return masks.unflatten(0, (time, batch)).transpose(0, 1), torch.stack(kept)
+        claims = self.claims(x.reshape(time * batch, *self.place.shape))
+        return claims.unflatten(0, (time, batch)).transpose(0, 1), torch.stack(kept)
 
     def favour(self, logits: Sequence[float]) -> None:
         """Add to what the stems claim, everywhere; to calibrate a network after its training."""
         with torch.no_grad():
             for bias in self.decoder.biases:
-                bias.view(-1, STEMS, 2).add_(torch.tensor(logits)[:, None])
+                bias.view(-1, len(self.shape.sources), 2).add_(torch.tensor(logits, device=bias.device)[:, None])
 
-    def masks(self, x: Tensor) -> Tensor:
-        """(n, bands, width) to masks (n, stems, channels, 512)."""
-        claims = self.decoder(self.last(x)).unflatten(-1, (STEMS, 2))
-        return torch.softmax(claims.permute(0, 2, 3, 1), 1)
+    def claims(self, x: Tensor) -> Tensor:
+        """(n, bands, width) to claims (n, sources, channels, 512)."""
+        return self.decoder(self.last(x)).unflatten(-1, (len(self.shape.sources), 2)).permute(0, 2, 3, 1)
 
-
-class Hop(nn.Module):  # type: ignore[misc]
-    """One hop, spectrum in and spectra out: what is exported."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, spectrum: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """Spectrum (2, 1025, 2) and memory (layers, bands, width) to spectra (4, 2, 1025, 2) and memory."""
-        (left, right), net = spectrum.unbind(0), self.network
+    def step(self, spectrum: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
+        """One hop as plain operations: spectrum (2, 1025, 2) and memory (layers, bands, width) to claims and memory."""
+        left, right = spectrum.unbind(0)
         heard = features((left[:, 0], left[:, 1]), (right[:, 0], right[:, 1]))
-        x = (net.encoder(heard[None]) + net.place)[0]
+        x = (self.encoder(heard[None]) + self.place)[0]
         kept = []
-        for index, layer in enumerate(net.layers):
+        for index, layer in enumerate(self.layers):
             x, last = layer.step(x, memory[index])
             kept.append(last)
-        return spread(net.masks(x[None])[0])[..., None] * spectrum[None], torch.stack(kept)
+        return self.claims(x[None])[0], torch.stack(kept)
+
+    @property
+    def members(self) -> Sequence[Network]:
+        """The networks that decide."""
+        return (self,)
 
 
 def parameters_of(network: Any) -> int:

@@ -1,4 +1,4 @@
-"""Make a model of a run: `python -m stemfield.separation.training.release WEIGHTS FOLDER --title T --songs A ...`.
+"""Make a model of a run: `stemfield train release WEIGHTS MODEL --title T --validation B`.
 
 The folder gets the graph, the card, the curves and a report in Markdown, whose figures come from the exported model
 as it streams.
@@ -20,13 +20,14 @@ import torch
 
 from stemfield.separation.card import ModelCard, load_card
 from stemfield.separation.streaming import Separator
+from stemfield.separation.training import options
 from stemfield.separation.training.curves import draw
-from stemfield.separation.training.data import STEMS, songs
 from stemfield.separation.training.effects import RATE_HZ
 from stemfield.separation.training.export import Provenance, check, export, write_card
-from stemfield.separation.training.fit import load
+from stemfield.separation.training.fit import MUSIC, load
 from stemfield.separation.training.judging import Clip, clips, scores
 from stemfield.separation.training.network import parameters_of
+from stemfield.separation.training.songs import STEMS
 
 Table = dict[str, dict[str, dict[str, float]]]
 
@@ -39,7 +40,7 @@ def measure(card: ModelCard, music: Sequence[Clip]) -> Table:
     for clip in music:
         separator = Separator(card, clip.rate_hz)
         stems = np.concatenate([separator.feed(clip.mixture), separator.flush()], axis=2)
-        table[clip.name] = scores(clip, stems)
+        table[clip.name] = scores(clip, stems, card.names)
     return table
 
 
@@ -68,7 +69,6 @@ def release(
     weights: Sequence[Path],
     folder: Path,
     title: str,
-    library: Sequence[Path],
     music: Sequence[Clip],
     beside: Sequence[str] = (),
     vocals_logits: float = 0.0,
@@ -76,34 +76,24 @@ def release(
     """Export a run's weights.
 
     Args:
-        weights: `best.pt` or `step-N.pt` in the folder that `fit` wrote; the mean of several.
+        weights: `best.pt` or `step-N.pt` in the folder that `fit` wrote; the mean of several of a run, and an ensemble
+            of several runs.
         folder: of the model; its name is the model's.
         title: one line for people.
-        library: folders of the songs that it learnt from.
         music: recordings for the scores.
         beside: other models for the report.
         vocals_logits: added to what vocals claim; to be chosen on recordings, and the card says so.
     """
     network = load(*weights)
-    network.favour((vocals_logits, 0.0, 0.0, 0.0))
-    steps = [torch.load(path, map_location="cpu", weights_only=True)["step"] for path in weights]
-    learnt = songs(library)
-    hours = sum(song.frames for song in learnt) / RATE_HZ / 3600
-    recipes = [json.loads((place / "recipe.json").read_text()) for place in library if (place / "recipe.json").exists()]
-    seeds = ", ".join(str(recipe["seed"]) for recipe in recipes) or "none: own recordings"
-    trained_on = (
-        f"{len(learnt)} songs, {hours:.1f} hours, composed and mixed by stemfield.separation.training.synthesis"
-        f" (seed {seeds}): speech of human voices re-sung through the WORLD vocoder, recorded drums, basses, guitars"
-        " and keys, soundfonts and synthesisers."
-        f" {' and '.join(map(str, steps))} steps of training{', averaged' if len(steps) > 1 else ''}, chosen on"
-        " recordings with true stems, the scored ones. No record and no recorded song was learnt from."
-    )
-    if vocals_logits:
-        trained_on += (
-            f" After training {vocals_logits:g} was added to the vocal logits, a value chosen on those recordings:"
-            " their vocal scores flatter the model."
+    network.favour([vocals_logits * (source == "vocals") for source in network.shape.sources])
+    runs: dict[Path, list[int]] = {}
+    for path in weights:
+        runs.setdefault(path.resolve().parent, []).append(
+            torch.load(path, map_location="cpu", weights_only=True)["step"]
         )
-    credits_ = dict.fromkeys(line for recipe in recipes for line in recipe["credits"])
+    learnt = json.loads((weights[0].parent / MUSIC).read_text())
+    trained_on = _trained_on(learnt, list(runs.values()), vocals_logits)
+    credits_ = learnt["credits"]
     about = Provenance(folder.name, title, "Apache-2.0", ("the authors of stemfield", *credits_), trained_on)
     card = export(network, folder, about)
     tables = {folder.name: measure(card, music)} | {name: measure(load_card(name), music) for name in beside}
@@ -126,23 +116,45 @@ def release(
     return card
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m stemfield.separation.training.release", description=__doc__)
-    parser.add_argument("weights", type=Path, nargs="+", help="best.pt or step-N.pt of a run; several are averaged")
-    parser.add_argument("folder", type=Path, help="of the model; its name is the model's")
-    parser.add_argument("--title", required=True, help="one line for people")
-    parser.add_argument("--songs", type=Path, action="append", required=True, help="folder of songs it learnt from")
-    parser.add_argument("--validation", type=Path, action="append", required=True, help="folder of music for scores")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each clip, at the most")
-    parser.add_argument("--beside", action="append", default=[], help="another model for the report's tables")
-    parser.add_argument("--vocals-logits", type=float, default=0.0, help="added to what vocals claim")
-    chosen = parser.parse_args(arguments)
+def run(chosen: argparse.Namespace) -> None:
+    """Make the model that is asked for, and print its report.
+
+    Args:
+        chosen: as `options.release` has it.
+
+    Raises:
+        CardError: a model for the report cannot be used.
+        ValueError: there are no recordings, or the graph is not what was learnt.
+    """
     music = clips(chosen.validation, chosen.seconds)
-    card = release(
-        chosen.weights, chosen.folder, chosen.title, chosen.songs, music, chosen.beside, chosen.vocals_logits
-    )
+    card = release(chosen.weights, chosen.folder, chosen.title, music, chosen.beside, chosen.vocals_logits)
     print((card.folder / "report.md").read_text())
+
+
+def _trained_on(learnt: Mapping[str, Any], runs: Sequence[Sequence[int]], vocals_logits: float) -> str:
+    """A card's account of a training."""
+    seeds = ", ".join(map(str, learnt["seeds"])) or "none"
+    text = f"{learnt['hours']:.1f} hours: {learnt['songs']} songs with their stems"
+    if learnt["seeds"]:
+        text += (
+            f", composed and mixed by stemfield.separation.training.synthesis (seed {seeds}): speech of human voices"
+            " re-sung through the WORLD vocoder, recorded drums, basses, guitars and keys, soundfonts and synthesisers"
+        )
+    if learnt["records"]:
+        text += (
+            f"; and {learnt['records']} records of free licences of which only parts are known, most of them"
+            " instrumental, mixed with those voices"
+        )
+    steps = "; ".join(" and ".join(map(str, run)) + (", averaged" if len(run) > 1 else "") for run in runs)
+    text += f". {steps} steps of training, chosen on recordings with true stems, the scored ones."
+    if len(runs) > 1:
+        text += f" {len(runs)} networks decide together."
+    if vocals_logits:
+        text += (
+            f" After training {vocals_logits:g} was added to the vocal logits, a value chosen on those recordings:"
+            " their vocal scores flatter the model."
+        )
+    return text
 
 
 def _report(card: ModelCard, network: Any, errors: tuple[float, float], tables: Mapping[str, Table]) -> str:
@@ -168,4 +180,4 @@ def _cell(row: Mapping[str, float]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run(options.asked(options.release))

@@ -10,8 +10,8 @@ import numpy as np
 from stemfield.separation.training.composition import Hit, Note
 from stemfield.separation.training.effects import RATE_HZ, Sound
 
-DEBIAN = (Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"), Path("/usr/share/sounds/sf3/MuseScore_General.sf3"))
-"""Where the packages fluid-soundfont-gm and musescore-general-soundfont put theirs."""
+DEBIAN = tuple(Path("/usr/share/sounds/sf3", name) for name in ("FluidR3Mono_GM.sf3", "MuseScore_General_Lite.sf3"))
+"""Where the packages fluidr3mono-gm-soundfont and musescore-general-soundfont-small put theirs."""
 DRUMS = 128
 DRUM_PROGRAMS = (0, 8, 16, 24, 25, 32, 40)
 BASSES = tuple(range(32, 40))

@@ -63,6 +63,8 @@ SOURCES = (
            "Pearl Master Studio Pack 1 by enoe", only="pearl-master-studio", held_out="."),
     Source("drums", "Boochi44/free-drum-samples", "77ba31428a079dd8f17c8e144c1e649ea0a198b3", "CC0 1.0",
            "Boochi44, some derived from TR-808 recordings by Edward Loveall"),
+    Source("drums", "smpldsnds/drum-machines", "a894cb8c72abe15b05e7b4fd4b8ee561c0f9e960", "public domain",
+           "Drum machines, collected by smpldsnds"),
     Source("drums", "sonic-pi-net/sonic-pi", "c0002065a976b1355e7889f4aa96a1804e2b8119", "CC0 1.0", "Sonic Pi samples"),
     Source("drums", "freepats/world-percussion", "e54eb2912a0d6d4444ab205d52f778e27da0fc96", "CC0 1.0",
            "World percussion, FreePats"),
@@ -100,8 +102,9 @@ SOURCES = (
            "War Tuba, Karoryfer Lecolds, played by Jakub Lewicki"),
     Source("other", _SFZ + "karoryfer.weresax", "595d1fc1044edf6260d44b8215b723a3fbdd1802", "CC0 1.0",
            "Weresax, Karoryfer Samples"),
-    Source("soundfont", "fluid-soundfont-gm", "", "MIT", "FluidR3 GM by Frank Wen and others"),
-    Source("soundfont", "musescore-general-soundfont", "", "MIT",
+    Source("soundfont", "fluidr3mono-gm-soundfont", "", "MIT",
+           "FluidR3 GM by Frank Wen and others, mono version by Michael Cowgill"),
+    Source("soundfont", "musescore-general-soundfont-small", "", "MIT",
            "MuseScore General by S. Christian Collins, derived from FluidR3 by Frank Wen and others"),
 )  # fmt: skip
 

@@ -131,7 +131,7 @@ class Studio:
         if self._songs and random.random() < 0.6:
             return self._mixed_voice(_excerpt(self._songs, song.frames, random), song, random)
         lead = singing.singer(self._bank, random)
-        if random.random() < 0.1:
+        if random.random() < 0.17:
             spans = [(bar.number * song.steps * song.step_s, (bar.number + 0.95) * song.steps * song.step_s)
                      for bar in song.bars if bar.section in SUNG_SECTIONS]  # fmt: skip
             return self._mixed_voice(singing.speak(lead, spans, song.frames, random), song, random)

@@ -1,4 +1,4 @@
-"""Songs for training, as true stems: `python -m stemfield.separation.training.synthesis OUT --songs 100`.
+"""Songs for training, as true stems: `stemfield train music OUT --songs 100`.
 
 A song is a folder with `vocals.wav`, `bass.wav`, `drums.wav` and `other.wav`, stereo, 16 bit, 44.1 kHz, as in
 MUSDB18-HQ. Their sum is the mixture. Song number n of a seed is always the same; songs that are there already stay.
@@ -10,18 +10,17 @@ import argparse
 import functools
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from stemfield.separation.training import effects, voices
+from stemfield.separation.training import effects, options, voices
 from stemfield.separation.training.composition import Composition
 from stemfield.separation.training.effects import RATE_HZ, Random, Sound
+from stemfield.separation.training.processes import in_processes, progress
 from stemfield.separation.training.soundfonts import DEBIAN, Soundfonts
 from stemfield.separation.training.sources import credits_of, recordings, speaker
 from stemfield.separation.training.studio import Instruments, Studio, find_instruments
@@ -108,9 +107,11 @@ def voice_bank(folder: Path, store: Path, *, held_out: bool, processes: int) -> 
     """The voices of a folder of recordings, taken apart once and kept in a file."""
     if not store.exists():
         said = [(speaker(source, path), path) for source, path in recordings(folder, "speech", held_out=held_out)]
-        with _progress() as progress:
-            task = progress.add_task("listening to voices", total=len(said))
-            voices.build(said, processes, lambda: progress.advance(task)).save(store)
+        if not said:
+            raise ValueError(f"{folder}: none of the voices that sources.py lists, in folders named owner+name")
+        with progress() as bar:
+            task = bar.add_task("listening to voices", total=len(said))
+            voices.build(said, processes, lambda: bar.advance(task)).save(store)
     return VoiceBank.load(store)
 
 
@@ -147,26 +148,15 @@ def _make(number: int) -> float:
     return float(stems.shape[2] / RATE_HZ)
 
 
-def _progress() -> Progress:
-    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+def run(chosen: argparse.Namespace) -> None:
+    """Make the songs that are asked for and not there yet.
 
+    Args:
+        chosen: as `options.music` has it.
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m stemfield.separation.training.synthesis", description=__doc__)
-    parser.add_argument("out", type=Path, help="the folder for the songs")
-    parser.add_argument("--songs", type=int, default=100, help="how many")
-    parser.add_argument("--first", type=int, default=0, help="number of the first")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=24.0, help="about how long each is")
-    parser.add_argument("--voices", type=Path, required=True, help="folder of recorded speech and singing")
-    parser.add_argument("--instruments", type=Path, help="folder of recorded instruments")
-    parser.add_argument("--soundfont", type=Path, action="append", help="instead of those that Debian has")
-    parser.add_argument("--no-soundfonts", action="store_true")
-    parser.add_argument("--held-out", action="store_true", help="play what training never hears")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    chosen = parser.parse_args(arguments)
-
+    Raises:
+        ValueError: there is no voice to sing.
+    """
     fonts = chosen.soundfont or [path for path in DEBIAN if path.exists()]
     fonts = [] if chosen.no_soundfonts else fonts
     recipe = Recipe(chosen.seed, chosen.seconds, str(chosen.voices), str(chosen.instruments or ""),
@@ -182,13 +172,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     numbers = [number for number in range(chosen.first, chosen.first + chosen.songs)
                if not (out / f"{number:05d}").exists()]  # fmt: skip
     seconds = 0.0
-    with _progress() as progress:
-        task = progress.add_task("making songs", total=len(numbers))
-        for length_s in voices.in_processes(chosen.processes, _make, numbers, _begin, crew):
+    with progress() as bar:
+        task = bar.add_task("making songs", total=len(numbers))
+        for length_s in in_processes(chosen.processes, _make, numbers, _begin, crew):
             seconds += length_s
-            progress.advance(task)
+            bar.advance(task)
     print(f"{len(numbers)} songs, {seconds / 3600:.2f} hours, in {out}")
 
 
 if __name__ == "__main__":
-    main()
+    run(options.asked(options.music))

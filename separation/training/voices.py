@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 from scipy import signal
+
+from stemfield.separation.training.processes import in_processes
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it asks setuptools for its version in a way that is going out of use
@@ -127,23 +128,6 @@ def build(
         if said is not None:
             utterances.append(said)
     return VoiceBank.of(utterances)
-
-
-def in_processes(
-    processes: int,
-    work: Callable[[Any], Any],
-    items: Iterable[Any],
-    begin: Callable[..., None] | None = None,
-    *told: Any,
-) -> Iterator[Any]:
-    """The results of `work` on each item, in order; each process is first told something by `begin(*told)`."""
-    if processes == 1:
-        if begin:
-            begin(*told)
-        yield from map(work, items)
-        return
-    with get_context("spawn").Pool(processes, begin, told) as pool:
-        yield from pool.imap(work, items)
 
 
 def analyse(sound: Floats, rate_hz: int) -> tuple[Floats, Floats, Floats]:

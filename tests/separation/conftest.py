@@ -11,6 +11,7 @@ import pytest
 from stemfield.renderer.native import store
 from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_STEMS_START, Exchange
 from stemfield.separation.card import load_card
+from stemfield.separation.presets import DEFAULT
 
 
 def _make_music(frames, sample_rate_hz, seed=1, highest_hz=15000.0):
@@ -109,7 +110,7 @@ def null_db():
 
 @pytest.fixture(scope="session")
 def card():
-    return load_card("first")
+    return load_card(DEFAULT)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stemfield.separation.masks import Surrey, reject_below
+from stemfield.separation.masks import Surrey, reject_below, share_out
 
 
 def spectra(masks):
@@ -13,7 +13,7 @@ def test_only_estimates_below_the_threshold_are_rejected():
     masks = [[0.1, 0.29, 0.31, 0.9, 0.0], [0.9, 0.71, 0.69, 0.1, 1.0]]
     mixture, stems = spectra(masks)
     before = stems.copy()
-    reject_below(0.3, mixture, stems)
+    reject_below(0.3, mixture, stems, stems)
     kept = np.asarray(masks) >= 0.3
     assert np.array_equal(stems, np.where(kept[:, None, :], before, 0.0))
 
@@ -21,27 +21,38 @@ def test_only_estimates_below_the_threshold_are_rejected():
 def test_channels_are_judged_apart():
     mixture = np.ones((2, 1), np.complex64)
     stems = np.array([[[0.2], [0.8]]], np.complex64)
-    reject_below(0.5, mixture, stems)
+    reject_below(0.5, mixture, stems, stems)
     assert stems.ravel().tolist() == [0.0, np.complex64(0.8)]
 
 
 def test_threshold_zero_changes_no_bit():
     mixture, stems = spectra(np.random.default_rng(1).uniform(0.0, 1.0, (4, 5)))
     before = stems.copy()
-    reject_below(0.0, mixture, stems)
+    reject_below(0.0, mixture, stems, stems)
     assert stems.tobytes() == before.tobytes()
 
 
 def test_a_stem_that_is_the_whole_mixture_passes_threshold_one():
     mixture, stems = spectra([[1.0] * 5, [0.999] * 5])
-    reject_below(1.0, mixture, stems)
+    reject_below(1.0, mixture, stems, stems)
     assert np.array_equal(stems[0], mixture)
     assert not stems[1].any()
 
 
+def test_masks_are_shared_only_where_they_claim_more_than_there_is():
+    masks = np.array([[0.2, 0.9, 1.0, 0.0, 3.0], [0.5, 0.3, 1.0, 0.0, 1.0]])
+    mixture, stems = spectra(masks)
+    share_out(mixture, stems)
+    shared = masks / np.maximum(masks.sum(axis=0), 1.0)
+    np.testing.assert_allclose(stems, shared[:, None, :] * mixture, atol=1e-6)
+    silent = np.zeros((2, 2, 3), np.complex64)
+    share_out(np.zeros((2, 3), np.complex64), silent)
+    assert not silent.any()
+
+
 def test_silent_bins_stay_silent():
     stems = np.zeros((4, 2, 3), np.complex64)
-    reject_below(0.5, np.zeros((2, 3), np.complex64), stems)
+    reject_below(0.5, np.zeros((2, 3), np.complex64), stems, stems)
     assert not stems.any()
 
 
@@ -77,7 +88,7 @@ def test_surrey_is_the_web_remixers_rule():
             rule.reset()
             found = stems.copy()
             for mixture, hop in zip(mixtures, found, strict=True):
-                rule.apply(mixture, hop)
+                rule.apply(mixture, hop, hop)
             np.testing.assert_allclose(found, slow_surrey(mixtures, stems, threshold), atol=1e-5)
         assert found.any() == (threshold < 1.0)
 
@@ -90,7 +101,7 @@ def test_surrey_smooths_over_twenty_hops():
     for hop in range(60):
         stems[:] = 0.0
         stems[0, :, 0] = 1.0 if hop < 30 else 0.0
-        rule.apply(mixture, stems)
+        rule.apply(mixture, stems, stems)
         heard.append(stems[0, 0, 0].real)
     np.testing.assert_allclose(heard[:20], np.arange(1, 21) / 20, atol=1e-6)
     np.testing.assert_allclose(heard[30:50], np.arange(19, -1, -1) / 20, atol=1e-6)

@@ -1,6 +1,7 @@
 import numpy as np
 import onnxruntime
 import pytest
+from slow_places import SlowPlaces
 
 from stemfield.separation.streaming import Separator
 
@@ -32,14 +33,21 @@ def slow_separation(card, mixture):
     s[-2 * hop :] = (0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(2 * hop) + 0.5) / (2 * hop))) / a[-2 * hop :]
     scale = 2.0 / a.sum()
     session = onnxruntime.InferenceSession(str(card.graph))
-    h = np.zeros((3, 34, 64), np.float32)
-    frames = mixture.shape[1]
-    padded = np.pad(mixture.astype(np.float64), ((0, 0), (n - hop, n)))
+    states = {state.target: np.zeros(state.shape, np.float32) for state in card.states}
+    outputs = [card.sound_out.name, *(state.source for state in card.states)]
+    frames, late = mixture.shape[1], card.lookahead_frames * hop
+    places = SlowPlaces(np.exp(-hop / card.sample_rate.nominal_hz / card.places_s))
+    spectra = []
+    padded = np.pad(mixture.astype(np.float64), ((0, 0), (n - hop, n + late)))
     stems = np.zeros((4, 2, padded.shape[1]))
-    for start in range(0, frames + hop, hop):
+    for start in range(0, frames + hop + late, hop):
         X = scale * np.fft.rfft(a * padded[:, start : start + n])
-        Y, h = session.run(["Y", "h_out"], {"X": np.stack([X.real, X.imag], -1).astype(np.float32), "h": h})
-        stems[..., start : start + n] += np.fft.irfft(Y[..., 0] + 1j * Y[..., 1]) * s / scale
+        Y, *kept = session.run(outputs, {"X": np.stack([X.real, X.imag], -1).astype(np.float32), **states})
+        states = dict(zip(states, kept, strict=True))
+        spectra.append(X)
+        if start >= late:
+            Z = places.filtered(spectra[-1 - card.lookahead_frames], Y[..., 0] + 1j * Y[..., 1])
+            stems[..., start - late : start - late + n] += np.fft.irfft(Z) * s / scale
     return stems[..., n - hop : n - hop + frames]
 
 
@@ -110,9 +118,9 @@ def test_short_silence_within_a_song_keeps_the_memory(separator, music, separate
 def test_silence_makes_no_call_and_exact_zeros(card, monkeypatch, separate):
     separator = Separator(card, 48000)
     calls = []
-    session = separator._stream.model.session
+    (session,) = separator._stream.model.sessions
     step = session.step
-    monkeypatch.setattr(session, "step", lambda spectrum: (calls.append(1), step(spectrum))[1])
+    monkeypatch.setattr(session, "step", lambda *spectra: (calls.append(1), step(*spectra))[1])
     assert not separate(separator, np.zeros((2, 20_000), np.float32)).any()
     assert not calls
     click = np.zeros((2, 200_000), np.float32)
@@ -143,12 +151,12 @@ def test_latency_is_bounded_for_any_block_and_any_content(at, sample_rate_hz, ma
     assert worst > 0.8 * separator.latency_frames
 
 
-def test_latency_without_conversion_is_two_hops(separator):
-    assert separator.latency_frames == 1024
+def test_latency_without_conversion_is_two_hops_and_what_it_looks_ahead(separator, card):
+    assert separator.latency_frames == 1024 + 512 * card.lookahead_frames
     separator.reset()
     sound = np.full((2, 1), 0.1, np.float32)
     out = [separator.feed(sound).shape[2] for _ in range(2100)]
-    assert np.flatnonzero(out).tolist() == [1023, 1535, 2047]
+    assert np.flatnonzero(out).tolist() == list(range(separator.latency_frames - 1, 2100, 512))
 
 
 @pytest.mark.parametrize("sample_rate_hz", [48000, 96000])
@@ -158,7 +166,10 @@ def test_fewer_frames_than_wanted_would_bring_nothing(at, sample_rate_hz, make_m
     pieces, fed = [], 0
     while fed < 20_000:
         frames = separator.wanted_frames
-        assert 1 <= frames <= 512
+        assert 1 <= frames <= separator.latency_frames
+        if frames > 1:
+            assert separator.feed(music[:, fed : fed + frames - 1]).shape[2] == 0
+            fed, frames = fed + frames - 1, 1
         pieces.append(separator.feed(music[:, fed : fed + frames]))
         fed += frames
     owed = fed - sum(piece.shape[2] for piece in pieces)

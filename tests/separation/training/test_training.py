@@ -1,6 +1,8 @@
 """Learning: the loss is what it says, a run goes on where it stopped, and the exported model is the network."""
 
 import json
+import shutil
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -8,17 +10,21 @@ import pytest
 import soundfile
 import torch
 
+from stemfield.control.cli import main
 from stemfield.separation.card import load_card
 from stemfield.separation.evaluate import si_sdr
-from stemfield.separation.training import data, judging
+from stemfield.separation.training import data, judging, songs
 from stemfield.separation.training.curves import draw
 from stemfield.separation.training.export import Provenance, check, export, streaming_error
 from stemfield.separation.training.fit import Plan, Run, fit, load
+from stemfield.separation.training.guesses import remixed
+from stemfield.separation.training.hop import Ensemble, Hop
 from stemfield.separation.training.loss import Weights, loss, prepare
-from stemfield.separation.training.network import BINS, Hop, Network, Shape, features, pooled, spread
+from stemfield.separation.training.mixing import Remixing
+from stemfield.separation.training.network import Network, Shape
 from stemfield.separation.training.optimiser import orthogonal
 from stemfield.separation.training.release import release
-from stemfield.separation.training.train import main
+from stemfield.separation.training.spectrum import BINS, features, pooled, sound_of, spectra_of, spread
 
 RATE_HZ = 44100
 SMALL = Shape(width=16, layers=2)
@@ -52,7 +58,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def library(folder):
-    return data.songs([folder])
+    return songs.Library([folder])
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +72,33 @@ def network():
     return Network(SMALL).eval()
 
 
-@pytest.fixture(scope="module")
-def exported(network, tmp_path_factory):
+@pytest.fixture(scope="module", params=[0, 2], ids=["at once", "looking ahead"])
+def exported(request, tmp_path_factory):
+    torch.manual_seed(4)
+    network = Network(replace(SMALL, lookahead=request.param)).eval()
     place = tmp_path_factory.mktemp("models") / "toy"
     score = {"data": "toy", "clips": 1, "stem": "vocals", "measure": "si_sdr", "value_db": 1.5}
-    return export(network, place, Provenance("toy", "A toy", "Apache-2.0", ("nobody",), "Nothing.", (score,)))
+    card = export(network, place, Provenance("toy", "A toy", "Apache-2.0", ("nobody",), "Nothing.", (score,)))
+    return network, card
+
+
+@pytest.fixture(scope="module")
+def records(folder, tmp_path_factory):
+    """The same songs, two of them as instrumental records, one with only the bass apart."""
+    root = tmp_path_factory.mktemp("records")
+    for number, parts in enumerate(
+        (("bass", "drums", "other"), ("bass", "drums", "other"), ("vocals", "drums", "other"))
+    ):
+        sounds = {name: soundfile.read(folder / f"{number}" / f"{name}.wav", dtype="int16")[0] for name in songs.STEMS}
+        place = root / f"record{number}"
+        place.mkdir()
+        soundfile.write(place / f"{'+'.join(parts)}.flac", sum(sounds[name] for name in parts), RATE_HZ)
+    soundfile.write(place / "bass.flac", sounds["bass"], RATE_HZ)
+    return root
+
+
+def examples(stems):
+    return data.Examples(stems, torch.eye(4).expand(len(stems), 4, 4))
 
 
 def spectra(seed, *shape):
@@ -89,7 +117,7 @@ def test_units_keep_the_energy_and_cover_every_bin():
 
 def test_transform_is_the_streaming_one():
     sound = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 8192)).astype(np.float32))
-    again = data.sound_of(data.spectra_of(sound))
+    again = sound_of(spectra_of(sound))
     offset = 2048 - 1024  # the first hop's tail begins there
     assert torch.allclose(again[:, 512:-512], sound[:, offset + 512 : offset + again.shape[1] - 512], atol=1e-5)
 
@@ -98,7 +126,7 @@ def test_loss_of_perfect_masks_is_the_least():
     whole = spectra(1, 2, 2, 8, BINS)
     stems = torch.zeros(2, 4, 2, 8, BINS, dtype=torch.complex64)
     stems[:, 0, :, :4], stems[:, 2, :, 4:] = whole[:, :, :4], whole[:, :, 4:]
-    batch = prepare(stems)
+    batch = prepare(examples(stems))
     right = torch.zeros(2, 8, 4, 2, 512)
     right[:, :4, 0], right[:, 4:, 2] = 1.0, 1.0
     least = loss(right, batch, Weights())
@@ -111,16 +139,15 @@ def test_loss_of_perfect_masks_is_the_least():
 def test_error_power_needs_no_phases():
     stems = spectra(2, 1, 4, 2, 3, BINS)
     masks = torch.rand(1, 3, 4, 2, 512)
-    batch = prepare(stems)
+    batch = prepare(examples(stems))
     found = (masks**2 * batch.mixture - 2 * masks * batch.product + batch.stems).sum() / 32768.0**2
     estimate = spread(masks).permute(0, 2, 3, 1, 4) * stems.sum(1, keepdim=True)
     assert found == pytest.approx(float(((estimate - stems).abs() ** 2).sum()), rel=1e-4)
 
 
 def test_a_vocal_left_out_is_worse_than_one_too_many():
-    batch = prepare(
-        torch.cat([spectra(3, 1, 1, 2, 4, BINS), torch.zeros(1, 2, 2, 4, BINS), spectra(4, 1, 1, 2, 4, BINS)], 1)
-    )
+    vocals, other = spectra(3, 1, 1, 2, 4, BINS), spectra(4, 1, 1, 2, 4, BINS)
+    batch = prepare(examples(torch.cat([vocals, torch.zeros(1, 2, 2, 4, BINS), other], 1)))
     half = torch.full((1, 4, 4, 2, 512), 0.0)
     half[:, :, 0], half[:, :, 3] = 0.5, 0.5
     more, less = half.clone(), half.clone()
@@ -163,6 +190,43 @@ def test_checkpoints_are_averaged(library, plan, tmp_path):
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
+def test_members_of_an_ensemble_are_heard_alike_whenever_they_decide(tmp_path):
+    """An oracle by hand: the mean of the claims on each hop, though one network hears two hops more than the other."""
+    torch.manual_seed(7)
+    early, late = Network(SMALL).eval(), Network(replace(SMALL, width=12, lookahead=2)).eval()
+    both = Ensemble([early, late])
+    assert both.shape.lookahead == 2
+    whole = spectra(8, 2, 9, BINS)
+    (left, right) = whole.unbind(0)
+    heard = features((left.real, left.imag), (right.real, right.imag))[None]
+    nothing = torch.zeros(BINS)
+    silence = features((nothing, nothing), (nothing, nothing)).expand(1, 2, 512, 4)
+    first, second = early.hear(torch.cat([silence, heard], 1))[0][:, 2:-2], late.hear(heard)[0][:, 2:]
+    expected = torch.softmax((first + second) / 2, 2)
+    assert torch.allclose(both(heard)[0][:, 2:], expected, atol=1e-5)
+    hop = Hop(both)
+    states = hop.states
+    assert list(states) == ["h0", "h1", "past"]
+    for index in range(9):
+        out, *kept = hop(torch.view_as_real(whole[:, index].contiguous()), *states.values())
+        states = dict(zip(states, kept, strict=True))
+        if index >= 2:
+            right_ = torch.view_as_real(spread(expected[0, index - 2]) * whole[None, :, index - 2])
+            assert torch.allclose(out, right_, atol=1e-5)
+    card = export(both, tmp_path / "both", Provenance("both", "Both", "Apache-2.0", ("nobody",), "Nothing."))
+    assert check(both, card) < (1e-4, 1e-5)
+
+
+def test_weights_of_several_runs_decide_together(library, plan, tmp_path):
+    for seed in (1, 2):
+        fit(replace(plan, steps=1, judge_every=1, seed=seed), library, (), tmp_path / f"{seed}")
+    both = load(tmp_path / "1" / "best.pt", tmp_path / "2" / "best.pt")
+    assert isinstance(both, Ensemble)
+    fit(replace(plan, steps=1, judge_every=1, shape=replace(SMALL, instrument="bass")), library, (), tmp_path / "3")
+    with pytest.raises(ValueError, match="networks that tell bass, rest and vocals, bass, drums, other cannot"):
+        load(tmp_path / "1" / "best.pt", tmp_path / "3" / "best.pt")
+
+
 def test_favoured_stem_claims_more_by_its_logits(network):
     heard = torch.randn(1, 3, 512, 4)
     masks, _ = network(heard)
@@ -193,31 +257,119 @@ def test_hop_by_hop_is_the_whole(network):
 
 
 def test_examples_are_decided_by_the_random_numbers_and_sum(library):
-    first, again = (data.batch(library, 3, 10, np.random.default_rng(8), data.Remixing()) for _ in range(2))
-    assert torch.equal(first, again)
-    assert first.shape == (3, 4, 2, 10, BINS)
-    assert first.isfinite().all()
-    silence = data.batch(library, 2, 10, np.random.default_rng(8), data.Remixing(alone=1.0))
-    assert silence[:, 1:].abs().max() == 0.0
+    first, again = (data.batch(library, 3, 10, np.random.default_rng(8), Remixing()) for _ in range(2))
+    assert torch.equal(first.spectra, again.spectra)
+    assert first.spectra.shape == (3, 4, 2, 10, BINS)
+    assert first.spectra.isfinite().all()
+    assert torch.equal(first.groups, torch.eye(4).expand(3, 4, 4))
+    voice = Remixing(together=0.0, alone=1.0, absent=(0.0,) * 4)
+    assert data.batch(library, 2, 10, np.random.default_rng(8), voice).spectra[:, 1:].abs().max() == 0.0
+
+
+def test_a_stem_plays_at_its_speed_from_its_place(library):
+    """A tone of the other stem is found where the speed puts it, at the level that is asked for."""
+    nothing = dict.fromkeys(("together", "partial", "alone", "equalised", "roomy", "squeezed", "mono", "dull"), 0.0)
+    plain = Remixing(**nothing, absent=(1.0, 1.0, 1.0, 0.0), spread_db=0.0, doubled=(0.0,) * 4, speed=1.0)
+    found = data.batch(library, 8, 20, np.random.default_rng(3), plain).spectra[:, 3].abs().mean((1, 2))
+    hz = found.argmax(-1) * RATE_HZ / 2048
+    reach = 2.0**data.SPEED_OCTAVES
+    assert ((hz > 2000 / reach - 30) & (hz < 2600 * reach + 30)).all()
+    assert len(set(hz.tolist())) > 3
+
+
+def test_a_record_is_mixed_with_what_it_lacks_and_judged_by_its_sum(folder, records):
+    library = songs.Library([folder, records])
+    assert (len(library.complete), len(library.partial)) == (3, 3)
+    mixed = data.batch(library, 16, 10, np.random.default_rng(4), Remixing(partial=1.0, absent=(0.0,) * 4))
+    kinds = {tuple(map(tuple, groups.int().tolist())) for groups in mixed.groups}
+    instrumental = ((1, 0, 0, 0), (0, 1, 1, 1), (0, 0, 0, 0), (0, 0, 0, 0))
+    without_bass = ((1, 0, 1, 1), (0, 1, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
+    assert kinds == {instrumental, without_bass}
+    for spectra, groups in zip(mixed.spectra, mixed.groups, strict=True):
+        power = spectra.abs().square().mean((1, 2, 3))
+        assert ((power > 0) == (groups.sum(1) > 0)).all()
+    batch = prepare(mixed)
+    share = torch.rand(16, 10, 4, 2, 512)
+    masks = share / share.sum(2, keepdim=True)
+    other = masks.clone()
+    for example, groups in enumerate(mixed.groups):
+        members = groups[0 if groups[0].sum() > 1 else 1].nonzero().flatten()
+        other[example][:, members] = masks[example][:, members.roll(1)]
+    assert torch.allclose(loss(masks, batch, Weights()), loss(other, batch, Weights())), "inside a group all is one"
+    assert not torch.allclose(loss(masks, batch, Weights()), loss(masks.roll(1, 2), batch, Weights()))
+
+
+def test_guesses_make_new_records_of_the_same_sound(folder, records, network):
+    library = songs.Library([folder, records])
+    mixed = data.batch(library, 16, 10, np.random.default_rng(4), Remixing(partial=1.0, absent=(0.0,) * 4))
+    guessed = remixed(mixed, network, 1.0, np.random.default_rng(1))
+    instrumental = mixed.groups[:, 1].sum(-1) == 3
+    assert 0 < instrumental.sum() < 16
+    assert torch.equal(guessed.spectra[~instrumental], mixed.spectra[~instrumental])
+    assert torch.equal(guessed.groups[instrumental], torch.eye(4).expand(int(instrumental.sum()), 4, 4))
+    assert torch.equal(guessed.spectra[instrumental, 0], mixed.spectra[instrumental, 0])
+    before, after = (one.spectra[instrumental].sum((0, 1)) for one in (mixed, guessed))
+    assert torch.allclose(before, after, atol=1e-5), "nothing is lost or added over all records"
+
+
+def test_masks_that_come_later_are_judged_where_they_belong():
+    stems = spectra(9, 1, 4, 2, 6, BINS)
+    batch = prepare(examples(stems))
+    masks = torch.rand(1, 6, 4, 2, 512)
+    late = torch.cat([torch.rand(1, 2, 4, 2, 512), masks[:, :4]], 1)
+    first = prepare(examples(stems[:, :, :, :4]))
+    assert torch.allclose(loss(late, batch, Weights(), 2), loss(masks[:, :4], first, Weights()))
 
 
 def test_songs_say_what_is_wrong_with_them(folder, tmp_path):
-    with pytest.raises(ValueError, match="no folders with vocals"):
-        data.songs([tmp_path])
-    place = tmp_path / "broken"
-    place.mkdir()
-    soundfile.write(place / "vocals.wav", np.zeros((100, 2)), RATE_HZ)
-    with pytest.raises(ValueError, match=r"bass\.wav, drums\.wav, other\.wav missing"):
-        data.songs([folder, tmp_path])
+    with pytest.raises(ValueError, match="no songs in"):
+        songs.find([tmp_path])
+    for name, files in {
+        "broken": ("vocals",),
+        "double": ("bass+drums", "bass", "other"),
+        "records": ("bass+drums+other",),
+    }.items():
+        (tmp_path / name).mkdir()
+        for file in files:
+            soundfile.write(tmp_path / name / f"{file}.wav", np.zeros((100, 2)), RATE_HZ)
+    soundfile.write(tmp_path / "records" / "vocals.wav", np.zeros((100, 2)), 48000)
+    with pytest.raises(
+        ValueError, match=r"broken: no sound of bass, drums, other.*double: bass in more.*44100, 48000 Hz"
+    ):
+        songs.find([folder, tmp_path])
+    shutil.rmtree(tmp_path / "broken")
+    shutil.rmtree(tmp_path / "double")
+    (tmp_path / "records" / "vocals.wav").unlink()
+    with pytest.raises(ValueError, match=r"no song in .* has all of vocals, bass, drums, other apart"):
+        songs.Library([tmp_path])
+
+
+def test_songs_that_appear_are_taken_in(folder, tmp_path):
+    shutil.copytree(folder / "0", tmp_path / "0")
+    library = songs.Library([tmp_path], watch_s=0.05)
+    try:
+        shutil.copytree(folder / "1", tmp_path / ".1")
+        time.sleep(0.3)
+        library.refresh()
+        assert len(library.complete) == 1, "a hidden folder is not finished"
+        (tmp_path / ".1").rename(tmp_path / "1")
+        for _ in range(100):
+            library.refresh()
+            if len(library.complete) == 2:
+                break
+            time.sleep(0.05)
+        assert len(library.complete) == 2
+    finally:
+        library.close()
 
 
 def test_training_lowers_the_loss(library, plan):
     run = Run(replace(plan, steps=40, warm_up=5), library)
-    examples = prepare(data.batch(library, 4, 16, np.random.default_rng(99), data.Remixing()))
+    judged = prepare(data.batch(library, 4, 16, np.random.default_rng(99), Remixing()))
 
     def value():
         with torch.no_grad():
-            return float(loss(run.network(examples.heard)[0], examples, plan.weights))
+            return float(loss(run.network(judged.heard)[0], judged, plan.weights))
 
     before = value()
     for _ in range(25):
@@ -253,8 +405,9 @@ def test_a_run_that_stops_goes_on_as_if_it_had_not(library, plan, folder, tmp_pa
 
 def test_command_trains(folder, tmp_path, capsys):
     sizes = "--steps 2 --width 16 --layers 1 --batch 1 --hops 8 --judge-every 2 --device cpu"
-    main([str(tmp_path / "run"), "--songs", str(folder), "--validation", str(folder), *sizes.split()])
-    assert "3 songs, 3 clips" in capsys.readouterr().out
+    material = ["--songs", str(folder), "--validation", str(folder)]
+    assert main(["train", "learn", str(tmp_path / "run"), *material, *sizes.split()]) == 0
+    assert "3 songs and 0 records, 0.0 hours; 3 clips" in capsys.readouterr().out
     assert load(tmp_path / "run" / "best.pt").shape == Shape(16, 1)
 
 
@@ -271,33 +424,74 @@ def test_clips_know_their_stems(folder, tmp_path):
     assert rows["vocals"]["si_sdr_improvement"] == pytest.approx(rows["vocals"]["si_sdr"] - mixture_db)
 
 
-def test_exported_graph_is_the_network_and_streams(exported, network):
-    graph_error, streaming_error = check(network, exported)
+def test_exported_graph_is_the_network_and_streams(exported):
+    network, card = exported
+    graph_error, streaming_error = check(network, card)
     assert graph_error < 1e-4
     assert streaming_error < 1e-5
-    assert load_card(str(exported.folder)).scores[0].value_db == 1.5
+    assert load_card(str(card.folder)).scores[0].value_db == 1.5
+    assert card.latency_samples == 1024 + 512 * network.shape.lookahead
 
 
 def test_export_notices_another_network(exported):
+    network, card = exported
     torch.manual_seed(5)
-    other = Network(SMALL).eval()
-    assert streaming_error(other, exported) > 1e-3
+    other = Network(network.shape).eval()
+    assert streaming_error(other, card) > 1e-3
     with pytest.raises(ValueError, match="the graph differs from the network by"):
-        check(other, exported)
+        check(other, card)
+
+
+def test_what_looks_ahead_is_a_stem_of_the_hop_that_was(network):
+    """The spectra of a hop look_ahead back, under the masks that the newest hop gave."""
+    ahead = Network(replace(SMALL, lookahead=2)).eval()
+    ahead.load_state_dict(network.state_dict())
+    whole = spectra(6, 2, 7, BINS)
+    memory, past = torch.zeros(SMALL.state), torch.zeros(2, 2, BINS, 2)
+    kept = memory
+    for index in range(7):
+        newest = torch.view_as_real(whole[:, index].contiguous())
+        now, kept = Hop(network)(newest, kept)
+        later, memory, past = Hop(ahead)(newest, memory, past)
+        masks = torch.view_as_complex(now) / whole[None, :, index]
+        before = whole[None, :, index - 2] if index >= 2 else torch.zeros_like(whole[None, :, 0])
+        assert torch.allclose(torch.view_as_complex(later), masks * before, atol=1e-4)
 
 
 def test_release_says_where_the_model_comes_from(folder, library, plan, tmp_path):
     music = judging.clips([folder], seconds=1.0)
-    fit(replace(plan, steps=1, judge_every=1), library, music, tmp_path / "run")
     (folder / "recipe.json").write_text(json.dumps({"seed": 41, "credits": ["A singer: CC0 1.0 (a/b)"]}))
-    card = release([tmp_path / "run" / "best.pt"], tmp_path / "toy", "A toy", [folder], music, ["first"])
+    fit(replace(plan, steps=1, judge_every=1), library, music, tmp_path / "run")
+    card = release([tmp_path / "run" / "best.pt"], tmp_path / "toy", "A toy", music, ["light"])
     assert card.attribution[1:] == ("A singer: CC0 1.0 (a/b)",)
-    assert "3 songs, 0.0 hours" in card.trained_on
+    assert "0.0 hours: 3 songs with their stems" in card.trained_on
+    assert "records" not in card.trained_on
     assert "seed 41" in card.trained_on
     assert {(score.data, score.stem) for score in card.scores} == {
         (clip.name, stem) for clip in music for stem in clip.stems
     }
     report = (tmp_path / "toy" / "report.md").read_text()
-    assert "| clip | stem | toy | first |" in report
+    assert "| clip | stem | toy | light |" in report
     assert "| median of 3 | vocals |" in report
     assert (tmp_path / "toy" / "curves.png").exists()
+
+
+@pytest.mark.parametrize("instrument", ["vocals", "bass"])
+def test_a_network_for_one_instrument_learns_it_against_the_rest(folder, records, plan, tmp_path, instrument):
+    mixed = data.batch(songs.Library([folder, records]), 16, 10, np.random.default_rng(4), Remixing(partial=0.7))
+    two = data.against_the_rest(mixed, instrument)
+    assert torch.allclose(two.spectra.sum(1), mixed.spectra.sum(1), atol=1e-5)
+    for number, groups in enumerate(mixed.groups):
+        row = int(groups[:, songs.STEMS.index(instrument)].argmax())
+        if groups[row].sum() == 1:
+            assert torch.equal(two.spectra[number, 0], mixed.spectra[number, row])
+            assert torch.equal(two.groups[number], torch.eye(2))
+        else:
+            assert two.groups[number].tolist() == [[0, 0], [1, 1]]
+    music = judging.clips([folder], seconds=1.0)
+    alone = replace(plan, steps=1, judge_every=1, shape=replace(SMALL, instrument=instrument))
+    fit(alone, songs.Library([folder, records]), music, tmp_path / "run")
+    card = release([tmp_path / "run" / "best.pt"], tmp_path / instrument, "One", music)
+    assert card.sources == (instrument, "rest")
+    assert card.room_stem("rest") == "other"
+    assert {score.stem for score in card.scores} == {instrument}

@@ -1,0 +1,167 @@
+"""Records to learn from: `stemfield train records OUT`, made of music that Debian's packages hold.
+
+Nobody has the stems of most of them; they are instrumental, so that a voice mixed with one is a song whose vocals are
+known, produced as records are. Of a few the guitars are apart. Install the packages, or unpack them below one folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from stemfield.separation.training import options
+from stemfield.separation.training.effects import RATE_HZ
+from stemfield.separation.training.processes import in_processes, progress
+
+ACCOMPANIMENT = "bass+drums+other"
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package of Debian that holds music."""
+
+    name: str
+    licence: str
+    attribution: str
+    where: str
+    """Pattern of the sound files below the root, or of an archive of them."""
+    voices: tuple[str, ...] = ()
+    """Records that seem to have voices, or are there twice: left out."""
+    held_out: bool = False
+
+
+_GAMES = "usr/share/games"
+PACKAGES = (
+    Package("nexuiz-music", "GPL-2+", "Alientrap and the musicians of Nexuiz", f"{_GAMES}/nexuiz/data/music.pk3",
+            ("beast-of-insanity", "thunder")),
+    Package("openarena-088-data", "GPL-2+", "the OpenArena team", f"{_GAMES}/openarena/baseoa/pak6-patch088.pk3"),
+    Package("supertuxkart-data", "CC BY-SA 3.0, CC BY-SA 4.0 and GPL-2+",
+            "0zone0ne, bollen, Dundersylt, DJHelium, GeekPenguinBR, Heuchi1, Kalsan, Keith Baylis, Krobonil,"
+            " Speedsound, Weirwood and others", f"{_GAMES}/supertuxkart/data/music/*.ogg", ("theGreatFair",)),
+    Package("naev-data", "GPL-2+, GPL-3, CC BY 3.0 and CC BY-SA 3.0",
+            "Askyel, Nikola Whallon, Vega Strike, Zeropage and others", "usr/share/naev/dat/snd/music/*.ogg",
+            ("pirates_orchestra",)),
+    Package("freedroidrpg-data", "GPL-2+", "the FreedroidRPG team", "usr/share/freedroidrpg/data/sound/music/*.ogg"),
+    Package("singularity-music", "CC BY-SA 3.0", "Max McCracken", f"{_GAMES}/singularity/music/**/*.ogg"),
+    Package("colobot-common-sounds", "GPL-3+", "Daniel Roux, Epsitec SA and TerranovaTeam",
+            f"{_GAMES}/colobot/music/*.ogg", ("Proton", "music004")),
+    Package("hyperrogue-music", "CC BY-SA 3.0", "Shawn Parrotte, Lincoln Domina and Will Savino",
+            "usr/share/hyperrogue/music/*.ogg", ("hr-domina-mountain",)),
+    Package("megaglest-data", "CC BY-SA 3.0", "the MegaGlest team, Mattias Westlund, Aminos, Margaras and Manolo Camp",
+            f"{_GAMES}/megaglest/**/music/*.ogg", ("asak-jadeflange",)),
+    Package("flare-game", "CC BY-SA 3.0", "Clint Bellanger, Brandon Morris and others",
+            f"{_GAMES}/flare/mods/fantasycore/music/*.ogg"),
+    Package("warzone2100-music", "GPL-2+", "the Warzone 2100 project", f"{_GAMES}/warzone2100/music/**/*.opus",
+            ("track3_enhanced",)),
+    Package("fretsonfire-songs-muldjord", "CC BY-SA 3.0", "El Senator of Muldjord",
+            f"{_GAMES}/fretsonfire/data/songs/muldjord/*/guitar.ogg"),
+    Package("fretsonfire-songs-sectoid", "MIT", "Carlos Viola Iborra",
+            f"{_GAMES}/fretsonfire/data/songs/sectoid/*/guitar.ogg"),
+    Package("xmoto-data", "GPL-2+", "the X-Moto team", "usr/share/games/xmoto/Textures/Musics/*.ogg", held_out=True),
+    Package("extremetuxracer-data", "GPL-2+", "the Extreme Tux Racer team", f"{_GAMES}/etr/music/*.ogg",
+            ("calmrace-ks",), held_out=True),
+    Package("torcs-data", "GPL-2+", "the TORCS team", f"{_GAMES}/torcs/data/music/*.ogg", held_out=True),
+)  # fmt: skip
+
+SHORTEST_S = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record: a sound for each of the parts that are known."""
+
+    name: str
+    parts: tuple[tuple[str, Path, str], ...]
+    """What a sound holds, as a file of a song is named; the file, and the member, where the file is an archive."""
+
+
+def credits_of(*, held_out: bool = False) -> list[str]:
+    """A line for each package, for a model card."""
+    return [f"{package.attribution}: {package.licence} (Debian package {package.name})"
+            for package in PACKAGES if package.held_out == held_out]  # fmt: skip
+
+
+def find(root: Path, *, held_out: bool) -> Iterator[Record]:
+    """The records below a root, in a fixed order."""
+    for package in PACKAGES:
+        if package.held_out != held_out:
+            continue
+        for path in sorted({*root.glob(package.where), *root.glob(f"{package.name}/{package.where}")}):
+            if path.name == "guitar.ogg":
+                song = path.with_name("song.ogg")
+                parts = (("other", path, ""), ("vocals+bass+drums", song, ""))
+                yield Record(f"{package.name}-{path.parent.name}", parts)
+                continue
+            members = [""] if path.suffix != ".pk3" else sorted(
+                name for name in zipfile.ZipFile(path).namelist() if name.endswith(".ogg") and "/player/" not in name
+            )  # fmt: skip
+            for member in members:
+                title = Path(member or path.name).stem
+                if title not in package.voices and not title.endswith("_fast"):
+                    yield Record(f"{package.name}-{title}", ((ACCOMPANIMENT, path, member),))
+
+
+def write(record: Record, out: Path, seconds: float) -> bool:
+    """Write the middle of a record as a folder of FLAC files; False if it is too short or mono to be music."""
+    sounds: dict[str, tuple[np.ndarray, int]] = {}
+    for name, path, member in record.parts:
+        data: Path | io.BytesIO = path
+        if member:
+            with zipfile.ZipFile(path) as archive:
+                data = io.BytesIO(archive.read(member))
+        with soundfile.SoundFile(data) as file:
+            if file.frames < SHORTEST_S * file.samplerate or file.channels != 2:
+                return False
+            # where parts are known apart, all of it is worth keeping
+            frames = min(file.frames, int((seconds if len(record.parts) == 1 else 600.0) * file.samplerate))
+            file.seek((file.frames - frames) // 2)
+            sounds[name] = file.read(frames, dtype="float32"), file.samplerate
+    unfinished = out / f".{record.name}"
+    unfinished.mkdir(parents=True, exist_ok=True)
+    for name, (sound, rate_hz) in sounds.items():
+        converted = soxr.resample(sound, rate_hz, RATE_HZ)
+        soundfile.write(unfinished / f"{name}.flac", np.clip(converted, -1.0, 1.0), RATE_HZ, subtype="PCM_16")
+    unfinished.rename(out / record.name)
+    return True
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Write the records that are found and not there yet.
+
+    Args:
+        chosen: as `options.records` has it.
+
+    Raises:
+        ValueError: none of the packages is there.
+    """
+    out: Path = chosen.out
+    found = list(find(chosen.root, held_out=chosen.held_out))
+    if not found:
+        names = ", ".join(package.name for package in PACKAGES if package.held_out == chosen.held_out)
+        raise ValueError(f"{chosen.root}: no music of these packages of Debian: {names}")
+    out.mkdir(parents=True, exist_ok=True)
+    recipe: Mapping[str, object] = {"seed": None, "credits": credits_of(held_out=chosen.held_out)}
+    (out / "recipe.json").write_text(json.dumps(recipe, indent=1))
+    jobs = [(record, out, chosen.seconds) for record in found if not (out / record.name).exists()]
+    with progress() as bar:
+        task = bar.add_task("records", total=len(jobs))
+        for _ in in_processes(chosen.processes, _write, jobs):
+            bar.advance(task)
+    print(f"{len([*out.glob('[!.]*/')])} records in {out}")
+
+
+def _write(job: tuple[Record, Path, float]) -> bool:
+    return write(*job)
+
+
+if __name__ == "__main__":
+    run(options.asked(options.records))

@@ -1,0 +1,89 @@
+"""What computes a graph: names, and what happens where a provider is not there or does not start."""
+
+import time
+
+import numpy as np
+import onnxruntime
+import pytest
+from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
+
+from stemfield.separation import graph
+from stemfield.separation.card import CardError, ProviderError
+from stemfield.separation.graph import open_graph
+from stemfield.separation.process import WorkerProcess
+from stemfield.separation.providers import CPU, known_providers, usable_providers
+
+HERE = ["OpenVINOExecutionProvider", "CPUExecutionProvider"]
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """A build of ONNX Runtime with OpenVINO."""
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: HERE)
+
+
+@pytest.mark.parametrize(
+    "names", [HERE, ["openvino", "cpu"], ["OpenVINO", "CPU"], ["openvinoexecutionprovider", "cpu"]]
+)
+def test_names_are_the_runtimes_or_short(here, names):
+    assert known_providers(names) == tuple(HERE)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("cuda", "; it comes with the package onnxruntime-gpu"),
+        ("TensorrtExecutionProvider", "; it comes with the package onnxruntime-gpu"),
+        ("opnvino", ", did you mean 'openvino'?"),
+        ("CPUExecutionProvidr", ", did you mean 'CPUExecutionProvider'?"),
+        ("abacus", ""),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(here, name, reason):
+    with pytest.raises(ProviderError) as caught:
+        known_providers(["cpu", name])
+    assert str(caught.value) == f"provider {name!r} is not one of {', '.join(HERE)}{reason}"
+
+
+def test_live_the_others_compute(here, caplog):
+    assert usable_providers(["cuda", "openvino", "cpu"]) == tuple(HERE)
+    assert "provider 'cuda' is not one of" in caplog.text
+    assert usable_providers(["cuda"]) == CPU
+
+
+def test_one_that_does_not_start_is_told_and_the_processor_computes(here, monkeypatch, card, caplog):
+    real = onnxruntime.InferenceSession
+
+    def start(path, options, providers, **more):
+        if "OpenVINOExecutionProvider" in providers:
+            raise EPFail("no device")
+        return real(path, options, providers, **more)
+
+    monkeypatch.setattr(graph.onnxruntime, "InferenceSession", start)
+    session = open_graph(card.graph, ["openvino"], threads=1)
+    assert session.get_providers() == list(CPU)
+    assert caplog.messages == ["OpenVINOExecutionProvider does not start here: CPUExecutionProvider computes"]
+
+
+def test_a_broken_graph_is_not_taken_for_a_broken_provider(tmp_path, capsys):
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"no graph")
+    with pytest.raises(CardError, match="no usable ONNX graph"):
+        open_graph(path, CPU, threads=1)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_worker_separates_without_the_provider_that_was_wanted(engine, card, make_music):
+    worker = WorkerProcess(engine.exchange, card.folder, 48000, 8192, ["abacus"])
+    try:
+        engine.play_silence_until(engine.stems_flow)
+        engine.play(make_music(9600, 48000))
+        assert worker.poll() is None
+        deadline = time.monotonic() + 5
+        while not worker.last_message and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert worker.last_message.startswith("provider 'abacus' is not one of")
+        assert np.abs(engine.read_stems(engine.exchange.stems_end() - 2000, 1000)).max() > 0.0
+    finally:
+        worker.kill()
+        worker.wait(10)
