@@ -1,23 +1,31 @@
-"""Our own dialect of OSC: bytes to commands. Pure, and no bytes make it raise."""
+"""Our own dialect of OSC: messages to commands. Pure, and no message makes it raise."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from stemfield.control.arguments import accept_all
-from stemfield.control.codecs.osc import Message, parse
+from stemfield.control.codecs.osc import Message
 from stemfield.control.commands import (
     Ask,
+    Capture,
     Command,
+    DeleteRecording,
+    DeleteScene,
     LoadScene,
     Ping,
+    Play,
     Problem,
+    Record,
+    Redo,
     RefusedError,
     Renew,
     SaveScene,
     SetParameter,
+    Stop,
     Subscribe,
-    Timed,
+    Touch,
+    Undo,
     Unsubscribe,
 )
 from stemfield.control.parameters import TABLE
@@ -30,28 +38,20 @@ _COMMANDS: dict[str, Callable[..., Command]] = {
     "/subscribe": Subscribe,
     "/unsubscribe": Unsubscribe,
     "/renew": Renew,
+    "/scene/delete": DeleteScene,
+    "/scene/undo": Undo,
+    "/scene/redo": Redo,
+    "/recorder/record": Record,
+    "/recorder/capture": Capture,
+    "/recorder/play": Play,
+    "/recorder/delete": DeleteRecording,
+    "/recorder/stop": Stop,
 }
+TOUCH = "/touch"
 
 
-def decode(packet: bytes, now_s: float) -> list[Timed]:
-    """The commands of one datagram in their order, with a problem in the place of each that cannot be understood.
-
-    Args:
-        packet: any bytes.
-        now_s: seconds since the epoch, against which time tags are held.
-    """
-    return [
-        Timed(at_s, message if isinstance(message, Problem) else _command(message))
-        for at_s, message in parse(packet, now_s)
-    ]
-
-
-def encode_pong(ping: Ping) -> bytes:
-    """The answer to a ping."""
-    return b"/pong\0\0\0" + ping.arguments
-
-
-def _command(message: Message) -> Command | Problem:
+def command(message: Message) -> Command | Problem:
+    """The meaning of a message."""
     address, arguments = message.address, message.arguments
     if address == "/ping":
         return Ping(message.raw_arguments)
@@ -62,6 +62,16 @@ def _command(message: Message) -> Command | Problem:
         except RefusedError as refused:
             return Problem(address, str(refused))
         return make(*values)
+    if address.endswith(TOUCH):
+        return _touch(address, arguments)
     if not arguments and not is_trigger(address):
         return Ask(address)
     return SetParameter(address, arguments)
+
+
+def _touch(address: str, arguments: Sequence[object]) -> Command | Problem:
+    try:
+        values = accept_all(_ARGUMENTS[f"/object/{{o}}{TOUCH}"], arguments)
+    except RefusedError as refused:
+        return Problem(address, str(refused))
+    return Touch(address.removesuffix(TOUCH), held=bool(values[0]))

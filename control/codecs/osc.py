@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
@@ -18,6 +19,8 @@ MAX_AHEAD_S = 10.0
 MAX_DEPTH = 8
 MAX_MESSAGES = 1024
 MAX_ADDRESS = 256
+MAX_BUNDLE = 1432
+"""Bytes that an Ethernet frame takes."""
 
 _BUNDLE = b"#bundle\0"
 _IMMEDIATELY = 1
@@ -64,11 +67,49 @@ def encode(address: str, tags: str, values: Sequence[Value]) -> bytes:
         tags: one of f i s T a value; they begin again where there are more values. A T becomes T or F by its value.
         values: as many as there are.
     """
+    if not tags.strip("f"):
+        # Nearly all that is sent often is positions and levels.
+        return _float_head(address, len(values)) + struct.pack(f">{len(values)}f", *values)
     builder = OscMessageBuilder(address)
     for index, value in enumerate(values):
         tag = tags[index % len(tags)]
         builder.add_arg(value, ("T" if value else "F") if tag == "T" else tag)
     return bytes(builder.build().dgram)
+
+
+@lru_cache(maxsize=4096)
+def _float_head(address: str, count: int) -> bytes:
+    """Address and type tags of a message of floats, each closed and filled up with zeros."""
+    parts = address.encode(), b"," + count * b"f"
+    return b"".join(part + bytes(4 - len(part) % 4) for part in parts)
+
+
+def in_bundles(messages: Sequence[bytes], at_s: float | None = None) -> list[bytes]:
+    """Messages that are sent at once as few datagrams, none of which needs to be cut up on its way; one stays alone.
+
+    Args:
+        messages: encoded.
+        at_s: the time tag of all, seconds since the epoch; at once when not given.
+    """
+    tag = _IMMEDIATELY if at_s is None else round((at_s + _NTP_TO_UNIX_S) * 2**32)
+    packets: list[bytes] = []
+    inside: list[bytes] = []
+    size = 16
+
+    def close() -> None:
+        packed = b"".join(struct.pack(">i", len(message)) + message for message in inside)
+        alone = len(inside) == 1 and at_s is None
+        packets.append(inside[0] if alone else _BUNDLE + struct.pack(">Q", tag) + packed)
+
+    for message in messages:
+        if inside and size + 4 + len(message) > MAX_BUNDLE:
+            close()
+            inside, size = [], 16
+        inside.append(message)
+        size += 4 + len(message)
+    if inside:
+        close()
+    return packets
 
 
 def _bundle(

@@ -1,4 +1,4 @@
-"""The UDP door: who may send, how much, and datagrams in and out without waiting."""
+"""A UDP door: datagrams in and out without waiting."""
 
 from __future__ import annotations
 
@@ -6,40 +6,23 @@ import asyncio
 import errno
 import ipaddress
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable
 
-from stemfield.control.limits import Limiter
-
-Address = tuple[str, int]
-"""Host and port of a peer."""
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+from stemfield.control.network.admission import Admission
+from stemfield.control.peers import Address, Peer
 
 MAX_PACKET = 65_507
-_BATCH = 64
+BATCH = 64
 """Datagrams read before the rest of the loop gets its turn."""
 
 _RECEIVE_BUFFER = 4 << 20
 _MAX_REMEMBERED = 1024
+_SO_MEMINFO, _DROPS = 55, 8  # of Linux, which Python's module does not name
 
 
 class PortTakenError(OSError):
     """Another program has the port."""
-
-
-@dataclass(slots=True)
-class UdpCounters:
-    """What has come and gone since the start."""
-
-    received: int = 0
-    sent: int = 0
-    not_allowed: int = 0
-    """Datagrams from outside the allowed networks."""
-    limited: int = 0
-    """Datagrams of senders that sent more than their share."""
-    unsent: int = 0
-    """Answers that the network did not take."""
 
 
 class UdpServer:
@@ -48,27 +31,31 @@ class UdpServer:
     Args:
         bind: address to listen at, IPv4 or IPv6.
         port: 0..65535; 0 takes a free one.
-        allow: networks whose senders are heard; this machine always is.
-        max_messages_per_s: of each sender (by host), with bursts of one second's worth.
+        admission: who is heard, and how much of each; counts what comes and goes.
         submit: takes a datagram and its sender, and returns how many messages it was worth.
+        setting: what a person calls the port in the configuration.
+        dialect: of all that comes; where empty, of each message.
     """
 
     def __init__(
         self,
         bind: str,
         port: int,
-        allow: Sequence[Network],
-        max_messages_per_s: float,
-        submit: Callable[[bytes, Address], int],
+        admission: Admission,
+        submit: Callable[[bytes, Peer], int],
+        setting: str = "osc.port",
+        dialect: str = "",
     ) -> None:
         self._bind = bind
         self._port = port
-        self._allow = tuple(allow)
-        self._limiter = Limiter(max_messages_per_s)
+        self._admission = admission
         self._submit = submit
+        self._setting = setting
+        self._dialect = dialect
         self._socket: socket.socket | None = None
-        self._allowed: dict[str, bool] = {}
-        self.counters = UdpCounters()
+        self._peers: dict[Address, Peer | None] = {}
+        self._revision = admission.revision
+        self.counters = admission.counters
 
     @property
     def port(self) -> int:
@@ -93,9 +80,11 @@ class UdpServer:
             where = f"UDP {self._bind} port {self._port}"
             if error.errno == errno.EADDRINUSE:
                 raise PortTakenError(
-                    error.errno, f"{where} is taken by another program: set another osc.port, or stop that program"
+                    error.errno,
+                    f"{where} is taken by another program: set another {self._setting}, or stop that program",
                 ) from error
-            raise OSError(error.errno, f"{where} cannot be opened (osc.bind, osc.port): {error.strerror}") from error
+            reason = f"{where} cannot be opened (network.bind, {self._setting}): {error.strerror}"
+            raise OSError(error.errno, reason) from error
         self._port = opened.getsockname()[1]
         self._socket = opened
         asyncio.get_running_loop().add_reader(opened, self._read)
@@ -111,6 +100,14 @@ class UdpServer:
         else:
             self.counters.sent += 1
 
+    @property
+    def lost(self) -> int:
+        """Datagrams that came faster than they were read, as the kernel counts them."""
+        if self._socket is None:
+            return 0
+        memory = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * (_DROPS + 1))
+        return int.from_bytes(memory[4 * _DROPS :], sys.byteorder)
+
     def close(self) -> None:
         """Close the socket."""
         if self._socket is not None:
@@ -121,7 +118,7 @@ class UdpServer:
     def _read(self) -> None:
         assert self._socket is not None
         now_s = asyncio.get_running_loop().time()
-        for _ in range(_BATCH):
+        for _ in range(BATCH):
             try:
                 packet, sender = self._socket.recvfrom(MAX_PACKET)
             except (BlockingIOError, InterruptedError):
@@ -130,32 +127,25 @@ class UdpServer:
                 # Linux hands the failure of an earlier send to the next read; the datagrams behind it are whole.
                 self.counters.unsent += 1
                 continue
-            host, port = sender[:2]
             self.counters.received += 1
-            if not self._is_allowed(host):
-                self.counters.not_allowed += 1
-            elif not self._limiter.take(host, now_s):
-                self.counters.limited += 1
+            address: Address = sender[:2]
+            peer = self._peer(address)
+            if peer is None:
+                self._admission.turn_away("not_allowed", f"{address[0]}:{address[1]}", packet)
+            elif not self._admission.take(peer.host, now_s):
+                self._admission.turn_away("limited", str(peer), packet)
             else:
-                self._limiter.charge(host, self._submit(packet, (host, port)) - 1)
+                self._admission.charge(peer.host, self._submit(packet, peer) - 1)
 
-    def _is_allowed(self, host: str) -> bool:
-        known = self._allowed.get(host)
-        if known is None:
-            if len(self._allowed) >= _MAX_REMEMBERED:
-                self._allowed.clear()
-            known = self._allowed[host] = is_allowed(host, self._allow)
-        return known
-
-
-def is_allowed(host: str, allow: Sequence[Network]) -> bool:
-    """Whether a sender is this machine or in one of the networks.
-
-    Args:
-        host: a numeric address; a zone (`fe80::1%eth0`) is ignored, an IPv4 address within IPv6 is taken as such.
-        allow: networks of either version.
-    """
-    address = ipaddress.ip_address(host.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        address = address.ipv4_mapped
-    return address.is_loopback or any(address in network for network in allow)
+    def _peer(self, address: Address) -> Peer | None:
+        """Who sends from an address; None for one that is not to be heard."""
+        if self._revision != self._admission.revision:
+            self._revision = self._admission.revision
+            self._peers.clear()
+        if address not in self._peers:
+            if len(self._peers) >= _MAX_REMEMBERED:
+                self._peers.clear()
+            rights = self._admission.rights(address[0])
+            known = None if rights == "none" else Peer(*address, self.send, self._dialect, rights == "listen")
+            self._peers[address] = known
+        return self._peers[address]

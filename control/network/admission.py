@@ -1,0 +1,118 @@
+"""Who may send, who may only listen, and how much: the same for every door."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from stemfield.control.limits import Limiter
+from stemfield.control.status import Status
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Rights = Literal["none", "listen", "change"]
+Offence = Literal["not_allowed", "limited"]
+
+_MAX_REMEMBERED = 1024
+
+Turned = Callable[[str, bytes | str, str], object]
+"""Told who was turned away, with what, and why."""
+
+
+@dataclass(slots=True)
+class Counters:
+    """What has come and gone since the start."""
+
+    received: int = 0
+    sent: int = 0
+    not_allowed: int = 0
+    """Datagrams and requests from outside the allowed networks."""
+    limited: int = 0
+    """Datagrams of senders that sent more than their share."""
+    unsent: int = 0
+    """Answers that the network did not take."""
+
+
+class Admission:
+    """The rights and the share of each host.
+
+    Args:
+        allow: networks whose hosts may change things; this machine always may.
+        max_messages_per_s: of each host through all doors, with bursts of one second's worth.
+        read_only: networks whose hosts may only ask and listen, even where `allow` holds them.
+    """
+
+    def __init__(self, allow: Sequence[Network], max_messages_per_s: float, read_only: Sequence[Network] = ()) -> None:
+        self._allow = tuple(allow)
+        self._read_only = tuple(read_only)
+        self._limiter = Limiter(max_messages_per_s)
+        self._known: dict[str, Rights] = {}
+        self._max_messages_per_s = max_messages_per_s
+        self.counters = Counters()
+        self.on_turned: Turned = lambda _sender, _what, _why: None
+        self.revision = 0
+        """Another one whenever rights have changed."""
+
+    def renew(self, allow: Sequence[Network], max_messages_per_s: float, read_only: Sequence[Network] = ()) -> None:
+        """Other rights and shares from now on; as at the beginning."""
+        self._allow, self._read_only = tuple(allow), tuple(read_only)
+        self._limiter = Limiter(max_messages_per_s)
+        self._max_messages_per_s = max_messages_per_s
+        self._known.clear()
+        self.revision += 1
+
+    def rights(self, host: str) -> Rights:
+        """What a host may do.
+
+        Args:
+            host: a numeric address; a zone (`fe80::1%eth0`) is ignored, an IPv4 address within IPv6 is taken as such.
+        """
+        known = self._known.get(host)
+        if known is None:
+            if len(self._known) >= _MAX_REMEMBERED:
+                self._known.clear()
+            known = self._known[host] = self._find(host)
+        return known
+
+    def take(self, host: str, now_s: float) -> bool:
+        """Whether a host has something of its share left, of which one message is taken."""
+        return self._limiter.take(host, now_s)
+
+    def charge(self, host: str, messages: float) -> None:
+        """Take messages from a host's share afterwards; a packet that held none gives nothing back."""
+        self._limiter.charge(host, max(messages, 0.0))
+
+    def turn_away(self, offence: Offence, sender: str, what: bytes | str) -> str:
+        """Count what was not let in, and tell whoever looks.
+
+        Args:
+            offence: under which it is counted.
+            sender: host and port.
+            what: the datagram, or what was asked for.
+
+        Returns:
+            Why not, for the sender's eyes.
+        """
+        if offence == "not_allowed":
+            self.counters.not_allowed += 1
+            why = "this network is not allowed (network.allow)"
+        else:
+            self.counters.limited += 1
+            why = f"more than this host's share, {self._max_messages_per_s:g} a second (network.max_messages_per_s)"
+        self.on_turned(sender, what, why)
+        return why
+
+    def report(self, status: Status) -> None:
+        """Let the daemon's status show the counts."""
+        for name in Counters.__dataclass_fields__:
+            status.count(name, partial(getattr, self.counters, name))
+
+    def _find(self, host: str) -> Rights:
+        address = ipaddress.ip_address(host.partition("%")[0])
+        if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        if any(address in network for network in self._read_only):
+            return "listen"
+        return "change" if address.is_loopback or any(address in network for network in self._allow) else "none"

@@ -1,0 +1,300 @@
+"""The HTTP door: OSCQuery's tree by GET, its WebSocket on the same port, the panner page, and what runs in numbers.
+
+A browser is let in only where it shows a page of this very server: any other site's script would otherwise reach the
+daemon through the user's browser. So a host name has to be one of this machine's, which a rebound DNS name is not, and
+an `Origin` has to be the host that was asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hmac
+import ipaddress
+import json
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from urllib.parse import quote, urlsplit
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from stemfield.control.changes import Dirty
+from stemfield.control.hub import Hub
+from stemfield.control.metrics import CONTENT_TYPE, exposition
+from stemfield.control.network.admission import Admission
+from stemfield.control.network.connections import Connections
+from stemfield.control.network.conversation import hang_up
+from stemfield.control.network.panner import AUDIO, ROOT, SOCKET, Panner
+from stemfield.control.network.seats import Seats
+from stemfield.control.network.udp import PortTakenError
+from stemfield.control.network.websocket import WebSocketClient
+from stemfield.control.oscquery import ATTRIBUTES, count, host_info, node_at, path_events
+from stemfield.control.page_facts import Facts, daemon_facts
+from stemfield.control.patterns import is_pattern
+from stemfield.renderer.scene import Scene
+
+MAX_CLIENTS = 64
+MAX_MESSAGE = 65_536
+MAX_NODES_COST = 1000
+TREES = 2
+"""So many are made at a time; the others wait for their turn."""
+TOKENLESS = "a token is needed (network.token)"
+KEEP_ALIVE_S = 15.0
+"""A connection on which nothing is asked for so long is closed."""
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class HttpServer:
+    """The server, from `start` to `close`.
+
+    Args:
+        addresses: to listen at.
+        port: 0..65535; 0 takes a free one.
+        admission: who may come in, and how often.
+        hub: what is asked and steered.
+        name: of this daemon, as people see it.
+        osc_port: told to clients.
+        token: word that clients have to give; None needs none.
+        room: what the panner page is told of the room.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[str],
+        port: int,
+        admission: Admission,
+        hub: Hub,
+        *,
+        name: str,
+        osc_port: int,
+        token: str | None = None,
+        room: Facts | None = None,
+    ) -> None:
+        self._addresses = addresses
+        self._port = port
+        self._admission = admission
+        self._hub = hub
+        self._name = name
+        self._osc_port = osc_port
+        self._token = token
+        self._scene = hub.scene
+        self._clients: dict[web.WebSocketResponse, WebSocketClient] = {}
+        self._seats = Seats(MAX_CLIENTS)
+        self._trees = ThreadPoolExecutor(TREES, "tree")
+        """Of its own: what saves the scene must not wait behind those who look at it."""
+        app = web.Application(middlewares=[self._admit], client_max_size=MAX_MESSAGE)
+        facts = daemon_facts(name, addresses, osc_port, port, hub.venue)
+        self._panner = Panner(
+            hub, admission, facts | {"room": room or {"name": "", "title": "", "speakers": [], "edges": []}}
+        )
+        self._panner.add_routes(app.router)
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/{path:.*}", self._get)
+        app.on_shutdown.append(self._hang_up)
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=log, shutdown_timeout=1.0, keepalive_timeout=KEEP_ALIVE_S
+        )
+        self._sockets: list[asyncio.Server] = []
+
+    @property
+    def port(self) -> int:
+        """The port in use, once started."""
+        return self._port
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            PortTakenError, OSError: the port cannot be opened; the message names it.
+        """
+        await self._runner.setup()
+        self._hub.listen(self._changed)
+        assert self._runner.server is not None
+        connections = Connections(self._admission, self._runner.server)
+        loop = asyncio.get_running_loop()
+        for address in self._addresses:
+            try:
+                listening = await loop.create_server(connections.protocol, address, self._port)
+            except OSError as error:
+                await self.close()
+                where = f"TCP {address} port {self._port}"
+                if error.errno == errno.EADDRINUSE:
+                    text = f"{where} is taken by another program: set another http.port, or stop that program"
+                    raise PortTakenError(error.errno, text) from error
+                raise OSError(error.errno, f"{where} cannot be opened: {error.strerror}") from error
+            self._sockets.append(listening)
+            self._port = self._port or listening.sockets[0].getsockname()[1]
+
+    async def renew(self, token: str | None) -> None:
+        """Rights or the token are others now: whoever is connected has to come in anew.
+
+        Args:
+            token: as at the beginning.
+        """
+        self._token = token
+        await self._hang_up(message=b"who may come in has changed")
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        self._hub.ignore(self._changed)
+        for listening in self._sockets:
+            listening.close()
+        await self._runner.cleanup()
+        self._trees.shutdown(wait=False, cancel_futures=True)
+
+    async def _hang_up(self, _: web.Application | None = None, *, message: bytes = b"the daemon ends") -> None:
+        await hang_up((*self._clients, *self._panner.sockets), message)
+
+    def _changed(self, scene: Scene, _: Dirty) -> None:
+        """Tell every client, for whom what came and went is worked out once."""
+        if self._clients:
+            events = [json.dumps({"COMMAND": e, "DATA": data}) for e, data in path_events(self._scene, scene)]
+            for client in self._clients.values():
+                client.changed(events)
+        self._scene = scene
+        self._panner.changed()
+
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        self._admission.counters.received += 1
+        host = request.remote or ""
+        if not host or self._admission.rights(host) == "none":
+            raise web.HTTPForbidden(text=self._admission.turn_away("not_allowed", _sender(request), request.path))
+        if not self._admission.take(host, asyncio.get_running_loop().time()):
+            raise web.HTTPTooManyRequests(text=self._admission.turn_away("limited", _sender(request), request.path))
+        if not _is_text(request):
+            raise web.HTTPBadRequest(text="a head that is not UTF-8")
+        if why := self._reason(request):
+            self._admission.on_turned(_sender(request), request.path, why)
+            if why == TOKENLESS:
+                raise web.HTTPUnauthorized(text=why, headers={"WWW-Authenticate": "Bearer"})
+            raise web.HTTPForbidden(text=why)
+        return await handler(request)
+
+    def _reason(self, request: web.Request) -> str:
+        """Why a browser or a client without token is not let in, or nothing."""
+        if not is_own_host(request.host):
+            return "no host of this name here"
+        origin = request.headers.get("Origin")
+        if origin is not None and origin.partition("://")[2] != request.host:
+            return "pages of other hosts are not let in"
+        if self._token is not None and not _is_public(request) and not self._has_token(request, self._token):
+            return TOKENLESS
+        return ""
+
+    def _has_token(self, request: web.Request, token: str) -> bool:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ") or request.query.get("token", "")
+        return hmac.compare_digest(given.encode(), token.encode())
+
+    async def _get(self, request: web.Request) -> web.StreamResponse:
+        if web.WebSocketResponse().can_prepare(request):
+            return await self._talk(request)
+        if _wants_page(request):
+            token = request.query.get("token", "")
+            raise web.HTTPFound(ROOT + (f"#token={quote(token)}" if token else ""), headers={"Vary": "Accept"})
+        asked = [key for key in request.query if key != "token"]
+        if "HOST_INFO" in asked:
+            return _json(host_info(self._name, self._own_address(request), self._osc_port, self._port))
+        if len(asked) > 1 or not set(asked) <= set(ATTRIBUTES):
+            raise web.HTTPBadRequest(text=f"allowed one of HOST_INFO, {', '.join(ATTRIBUTES)}")
+        # A big scene has thousands of nodes: the loop goes on hearing meanwhile.
+        path = request.path
+        node = None
+        if not is_pattern(path):
+            loop = asyncio.get_running_loop()
+            node = await loop.run_in_executor(self._trees, node_at, path, self._hub.scene, self._hub.venue)
+        if node is None:
+            raise web.HTTPNotFound(text=f"no {path} here")
+        self._admission.charge(request.remote or "", min(count(node), MAX_NODES_COST) - 1)
+        if not asked:
+            return _json(node)
+        (key,) = asked
+        if key not in node or (key == "VALUE" and not node["ACCESS"] & 1):
+            return web.Response(status=204)
+        return _json({key: node[key]})
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        clients = {"oscquery": len(self._clients), **self._panner.clients()}
+        body = exposition(self._hub.venue.status, clients, version("stemfield"))
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
+
+    async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+        if request.transport is None or not self._seats.take(request.transport, request.remote or ""):
+            raise web.HTTPServiceUnavailable(text=f"{MAX_CLIENTS} clients: allowed no more")
+        # Compression costs more than a loopback or a wire does.
+        client = web.WebSocketResponse(heartbeat=20.0, compress=False, max_msg_size=MAX_MESSAGE)
+        await client.prepare(request)
+        host = request.remote or ""
+        name = request.transport.get_extra_info("peername") if request.transport else None
+        address = (host, int(name[1]) if name else 0)
+        read_only = self._admission.rights(host) != "change"
+        talk = self._clients[client] = WebSocketClient(client, address, self._hub, self._admission, read_only)
+        try:
+            await talk.run()
+        finally:
+            del self._clients[client]
+        return client
+
+    def _own_address(self, request: web.Request) -> str:
+        """Where the client has reached us: OSC is heard there too."""
+        name = request.transport.get_extra_info("sockname") if request.transport else None
+        return str(name[0]) if name else self._addresses[0]
+
+
+def _is_text(request: web.Request) -> bool:
+    """Whether all of the head is UTF-8: what is quoted of it in an answer cannot be sent otherwise."""
+    try:
+        "".join((request.path_qs, *request.headers.values())).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _sender(request: web.Request) -> str:
+    name = request.transport.get_extra_info("peername") if request.transport else None
+    return f"{request.remote}:{name[1]}" if name else str(request.remote or "nobody")
+
+
+def _wants_page(request: web.Request) -> bool:
+    """Whether a person opens the address, and no OSCQuery client."""
+    is_plain = request.path == "/" and set(request.query) <= {"token"}
+    return is_plain and "text/html" in request.headers.get("Accept", "")
+
+
+def _is_public(request: web.Request) -> bool:
+    """The page's files are the same for everybody; what is this daemon's own comes by the page's socket."""
+    return _wants_page(request) or (request.path.startswith(ROOT) and request.path not in (SOCKET, AUDIO))
+
+
+def is_own_host(header: str) -> bool:
+    """Whether a `Host` header names this machine: by a number, or by a name that nobody else can give it."""
+    own = socket.gethostname().lower()
+    try:
+        name = urlsplit(f"//{header}").hostname or ""
+        if name in ("localhost", own, f"{own.partition('.')[0]}.local"):
+            return True
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """Whoever sends what is no HTTP is answered so, and whoever hangs up early is not: neither fills the log."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | ConnectionError))
+
+
+log.addFilter(_is_worth_a_line)
+
+
+def _json(data: object) -> web.Response:
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return web.Response(text=text, content_type="application/json", headers=headers)

@@ -1,0 +1,209 @@
+"""One panner page on its WebSocket: JSON commands come in, changes and telemetry go out.
+
+From the page, text: `{"send": [[ADDRESS, ARGUMENT, ...], ...], "number": N}`, answered by `{"done": N}` when they have
+been carried out, and `{"packets": true}`. To the page, text: `{"hello": ...}` once, then `objects`, `values` by
+address, `sound`, `packets` and `answers`, which are what a sender of OSC is told, errors too; and binary telemetry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any, Final
+
+from aiohttp import WSMessage, WSMsgType, web
+
+from stemfield.control.adm_parameters import ADM_PREFIX
+from stemfield.control.codecs import adm, native
+from stemfield.control.codecs.osc import Message, parse
+from stemfield.control.commands import Command, Problem
+from stemfield.control.hub import Hub
+from stemfield.control.network.admission import Admission
+from stemfield.control.network.conversation import Backlog, converse
+from stemfield.control.page_facts import COUNTED, WATCHED, Facts, object_facts
+from stemfield.control.peers import Address, Peer
+from stemfield.control.routes import Route, routes
+from stemfield.control.telemetry import pack
+from stemfield.control.watching import Watch
+from stemfield.renderer.scene import Scene
+
+MAX_COMMANDS: Final = 256
+MAX_ADDRESS: Final = 256
+TELEMETRY_S: Final = 1.0 / 30.0
+LEAST_S: Final = 1.0 / 120.0
+"""Changes within this time go together."""
+SLOW_S: Final = 0.5
+"""Between two looks at counts and at the sound."""
+
+
+class PageClient:
+    """One connection, from `run` to its end.
+
+    A slow page gets the newest of everything: values wait once an address, telemetry not at all.
+
+    Args:
+        socket: prepared.
+        address: host and port of the client.
+        hub: where commands go.
+        admission: counts and limits what comes.
+        read_only: whether it may only look.
+        facts: told at the beginning.
+    """
+
+    def __init__(
+        self,
+        socket: web.WebSocketResponse,
+        address: Address,
+        hub: Hub,
+        admission: Admission,
+        *,
+        read_only: bool,
+        facts: Facts,
+    ) -> None:
+        self._socket = socket
+        self._peer = Peer(*address, self._answer, "web", read_only, "tcp")
+        self._hub = hub
+        self._admission = admission
+        self._facts = facts
+        self._watch = _watch(WATCHED, hub)
+        self._counts = _watch(COUNTED, hub)
+        self._answers: Backlog[object] = Backlog()
+        self._done: int | None = None
+        self._wake = asyncio.Event()
+        self._revision = 0
+        self._objects: list[list[object]] = []
+        self._sound: object = None
+        self._slow_s = 0.0
+        self._packet = 0
+        self._close_log: Callable[[], None] | None = None
+
+    async def run(self) -> None:
+        """Serve it until it goes."""
+        try:
+            await converse(self._socket, self._peer, self._hub, self._admission, self._take, self._send_all())
+        finally:
+            self._log(wanted=False)
+
+    def changed(self) -> None:
+        """The scene is another one."""
+        self._wake.set()
+
+    def _take(self, message: WSMessage) -> None:
+        document: Any = None
+        if message.type is WSMsgType.TEXT:
+            with suppress(ValueError, RecursionError):
+                document = json.loads(message.data)
+        match document:
+            case {"packets": bool() as wanted}:
+                self._log(wanted=wanted)
+            case {"send": [*messages]}:
+                due = [_command(message) for message in messages[:MAX_COMMANDS]]
+                if len(messages) > MAX_COMMANDS:
+                    due.append(Problem("", f"{len(messages)} commands: allowed at most {MAX_COMMANDS} at once"))
+                self._hub.counters.messages += len(due)
+                self._admission.charge(self._peer.host, len(due) - 1 + self._hub.perform(due, self._peer))
+                number = document.get("number")
+                self._done = number if isinstance(number, int) else self._done
+            case _:
+                self._hub.perform([Problem("", 'allowed {"send": [[address, ...], ...]}')], self._peer)
+        self._wake.set()
+
+    def _log(self, *, wanted: bool) -> None:
+        if wanted and self._close_log is None:
+            self._close_log, self._packet = self._hub.packets.open(), self._hub.packets.last
+        elif not wanted and self._close_log is not None:
+            self._close_log()
+            self._close_log = None
+
+    def _answer(self, packet: bytes, _: Address) -> None:
+        for _due, message in parse(packet, 0.0):
+            if isinstance(message, Message):
+                self._answers.add([message.address, *message.arguments], len(packet))
+        self._wake.set()
+
+    async def _send_all(self) -> None:
+        """Send what is new as soon as there is something, and telemetry thirty times a second."""
+        loop = asyncio.get_running_loop()
+        measured_s = 0.0
+        try:
+            await self._tell({"hello": self._facts | {"peer": str(self._peer), "readOnly": self._peer.read_only}})
+            while True:
+                now_s = loop.time()
+                if news := dict(self._news(now_s)):
+                    await self._tell(news)
+                if now_s >= measured_s + TELEMETRY_S:
+                    measured_s = max(measured_s + TELEMETRY_S, now_s - TELEMETRY_S)
+                    await self._socket.send_bytes(self._telemetry())
+                await asyncio.sleep(LEAST_S)
+                left_s = measured_s + TELEMETRY_S - loop.time()
+                if left_s > 0.0 and not self._wake.is_set():
+                    timer = loop.call_later(left_s, self._wake.set)
+                    await self._wake.wait()
+                    timer.cancel()
+        except (ConnectionError, RuntimeError):
+            return  # it is gone: the reading side sees that too
+
+    def _news(self, now_s: float) -> Iterator[tuple[str, object]]:
+        """What the page does not know yet."""
+        self._wake.clear()
+        scene, done = self._hub.scene, self._done
+        objects = object_facts(scene)
+        if objects != self._objects:
+            self._objects = objects
+            self._revision += 1
+            yield "objects", {"revision": self._revision & 0xFFFF, "list": objects}
+        values = _values(self._watch, scene)
+        if now_s >= self._slow_s + SLOW_S:
+            self._slow_s = now_s
+            values |= _values(self._counts, scene)
+            sound = asdict(self._hub.venue.status.sound())
+            if sound != self._sound:
+                self._sound = sound
+                yield "sound", sound
+        if values:
+            yield "values", values
+        if self._answers:
+            yield "answers", [self._answers.take() for _ in range(len(self._answers))]
+        if self._close_log is not None and self._hub.packets.last > self._packet:
+            yield "packets", [asdict(entry) for entry in self._hub.packets.since(self._packet)]
+            self._packet = self._hub.packets.last
+        if done is not None:
+            self._done = None
+            yield "done", done
+
+    def _telemetry(self) -> bytes:
+        status, venue = self._hub.venue.status, self._hub.venue
+        objects = [o.id for o in self._hub.scene.objects]
+        return pack(objects, venue.labels, status.levels(), status.heard(), status.sound(), self._revision)
+
+    async def _tell(self, document: Any) -> None:
+        await self._socket.send_str(json.dumps(document, separators=(",", ":"), default=str))
+
+
+def _watch(patterns: Sequence[str], hub: Hub) -> Watch:
+    def find(scene: Scene) -> Sequence[Route]:
+        return [route for pattern in patterns for route in routes(pattern, scene, hub.venue)]
+
+    return Watch(find, hub.venue)
+
+
+def _values(watch: Watch, scene: Scene) -> dict[str, object]:
+    return {route.address: values for route, values in watch.news(scene)}
+
+
+def _command(message: object) -> Command | Problem:
+    """The meaning of one message of the page."""
+    match message:
+        case [str() as address, *arguments] if (
+            2 <= len(address) <= MAX_ADDRESS
+            and address.startswith("/")
+            and all(a is None or isinstance(a, str | int | float) for a in arguments)
+        ):
+            heard = Message(address, arguments, b"")
+            return adm.command(heard) if address.startswith(ADM_PREFIX) else native.command(heard)
+    return Problem(
+        "", f"allowed [address, argument, ...], an address of 2 to {MAX_ADDRESS} characters beginning with /"
+    )

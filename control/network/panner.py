@@ -1,0 +1,105 @@
+"""The panner page's part of the HTTP door: its files and its WebSocket, below `/panner/`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from stemfield.control.hub import Hub
+from stemfield.control.network.admission import Admission
+from stemfield.control.network.page_audio import play
+from stemfield.control.network.page_client import PageClient
+from stemfield.control.network.page_files import answer, page_files
+from stemfield.control.network.seats import Seats
+from stemfield.control.page_facts import Facts
+
+ROOT: Final = "/panner/"
+SOCKET: Final = "/panner/socket"
+AUDIO: Final = "/panner/audio"
+MAX_PAGES: Final = 32
+MAX_MESSAGE: Final = 65_536
+_KEPT: Final = 16_384
+"""Bytes that wait for a slow page at most; then it gets the newest."""
+
+
+class Panner:
+    """The page, for all who have it open.
+
+    Args:
+        hub: what is shown and steered.
+        admission: who may come in, and how often.
+        facts: told to every page at its beginning.
+
+    The files are those that were there at the start, because page and daemon speak a protocol of their own: a newer
+    page on disk would not understand an older daemon. So each page is told which build is served, and loads itself anew
+    when that is another one after a restart.
+    """
+
+    def __init__(self, hub: Hub, admission: Admission, facts: Facts) -> None:
+        self._hub = hub
+        self._admission = admission
+        self._files = page_files()
+        self._facts = facts | {"page": self._files["index.html"].tag}
+        self._pages: dict[web.WebSocketResponse, PageClient] = {}
+        self._listeners: set[web.WebSocketResponse] = set()
+        self._seats = Seats(MAX_PAGES)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Take the paths below `/panner`."""
+        router.add_get(SOCKET, self._talk)
+        router.add_get(AUDIO, self._play)
+        router.add_get(ROOT + "{file:.*}", self._file)
+
+    def clients(self) -> dict[str, int]:
+        """How many connections there are, by kind."""
+        return {"page": len(self._pages), "headphones": len(self._listeners)}
+
+    def changed(self) -> None:
+        """The scene is another one."""
+        for page in self._pages.values():
+            page.changed()
+
+    @property
+    def sockets(self) -> tuple[web.WebSocketResponse, ...]:
+        """Every connection."""
+        return *self._pages, *self._listeners
+
+    async def _file(self, request: web.Request) -> web.Response:
+        file = self._files.get(request.match_info["file"] or "index.html")
+        if file is None:
+            raise web.HTTPNotFound(text="no such file")
+        return answer(request, file)
+
+    async def _play(self, request: web.Request) -> web.WebSocketResponse:
+        socket = await self._accept(request)
+        self._listeners.add(socket)
+        try:
+            await play(socket, self._hub.venue.status.ears)
+        finally:
+            self._listeners.discard(socket)
+        return socket
+
+    async def _accept(self, request: web.Request) -> web.WebSocketResponse:
+        # Compression costs more than a loopback or a wire does.
+        socket = web.WebSocketResponse(heartbeat=10.0, compress=False, max_msg_size=MAX_MESSAGE, writer_limit=_KEPT)
+        if not socket.can_prepare(request):
+            raise web.HTTPBadRequest(text="only a WebSocket is let in here")
+        if request.transport is None or not self._seats.take(request.transport, request.remote or ""):
+            raise web.HTTPServiceUnavailable(text=f"{MAX_PAGES} pages: allowed no more")
+        await socket.prepare(request)
+        return socket
+
+    async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+        socket = await self._accept(request)
+        host = request.remote or ""
+        name = request.transport.get_extra_info("peername") if request.transport else None
+        address = (host, int(name[1]) if name else 0)
+        read_only = self._admission.rights(host) != "change"
+        page = PageClient(socket, address, self._hub, self._admission, read_only=read_only, facts=self._facts)
+        self._pages[socket] = page
+        try:
+            await page.run()
+        finally:
+            del self._pages[socket]
+        return socket

@@ -1,0 +1,33 @@
+"""A bounded number of connections, shared fairly: where all are taken, the host with most gives one to another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+
+class Seats:
+    """So many connections and no more.
+
+    Args:
+        most: of all hosts together.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: dict[asyncio.Transport, str] = {}
+
+    def take(self, transport: asyncio.Transport, host: str) -> bool:
+        """Whether there is a seat for a host's connection; the newest one of a host that has two more makes room."""
+        # One whose last words nobody reads is closing for ever, and keeps its descriptor.
+        self._taken = {t: of for t, of in self._taken.items() if not t.is_closing() or t.get_write_buffer_size()}
+        if len(self._taken) >= self._most:
+            held = Counter(self._taken.values())
+            greediest, most = held.most_common(1)[0]
+            if most < held[host] + 2:
+                return False
+            newest = next(one for one, of in reversed(self._taken.items()) if of == greediest)
+            del self._taken[newest]
+            newest.abort()
+        self._taken[transport] = host
+        return True

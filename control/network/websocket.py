@@ -1,0 +1,117 @@
+"""One OSCQuery client on a WebSocket: it listens to addresses, sends OSC, and is told when paths come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+
+from aiohttp import WSMessage, WSMsgType, web
+
+from stemfield.control.codecs.osc import encode
+from stemfield.control.hub import Hub
+from stemfield.control.network.admission import Admission
+from stemfield.control.network.conversation import Backlog, converse
+from stemfield.control.patterns import is_pattern
+from stemfield.control.peers import Address, Peer
+from stemfield.control.routes import Route, routes
+from stemfield.control.watching import Watch
+from stemfield.renderer.scene import Scene
+
+MAX_LISTENED = 8192
+PERIOD_S = 1.0 / 60.0
+STATUS_PERIOD_S = 1.0 / 30.0
+
+
+class WebSocketClient:
+    """One connection, from `run` to its end.
+
+    What a slow client has not taken is replaced by what is newer: values wait once an address, all else in a queue of
+    bounded length.
+
+    Args:
+        socket: prepared.
+        address: host and port of the client.
+        hub: where commands go.
+        admission: counts and limits what comes.
+        read_only: whether it may only ask and listen.
+    """
+
+    def __init__(
+        self, socket: web.WebSocketResponse, address: Address, hub: Hub, admission: Admission, read_only: bool
+    ) -> None:
+        self._socket = socket
+        self._peer = Peer(*address, self._send, "web", read_only, "tcp")
+        self._hub = hub
+        self._admission = admission
+        self._listened: dict[str, None] = {}
+        self._watch = Watch(self._routes, hub.venue)
+        self._queue: Backlog[bytes | str] = Backlog()
+        self._wake = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve it until it goes."""
+        await converse(self._socket, self._peer, self._hub, self._admission, self._take, self._send_all())
+
+    def changed(self, events: Sequence[str]) -> None:
+        """The scene is another one; events are what the client is to be told of its paths."""
+        for event in events:
+            self._queue.add(event, len(event))
+        self._wake.set()
+
+    def _take(self, message: WSMessage) -> None:
+        if message.type is WSMsgType.TEXT:
+            self._command(message.data)
+        else:
+            self._admission.charge(self._peer.host, self._hub.submit(message.data, self._peer) - 1)
+
+    def _command(self, text: str) -> None:
+        """LISTEN or IGNORE; whatever else is passed over, as the specification wants it."""
+        try:
+            command = json.loads(text)
+        except (ValueError, RecursionError):
+            return
+        match command:
+            case {"COMMAND": "LISTEN", "DATA": str() as address}:
+                if address not in self._listened and len(self._listened) < MAX_LISTENED:
+                    if len(found := routes_of(address, self._hub)) != 1:
+                        return
+                    self._listened[address] = None
+                    self._watch.add(*found)
+                    self._wake.set()
+            case {"COMMAND": "IGNORE", "DATA": str() as address}:
+                if address in self._listened:
+                    del self._listened[address]
+                    self._watch.leave(address)
+
+    def _routes(self, _: Scene) -> Sequence[Route]:
+        return [route for address in self._listened for route in routes_of(address, self._hub)]
+
+    def _send(self, packet: bytes, _: Address) -> None:
+        self._queue.add(packet, len(packet))
+        self._wake.set()
+
+    async def _send_all(self) -> None:
+        """Send what waits, and then what is new, at most 60 times a second."""
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(STATUS_PERIOD_S):
+                        await self._wake.wait()
+                except TimeoutError:
+                    if self._watch.is_still(self._hub.scene):
+                        continue
+                self._wake.clear()
+                while self._queue:
+                    entry = self._queue.take()
+                    await (self._socket.send_str(entry) if isinstance(entry, str) else self._socket.send_bytes(entry))
+                for route, values in self._watch.news(self._hub.scene):
+                    await self._socket.send_bytes(encode(route.address, route.parameter.tags, values))
+                await asyncio.sleep(PERIOD_S)
+        except (ConnectionError, RuntimeError):
+            return  # it is gone: the reading side sees that too
+
+
+def routes_of(address: str, hub: Hub) -> Sequence[Route]:
+    """What one exact address describes; nothing for a pattern."""
+    return () if is_pattern(address) else routes(address, hub.scene, hub.venue)
