@@ -1,0 +1,234 @@
+"""From blocks to the gains of the loudspeakers: ITU-R BS.2127 with this renderer's panner. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.control.adm.blocks import is_lfe
+from stemfield.control.adm.conversion import angles_of, sphere_of
+from stemfield.control.adm.model import Block, SpeakerBlock, Zone
+from stemfield.layouts import Layout, Speaker
+from stemfield.layouts.coordinates import cartesian, polar
+from stemfield.renderer.panning import Panner, extent_gains
+from stemfield.renderer.scene import Sector
+
+Floats = NDArray[np.float64]
+
+_SMALLEST = 0.2
+"""BS.2127 section 7.3.8.2.3: the size of a point that comes nearer, where 360 degrees have size 1."""
+_NEAR = 1e-5
+_MIDDLE = (0.0, 0.0, 0.0)
+_ZONE_EDGE_DEG = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """A part of a block: a direction with an extent, and its share of the power."""
+
+    block: int
+    power: float
+    position: tuple[float, float, float]
+    """x front, y left, z up."""
+    width_deg: float
+    height_deg: float
+    without: frozenset[int]
+
+
+class BlockGains:
+    """Gains of blocks in a room.
+
+    Args:
+        layout: the room.
+        panner: of that layout.
+    """
+
+    def __init__(self, layout: Layout, panner: Panner) -> None:
+        self._layout = layout
+        self._panner = panner
+        self._plays = np.array([not speaker.lfe for speaker in layout.speakers])
+        self._places = cartesian([s.azimuth_deg for s in layout.speakers], [s.elevation_deg for s in layout.speakers])
+
+    def of_objects(self, blocks: Sequence[Block]) -> tuple[Floats, Floats]:
+        """Gains of Objects blocks: direct, and through the decorrelators.
+
+        What is diffuse is decorrelated where it is panned to. Only what has no direction at all, being wholly diffuse
+        and all around, is shared by all loudspeakers alike.
+
+        Returns:
+            Two matrices of linear gains, shape (blocks, loudspeakers).
+        """
+        powers = np.zeros((len(blocks), len(self._layout.speakers)))
+        points = [point for index, block in enumerate(blocks) for point in self._points(index, block)]
+        for without in {point.without for point in points}:
+            chosen = [point for point in points if point.without == without]
+            gains = extent_gains(
+                self._panner.variant(without, _MIDDLE),
+                [point.position for point in chosen],
+                [point.width_deg for point in chosen],
+                [point.height_deg for point in chosen],
+            )
+            for point, row in zip(chosen, gains, strict=True):
+                powers[point.block] += point.power * row**2
+        for index, block in enumerate(blocks):
+            if is_everywhere(block):
+                plays = self._plays.copy()
+                plays[list(self._excluded(block.zones))] = False
+                powers[index] = plays / plays.sum()
+        gains = np.sqrt(powers) * np.array([block.gain for block in blocks])[:, None]
+        diffuse = np.array([block.diffuse for block in blocks])[:, None]
+        return gains * np.sqrt(1.0 - diffuse), gains * np.sqrt(diffuse)
+
+    def of_speaker(self, block: SpeakerBlock, *, lfe: bool) -> Floats:
+        """Gains of a DirectSpeakers block: the loudspeaker of its label, one within its bounds, or where that is.
+
+        Channels for low-frequency effects go to a loudspeaker for them, and nowhere where the room has none.
+
+        Returns:
+            Linear gains, shape (loudspeakers,).
+        """
+        gains = np.zeros(len(self._layout.speakers))
+        labels = [label.rpartition(":")[2] for label in block.labels]
+        if lfe or is_lfe(labels):
+            low = [index for index, speaker in enumerate(self._layout.speakers) if speaker.lfe]
+            if low:
+                gains[low[-1 if {"LFE2", "LFER"} & set(labels) else 0]] = 1.0
+        elif named := [label for label in labels if label in self._layout.labels]:
+            gains[self._layout.labels.index(named[0])] = 1.0
+        elif (near := self._within(block)) is not None:
+            gains[near] = 1.0
+        else:
+            (gains,) = self._panner.gains([_direction(block.cartesian, block.position)[0]])
+        return gains * block.gain
+
+    def _within(self, block: SpeakerBlock) -> int | None:
+        """The loudspeaker within the bounds of a block that is nearest to its place, if there is but one such."""
+        zone, speakers = block.bounds, zip(self._layout.speakers, self._places, strict=True)
+        if zone is None or not (zone.cartesian or zone.low[2] - _NEAR <= 1.0 <= zone.high[2] + _NEAR):
+            return None
+        usable = [i for i, (each, place) in enumerate(speakers) if not each.lfe and _in_zone(each, place, zone)]
+        position, distance = _direction(block.cartesian, block.position)
+        away = np.linalg.norm(self._places[usable] - np.multiply(position, distance), axis=1)
+        near = [index for index, value in zip(usable, away, strict=True) if value < away.min() + _NEAR]
+        return near[0] if len(near) == 1 else None
+
+    def _points(self, index: int, block: Block) -> list[_Point]:
+        if is_everywhere(block):
+            return []
+        without = self._excluded(block.zones)
+        found = []
+        for share, place in _parts(block):
+            position, distance = _direction(block.cartesian, place)
+            if block.lock is not None:
+                position = self._locked(position, distance, block.lock, without)
+            width_deg, height_deg, depth = _extent(block, position)
+            distances = [distance] if depth == 0.0 else [distance + depth / 2.0, max(distance - depth / 2.0, 0.0)]
+            for away in distances:
+                sizes = extent_at(width_deg, away), extent_at(height_deg, away)
+                found.append(_Point(index, share / len(distances), position, *sizes, without))
+        return found
+
+    def _excluded(self, zones: Sequence[Zone]) -> frozenset[int]:
+        """Indices of the loudspeakers in zones; none where all are."""
+        speakers = enumerate(zip(self._layout.speakers, self._places, strict=True))
+        found = {index for index, (speaker, place) in speakers if any(_in_zone(speaker, place, z) for z in zones)}
+        left = [index for index, plays in enumerate(self._plays) if plays and index not in found]
+        return frozenset(found) if left else frozenset()
+
+    def _locked(
+        self, position: tuple[float, float, float], distance: float, farthest: float, without: frozenset[int]
+    ) -> tuple[float, float, float]:
+        """The nearest loudspeaker; of several that are as near the one at ear height, then below, then in front."""
+        usable = [index for index, plays in enumerate(self._plays) if plays and index not in without]
+        away = np.linalg.norm(self._places[usable] - np.multiply(position, distance), axis=1)
+        near = [index for index, value in zip(usable, away, strict=True) if value <= away.min() + _NEAR]
+        if away.min() > farthest + _NEAR:
+            return position
+        chosen = min(near, key=lambda index: _priority(self._layout.speakers[index]))
+        x, y, z = self._places[chosen].tolist()
+        return x, y, z
+
+
+def is_everywhere(block: Block) -> bool:
+    """Whether a block has no direction: all of it is diffuse, and it is all around."""
+    whole = (1.0, 1.0) if block.cartesian else (360.0, 180.0)
+    return block.diffuse == 1.0 and block.width >= whole[0] and block.height >= whole[1]
+
+
+def extent_at(angle_deg: float, distance: float) -> float:
+    """An extent as it is seen from nearer or farther away than the loudspeakers (BS.2127 section 7.3.8.2.3).
+
+    >>> extent_at(45.0, 1.0), extent_at(0.0, 0.0)
+    (45.0, 360.0)
+    """
+    size = _SMALLEST + (1.0 - _SMALLEST) * angle_deg / 360.0
+    usual_deg, seen_deg = (4.0 * math.degrees(math.atan2(size, away)) for away in (1.0, distance))
+    if distance == 1.0:
+        return angle_deg
+    return float(np.interp(seen_deg, [0.0, usual_deg, 360.0], [0.0, angle_deg, 360.0]))
+
+
+def _parts(block: Block) -> list[tuple[float, tuple[float, float, float]]]:
+    """Where a block is, and how its power is shared where it diverges: by itself and two others beside it."""
+    value = block.divergence
+    if value == 0.0:
+        return [(1.0, block.position)]
+    sides = [_beside(block, block.divergence_range), _beside(block, -block.divergence_range)]
+    aside = value / (value + 1.0)
+    return [((1.0 - value) / (value + 1.0), block.position), *((aside, side) for side in sides)]
+
+
+def _beside(block: Block, turn: float) -> tuple[float, float, float]:
+    if block.cartesian:
+        x, y, z = block.position
+        return min(max(x + turn, -1.0), 1.0), y, z
+    azimuth_deg, elevation_deg, distance = block.position
+    x, y, z = cartesian(turn, 0.0).tolist()
+    tilt = math.radians(elevation_deg)
+    raised = x * math.cos(tilt) - z * math.sin(tilt), y, x * math.sin(tilt) + z * math.cos(tilt)
+    turned_deg, raised_deg, _ = polar(raised).tolist()
+    return azimuth_deg + turned_deg, raised_deg, distance
+
+
+def _direction(cubic: bool, place: tuple[float, float, float]) -> tuple[tuple[float, float, float], float]:
+    """Unit vector (x front, y left, z up) and distance."""
+    if cubic:
+        x, y, z = (min(max(part, -1.0), 1.0) for part in place)
+        place = sphere_of(x, y, z)
+    azimuth_deg, elevation_deg, distance = place
+    x, y, z = cartesian(azimuth_deg, elevation_deg).tolist()
+    return (x, y, z), distance
+
+
+def _extent(block: Block, position: tuple[float, float, float]) -> tuple[float, float, float]:
+    if not block.cartesian:
+        return block.width, block.height, block.depth
+    if block.width == block.height == block.depth == 0.0:
+        return 0.0, 0.0, 0.0
+    azimuth_deg, elevation_deg, _ = polar(position).tolist()
+    return angles_of(azimuth_deg, elevation_deg, block.width, block.depth, block.height)
+
+
+def _in_zone(speaker: Speaker, place: Floats, zone: Zone) -> bool:
+    if zone.cartesian:
+        front, left, up = place.tolist()
+        spot = -left, front, up
+        return all(
+            low - _ZONE_EDGE_DEG <= part <= high + _ZONE_EDGE_DEG
+            for low, part, high in zip(zone.low, spot, zone.high, strict=True)
+        )
+    edge = _ZONE_EDGE_DEG
+    overhead = abs(speaker.elevation_deg) > 90.0 - edge
+    from_deg, to_deg = (-180.0, 180.0) if overhead else (zone.low[0] - edge, zone.high[0] + edge)
+    return Sector(from_deg, to_deg, zone.low[1] - edge, zone.high[1] + edge).holds(
+        speaker.azimuth_deg, speaker.elevation_deg
+    )
+
+
+def _priority(speaker: Speaker) -> tuple[float, float, float, float]:
+    azimuth_deg, elevation_deg = speaker.azimuth_deg, speaker.elevation_deg
+    return abs(elevation_deg), elevation_deg, abs(azimuth_deg), azimuth_deg

@@ -1,0 +1,140 @@
+"""Results that are there: what each was made of, so that it is made once.
+
+Beside the results a record of each is kept: the key of what it was made of, the recording as it was, and the result's
+files with their checksums. Times and sizes of files that are as they were spare reading them again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from stemfield.control.batch.plan import BATCH_FOLDER
+from stemfield.control.batch.recipe import file_digest
+
+Facts = dict[str, Any]
+"""A file as it was: size, times, sha256."""
+
+
+class OutsideError(ValueError):
+    """A result that would lie outside the output folder, because a link leads there."""
+
+
+class Result:
+    """One result of a batch: a file, or a folder of files.
+
+    Attributes:
+        target: where it is, absolute.
+    """
+
+    def __init__(self, output: Path, kind: str, name: str, suffix: str) -> None:
+        """Nothing is read or written yet.
+
+        Args:
+            output: the output folder, absolute.
+            kind: what is made.
+            name: of the recording.
+            suffix: of the file's name; empty for a folder.
+        """
+        self._output = output
+        self._suffix = suffix
+        self.target = output / kind / f"{name}{suffix}"
+        self._record = output / BATCH_FOLDER / "results" / kind / f"{name}.json"
+
+    def is_current(self, digest: str, recording: Facts, key: str | None = None) -> bool:
+        """Whether it is there and need not be made again.
+
+        Args:
+            digest: of the recipe.
+            recording: how the file is now; only its size and times are compared where the key is not known.
+            key: of the recipe and the recording's content.
+        """
+        record = self._read()
+        if record is None:
+            return False
+        same = record["digest"] == digest and _same_times(record["recording"], recording) if key is None else False
+        if not same and record["key"] != key:
+            return False
+        return all(_is_as_it_was(self._output / file, facts) for file, facts in record["files"].items())
+
+    def files(self) -> list[str]:
+        """Its files, as seen from the output folder, in the order of their names."""
+        record = self._read()
+        return [] if record is None else sorted(record["files"])
+
+    def put(self, made: Path, key: str, digest: str, recording: Facts) -> None:
+        """Puts what was made in place, and writes down what it was made of.
+
+        Args:
+            made: the file or folder, on the same file system.
+            key: of the recipe and the recording's content.
+            digest: of the recipe.
+            recording: how the file was.
+
+        Raises:
+            OutsideError: a link leads out of the output folder.
+            OSError: it cannot be written.
+        """
+        before = self.files()
+        self._record.unlink(missing_ok=True)  # until the new one is whole, nothing is there
+        pairs = [(made, self.target)] if self._suffix else [(file, self.target / file.name) for file in made.iterdir()]
+        for _, to in pairs:
+            self._check_inside(to)
+        for file, to in pairs:
+            to.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(to)
+        files = {str(to.relative_to(self._output)): facts_of(to, read=True) for _, to in pairs}
+        for old in set(before) - set(files):
+            (self._output / old).unlink(missing_ok=True)
+        self._write({"key": key, "digest": digest, "recording": recording, "files": files})
+
+    def renew(self, recording: Facts) -> None:
+        """Writes down that the recording has other times now, and the same content."""
+        if (record := self._read()) is not None:
+            self._write(record | {"recording": recording})
+
+    def _check_inside(self, path: Path) -> None:
+        if not path.parent.resolve().is_relative_to(self._output.resolve()):
+            raise OutsideError(f"{path}: a link leads out of the output folder")
+
+    def _read(self) -> Facts | None:
+        """The record; None where there is none that can be used."""
+        with suppress(OSError, ValueError):
+            record = json.loads(self._record.read_text())
+            if isinstance(record, dict) and record.keys() >= {"key", "digest", "recording", "files"}:
+                paths = [Path(file) for file in record["files"]]
+                if not any(path.is_absolute() or ".." in path.parts for path in paths):
+                    return record
+        return None
+
+    def _write(self, record: Facts) -> None:
+        self._record.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._record.with_name(f".{self._record.name}.{os.getpid()}.part")
+        temporary.write_text(json.dumps(record))
+        temporary.replace(self._record)
+
+
+def facts_of(path: Path, *, read: bool = False) -> Facts:
+    """Size and times of a file; with its checksum where it is to be read.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+    """
+    found = path.stat()
+    facts: Facts = {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "ctime_ns": found.st_ctime_ns}
+    return facts | {"sha256": file_digest(path)} if read else facts
+
+
+def _same_times(one: Facts, other: Facts) -> bool:
+    return all(one.get(key) == other.get(key) for key in ("size", "mtime_ns", "ctime_ns"))
+
+
+def _is_as_it_was(path: Path, before: Facts) -> bool:
+    try:
+        now = facts_of(path)
+        return _same_times(now, before) or (now["size"] == before["size"] and file_digest(path) == before["sha256"])
+    except OSError:
+        return False

@@ -1,0 +1,41 @@
+"""Files of the Audio Definition Model against the EBU ADM Renderer, the reference implementation of ITU-R BS.2127."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from adm_cases import CASES, OURS, SYSTEM, write_case
+
+from stemfield.control.adm.playing import feeds_of
+from stemfield.control.adm.reading import read_document
+from stemfield.control.adm.selection import select
+from stemfield.layouts import load_layout
+from stemfield.renderer.drivers.bw64 import Bw64Reader
+
+REFERENCE = Path(__file__).parent / "data" / "adm_reference.npz"
+RATE = 48_000
+ALMOST_DB = -110.0
+"""24 bits, of which the other renderer keeps as many."""
+
+
+def rendered(path: Path, layout: str = SYSTEM) -> np.ndarray:
+    with Bw64Reader(path) as reader:
+        items = select(read_document(reader.axml), reader.entries).items
+        room = load_layout(layout)
+        return np.concatenate(list(feeds_of(reader.blocks(1000), reader.sample_rate_hz, items, room)), axis=1)
+
+
+def worst_db(found: np.ndarray, expected: np.ndarray) -> float:
+    """The worst difference on the worst loudspeaker, against the loudest sample of all."""
+    return float(20 * np.log10(max(np.abs(found - expected).max(), 1e-12) / np.abs(expected).max()))
+
+
+@pytest.mark.parametrize("case", [*CASES, *OURS])
+def test_every_loudspeaker_plays_what_ear_plays(case, tmp_path):
+    path = write_case(case, tmp_path)
+    with np.load(REFERENCE) as data, Bw64Reader(path) as reader:
+        expected = data[f"{case} feeds"]
+        assert reader.axml == data[f"{case} axml"].tobytes(), "made of another file: run make_adm_reference.py"
+    # Times of five decimals lie between frames of 48 kHz; `ear` moves from there, we from the nearest frame.
+    limit = -80.0 if case == "our scene that moves" else ALMOST_DB
+    assert worst_db(rendered(path), expected) < limit
