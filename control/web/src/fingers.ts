@@ -1,0 +1,93 @@
+/** Hands on the plan: every finger moves one object, one beside them makes it fine, two taps are home. */
+
+import { type App, at } from "./app";
+import type { Dot } from "./dot";
+import { type Aed, dragged, EDGE, HANDLE_DEG, RIM, snapped, wrapped } from "./geometry";
+import type { SceneObject } from "./protocol";
+import type { Look } from "./room";
+
+const DOUBLE_MS = 350;
+const FINE = 0.1;
+const SNAP_DEG = 15;
+const SNAP_M = 0.1;
+
+interface Grip {
+  item: SceneObject;
+  from: Aed;
+  /** Where the finger was, and how far it has dragged since, metres. */
+  last: [number, number];
+  place: [number, number];
+}
+
+/** Lets objects be dragged; the answer says which are. `changed` is called when one is taken or let go. */
+export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGElement, nearest: (x: number, y: number) => Dot | undefined, changed: () => void): (id: number) => boolean {
+  const grips = new Map<number, Grip>();
+  const widths = new Map<number, SceneObject>();
+  /** Fingers beside the objects. */
+  const loose = new Set<number>();
+  let tapped = { id: -1, at: 0 };
+  let box = new DOMRect();
+  /** Right and down of the middle. */
+  const metres = (event: PointerEvent): [number, number] => {
+    const unit = (2 * EDGE * app.scale.peek()) / Math.min(box.width, box.height);
+    return [(event.clientX - box.left - box.width / 2) * unit, (event.clientY - box.top - box.height / 2) * unit];
+  };
+
+  svg.addEventListener("pointerdown", (event) => {
+    if (!(event.target instanceof Element) || event.button > 0) return;
+    box = svg.getBoundingClientRect(); // asked for here, and not in every move
+    const [x, y] = metres(event);
+    const dot = nearest(x / app.scale.peek(), y / app.scale.peek());
+    event.preventDefault();
+    svg.setPointerCapture(event.pointerId);
+    if (event.target === handle && app.item) return void widths.set(event.pointerId, app.item);
+    if (!dot) return void loose.add(event.pointerId);
+    const { item } = dot.voice;
+    const { id } = item;
+    app.selected.value = id;
+    if (tapped.id === id && event.timeStamp - tapped.at < DOUBLE_MS) {
+      tapped = { id: -1, at: 0 };
+      app.move(item, app.home(item));
+      return;
+    }
+    tapped = { id, at: event.timeStamp };
+    // Of several in one place it begins where it is drawn.
+    const place: [number, number] = [dot.x * app.scale.peek(), dot.y * app.scale.peek()];
+    grips.set(event.pointerId, { item, from: app.aed(item), last: [x, y], place });
+    app.link.act(at(item, "touch"), true);
+    changed();
+  });
+  svg.addEventListener("pointermove", (event) => {
+    const wide = widths.get(event.pointerId);
+    const grip = grips.get(event.pointerId);
+    if (!wide && !grip) return;
+    const [right, down] = metres(event);
+    if (wide) {
+      const away = app.aed(wide)[0] - (Math.atan2(-right, -down) * 180) / Math.PI;
+      app.change(wide, "width", Math.round(Math.min(Math.max(2 * (Math.abs(wrapped(away)) - HANDLE_DEG), 0), 360)));
+      return;
+    }
+    if (grip) drag(grip, right, down, event.shiftKey || loose.size > 0 ? FINE : 1);
+  });
+  function drag(grip: Grip, right: number, down: number, speed: number): void {
+    grip.place = [grip.place[0] + speed * (right - grip.last[0]), grip.place[1] + speed * (down - grip.last[1])];
+    grip.last = [right, down];
+    const to = dragged(grip.from, ...grip.place, look.shown.peek() === "rear" ? "rear" : "top", look.surface.peek());
+    to[2] = Math.min(to[2], RIM * app.scale.peek());
+    app.move(grip.item, look.snaps.peek() ? snapped(to, SNAP_DEG, SNAP_M) : to);
+  }
+  const lift = (event: PointerEvent) => {
+    const grip = grips.get(event.pointerId);
+    if (grip) app.link.act(at(grip.item, "touch"), false);
+    loose.delete(event.pointerId);
+    grips.delete(event.pointerId);
+    widths.delete(event.pointerId);
+    changed();
+  };
+  svg.addEventListener("pointerup", lift);
+  svg.addEventListener("pointercancel", lift);
+  return (id) => {
+    for (const grip of grips.values()) if (grip.item.id === id) return true;
+    return false;
+  };
+}

@@ -1,0 +1,227 @@
+/** The room from above and from behind, in SVG: complete without WebGL. */
+
+import { type App, at } from "./app";
+import { Crowd } from "./crowd";
+import { colour, everyFrame, follow, h, inSight, later, s } from "./dom";
+import { Dot, TOUCH, TOUCH_SMALL } from "./dot";
+import { fanned } from "./fan";
+import { fingers } from "./fingers";
+import { type Aed, EDGE, HANDLE_DEG, position, projected, RIM, type View } from "./geometry";
+import type { SceneObject, Telemetry } from "./protocol";
+import type { Look } from "./room";
+import { meterOf, place } from "./words";
+
+/** From so many on they are drawn small. */
+const MANY = 24;
+/** From so many on they are drawn on a canvas, and only those in hand have names: all would cover each other. */
+const CROWD = 48;
+const NOWHERE: Aed = [0, 0, 1];
+
+interface Lamp {
+  element: SVGCircleElement;
+  level: number;
+}
+
+export function plan(app: App, look: Look): HTMLElement {
+  const svg = s("svg", { viewBox: `${-EDGE} ${-EDGE} ${2 * EDGE} ${2 * EDGE}`, role: "img", "aria-label": "The room with its loudspeakers and objects" });
+  const back = s("g", { class: "back" });
+  const speakers = s("g", { class: "speakers" });
+  const front = s("g", { class: "objects" });
+  const arc = s("path", { class: "arc" });
+  const handle = s("circle", { class: "handle", r: 0.05 });
+  svg.append(back, speakers, arc, front, handle);
+  const keys = h("div", { class: "keys" });
+  const view = (): View => (look.shown.value === "rear" ? "rear" : "top");
+  let dots = new Map<number, Dot>();
+  let lamps: Lamp[] = [];
+  /** Whether all has to be placed anew, although no object moved. */
+  let stale = true;
+  const crowd = new Crowd(() => (stale = true));
+  const isCrowd = () => dots.size > CROWD && !!crowd.pen;
+
+  follow(() => back.replaceChildren(...walls(app, view(), look.regions.value)));
+  follow(() => {
+    lamps = [];
+    speakers.replaceChildren(...loudspeakers(app, view(), lamps));
+  });
+  follow(() => {
+    const voices = app.voices.value;
+    dots = new Map([...voices].map(([id, voice]) => [id, new Dot(voice, voices.size > MANY)]));
+    front.replaceChildren(...[...dots.values()].map((dot) => dot.group));
+    front.classList.toggle("crowd", isCrowd());
+    keys.replaceChildren(...[...voices.values()].map(({ item }) => keyhole(app, item)));
+    for (const dot of dots.values()) {
+      const { group, voice } = dot;
+      follow(() => {
+        group.classList.toggle("chosen", app.selected.value === voice.item.id);
+        stale = true;
+      });
+      follow(() => {
+        const who = app.store.text(at(voice.item, "holder"));
+        dot.isHeld = who !== "" && who !== app.store.hello.value?.peer;
+        group.classList.toggle("held", dot.isHeld);
+        stale = true;
+      });
+    }
+    stale = true;
+  });
+  follow(() => drawWidth(app, arc, handle, look.shown.value === "top"));
+  follow(() => {
+    void [look.shown.value, app.scale.value];
+    stale = true;
+  });
+
+  const isHeld = fingers(app, look, svg, handle, (x, y) => nearest(dots, x, y), () => (stale = true));
+  pointed(svg, (x, y) => (isCrowd() ? nearest(dots, x, y) : undefined), () => (stale = true));
+  const isSeen = inSight(svg);
+  let spots = new Float64Array(0);
+  let told: Telemetry | null = null;
+  const arrange = (all: Dot[], seen: View, scale: number) => {
+    if (spots.length !== 2 * all.length) spots = new Float64Array(2 * all.length);
+    all.forEach((dot, i) => {
+      const [azimuth, elevation, far] = dot.own ?? NOWHERE;
+      [spots[2 * i], spots[2 * i + 1]] = projected(position([azimuth, elevation, Math.min(far / scale, RIM)]), seen);
+    });
+    const places = fanned(spots, (i) => isHeld(all[i]!.voice.item.id));
+    all.forEach((dot, i) => {
+      [dot.x, dot.y, dot.spotX, dot.spotY] = [places[2 * i]!, places[2 * i + 1]!, spots[2 * i]!, spots[2 * i + 1]!];
+    });
+  };
+  everyFrame(() => {
+    const t = app.store.telemetry;
+    if (!isSeen() || !t) return;
+    const seen: View = look.shown.peek() === "rear" ? "rear" : "top";
+    const scale = app.scale.peek();
+    const all = [...dots.values()];
+    for (const dot of all) {
+      const own = dot.voice.aed.peek() as Aed | undefined;
+      if (own !== dot.own) stale = true;
+      dot.own = own;
+    }
+    const isNew = t !== told;
+    if (!stale && !isNew) return;
+    if (stale) arrange(all, seen, scale);
+    stale = false;
+    told = t;
+    if (isNew) lamps.forEach((lamp, i) => shine(lamp, t.speakers[3 * i] ?? -120));
+    const isKnown = t.revision === app.store.revision;
+    for (const dot of all) {
+      const { row, isHeard } = dot.voice;
+      dot.sound(isKnown && isHeard.peek() ? meterOf(t.objects[2 * row] ?? -120) : 0);
+      if (isKnown) dot.hear(t.heard[3 * row] ?? 0, t.heard[3 * row + 1] ?? 0, t.heard[3 * row + 2] ?? 0, seen, scale);
+    }
+    const apart = isCrowd() ? all.filter((dot) => dot.isApart) : all;
+    for (const dot of apart) dot.show();
+    crowd.draw(isCrowd() ? all.filter((dot) => !apart.includes(dot)) : []);
+  });
+  return h("div", { class: "plan" }, crowd.canvas, svg, keys);
+}
+
+/** Lets an object of the crowd stand out while the mouse is over it, for what is on the canvas is under no mouse. */
+function pointed(svg: SVGSVGElement, nearest: (x: number, y: number) => Dot | undefined, changed: () => void): void {
+  let near: Dot | undefined;
+  const point = (to: Dot | undefined) => {
+    if (to === near) return;
+    near?.group.classList.remove("near");
+    to?.group.classList.add("near");
+    svg.style.cursor = to ? "grab" : "";
+    near = to;
+    changed();
+  };
+  svg.addEventListener("pointermove", (event) => {
+    if (event.buttons !== 0) return;
+    const { x, y } = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM()!.inverse());
+    point(nearest(x, y));
+  });
+  svg.addEventListener("pointerleave", () => point(undefined));
+}
+
+/** The object that a finger means: of those within reach the nearest, whichever is drawn above. */
+function nearest(dots: Map<number, Dot>, x: number, y: number): Dot | undefined {
+  let best = dots.size > MANY ? TOUCH_SMALL : TOUCH;
+  let found: Dot | undefined;
+  for (const dot of dots.values()) {
+    const off = Math.hypot(dot.x - x, dot.y - y);
+    if (off < best) [best, found] = [off, dot];
+  }
+  return found;
+}
+
+function walls(app: App, seen: View, regions: boolean): Node[] {
+  const edges = app.store.hello.value?.room.edges ?? [];
+  return [
+    s("circle", { r: 1, class: "wall" }),
+    s("circle", { r: 0.5, class: "ring" }),
+    s("path", { d: "M-1 0H1M0 -1V1", class: "ring" }),
+    s("path", { d: seen === "top" ? "M-.07 .05A.08 .08 0 1 1 .07 .05M-.03 -.07L0 -.13L.03 -.07" : "M-.08 0A.08 .08 0 1 1 .08 0A.08 .08 0 1 1 -.08 0", class: "head" }),
+    ...(regions ? [s("path", { class: "regions", d: edges.map(([a, b]) => `M${projected(a, seen)}L${projected(b, seen)}`).join("") })] : []),
+    s("text", { y: -1.2, class: "hint" }, seen === "top" ? "front" : "up"),
+  ];
+}
+
+function loudspeakers(app: App, seen: View, lamps: Lamp[]): Node[] {
+  const taken: [number, number][] = [];
+  return (app.store.hello.value?.room.speakers ?? []).map((speaker) => {
+    const where = position([speaker.azimuth, speaker.elevation, speaker.radius / app.scale.value]);
+    const [x, y] = projected(where, seen);
+    const element = s("circle", { r: 0.04, class: "lamp", "fill-opacity": 0 });
+    lamps.push({ element, level: -1 });
+    // A label gives way to one that is there already.
+    let below = 0.085;
+    while (taken.some(([a, b]) => Math.abs(a - x) < 0.17 && Math.abs(b - (y + below)) < 0.052) && below < 0.3) below += 0.054;
+    taken.push([x, y + below]);
+    const isFar = seen === "top" ? Math.abs(speaker.elevation) > 15 : where[0] > 0.2;
+    const shape = speaker.lfe ? s("circle", { r: 0.032 }) : s("rect", { x: -0.032, y: -0.032, width: 0.064, height: 0.064, rx: 0.012 });
+    return s("g", { class: `speaker${isFar ? " far" : ""}`, transform: `translate(${x} ${y})` }, element, shape, s("text", { y: below }, speaker.label));
+  });
+}
+
+function shine(lamp: Lamp, peak: number): void {
+  const level = Math.round(50 * meterOf(peak)) / 50;
+  if (level === lamp.level) return;
+  lamp.level = level;
+  lamp.element.setAttribute("fill-opacity", (0.6 * level).toFixed(2));
+  lamp.element.setAttribute("r", (0.04 + 0.048 * level).toFixed(3));
+}
+
+/** The arc of the chosen object's width, and the handle that changes it. */
+function drawWidth(app: App, arc: SVGPathElement, handle: SVGCircleElement, isTop: boolean): void {
+  const { item } = app;
+  arc.setAttribute("d", "");
+  handle.style.display = item && isTop ? "" : "none";
+  if (!item || !isTop) return;
+  const width = Math.min(app.store.number(at(item, "width")), 359);
+  const [azimuth, elevation, far] = app.aed(item);
+  const radius = Math.min(Math.max((far / app.scale.value) * Math.cos((elevation * Math.PI) / 180), 0.25), 1.15);
+  const point = (angle: number) => projected(position([angle, 0, radius]), "top");
+  arc.style.setProperty("--own", colour(item.id, item.name));
+  handle.style.setProperty("--own", colour(item.id, item.name));
+  if (width > 0) arc.setAttribute("d", `M${point(azimuth + width / 2)}A${radius} ${radius} 0 ${width > 180 ? 1 : 0} 1 ${point(azimuth - width / 2)}`);
+  const knob = point(azimuth - width / 2 - HANDLE_DEG);
+  handle.setAttribute("cx", String(knob[0]));
+  handle.setAttribute("cy", String(knob[1]));
+}
+
+/** The native element behind an object: it is found by Tab and moved by the arrow keys. */
+function keyhole(app: App, item: SceneObject): HTMLElement {
+  const input = h("input", { type: "range", min: -180, max: 180, step: 1, "aria-label": `${item.name}: direction` });
+  input.addEventListener("input", () => {
+    const [, elevation, far] = app.aed(item);
+    app.move(item, [-Number(input.value), elevation, far]);
+  });
+  const show = () => {
+    const own = app.aed(item);
+    input.value = String(Math.round(-own[0])); // the right arrow key moves to the right
+    input.setAttribute("aria-valuetext", place(own));
+  };
+  input.addEventListener("focus", () => {
+    app.selected.value = item.id;
+    show(); // the arrow keys step from what it says
+  });
+  follow(() => {
+    void app.aed(item);
+    if (document.activeElement === input) show();
+    else later(input, show);
+  });
+  return input;
+}

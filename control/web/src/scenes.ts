@@ -1,0 +1,89 @@
+/** Scenes by name, and what of them is taken up. */
+
+import type { App } from "./app";
+import { action, addressChip, panel } from "./controls";
+import { follow, h } from "./dom";
+import { seconds, words } from "./words";
+
+export function scenes(app: App): HTMLElement {
+  const fade = h("input", { type: "range", min: 0, max: 10, step: 0.1, value: 1, "aria-label": "Cross-fade" });
+  const length = h("output", {}, "1.0 s");
+  fade.oninput = () => (length.textContent = seconds(Number(fade.value)));
+  const name = h("input", { type: "text", maxlength: 64, pattern: "[A-Za-z0-9 _\\-]{1,64}", placeholder: "A new name", "aria-label": "Name of the scene", autocomplete: "off" });
+  const save = h("button", { type: "button", class: "primary" }, "Save");
+  save.onclick = () => {
+    if (!name.value.trim() || !name.reportValidity()) return name.focus();
+    app.link.act("/scene/save", name.value.trim());
+    name.value = "";
+  };
+  const list = h("ul", { class: "list" });
+  follow(() => {
+    const names = (app.store.values("/scene/list").value ?? []).map(String);
+    const present = app.store.text("/scene/name");
+    const presets = new Set(app.store.hello.value?.presets ?? []);
+    list.replaceChildren(
+      ...names.map((each) => {
+        const load = h("button", { type: "button", class: "wide", "aria-pressed": each === present }, each, h("small", {}, presets.has(each) ? " preset" : ""));
+        load.onclick = () => app.link.act("/scene/load", each, Number(fade.value));
+        const drop = action(app, "Delete", "/scene/delete", () => [each]);
+        drop.setAttribute("aria-label", `Delete ${each}`);
+        return h("li", { class: "row" }, load, presets.has(each) ? null : drop);
+      }),
+    );
+  });
+  return h(
+    "div",
+    { class: "page" },
+    panel(
+      "Scenes",
+      h("label", { class: "fader" }, h("span", { class: "what" }, "Cross-fade"), fade, length),
+      list,
+      h("div", { class: "row" }, name, save, action(app, "As at first", "/scene/reset")),
+    ),
+    recall(app),
+  );
+}
+
+const KINDS: [string, string][] = [
+  ["positions", "Places"],
+  ["gains", "Levels"],
+  ["eq", "Equalisers"],
+  ["groups", "Groups"],
+  ["objects", "Objects"],
+  ["separation", "Separation"],
+  ["master", "Master"],
+  ["loudspeakers", "Loudspeakers"],
+  ["listener", "Listener"],
+  ["monitor", "Headphones"],
+];
+const SCOPE = "/scene/recall/scope";
+const WITHOUT = "/scene/recall/without";
+
+/** What a scene that is recalled changes, and which objects stay as they are. */
+function recall(app: App): HTMLElement {
+  const kinds = KINDS.map(([kind, text]) => choice(app, SCOPE, kind, text, `Recall ${text.toLowerCase()}`));
+  const objects = h("div", { class: "row choices", role: "group", "aria-label": "Objects that stay as they are" });
+  follow(() => {
+    const names = app.store.objects.value.map((item) => item.name);
+    // Patterns and objects that are not here now can be taken off too.
+    const others = words(app.store.text(WITHOUT)).filter((each) => !names.includes(each));
+    objects.replaceChildren(...[...names, ...others].map((name) => choice(app, WITHOUT, name, name, `Keep ${name} as it is`)));
+  });
+  return panel(
+    "What a recall changes",
+    h("div", { class: "row choices", role: "group", "aria-label": "Kinds of things" }, ...kinds),
+    addressChip(app, SCOPE),
+    h("p", { class: "note" }, "Objects chosen here stay as they are, whatever the scene says:"),
+    objects,
+    addressChip(app, WITHOUT),
+  );
+}
+
+/** One word of a list between commas, as a button. */
+function choice(app: App, address: string, word: string, text: string, label: string): HTMLElement {
+  const button = h("button", { type: "button", "aria-label": label }, text);
+  const list = () => words(app.store.text(address));
+  button.onclick = () => app.set(address, (list().includes(word) ? list().filter((each) => each !== word) : [...list(), word]).join(", "));
+  follow(() => button.setAttribute("aria-pressed", String(list().includes(word))));
+  return button;
+}

@@ -1,0 +1,75 @@
+/** The first screen: every object with level, meter, solo and mute; the comparison; amount and threshold. */
+
+import { type App, at } from "./app";
+import { addressChip, fader, flip, GAIN, meter, panel, toggle } from "./controls";
+import { colour, follow, h, live } from "./dom";
+import { headphones } from "./headphones";
+import type { SceneObject } from "./protocol";
+import { why } from "./why";
+import { percent } from "./words";
+
+export function stems(app: App): HTMLElement {
+  const list = h("div", { class: "stems", role: "list" });
+  follow(() => {
+    list.replaceChildren(...app.store.objects.value.map((item) => stem(app, item)));
+  });
+  return panel("Instruments", list, why(app), headphones(app));
+}
+
+function stem(app: App, item: SceneObject): HTMLElement {
+  const choose = h("button", { type: "button", class: "name" }, h("i", { class: "dot" }), h("span", {}, item.name));
+  choose.onclick = () => (app.selected.value = item.id);
+  const row = h(
+    "div",
+    { class: "stem", role: "listitem" },
+    choose,
+    meter(app, item.name, () => app.peak(item.id)),
+    flip(app, item, "solo"),
+    flip(app, item, "mute"),
+    fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to) }, 0, item.name),
+  );
+  row.style.setProperty("--own", colour(item.id, item.name));
+  follow(() => {
+    row.classList.toggle("chosen", app.selected.value === item.id);
+    row.classList.toggle("quiet", !app.isHeard(item));
+  });
+  return row;
+}
+
+/** The recording and the scene, and how much of the scene. */
+export function compare(app: App): HTMLElement {
+  const choice = (text: string, hint: string, on: boolean) => {
+    const button = h("button", { type: "button", class: "choice", title: hint }, text);
+    button.onclick = () => app.set("/scene/compare", on);
+    follow(() => button.setAttribute("aria-pressed", String(app.store.is("/scene/compare") === on)));
+    return button;
+  };
+  const fraction = { low: 0, high: 1, step: 0.01, say: percent };
+  return panel(
+    "Compare",
+    h(
+      "div",
+      { class: "ab", role: "group", "aria-label": "Compare at equal loudness" },
+      choice("A  Scene", "What you have made of it", false),
+      choice("B  Original", "The untouched recording, just as loud", true),
+      addressChip(app, "/scene/compare"),
+    ),
+    fader(app, "Amount", "/scene/amount", { ...fraction, home: 1 }),
+    fader(app, "Threshold", "/separation/threshold", { ...fraction, home: 0 }),
+  );
+}
+
+export function master(app: App): HTMLElement {
+  const loudest = () => {
+    const peaks = app.store.telemetry?.speakers;
+    let found = -120;
+    if (peaks) for (let i = 0; i < peaks.length; i += 3) found = Math.max(found, peaks[i]!);
+    return found;
+  };
+  return panel(
+    "Master",
+    h("div", { class: "row" }, meter(app, "Loudspeakers", loudest), toggle(app, "Mute", "Mute everything", "/master/mute", "mute")),
+    fader(app, "Volume", "/master/gain", GAIN),
+    h("p", { class: "note" }, live(() => app.store.sound.value?.text ?? "")),
+  );
+}

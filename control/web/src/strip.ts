@@ -1,0 +1,90 @@
+/** The chosen object in numbers and words. */
+
+import { type App, at } from "./app";
+import { addressChip, fader } from "./controls";
+import { colour, follow, h, live } from "./dom";
+import { OTHERWISE_DEG } from "./dot";
+import { aed, type Aed, angleBetween, position, type Xyz } from "./geometry";
+import type { SceneObject } from "./protocol";
+import { degrees, direction, distance, place } from "./words";
+
+const LOOK_MS = 250;
+
+export function strip(app: App): HTMLElement {
+  const box = h("div", { class: "strip" });
+  const reset = (item: SceneObject) => {
+    const button = h("button", { type: "button" }, "Back to its place");
+    button.onclick = () => app.move(item, app.home(item));
+    return button;
+  };
+  follow(() => {
+    const item = app.item;
+    if (!item) return box.replaceChildren(h("p", { class: "note" }, "Tap an object."));
+    const home = app.home(item);
+    const address = at(item, "aed");
+    const part = (index: number) => (value: number) => {
+      const to: Aed = [...app.aed(item)];
+      to[index] = value;
+      app.move(item, to);
+    };
+    box.style.setProperty("--own", colour(item.id, item.name));
+    box.replaceChildren(
+      h(
+        "div",
+        { class: "row" },
+        h("h3", {}, h("i", { class: "dot" }), item.name),
+        h("b", { class: "place" }, live(() => place(app.aed(item)))),
+        h("span", { class: "note" }, live(() => holder(app, item))),
+        reset(item),
+      ),
+      elsewhere(app, item),
+      h(
+        "div",
+        { class: "grid" },
+        fader(app, "Direction", address, { low: -180, high: 180, step: 1, say: (v) => direction(v), home: home[0], toSlider: (v) => -v, fromSlider: (v) => -v, send: part(0) }, 0),
+        fader(app, "Height", address, { low: -90, high: 90, step: 1, say: degrees, home: home[1], send: part(1) }, 1),
+        fader(app, "Distance", address, { low: 0.1, high: Math.max(1.22 * app.scale.value, 3), step: 0.05, say: distance, home: home[2], send: part(2) }, 2),
+        fader(app, "Width", at(item, "width"), { low: 0, high: 360, step: 1, say: degrees, home: 0, send: (to) => app.change(item, "width", to) }),
+      ),
+      addressChip(app, address),
+    );
+  });
+  return box;
+}
+
+function holder(app: App, item: SceneObject): string {
+  const who = app.store.text(at(item, "holder"));
+  return who && who !== app.store.hello.value?.peer ? `held by ${who}` : "";
+}
+
+/** Where it sounds, if that is elsewhere, and why. */
+function elsewhere(app: App, item: SceneObject): HTMLElement {
+  const note = h("p", { class: "note" });
+  let looked = -Infinity;
+  app.onLevels.join((now) => {
+    if (now - looked < LOOK_MS) return;
+    looked = now;
+    const text = whereHeard(app, item);
+    if (note.textContent !== text) note.textContent = text;
+  });
+  return note;
+}
+
+function whereHeard(app: App, item: SceneObject): string {
+  const row = app.row(item.id);
+  const t = app.store.telemetry;
+  if (row < 0 || !t) return "";
+  const heard: Xyz = [t.heard[3 * row]!, t.heard[3 * row + 1]!, t.heard[3 * row + 2]!];
+  const own = app.aed(item);
+  if (Math.hypot(...heard) < 0.1 || angleBetween(heard, position(own)) <= OTHERWISE_DEG) return "";
+  const reason =
+    app.store.number("/scene/amount", 1) < 1 || app.store.is("/scene/compare")
+      ? "the recording is mixed in"
+      : app.store.number(at(item, "channel_lock")) > 0
+        ? "channel lock"
+        : app.store.text(at(item, "exclude"))
+          ? "loudspeakers are left out"
+          : "no loudspeakers there, or its width";
+  const there = aed(heard);
+  return `sounds ${direction(there[0], there[1])}: ${reason}`;
+}
