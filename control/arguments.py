@@ -57,14 +57,14 @@ class Argument:
             return self._accept_string(value)
         if not isinstance(value, int | float):
             raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
-        if self.tag == "T" and not math.isnan(value):
-            return bool(value)
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
             raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
+        if self.tag == "T":
+            return bool(number)
         if strict and not self.low <= number <= self.high and not self.cyclic:
             raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
         if self.cyclic:

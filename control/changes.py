@@ -7,7 +7,19 @@ from typing import Literal
 
 from stemfield.renderer.scene import Scene
 
-Part = Literal["amount", "master", "speakers", "separation", "distance", "listener", "head"]
+Part = Literal[
+    "amount",
+    "master",
+    "speakers",
+    "groups",
+    "separation",
+    "distance",
+    "listener",
+    "head",
+    "monitor",
+    "recall",
+    "compare",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,8 @@ def compare(before: Scene, after: Scene, fade_s: float = 0.0) -> Dirty:
         parts.add("master")
     if before.speakers is not after.speakers and dict(before.speakers) != dict(after.speakers):
         parts.add("speakers")
+    if before.groups is not after.groups and dict(before.groups) != dict(after.groups):
+        parts.add("groups")
     if before.separation is not after.separation and before.separation != after.separation:
         parts.add("separation")
     if before.distance != after.distance:
@@ -45,4 +59,10 @@ def compare(before: Scene, after: Scene, fade_s: float = 0.0) -> Dirty:
         parts.add("listener")
     if before.head != after.head:
         parts.add("head")
+    if (before.monitor_gain_db, before.monitor_mute) != (after.monitor_gain_db, after.monitor_mute):
+        parts.add("monitor")
+    if before.recall != after.recall:
+        parts.add("recall")
+    if (before.compare, before.compare_gain_db) != (after.compare, after.compare_gain_db):
+        parts.add("compare")
     return Dirty(frozenset(objects), frozenset(parts), fade_s)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from stemfield.control.cli_error import BAD_INPUT, FAILED, CliError
-from stemfield.control.config import Config, load_config
+from stemfield.control.arguments import did_you_mean
+from stemfield.control.cli_error import BAD_INPUT, FAILED, CliError, termination_waits
+from stemfield.control.config import Config, load_config, parse_config
 from stemfield.control.config_errors import ConfigError
+from stemfield.control.network_config import MirrorConfig
 from stemfield.layouts import Layout, LayoutError, load_layout
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
 from stemfield.separation.card import CardError, ModelCard, ProviderError, available_models, load_card
+from stemfield.separation.presets import DEFAULT
 
 DEMO = "demo"
+NO_EARS = "--hrtf: of use only with --binaural"
 
 
 @contextmanager
@@ -51,14 +54,26 @@ def usable_layout(name: str, config: Config) -> Layout:
     return layout
 
 
+def usable_hrtf(hrtf: str) -> str:
+    """The same, if its head can be used."""
+    from stemfield.control.equipment import head_of
+    from stemfield.renderer.dsp.sofa import SofaError
+
+    try:
+        head_of(hrtf, 48_000)
+    except SofaError as error:
+        raise CliError([str(error)]) from error
+    return hrtf
+
+
 def card_of(name: str | None, config: Config, *, for_a_room: bool = False) -> ModelCard:
     """The model of this name or card, in the configured folders; None is the configured one.
 
     For a room, its instruments must be those of the scene.
     """
-    from stemfield.control.daemon import DEFAULT_MODEL, usable_card
+    from stemfield.control.daemon import usable_card
 
-    wanted = name or config.model or DEFAULT_MODEL
+    wanted = name or config.model or DEFAULT
     with refusals():
         return usable_card(wanted, config) if for_a_room else load_card(wanted, config.model_folders)
 
@@ -71,32 +86,71 @@ def user_config() -> Config:
 
 def serve(options: argparse.Namespace) -> int:
     """Run the daemon until it is told to stop."""
-    with refusals():
-        config = load_config(Path(options.config) if options.config else None)
-    changes = {key: getattr(options, key) for key in ("layout", "driver", "model") if getattr(options, key)}
-    with tempfile.TemporaryDirectory(prefix="stemfield-") as folder:
+    config = _configured(options)
+    with ExitStack() as stack:
+        song: dict[str, Path] = {}
         if options.input == DEMO:
             from stemfield.control.demo import demo_mixture_file
 
-            changes["input"] = demo_mixture_file(Path(folder))
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stemfield-"))
+            song["input"] = demo_mixture_file(Path(folder))
         elif options.input:
-            changes["input"] = Path(options.input)
-        config = config.model_copy(update=changes)
-        # a model that cannot be used is no reason not to play: the daemon logs it
-        if problems := _room_problems(config):
-            raise CliError(problems)
-        from stemfield.control.daemon import run
+            song["input"] = Path(options.input)
+
+        def usable(given: Config) -> Config:
+            found = given.model_copy(update=song)
+            # a model that cannot be used is no reason not to play: the daemon logs it
+            if problems := room_problems(found):
+                raise CliError(problems)
+            return found
+
+        with termination_waits():
+            config = usable(config)
+            from stemfield.control.daemon import run
 
         try:
             with refusals():
-                return run(config)
+                return run(config, lambda: usable(_configured(options)))
         except OSError as error:
             raise CliError([error.strerror or str(error)], FAILED) from error
 
 
-def _room_problems(config: Config) -> list[str]:
+def _configured(options: argparse.Namespace) -> Config:
+    """The configuration as the file and the options of `serve` want it, but for the music."""
+    with refusals():
+        config = load_config(Path(options.config) if options.config else None)
+    changes = {key: getattr(options, key) for key in ("role", "layout", "driver", "model") if getattr(options, key)}
+    if options.binaural:
+        hrtf = config.monitor.hrtf if options.hrtf is None else str(Path(options.hrtf).absolute())
+        changes["monitor"] = config.monitor.model_copy(update={"binaural": True, "hrtf": hrtf})
+    elif options.hrtf is not None:
+        raise CliError([NO_EARS])
+    if options.mirror:
+        changes["mirror"] = _mirrors(options.mirror)
+    with refusals():
+        return config.model_copy(update=changes).with_objects(options.objects)
+
+
+def _mirrors(given: Sequence[dict[str, Any]]) -> tuple[MirrorConfig, ...]:
+    with refusals():
+        return parse_config({"mirror": list(given)}, "--mirror").mirror
+
+
+def room_problems(config: Config) -> list[str]:
+    """What is wrong with the files that a configuration names: layout, head, music."""
     problems = found_problems(usable_layout, config.layout, config)
-    if config.input is not None:
+    if not problems and config.jack.connect_speakers:
+        labels = layout_of(config.layout, config).labels
+        problems += [
+            f"jack.connect_speakers.{label}: no loudspeaker of layout {config.layout}{did_you_mean(label, labels)}"
+            for label in config.jack.connect_speakers
+            if label not in labels
+        ]
+    if config.monitor.binaural:
+        problems += [f"monitor.hrtf: {problem}" for problem in found_problems(usable_hrtf, config.monitor.hrtf)]
+    if config.role == "renderer" and config.input is not None:
+        problems.append(f"input: {config.input}: music is played on the machine that separates (role: separation)")
+    elif config.input is not None:
         problems += found_problems(_music_of, config.input)
     return problems
 
@@ -114,26 +168,28 @@ def check(options: argparse.Namespace) -> int:
     except ConfigError as error:
         problems += [f"{error.source}: {problem}" for problem in error.problems]
     else:
-        problems += _room_problems(config)
+        problems += room_problems(config)
         problems += found_problems(lambda: card_of(None, config, for_a_room=True))
         problems += [f"separation.providers: {problem}" for problem in found_problems(_known_providers, config)]
     return _verdicts([(options.config, problems)], as_json=options.json)
 
 
 def _known_providers(config: Config) -> None:
-    from stemfield.separation.graph import check_providers
+    from stemfield.separation.providers import known_providers
 
     with refusals():
-        check_providers(config.separation.providers)
+        known_providers(config.separation.providers)
 
 
 def models_list(options: argparse.Namespace) -> int:
     """List the models that have a name; broken ones with their problems."""
     entries = available_models(user_config().model_folders)
     if options.json:
-        print_json([{"name": e.name, "title": e.title, "path": str(e.path), **entry_problems(e)} for e in entries])
+        keys = ("name", "presets", "title")
+        print_json([{**{k: getattr(e, k) for k in keys}, "path": str(e.path), **entry_problems(e)} for e in entries])
         return 0
-    print_table([(e.name, e.title or f"see: stemfield models check {e.path}") for e in entries])
+    titles = [e.title or f"see: stemfield models check {e.path}" for e in entries]
+    print_table([(e.name, ", ".join(e.presets), title) for e, title in zip(entries, titles, strict=True)])
     return 0
 
 
@@ -150,24 +206,6 @@ def models_check(options: argparse.Namespace) -> int:
             compute_share(Separator(card, card.sample_rate.nominal_hz))  # some shapes show only when a graph runs
 
     return _verdicts([(n, found_problems(trial, n)) for n in options.names], as_json=options.json)
-
-
-def browse(options: argparse.Namespace) -> int:
-    """Find daemons on the network."""
-    from stemfield.control.network.discovery import browse as listen
-
-    try:
-        found = listen(options.timeout)
-    except OSError as error:
-        raise CliError([f"no network to listen on: {error.strerror or error}"], FAILED) from error
-    if options.json:
-        keys = ("name", "host", "port", "layout", "objects", "version")
-        print_json([{key: getattr(daemon, key) for key in keys} for daemon in found])
-    elif found:
-        print_table([(d.name, f"osc.udp://{d.host}:{d.port}", d.layout, f"{d.objects} objects") for d in found])
-    else:
-        print(f"no daemon answered within {options.timeout:g} s", file=sys.stderr)
-    return 0
 
 
 def found_problems(trial: Callable[..., object], *inputs: object) -> list[str]:

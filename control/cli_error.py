@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+ENDS = (signal.SIGTERM, signal.SIGHUP)
+"""What asks a command to end, beside an interrupt: the second comes when its terminal is closed."""
 FAILED = 1
 BAD_INPUT = 2
 
@@ -20,3 +24,13 @@ class CliError(Exception):
         super().__init__("; ".join(lines))
         self.lines = tuple(lines)
         self.status = status
+
+
+@contextmanager
+def termination_waits() -> Iterator[None]:
+    """Holds ENDS back while modules are imported, where the exit that they ask for may be swallowed."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -9,9 +9,10 @@ import resource
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -19,6 +20,7 @@ from stemfield.control.cli_commands import card_of, print_table, refusals, user_
 from stemfield.control.cli_error import BAD_INPUT, FAILED, CliError
 from stemfield.separation.card import CARD, load_card
 from stemfield.separation.families import Answers, card_data
+from stemfield.separation.join import joined_card
 from stemfield.separation.latency import live_latency_frames
 from stemfield.separation.speed import compute_share
 from stemfield.separation.streaming import Separator
@@ -27,14 +29,33 @@ from stemfield.separation.worker import HIGHEST_SHARE
 
 def models_import(options: argparse.Namespace) -> int:
     """Copy a model into the folder of one's own models, with a card."""
-    config = user_config()
-    target = Path(options.into) if options.into else config.model_folders[0]
     sources = [Path(name) for name in options.files]
     missing = [path for path in sources if not path.exists()]
     if missing:
         raise CliError([f"{path}: no such file" for path in missing])
     with refusals(), tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
         folder = _with_family(sources, Path(scratch), options) if options.family else _with_card(sources, Path(scratch))
+        _keep(folder, options)
+    return 0
+
+
+def models_join(options: argparse.Namespace) -> int:
+    """Make one model of several that know one instrument each."""
+    folders = user_config().model_folders
+    with refusals(), tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
+        cards = [load_card(name, folders) for name in options.names]
+        title = options.title or f"{options.name}, one network an instrument"
+        data = joined_card(cards, options.name, title, options.rest)
+        paths = {file["path"]: card.graph for card, file in zip(cards, data["files"], strict=True)}
+        _keep(_with_files(Path(scratch), data, paths), options)
+    return 0
+
+
+def _keep(folder: Path, options: argparse.Namespace) -> None:
+    """Puts a model, after a trial, among the user's own."""
+    config = user_config()
+    target = Path(options.into) if options.into else config.model_folders[0]
+    with refusals():
         card = load_card(str(folder))
         compute_share(Separator(card, card.sample_rate.nominal_hz, config.separation.providers))
         place = target / card.name
@@ -48,7 +69,6 @@ def models_import(options: argparse.Namespace) -> int:
         except OSError as error:
             raise CliError([f"{place}: {error.strerror or error}"], FAILED) from error
     print(f"{place}: {card.title}: {', '.join(card.names)}")
-    return 0
 
 
 def _with_card(sources: Sequence[Path], scratch: Path) -> Path:
@@ -81,14 +101,19 @@ def _with_family(sources: Sequence[Path], scratch: Path, options: argparse.Names
         options.trained_on or "not known",
     )
     data = card_data(options.family, sources, answers)
-    folder = scratch / answers.name
+    return _with_files(scratch, data, {path.name: path for path in sources})
+
+
+def _with_files(scratch: Path, data: Mapping[str, Any], paths: Mapping[str, Path]) -> Path:
+    """A new folder with a card and its files, by the names that they have there."""
+    folder = scratch / str(data["name"])
     try:
         folder.mkdir()
     except OSError as error:
-        raise CliError([f"--name {answers.name}: is no name of up to 64 of a-z, 0-9, _ and -"]) from error
-    for path in sources:
-        shutil.copy(path, folder / path.name)
-    (folder / CARD).write_text(yaml.safe_dump(data, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        raise CliError([f"--name {data['name']}: is no name of up to 64 of a-z, 0-9, _ and -"]) from error
+    for name, path in paths.items():
+        shutil.copy(path, folder / name)
+    (folder / CARD).write_text(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True), encoding="utf-8")
     return folder
 
 

@@ -6,7 +6,7 @@ patterns; arguments are still unchecked, because what is allowed can depend on t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 Value = float | int | str | bool
@@ -23,6 +23,25 @@ class SetParameter:
 
     address: str
     arguments: Sequence[object] = ()
+    dialect: str = "osc"
+    """By which the sender's rank goes."""
+    touch: bool | None = None
+    """Whether the sender says besides that it holds the object (True) or lets it go (False)."""
+    in_dmax: bool = False
+    """Whether what the table has in metres is given as multiples of the object's `dmax`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Make an object what a scene message says of it: all of it or nothing; one that is not there is added."""
+
+    id: int
+    type: str | None
+    """None leaves it."""
+    channels: Sequence[int] | None
+    """None leaves them."""
+    settings: Mapping[str, Sequence[object]]
+    """Arguments of the object's parameters, by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +59,73 @@ class SaveScene:
 
 
 @dataclass(frozen=True, slots=True)
+class DeleteScene:
+    """Forget a kept scene."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Take the last step back; of a button, when it is pressed."""
+
+    pressed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """Take a step that was undone again; of a button, when it is pressed."""
+
+    pressed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Begin to record what changes."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Record every change and the sound of every object, under a name of their own."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """Play a recording back."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRecording:
+    """Forget a recording."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End recording or playing; of a button, when it is pressed."""
+
+    pressed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class LoadScene:
     """Take up a kept scene, cross-faded over `fade_s` seconds."""
 
     name: str
     fade_s: float = 0.0
+    scope: str | None = None
+    """Kinds of things between commas; None is what the scene asks for."""
+    without: str | None = None
+    """Objects between commas; None is what the scene asks for."""
+    address: str = "/scene/load"
+    """Where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +159,17 @@ class Ping:
     """Answer `/pong` with the same arguments, which stay as the bytes they came in (type tags and data)."""
 
     arguments: bytes
+    answer: str = "/pong"
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """The sender holds the objects that the address describes, or lets them go."""
+
+    address: str
+    """Of objects, such as `/object/vocals` or `/adm/obj/*`."""
+    held: bool
+    dialect: str = "osc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +180,30 @@ class Problem:
     reason: str
     unknown: bool = False
     """Whether the address describes nothing at all."""
+    conflict: bool = False
+    """Whether somebody else holds the object."""
 
 
-Command = SetParameter | Ask | SaveScene | LoadScene | Subscribe | Unsubscribe | Renew | Ping
+Command = (
+    SetParameter
+    | Describe
+    | Ask
+    | SaveScene
+    | LoadScene
+    | DeleteScene
+    | Undo
+    | Redo
+    | Subscribe
+    | Unsubscribe
+    | Renew
+    | Ping
+    | Touch
+    | Record
+    | Capture
+    | Play
+    | DeleteRecording
+    | Stop
+)
 
 
 @dataclass(frozen=True, slots=True)

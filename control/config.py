@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 from collections.abc import Mapping
@@ -10,25 +9,35 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from stemfield.control.arguments import shown
-from stemfield.control.config_errors import ConfigError, problem_text
+from stemfield.control.config_errors import ConfigError, problem_text, without_secrets
+from stemfield.control.network_config import (
+    HandsConfig,
+    HttpConfig,
+    MirrorConfig,
+    NetworkConfig,
+    OscConfig,
+    PeerConfig,
+    S3aConfig,
+    SpatGrisConfig,
+    Strict,
+)
 from stemfield.control.object_parameters import MAX_DISTANCE_M, MIN_DISTANCE_M, check_name
 from stemfield.control.units import position_of
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.renderer.scene import RESIDUAL, STEMS, Scene, default_scene
 
 MAX_INPUTS = 123
+EMBEDDED = "default"
+"""The HRTF that is built in."""
+
+Role = Literal["both", "separation", "renderer"]
 
 _Metres = Annotated[float, Field(ge=-MAX_DISTANCE_M, le=MAX_DISTANCE_M)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class JackConfig(_Strict):
+class JackConfig(Strict):
     """The JACK driver."""
 
     client_name: str = Field("stemfield", min_length=1, max_length=63, description="Name of the JACK client.")
@@ -40,23 +49,45 @@ class JackConfig(_Strict):
     connect_outputs: tuple[str, ...] = Field(
         (), description="Ports to connect our outputs to; the n-th match takes channel n of the layout."
     )
+    connect_speakers: dict[str, str] = Field(
+        {},
+        description="Ports of single loudspeakers by their labels, which come before connect_outputs; "
+        "`stemfield connect` finds them out by ear.",
+    )
+    connect_monitor: tuple[str, ...] = Field(
+        (), description="Ports to connect the binaural monitor to, left and right; patterns as above."
+    )
     start_server: bool = Field(False, description="Start a JACK server where none runs.")
 
+    @field_validator("connect_speakers")
+    @classmethod
+    def _check_speakers(cls, speakers: dict[str, str]) -> dict[str, str]:
+        ports = list(speakers.values())
+        if twice := sorted({port for port in ports if ports.count(port) > 1}):
+            raise ValueError(f"two loudspeakers play to {', '.join(twice)}: allowed one a port")
+        return speakers
 
-class ClockConfig(_Strict):
+
+class ClockConfig(Strict):
     """The clock driver, for machines without JACK."""
 
     sample_rate_hz: int = Field(48_000, ge=8_000, le=192_000, description="Sample rate.")
     period_frames: int = Field(512, ge=16, le=8_192, description="Frames in a block.")
+    freewheel: bool = Field(
+        False, description="Render as fast as the separation follows instead of in real time: for trials of many hours."
+    )
 
 
-class SeparationConfig(_Strict):
+class SeparationConfig(Strict):
     """The separation of the music into instruments."""
 
     enabled: bool = Field(True, description="Whether a separation worker runs; without one the mixture is played.")
-    margin_ms: float = Field(25.0, ge=5.0, le=500.0, description="Time that the worker may be late, added as latency.")
+    margin_ms: float = Field(15.0, ge=5.0, le=500.0, description="Time that the worker may be late, added as latency.")
     providers: tuple[str, ...] = Field(
-        ("CPUExecutionProvider",), min_length=1, description="Execution providers of ONNX Runtime, best first."
+        ("cpu",),
+        min_length=1,
+        description="Execution providers of ONNX Runtime, best first: cpu, cuda, tensorrt, openvino, coreml, migraphx "
+        "or any other that the installed build has. One that is not there is told in the log, and the next computes.",
     )
     rule: Literal["soft", "surrey"] = Field(
         "soft",
@@ -65,7 +96,19 @@ class SeparationConfig(_Strict):
     )
 
 
-class InputConfig(_Strict):
+class MonitorConfig(Strict):
+    """The binaural monitor: the whole room on headphones."""
+
+    binaural: bool = Field(False, description="Whether it plays, to two more ports, monitor_left and monitor_right.")
+    hrtf: str = Field(
+        EMBEDDED,
+        min_length=1,
+        description="Whose ears: default is the head that is built in, otherwise the path of a SOFA file "
+        "(SimpleFreeFieldHRIR), for which stemfield[sofa] has to be installed.",
+    )
+
+
+class InputConfig(Strict):
     """A further object, which another JACK client plays into a port of its own."""
 
     name: str = Field(description="Unique name, which is its OSC address.")
@@ -95,42 +138,10 @@ class InputConfig(_Strict):
         return aed
 
 
-class OscConfig(_Strict):
-    """The OSC door."""
-
-    port: int = Field(4001, ge=1, le=65_535, description="UDP port.")
-    bind: str = Field("127.0.0.1", description="Address to listen at: 127.0.0.1 this machine, 0.0.0.0 the network.")
-    allow: tuple[IPvAnyNetwork, ...] = Field(
-        (),
-        validate_default=True,
-        description="Networks whose senders are heard, such as 192.168.1.0/24; this machine always is.",
-    )
-    max_messages_per_s: float = Field(
-        20_000.0, ge=10.0, le=1_000_000.0, description="Messages taken from each sender a second, with bursts as large."
-    )
-
-    @field_validator("bind")
-    @classmethod
-    def _check_bind(cls, bind: str) -> str:
-        try:
-            ipaddress.ip_address(bind)
-        except ValueError as error:
-            raise ValueError("allowed a numeric address such as 127.0.0.1, 0.0.0.0 or ::1") from error
-        return bind
-
-    @field_validator("allow")
-    @classmethod
-    def _check_allow(cls, allow: tuple[IPvAnyNetwork, ...], info: ValidationInfo) -> tuple[IPvAnyNetwork, ...]:
-        bind = info.data.get("bind", "127.0.0.1")
-        if not allow and not ipaddress.ip_address(bind).is_loopback:
-            raise ValueError(f"osc.bind {bind} is open to the network: name at least one network that may send")
-        return allow
-
-
-class DiscoveryConfig(_Strict):
+class DiscoveryConfig(Strict):
     """The entry in the network's directory (DNS-SD)."""
 
-    enabled: bool = Field(True, description="Announce the OSC port as _osc._udp.")
+    enabled: bool = Field(True, description="Announce the ports as _osc._udp and _oscjson._tcp.")
     name: str | None = Field(
         None,
         min_length=1,
@@ -152,12 +163,17 @@ def _state_folder() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "stemfield"
 
 
-class Config(_Strict):
+class Config(Strict):
     """Everything that is set before the start. What is steered while it plays is in the scene."""
 
     layout: str = Field("22.2", min_length=1, description="Name of a loudspeaker layout, or the path of its YAML file.")
     layout_folders: tuple[Path, ...] = Field(
         default_factory=lambda: (_config_home() / "layouts",), description="Folders with layouts of one's own."
+    )
+    role: Role = Field(
+        "both",
+        description="What of the whole this machine does: separation lets the stems out, renderer takes them in and "
+        "plays the room; see two-machines.md.",
     )
     driver: Literal["auto", "jack", "clock"] = Field(
         "auto", description="jack waits for a server; auto takes the clock, for good, where none runs at the start."
@@ -166,8 +182,9 @@ class Config(_Strict):
     loop: bool = Field(True, description="Begin the music file again at its end.")
     model: str | None = Field(
         None,
-        description="Name of a model card, or the path of its YAML; null is the shipped one. A model chosen while "
-        "playing (/separation/model) is remembered with the scene and comes before this one.",
+        description="Name of a model, a preset (default, light, studio), or the path of a card; null is the preset "
+        "default. A model chosen while playing (/separation/model) is remembered with the scene and comes before this "
+        "one.",
     )
     model_folders: tuple[Path, ...] = Field(
         default_factory=lambda: (_config_home() / "models",), description="Folders with models of one's own."
@@ -175,8 +192,16 @@ class Config(_Strict):
     jack: JackConfig = JackConfig()
     clock: ClockConfig = ClockConfig()
     separation: SeparationConfig = SeparationConfig()
+    monitor: MonitorConfig = MonitorConfig()
     inputs: tuple[InputConfig, ...] = Field((), max_length=MAX_INPUTS, description="Further objects, up to 123.")
+    network: NetworkConfig = NetworkConfig()
     osc: OscConfig = OscConfig()
+    s3a: S3aConfig = S3aConfig()
+    spatgris: SpatGrisConfig = SpatGrisConfig()
+    http: HttpConfig = HttpConfig()
+    mirror: tuple[MirrorConfig, ...] = Field((), max_length=8, description="Other renderers to be told, up to 8.")
+    peer: PeerConfig = PeerConfig()
+    hands: HandsConfig = HandsConfig()
     discovery: DiscoveryConfig = DiscoveryConfig()
     state_folder: Path = Field(
         default_factory=_state_folder,
@@ -198,6 +223,20 @@ class Config(_Strict):
             raise ValueError(f"two objects are named {', '.join(twice)}: allowed unique names")
         return inputs
 
+    def with_objects(self, count: int) -> Config:
+        """The same with further objects of one input each, `input1` and so on.
+
+        Raises:
+            ConfigError: there would be too many objects.
+        """
+        names = {given.name for given in self.inputs}
+        free = (name for number in range(1, MAX_INPUTS + count + 1) if (name := f"input{number}") not in names)
+        more = tuple(InputConfig(name=next(free)) for _ in range(count))
+        if len(self.inputs) + count > MAX_INPUTS:
+            problem = f"{len(self.inputs)} inputs are configured: allowed {MAX_INPUTS} in all"
+            raise ConfigError(f"--objects {count}", (problem,))
+        return self.model_copy(update={"inputs": (*self.inputs, *more)})
+
     def default_scene(self) -> Scene:
         """The scene to begin with: the stems, then the further objects, whose channels are counted from 0."""
         channel = 0
@@ -214,6 +253,11 @@ class Config(_Strict):
         return scene
 
 
+def user_config_file() -> Path:
+    """Where a person's own configuration is looked for."""
+    return _config_home() / "config.yaml"
+
+
 def load_config(path: Path | None) -> Config:
     """The configuration of a file.
 
@@ -225,7 +269,7 @@ def load_config(path: Path | None) -> Config:
         ConfigError: unreadable, no YAML, or with problems (all of them are listed).
     """
     if path is None:
-        places = (_config_home() / "config.yaml", Path("/etc/stemfield/config.yaml"))
+        places = (user_config_file(), Path("/etc/stemfield/config.yaml"))
         path = next((place for place in places if place.exists()), None)
         if path is None:
             return Config()
@@ -247,7 +291,7 @@ def parse_config(data: object, source: str) -> Config:
         ConfigError: with every problem.
     """
     if not isinstance(data, Mapping):
-        raise ConfigError(source, (f"{shown(data)}: allowed a block of keys",))
+        raise ConfigError(source, (f"{without_secrets(data)}: allowed a block of keys",))
     try:
         # As JSON, because strict validation of Python objects would ask for tuples and paths, which YAML has not.
         return Config.model_validate_json(json.dumps(data, default=str))
@@ -264,8 +308,11 @@ def _anchored(config: Config, folder: Path) -> Config:
     def anchor_name(name: str) -> str:
         return str(anchor(Path(name))) if name.endswith((".yaml", ".yml")) or os.sep in name else name
 
+    hrtf = config.monitor.hrtf
+    anchored = hrtf if hrtf == EMBEDDED else str(anchor(Path(hrtf)))
     return config.model_copy(
         update={
+            "monitor": config.monitor.model_copy(update={"hrtf": anchored}),
             "layout": anchor_name(config.layout),
             "layout_folders": tuple(map(anchor, config.layout_folders)),
             "input": config.input and anchor(config.input),

@@ -15,6 +15,7 @@ from stemfield.control.commands import RefusedError
 
 _WORDS = {
     "bool": "true or false",
+    "dict": "a block of keys",
     "float": "a number",
     "int": "a whole number",
     "ip": "a network such as 192.168.1.0/24",
@@ -23,6 +24,7 @@ _WORDS = {
     "string": "a string",
     "tuple": "a list",
 }
+HIDDEN = "(hidden)"
 _LENGTHS = ("string_too_short", "string_too_long", "too_short", "too_long")
 
 
@@ -48,8 +50,9 @@ def problem_text(model: type[BaseModel], error: ErrorDetails) -> str:
         error: the problem.
     """
     path = ".".join(str(part) for part in error["loc"])
-    value = shown(error["input"])
     owner, declared, limits = _declared(model, error["loc"])
+    field = owner.model_fields.get(path.rpartition(".")[2])
+    value = HIDDEN if field is not None and not field.repr else without_secrets(error["input"])
     match error["type"]:
         case "extra_forbidden":
             return f"{path}: unknown key{did_you_mean(str(error['loc'][-1]), owner.model_fields)}"
@@ -72,13 +75,20 @@ def problem_text(model: type[BaseModel], error: ErrorDetails) -> str:
             return f"{path}: {value}: allowed {_WORDS.get(kind.partition('_')[0], error['msg'])}"
 
 
+def without_secrets(value: object) -> str:
+    """A value as it is quoted in a message, which may end up in a log or a report."""
+    return HIDDEN if "token" in str(value) else shown(value)
+
+
 def _declared(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[type[BaseModel], Any, dict[str, Any]]:
     """The innermost model around a problem, the type declared at its place, and the limits there."""
     declared: Any = model
     limits: dict[str, Any] = {}
     for part in loc:
         alternatives = get_args(declared) if get_origin(declared) in (Union, UnionType) else (declared,)
-        if isinstance(part, str):
+        if get_origin(declared) is dict:
+            declared, limits = get_args(declared)[1], {}
+        elif isinstance(part, str):
             model = next(t for t in alternatives if isinstance(t, type) and issubclass(t, BaseModel))
             if part not in model.model_fields:
                 break

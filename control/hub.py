@@ -6,49 +6,65 @@ Everything runs on one asyncio loop. However many packets arrive in one turn of 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
+from typing import Any, TypeVar
 
 from stemfield.control import commands
+from stemfield.control.adm_parameters import ADM_PREFIX
 from stemfield.control.changes import Dirty, compare
-from stemfield.control.codecs.native import decode, encode_pong
+from stemfield.control.codecs.door import decode, encode_pong
 from stemfield.control.codecs.osc import encode
-from stemfield.control.commands import Command, Problem, RefusedError
-from stemfield.control.limits import Limiter
-from stemfield.control.parameters import recalled
-from stemfield.control.routes import Route, answers, apply, suggestion
+from stemfield.control.commands import Command, Problem, RefusedError, SetParameter
+from stemfield.control.cues import Cue, Moment, Schedule, upcoming
+from stemfield.control.descriptions import describe
+from stemfield.control.hands import Hands
+from stemfield.control.packet_log import PacketLog
+from stemfield.control.patterns import is_pattern
+from stemfield.control.peers import Peer
+from stemfield.control.recall import recall_of, recalled, undone
+from stemfield.control.reports import Reports, address_of
+from stemfield.control.routes import OBJECTS, Route, answers, apply, routes
 from stemfield.control.rows import Values
-from stemfield.control.scene_file import SceneFileError
+from stemfield.control.scene_book import History, SceneBook
 from stemfield.control.state import SceneStore
-from stemfield.control.subscriptions import Address, Subscriptions
+from stemfield.control.subscriptions import Subscriptions
 from stemfield.control.venue import Venue
 from stemfield.renderer.scene import Scene
 
-MAX_SCHEDULED = 1024
-ERRORS_PER_S = 10
-_NOT_ANSWERED = ("/error", "/pong")
-"""What peers answer with: two daemons must not complain to each other for ever."""
+MAX_WORK = 8192
+"""What one datagram may cost: a thousand patterns in it that describe everything would keep the loop for a minute."""
+PATTERN_WORK = 16
+"""What it costs to look for what a pattern describes."""
+ADM_ANSWER_PORT = 4002
+HOLD_S = 1.0
+RANKS: Mapping[str, int] = {"osc": 2, "adm": 2, "spatgris": 2, "web": 2, "s3a": 1, "playback": 1}
+"""A hand comes before a stream of whole scenes and before a recording."""
+
+_CHANGES = (
+    SetParameter,
+    commands.Describe,
+    commands.SaveScene,
+    commands.LoadScene,
+    commands.DeleteScene,
+    commands.Undo,
+    commands.Redo,
+    commands.Record,
+    commands.Capture,
+    commands.Play,
+    commands.DeleteRecording,
+    commands.Stop,
+    commands.Touch,
+)
+
+C = TypeVar("C", bound=Command)
 
 Listener = Callable[[Scene, Dirty], None]
-
-_log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class HubCounters:
-    """What has come in since the start."""
-
-    packets: int = 0
-    messages: int = 0
-    problems: int = 0
-    """Messages that were refused for whatever reason."""
-    unknown: int = 0
-    """Those among them with an address that describes nothing."""
-    errors_withheld: int = 0
-    """Problems that were not reported, because their sender had ten reports in that second."""
+Follower = Callable[[Sequence[Cue]], None]
+Decode = Callable[[bytes, float], Sequence[commands.Timed]]
 
 
 class Hub:
@@ -56,43 +72,95 @@ class Hub:
 
     Args:
         scene: what to begin with.
-        venue: labels, defaults and models.
-        store: where named scenes are kept; None refuses `/scene/save` and `/scene/load`.
+        venue: labels, defaults, models and presets; its status learns what is counted here.
+        store: where named scenes are kept; None refuses to keep any.
+        ranks: of the dialects, for objects that several peers move at once.
+        hold_s: how long a change holds an object against lower ranks.
+        adm_answer_port: where senders of ADM-OSC wait for answers.
     """
 
-    def __init__(self, scene: Scene, venue: Venue, store: SceneStore | None = None) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        venue: Venue,
+        store: SceneStore | None = None,
+        *,
+        ranks: Mapping[str, int] = RANKS,
+        hold_s: float = HOLD_S,
+        adm_answer_port: int = ADM_ANSWER_PORT,
+    ) -> None:
         self._scene = scene
         self._published = scene
         self._fade_s = 0.0
         self._venue = venue
-        self._store = store
-        self._send: Callable[[bytes, Address], object] = _send_nowhere
+        self._book = SceneBook(store, venue.presets)
+        self._history = History()
+        self._hands = Hands(ranks, hold_s)
+        self._adm_answer_port = adm_answer_port
         self._listeners: list[Listener] = []
+        self._others: dict[type[Any], Callable[[Any], object]] = {}
         self._flushing: asyncio.Handle | None = None
-        self._scheduled: set[asyncio.TimerHandle] = set()
-        self._saving: set[asyncio.Task[None]] = set()
-        self._errors = Limiter(ERRORS_PER_S)
-        self._subscriptions = Subscriptions(self._tell, lambda: self._scene, venue)
-        self.counters = HubCounters()
+        self._followers: list[Follower] = []
+        self.told_s = 0.0
+        """When followers and listeners began to be told of the present scene, monotonic: the same for all of them."""
+        self._schedule = Schedule(self._carry_out, self._foresee)
+        self._foreseeing = False
+        self._due: deque[Moment] = deque()
+        """Moments whose time has come, while they are too much for one turn of the loop."""
+        self._working: asyncio.Handle | None = None
+        self._since_s = 0.0
+        """When the last command with a time of its own was due, monotonic."""
+        self.packets = PacketLog()
+        """What came in lately, for whoever looks."""
+        self._reports = Reports(lambda: self._scene, venue, self.packets)
+        self._subscriptions = Subscriptions(lambda: self._scene, venue)
+        self.counters = self._reports.counters
+        self._offer_counts()
 
     @property
     def scene(self) -> Scene:
         """The present scene, with everything that has been submitted."""
         return self._scene
 
-    def send_with(self, send: Callable[[bytes, Address], object]) -> None:
-        """Answers, errors and subscriptions leave through this from now on."""
-        self._send = send
+    @property
+    def venue(self) -> Venue:
+        """What there is."""
+        return self._venue
 
     def listen(self, listener: Listener) -> None:
         """Call this with the scene and what is different, at most once in a turn of the loop."""
         self._listeners.append(listener)
 
-    def submit(self, packet: bytes, sender: Address) -> int:
+    def follow(self, follower: Follower) -> None:
+        """Call this with what is to be heard, the present scene and the next ones, whenever any of it changes."""
+        self._followers.append(follower)
+
+    def on(self, kind: type[C], carry_out: Callable[[C], object]) -> None:
+        """Commands of this kind are carried out by somebody else, who may raise RefusedError."""
+        self._others[kind] = carry_out
+
+    def rank(self, ranks: Mapping[str, int], hold_s: float) -> None:
+        """Other ranks and holds from now on; as at the beginning."""
+        self._hands.renew(ranks, hold_s)
+
+    def cross_fade(self, seconds: float) -> None:
+        """What changes in this turn of the loop ramps for at least so long."""
+        self._fade_s = max(self._fade_s, seconds)
+
+    def ignore(self, listener: Listener) -> None:
+        """Call it no more."""
+        self._listeners.remove(listener)
+
+    def submit(self, packet: bytes, peer: Peer, decode: Decode = decode) -> int:
         """Carry out one datagram; bundles for later are carried out later. Never raises for any bytes.
 
+        Args:
+            packet: any bytes.
+            peer: who sent it.
+            decode: the codec of the door that it came in by.
+
         Returns:
-            How many messages it held and answers it took: what it cost.
+            How many messages it held, and values that patterns in it described: what it cost.
         """
         now_s = time.time()
         self.counters.packets += 1
@@ -102,166 +170,241 @@ class Hub:
             self.counters.messages += len(due)
             cost += len(due)
             if at_s is None:
-                cost += self._perform_all(due, sender)
+                cost += self.perform(due, peer, MAX_WORK - cost)
             else:
-                self._schedule(at_s - now_s, due, sender)
+                work, changes = self._work(due)
+                cost += work - len(due)
+                try:
+                    self._schedule.add(at_s, due, peer, changes)
+                except RefusedError as refusal:
+                    self._reports.tell(Problem("#bundle", str(refusal)), peer)
         return cost
+
+    def perform(self, due: Sequence[Command | Problem], peer: Peer, most: int = MAX_WORK) -> int:
+        """Carry out commands now; what it cost. What is refused is reported to the peer, as is what is too much."""
+        cost = 0
+        for command in due:
+            if cost > most:
+                reason = f"more than {MAX_WORK} values in one datagram: the rest of it is left out"
+                self._reports.tell(Problem(address_of(command), reason), peer)
+                break
+            if self.packets.is_open and not isinstance(command, Problem):
+                self.packets.take(command, address_of(command), peer, self._scene, self._venue)
+            try:
+                if peer.read_only and isinstance(command, _CHANGES):
+                    self.counters.read_only += 1
+                    raise RefusedError("you may listen, not change anything (network.read_only)")
+                cost += self._perform(command, peer)
+            except RefusedError as refusal:
+                self._reports.tell(Problem(address_of(command), str(refusal)), peer)
+        return cost
+
+    def leave(self, peer: Peer) -> None:
+        """A connection has ended: what its peer held is free, and it is told no more."""
+        self._hands.forget(peer)
+        self._subscriptions.remove(None, peer)
 
     def replace_scene(self, scene: Scene, fade_s: float = 0.0) -> None:
         """Take up another scene, whoever it comes from."""
         if scene is self._scene:
             return
-        self._scene = scene
-        self._fade_s = max(self._fade_s, fade_s)
-        if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().call_soon(self._flush)
+        if not self._is_passing(scene):
+            self._history.note(self._scene, time.monotonic())
+        self._show(scene, fade_s)
+
+    def _is_passing(self, scene: Scene) -> bool:
+        """Whether a scene differs by nothing that could be undone: what is compared, what a loudspeaker says."""
+        before = self._scene
+        if scene.speakers is before.speakers and scene.compare == before.compare:
+            return False
+        return undone(scene, before) == scene
 
     async def close(self) -> None:
         """Forget what is scheduled, end the subscriptions, tell the listeners of the last change, finish saving."""
-        for handle in self._scheduled:
-            handle.cancel()
-        self._scheduled.clear()
+        self._schedule.close()
+        if self._working is not None:
+            self._working.cancel()
         self._subscriptions.close()
         if self._flushing is not None:
             self._flushing.cancel()
             self._flush()
-        if self._saving:
-            await asyncio.wait(self._saving)
+        await self._book.close()
 
-    def _schedule(self, delay_s: float, due: Sequence[Command | Problem], sender: Address) -> None:
-        if len(self._scheduled) >= MAX_SCHEDULED:
-            self._report(Problem("#bundle", f"{MAX_SCHEDULED} bundles are waiting: allowed no more"), sender)
-            return
+    def _show(self, scene: Scene, fade_s: float = 0.0) -> None:
+        self._scene = scene
+        self._fade_s = max(self._fade_s, fade_s)
+        self._flush_soon()
 
-        def run() -> None:
-            self._scheduled.discard(handle)
-            self._perform_all(due, sender)
+    def _carry_out(self, moment: Moment) -> None:
+        self._due.append(moment)
+        if len(self._due) == 1:
+            self._work_off()
 
-        handle = asyncio.get_running_loop().call_later(delay_s, run)
-        self._scheduled.add(handle)
+    def _work_off(self) -> None:
+        """Carry out what is due; whatever is too much for one turn of the loop in the next ones."""
+        self._working, cost = None, 0
+        while self._due:
+            moment = self._due[0]
+            self._since_s = moment.at_s
+            while moment.due:
+                if cost > MAX_WORK:
+                    self._working = asyncio.get_running_loop().call_soon(self._work_off)
+                    return
+                due, peer = moment.due.popleft()
+                cost += len(due) + self.perform(due, peer)
+            self._due.popleft()
+            if moment.foreseen is not None and moment.foreseen.scene == self._scene:
+                self._scene = moment.foreseen.scene  # the very same, upon which the next moments were foreseen
+            self._foresee()
 
-    def _perform_all(self, due: Sequence[Command | Problem], sender: Address) -> int:
-        answered = 0
-        for command in due:
-            try:
-                answered += self._perform(command, sender)
-            except RefusedError as refusal:
-                self._report(Problem(_address_of(command), str(refusal)), sender)
-        return answered
+    def _foresee(self) -> None:
+        self._foreseeing = True
+        self._flush_soon()
 
-    def _perform(self, command: Command | Problem, sender: Address) -> int:
-        """Carry out one command; how many answers it took.
+    def _flush_soon(self) -> None:
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_soon(self._flush)
+
+    def _perform(self, command: Command | Problem, peer: Peer) -> int:
+        """Carry out one command; how many answers it took, or values a pattern described.
 
         Raises:
             RefusedError: it cannot be carried out.
         """
         match command:
-            case commands.SetParameter():
-                scene, problems = apply(self._scene, command, self._venue)
-                self.replace_scene(scene)
-                for problem in problems:
-                    self._report(problem, sender)
+            case SetParameter():
+                return self._set(command, peer)
+            case commands.Describe():
+                described = describe(self._scene, command, self._venue)
+                if described is self._scene:
+                    return 0
+                if reason := self._hands.take(command.id, peer, "s3a", time.monotonic()):
+                    self._reports.tell(Problem(address_of(command), reason, conflict=True), peer)
+                else:
+                    self.replace_scene(described)
             case commands.Ask(address):
-                found = answers(address, self._scene, self._venue)
-                if not found:
-                    self._report(Problem(address, "unknown address", unknown=True), sender)
-                for route, values in found:
-                    self._tell(route, values, sender)
-                return len(found)
+                return self._answer(address, peer)
             case commands.Ping():
-                self._send(encode_pong(command), sender)
+                self._answer_to(command.answer, peer).tell(encode_pong(command))
                 return 1
             case commands.Subscribe(pattern, rate_hz, port):
-                to = sender if port is None else (sender[0], port)
-                return self._subscriptions.add(pattern, rate_hz, sender, to)
+                return self._subscriptions.add(pattern, rate_hz, peer, peer if port is None else peer.at(port))
             case commands.Unsubscribe(pattern):
-                self._subscriptions.remove(pattern, sender)
+                self._subscriptions.remove(pattern, peer)
             case commands.Renew(pattern):
-                if not self._subscriptions.renew(pattern, sender):
+                if not self._subscriptions.renew(pattern, peer):
                     raise RefusedError("no such subscription: subscribe again")
+            case commands.Touch():
+                return self._touch(command, peer)
             case commands.SaveScene(name):
-                self._save(name, sender)
-            case commands.LoadScene(name, fade_s):
-                self._load(name, fade_s, sender)
+                self._book.save(name, self._scene, lambda text: self._reports.tell(Problem("/scene/save", text), peer))
+            case commands.LoadScene(name, fade_s, scope, without, address):
+                recall = recall_of(scope, without, self._scene.recall)
+                kept, problems = self._book.load(name)
+                self._history.part()
+                self.replace_scene(recalled(self._scene, kept, recall), fade_s)
+                self._history.part()
+                for problem in problems:
+                    self._reports.tell(Problem(address, problem), peer)
+            case commands.DeleteScene(name):
+                self._book.remove(name)
+            case commands.Undo(pressed):
+                if pressed:
+                    self._show(undone(self._scene, self._history.undo(self._scene)))
+            case commands.Redo(pressed):
+                if pressed:
+                    self._show(undone(self._scene, self._history.redo(self._scene)))
             case Problem():
-                self._report(command, sender)
+                self._reports.tell(command, peer)
+            case _:
+                if (carry_out := self._others.get(type(command))) is None:
+                    raise RefusedError("not here")
+                carry_out(command)
         return 0
 
-    def _save(self, name: str, sender: Address) -> None:
-        """Keep the scene as it is now; the disk is waited for in a thread."""
-        store, scene = self._kept(), self._scene
-        store.check_name(name)
+    def _set(self, command: SetParameter, peer: Peer) -> int:
+        now_s, cost = time.monotonic(), self._cost(command.address)
 
-        async def save() -> None:
-            try:
-                await asyncio.to_thread(store.save_named, name, scene)
-            except OSError as error:
-                self._report(Problem("/scene/save", f"{name}: {error.strerror}"), sender)
+        def held(key: int) -> str:
+            return self._hands.take(key, peer, command.dialect, now_s, command.touch)
 
-        task = asyncio.get_running_loop().create_task(save())
-        self._saving.add(task)
-        task.add_done_callback(self._saving.discard)
-
-    def _load(self, name: str, fade_s: float, sender: Address) -> None:
-        """Take up a kept scene: read at once, so that commands after it in the bundle act on it."""
-        try:
-            kept, problems = self._kept().load_named(name)
-        except SceneFileError as error:
-            raise RefusedError("; ".join(error.problems)) from error
-        self.replace_scene(recalled(self._scene, kept), fade_s)
+        scene, problems = apply(self._scene, command, self._venue, held)
+        self.replace_scene(scene)
         for problem in problems:
-            self._report(Problem("/scene/load", problem), sender)
+            self._reports.tell(problem, peer)
+        return cost
 
-    def _kept(self) -> SceneStore:
-        if self._store is None:
-            raise RefusedError("there is no folder for scenes")
-        return self._store
+    def _cost(self, address: str) -> int:
+        return PATTERN_WORK + len(routes(address, self._scene, self._venue)) if is_pattern(address) else 0
+
+    def _work(self, due: Sequence[Command | Problem]) -> tuple[int, int]:
+        """What commands will cost, and the part of it that changes the scene; not how much more than too much."""
+        work = changes = len(due)
+        for command in due:
+            if work > MAX_WORK:
+                break
+            with suppress(RefusedError):
+                match command:
+                    case SetParameter(address) | commands.Touch(address):
+                        cost = self._cost(address)
+                        work, changes = work + cost, changes + cost
+                    case commands.Ask(address) | commands.Subscribe(address):
+                        work += self._cost(address) or len(routes(address, self._scene, self._venue))
+                    case commands.Ping():
+                        work += 1
+        return work, changes
+
+    def _touch(self, command: commands.Touch, peer: Peer) -> int:
+        """Hold objects or let them go; any row of an object leads to it."""
+        last = "/gain"
+        found = routes(command.address + last, self._scene, self._venue)
+        keys = [r.key for r in found if isinstance(r.key, int) and r.parameter.variable in OBJECTS]
+        if not keys:
+            self._reports.tell(Problem(command.address + last, "no object: only objects can be held"), peer)
+        for key in keys:
+            if not command.held:
+                self._hands.let_go(key, peer)
+            elif reason := self._hands.take(key, peer, command.dialect, time.monotonic(), touch=True):
+                self._reports.tell(Problem(command.address, reason, conflict=True), peer)
+        return PATTERN_WORK + len(keys) if is_pattern(command.address) else 0
+
+    def _answer(self, address: str, peer: Peer) -> int:
+        found = answers(address, self._scene, self._venue)
+        if not found:
+            self._reports.tell(Problem(address, "unknown address", unknown=True), peer)
+        for route, values in found:
+            _tell(route, values, self._answer_to(route.address, peer))
+        return PATTERN_WORK + len(found) if is_pattern(address) else len(found)
+
+    def _answer_to(self, address: str, peer: Peer) -> Peer:
+        """Senders of ADM-OSC wait for answers at a port of their own; a connection has no other port."""
+        return peer.at(self._adm_answer_port) if address.startswith(ADM_PREFIX) and not peer.dialect else peer
 
     def _flush(self) -> None:
         """Tell listeners and subscribers what is different since the last time."""
         self._flushing = None
-        dirty = compare(self._published, self._scene, self._fade_s)
+        self.told_s = time.monotonic()
+        fade_s, self._fade_s = self._fade_s, 0.0
+        dirty = compare(self._published, self._scene, fade_s)
         self._published = self._scene
-        self._fade_s = 0.0
+        if self._followers and (dirty or self._foreseeing):
+            present, next_ones = Cue(self._scene, fade_s, self._since_s), self._schedule.in_sight()
+            cues = upcoming(present, next_ones, self._venue, self._hands.reason, self._book.glance)
+            for follower in self._followers:
+                follower(cues)
+        self._foreseeing = False
         if dirty:
-            for listener in self._listeners:
+            for listener in tuple(self._listeners):
                 listener(self._scene, dirty)
             self._subscriptions.changed()
 
-    def _tell(self, route: Route, values: Values, to: Address) -> None:
-        self._send(encode(route.address, route.parameter.tags, values), to)
-
-    def _report(self, problem: Problem, sender: Address) -> None:
-        """Count a problem and tell the sender, unless it was told of ten in this second."""
-        self.counters.problems += 1
-        self.counters.unknown += problem.unknown
-        if problem.address in _NOT_ANSWERED:
-            return
-        if not self._errors.take(sender, time.monotonic()):
-            self.counters.errors_withheld += 1
-            return
-        reason = suggestion(problem.address, self._scene, self._venue) if problem.unknown else problem.reason
-        _log.debug("%s:%d: %s: %s", *sender, problem.address, reason)
-        self._send(encode("/error", "ss", (problem.address, reason)), sender)
+    def _offer_counts(self) -> None:
+        status = self._venue.status
+        status.count("peers", lambda: len(self._subscriptions))
+        status.holder = lambda key: self._hands.holder(key, time.monotonic())
+        status.scenes = self._book.names
+        status.scene = lambda: self._book.present
 
 
-def _send_nowhere(packet: bytes, to: Address) -> None:
-    """Before the network is up there is nobody to answer."""
-
-
-def _address_of(command: Command | Problem) -> str:
-    match command:
-        case commands.SaveScene():
-            return "/scene/save"
-        case commands.LoadScene():
-            return "/scene/load"
-        case commands.Subscribe():
-            return "/subscribe"
-        case commands.Unsubscribe():
-            return "/unsubscribe"
-        case commands.Renew():
-            return "/renew"
-        case commands.SetParameter(address=address) | commands.Ask(address=address) | Problem(address=address):
-            return address
-        case commands.Ping():
-            return "/ping"
+def _tell(route: Route, values: Values, to: Peer) -> None:
+    to.tell(encode(route.address, route.parameter.tags, values))

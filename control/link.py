@@ -11,17 +11,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stemfield.control.config import Config
+from stemfield.control.roles import STEM_PORTS, ports_of
+from stemfield.control.sound_state import Wiring
 from stemfield.layouts import Layout
-from stemfield.renderer.drivers.clock import ClockDriver
+from stemfield.renderer.drivers.clock import ClockDriver, Sink
 from stemfield.renderer.drivers.connections import ConnectionKeeper
 from stemfield.renderer.engine import Engine
 from stemfield.renderer.processor import compile_ahead
 
 if TYPE_CHECKING:
-    from stemfield.renderer.drivers.jack import JackDriver, JackPorts
+    from stemfield.renderer.drivers.jack import Connection, JackDriver, JackPorts, JackSettings
 
     Driver = JackDriver | ClockDriver
 
+EARS = ("monitor_left", "monitor_right")
+"""Port names of the binaural monitor."""
+MOST_OFFERED = 64
+"""So many ports of others are told of."""
 STALL_S = 2.0
 """A server that asks for no block for so long is gone, or hangs: PipeWire does not say when it ends."""
 
@@ -35,16 +41,20 @@ class Link:
         config: of the daemon.
         layout: whose labels name the ports.
         keeper: what is known of connections; None for a keeper that knows nothing yet.
+        sink: hears what the clock renders.
     """
 
-    def __init__(self, config: Config, layout: Layout, keeper: ConnectionKeeper | None = None) -> None:
+    def __init__(
+        self, config: Config, layout: Layout, keeper: ConnectionKeeper | None = None, sink: Sink | None = None
+    ) -> None:
+        self._sink = sink
         self._config = config
-        self._labels = layout.labels
-        self._wired = tuple(speaker.channel for speaker in layout.speakers)
-        self.direct = direct_ports(config)
-        """Port names of the direct inputs."""
+        self.names = ports_of(config, layout)
+        """Of the ports."""
         self.driver: Driver | None = None
         """What calls the engine now; None while a server is awaited."""
+        self.wiring = Wiring()
+        """How our ports hang on the server, as it was when they were looked after last."""
         self._opened: Driver | None = None
         self._engine: Engine | None = None
         self._ports: JackPorts | None = None
@@ -53,6 +63,11 @@ class Link:
         self._joined_once = keeper is not None
         self._calls = 0
         self._calls_s = 0.0
+        self._given_up = False
+        self._seen: tuple[int, int] | None = None
+        """Rate and period of a server that was left for them: PipeWire tells a newcomer others than it plays at."""
+        self._refused = ""
+        """Why the server would not have us the last time; told once, for it is asked twice a second."""
 
     def join(self, engine_for: Callable[[int, int], Engine], now_s: float) -> bool:
         """Takes a driver, if there is one, and lets it call an engine.
@@ -69,17 +84,25 @@ class Link:
         """
         compile_ahead()
         self._opened = self._open()
+        if self._given_up:
+            self.leave()
         if self._opened is None:
+            self._seen = None  # the next server is another one
             return False
         driver = self._opened
-        self._engine = engine_for(driver.sample_rate_hz, driver.period_frames)
+        self._engine = engine_for(*(self._seen or (driver.sample_rate_hz, driver.period_frames)))
         try:
             self._start(driver, self._engine)
         except OSError as error:  # the server went away in between, or has no port left
-            log.warning("%s", error)
+            log.log(logging.WARNING if str(error) != self._refused else logging.DEBUG, "%s", error)
+            self._refused = str(error)
             self.leave()
             return False
-        self.driver, self._joined_once = driver, True
+        if not isinstance(driver, ClockDriver):
+            self._connect(driver)
+        # What is connected now is heard from its beginning to rise.
+        self._engine.rise()
+        self.driver, self._joined_once, self._refused = driver, True, ""
         self._calls, self._calls_s = -1, now_s
         return True
 
@@ -101,77 +124,119 @@ class Link:
             log.warning("%s", reason)
             self.leave()
             return False
-        try:
-            self._mend_connections(driver)
-        except OSError as error:
-            log.debug("%s", error)
+        self._connect(driver)
         return True
+
+    def give_up(self) -> bool:
+        """Joins nothing any more, from any thread; whether there is something to leave."""
+        self._given_up = True
+        return self._opened is not None
+
+    @property
+    def is_clock(self) -> bool:
+        """Whether the clock calls the engine, or is about to."""
+        return isinstance(self._opened, ClockDriver)
+
+    def reconfigure(self, config: Config) -> None:
+        """Other connections are wanted from now on; those that were made before stay."""
+        self._config = config
+        if self.driver is not None and not isinstance(self.driver, ClockDriver):
+            self.driver.settings = _settings(config)
 
     def leave(self) -> None:
         """Leaves the server."""
         driver, self._opened, self.driver = self._opened, None, None
+        self.wiring = Wiring()
         if driver is not None:
             driver.close()
 
     def _open(self) -> Driver | None:
         config = self._config
-        clock = ClockDriver(config.clock.sample_rate_hz, config.clock.period_frames)
+        timing = config.clock
+        clock = ClockDriver(timing.sample_rate_hz, timing.period_frames, self._sink, freewheel=timing.freewheel)
         if config.driver == "clock":
             return clock
         try:
-            from stemfield.renderer.drivers.jack import JackDriver, JackError, JackSettings
+            from stemfield.renderer.drivers.jack import JackDriver, JackError
         except (OSError, RuntimeError) as error:
             if config.driver == "jack":
                 raise OSError(f"libjack is not on this machine ({error}): install it, or set driver: clock") from error
             return clock
-        settings = JackSettings(
-            config.jack.client_name,
-            config.jack.server_name,
-            config.jack.start_server,
-            config.jack.connect_inputs,
-            config.jack.connect_outputs,
-        )
         self._lost.clear()
         try:
-            return JackDriver(settings, lambda _reason: self._lost.set())
+            return JackDriver(_settings(config), lambda _reason: self._lost.set())
         except JackError as error:
             log.debug("%s", error)
             return clock if config.driver == "auto" and not self._joined_once else None
 
     def _start(self, driver: Driver, engine: Engine) -> None:
-        channels = self._config.jack.channels
+        names = self.names
+        engine.hush()
         if isinstance(driver, ClockDriver):
-            driver.start(engine, channels + len(self.direct), len(self._labels))
+            driver.start(engine, len(names.music) + len(names.direct))
             return
         from stemfield.renderer.drivers.jack import JackPorts
 
-        mixture = ("mixture",) if channels == 1 else ("mixture_L", "mixture_R")
-        self._ports = JackPorts((*mixture, *self.direct), len(mixture), self._labels, self._wired)
+        ears = EARS if engine.outputs > len(names.feeds) else ()
+        self._ports = JackPorts((*names.music, *names.direct), len(names.music), names.feeds, names.channels, ears)
         driver.start(engine, self._ports)
         self.keeper.new_server()
 
     def _fault(self, driver: JackDriver, fits: Callable[[int, int], bool], now_s: float) -> str:
         """Why the driver has to be left, or nothing."""
+        self._seen = None
         if self._lost.is_set():
             return "the JACK server is gone"
         if not fits(driver.sample_rate_hz, driver.period_frames):
+            self._seen = driver.sample_rate_hz, driver.period_frames
             return f"the JACK server now runs at {driver.sample_rate_hz} Hz, period {driver.period_frames} frames"
         calls = self._engine.counters().calls if self._engine is not None else 0
         if calls != self._calls:
             self._calls, self._calls_s = calls, now_s
         return f"the JACK server asked for nothing for {STALL_S:.0f} s" if now_s - self._calls_s > STALL_S else ""
 
-    def _mend_connections(self, driver: JackDriver) -> None:
+    def _connect(self, driver: JackDriver) -> None:
+        """Makes the connections that are missing; a server that goes away meanwhile is found out later."""
         if self._ports is None:
             return
-        self.keeper.want(driver.wanted_connections(self._ports))
-        for connection in self.keeper.missing(driver.connections(), driver.exists):
-            if driver.connect(connection):
-                log.info("connected %s and %s", *connection)
+        try:
+            self.keeper.want(driver.wanted_connections(self._ports))
+            there = driver.connections()
+            for connection in self.keeper.missing(there, driver.exists):
+                if driver.connect(connection):
+                    log.info("connected %s and %s", *connection)
+                    there.add(connection)
+            server = self._config.jack.server_name or ""
+            self.wiring = _wiring(server, driver, self._ports, there)
+        except OSError as error:
+            log.debug("%s", error)
 
 
-def direct_ports(config: Config) -> tuple[str, ...]:
-    """Port names of the direct inputs, in the order of their channels."""
-    return tuple(
-        f"{given.name}{side}" for given in config.inputs for side in (("_L", "_R") if given.channels == 2 else ("",))
+def _wiring(server: str, driver: JackDriver, ports: JackPorts, there: set[Connection]) -> Wiring:
+    own, connected = (*ports.inputs, *ports.outputs, *ports.monitor), {name for name, _ in there}
+    return Wiring(
+        server,
+        driver.client_name,
+        ports.inputs[: ports.mixture_inputs],
+        ports.inputs[ports.mixture_inputs :],
+        ports.monitor,
+        tuple(name for name in own if name not in connected),
+        driver.sources()[:MOST_OFFERED],
+        driver.sinks()[:MOST_OFFERED],
+        driver.capture_latency_frames(ports.inputs[: ports.mixture_inputs]),
+        any(own == peer.rpartition(":")[2] for own, peer in there if own in STEM_PORTS),
+    )
+
+
+def _settings(config: Config) -> JackSettings:
+    from stemfield.renderer.drivers.jack import JackSettings
+
+    return JackSettings(
+        config.jack.client_name,
+        config.jack.server_name,
+        config.jack.start_server,
+        config.jack.connect_inputs,
+        config.jack.connect_outputs,
+        config.jack.connect_monitor,
+        config.jack.connect_speakers,
     )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stemfield.layouts import Layout
 from stemfield.renderer.gains import Source, diffuse_gains, ramp_frames, source_gains, sources_of
@@ -56,7 +57,7 @@ class ObjectGains:
         anew = self._has_other_rows(scene, stale)
         self._objects = scene.objects
         any_solo = any(item.solo for item in scene.objects)
-        common = (any_solo, scene.amount, scene.distance, scene.listener, scene.separation.gains_db)
+        common = (any_solo, scene.amount, scene.distance, scene.listener, scene.separation.gains_db, scene.groups)
         if anew:
             self._begin(scene)
         if anew or common != self._common:
@@ -65,6 +66,14 @@ class ObjectGains:
         if stale:
             self._renew(scene, stale, any_solo=any_solo)
         return anew
+
+    def energies(self) -> NDArray[np.float32]:
+        """How each object's energy is shared among the loudspeakers, (objects, loudspeakers); zeros for silence."""
+        powers = self.direct**2 + self.diffuse**2
+        powers = np.add.reduceat(powers, self._starts[:-1], axis=0) if len(powers) else powers
+        totals = powers.sum(axis=1, keepdims=True)
+        shared: NDArray[np.float32] = np.divide(powers, totals, out=np.zeros_like(powers), where=totals > 0)
+        return shared
 
     def rows_of(self, index: int) -> range:
         """The rows of an object's channels."""

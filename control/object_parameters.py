@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import chain
 from typing import Any, cast, get_args
 
 from stemfield.control.arguments import Argument, did_you_mean, shown
 from stemfield.control.commands import RefusedError
+from stemfield.control.outputs import encode_outputs, listed, parse_outputs
 from stemfield.control.rows import Parameter, Values, found_object, object_field, object_row, trigger
-from stemfield.control.units import aed_of, db_of, level_of, position_of
+from stemfield.control.units import FARTHEST_M, aed_of, db_of, level_of, position_of, reachable
 from stemfield.control.venue import Venue
 from stemfield.layouts import EqBand
 from stemfield.layouts.model import EqType
 from stemfield.renderer.scene import MAX_LEVEL, SILENCE_DB, ObjectType, Scene, SceneObject, Sector
 
-MAX_DISTANCE_M = 1000.0
+MAX_DISTANCE_M = FARTHEST_M
 MIN_DISTANCE_M = 0.01
 MAX_GAIN_DB = 20.0
 MAX_SMOOTH_S = 10.0
@@ -60,7 +62,8 @@ def check_name(name: str) -> str:
     return stripped
 
 
-def _write_name(scene: Scene, key: int, values: Values, _: Venue) -> Scene:
+def write_name(scene: Scene, key: int, values: Values, _: Venue) -> Scene:
+    """The scene with an object renamed, where the name is allowed and free."""
     name = check_name(str(values[0]))
     owner = scene.find(name)
     if owner is not None and owner.id != key:
@@ -80,19 +83,21 @@ def _write_channels(scene: Scene, key: int, values: Values, venue: Venue) -> Sce
 
 
 def _write_outputs(scene: Scene, key: int, values: Values, venue: Venue) -> Scene:
-    outputs = _listed(values)
     changed = found_object(scene, key)
+    outputs = parse_outputs(str(values[0]))
     most = len(changed.channels) or 2
-    for label in outputs:
+    for label in chain.from_iterable(outputs):
         if label not in venue.labels:
             raise RefusedError(f"{shown(label)}: no such loudspeaker{did_you_mean(label, venue.labels)}")
+    if len(outputs) == 1 and len(outputs[0]) == most:
+        outputs = tuple((label,) for label in outputs[0])  # brackets around the whole
     if len(outputs) > most:
-        raise RefusedError(f"{len(outputs)} labels: allowed one a channel, at most {most}")
+        raise RefusedError(f"{len(outputs)} entries: allowed one a channel, at most {most}; brackets hold several")
     return scene.with_object(replace(changed, outputs=outputs))
 
 
 def _write_exclude(scene: Scene, key: int, values: Values, venue: Venue) -> Scene:
-    patterns = _listed(values)
+    patterns = listed(str(values[0]))
     if len(patterns) > _MAX_PATTERNS:
         raise RefusedError(f"{len(patterns)} labels: allowed at most {_MAX_PATTERNS}")
     for pattern in patterns:
@@ -100,10 +105,6 @@ def _write_exclude(scene: Scene, key: int, values: Values, venue: Venue) -> Scen
         if pattern not in venue.labels and not any(character in pattern for character in "*?["):
             raise RefusedError(f"{shown(pattern)}: no such loudspeaker{did_you_mean(pattern, venue.labels)}")
     return scene.with_object(replace(found_object(scene, key), exclude=patterns))
-
-
-def _listed(values: Values) -> tuple[str, ...]:
-    return tuple(label.strip() for label in str(values[0]).split(",") if label.strip())
 
 
 def _read_sector(o: SceneObject) -> Values:
@@ -140,7 +141,9 @@ def _with_eq(o: SceneObject, *values: Any) -> SceneObject:
 
 
 def _remove(scene: Scene, key: int, venue: Venue) -> Scene:
-    default = found_object(venue.defaults, key)
+    default = venue.defaults.find(key)
+    if default is None:
+        return replace(scene, objects=tuple(o for o in scene.objects if o.id != key))
     taken = any(o.name == default.name and o.id != key for o in scene.objects)
     return scene.with_object(replace(default, name=found_object(scene, key).name) if taken else default)
 
@@ -151,7 +154,7 @@ def _aed_component(argument: Argument, index: int, description: str) -> Paramete
         # At the origin the other components would keep it there for ever.
         aed = [azimuth, elevation, max(distance, MIN_DISTANCE_M)]
         aed[index] = value
-        return replace(o, position=position_of(*aed))
+        return replace(o, position=reachable(position_of(*aed)))
 
     return object_row(argument.name, (argument,), description, lambda o: (aed_of(o.position)[index],), change)
 
@@ -185,7 +188,7 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         (_AZIMUTH, _ELEVATION, _DISTANCE),
         "Where it is: azimuth (left positive, any angle is wrapped), elevation (up positive), distance.",
         lambda o: aed_of(o.position),
-        lambda o, azimuth, elevation, distance: replace(o, position=position_of(azimuth, elevation, distance)),
+        lambda o, *aed: replace(o, position=reachable(position_of(*aed))),
     ),
     _aed_component(_AZIMUTH, 0, "Azimuth alone, left positive; any angle is wrapped."),
     _aed_component(_ELEVATION, 1, "Elevation alone, up positive."),
@@ -274,7 +277,7 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         "Its name, unique, 1 to 128 characters, which is its address from then on.",
         stored=True,
         read=lambda scene, key: (found_object(scene, key).name,),
-        write=_write_name,
+        write=write_name,
     ),
     object_field("group", Argument("i", "group", "", 0, _MAX_INTEGER), "The group it belongs to.", 0),
     object_field("priority", Argument("i", "priority", "", 0, _MAX_INTEGER), "0 is the highest.", 0),
@@ -289,14 +292,19 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
     Parameter(
         "/object/{o}/outputs",
         (Argument("s", "outputs"),),
-        "Loudspeaker labels of a `channel` object, one a channel, separated by commas.",
+        "Loudspeaker labels of a `channel` object, one a channel, separated by commas; brackets hold several of one "
+        "channel: `M+000, [M+030, M-030]`.",
         default=("",),
         stored=True,
-        read=lambda scene, key: (", ".join(found_object(scene, key).outputs),),
+        read=lambda scene, key: (encode_outputs(found_object(scene, key).outputs),),
         write=_write_outputs,
     ),
     object_field(
         "smooth_s", Argument("f", "smooth", "time.second", 0.0, MAX_SMOOTH_S), "Ramp time of moves and gains.", 0.05
     ),
-    trigger("/object/{o}/remove", "Back to what it is in the default scene.", _remove),
+    trigger(
+        "/object/{o}/remove",
+        "Back to what it is in the default scene; an object that was added while playing is gone.",
+        _remove,
+    ),
 )

@@ -11,15 +11,21 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from stemfield.control.comparison import untouched
+from stemfield.control.cues import Cue
+from stemfield.control.levels import SILENT, Levels
+from stemfield.control.meters import shown_levels
 from stemfield.control.object_gains import ObjectGains
 from stemfield.layouts import EqBand, Layout
 from stemfield.layouts.chain import listener_delays_s, speaker_trims
+from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.dsp.binaural import Head, monitor_filters
 from stemfield.renderer.dsp.biquad import sections
-from stemfield.renderer.dsp.identify import DEFAULT_LEVEL_DB, NOISE, SWEEP
+from stemfield.renderer.dsp.identify import DEFAULT_LEVEL_DB, NOISE, SPOKEN, SWEEP
 from stemfield.renderer.engine import Engine
 from stemfield.renderer.gains import CLICK_FREE_S, Source, linear, speaker_gains
 from stemfield.renderer.panning import Panner
+from stemfield.renderer.plan import Targets
 from stemfield.renderer.scene import STEMS, Scene, Sound, SpeakerTrim
 
 T = TypeVar("T", np.float32, np.int64)
@@ -30,7 +36,7 @@ STEM_ROWS = 2 * (len(STEMS) + 1)
 
 log = logging.getLogger(__name__)
 
-_SOUNDS: Mapping[Sound, int] = {"none": 0, "noise": NOISE, "sweep": SWEEP}
+_SOUNDS: Mapping[Sound, int] = {"none": 0, "noise": NOISE, "sweep": SWEEP, "spoken": SPOKEN}
 
 
 class Room:
@@ -43,43 +49,77 @@ class Room:
         panner: of that layout.
         engine: with the chain of that layout, or a plain one.
         head: whose filters the binaural monitor of the chain takes; needed where there is one.
+        stem_row: of the engine, which plays the first stem; where that is not 0, the engine separates nothing itself.
     """
 
-    def __init__(self, layout: Layout, panner: Panner, engine: Engine, head: Head | None = None) -> None:
+    def __init__(
+        self, layout: Layout, panner: Panner, engine: Engine, head: Head | None = None, stem_row: int = 0
+    ) -> None:
         self.layout = layout
         self.panner = panner
         self.engine = engine
         self._head = head
+        self._stem_row = stem_row
         self._gains = ObjectGains(layout, panner, engine.sample_rate_hz)
         self._rows = np.zeros(0, np.intp)
+        self._metered: tuple[tuple[int, ...], NDArray[np.intp]] = (), self._rows
+        self._shown = (-1, SILENT)
         self._one_each = True
+        self.heard: Floats = np.zeros((0, 3), np.float32)
+        """The mean direction of each object's energy, shape (objects, 3)."""
+        self._directions = cartesian(
+            np.array([s.azimuth_deg for s in layout.speakers]), np.array([s.elevation_deg for s in layout.speakers])
+        ).astype(np.float32)
         self._bands: dict[int, tuple[EqBand, ...]] = {}
         self._scene: Scene | None = None
+        self._worked_out: Scene | None = None
         self._asked = self._place = (0.0, 0.0, 0.0)
         self._own = np.ones(len(layout.speakers), np.float32)
         self._trims = engine.chain.trims
         self._delays = engine.chain.delays_frames
 
     def apply(self, scene: Scene, fade_s: float = 0.0) -> None:
-        """Hands the scene to the engine.
+        """Hands the scene to the engine; ramps take at least `fade_s`."""
+        self.follow((Cue(scene, fade_s),))
+
+    def follow(self, cues: Sequence[Cue]) -> None:
+        """Hands the present scene and the next ones to the engine.
+
+        Where the head is turned, which loudspeaker is looked for, and what is asked of the separation are taken from
+        the present one alone.
 
         Args:
-            scene: what shall sound.
-            fade_s: ramps take at least this long.
+            cues: in the order of their times.
         """
         engine, before = self.engine, self._scene
-        self._scene = scene = self._from_a_place(scene)
+        self._scene = scene = untouched(self._from_a_place(cues[0].scene))
+        plan = [self._targets(scene, cues[0])]
+        if self._metered[1] is not self._rows:
+            self._metered = tuple(source.object_id for source in self._gains.sources), self._rows
+        self.heard = self._gains.energies() @ self._directions
+        plan += [self._targets(untouched(self._from_a_place(cue.scene)), cue) for cue in cues[1:]]
+        engine.publish_plan(plan)
+        if self._head is not None and engine.chain.monitor_taps and (before is None or before.head != scene.head):
+            engine.publish_head(monitor_filters(self._head, self.layout, *scene.head))
+        if before is not None and before.speakers is not scene.speakers:
+            self._identify(before.speakers, scene.speakers)
+        engine.exchange.threshold = scene.separation.threshold
+        engine.bypass(scene.separation.bypass or self._stem_row > 0)
+
+    def _targets(self, scene: Scene, cue: Cue) -> Targets:
+        """What the engine goes over to; costs what is different from the last one that was asked for."""
+        engine, before, self._worked_out = self.engine, self._worked_out, scene
         anew = self._gains.show(scene)
         if anew:
-            self._rows = engine_rows(self._gains.sources, engine.sources)
+            self._rows = engine_rows(self._gains.sources, engine.sources, self._stem_row)
             self._one_each = len(set(self._rows.tolist())) == len(self._rows)
         if before is None or _loudness(before) != _loudness(scene):
             self._own = speaker_gains(scene, self.layout)
         if before is None or before.listener != scene.listener:
             self._follow(scene)
         direct, diffuse = self._matrices()
-        shortest = max(round(max(fade_s, CLICK_FREE_S) * engine.sample_rate_hz), 1)
-        engine.publish(
+        shortest = max(round(max(cue.fade_s, CLICK_FREE_S) * engine.sample_rate_hz), 1)
+        return Targets(
             direct,
             np.maximum(self._on_rows(np.maximum, self._gains.ramps), shortest),
             self._own,
@@ -89,13 +129,16 @@ class Room:
             trims=self._trims,
             delays_frames=self._delays,
             equalisers=self._equalisers(scene, anew=anew),
+            monitor_gain=0.0 if scene.monitor_mute else linear(scene.monitor_gain_db),
+            begin_frame=engine.frame_at(cue.at_s),
         )
-        if self._head is not None and engine.chain.monitor_taps and (before is None or before.head != scene.head):
-            engine.publish_head(monitor_filters(self._head, self.layout, *scene.head))
-        if before is not None and before.speakers is not scene.speakers:
-            self._identify(before.speakers, scene.speakers)
-        engine.exchange.threshold = scene.separation.threshold
-        engine.bypass(scene.separation.bypass)
+
+    def levels(self) -> Levels:
+        """What the meters show now; from any thread."""
+        meters = self.engine.meters()
+        if meters.periods != self._shown[0]:
+            self._shown = meters.periods, shown_levels(meters, *self._metered, self.layout.labels)
+        return self._shown[1]
 
     def _from_a_place(self, scene: Scene) -> Scene:
         """The scene, heard from the last place where no loudspeaker hides another: at some nothing can be panned."""
@@ -154,8 +197,8 @@ class Room:
                 self.engine.identify(index, _SOUNDS[asked.sound], linear(DEFAULT_LEVEL_DB))
 
 
-def engine_rows(sources: Sequence[Source], rows: int) -> NDArray[np.intp]:
-    """The row of the engine's matrix that plays each source: stems by object id, inputs by channel.
+def engine_rows(sources: Sequence[Source], rows: int, stem_row: int = 0) -> NDArray[np.intp]:
+    """The row of the engine's matrix that plays each source: stems by object id from `stem_row` on, inputs by channel.
 
     Several objects may play one input; their gains add up.
     """
@@ -163,8 +206,9 @@ def engine_rows(sources: Sequence[Source], rows: int) -> NDArray[np.intp]:
         2 * source.object_id + source.channel if 2 * source.object_id < STEM_ROWS else STEM_ROWS + source.channel
         for source in sources
     ]
-    assert all(row < rows for row in found), "an object plays an input that the engine does not have"
-    return np.array(found, np.intp)
+    own = np.array(found, np.intp) + stem_row
+    assert (own < rows).all(), "an object plays an input that the engine does not have"
+    return own
 
 
 def bass_gains(direct: Floats) -> Floats:

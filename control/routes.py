@@ -1,25 +1,33 @@
 """From an address to the parameters it describes, and what commands do there. Everything here is pure.
 
-A literal address costs two look-ups; a pattern is compared with every row and object.
+A literal address costs three look-ups at most; a pattern is compared with every row and object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from stemfield.control.adm_parameters import ADM_ROWS
 from stemfield.control.arguments import accept_all, did_you_mean, shown
 from stemfield.control.commands import Problem, RefusedError, SetParameter
 from stemfield.control.parameters import TABLE
 from stemfield.control.patterns import is_pattern, matches
-from stemfield.control.rows import Key, Parameter, Values
+from stemfield.control.rows import Key, Parameter, Values, found_object
 from stemfield.control.venue import Venue
 from stemfield.renderer.scene import Scene
 
-_PLAIN = {p.address: p for p in TABLE if "{" not in p.address}
-_KEYED = {(p.parts[0], p.parts[2]): p for p in TABLE if "{" in p.address}
-_TRIGGERS = {(len(p.parts), p.parts[-1]) for p in TABLE if p.access == "trigger"}
-_MAX_ID_DIGITS = 9
+ROWS = (*TABLE, *ADM_ROWS)
+"""Every address of every dialect that has addresses for its values."""
+
+_PLAIN = {p.address: p for p in ROWS if not p.variable}
+_KEYED = {tuple(p.address.split(p.variable)): p for p in ROWS if p.variable}
+"""By what stands before and behind the variable part, which is the last one or the one before."""
+_TRIGGERS = {(len(p.parts), p.parts[-1]) for p in ROWS if p.access == "trigger"}
+OBJECTS = ("{o}", "{n}")
+"""The variable parts that stand for an object; the key is its id."""
+
+_MAX_ID_DIGITS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +52,24 @@ def routes(address: str, scene: Scene, venue: Venue) -> Sequence[Route]:
     """
     if is_pattern(address):
         parts = address[1:].split("/")
-        return [route for parameter in TABLE for route in _described(parameter, parts, scene, venue)]
+        return [route for parameter in ROWS for route in _described(parameter, parts, scene, venue)]
     if plain := _PLAIN.get(address):
         return (Route(plain, None, address),)
-    parts = address.split("/")
-    if len(parts) != 4 or not (keyed := _KEYED.get((parts[1], parts[3]))):
+    above, _, last = address.rpartition("/")
+    head, _, middle = above.rpartition("/")
+    if keyed := _KEYED.get((f"{head}/", f"/{last}")):
+        key = _key(keyed, middle, scene, venue)
+    elif keyed := _KEYED.get((f"{above}/", "")):
+        key = _key(keyed, last, scene, venue)
+    else:
         return ()
-    key = _key(keyed, parts[2], scene, venue)
     return () if key is None else (Route(keyed, key, address),)
 
 
 def every_route(scene: Scene, venue: Venue) -> Iterator[Route]:
     """All concrete addresses, objects by their names."""
-    for parameter in TABLE:
-        if "{" not in parameter.address:
+    for parameter in ROWS:
+        if not parameter.variable:
             yield Route(parameter, None, parameter.address)
         for name, key in _keys(parameter, scene, venue):
             yield Route(parameter, key, _concrete(parameter, name))
@@ -72,10 +84,18 @@ def is_trigger(address: str) -> bool:
     return (len(parts), parts[-1]) in _TRIGGERS
 
 
-def apply(scene: Scene, command: SetParameter, venue: Venue) -> tuple[Scene, tuple[Problem, ...]]:
+def apply(
+    scene: Scene, command: SetParameter, venue: Venue, held: Callable[[int], str] | None = None
+) -> tuple[Scene, tuple[Problem, ...]]:
     """The scene after a command, and what could not be done.
 
     Numbers out of range are clamped; whatever is refused leaves its value alone.
+
+    Args:
+        scene: before.
+        command: what to set.
+        venue: what there is.
+        held: says of an object, by its id, why its sender may not change it, or nothing.
     """
     problems = []
     try:
@@ -86,10 +106,25 @@ def apply(scene: Scene, command: SetParameter, venue: Venue) -> tuple[Scene, tup
         return scene, (Problem(command.address, "unknown address", unknown=True),)
     for route in found:
         parameter = route.parameter
-        if parameter.write is None or (parameter.access == "trigger" and not is_trigger(command.address)):
+        if parameter.write is None:
+            if len(found) == 1:
+                problems.append(Problem(route.address, "can be asked for, not set"))
+            continue
+        if parameter.access == "trigger" and not is_trigger(command.address):
+            continue
+        if reason := venue.elsewhere(parameter.address):
+            if len(found) == 1:
+                problems.append(Problem(route.address, reason))
             continue
         try:
-            values = accept_all(parameter.arguments, command.arguments)
+            given = command.arguments
+            key = route.key if parameter.variable in OBJECTS else None
+            if command.in_dmax and isinstance(key, int):
+                given = _in_metres(given, parameter, found_object(scene, key).dmax_m)
+            values = accept_all(parameter.arguments, given)
+            if held is not None and isinstance(key, int) and (reason := held(key)):
+                problems.append(Problem(route.address, reason, conflict=True))
+                continue
             scene = parameter.write(scene, route.key, values, venue)
         except RefusedError as refusal:
             problems.append(Problem(route.address, str(refusal)))
@@ -103,7 +138,7 @@ def answers(address: str, scene: Scene, venue: Venue) -> list[tuple[Route, Value
         RefusedError: the pattern cannot be read, or the address is one that holds no value.
     """
     found = routes(address, scene, venue)
-    readable = [(r, r.parameter.read(scene, r.key)) for r in found if r.parameter.read]
+    readable = [(r, v) for r in found if (v := r.parameter.values(scene, r.key, venue)) is not None]
     if found and not readable:
         raise RefusedError(f"holds no value; it takes {_takes(found[0].parameter)}")
     return readable
@@ -111,22 +146,32 @@ def answers(address: str, scene: Scene, venue: Venue) -> list[tuple[Route, Value
 
 def suggestion(address: str, scene: Scene, venue: Venue) -> str:
     """What is wrong with an address that describes nothing, and what may have been meant."""
-    head, *rest = address[1:].split("/")
-    heads = {p.parts[0]: None for p in TABLE}
-    if head not in heads:
-        return f"no {shown(head)} here{did_you_mean(head, heads)}"
-    keyed = [p for p in TABLE if p.parts[0] == head and "{" in p.address]
-    if len(rest) == 2 and keyed and not is_pattern(address):
-        key, last = rest
-        if _key(keyed[0], key, scene, venue) is None:
-            names = [name for name, _ in _keys(keyed[0], scene, venue)]
-            return f"no {_KINDS[keyed[0].parts[1]]} {shown(key)}{did_you_mean(key, names)}"
-        return f"no {shown(last)} here{did_you_mean(last, [p.parts[2] for p in keyed])}"
-    known = [p.address for p in TABLE if p.parts[0] == head]
+    parts = address[1:].split("/")
+    heads = {p.parts[0]: None for p in ROWS}
+    if parts[0] not in heads:
+        return f"no {shown(parts[0])} here{did_you_mean(parts[0], heads)}"
+    for keyed in () if is_pattern(address) else (p for p in ROWS if p.variable and len(p.parts) == len(parts)):
+        at = keyed.parts.index(keyed.variable)
+        if keyed.parts[:at] != tuple(parts[:at]):
+            continue
+        if _key(keyed, parts[at], scene, venue) is None:
+            names = [name for name, _ in _keys(keyed, scene, venue)]
+            return f"no {_KINDS[keyed.variable]} {shown(parts[at])}{did_you_mean(parts[at], names)}"
+        lasts = [p.parts[-1] for p in ROWS if p.parts[: at + 1] == keyed.parts[: at + 1]]
+        return f"no {shown(parts[-1])} here{did_you_mean(parts[-1], lasts)}"
+    known = [p.address for p in ROWS if p.parts[0] == parts[0]]
     return f"describes nothing{did_you_mean(address, known)}"
 
 
-_KINDS = {"{o}": "object", "{label}": "loudspeaker", "{stem}": "instrument"}
+_KINDS = {"{o}": "object", "{n}": "object", "{group}": "group", "{label}": "loudspeaker", "{stem}": "instrument"}
+
+
+def _in_metres(given: Sequence[object], parameter: Parameter, dmax_m: float) -> Sequence[object]:
+    """Arguments of which those that the table has in metres were given as multiples of `dmax_m`."""
+    return [
+        value * dmax_m if argument.unit == "distance.m" and isinstance(value, int | float) else value
+        for argument, value in zip(parameter.arguments, given, strict=False)
+    ]
 
 
 def _takes(parameter: Parameter) -> str:
@@ -134,28 +179,37 @@ def _takes(parameter: Parameter) -> str:
 
 
 def _concrete(parameter: Parameter, name: str) -> str:
-    head, _, last = parameter.parts
-    return f"/{head}/{name}/{last}"
+    return parameter.address.replace(parameter.variable, name)
 
 
 def _keys(parameter: Parameter, scene: Scene, venue: Venue) -> list[tuple[str, Key]]:
     """The names that can stand in the variable part, each with what the row calls it."""
-    match parameter.parts[1:2]:
-        case ("{o}",):
+    match parameter.variable:
+        case "{o}":
             return [(o.name, o.id) for o in scene.objects]
-        case ("{label}",):
+        case "{n}":
+            return [(str(o.id + 1), o.id) for o in scene.objects]
+        case "{group}":
+            return [(str(number), number) for number in sorted({o.group for o in scene.objects} | set(scene.groups))]
+        case "{label}":
             return [(label, label) for label in venue.labels]
-        case ("{stem}",):
+        case "{stem}":
             return [(stem, stem) for stem in venue.stems]
     return []
 
 
 def _key(parameter: Parameter, name: str, scene: Scene, venue: Venue) -> Key:
     """What the row calls the thing of this name (or id), or None."""
-    match parameter.parts[1]:
+    number = int(name) if name.isdecimal() and name.isascii() and len(name) <= _MAX_ID_DIGITS else None
+    match parameter.variable:
         case "{o}":
-            found = scene.find(int(name) if name.isdecimal() and len(name) <= _MAX_ID_DIGITS else name)
+            found = scene.find(name if number is None else number)
             return None if found is None else found.id
+        case "{n}":
+            found = None if number is None else scene.find(number - 1)
+            return None if found is None else found.id
+        case "{group}":
+            return number
         case "{label}":
             return name if name in venue.labels else None
         case _:
@@ -164,16 +218,17 @@ def _key(parameter: Parameter, name: str, scene: Scene, venue: Venue) -> Key:
 
 def _described(parameter: Parameter, parts: list[str], scene: Scene, venue: Venue) -> Iterator[Route]:
     """The routes of one row that a pattern, taken apart, describes."""
-    if len(parts) != len(parameter.parts):
+    own, variable = parameter.parts, parameter.variable
+    if len(parts) != len(own):
         return
-    if "{" not in parameter.address:
-        if all(matches(pattern, part) for pattern, part in zip(parts, parameter.parts, strict=True)):
-            yield Route(parameter, None, parameter.address)
+    if not all(part == variable or matches(pattern, part) for pattern, part in zip(parts, own, strict=True)):
         return
-    if not (matches(parts[0], parameter.parts[0]) and matches(parts[2], parameter.parts[2])):
+    if not variable:
+        yield Route(parameter, None, parameter.address)
         return
+    asked = parts[own.index(variable)]
     for name, key in _keys(parameter, scene, venue):
-        if matches(parts[1], name):
+        if matches(asked, name):
             yield Route(parameter, key, _concrete(parameter, name))
-        elif parameter.parts[1] == "{o}" and matches(parts[1], str(key)):
+        elif variable == "{o}" and matches(asked, str(key)):
             yield Route(parameter, key, _concrete(parameter, str(key)))

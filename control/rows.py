@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 from stemfield.control.arguments import Argument
 from stemfield.control.commands import Value
 from stemfield.control.venue import Venue
-from stemfield.renderer.scene import DistanceLaw, Scene, SceneObject, Separation, SpeakerTrim
+from stemfield.renderer.scene import DistanceLaw, Group, Scene, SceneObject, Separation, SpeakerTrim
 
+K = TypeVar("K")
 V = TypeVar("V")
-_Value = TypeVar("_Value", SceneObject, Scene, SpeakerTrim, Separation, DistanceLaw)
+_Value = TypeVar("_Value", SceneObject, Scene, SpeakerTrim, Separation, DistanceLaw, Group)
 
 Values = tuple[Value, ...]
 
 Key = int | str | None
 """What a row is about: an object's id, a loudspeaker's label, an instrument's name, or the scene."""
 
-Access = Literal["value", "trigger", "action"]
-"""A `value` is written and asked for; a `trigger` changes the scene and holds nothing; an `action` is the hub's."""
+Access = Literal["value", "trigger", "action", "status"]
+"""A `value` is written and asked for; a `trigger` changes the scene and holds nothing; an `action` is the hub's; a
+`status` is what is measured and counted, asked for only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,8 @@ class Parameter:
     """One row of the table."""
 
     address: str
-    """With `{o}` for an object, `{label}` for a loudspeaker, `{stem}` for an instrument."""
+    """With `{o}` for an object, `{group}`, `{label}` for a loudspeaker, `{stem}` for an instrument; the variable part
+    is the last one or the one before."""
     arguments: tuple[Argument, ...]
     description: str
     access: Access = "value"
@@ -41,6 +45,14 @@ class Parameter:
     """The values in a scene, given the row's key."""
     write: Callable[[Scene, Any, Values, Venue], Scene] | None = None
     """The scene with other values, which have been accepted already. Raises RefusedError."""
+    watch: Callable[[Any, Any], Values] | None = None
+    """The values in the daemon's status, given the row's key, of a `status` row."""
+
+    def values(self, scene: Scene, key: Any, venue: Venue) -> Values | None:
+        """What it is now; None for what holds no value."""
+        if self.read is not None:
+            return self.read(scene, key)
+        return None if self.watch is None else self.watch(venue.status, key)
 
     @property
     def tags(self) -> str:
@@ -48,9 +60,19 @@ class Parameter:
         return "".join(argument.tag for argument in self.arguments)
 
     @property
+    def variable(self) -> str:
+        """The variable part, as `{o}`, or nothing."""
+        return _variable(self.address)
+
+    @property
     def parts(self) -> tuple[str, ...]:
         """The address taken apart, as `("object", "{o}", "aed")`."""
         return tuple(self.address[1:].split("/"))
+
+
+@cache
+def _variable(address: str) -> str:
+    return next((part for part in address.split("/") if part.startswith("{")), "")
 
 
 def object_row(
@@ -165,6 +187,6 @@ def found_object(scene: Scene, key: int) -> SceneObject:
     return found
 
 
-def with_entry(mapping: Mapping[str, V], key: str, value: V) -> Mapping[str, V]:
+def with_entry(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
     """A frozen copy of the mapping with one entry set."""
     return MappingProxyType({**mapping, key: value})

@@ -14,19 +14,30 @@ from pathlib import Path
 from typing import Any
 
 from stemfield.control.arguments import accept_all, shown
-from stemfield.control.commands import RefusedError
+from stemfield.control.codecs.json_numbers import whole
+from stemfield.control.commands import Describe, RefusedError
+from stemfield.control.descriptions import added_object, describe
 from stemfield.control.object_parameters import check_name
 from stemfield.control.parameters import TABLE
 from stemfield.control.patterns import is_pattern
 from stemfield.control.routes import Route, every_route, routes, suggestion
-from stemfield.control.rows import Parameter, Values
+from stemfield.control.rows import Parameter, Values, found_object
 from stemfield.control.venue import Venue
-from stemfield.layouts.strict_yaml import StrictYamlError, parse_yaml
+from stemfield.layouts.strict_yaml import parse_yaml
 from stemfield.renderer.scene import Scene
 
 MAX_BYTES = 1 << 20
 FORMAT = 1
+MAX_CHANNEL = 2**31 - 1
 _ORDER = {parameter.address: index for index, parameter in enumerate(TABLE)}
+
+
+def _order(parameter: Parameter) -> tuple[bool, int]:
+    """That of the table, because outputs are as many as channels; groups first, because they turn their objects."""
+    return parameter.variable != "{group}", _ORDER[parameter.address]
+
+
+_STORED = sorted((row for row in TABLE if row.stored and row.read), key=_order)
 
 
 class SceneFileError(ValueError):
@@ -46,6 +57,7 @@ class SceneFileError(ValueError):
 def scene_to_dict(scene: Scene, venue: Venue) -> dict[str, Any]:
     """Everything of a scene that files hold, as data that JSON and YAML can hold.
 
+    Objects that were added while playing stand in `added` with their channels, under the names that they had at first.
     `inputs` keeps the configured routing of the direct inputs: where that is another one when the file is read, the
     channels in it would lead to other instruments and are passed over.
     """
@@ -53,12 +65,16 @@ def scene_to_dict(scene: Scene, venue: Venue) -> dict[str, Any]:
         "format": FORMAT,
         "inputs": {name: list(channels) for name, channels in venue.routing.items()},
     }
-    for route in every_route(venue.defaults, venue):
+    added = tuple(o for o in scene.objects if venue.defaults.find(o.id) is None)
+    if added:
+        tree["added"] = {f"object-{o.id}": list(o.channels) for o in added}
+    first_names = tuple(added_object(o.id, o.channels) for o in added)
+    for route in every_route(replace(scene, objects=(*venue.defaults.objects, *first_names)), venue):
         parameter = route.parameter
         if not parameter.stored or parameter.read is None:
             continue
         values = parameter.read(scene, route.key)
-        if not values or (isinstance(route.key, str) and values == parameter.default):
+        if not values or (parameter.variable not in ("", "{o}") and values == parameter.default):
             # Loudspeakers and instruments differ between layouts and models: only those that were set are kept.
             continue
         *branches, leaf = route.address[1:].split("/")
@@ -82,33 +98,57 @@ def scene_from_dict(data: object, venue: Venue) -> tuple[Scene, tuple[str, ...]]
         return venue.defaults, (f"format: {shown(data['format'])}: allowed {FORMAT}",)
     problems: list[str] = []
     found: list[tuple[Route, Sequence[Any], str]] = []
-    for address, value in _leaves({k: v for k, v in data.items() if k not in ("format", "inputs")}):
+    scene = _with_added(data.get("added", {}), venue, problems)
+    for address, value in _leaves({k: v for k, v in data.items() if k not in ("format", "inputs", "added")}):
         path = ".".join(address[1:].split("/"))
-        match () if is_pattern(address) else routes(address, venue.defaults, venue):
+        match () if is_pattern(address) else routes(address, scene, venue):
             case (Route(parameter=Parameter(access="value")) as route,):
                 found.append((route, _values(route.parameter, value), path))
             case (_,):
                 problems.append(f"{path}: holds no value")
             case _:
-                problems.append(f"{path}: {suggestion(address, venue.defaults, venue)}")
+                problems.append(f"{path}: {suggestion(address, scene, venue)}")
     routing = {name: list(channels) for name, channels in venue.routing.items()}
     if data.get("inputs", routing) != routing:
         found = [entry for entry in found if not entry[0].address.endswith("/channels")]
-    scene = venue.defaults
     names: dict[int, str] = {}
-    # In the order of the table, because outputs are as many as channels.
-    for route, values, path in sorted(found, key=lambda entry: _ORDER[entry[0].parameter.address]):
+    alone: dict[int, Scene] = {}
+    """Each object in a scene of its own: finding and replacing one among many takes longer than all else."""
+    for route, values, path in sorted(found, key=lambda entry: _order(entry[0].parameter)):
         parameter = route.parameter
         try:
             accepted = accept_all(parameter.arguments, values, strict=True)
             if parameter.address == "/object/{o}/name" and isinstance(route.key, int):
                 names[route.key] = check_name(str(accepted[0]))
+            elif parameter.write is not None and isinstance(route.key, int) and parameter.variable == "{o}":
+                own = alone.get(route.key) or replace(scene, objects=(found_object(scene, route.key),))
+                if parameter.read is None or tuple(parameter.read(own, route.key)) != tuple(accepted):
+                    own = parameter.write(own, route.key, accepted, venue)
+                alone[route.key] = own
             elif parameter.write is not None:
                 scene = parameter.write(scene, route.key, accepted, venue)
         except RefusedError as refused:
             problems.append(f"{path}: {refused}")
+    scene = replace(scene, objects=tuple(alone[o.id].objects[0] if o.id in alone else o for o in scene.objects))
     scene, clashes = _named(scene, names)
     return scene, (*problems, *clashes)
+
+
+def stored_changes(before: Scene | None, after: Scene, venue: Venue) -> Iterator[tuple[str, Values]]:
+    """Every value that files hold and that is another one in `after`, by its address with the object's id.
+
+    Args:
+        before: None for every value.
+        after: the later scene.
+        venue: what there is.
+    """
+    for row in _STORED:
+        assert row.read is not None
+        for key in _stored_keys(row, before, after, venue):
+            values = row.read(after, key)
+            known = before is not None and (row.variable != "{o}" or before.find(key) is not None)
+            if values and not (before is not None and known and row.read(before, key) == values):
+                yield row.address.replace(row.variable, str(key)) if row.variable else row.address, values
 
 
 def load_scene_file(path: Path, venue: Venue) -> Scene:
@@ -141,9 +181,26 @@ def read_data(path: Path) -> object:
         raise
     except OSError as error:
         raise SceneFileError(str(path), (f"cannot be read: {error.strerror}",)) from error
-    except (UnicodeDecodeError, json.JSONDecodeError, StrictYamlError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise SceneFileError(str(path), (f"not what it should be: {error}",)) from error
     return data
+
+
+def _with_added(added: object, venue: Venue, problems: list[str]) -> Scene:
+    """The default scene and the objects that were added to it, as far as this room has their inputs."""
+    scene = venue.defaults
+    for name, channels in added.items() if isinstance(added, Mapping) else ():
+        ident = str(name).removeprefix("object-")
+        try:
+            if not (ident.isdecimal() and len(ident) <= 10 and isinstance(channels, list)):
+                raise RefusedError("allowed object-N with a list of channels")
+            if scene.find(int(ident)):
+                raise RefusedError("it is there already")
+            command = Describe(int(ident), None, [whole(channel, 0, MAX_CHANNEL) for channel in channels], {})
+            scene = describe(scene, command, venue)
+        except RefusedError as error:
+            problems.append(f"added.{name}: {error}")
+    return scene
 
 
 def _leaves(tree: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
@@ -183,6 +240,20 @@ def _values(parameter: Parameter, plain: object) -> Sequence[Any]:
     if parameter.arguments[-1].repeated and len(parameter.arguments) > 1:
         return [v for entry in plain for v in (entry if isinstance(entry, list) else [entry])] or parameter.default
     return plain
+
+
+def _stored_keys(row: Parameter, before: Scene | None, after: Scene, venue: Venue) -> Sequence[Any]:
+    match row.variable:
+        case "{o}":
+            known = {} if before is None else {o.id: o for o in before.objects}
+            return [o.id for o in after.objects if known.get(o.id) is not o]
+        case "{group}":
+            return sorted({*after.groups, *(before.groups if before is not None else ())})
+        case "{label}":
+            return venue.labels
+        case "{stem}":
+            return venue.stems
+    return (None,)
 
 
 def _branches() -> dict[str, None]:

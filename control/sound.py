@@ -8,27 +8,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError as NotInTimeError
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
+from stemfield.control import account
+from stemfield.control.comparison import LoudnessMatch
 from stemfield.control.config import Config
+from stemfield.control.cues import Cue
+from stemfield.control.ears import Ears
+from stemfield.control.equipment import fit
 from stemfield.control.lane import Lane
+from stemfield.control.levels import SILENT, Levels
 from stemfield.control.link import Link
+from stemfield.control.newest import Newest
 from stemfield.control.player import Player
+from stemfield.control.roles import SILENT_ROWS, engine_of
 from stemfield.control.room import Room
+from stemfield.control.sound_state import QUIET, UNCALLED, CallbackState, SoundState
+from stemfield.control.stem_outputs import StemOutputs
 from stemfield.control.supervisor import PATIENCE_S, Supervisor
 from stemfield.layouts import Layout
+from stemfield.renderer.bad_samples import BadSamples
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.drivers.clock import ClockDriver
-from stemfield.renderer.dsp.chain import Chain, design_chain
-from stemfield.renderer.dsp.fir import FirError
 from stemfield.renderer.engine import Engine, fade_frames
-from stemfield.renderer.memory import TIMES
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene import STEMS, Scene
 from stemfield.separation.card_schema import ModelCard
@@ -40,6 +50,9 @@ TEND_S = 8.0
 """No answer of a server may take longer."""
 LEAVE_S = 3.0
 """A server that does not let us go within this time is left to itself."""
+SINK_S = 0.8
+"""So long the sound may take to sink into silence at the end: three of the longest periods, and the fade."""
+SOON_S = 0.1
 MISSED_S = 0.5
 """Stems that are missing for so long are worth a line in the log."""
 WITHOUT_MODEL_S = 0.025
@@ -57,6 +70,7 @@ class Sound:
         card: the model to begin with; None plays the mixture.
         player: music to play beside the inputs.
         on_status: told in a few words what is sounding, whenever that changes.
+        ears: of whoever listens on the panner page; nobody when not given.
     """
 
     def __init__(
@@ -66,33 +80,135 @@ class Sound:
         card: ModelCard | None,
         player: Player | None,
         on_status: Callable[[str], None],
+        ears: Ears | None = None,
     ) -> None:
         self._config = config
         self._layout = layout
         self._panner = Panner(layout)
         self._card = card
+        self._next: ModelCard | None = None
+        """A model whose worker has not taken over yet."""
+        self._asked: ModelCard | None = None
+        """A model that was asked for while there was no engine."""
         self._player = player
         self._on_status = on_status
         self._scene: Scene | None = None
+        self._gains = Newest("gains", self._put_in_force, _overtaken)
+        self._match = LoudnessMatch()
         self._stems = False
         self._stems_s = 0.0
-        self._link = Link(config, layout)
+        self._ears = ears or Ears()
+        self._link = Link(config, layout, sink=self._ears.take)
         self._lane = Lane("sound server")
         self._abandoned: list[object] = []
+        self.upstream_ms: Callable[[], float | None] = lambda: None
+        """How late another machine that separates says it is."""
+        self._leaving: list[threading.Thread] = []
         self.supervisor: Supervisor | None = None
         """The worker's keeper, while there is an engine and a model."""
-        self.room: Room | None = None
+        self.room: Room | StemOutputs | None = None
 
     @property
     def playing(self) -> bool:
         """Whether something calls the engine."""
         return self._link.driver is not None
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks the engine has rendered."""
+        room = self.room
+        return room.engine.counters().calls if room is not None else 0
+
+    @property
+    def model(self) -> str:
+        """The model's name, or nothing."""
+        card = self._asked or self._card
+        return card.name if card is not None else ""
+
     def apply(self, scene: Scene, fade_s: float = 0.0) -> None:
-        """Puts a scene in force, now and on every engine to come."""
-        self._scene = scene
-        if self.room is not None:
-            self.room.apply(scene, fade_s)
+        """Puts a scene in force, soon and on every engine to come."""
+        self.follow((Cue(scene, fade_s),))
+
+    def follow(self, cues: Sequence[Cue]) -> None:
+        """Puts the first scene in force, soon and on every engine to come, and the others when their time comes.
+
+        A listener elsewhere may ask for another triangulation: nobody who steers has to wait for it.
+        """
+        self._scene = cues[0].scene
+        self._gains.offer(cues)
+
+    def _put_in_force(self, cues: Sequence[Cue]) -> None:
+        room = self.room
+        if room is not None:
+            room.follow(cues)
+
+    def levels(self) -> Levels:
+        """What the meters show now; silence while there is no engine."""
+        room = self.room
+        return SILENT if room is None else room.levels()
+
+    def heard(self) -> NDArray[np.float32]:
+        """Where the objects are heard, shape (objects, 3)."""
+        room = self.room
+        return np.zeros((0, 3), np.float32) if room is None else room.heard
+
+    def bad_samples(self) -> BadSamples:
+        """What came in and was no sound, since the engine began."""
+        room = self.room
+        return BadSamples() if room is None else room.engine.bad_samples()
+
+    def match_db(self) -> float:
+        """By how much the scene is louder than the recording, both as they have been in the last seconds."""
+        return self._match.gain_db
+
+    def state(self) -> SoundState:
+        """What sounds, and what keeps it from sounding."""
+        room, driver = self.room, self._link.driver
+        if room is None or driver is None:
+            return replace(QUIET, text=self.describe(), model=self.model)
+        engine, supervisor = room.engine, self.supervisor
+        rate_hz = engine.sample_rate_hz
+        return SoundState(
+            driver="clock" if isinstance(driver, ClockDriver) else "jack",
+            text=self.describe(),
+            model=self.model,
+            stems_share=round(self._share(engine), 2),
+            load=round(engine.exchange.load, 2) if supervisor is not None else 0.0,
+            late=engine.exchange.late,
+            restarts=supervisor.restarts if supervisor is not None else 0,
+            problem=supervisor.problem if supervisor is not None else "",
+            missing_s=round(engine.counters().missing_frames / rate_hz, 2),
+            latency_ms=round(1e3 * engine.latency_frames / rate_hz, 1),
+            before_ms=self._before_ms(rate_hz),
+            xruns=0 if isinstance(driver, ClockDriver) else driver.xruns,
+            block_load=account.block_load(engine, driver.period_frames),
+            binaural=engine.outputs > len(self._link.names.feeds),
+            wiring=self._link.wiring,
+        )
+
+    def _share(self, engine: Engine) -> float:
+        """How much of what sounds comes from a separator; where it is elsewhere, all if its ports are connected."""
+        if self._config.role != "renderer":
+            return engine.stems_share
+        wiring = self._link.wiring
+        return float(bool(wiring.mixture) and not set(wiring.mixture) & set(wiring.unconnected))
+
+    def _before_ms(self, rate_hz: int) -> float:
+        """How long the music has been on its way when it comes in; stems of this server bring their own latency."""
+        wiring = self._link.wiring
+        upstream_ms = None if wiring.local_stems else self.upstream_ms()
+        bridge_ms = 0.0 if upstream_ms is None else self._config.peer.bridge_ms
+        return round(1e3 * wiring.capture_frames / rate_hz + (upstream_ms or 0.0) + bridge_ms, 1)
+
+    def callback(self) -> CallbackState:
+        """What the callback has done, and its share of the period over the last calls."""
+        room = self.room
+        return UNCALLED if room is None else account.callback_state(room.engine, self._link.driver)
+
+    def reconfigure(self, config: Config) -> None:
+        """What of the configuration may change while it plays has changed: the connections, how long a bridge takes."""
+        self._config = config
+        self._lane.submit(partial(self._link.reconfigure, config))
 
     def use_model(self, card: ModelCard) -> str:
         """Switches the model; the present one plays until the new worker is ready.
@@ -100,22 +216,36 @@ class Sound:
         Returns:
             Why not, or nothing.
         """
-        room = self.room
+        room, driver, supervisor = self.room, self._link.driver, self.supervisor
         if room is not None:
             rate_hz, latency = room.engine.sample_rate_hz, room.engine.stem_latency_frames
-            needed = live_latency_frames(card, rate_hz) + fade_frames(rate_hz)
+            needed = _least_latency_frames(card, rate_hz, driver.period_frames if driver is not None else 0)
             if needed > latency:
                 return (
                     f"model {card.name} needs {needed} frames and the daemon runs with {latency}: "
                     "make it the configured model, or enlarge separation.margin_ms, and start anew"
                 )
-        self._card = card
-        if room is not None and self._config.separation.enabled:
-            start = partial(self._start_worker, room.engine, card)
-            if self.supervisor is None:
-                self.supervisor = Supervisor(room.engine.exchange, start, _patience_s(card))
-            else:
-                self.supervisor.renew(start, time.monotonic(), partial(start, heir=True), _patience_s(card))
+        if room is None:
+            self._asked = card  # an engine may be in the making, with the latency of the one before
+            return ""
+        self._asked = None  # this is the newer wish
+        if not self._config.separation.enabled:
+            self._card = card
+            return ""
+        start = partial(self._start_worker, room.engine, card)
+        if supervisor is None:
+            self._card = card
+            self.supervisor = Supervisor(room.engine.exchange, start, _patience_s(card))
+            return ""
+
+        def ended(taken: bool) -> None:
+            self._next = None
+            if taken:
+                self._card = card
+                log.info("model %s plays", card.name)
+
+        self._next = card
+        supervisor.renew(start, time.monotonic(), partial(start, heir=True), _patience_s(card), ended)
         return ""
 
     async def start(self) -> None:
@@ -134,13 +264,17 @@ class Sound:
             await asyncio.sleep(RETRY_S)
         if self._scene is not None:
             self.apply(self._scene)  # it may have changed while the engine was made
+        asked, self._asked = self._asked, None
+        if asked is not None and asked is not self._card and (refusal := self.use_model(asked)):
+            log.error("%s; %s plays on", refusal, self.model or "the recording as it is")
         self._on_status(self.describe())
 
     async def mend(self) -> None:
         """Mends what broke between the server and us: connections, or the server itself."""
-        tending = self._in_lane(lambda: self._link.tend(self._fits, time.monotonic()))
         try:
-            good = await asyncio.wait_for(tending, TEND_S)
+            # Not `wait_for`, which passes over an end that comes in the moment of the answer (Python 3.11).
+            async with asyncio.timeout(TEND_S):
+                good = await self._in_lane(lambda: self._link.tend(self._fits, time.monotonic()))
         except TimeoutError:
             log.warning("the sound server keeps us waiting: left to itself, and joined anew")
             self._abandon()
@@ -152,7 +286,7 @@ class Sound:
         """Begins anew beside a call that hangs in the server, which may yet come back and call the old engine."""
         self._abandoned.append((self._link, self._lane, self.room))
         self._leave_engine()
-        self._link = Link(self._config, self._layout, self._link.keeper)
+        self._link = Link(self._config, self._layout, self._link.keeper, self._ears.take)
         self._lane = Lane("sound server")
 
     async def _in_lane(self, call: Callable[[], bool]) -> bool:
@@ -160,68 +294,55 @@ class Sound:
 
     def look_after(self, now_s: float) -> None:
         """Minds the worker; to be called a few times a second from the thread that the worker may die with."""
-        if self.supervisor is not None:
-            self.supervisor.check(now_s)
-        room = self.room
-        if room is not None and self.playing:
-            self._tell_stems(room.engine.stems_share, now_s)
+        supervisor, room = self.supervisor, self.room
+        if supervisor is not None:
+            supervisor.check(now_s)
+        if room is not None and self._scene is not None and not self._scene.compare:
+            self._match.hear(room.levels())
+        if room is not None and self.playing and self._config.role != "renderer":
+            self._tell_stems(room.engine, now_s)
 
-    def _tell_stems(self, share: float, now_s: float) -> None:
+    def _tell_stems(self, engine: Engine, now_s: float) -> None:
         """Logs when the stems come and when they have been missing for a while."""
+        share = engine.stems_share
         if share > 0.0:
             self._stems_s = now_s
         if share == 1.0 and not self._stems:
             self._stems = True
-            log.info("stems arrive")
+            missed_s = engine.counters().missing_frames / engine.sample_rate_hz
+            log.info("stems arrive; %.3f s were played without", missed_s)
         elif self._stems and now_s - self._stems_s > MISSED_S:
             self._stems = False
             log.warning("no stems: the recording is played as it is")
 
     def describe(self) -> str:
         """What is sounding, in a few words."""
-        driver = self._link.driver
-        if driver is None or self.room is None:
+        room, driver = self.room, self._link.driver
+        if room is None or driver is None:
             return "waiting for a JACK server"
-        rate_hz, latency = driver.sample_rate_hz, self.room.engine.latency_frames
-        delay = f"latency {latency} frames = {1e3 * latency / rate_hz:.1f} ms"
-        timing = f"{rate_hz} Hz, period {driver.period_frames} frames, {delay}"
-        if isinstance(driver, ClockDriver):
-            return f"the computer's clock: nothing is heard without a JACK server ({timing})"
-        return f"JACK as {driver.client_name} ({timing})"
+        return account.description(driver, room.engine)
 
     def summary(self) -> str:
         """What happened since the engine began, in one line."""
-        room, driver = self.room, self._link.driver
+        room, supervisor = self.room, self.supervisor
         if room is None:
             return "nothing was played"
-        engine = room.engine
-        counters, times_s = engine.counters(), engine.call_times_s(TIMES)
-        rate_hz = engine.sample_rate_hz
-        parts = [f"{counters.position_frames / rate_hz:.1f} s played"]
-        if len(times_s):
-            p50, p99, p999 = 1e6 * np.percentile(times_s, (50, 99, 99.9))
-            parts.append(f"blocks took {p50:.0f} / {p99:.0f} / {p999:.0f} us (p50 / p99 / p99.9)")
-        restarts = self.supervisor.restarts if self.supervisor is not None else 0
-        parts.append(f"{counters.missing_frames / rate_hz:.3f} s without stems in time, {counters.cuts} cuts")
-        parts.append(f"{engine.exchange.late} skips and {restarts} restarts of the worker")
-        parts.append(f"{counters.bad_input} input samples that are no sound")
-        if driver is not None and not isinstance(driver, ClockDriver):
-            parts.append(f"{driver.xruns} xruns of the server")
-        return "; ".join(parts)
+        return account.summary(room.engine, self._link.driver, supervisor.restarts if supervisor is not None else 0)
 
     def _latency_frames(self, rate_hz: int, period_frames: int) -> int:
-        """What the engine needs: the model, the fade, and the time the worker has, which is a period at least."""
-        model = round(WITHOUT_MODEL_S * rate_hz) if self._card is None else live_latency_frames(self._card, rate_hz)
+        """What an engine is made with: the model, the fade, and the time that the worker may be late."""
+        if self._config.role == "renderer":
+            return 0
         margin = round(self._config.separation.margin_ms * 1e-3 * rate_hz)
-        return model + fade_frames(rate_hz) + max(margin, period_frames)
+        return _least_latency_frames(self._card, rate_hz, max(margin, period_frames))
 
     def _fits(self, rate_hz: int, period_frames: int) -> bool:
-        if self.room is None:
+        room, separates = self.room, self._config.role != "renderer"
+        if room is None:
             return False
-        engine = self.room.engine
-        return engine.sample_rate_hz == rate_hz and engine.stem_latency_frames >= self._latency_frames(
-            rate_hz, period_frames
-        )
+        engine = room.engine
+        least = _least_latency_frames(self._card, rate_hz, period_frames) if separates else 0
+        return engine.sample_rate_hz == rate_hz and engine.stem_latency_frames >= least
 
     def _engine_for(self, rate_hz: int, period_frames: int) -> Engine:
         """The engine there is if it fits, otherwise a new one with worker and player."""
@@ -229,38 +350,30 @@ class Sound:
             if self._fits(rate_hz, period_frames):
                 return self.room.engine
             self._leave_engine()
-        engine = Engine(
-            rate_hz,
-            self._config.jack.channels,
-            len(self._link.direct),
-            len(self._layout.labels),
-            len(STEMS),
-            self._latency_frames(rate_hz, period_frames),
-            self._chain(rate_hz),
-        )
-        room = Room(self._layout, self._panner, engine)
-        if self._scene is not None:
-            room.apply(self._scene)
-        self.room = room
+        self._card = self._asked or self._card
+        chain, head = fit(self._layout, self._config.monitor, rate_hz)
+        role = self._config.role
+        engine = engine_of(role, self._link.names, rate_hz, self._latency_frames(rate_hz, period_frames), chain)
         if self._card is not None and self._config.separation.enabled:
+            # Before there is a room: then the loop may ask for another model.
             start = partial(self._start_worker, engine, self._card)
             self.supervisor = Supervisor(engine.exchange, start, _patience_s(self._card))
+        if role == "separation":
+            self.room, head = StemOutputs(engine), None
+        else:
+            stem_row = SILENT_ROWS if role == "renderer" else 0
+            self.room = Room(self._layout, self._panner, engine, head, stem_row)
+        self._ears.rate_hz = rate_hz if head is not None and self._link.is_clock else 0
+        if self._scene is not None:
+            # Not `apply`, which the loop may have called with a newer one by now: `start` puts that in force after us.
+            self._gains.offer((Cue(self._scene),))
+            self._gains.settle(TEND_S)
         if self._player is not None:
             try:
                 self._player.start(engine)
             except AudioFileError as error:
                 log.error("%s", error)
         return engine
-
-    def _chain(self, rate_hz: int) -> Chain:
-        """The loudspeaker chain; a correction filter that cannot be used is no reason not to play."""
-        try:
-            return design_chain(self._layout, rate_hz)
-        except FirError as error:
-            for line in str(error).splitlines():
-                log.error("played without correction filters: %s", line)
-            bare = tuple(replace(speaker, fir=None) for speaker in self._layout.speakers)
-            return design_chain(replace(self._layout, speakers=bare), rate_hz)
 
     def _start_worker(self, engine: Engine, card: ModelCard, *, heir: bool = False) -> WorkerProcess:
         return WorkerProcess(
@@ -275,28 +388,66 @@ class Sound:
         )
 
     def _leave_engine(self) -> None:
+        supervisor, self.supervisor = self.supervisor, None
+        room, self.room = self.room, None
+        self._card, self._next = self._next or self._card, None  # it would have taken over soon
         if self._player is not None:
             self._player.pause()
-        supervisor, self.supervisor = self.supervisor, None
-        if supervisor is not None:
-            supervisor.close()
-        room, self.room = self.room, None
-        if room is not None:
-            room.engine.exchange.close()
+
+        def end() -> None:
+            if supervisor is not None:
+                supervisor.close()
+            if room is not None:
+                room.engine.exchange.close()
+
+        # The old worker may take its time: it has a timeline of its own, and the next engine need not wait for it.
+        leaving = threading.Thread(target=end, name="old worker")
+        leaving.start()
+        self._leaving = [*(thread for thread in self._leaving if thread.is_alive()), leaving]
 
     def close(self) -> None:
-        """Leaves the server, ends the worker and the player."""
+        """Sinks into silence, leaves the server, ends the worker and the player."""
+        room = self.room
+        if room is not None and self.playing:
+            _sink(room.engine)
+        is_open = self._link.give_up()  # otherwise the lane may be at the audio code, which takes its time
         leaving = self._lane.submit(self._link.leave)
         try:
-            leaving.result(LEAVE_S)
+            leaving.result(LEAVE_S if is_open else SOON_S)
         except NotInTimeError:
-            log.warning("the sound server does not let us go: left to itself")
+            if is_open:
+                log.warning("the sound server does not let us go: left to itself")
         except OSError as error:
             log.warning("%s", error)
-        self._lane.close(0.1)
+        self._lane.close(SOON_S)
+        self._gains.close(LEAVE_S)
         self._leave_engine()
+        for thread in self._leaving:
+            thread.join()
         if self._player is not None:
             self._player.close()
+
+
+def _sink(engine: Engine) -> None:
+    """Lets an engine sink into silence, and its driver pass that on."""
+    end_s = time.monotonic() + SINK_S
+    engine.sink()
+    while not engine.is_silent and time.monotonic() < end_s:
+        time.sleep(0.005)
+    calls = engine.counters().calls
+    while engine.counters().calls < calls + 2 and time.monotonic() < end_s:
+        time.sleep(0.005)
+
+
+def _overtaken(older: Sequence[Cue], newer: Sequence[Cue]) -> Sequence[Cue]:
+    """What is newer, and a cross-fade that has not begun yet."""
+    return replace(newer[0], fade_s=max(older[0].fade_s, newer[0].fade_s)), *newer[1:]
+
+
+def _least_latency_frames(card: ModelCard | None, rate_hz: int, lateness_frames: int) -> int:
+    """The latency that a model needs whose worker may be so late, which is a period at least, with the fade."""
+    model = round(WITHOUT_MODEL_S * rate_hz) if card is None else live_latency_frames(card, rate_hz)
+    return model + fade_frames(rate_hz) + lateness_frames
 
 
 def _patience_s(card: ModelCard) -> float:

@@ -1,7 +1,7 @@
 """Scenes on disk: the present one, saved as it changes, and the named ones.
 
 A file is written beside its place, forced to the disk and renamed, so that whenever the power goes there is either
-the old file or the new one.
+the old file or the new one. Where the disk is full, the present scene goes into a journal whose room was taken before.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ import json
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from stemfield.control.arguments import shown
 from stemfield.control.commands import RefusedError
+from stemfield.control.journal import Journal
 from stemfield.control.parameters import SCENE_NAME
 from stemfield.control.scene_file import SceneFileError, read_data, scene_from_dict, scene_to_dict
 from stemfield.control.venue import Venue
@@ -37,6 +39,9 @@ class SceneStore:
         self._venue = venue
         self._present = folder / "scene.json"
         self._named = folder / "scenes"
+        self._journal = Journal(folder / "scene.journal")
+        self._journalled = False
+        self._written = b""
         self._writing = threading.Lock()
 
     def load(self) -> tuple[Scene, tuple[str, ...]]:
@@ -44,6 +49,11 @@ class SceneStore:
 
         Where there is none it is the default scene. A broken file is set aside as `scene.json.broken-1` (to 9).
         """
+        kept = self._journal.read()
+        if kept is not None:
+            self._journalled = True
+            scene, problems = scene_from_dict(json.loads(kept), self._venue)
+            return scene, tuple(f"{self.folder / 'scene.journal'}: {problem}" for problem in problems)
         try:
             scene, problems = scene_from_dict(read_data(self._present), self._venue)
         except FileNotFoundError:
@@ -52,13 +62,43 @@ class SceneStore:
             return self._venue.defaults, (*error.problems, self._set_aside())
         return scene, tuple(f"{self._present}: {problem}" for problem in problems)
 
-    def save(self, scene: Scene) -> None:
-        """Write the present scene.
+    def prepare(self) -> None:
+        """Take the room that a full disk will not give.
 
         Raises:
-            OSError: the disk is full, or the folder cannot be written to.
+            OSError: there is none, or the folder cannot be written to.
         """
-        self._write(self._present, scene)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._journal.reserve()
+
+    def save(self, scene: Scene) -> str:
+        """Write the present scene.
+
+        Returns:
+            Why it could only be journalled, or nothing.
+
+        Raises:
+            OSError: it could not even be that.
+        """
+        content = self._content(scene)
+        if content == self._written and not self._journalled:
+            return ""  # a head that turns is no part of it, and memory cards wear out
+        self._written = b""
+        try:
+            self._write(self._present, content)
+        except OSError as error:
+            try:
+                with self._writing:
+                    self._journal.write(content)
+            except OSError:
+                raise error from None
+            self._journalled = True
+            return error.strerror or str(error)
+        if self._journalled:
+            self._journal.clear()
+            self._journalled = False
+        self._written = content
+        return ""
 
     def names(self) -> tuple[str, ...]:
         """The names of the kept scenes, sorted."""
@@ -72,7 +112,7 @@ class SceneStore:
             RefusedError: the name is not allowed.
             OSError: as `save`.
         """
-        self._write(self._path(name), scene)
+        self._write(self._path(name), self._content(scene))
 
     def load_named(self, name: str) -> tuple[Scene, tuple[str, ...]]:
         """A kept scene, and what of it could not be used.
@@ -85,28 +125,51 @@ class SceneStore:
         try:
             return scene_from_dict(read_data(path), self._venue)
         except FileNotFoundError as error:
-            known = ", ".join(self.names()) or "none is kept yet"
-            raise RefusedError(f"{shown(name)}: no such scene: allowed {known}") from error
+            raise self._no_scene(name) from error
+
+    def remove_named(self, name: str) -> None:
+        """Forget a kept scene.
+
+        Raises:
+            RefusedError: the name is not allowed, or no scene has it.
+            OSError: its file cannot be removed.
+        """
+        try:
+            self._path(name).unlink()
+        except FileNotFoundError as error:
+            raise self._no_scene(name) from error
 
     def check_name(self, name: str) -> None:
         """Refuse a name that is not 1 to 64 of A-Z a-z 0-9, space, _ and -."""
         if not SCENE_NAME.fullmatch(name):
             raise RefusedError(f"{shown(name)}: allowed 1 to 64 of A-Z a-z 0-9, space, _ and -")
 
+    def _no_scene(self, name: str) -> RefusedError:
+        known = ", ".join((*self._venue.presets, *self.names())) or "none is kept yet"
+        return RefusedError(f"{shown(name)}: no such scene: allowed {known}")
+
     def _path(self, name: str) -> Path:
         self.check_name(name)
         return self._named / f"{name.replace(' ', '+')}.json"
 
-    def _write(self, path: Path, scene: Scene) -> None:
-        content = json.dumps(scene_to_dict(scene, self._venue), indent=1, ensure_ascii=False, allow_nan=False)
+    def _content(self, scene: Scene) -> bytes:
+        tree = scene_to_dict(scene, self._venue)
+        return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False).encode()
+
+    def _write(self, path: Path, content: bytes) -> None:
         with self._writing:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_suffix(".new")
-            with beside.open("w", encoding="utf-8") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
+            try:
+                with beside.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                beside.replace(path)
+            except OSError:
+                with suppress(OSError):
+                    beside.unlink()  # half a file takes room that others need
+                raise
             folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(folder)
@@ -132,7 +195,7 @@ class Saver:
         interval_s: the least time between two writes.
     """
 
-    def __init__(self, store: SceneStore, report: Callable[[str], Any], interval_s: float = 1.0) -> None:
+    def __init__(self, store: SceneStore, report: Callable[[str], Any], interval_s: float = 0.5) -> None:
         self._store = store
         self._report = report
         self._interval_s = interval_s
@@ -164,16 +227,21 @@ class Saver:
             return
         writing = asyncio.get_running_loop().run_in_executor(None, self._store.save, scene)
         try:
-            await asyncio.shield(writing)
+            reason = await asyncio.shield(writing)
         except OSError as error:
-            if not self._failing:
-                self._report(f"{self._store.folder}: the scene cannot be saved: {error.strerror}")
-            self._failing = True
+            self._complain(f"the scene cannot be saved: {error.strerror}")
         except asyncio.CancelledError:
             # A thread cannot be stopped: what it writes is older than what `close` will.
             await asyncio.wait([writing])
             raise
         else:
-            if self._failing:
+            if reason:
+                self._complain(f"the scene is kept in its journal only: {reason}")
+            elif self._failing:
                 self._report(f"{self._store.folder}: the scene is saved again")
-            self._failing = False
+                self._failing = False
+
+    def _complain(self, text: str) -> None:
+        if not self._failing:
+            self._report(f"{self._store.folder}: {text}")
+        self._failing = True

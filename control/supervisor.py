@@ -39,6 +39,8 @@ class Heir:
     """Starts others like it, should it end later."""
     patience_s: float
     begun_s: float
+    ended: Callable[[bool], None]
+    """Told whether it took over."""
 
 
 class Supervisor:
@@ -71,6 +73,8 @@ class Supervisor:
         self._beats = 0
         self._beat_s = 0.0
         self._alive = False
+        self._has_played = False
+        """Whether a worker of this model was fast enough here: one that is too slow later met a busy moment."""
         self._closed = False
         self._lock = threading.Lock()
         self.restarts = 0
@@ -93,14 +97,18 @@ class Supervisor:
                     self._begin(now_s)
             elif (status := self._worker.poll()) is not None:
                 self._worker.wait(STOP_PATIENCE_S)  # for its last words; it has ended
-                told = status in (EXIT_BAD_MODEL, EXIT_TOO_SLOW)
-                reason = self._worker.last_message if told else f"it ended with status {status}"
-                self._replace(now_s, reason, again=status != EXIT_TOO_SLOW)
+                reason = _reason(status, self._worker.last_message)
+                self._replace(now_s, reason, again=status != EXIT_TOO_SLOW or self._has_played)
             else:
                 self._feel_pulse(self._worker, now_s)
 
     def renew(
-        self, start: Start, now_s: float, start_heir: Start | None = None, patience_s: float = PATIENCE_S
+        self,
+        start: Start,
+        now_s: float,
+        start_heir: Start | None = None,
+        patience_s: float = PATIENCE_S,
+        ended: Callable[[bool], None] = lambda _taken: None,
     ) -> None:
         """Has the worker replaced by one that is started otherwise: another model.
 
@@ -110,17 +118,24 @@ class Supervisor:
             start_heir: starts one that takes over without a gap while there is a worker that plays. If it fails, that
                 one plays on. Without, the mixture plays in between.
             patience_s: as above, of the new worker.
+            ended: told, once, whether it has taken over or cannot; not at all if another wish comes first.
         """
         with self._lock:
             self._drop_heir()
             if self._worker is not None and self._alive and start_heir is not None:
                 try:
-                    self._heir = Heir(start_heir(), start, patience_s, now_s)
+                    self._heir = Heir(start_heir(), start, patience_s, now_s, ended)
                 except OSError as error:
                     self._refuse_heir(f"it cannot be started: {error.strerror}")
+                    ended(False)
                 return
+            ended(True)
             self._start, self._due_s, self._delay_s, self._patience_s = start, now_s, FIRST_DELAY_S, patience_s
+            self._has_played = False
             if self._worker is not None:
+                if self._leaving is not None:  # the one before has had its time
+                    self._leaving.kill()
+                    self._leaving.wait(STOP_PATIENCE_S)
                 self._worker.terminate()
                 self._leaving, self._worker, self._kill_s = self._worker, None, now_s + STOP_PATIENCE_S
 
@@ -146,6 +161,7 @@ class Supervisor:
         if heir.worker.poll() is not None:
             heir.worker.wait(STOP_PATIENCE_S)
             self._refuse_heir(heir.worker.last_message or "it ended at its start")
+            heir.ended(False)
         elif bereft or self._exchange.owner == heir.worker.pid:
             self._exchange.owner = heir.worker.pid
             self._leaving, self._kill_s = self._worker, now_s + STOP_PATIENCE_S
@@ -154,8 +170,10 @@ class Supervisor:
             self._started_s = self._beat_s = now_s
             self._delay_s = FIRST_DELAY_S
             self.problem = ""
+            heir.ended(True)
         elif now_s - heir.begun_s > patience_s:
             self._refuse_heir(f"it was not ready after {patience_s:.0f} s")
+            heir.ended(False)
 
     def _refuse_heir(self, reason: str) -> None:
         self._drop_heir()
@@ -182,7 +200,7 @@ class Supervisor:
     def _feel_pulse(self, worker: WorkerProcess, now_s: float) -> None:
         beats = self._exchange.beats()
         if beats != self._beats:
-            self._beats, self._beat_s, self._alive = beats, now_s, True
+            self._beats, self._beat_s, self._alive, self._has_played = beats, now_s, True, True
         patience_s = self._patience_s if self._alive else START_PATIENCE_S + self._patience_s
         if now_s - self._beat_s > patience_s:
             worker.kill()
@@ -209,3 +227,10 @@ class Supervisor:
         self._delay_s = min(2 * self._delay_s, LONGEST_DELAY_S)
         self.restarts += again
         self.problem = reason
+
+
+def _reason(status: int, last_message: str) -> str:
+    """Why a worker ended; what killed it left it no time for words."""
+    if status in (EXIT_BAD_MODEL, EXIT_TOO_SLOW):
+        return last_message
+    return f"it ended with status {status}" + (f": {last_message}" if status > 0 and last_message else "")

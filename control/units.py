@@ -19,6 +19,9 @@ from stemfield.renderer.scene import MAX_LEVEL, SILENCE_DB
 
 Position = tuple[float, float, float]
 
+FARTHEST_M = 1000.0
+"""Along each axis."""
+
 
 def aed_of(position: Position) -> tuple[float, float, float]:
     """Azimuth and elevation in degrees and distance in metres of a position in metres.
@@ -36,6 +39,19 @@ def position_of(azimuth_deg: float, elevation_deg: float, distance_m: float) -> 
     azimuth, elevation = math.radians(azimuth_deg), math.radians(elevation_deg)
     level = distance_m * math.cos(elevation)
     return level * math.cos(azimuth), level * math.sin(azimuth), distance_m * math.sin(elevation)
+
+
+def reachable(position: Position) -> Position:
+    """The position, drawn in towards the origin where an axis would pass 1000 m: turning and scaling may lead there.
+
+    >>> reachable((2000.0, -500.0, 0.0)), reachable((1.0, 2.0, 3.0))
+    ((1000.0, -250.0, 0.0), (1.0, 2.0, 3.0))
+    """
+    most = max(map(abs, position))
+    if most <= FARTHEST_M:
+        return position
+    x, y, z = (min(max(part * FARTHEST_M / most, -FARTHEST_M), FARTHEST_M) for part in position)
+    return x, y, z
 
 
 def db_of(level: float) -> float:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+from stemfield.control.status import Status
 from stemfield.renderer.scene import RESIDUAL, Scene
+
+if TYPE_CHECKING:
+    from stemfield.control.config import Role
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,14 @@ class Venue:
     """The scene of the configuration: every object, with its first name."""
     models: tuple[str, ...] = ()
     """Names of the model cards that may be switched to; where empty, any name may be tried."""
+    presets: Mapping[str, Scene] = field(default_factory=dict)
+    """The scenes that suit the room."""
+    elsewhere: Callable[[str], str] = field(default=lambda _: "", compare=False)
+    """Says of an address of the table why it cannot be set on this machine, or nothing."""
+    role: Role = "both"
+    """What this machine does of the whole."""
+    status: Status = field(default_factory=Status, compare=False)
+    """What the daemon counts."""
 
     @cached_property
     def stems(self) -> tuple[str, ...]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
+from pythonosc.osc_packet import OscPacket
 
 from stemfield.control.changes import Dirty
+from stemfield.control.codecs.door import decode
 from stemfield.control.hub import Hub
+from stemfield.control.network.admission import Admission
 from stemfield.control.network.udp import UdpServer
 from stemfield.control.state import SceneStore
 from stemfield.control.venue import Venue
@@ -44,6 +48,7 @@ class Peer:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.settimeout(2.0)
+        self._inbox: list[tuple[str, list[object]]] = []
         self._to = ("127.0.0.1", port)
 
     @property
@@ -57,8 +62,10 @@ class Peer:
         self.socket.sendto(packet, self._to)
 
     def receive(self) -> tuple[str, list[object]]:
-        message = OscMessage(self.socket.recv(65536))
-        return message.address, message.params
+        if not self._inbox:
+            messages = [timed.message for timed in OscPacket(self.socket.recv(65536)).messages]
+            self._inbox = [(message.address, message.params) for message in messages]
+        return self._inbox.pop(0)
 
     def received(self) -> list[tuple[str, list[object]]]:
         """Everything up to the answer of a ping that is sent now: the hub answers in order."""
@@ -67,6 +74,13 @@ class Peer:
         while (message := self.receive()) != ("/pong", ["mark"]):
             got.append(message)
         return got
+
+    def wait_idle(self) -> None:
+        """Until nothing is recorded or played any more."""
+        end_s = time.monotonic() + 60
+        while self.ask("/recorder/state") != [""]:
+            assert time.monotonic() < end_s
+            time.sleep(0.02)
 
     def ask(self, address: str) -> list[object]:
         self.send(address)
@@ -78,10 +92,10 @@ class Peer:
 class Control:
     """Hub and UDP server on a loop in a thread."""
 
-    def __init__(self, venue: Venue, folder: Path, max_messages_per_s: float = 1e6) -> None:
+    def __init__(self, venue: Venue, folder: Path, max_messages_per_s: float = 1e6, **hub: Any) -> None:
         self.changes: list[tuple[Scene, Dirty]] = []
         self._peers: list[Peer] = []
-        self._venue, self._folder, self._rate = venue, folder, max_messages_per_s
+        self._venue, self._folder, self._rate, self._options = venue, folder, max_messages_per_s, hub
         started: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), name="control")
         self._thread.start()
@@ -90,10 +104,15 @@ class Control:
     async def _serve(self, started: Future[None]) -> None:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self.hub = Hub(self._venue.defaults, self._venue, SceneStore(self._folder, self._venue))
+        self.hub = Hub(self._venue.defaults, self._venue, SceneStore(self._folder, self._venue), **self._options)
         self.hub.listen(lambda scene, dirty: self.changes.append((scene, dirty)))
-        self.server = UdpServer("127.0.0.1", 0, (), self._rate, self.hub.submit)
-        self.hub.send_with(self.server.send)
+        self.hub_decode = decode
+        self.server = UdpServer(
+            "127.0.0.1",
+            0,
+            Admission((), self._rate),
+            lambda packet, peer: self.hub.submit(packet, peer, self.hub_decode),
+        )
         await self.server.start()
         started.set_result(None)
         await self._stop.wait()
@@ -109,6 +128,10 @@ class Control:
         asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.loop).result(5.0)
         return self
 
+    def on_loop(self, coroutine: Any) -> Any:
+        """What a coroutine returns that runs on the loop of the control side."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(5.0)
+
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(5.0)
@@ -120,7 +143,7 @@ class Control:
 def start_control(venue: Venue, tmp_path: Path) -> Iterator[Callable[..., Control]]:
     running: list[Control] = []
 
-    def start(**options: float) -> Control:
+    def start(**options: Any) -> Control:
         running.append(Control(venue, tmp_path / "state", **options))
         return running[-1]
 

@@ -1,16 +1,23 @@
 """The real command, as its users and their scripts run it."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sofar
 import soundfile
+
+from stemfield.control.cli import main
+from stemfield.layouts.coordinates import cartesian
+from stemfield.renderer.dsp.hrtf import AnalyticHead
 
 RATE = 48000
 COMMAND = Path(sys.executable).with_name("stemfield")
@@ -30,12 +37,23 @@ def stemfield(
     )
 
 
-def refused(*words: object, status: int = 2, **options: Path) -> list[str]:
-    """The error lines of a command that must fail."""
-    done = stemfield(*words, **options)
-    lines = done.stderr.splitlines()
-    assert done.returncode == status, done
-    assert all(line.startswith("stemfield: error: ") for line in lines), done.stderr
+def refused(*words: object, status: int = 2, cwd: Path | None = None) -> list[str]:
+    """The error lines of a command that must fail; it runs in this process, which spares a start of the interpreter."""
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(io.StringIO()) as errors:
+        patch.setenv("XDG_CONFIG_HOME", "/nonexistent")
+        for hook in ("excepthook", "unraisablehook"):
+            patch.setattr(sys, hook, getattr(sys, hook))
+        if cwd is not None:
+            patch.chdir(cwd)
+        try:
+            got: object = main([str(word) for word in words])
+        except SystemExit as ended:
+            got = ended.code
+    signal.signal(signal.SIGTERM, handler)
+    lines = errors.getvalue().splitlines()
+    assert got == status, lines
+    assert all(line.startswith("stemfield: error: ") for line in lines), lines
     return [line.removeprefix("stemfield: error: ") for line in lines]
 
 
@@ -47,6 +65,23 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sound = 0.3 * np.sin(2 * np.pi * 220 * t) + noise
     soundfile.write(path, sound.T, RATE, subtype="FLOAT")
     return path
+
+
+@pytest.fixture(scope="module")
+def sofa(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The embedded head, measured in 36 directions."""
+    head = sofar.Sofa("SimpleFreeFieldHRIR")
+    azimuths = np.arange(0.0, 360.0, 10.0)
+    head.Data_IR = AnalyticHead(44_100).filters(cartesian(azimuths, 0.0)).astype(float)
+    head.SourcePosition = np.column_stack([azimuths, np.zeros(36), np.ones(36)])
+    head.Data_SamplingRate, head.Data_Delay = 44_100, np.zeros((1, 2))
+    head.ReceiverPosition = [[0, 0.09, 0], [0, -0.09, 0]]
+    path = tmp_path_factory.mktemp("heads") / "head.sofa"
+    sofar.write_sofa(str(path), head)
+    return path
+
+
+MUTED = ((1, "true"), (1.5, "false"))
 
 
 class TestUsage:
@@ -65,16 +100,19 @@ class TestUsage:
         ("words", "message"),
         [
             (["serv"], "unknown command serv, did you mean serve?"),
-            (["qqqq"], "unknown command qqqq; known are serve, upmix, separate"),
+            (["qqqq"], "unknown command qqqq; known are serve, demo, upmix"),
             (["layouts", "lst"], "unknown command lst, did you mean list?"),
             (["upmix", "a", "b", "--laoyut", "5.1"], "unknown option --laoyut, did you mean --layout?"),
             (["upmix", "a", "b", "--lay=5.1"], "unknown option --lay"),
             ([], "the following arguments are required: COMMAND"),
-            (["upmix", "a"], "the following arguments are required: OUT, --layout"),
+            (["upmix", "a"], "OUT is missing: the file to write (or --adm OUT.adm.wav, for other programs)"),
+            (["render", "a"], "the following arguments are required: --output/-o"),
             (["remix", "a", "b", "--threshold", "2"], "argument --threshold: 2: allowed a number from 0 to 1"),
             (["remix", "a", "b", "--threshold", "-0.5"], "argument --threshold: -0.5: allowed a number from 0 to 1"),
             (["remix", "a", "b", "--gain", "vocals"], "vocals: allowed NAME=DB, such as vocals=-6"),
             (["remix", "a", "b", "--gain", "vocals=loud"], "loud: allowed a number from -120 to 20"),
+            (["serve", "--objects", "124"], "124: allowed a whole number from 0 to 123"),
+            (["serve", "--objects", "some"], "some: allowed a whole number from 0 to 123"),
             (["serve", "--driver", "alsa"], "argument --driver: invalid choice: 'alsa'"),
         ],
     )
@@ -182,6 +220,13 @@ class TestLayoutsAndModels:
         (tmp_path / "bad.xml").write_text("<nothing/>")
         assert "unknown kind" in refused("layouts", "convert", "bad.xml", "x.yaml", cwd=tmp_path)[0]
         assert not (tmp_path / "x.yaml").exists()
+
+    def test_check_looks_at_the_head_of_the_monitor(self, tmp_path: Path, sofa: Path) -> None:
+        config = tmp_path / "config.yaml"
+        config.write_text(f"layout: quad\nmonitor: {{binaural: true, hrtf: {sofa}}}\n")
+        assert stemfield("check", config).stdout == f"{config}: ok\n"
+        config.write_text("layout: quad\nmonitor: {binaural: true, hrtf: mine.sofa}\n")
+        assert refused("check", config) == [f"monitor.hrtf: {tmp_path / 'mine.sofa'}: no such file"]
 
     def test_models_check(self, tmp_path: Path) -> None:
         name = json.loads(stemfield("models", "list", "--json").stdout)[0]["name"]
@@ -294,6 +339,57 @@ class TestOffline:
         assert len(lines) == 2
         assert "no such file" in refused("upmix", song, "x.wav", "--layout", "quad", "--scene", "none.yaml")[0]
 
+    def test_upmix_follows_a_recording_of_control(self, song: Path, tmp_path: Path) -> None:
+        header = '{"stemfield": "recording", "format": 1}'
+        at_once = [f'[0, "/object/{n}/smooth", [0]]' for n in range(5)]
+        changes = [(at_s, f'[{at_s}, "/object/{n}/mute", [{mute}]]') for n in range(5) for at_s, mute in MUTED]
+        lines = [header, *at_once, *(line for _, line in sorted(changes))]
+        (tmp_path / "take.jsonl").write_text("".join(f"{line}\n" for line in lines))
+        followed, plain = tmp_path / "followed.wav", tmp_path / "plain.wav"
+        words = ("upmix", song, followed, "--layout", "stereo", "--recording", tmp_path / "take.jsonl")
+        done = stemfield(*words)
+        assert done.returncode == 0, done.stderr
+        assert stemfield("upmix", song, plain, "--layout", "stereo").returncode == 0
+        got, expected = soundfile.read(followed)[0], soundfile.read(plain)[0]
+        # Scenes begin at their frame, and ramps take 5 ms.
+        late = round(0.005 * RATE)
+        assert not got[RATE + late : round(1.5 * RATE)].any()
+        assert got[RATE + late - 2].all()
+        for part in (slice(0, RATE), slice(round(1.5 * RATE) + late, 2 * RATE)):
+            np.testing.assert_allclose(got[part], expected[part], atol=1e-6)
+        assert "line 1" in refused("upmix", song, "x.wav", "--layout", "quad", "--recording", song)[0]
+        assert (
+            "no such file, and no such recording"
+            in refused("upmix", song, "x.wav", "--layout", "quad", "--recording", "none.jsonl")[0]
+        )
+
+    def test_upmix_for_headphones(self, song: Path, tmp_path: Path, sofa: Path) -> None:
+        """The same scene for both ears: what stands on the left is louder in the left one, whosever ears they are."""
+        names = ("vocals", "bass", "drums", "other", "residual")
+        left = "object: {" + ", ".join(f"{n}: {{aed: [90, 0, 1], width: 0}}" for n in names) + "}"
+        (tmp_path / "scene.yaml").write_text(left)
+        words = ("upmix", song, tmp_path / "out.flac", "--binaural", "--scene", tmp_path / "scene.yaml")
+        for more in ((), ("--layout", "7.1.4"), ("--layout", "7.1.4", "--hrtf", sofa)):
+            done = stemfield(*words, *more)
+            assert done.returncode == 0, done.stderr
+            ears, rate = soundfile.read(tmp_path / "out.flac")
+            assert (ears.shape, rate) == ((2 * RATE, 2), RATE)
+            treble = np.sqrt(np.mean(np.diff(ears, 4, axis=0) ** 2, axis=0))  # the head casts no shadow on bass
+            assert treble[0] > 2 * treble[1] > 0.01
+
+    def test_what_is_no_head_is_refused_before_the_work(self, song: Path, tmp_path: Path, sofa: Path) -> None:
+        out = tmp_path / "out.wav"
+        assert "--layout is missing" in refused("upmix", song, out)[0]
+        assert "only with --binaural" in refused("upmix", song, out, "--layout", "quad", "--hrtf", sofa)[0]
+        assert "no such file" in refused("upmix", song, out, "--binaural", "--hrtf", "none.sofa")[0]
+        assert "only with --binaural" in refused("serve", "--hrtf", sofa)[0]
+        (line,) = refused("serve", "--driver", "clock", "--binaural", "--hrtf", "none.sofa", cwd=tmp_path)
+        assert line == f"monitor.hrtf: {tmp_path / 'none.sofa'}: no such file"
+        (tmp_path / "cut.sofa").write_bytes(sofa.read_bytes()[:9000])
+        (line,) = refused("upmix", song, out, "--binaural", "--hrtf", tmp_path / "cut.sofa")
+        assert "cut.sofa: damaged, or not a SOFA file" in line
+        assert not out.exists()
+
     def test_separate_sums_to_the_recording(self, song: Path, tmp_path: Path) -> None:
         done = stemfield("separate", song, tmp_path / "new" / "stems")
         assert done.returncode == 0, done.stderr
@@ -363,9 +459,15 @@ class TestOffline:
 
     @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
     def test_interrupted_work_leaves_nothing(self, tmp_path: Path, sent: signal.Signals, status: int) -> None:
-        soundfile.write(tmp_path / "long.wav", 0.1 * np.random.default_rng(0).standard_normal((600 * RATE, 2)), RATE)
+        noise = 0.1 * np.random.default_rng(0).standard_normal((RATE, 2))
+        with soundfile.SoundFile(tmp_path / "long.wav", "w", RATE, 2) as file:
+            for _ in range(600):
+                file.write(noise)
         work = subprocess.Popen(
-            [str(COMMAND), "upmix", "long.wav", "o.wav", "--layout", "22.2"], cwd=tmp_path, stderr=subprocess.PIPE
+            [str(COMMAND), "upmix", "long.wav", "o.wav", "--layout", "22.2"],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),  # it is ignored in the background
         )
         deadline = time.monotonic() + 40
         while not list(tmp_path.glob(".o.wav.*")) and time.monotonic() < deadline:

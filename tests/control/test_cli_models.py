@@ -9,6 +9,7 @@ import yaml
 
 from stemfield.control.cli import main
 from stemfield.separation.card import load_card
+from stemfield.separation.streaming import Separator
 
 
 @pytest.fixture(autouse=True)
@@ -144,7 +145,7 @@ def test_an_onnx_file_alone_asks_for_its_family(capsys, mdx):
 
 def test_bench_tells_speed_latency_and_memory(capsys, tmp_path):
     folder = toys.small_wave(tmp_path / "toy")
-    status, out, _ = run(capsys, "models", "bench", "first", folder, "--json")
+    status, out, _ = run(capsys, "models", "bench", "light", folder, "--json")
     assert status == 0
     first, toy = json.loads(out)
     assert first["live"]
@@ -157,9 +158,9 @@ def test_bench_tells_speed_latency_and_memory(capsys, tmp_path):
 
 def test_bench_goes_on_after_a_bad_model(capsys, tmp_path):
     toys.small_wave(tmp_path / "toy")
-    status, out, err = run(capsys, "models", "bench", "frist", tmp_path / "toy", "--json")
+    status, out, err = run(capsys, "models", "bench", "stduio", tmp_path / "toy", "--json")
     assert status == 2
-    assert "did you mean 'first'" in err
+    assert "did you mean 'studio'" in err
     assert [row["name"] for row in json.loads(out)] == ["toy"]
 
 
@@ -170,3 +171,53 @@ def test_providers_that_are_not_there_are_told_with_those_that_are(capsys, tmp_p
     assert status == 2
     assert "separation.providers: provider 'CPUExecutionProvidr' is not one of" in err
     assert "did you mean 'CPUExecutionProvider'?" in err
+
+
+@pytest.fixture
+def networks(tmp_path):
+    """Two networks, one for vocals against the rest, and one for a bass under another name; with credits."""
+    claims = np.random.default_rng(0).standard_normal((2, 2, 65)) + 1.0
+    vocals = toys.mask_stream(tmp_path / "v", claims, sources=("vocals", "rest"), attribution=["one", "all"])
+    more = {"attribution": ["two", "all"], "licence": "MIT", "stems": {"bassline": "bass"}}
+    bass = toys.mask_stream(tmp_path / "b", claims[:, :, ::-1].copy(), sources=("bassline", "rest"), **more)
+    return vocals, bass
+
+
+def test_networks_for_single_instruments_become_one_model(capsys, home, networks):
+    status, out, err = run(capsys, "models", "join", *networks, "--name", "pair", "--rest", "other")
+    assert (status, err) == (0, "")
+    assert out == f"{home / 'pair'}: pair, one network an instrument: vocals, bassline, other\n"
+    card = load_card("pair", (home,))
+    assert [path.name for path in card.graphs] == ["vocals.onnx", "bassline.onnx"]
+    assert card.licence == "CC0-1.0 and MIT"
+    assert card.attribution == ("one", "all", "two")
+    assert card.room_stem("bassline") == "bass"
+    noise = np.random.default_rng(1).standard_normal((2, 4000)).astype(np.float32)
+    single = Separator(load_card(networks[0]), 44100)
+    alone = np.concatenate([single.feed(noise), single.flush()], axis=2)[0]
+    pair = Separator(card, 44100)
+    together = np.concatenate([pair.feed(noise), pair.flush()], axis=2)
+    assert np.square(together[0]).sum() < np.square(alone).sum()  # both claim much, and share
+    np.testing.assert_allclose(together.sum(axis=0), noise, atol=1e-4)
+    status, _, err = run(capsys, "models", "join", *networks, "--name", "pair")
+    assert status == 2
+    assert "is there already" in err
+
+
+def test_what_does_not_fit_together_is_told_all_at_once(capsys, tmp_path, networks, home):
+    wide = toys.mask_stream(tmp_path / "wide", np.zeros((1, 2, 129)), sources=("drums",))
+    wave = toys.small_wave(tmp_path / "wave")
+    four = toys.mask_stream(tmp_path / "four")
+    status, _, err = run(capsys, "models", "join", networks[0], networks[0], wide, wave, four, "--name", "x")
+    assert status == 2
+    for line in (
+        "x: two models give the same source: vocals, vocals, drums, vocals, vocals",
+        "x: wide has another stft than v",
+        "x: wide has another outputs than v",
+        "x: wave is no mask_stream with one graph",
+        "x: four gives vocals, bass, drums, other: allowed one source, or one and the rest",
+    ):
+        assert f"stemfield: error: {line}\n" in err
+    status, _, err = run(capsys, "models", "join", networks[0], "--name", "x")
+    assert (status, err) == (2, "stemfield: error: x: at least two models make one\n")
+    assert not home.exists()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from stemfield.control.config import Config, load_config
+from stemfield.control.config import Config, load_config, parse_config
 from stemfield.control.config_errors import ConfigError
 from stemfield.renderer.scene import default_scene
 
@@ -44,7 +44,11 @@ inputs:
   - {name: pad, position: [1, 2]}
   - {channels: 2, aed: [0, 100, 1]}
   - {name: "3", position: [1, 2, 3], aed: [1, 2, 3]}
-osc: {port: 99999, bind: anywhere, allow: [192.168.1.0/24, home], prt: 3}
+network: {bind: anywhere, allow: [192.168.1.0/24, home], read_only: [5.5], token: a b}
+osc: {port: 99999, prt: 3}
+s3a: {enabled: 1}
+mirror: [{dialect: adm, host: home}, {dialect: osc, host: 127.0.0.1, port: -1}]
+hands: {osc: 101}
 discovery: 7
 log_level: loud
 """
@@ -67,10 +71,17 @@ def test_every_problem_at_once_in_these_words(tmp_path: Path) -> None:
         "inputs.1.aed.1: 100: allowed a number from -90 to 90",
         "inputs.2.name: '3': allowed 1 to 128 characters, not digits only, none of / * ? [ ] { } # ,",
         "inputs.2.aed: [1, 2, 3]: either aed or position, not both",
+        "network.bind: 'anywhere': allowed a numeric address such as 127.0.0.1, 0.0.0.0 or ::1",
+        "network.allow.1: 'home': allowed a network such as 192.168.1.0/24",
+        "network.read_only.0: 5.5: allowed a network such as 192.168.1.0/24",
+        "network.token: (hidden): allowed 8 to 128 characters",
         "osc.port: 99999: allowed a whole number from 1 to 65535",
-        "osc.bind: 'anywhere': allowed a numeric address such as 127.0.0.1, 0.0.0.0 or ::1",
-        "osc.allow.1: 'home': allowed a network such as 192.168.1.0/24",
         "osc.prt: unknown key, did you mean port?",
+        "s3a.enabled: 1: allowed true or false",
+        "mirror.0.host: 'home': allowed a numeric address such as 192.168.1.7",
+        "mirror.1.dialect: 'osc': allowed s3a, adm",
+        "mirror.1.port: -1: allowed a whole number from 0 to 65535",
+        "hands.osc: 101: allowed a whole number from 0 to 100",
         "discovery: 7: allowed a block of keys",
         "log_level: 'loud': allowed debug, info, warning, error",
         "drvier: unknown key, did you mean driver?",
@@ -104,13 +115,15 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 
 def test_an_open_door_needs_a_list_of_who_may_come_in(tmp_path: Path) -> None:
     for bind in ("0.0.0.0", "192.168.1.5", "'::'"):
-        (problem,) = problems(tmp_path, f"osc: {{bind: {bind}}}")
-        assert problem.startswith("osc.allow: ()")
+        (problem,) = problems(tmp_path, f"network: {{bind: {bind}}}")
+        assert problem.startswith("network.allow: ()")
         assert "is open to the network: name at least one network that may send" in problem
-        opened = load(tmp_path, f"osc: {{bind: {bind}, allow: [192.168.1.0/24, 10.0.0.7]}}")
-        assert [str(network) for network in opened.osc.allow] == ["192.168.1.0/24", "10.0.0.7/32"]
+        opened = load(tmp_path, f"network: {{bind: {bind}, allow: [192.168.1.0/24, 10.0.0.7]}}")
+        assert [str(network) for network in opened.network.allow] == ["192.168.1.0/24", "10.0.0.7/32"]
+    (problem,) = problems(tmp_path, "network: {interfaces: [eth0]}")
+    assert "network.interfaces opens the network" in problem
     for bind in ("127.0.0.1", "127.0.0.2", "'::1'"):
-        assert load(tmp_path, f"osc: {{bind: {bind}}}").osc.allow == ()
+        assert load(tmp_path, f"network: {{bind: {bind}}}").network.allow == ()
 
 
 def test_defaults_where_there_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,3 +199,24 @@ def test_every_key_is_documented() -> None:
         for name, field in fields(model):
             block = isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
             assert field.annotation.__doc__ if block else field.description, name
+
+
+def test_a_head_is_beside_the_file_unless_it_is_built_in(tmp_path: Path) -> None:
+    assert not Config().monitor.binaural
+    assert load(tmp_path, "monitor: {binaural: true}").monitor.hrtf == "default"
+    assert load(tmp_path, "monitor: {hrtf: heads/mine.sofa}").monitor.hrtf == str(tmp_path / "heads/mine.sofa")
+    assert load(tmp_path, "monitor: {hrtf: /heads/mine.sofa}").monitor.hrtf == "/heads/mine.sofa"
+    assert problems(tmp_path, "monitor: {binaural: 1, hrft: x}") == (
+        "monitor.binaural: 1: allowed true or false",
+        "monitor.hrft: unknown key, did you mean hrtf?",
+    )
+
+
+def test_objects_without_a_configuration_have_names_that_are_free() -> None:
+    config = parse_config({"inputs": [{"name": "input2"}, {"name": "pad", "channels": 2}]}, "test").with_objects(3)
+    assert [given.name for given in config.inputs] == ["input2", "pad", "input1", "input3", "input4"]
+    assert config.default_scene().objects[-1].channels == (5,)
+    assert Config().with_objects(0) == Config()
+    assert len(Config().with_objects(123).default_scene().objects) == 128
+    with pytest.raises(ConfigError, match="--objects 123: 2 inputs are configured: allowed 123 in all"):
+        parse_config({"inputs": [{"name": "a"}, {"name": "b"}]}, "test").with_objects(123)

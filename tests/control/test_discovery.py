@@ -1,49 +1,65 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
-from zeroconf import ServiceBrowser, ServiceListener, Zeroconf
+import pytest
+from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
+from zeroconf.asyncio import AsyncZeroconf
 
-from stemfield.control.network.discovery import SERVICE, Advert, Found, browse
+from stemfield.control.network.discovery import OSC, OSCJSON, Advert, Found, Presence, browse
+
+HERE = ["127.0.0.1"]
 
 
 class Heard(ServiceListener):
+    """What another program's browser is told."""
+
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.updated: list[str] = []
         self.gone: list[str] = []
 
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
         self.names.append(name)
 
     def update_service(self, zc: Zeroconf, type_: str, name: str) -> None:
-        pass
+        self.updated.append(name)
 
     def remove_service(self, zc: Zeroconf, type_: str, name: str) -> None:
         self.gone.append(name)
 
 
-def advert(name: str, port: int, bind: str = "127.0.0.1") -> Advert:
-    return Advert(name, bind, port, layout="22.2", objects=5, version="0.1.0")
+def presence(objects: int = 5) -> Presence:
+    return Presence("22.2", objects, "0.1.0")
 
 
-async def within(seconds: float, condition: object) -> None:
+def advert(name: str, port: int) -> Advert:
+    return Advert(name, HERE, {OSC: port, OSCJSON: port + 1000}, presence())
+
+
+async def within(seconds: float, condition: Callable[[], Any]) -> None:
     deadline = asyncio.get_running_loop().time() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert asyncio.get_running_loop().time() < deadline
         await asyncio.sleep(0.02)
 
 
-def test_another_zeroconf_sees_it_come_and_go() -> None:
+@pytest.mark.parametrize(("service", "port"), [(OSC, 4001), (OSCJSON, 5001)])
+def test_another_zeroconf_sees_it_come_change_and_go(service: str, port: int) -> None:
+    full = f"Living room.{service}"
+
     async def run() -> None:
         heard = Heard()
-        with Zeroconf(interfaces=["127.0.0.1"]) as other:
-            browser = ServiceBrowser(other, SERVICE, heard)
+        with Zeroconf(interfaces=HERE) as other:
+            browser = ServiceBrowser(other, service, heard)
             ours = advert("Living room", 4001)
             await ours.start()
-            await within(5, lambda: f"Living room.{SERVICE}" in heard.names)
-            info = await asyncio.to_thread(other.get_service_info, SERVICE, f"Living room.{SERVICE}")
+            await within(5, lambda: full in heard.names)
+            info = await asyncio.to_thread(other.get_service_info, service, full)
             assert info is not None
-            assert (info.port, info.parsed_addresses()) == (4001, ["127.0.0.1"])
+            assert (info.port, info.parsed_addresses()) == (port, HERE)
             assert info.decoded_properties == {
                 "txtvers": "1",
                 "app": "stemfield",
@@ -51,8 +67,13 @@ def test_another_zeroconf_sees_it_come_and_go() -> None:
                 "layout": "22.2",
                 "objects": "5",
             }
+            await ours.update(presence(6))
+            await within(5, lambda: full in heard.updated)
+            info = await asyncio.to_thread(other.get_service_info, service, full)
+            assert info is not None
+            assert (info.decoded_properties or {})["objects"] == "6"
             await ours.stop()
-            await within(5, lambda: f"Living room.{SERVICE}" in heard.gone)
+            await within(5, lambda: full in heard.gone)
             browser.cancel()
 
     asyncio.run(run())
@@ -61,17 +82,53 @@ def test_another_zeroconf_sees_it_come_and_go() -> None:
 def test_browse_finds_two_of_the_same_name_and_nothing_foreign() -> None:
     async def run() -> list[Found]:
         first, second = advert("Room", 4001), advert("Room", 4002)
-        await first.start()
-        await second.start()
-        assert (first.name, second.name) == ("Room", "Room-2")
-        found = await asyncio.to_thread(browse, 1.0)
-        await first.stop()
-        await second.stop()
-        return found
+        try:
+            await first.start()
+            await second.start()
+            assert (first.name, second.name) == ("Room", "Room-2")
+            return await asyncio.to_thread(browse, 2.0)
+        finally:
+            await first.stop()
+            await second.stop()
 
     found = asyncio.run(run())
-    assert Found("Room", "127.0.0.1", 4001, "22.2", 5, "0.1.0") in found
-    assert Found("Room-2", "127.0.0.1", 4002, "22.2", 5, "0.1.0") in found
+    assert Found("Room", "127.0.0.1", 4001, 5001, "22.2", 5, "0.1.0") in found
+    assert Found("Room-2", "127.0.0.1", 4002, 5002, "22.2", 5, "0.1.0") in found
+
+
+def test_two_that_come_at_the_same_time_find_different_names() -> None:
+    async def run() -> set[str]:
+        both = [advert("Twin", 4001), advert("Twin", 4002)]
+        try:
+            await asyncio.gather(*(one.start() for one in both))
+            await within(5, lambda: len({one.name for one in both}) == 2)
+            return {one.name for one in both}
+        finally:
+            for one in both:
+                await one.stop()
+
+    assert asyncio.run(run()) == {"Twin", "Twin-2"}
+
+
+def test_whoever_insists_on_our_name_gets_it() -> None:
+    async def run() -> str:
+        ours = advert("Stage", 4001)
+        await ours.start()
+        async with AsyncZeroconf(interfaces=HERE) as other:
+            theirs = ServiceInfo(OSC, f"Stage.{OSC}", port=9, server="mixer.local.", parsed_addresses=HERE)
+            await (await other.async_register_service(theirs, cooperating_responders=True))
+            await within(5, lambda: ours.name != "Stage")
+        name = ours.name
+        await ours.stop()
+        return name
+
+    assert asyncio.run(run()) == "Stage-2"
+
+
+def test_loopback_is_not_announced_beside_others() -> None:
+    both = Advert("x", ["127.0.0.1", "192.0.2.7"], {OSC: 4001}, presence())
+    assert both._info(OSC, "x").parsed_addresses() == ["192.0.2.7"]
+    assert advert("x", 4001)._info(OSC, "x").parsed_addresses() == HERE
 
 
 def test_a_long_name_is_cut_to_what_the_protocol_holds() -> None:

@@ -1,18 +1,25 @@
 """`stemfield evaluate` on songs with known stems, in every layout of folders."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
 
 from stemfield.control.cli import main
-from stemfield.control.evaluation_songs import SongsError, load, songs_in
+from stemfield.control.evaluation import baselines
+from stemfield.control.evaluation_room import RoomJudge
+from stemfield.control.evaluation_songs import Song, SongsError, load, songs_in
+from stemfield.layouts import load_layout
+from stemfield.renderer.scene import default_scene
 from stemfield.separation.baselines import STEMS, no_learning, oracle
-from stemfield.separation.evaluate import si_sdr
+from stemfield.separation.evaluate import sdr, si_sdr
+from stemfield.separation.presets import DEFAULT, PRESETS
 from stemfield.separation.scoring import score
 
 RATE_HZ = 44100
+MODEL = PRESETS[DEFAULT]
 
 
 @pytest.fixture(scope="module")
@@ -130,19 +137,71 @@ def test_the_command_prints_a_table_json_and_a_picture(tmp_path, stems, capsys):
     write(tmp_path / "songs" / "one", stems)
     picture = tmp_path / "scores.png"
     words = ["evaluate", str(tmp_path / "songs"), "--plot", str(picture)]
-    assert main([*words, "--json"]) == 0
+    assert main([*words, "--json", "--layout", "quad"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert {song["method"] for song in data["songs"]} == {
-        "mixture", "no learning", "oracle masks", "first", "first, surrey",
+        "mixture", "no learning", "oracle masks", MODEL, f"{MODEL}, surrey",
     }  # fmt: skip
     assert data["remix_gains_db"] == [None, -12.0, -6.0, 6.0, 12.0]
-    assert set(data["medians"]["first"]) == set(STEMS)
+    assert set(data["medians"][MODEL]) == set(STEMS)
     assert all(song["sum_null_db"] < -120 for song in data["songs"] if song["sum_null_db"] is not None)
+    assert set(data["loudspeakers_db"][MODEL]) == {"M+045", "M-045", "M+135", "M-135"}
+    assert data["loudspeakers_db"]["mixture"]["M+045"] < data["loudspeakers_db"]["oracle masks"]["M+045"]
+    assert set(data["songs"][0]["loudspeakers_db"]) == set(data["loudspeakers_db"][MODEL])
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert main([*words[:2], "--no-baselines", "--rule", "soft"]) == 0
     table = capsys.readouterr().out
     assert "SI-SDRi" in table
+    assert "leakage" in table
+    assert "loudspeaker" not in table
     assert "oracle" not in table
+
+
+def test_loudspeakers_are_judged_by_what_true_stems_would_have_given_them(stems):
+    song = Song("one", RATE_HZ, sum(stems.values()), stems)
+    truth = np.stack([stems[name] for name in STEMS])
+    judge = RoomJudge(song, load_layout("22.2"), default_scene())
+    perfect = judge.score(truth)
+    assert min(perfect.values()) > 100
+    assert "LFE1" not in perfect
+    swapped = judge.score(truth[[0, 2, 1, 3]])  # bass and drums stand in different places
+    assert swapped["M+060"] > 100 > swapped["M+000"]
+    nothing = judge.score(np.zeros_like(truth))
+    assert nothing["M+060"] == pytest.approx(0.0, abs=0.01)  # the residual does not reach so far
+
+
+def test_what_stands_together_is_played_without_error_however_badly_it_is_separated(stems):
+    song = Song("one", RATE_HZ, sum(stems.values()), stems)
+    scene = default_scene()
+    for item in scene.objects:
+        scene = scene.with_object(replace(item, position=(1.0, 0.0, 0.0), width_deg=60.0))
+    bad = 0.3 * np.stack([stems[name] for name in ("other", "drums", "vocals", "bass")])
+    assert min(RoomJudge(song, load_layout("5.1"), scene).score(bad).values()) > 100
+
+
+def test_stems_that_are_known_together_are_judged_together(stems):
+    known = {"vocals": stems["vocals"], "drums+bass": stems["drums"] + stems["bass"], "other": stems["other"]}
+    song = Song("one", RATE_HZ, sum(stems.values()), known)
+    judge = RoomJudge(song, load_layout("quad"), default_scene())
+    assert min(judge.score(np.stack([stems[name] for name in STEMS])).values()) > 100
+    (_, mixture), *_ = baselines(song)
+    of_both = score(song.mixture, known, dict(zip(STEMS, mixture, strict=True)), RATE_HZ).stems["drums+bass"]
+    assert of_both.sdr_improvement_db == pytest.approx(0.0)
+
+
+def test_improvements_are_over_the_mixture(stems):
+    mixture = sum(stems.values())
+    estimates = {name: 0.5 * sound for name, sound in stems.items()}
+    vocals = score(mixture, stems, estimates, RATE_HZ).stems["vocals"]
+    assert vocals.si_sdr_db > 100
+    assert vocals.si_sdr_improvement_db == pytest.approx(vocals.si_sdr_db - si_sdr(stems["vocals"], mixture))
+    assert vocals.sdr_improvement_db == pytest.approx(20 * np.log10(2) - sdr(stems["vocals"], mixture), abs=1e-3)
+
+
+def test_a_scene_without_a_room_is_refused(tmp_path, stems, capsys):
+    write(tmp_path / "songs" / "one", stems)
+    assert main(["evaluate", str(tmp_path / "songs"), "--scene", "x.yaml"]) == 2
+    assert "--scene needs --layout" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("place", ["nowhere", "empty"])

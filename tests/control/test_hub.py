@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 import struct
 import subprocess
@@ -12,8 +13,12 @@ import pytest
 from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.udp_client import SimpleUDPClient
+from studio import bundle_at
 
+from stemfield.control.commands import SetParameter, Subscribe, Touch, Unsubscribe
+from stemfield.control.hub import MAX_WORK
 from stemfield.control.parameters import TABLE
+from stemfield.control.peers import Peer
 from stemfield.renderer.scene import Scene
 
 # A value of one's own for every row that holds one: sent, asked for, and expected back.
@@ -46,7 +51,15 @@ WRITTEN: dict[str, tuple[Any, ...]] = {
     "/object/{o}/channels": (2, 0),
     "/object/{o}/outputs": ("M+110, LFE1",),
     "/object/{o}/smooth": (2.5,),
+    "/group/{group}/gain": (-5.5,),
+    "/group/{group}/mute": (True,),
+    "/group/{group}/rotate": (90.0,),
+    "/group/{group}/links": ("position, mute",),
+    "/group/{group}/mirrored": (True,),
+    "/scene/recall/scope": ("positions, gains",),
+    "/scene/recall/without": ("vocals, drums",),
     "/scene/amount": (0.25,),
+    "/scene/compare": (True,),
     "/scene/distance/law": ("adm",),
     "/scene/distance/reference": (2.5,),
     "/scene/distance/floor": (-25.0,),
@@ -55,6 +68,8 @@ WRITTEN: dict[str, tuple[Any, ...]] = {
     "/speaker/{label}/gain": (-4.5,),
     "/speaker/{label}/mute": (True,),
     "/speaker/{label}/solo": (True,),
+    "/monitor/gain": (-6.5,),
+    "/monitor/mute": (True,),
     "/master/gain": (-9.5,),
     "/master/mute": (True,),
     "/separation/threshold": (0.125,),
@@ -70,7 +85,7 @@ def test_the_list_above_is_the_table() -> None:
 
 @pytest.mark.parametrize("address", WRITTEN)
 def test_what_is_written_is_answered(control: Any, peer: Any, address: str) -> None:
-    concrete = address.format(o="piano", label="M-030", stem="drums")
+    concrete = address.format(o="piano", group=3, label="M-030", stem="drums")
     before = control.hub.scene
     if address.endswith("/name"):
         # Where the name is part of the address, the question has to go by it.
@@ -86,7 +101,7 @@ def test_what_is_written_is_answered(control: Any, peer: Any, address: str) -> N
 
 @pytest.mark.parametrize("address", [a for a, v in WRITTEN.items() if isinstance(v[0], float)])
 def test_nan_leaves_the_value_alone_and_is_reported(control: Any, peer: Any, address: str) -> None:
-    concrete = address.format(o="piano", label="M-030", stem="drums")
+    concrete = address.format(o="piano", group=3, label="M-030", stem="drums")
     before = control.hub.scene
     peer.send(concrete, *(math.nan for _ in WRITTEN[address]))
     ((error, (about, reason)),) = peer.received()
@@ -94,6 +109,12 @@ def test_nan_leaves_the_value_alone_and_is_reported(control: Any, peer: Any, add
     assert "nan: allowed a number" in reason
     assert control.hub.scene is before
     assert control.hub.counters.problems == 1
+
+
+def test_infinity_is_no_truth_value(control: Any, peer: Any) -> None:
+    peer.send("/object/vocals/mute", math.inf)
+    assert peer.received() == [("/error", ["/object/vocals/mute", "inf: allowed true or false"])]
+    assert peer.ask("/object/vocals/mute") == [False]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +202,20 @@ def test_errors_are_ten_a_second_for_each_sender(control: Any, peer: Any) -> Non
     assert len(other.received()) == 1
 
 
+def test_a_host_of_many_ports_is_told_a_hundred(control: Any) -> None:
+    told: list[bytes] = []
+
+    async def submit() -> None:
+        for port in range(1, 500):
+            control.hub.submit(
+                build_msg("/nothing").dgram, Peer("127.0.0.1", port, lambda packet, _: told.append(packet))
+            )
+
+    control.on_loop(submit())
+    assert 100 <= len(told) <= 200
+    assert control.hub.counters.errors_withheld == 499 - len(told)
+
+
 def test_an_error_is_not_answered_with_an_error(control: Any, peer: Any) -> None:
     peer.send("/error", "/object", "reason")
     peer.send("/pong", 1)
@@ -214,12 +249,6 @@ def test_a_change_to_the_same_value_is_no_change(control: Any, peer: Any) -> Non
     peer.send("/master/gain", 0.0)
     peer.received()
     assert control.settled().changes == []
-
-
-def bundle_at(at_s: float, address: str, *values: float) -> bytes:
-    message = build_msg(address, list(values)).dgram
-    tag = int((at_s + 2_208_988_800) * 2**32)
-    return b"#bundle\0" + struct.pack(">Qi", tag, len(message)) + message
 
 
 def test_a_bundle_for_later_is_applied_at_its_time(control: Any, peer: Any, until: Callable[..., None]) -> None:
@@ -264,20 +293,56 @@ def test_a_subscriber_hears_everything_once_then_what_changes(peer: Any) -> None
 
 
 def test_a_subscription_keeps_to_its_rate(control: Any, peer: Any) -> None:
-    mover = control.peer()
-    peer.send("/subscribe", "/object/vocals/x", 10)
-    ((address, _),) = peer.received()
-    assert address == "/object/vocals/x"
+    """Never more than was asked for, on a busy machine too; whoever asks for more hears more; the last is told."""
+    mover, fast = control.peer(), control.peer()
     begin = time.monotonic()
-    while time.monotonic() - begin < 0.75:
-        mover.send("/object/vocals/x", time.monotonic() - begin)
-        time.sleep(0.005)
-    mover.send("/object/vocals/x", 5.0)
-    time.sleep(0.2)
-    told = [values[0] for _, values in peer.received()]
-    assert 7 <= len(told) <= 10
-    assert told == sorted(told)
-    assert told[-1] == 5.0
+    for one, rate_hz in ((peer, 10), (fast, 60)):
+        one.send("/subscribe", "/object/vocals/x", rate_hz)
+        assert one.received() == [("/object/vocals/x", [1.0])]
+    sent = 0
+    told: dict[Any, list[float]] = {peer: [], fast: []}
+    while sent < 300 or len(told[peer]) < 5:
+        sent += 1
+        mover.send("/object/vocals/x", 1.0 + sent / 1000.0)
+        mover.received()
+        time.sleep(0.003)
+        for one, values in told.items():
+            values += [value for _, (value,) in one.received()]
+    mover.send("/object/vocals/x", 100.0)
+    mover.received()
+    for one, values in told.items():
+        while values[-1] != 100.0:
+            values.append(one.receive()[1][0])
+        assert values == sorted(values)
+    seconds = time.monotonic() - begin
+    assert len(told[peer]) <= 10 * seconds + 1
+    assert len(told[peer]) < len(told[fast]) < sent
+
+
+def test_those_who_want_the_same_are_told_the_same_whenever_they_came(control: Any, peer: Any) -> None:
+    early, late = control.peer(), control.peer()
+    early.send("/subscribe", "/object/*/level", 10)
+    assert len(early.received()) == 7
+    for level in (0.5, 0.25):
+        peer.send("/object/bass/level", level)
+        peer.send("/object/drums/level", level)
+        peer.received()
+    late.send("/subscribe", "/object/*/level", 10)
+    assert ("/object/bass/level", [0.25]) in late.received()
+    # Back to what was told last: the late one knows another value and has to hear of it.
+    peer.send("/object/bass/level", 0.5)
+    peer.received()
+    time.sleep(0.25)
+    assert early.received()[-1] == ("/object/bass/level", [0.5])
+    assert late.received() == [("/object/bass/level", [0.5])]
+    early.send("/unsubscribe")
+    early.received()
+    peer.send("/object/*/level", 0.125)
+    peer.received()
+    time.sleep(0.15)
+    assert early.received() == []
+    assert late.received() == [(f"/object/{o.name}/level", [0.125]) for o in control.hub.scene.objects]
+    assert len(control.hub._subscriptions) == 1
 
 
 def test_a_subscription_follows_a_new_name(peer: Any) -> None:
@@ -363,3 +428,88 @@ def test_no_path_reaches_the_file_system(control: Any, peer: Any, name: str) -> 
 def test_a_scene_that_is_not_there(peer: Any) -> None:
     peer.send("/scene/load", "nowhere")
     assert peer.received() == [("/error", ["/scene/load", "'nowhere': no such scene: allowed none is kept yet"])]
+
+
+def bundle(message: bytes, count: int) -> bytes:
+    return b"#bundle\0" + struct.pack(">Q", 1) + count * (struct.pack(">i", len(message)) + message)
+
+
+@pytest.mark.parametrize("message", [build_msg("/*/*/*").dgram, build_msg("/*/*/[!q]*", [0.5]).dgram])
+def test_a_datagram_of_patterns_does_not_keep_the_loop(control: Any, message: bytes) -> None:
+    peer = Peer("127.0.0.1", 9, lambda *_: None)
+
+    async def submit() -> int:
+        return int(control.hub.submit(bundle(message, 1000), peer))
+
+    before = control.hub.counters.problems
+    assert MAX_WORK < control.on_loop(submit()) < 2 * MAX_WORK + 1000
+    assert control.hub.counters.problems > before
+
+
+def test_a_thousand_plain_messages_are_carried_out(control: Any, peer: Any) -> None:
+    peer.send_bytes(bundle(build_msg("/object/vocals/level", [0.5]).dgram, 1000))
+    assert peer.received() == []
+    assert control.hub.counters.messages == 1001
+
+
+def test_what_a_bundle_for_later_asks_is_paid_for_when_it_comes(control: Any) -> None:
+    told: list[bytes] = []
+    peer = Peer("127.0.0.1", 9, lambda packet, _: told.append(packet))
+
+    async def submit(packet: bytes) -> int:
+        return int(control.hub.submit(packet, peer))
+
+    for address in ("/*/*/*", "/object/*/level", "/status/peers", "/ping"):
+        now = control.on_loop(submit(build_msg(address).dgram))
+        told.clear()
+        assert control.on_loop(submit(bundle_at(time.time() + 5.0, address))) >= now > 0
+        assert not told
+
+
+def test_what_is_due_together_does_not_keep_the_loop(control: Any, until: Callable[..., None]) -> None:
+    """A hundred bundles of one time, hundreds of answers each: other work has its turn in between."""
+    answers = 0
+    turns: list[int] = []
+
+    def tell(*_: object) -> None:
+        nonlocal answers
+        answers += 1
+
+    def turn() -> None:
+        turns.append(answers)
+        control.loop.call_soon(turn)
+
+    async def submit() -> None:
+        at_s, peer = time.time() + 3.0, Peer("127.0.0.1", 9, tell)  # long enough for a busy machine to take them
+        for _ in range(100):
+            control.hub.submit(bundle_at(at_s, "/*/*/*"), peer)
+        control.hub.submit(bundle_at(at_s, "/scene/amount", 0.5), peer)
+        turn()
+
+    control.on_loop(submit())
+    until(lambda: control.hub.scene.amount == 0.5, 20, "the last of them")
+    one = answers // 100
+    assert one > 200
+    assert max(b - a for a, b in itertools.pairwise(turns)) <= MAX_WORK + one
+
+
+def test_a_connection_and_a_datagram_of_one_port_are_two_peers(control: Any) -> None:
+    by_udp, by_tcp = (Peer("127.0.0.1", 9, lambda *_: None, transport=kind) for kind in ("udp", "tcp"))
+
+    async def subscribe() -> list[int]:
+        hub, counts = control.hub, []
+        for command, peer in (
+            (Subscribe("/scene/amount"), by_udp),
+            (Subscribe("/scene/amount"), by_tcp),
+            (Unsubscribe(), by_udp),
+            (Touch("/object/bass", held=True), by_tcp),
+            (SetParameter("/object/bass/level", (0.5,)), by_udp),
+            (SetParameter("/object/bass/level", (0.25,)), by_tcp),
+        ):
+            hub.perform([command], peer)
+            counts.append(hub.venue.status.read("peers"))
+        return counts
+
+    assert control.on_loop(subscribe()) == [1, 2, 1, 1, 1, 1]
+    assert control.hub.scene.objects[1].level == 0.25
+    assert control.hub.counters.conflicts == 1

@@ -11,8 +11,8 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.codecs.native import decode, encode_pong
-from stemfield.control.codecs.osc import MAX_MESSAGES, Message, encode, parse
+from stemfield.control.codecs.door import decode, encode_pong
+from stemfield.control.codecs.osc import MAX_BUNDLE, MAX_MESSAGES, Message, encode, in_bundles, parse
 from stemfield.control.commands import (
     Ask,
     Command,
@@ -163,6 +163,9 @@ def test_answers_are_read_by_python_osc() -> None:
     assert OscMessage(encode("/a", "T", (False,))).params == [False]
     assert OscMessage(encode("/a", "i", (3, 4))).params == [3, 4]
     assert OscMessage(encode("/a", "i", ())).params == []
+    for values in ((), (1.5,), (-120.0, 0.1, 3.0, 4.0)):
+        for address in ("/a", "/ab", "/abc", "/meter/object/Größe"):
+            assert encode(address, "f", values) == build_msg(address, list(values)).dgram
     assert OscMessage(encode("/error", "ss", ("", "Größe"))).params == ["", "Größe"]
 
 
@@ -240,3 +243,15 @@ def test_messages_a_second() -> None:
         best = max(best, 1000 / (time.perf_counter() - begin))
     # A quarter of what an idle machine of two slow cores does, because tests share theirs.
     assert best > 10_000, f"{best:.0f} messages a second"
+
+
+def test_messages_told_at_once_fit_into_a_frame_and_come_in_order() -> None:
+    messages = [message(f"/object/object-number-{n}/aed", float(n), 0.0, 1.0) for n in range(100)]
+    packets = in_bundles(messages)
+    assert 3 < len(packets) < 6
+    assert max(map(len, packets)) <= MAX_BUNDLE
+    found = [entry for packet in packets for _, entry in parse(packet, NOW_S)]
+    assert [entry.arguments[0] for entry in found if isinstance(entry, Message)] == [float(n) for n in range(100)]
+    assert in_bundles(messages[:1]) == messages[:1]
+    assert in_bundles([]) == []
+    assert in_bundles([bytes(5000)]) == [bytes(5000)]

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from stemfield.control.commands import SetParameter
 from stemfield.control.parameters import TABLE
-from stemfield.control.routes import answers, apply, every_route, is_trigger, routes, suggestion
+from stemfield.control.routes import ROWS, answers, apply, every_route, is_trigger, routes, suggestion
 from stemfield.control.units import aed_of, position_of
 from stemfield.control.venue import Venue
 from stemfield.layouts import EqBand
 from stemfield.layouts.coordinates import cartesian, polar
 from stemfield.renderer.scene import MAX_LEVEL, DistanceLaw, Scene, Sector
 
-NUMBERS = {p.address: p for p in TABLE if p.read and all(a.tag in "fi" for a in p.arguments)}
+NUMBERS = {p.address: p for p in ROWS if p.read and all(a.tag in "fi" for a in p.arguments)}
 
 
 def do(scene: Scene, venue: Venue, address: str, *values: object) -> Scene:
@@ -68,7 +68,7 @@ def test_polar_is_that_of_the_one_convention(azimuth: float, elevation: float, d
 @pytest.mark.parametrize("address", NUMBERS)
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf, "three", None, b"x", [1.0], 10**400])
 def test_what_is_no_number_leaves_the_value_alone(venue: Venue, address: str, bad: object) -> None:
-    concrete = address.format(o="guitar", label="M+030", stem="bass")
+    concrete = address.format(o="guitar", n=6, group=3, label="M+030", stem="bass")
     arguments = NUMBERS[address].arguments
     reason = refused(venue.defaults, venue, concrete, *(1.0 for _ in arguments[1:]), bad)
     assert "allowed a" in reason
@@ -80,7 +80,7 @@ def test_out_of_range_is_clamped(venue: Venue, address: str, far: float) -> None
     arguments = NUMBERS[address].arguments
     if address.endswith(("/channels", "/exclude_sector")):
         return
-    concrete = address.format(o="guitar", label="M+030", stem="bass")
+    concrete = address.format(o="guitar", n=6, group=3, label="M+030", stem="bass")
     scene = do(venue.defaults, venue, concrete, *(far for _ in arguments))
     for got, argument in zip(value(scene, venue, concrete), arguments, strict=True):
         assert isinstance(got, float | int)
@@ -190,10 +190,12 @@ def test_channels_belong_to_direct_inputs(venue: Venue) -> None:
 
 def test_outputs_are_loudspeakers(venue: Venue) -> None:
     scene = do(venue.defaults, venue, "/object/vocals/outputs", "M+110,M-110")
-    assert scene.objects[0].outputs == ("M+110", "M-110")
+    assert scene.objects[0].outputs == (("M+110",), ("M-110",))
     assert value(scene, venue, "/object/vocals/outputs") == ("M+110, M-110",)
     assert "did you mean M+030?" in refused(scene, venue, "/object/vocals/outputs", "M+30")
     assert "at most 1" in refused(scene, venue, "/object/guitar/outputs", "M+110,M-110")
+    both = do(scene, venue, "/object/guitar/outputs", "[M+110, M-110]")
+    assert value(both, venue, "/object/guitar/outputs") == ("[M+110, M-110]",)
     assert do(scene, venue, "/object/vocals/outputs", "").objects[0].outputs == ()
 
 
@@ -258,9 +260,10 @@ def test_distance_law_and_listener(venue: Venue) -> None:
 def test_a_loudspeaker_is_found_as_often_as_it_is_asked_for(venue: Venue) -> None:
     scene = do(venue.defaults, venue, "/speaker/M-030/identify")
     again = do(scene, venue, "/speaker/M-030/identify", True)
-    assert scene.speakers["M-030"].identify.sound == again.speakers["M-030"].identify.sound == "noise"
+    assert scene.speakers["M-030"].identify.sound == again.speakers["M-030"].identify.sound == "spoken"
     assert scene.speakers["M-030"].identify != again.speakers["M-030"].identify
-    assert do(again, venue, "/speaker/M-030/sweep").speakers["M-030"].identify.sound == "sweep"
+    for sound in ("noise", "sweep"):
+        assert do(again, venue, f"/speaker/M-030/{sound}").speakers["M-030"].identify.sound == sound
     assert do(again, venue, "/speaker/M-030/identify", 0).speakers["M-030"].identify.sound == "none"
 
 

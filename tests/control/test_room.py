@@ -13,7 +13,7 @@ from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.equaliser import MAX_SECTIONS
-from stemfield.renderer.dsp.hrtf import AnalyticHead
+from stemfield.renderer.dsp.hrtf import HEAD_RADIUS_M, AnalyticHead
 from stemfield.renderer.engine import Engine
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene import STEMS, DistanceLaw, Identify, SceneObject, Sector, SpeakerTrim, default_scene
@@ -173,13 +173,13 @@ def test_where_one_loudspeaker_hides_another_the_listener_stays(caplog):
 def test_delays_and_gains_follow_the_listener_where_the_layout_compensates():
     speakers = (Speaker("L", 90.0, 0.0, 2.0, 1), Speaker("R", -90.0, 0.0, 2.0, 2), Speaker("F", 0.0, 0.0, 2.0, 3))
     layout = Layout("three", "Three", speakers, compensate=Compensation(delay=True, gain=True))
-    stage = Stage(layout, type="channel", outputs=("L",))
+    stage = Stage(layout, type="channel", outputs=(("L",),))
     click = np.zeros(8000, np.float32)
     click[0] = 0.5
     stage.put(listener=(0.0, 1.0, 0.0))  # 1 m from L, 3 m from R
     found = {}
     for label in ("L", "R"):
-        stage.change(outputs=(label,))
+        stage.change(outputs=((label,),))
         feed = stage.feeds(click)[layout.labels.index(label)]
         found[label] = int(np.abs(feed).argmax()), float(np.abs(feed).max()) * 2
     assert found["L"][0] - found["R"][0] == pytest.approx(2.0 / 343.2 * RATE, abs=1)
@@ -238,6 +238,36 @@ def test_a_scene_that_was_kept_does_not_begin_with_noise():
     assert not stage.play(np.zeros(1000, np.float32)).any()
 
 
+def test_the_monitor_has_a_level_of_its_own():
+    stage = Stage("quad", head=AnalyticHead(RATE), position=at(30.0))
+    whole = rms(stage.feeds())
+    stage.put(monitor_gain_db=-6.0)
+    softer = rms(stage.feeds())
+    np.testing.assert_array_equal(softer[:-2], whole[:-2])
+    np.testing.assert_allclose(softer[-2:], 10 ** (-6 / 20) * whole[-2:], rtol=1e-4)
+    stage.put(monitor_mute=True)
+    assert rms(stage.feeds())[-2:].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000])
+def test_the_ears_are_as_late_as_they_say(rate):
+    """A click in front reaches both ears when the head says that it reaches its middle, half a radius early or late."""
+    layout, head = load_layout("octagon"), AnalyticHead(rate)
+    chain = design_chain(layout, rate).monitored(head.taps, head.latency_frames)
+    engine = Engine(rate, 0, 1, len(layout.labels), len(STEMS), 1000, chain)
+    engine.exchange.close()
+    Room(layout, Panner(layout), engine, head).apply(default_scene([("mic", (0,))]))
+    engine.settle()
+    out, click = np.zeros((engine.outputs, 4000), np.float32), np.zeros((1, 4000), np.float32)
+    engine.process(np.zeros((1, 4000), np.float32), out)
+    click[0, 0] = 0.5
+    engine.process(click, out)
+    late = engine.direct_latency_frames
+    assert np.argmax(np.abs(out[:-2]).max(axis=0)) == late
+    ears = np.argmax(np.abs(out[-2:]), axis=1) - late - np.array(engine.late_frames[-2:])
+    assert np.abs(ears).max() <= 0.5 * HEAD_RADIUS_M / 343.2 * rate
+
+
 def test_the_head_turns_in_the_monitor():
     stage = Stage("octagon", head=AnalyticHead(RATE), position=at(90.0))
     left, right = rms(stage.feeds()[-2:])
@@ -282,7 +312,7 @@ def test_gains_that_are_kept_are_those_worked_out_anew(seed):
     fresh = Stage("7.1.4", inputs=6)
     fresh.room.apply(stage.scene)
     kept, anew = (s.engine.memory for s in (stage, fresh))
-    kept_at, anew_at = stage.engine._published, fresh.engine._published
+    kept_at, anew_at = stage.engine._publisher.published, fresh.engine._publisher.published
     np.testing.assert_array_equal(kept.target_gains[kept_at], anew.target_gains[anew_at])
 
 

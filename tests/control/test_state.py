@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stemfield.control.commands import RefusedError, SetParameter
+from stemfield.control.journal import SLOT_BYTES, Journal
 from stemfield.control.routes import apply
 from stemfield.control.scene_file import SceneFileError, load_scene_file, scene_from_dict, scene_to_dict
 from stemfield.control.state import Saver, SceneStore
@@ -112,7 +114,7 @@ def test_what_is_gone_is_reported_and_the_rest_used(venue: Venue, tmp_path: Path
     assert "object.bass.outputs: 'LFE1': no such loudspeaker" in told
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xff", b"{}" + b" " * (1 << 20), b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xff", b"{}" + b" " * (1 << 20), b"[" * 100_000, b"9" * 5000])
 def test_a_broken_file_is_set_aside(venue: Venue, tmp_path: Path, content: bytes) -> None:
     store = SceneStore(tmp_path, venue)
     for count in (1, 2):
@@ -256,9 +258,10 @@ def test_the_saver_saves_the_last_at_most_once_in_its_interval(venue: Venue, tmp
     written: list[tuple[float, float]] = []
 
     class Watched(SceneStore):
-        def save(self, scene: Scene) -> None:
-            super().save(scene)
+        def save(self, scene: Scene) -> str:
+            reason = super().save(scene)
             written.append((time.monotonic(), scene.amount))
+            return reason
 
     async def run() -> None:
         saver = Saver(Watched(tmp_path, venue), lambda _: None, interval_s=0.2)
@@ -272,6 +275,19 @@ def test_the_saver_saves_the_last_at_most_once_in_its_interval(venue: Venue, tmp
     assert len(written) == 3
     assert times[1] - times[0] >= 0.2
     assert store.load()[0].amount == 0.49
+
+
+def test_what_is_on_disk_already_is_not_written_again(venue: Venue, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, venue)
+    scene = replace(venue.defaults, amount=0.5)
+    inodes = []
+    for yaw_deg in (0.0, 10.0, 20.0):  # a tracker turns the head all day
+        store.save(replace(scene, head=(yaw_deg, 0.0, 0.0)))
+        inodes.append((tmp_path / "scene.json").stat().st_ino)
+    assert len(set(inodes)) == 1
+    store.save(venue.defaults)
+    store.save(scene)
+    assert store.load()[0].amount == 0.5
 
 
 def test_a_disk_that_fails_is_reported_once_and_when_it_works_again(
@@ -293,3 +309,54 @@ def test_a_disk_that_fails_is_reported_once_and_when_it_works_again(
 
     asyncio.run(run())
     assert told == [f"{folder}: the scene cannot be saved: File exists", f"{folder}: the scene is saved again"]
+
+
+def test_the_journal_keeps_the_last_whole_content(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    journal = Journal(path)
+    assert journal.read() is None
+    with pytest.raises(OSError, match="No such file"):
+        journal.write(b"x")
+    journal.reserve()
+    assert path.stat().st_blocks * 512 >= 2 << 20
+    assert journal.read() is None
+    for content in (b"one", b"two", b"three"):
+        journal.write(content)
+        assert Journal(path).read() == content
+    again = Journal(path)
+    assert again.read() == b"three"
+    again.write(b"four")
+    whole = bytearray(path.read_bytes())
+    # The power goes while the next is written: whatever came of it, the last one counts.
+    for damage in range(60):
+        broken = whole.copy()
+        broken[SLOT_BYTES + damage] ^= 0xFF
+        path.write_bytes(broken)
+        assert Journal(path).read() in (b"three", b"four")
+    path.write_bytes(whole)
+    journal.clear()
+    assert Journal(path).read() is None
+    with pytest.raises(OSError, match="bytes: allowed at most"):
+        journal.write(bytes(SLOT_BYTES))
+
+
+def test_a_full_disk_loses_nothing(venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SceneStore(tmp_path, venue)
+    store.prepare()
+    assert store.save(venue.defaults) == ""
+    before = (tmp_path / "scene.json").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        assert store.save(replace(venue.defaults, amount=0.25)) == "No space left on device"
+        assert store.save(changed(venue)) == "No space left on device"
+        assert (tmp_path / "scene.json").read_bytes() == before
+        assert not (tmp_path / "scene.new").exists()
+        assert SceneStore(tmp_path, venue).load() == (changed(venue), ())
+    after = SceneStore(tmp_path, venue)
+    after.load()
+    assert after.save(replace(venue.defaults, amount=0.75)) == ""
+    assert SceneStore(tmp_path, venue).load() == (replace(venue.defaults, amount=0.75), ())

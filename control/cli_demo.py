@@ -1,0 +1,131 @@
+"""The command for the first minute: the demo song, with whatever there is to play it, and nothing to configure."""
+
+from __future__ import annotations
+
+import argparse
+import secrets
+import socket
+import tempfile
+import threading
+import webbrowser
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+from stemfield.control.cli_commands import layout_of, refusals
+from stemfield.control.cli_error import FAILED, CliError, termination_waits
+from stemfield.control.config import Config, DiscoveryConfig, JackConfig, MonitorConfig, parse_config
+from stemfield.control.demo import demo_mixture_file
+from stemfield.control.neighbourhood import Neighbourhood, neighbourhoods
+from stemfield.control.network_config import HttpConfig, OscConfig, S3aConfig
+from stemfield.control.playback import EARS, SoundCard, highest_channel, sound_card, suggested_layouts
+from stemfield.control.qr import show_qr
+
+LOOPBACK: Final = "127.0.0.1"
+WITHOUT_CARD: Final = "22.2"
+"""The room for headphones."""
+TOKEN_BYTES: Final = 9
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Play the demo song until it is told to stop."""
+    neighbours = _neighbourhood(options.interface) if options.network or options.interface else None
+    card = SoundCard() if options.driver == "clock" else sound_card()
+    with tempfile.TemporaryDirectory(prefix="stemfield-demo-") as folder:
+        with refusals():
+            config = _config(options, card, neighbours, Path(folder))
+        layout_of(config.layout, config)
+        with termination_waits():
+            from stemfield.control.daemon import run
+
+        try:
+            with refusals():
+                return run(config, lambda: config, lambda: _tell(config, neighbours, browser=options.open))
+        except OSError as error:
+            raise CliError([error.strerror or str(error)], FAILED) from error
+
+
+def _config(options: argparse.Namespace, card: SoundCard, neighbours: Neighbourhood | None, folder: Path) -> Config:
+    """A configuration of its own, which touches neither the user's nor the scene that is kept for it."""
+    layout = options.layout or (
+        suggested_layouts(len(card.playback))[0].name if len(card.playback) > EARS else WITHOUT_CARD
+    )
+    addresses = (LOOPBACK,) if neighbours is None else (LOOPBACK, neighbours.address)
+    changes: dict[str, Any] = {
+        "layout": layout,
+        "driver": options.driver or ("jack" if card.server else "clock"),
+        "input": demo_mixture_file(folder),
+        "monitor": MonitorConfig(binaural=True),
+        "jack": _connections(layout, card),
+        "osc": OscConfig(port=_free_port(4001, socket.SOCK_DGRAM, addresses)),
+        "http": HttpConfig(port=_free_port(8010, socket.SOCK_STREAM, addresses)),
+        "s3a": S3aConfig(enabled=False),
+        "discovery": DiscoveryConfig(enabled=False),
+        "state_folder": folder / "state",
+    }
+    if neighbours is not None:
+        network = {
+            "interfaces": [neighbours.interface],
+            "allow": [neighbours.network],
+            "token": secrets.token_urlsafe(TOKEN_BYTES),
+        }
+        changes["network"] = parse_config({"network": network}, "--network").network
+    return Config().model_copy(update=changes)
+
+
+def _connections(layout: str, card: SoundCard) -> JackConfig:
+    """The room to its loudspeakers where the card has enough ports, otherwise to the ears."""
+    with refusals():
+        needed = highest_channel(layout_of(layout, Config()))
+    if EARS < needed <= len(card.playback):
+        return JackConfig(connect_outputs=card.playback)
+    return JackConfig(connect_monitor=card.playback[:EARS])
+
+
+def _free_port(wanted: int, kind: socket.SocketKind, addresses: tuple[str, ...]) -> int:
+    """The wanted port where it is free at all addresses, otherwise any that is."""
+    for port in (wanted, 0):
+        doors = [socket.socket(socket.AF_INET, kind) for _ in addresses]
+        try:
+            for door, address in zip(doors, addresses, strict=True):
+                if kind == socket.SOCK_STREAM:
+                    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                door.bind((address, port))
+                port = int(door.getsockname()[1])
+            return port
+        except OSError:
+            continue
+        finally:
+            for door in doors:
+                door.close()
+    raise CliError(["no port is free for the demo"], FAILED)
+
+
+def _neighbourhood(interface: str | None) -> Neighbourhood:
+    """The network to open to: behind the interface that is named, or the one through which others are reached."""
+    found = neighbourhoods()
+    if interface is None and not found:
+        raise CliError(["--network: this machine has no network interface beside its own"])
+    chosen = next((one for one in found if interface in (None, one.interface)), None)
+    if chosen is None:
+        known = ", ".join(one.interface for one in found) or "none"
+        raise CliError([f"--interface {interface}: no such network interface; there are: {known}"])
+    return chosen
+
+
+def _tell(config: Config, neighbours: Neighbourhood | None, *, browser: bool) -> None:
+    """Where the page is, for eyes and for cameras."""
+    host = LOOPBACK if neighbours is None else neighbours.address
+    token = f"?token={quote(config.network.token)}" if config.network.token else ""
+    url = f"http://{host}:{config.http.port}/{token}"
+    print()
+    show_qr(url)
+    print(f"\nOpen {url} in a browser: drag the instruments while they play.")
+    if config.driver == "clock":
+        print("No sound server plays this: press `Listen by headphones` on that page.")
+    if neighbours is None:
+        print("That address is for this machine only; stemfield demo --network lets telephones and tablets in, too.")
+    print("Ctrl-C ends it. What next: stemfield init; where nothing sounds: stemfield doctor.", flush=True)
+    if browser:
+        # some browsers keep their caller waiting
+        threading.Thread(target=webbrowser.open, args=(url,), name="browser", daemon=True).start()

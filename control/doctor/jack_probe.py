@@ -1,0 +1,95 @@
+"""What libjack says, asked in a process of its own, because a libjack may hang, or end the process that it is in.
+
+`python -m stemfield.control.doctor.jack_probe [SERVER]` prints one line of JSON when it has joined, or cannot. Then it
+listens, and for each line on its standard input prints another one with what has happened since; it leaves when there
+are no more lines. No server is ever started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+MAX_PORTS = 1024
+SETTLE_S = 0.3
+"""That a client joins may itself disturb a server."""
+
+
+def main() -> None:
+    """Ask, tell, listen."""
+    os.environ["JACK_NO_START_SERVER"] = "1"
+    server = sys.argv[1] if len(sys.argv) > 1 else ""
+    try:
+        import jack
+    except OSError as error:
+        _tell(library="", reason=str(error))
+        return
+    errors: list[str] = []
+    jack.set_error_function(lambda text: errors.append(text.strip()))
+    jack.set_info_function(lambda _: None)
+    loaded = _loaded()
+    try:
+        client = jack.Client("stemfield-doctor", no_start_server=True, servername=server or None)
+    except jack.JackOpenError:
+        _tell(**loaded, reason=next(iter(errors), "no reason given"))
+        return
+    xruns = [0]
+
+    def count(_delayed_us: float) -> None:
+        xruns[0] += 1
+
+    client.set_xrun_callback(count)
+    with client:  # activates it: only then is it told of xruns
+        time.sleep(SETTLE_S)
+        xruns[0], begun = 0, _edge(client)
+        _tell(
+            **loaded,
+            opened=True,
+            rate_hz=client.samplerate,
+            period_frames=client.blocksize,
+            realtime=bool(client.realtime),
+            ports=_ports(client),
+        )
+        for _ in sys.stdin:
+            now = _edge(client)
+            frames, seconds = (now[0] - begun[0]) & 0xFFFFFFFF, now[1] - begun[1]
+            _tell(xruns=xruns[0], measured_rate_hz=frames / seconds, load=round(client.cpu_load(), 1))
+
+
+def _tell(**facts: Any) -> None:
+    print(json.dumps(facts), flush=True)
+
+
+def _loaded() -> dict[str, Any]:
+    """The libjack in this process, and whether it is PipeWire's."""
+    names = {line.split()[-1] for line in Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()}
+    library = next((name for name in sorted(names) if Path(name).name.startswith("libjack.so")), "")
+    return {"library": library, "from_pipewire": any(Path(name).name.startswith("libpipewire-") for name in names)}
+
+
+def _edge(client: Any) -> tuple[int, float]:
+    """The frame at which the next cycle begins, and when it does by our own clock; what is there where none comes."""
+    last, end_s = client.last_frame_time, time.monotonic() + 0.5
+    while (now := client.last_frame_time) == last and time.monotonic() < end_s:
+        time.sleep(0.0005)
+    return now, time.monotonic()
+
+
+def _ports(client: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": port.name,
+            "is_input": port.is_input,
+            "is_physical": port.is_physical,
+            "connections": sorted(peer.name for peer in client.get_all_connections(port)),
+        }
+        for port in client.get_ports(is_audio=True)[:MAX_PORTS]
+    ]
+
+
+if __name__ == "__main__":
+    main()

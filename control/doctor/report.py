@@ -1,0 +1,138 @@
+"""What a person attaches to a report of a fault: all that was seen, in plain text, without secrets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from stemfield.control.config_errors import HIDDEN
+from stemfield.control.doctor.evidence import Evidence
+from stemfield.control.doctor.finding import Finding
+
+HEAD: Final = "stemfield doctor's report"
+PACKAGES: Final = (
+    "stemfield",
+    "JACK-Client",
+    "numpy",
+    "numba",
+    "llvmlite",
+    "onnxruntime",
+    "aiohttp",
+    "soundfile",
+    "soxr",
+)
+PROGRAMS: Final = (("jackd", "--version"), ("pipewire", "--version"), ("wireplumber", "--version"))
+PATIENCE_S: Final = 5.0
+
+
+def report(seen: Evidence, findings: Sequence[Finding]) -> str:
+    """The text."""
+    parts = {
+        "Findings": [str(finding) for finding in findings] or ["none"],
+        "Not looked at": list(seen.unseen),
+        "Versions": [*_versions()],
+        "Limits of this process": [*_limits()],
+        "Sound servers": [*_servers(seen)],
+        "JACK ports": [*_ports(seen)],
+        "Rights": [_shown(seen.rights)],
+        "Units": [_shown(unit) for unit in seen.units],
+        "Sound cards": [_shown(card) for card in seen.cards],
+        "Daemon": [*_daemon(seen)],
+        "Last runs": [_shown(run) for run in seen.runs],
+        "Configuration": json.dumps(configuration(seen), indent=1, default=str).splitlines(),
+    }
+    lines = [f"{HEAD}, {time.strftime('%Y-%m-%d %H:%M:%S %z')}"]
+    for title, texts in parts.items():
+        lines += ["", title, "-" * len(title), *(texts or ["none"])]
+    text = "\n".join(lines) + "\n"
+    token = seen.config.network.token
+    return text.replace(token, HIDDEN) if token else text
+
+
+def configuration(seen: Evidence) -> dict[str, Any]:
+    """All keys and values, the token hidden."""
+    found = seen.config.model_dump(mode="json")
+    if found["network"]["token"]:
+        found["network"]["token"] = HIDDEN
+    return found
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file is one of these, which may be overwritten."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(HEAD)) == HEAD.encode()
+    except OSError:
+        return False
+
+
+def _versions() -> Iterator[str]:
+    for name in PACKAGES:
+        try:
+            yield f"{name} {version(name)}"
+        except PackageNotFoundError:
+            yield f"{name} is not installed"
+    yield f"Python {sys.version.split()[0]}"
+    yield f"{platform.system()} {platform.release()} {platform.machine()}"
+    with suppress(OSError):
+        yield platform.freedesktop_os_release()["PRETTY_NAME"]
+    for command in PROGRAMS:
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        except (OSError, subprocess.TimeoutExpired):
+            yield f"{command[0]} is not there"
+        else:
+            told = [line for line in (done.stdout + done.stderr).splitlines() if any(c.isdigit() for c in line)]
+            yield f"{command[0]}: {told[0].strip() if told else 'no version told'}"
+
+
+def _limits() -> Iterator[str]:
+    for name in ("RTPRIO", "RTTIME", "MEMLOCK", "NOFILE", "NICE"):
+        soft, hard = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))
+        yield f"RLIMIT_{name} {soft} (hard {hard}; -1 is unlimited)"
+
+
+def _servers(seen: Evidence) -> Iterator[str]:
+    yield f"wanted: {seen.server_name}, driver: {seen.config.driver}"
+    for server in seen.servers:
+        yield f"{server.name}: {server.process}: {' '.join(server.process.command)}"
+    yield f"PipeWire: {_shown(seen.pipewire)}"
+    if seen.jack is None:
+        yield "JACK is not wanted"
+    else:
+        yield _shown(dataclasses.replace(seen.jack, ports=()))
+    for remnant in seen.remnants:
+        yield _shown(remnant)
+
+
+def _ports(seen: Evidence) -> Iterator[str]:
+    for port in seen.jack.ports if seen.jack is not None else ():
+        way = "in " if port.is_input else "out"
+        yield f"{way} {port.name}{' (physical)' if port.is_physical else ''}: {', '.join(port.connections) or '-'}"
+
+
+def _daemon(seen: Evidence) -> Iterator[str]:
+    daemon = seen.daemon
+    yield f"listens at {', '.join(daemon.addresses) or daemon.address_problem}"
+    yield f"port held by {daemon.osc_owner or 'nobody'}"
+    yield f"answers: {daemon.answers}"
+    for address, values in daemon.values.items():
+        yield f"{address} {' '.join(map(str, values))}"
+    for page in daemon.pages:
+        yield f"{page.shown} {page.problem or 'is there'}"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not known"
+    return ", ".join(f"{field.name}: {getattr(value, field.name)}" for field in dataclasses.fields(value))

@@ -1,0 +1,160 @@
+"""What this user may do, tried; and what the files of the system promise that user."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stemfield.control.doctor.processes import RealtimeLimits, realtime_limits
+
+PRIORITY: Final = 10
+"""What JACK's threads ask for at least."""
+LOCKED_BYTES: Final = 64 << 20
+"""About what the buffers of a server and its clients take."""
+PATIENCE_S: Final = 10.0
+AUDIO: Final = "audio"
+LIMITS_FILE: Final = "/etc/security/limits.d/audio.conf"
+"""Where Debian's jackd2 has its lines."""
+LINES: Final = {"rtprio": f"@{AUDIO} - rtprio 95", "memlock": f"@{AUDIO} - memlock unlimited"}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A line of a limits file that is about this user.
+
+    Attributes:
+        file: the file.
+        line: its text.
+        item: `rtprio` or `memlock`.
+        value: as `RealtimeLimits` counts; -1 is unlimited.
+    """
+
+    file: Path
+    line: str
+    item: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """Why SCHED_FIFO and locked memory were refused, empty where they were not; and what is in force.
+
+    Attributes:
+        user: the account's name.
+        groups: of this process.
+        account_groups: that the account has been given, by the next log-in at the latest.
+        grants: what files promise.
+    """
+
+    realtime: str
+    memory: str
+    limits: RealtimeLimits
+    user: str
+    groups: frozenset[str]
+    account_groups: frozenset[str]
+    grants: tuple[Grant, ...]
+
+    def granted(self, item: str) -> Grant | None:
+        """The line that promises the most of `rtprio` or `memlock`."""
+        of_it = [grant for grant in self.grants if grant.item == item]
+        return max(of_it, key=lambda grant: (grant.value == -1, grant.value), default=None)
+
+
+def granting(*items: str) -> str:
+    """The command that promises `rtprio`, `memlock` or both to the group, from the next log-in on."""
+    lines = " ".join(shlex.quote(LINES[item]) for item in items)
+    return f"printf '%s\\n' {lines} | sudo tee -a {LIMITS_FILE}"
+
+
+class NotTriedError(RuntimeError):
+    """The child that tries has ended without a word."""
+
+
+def look_at_rights(root: Path) -> Rights:
+    """Try, and read.
+
+    Args:
+        root: below which `etc/security` is.
+
+    Raises:
+        NotTriedError: it could not be tried.
+    """
+    command = [sys.executable, "-P", "-m", "stemfield.control.doctor.rights_probe", str(PRIORITY), str(LOCKED_BYTES)]
+    try:
+        told = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False).stdout
+        tried = json.loads(told)
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        raise NotTriedError("real-time priority and locked memory could not be tried") from error
+    user = _user()
+    account = _account_groups(user)
+    return Rights(
+        tried["realtime"],
+        tried["memory"],
+        realtime_limits(os.getpid()),
+        user,
+        frozenset(_group(number) for number in {os.getegid(), *os.getgroups()}),
+        account,
+        tuple(_grants(root / "etc" / "security", user, account)),
+    )
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _group(number: int) -> str:
+    try:
+        return grp.getgrgid(number).gr_name
+    except KeyError:
+        return str(number)
+
+
+def _account_groups(user: str) -> frozenset[str]:
+    try:
+        return frozenset(_group(number) for number in os.getgrouplist(user, pwd.getpwnam(user).pw_gid))
+    except KeyError:
+        return frozenset()
+
+
+def _grants(folder: Path, user: str, groups: frozenset[str]) -> Iterator[Grant]:
+    """As pam_limits reads them (limits.conf(5)): first the one file, then those of limits.d by name."""
+    for file in (folder / "limits.conf", *sorted((folder / "limits.d").glob("*.conf"))):
+        try:
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            words = line.partition("#")[0].split()
+            if len(words) != 4 or words[2] not in ("rtprio", "memlock"):
+                continue
+            value = _value(words[2], words[3])
+            if value is not None and _is_about(words[0], user, groups):
+                yield Grant(file, " ".join(words), words[2], value)
+
+
+def _is_about(domain: str, user: str, groups: frozenset[str]) -> bool:
+    if user == "root":
+        return domain == user  # what is said of everybody and of groups is not said of root
+    if domain.startswith("@"):
+        return domain[1:] in groups
+    return domain in ("*", user)
+
+
+def _value(item: str, text: str) -> int | None:
+    if text in ("unlimited", "infinity", "-1"):
+        return -1
+    if not text.isdecimal():
+        return None
+    return int(text) * (1024 if item == "memlock" else 1)

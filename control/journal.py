@@ -1,0 +1,85 @@
+"""Room on disk taken beforehand, so that a full disk does not keep the last state from being kept.
+
+The file has two slots of fixed size, which are written in turn and in place: number, length and checksum, then the
+content. Whenever the power goes, one slot is whole; the one with the higher number counts.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from pathlib import Path
+
+SLOT_BYTES = 1 << 20
+_MAGIC = b"stemfld1"
+_HEADER = struct.Struct(">8sQII")
+
+
+class Journal:
+    """One file.
+
+    Args:
+        path: is made by `reserve`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._number = 0
+
+    def reserve(self) -> None:
+        """Take the room.
+
+        Raises:
+            OSError: there is none, or no right to it.
+        """
+        with self._path.open("ab") as file:
+            os.posix_fallocate(file.fileno(), 0, 2 * SLOT_BYTES)
+
+    def write(self, content: bytes) -> None:
+        """Keep this, in place of what was kept before.
+
+        Raises:
+            OSError: larger than a slot, nothing was reserved, or the disk fails.
+        """
+        if _HEADER.size + len(content) > SLOT_BYTES:
+            raise OSError(f"{len(content)} bytes: allowed at most {SLOT_BYTES - _HEADER.size}")
+        self._number += 1
+        header = _HEADER.pack(_MAGIC, self._number, len(content), zlib.crc32(content))
+        self._put(self._number % 2, header + content)
+
+    def read(self) -> bytes | None:
+        """What was kept last; None where that is nothing."""
+        try:
+            whole = self._path.read_bytes()
+        except OSError:
+            return None
+        slots = [self._slot(whole[at : at + SLOT_BYTES]) for at in (0, SLOT_BYTES)]
+        number, content = max(slots, key=lambda slot: slot[0])
+        self._number = max(number, self._number)
+        return content
+
+    def clear(self) -> None:
+        """Keep nothing.
+
+        Raises:
+            OSError: the disk fails.
+        """
+        for slot in (0, 1):
+            self._put(slot, bytes(_HEADER.size))
+
+    def _put(self, slot: int, content: bytes) -> None:
+        file = os.open(self._path, os.O_WRONLY)
+        try:
+            os.pwrite(file, content, slot * SLOT_BYTES)
+            os.fdatasync(file)
+        finally:
+            os.close(file)
+
+    def _slot(self, raw: bytes) -> tuple[int, bytes | None]:
+        if len(raw) < _HEADER.size:
+            return 0, None
+        magic, number, length, checksum = _HEADER.unpack_from(raw)
+        content = raw[_HEADER.size : _HEADER.size + length]
+        whole = magic == _MAGIC and len(content) == length and zlib.crc32(content) == checksum
+        return (number, content) if whole else (0, None)

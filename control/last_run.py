@@ -1,0 +1,127 @@
+"""The trace of a run in the state folder, by which it is known afterwards whether it ended in order.
+
+A process that the kernel kills, for lack of memory or because a thread of it took its real-time budget, writes no last
+line into any log: the mark that it left at its start is then all that tells of it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import psutil
+from pydantic import TypeAdapter
+
+FILE: Final = "run.json"
+MAX_VANISHED: Final = 5
+UNLIMITED: Final = -1
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the daemon.
+
+    Attributes:
+        pid: of its process.
+        created_s: when the kernel made that process; another one may get its number later.
+        began_s: since the epoch.
+        rttime_us: how long a thread with real-time priority may compute without a pause; -1 without limit.
+        over_budget: whether the kernel has warned it for that (SIGXCPU).
+        ended: whether it ended in order.
+        status: its exit status then.
+        reason: why it could not go on, if that was so.
+    """
+
+    pid: int
+    created_s: float
+    began_s: float
+    rttime_us: int = UNLIMITED
+    over_budget: bool = False
+    ended: bool = False
+    status: int = 0
+    reason: str = ""
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs now."""
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.created_s) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+
+_RUNS: Final = TypeAdapter(list[Run])
+
+
+def last_runs(folder: Path) -> tuple[Run, ...]:
+    """The newest run first, then those before it that vanished; none where there is no mark that can be read."""
+    try:
+        return tuple(_RUNS.validate_json((folder / FILE).read_bytes())[: 1 + MAX_VANISHED])
+    except (OSError, ValueError):
+        return ()
+
+
+class LastRun:
+    """The mark of this run, from `with` to its end; a folder that cannot be written to is no reason not to play.
+
+    Args:
+        folder: of the daemon's state.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._now: dict[str, Any] = {}
+        self._vanished: tuple[Run, ...] = ()
+
+    def __enter__(self) -> Self:
+        before = last_runs(self._folder)
+        self._vanished = tuple(run for run in before if not run.ended and not run.is_alive)[:MAX_VANISHED]
+        own = Run(os.getpid(), psutil.Process().create_time(), time.time(), _rttime_us())
+        self._now = asdict(own)
+        self._write()
+        return self
+
+    def sounding(self) -> None:
+        """The sound server has taken us in; it may have limited the real-time budget of its threads meanwhile."""
+        self._note(rttime_us=_rttime_us())
+
+    def over_budget(self) -> None:
+        """The kernel has sent SIGXCPU: it will kill us if that goes on."""
+        log.error("a thread has computed for too long with real-time priority (RLIMIT_RTTIME)")
+        self._note(over_budget=True)
+
+    def _note(self, **changes: Any) -> None:
+        if any(self._now.get(key) != value for key, value in changes.items()):
+            self._now |= changes
+            self._write()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._vanished = ()
+        self._note(ended=True, status=int(error is not None), reason=str(error or ""))
+
+    def _write(self) -> None:
+        path = self._folder / FILE
+        beside = path.with_suffix(".new")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            beside.write_text(json.dumps([self._now, *map(asdict, self._vanished)]), encoding="utf-8")
+            beside.replace(path)
+        except OSError as error:
+            log.debug("%s: %s", path, error.strerror)
+            with suppress(OSError):
+                beside.unlink()
+
+
+def _rttime_us() -> int:
+    return min(resource.getrlimit(resource.RLIMIT_RTTIME), key=lambda limit: (limit == resource.RLIM_INFINITY, limit))

@@ -1,0 +1,148 @@
+"""Which files make a service, where they belong, and how what is there differs from them."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, Literal
+
+Scope = Literal["system", "user"]
+Server = Literal["jackd", "pipewire", "none"]
+
+MAIN_UNIT: Final = "stemfield.service"
+
+_MARK: Final = "# Written by `stemfield service install`; sha256 "
+_PROGRAM: Final = re.compile(r"^ExecStart=\S*/stemfield(?= )", re.MULTILINE)
+_USER_PROGRAM: Final = Path(".local/bin/stemfield")
+
+_FILES: Final[dict[Scope, dict[Server, tuple[str, ...]]]] = {
+    "system": {
+        "jackd": ("stemfield.service", "jackd.service"),
+        "pipewire": (
+            "stemfield.service",
+            "stemfield.service.d/pipewire.conf",
+            "stemfield-pipewire.service",
+            "stemfield-wireplumber.service",
+        ),
+        "none": ("stemfield.service",),
+    },
+    "user": {
+        "jackd": ("stemfield.service", "jackd.service"),
+        "pipewire": ("stemfield.service", "stemfield.service.d/pipewire.conf"),
+        "none": ("stemfield.service",),
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFile:
+    """A file as it should be, with the mark by which it is known again."""
+
+    path: Path
+    text: str
+
+    @property
+    def there(self) -> str | None:
+        """What stands in its place now; None where nothing does."""
+        try:
+            return self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+
+    def difference(self) -> str:
+        """What installing it would change, as a unified diff; empty where nothing."""
+        there = self.there
+        before = "/dev/null" if there is None else str(self.path)
+        lines = difflib.unified_diff(
+            (there or "").splitlines(keepends=True), self.text.splitlines(keepends=True), before, str(self.path)
+        )
+        return "".join(lines)
+
+
+def service_files(scope: Scope, server: Server, program: Path, root: Path) -> tuple[ServiceFile, ...]:
+    """The files of a service.
+
+    Args:
+        scope: of the machine, or of the person who is logged in.
+        server: who plays: a jackd that is started too, PipeWire, or what is there already.
+        program: `stemfield`, an absolute path as the service sees it.
+        root: `/`, or the tree of another machine; of a person's service it is not used.
+    """
+    source = files("stemfield.systemd")
+    folder = unit_folder(scope, root)
+    units = source if scope == "system" else source / "user"
+    found = [
+        (folder / name, _PROGRAM.sub(f"ExecStart={_spelled(program, scope)}", (units / name).read_text()))
+        for name in _FILES[scope][server]
+    ]
+    if scope == "system":
+        for kind in ("sysusers", "tmpfiles"):
+            path = root / "etc" / f"{kind}.d" / "stemfield.conf"
+            found.append((path, (source / f"stemfield.{kind}").read_text()))
+    return tuple(ServiceFile(path, _marked(text)) for path, text in found)
+
+
+def installed_files(scope: Scope, root: Path) -> tuple[Path, ...]:
+    """What may have been installed and is there, whichever server it was for; links are none of ours."""
+    names = dict.fromkeys(name for names in _FILES[scope].values() for name in names)
+    paths = [unit_folder(scope, root) / name for name in names]
+    if scope == "system":
+        paths += [root / "etc" / f"{kind}.d" / "stemfield.conf" for kind in ("sysusers", "tmpfiles")]
+    return tuple(path for path in paths if path.is_file() and not path.is_symlink())
+
+
+def units_of(paths: tuple[Path, ...]) -> list[str]:
+    """The names of the units among some files, `stemfield.service` first."""
+    names = (path.name for path in paths if path.suffix == ".service")
+    return sorted(names, key=lambda name: (name != MAIN_UNIT, name))
+
+
+def is_untouched(text: str) -> bool:
+    """Whether a file is as it was installed, by this version or another."""
+    first, _, rest = text.partition("\n")
+    return first == _MARK + _digest(rest)
+
+
+def unit_folder(scope: Scope, root: Path) -> Path:
+    """Where units belong that a person installs, and not a distribution."""
+    if scope == "system":
+        return root / "etc" / "systemd" / "system"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
+
+
+def own_program() -> Path:
+    """The `stemfield` that runs now, by a path that lasts.
+
+    Raises:
+        FileNotFoundError: it was started in some other way than by its command.
+    """
+    beside = Path(sys.prefix) / "bin" / "stemfield"
+    if beside.is_file():
+        return beside
+    found = shutil.which(sys.argv[0]) or shutil.which("stemfield")
+    if found is None:
+        raise FileNotFoundError("stemfield")
+    return Path(found).absolute()
+
+
+def _spelled(program: Path, scope: Scope) -> str:
+    """As the unit names it: pipx and uv keep a link in the home folder, which outlives their environments."""
+    link = Path.home() / _USER_PROGRAM
+    if scope == "user" and link.exists() and link.resolve() == program.resolve():
+        return f"%h/{_USER_PROGRAM}"
+    return str(program).replace("%", "%%")
+
+
+def _marked(text: str) -> str:
+    return f"{_MARK}{_digest(text)}\n{text}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

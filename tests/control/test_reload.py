@@ -1,0 +1,176 @@
+"""A configuration read anew: what of it is taken, and how it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+
+from stemfield.control.cli_error import CliError
+from stemfield.control.config import Config, parse_config
+from stemfield.control.network.admission import Admission
+from stemfield.control.network_config import MirrorConfig
+from stemfield.control.reach import Reach
+from stemfield.control.reload import LIVE, Reloader, _values, compare
+
+
+def config(**keys: object) -> Config:
+    return parse_config(keys, "test")
+
+
+def test_what_can_be_taken_is_and_the_rest_waits() -> None:
+    running = config(layout="quad", osc={"port": 5000}, jack={"client_name": "a"})
+    new = config(
+        layout="5.1",
+        osc={"port": 5000, "adm_answer_port": 5001},
+        jack={"client_name": "b", "connect_outputs": ["system:*"]},
+        hands={"hold_s": 2.0},
+        mirror=[{"dialect": "adm", "host": "10.0.0.1"}],
+        peer={"bridge_ms": 20.0},
+        log_level="debug",
+    )
+    found = compare(running, new)
+    assert set(found.taken) == {"jack.connect_outputs", "hands.hold_s", "mirror", "peer.bridge_ms", "log_level"}
+    assert set(found.waiting) == {"layout", "osc.adm_answer_port", "jack.client_name"}
+    assert (found.config.layout, found.config.jack.client_name) == ("quad", "a")
+    assert found.config.jack.connect_outputs == ("system:*",)
+    assert found.config.hands.hold_s == 2.0
+    assert compare(found.config, new).taken == ()
+
+
+def test_every_live_key_is_one_of_the_configuration() -> None:
+    assert dict(_values(Config())).keys() >= LIVE
+
+
+def test_a_bad_file_is_told_and_the_next_good_one_taken(caplog: pytest.LogCaptureFixture) -> None:
+    given: list[Config | CliError] = [
+        CliError(["c.yaml: layot: unknown key", "c.yaml: loop: 3: allowed true or false"]),
+        config(model="light"),
+        config(model="light"),
+    ]
+    taken: list[str | None] = []
+
+    def read() -> Config:
+        found = given.pop(0)
+        if isinstance(found, CliError):
+            raise found
+        return found
+
+    async def take(found: Config) -> None:
+        taken.append(found.model)
+
+    async def run() -> None:
+        reloader = Reloader(Config(), read, take)
+        while given:
+            left = len(given)
+            reloader.ask()
+            while len(given) == left:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+        await reloader.close()
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(run())
+    assert taken == ["light"]
+    told = [record.getMessage() for record in caplog.records if record.name.endswith("reload")]
+    assert told == [
+        "c.yaml: layot: unknown key",
+        "c.yaml: loop: 3: allowed true or false",
+        "the configuration stays as it was",
+        "the configuration was read anew: model",
+        "the configuration was read anew: nothing to take",
+    ]
+
+
+def test_asked_while_it_reads_it_reads_again() -> None:
+    """What was written after the file was read must not be missed."""
+    count = 0
+
+    def read() -> Config:
+        nonlocal count
+        count += 1
+        return Config()
+
+    async def take(_: Config) -> None:
+        raise AssertionError
+
+    async def run() -> None:
+        reloader = Reloader(Config(), read, take)
+        reloader.ask()
+        await asyncio.sleep(0)  # it has begun
+        reloader.ask()
+        while count < 2:
+            await asyncio.sleep(0.01)
+        await reloader.close()
+
+    asyncio.run(asyncio.wait_for(run(), 5))
+    assert count == 2
+
+
+def test_what_could_not_be_taken_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    tried: list[str | None] = []
+
+    async def take(found: Config) -> None:
+        tried.append(found.model)
+        if len(tried) == 1:
+            raise OSError("no way")
+
+    async def run() -> None:
+        reloader = Reloader(Config(), lambda: config(model="light"), take)
+        for times in (1, 2):
+            reloader.ask()
+            while len(tried) < times:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)
+        await reloader.close()
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(asyncio.wait_for(run(), 5))
+    assert tried == ["light", "light"]
+    first, second = (record for record in caplog.records if record.name.endswith("reload"))
+    assert first.levelno == logging.ERROR
+    assert "no way" in caplog.text
+    assert second.getMessage() == "the configuration was read anew: model"
+
+
+def test_rights_that_could_not_be_taken_are_tried_again(control: Any) -> None:
+    tokens: list[str | None] = []
+
+    class Server:
+        async def renew(self, token: str | None) -> None:
+            tokens.append(token)
+            if len(tokens) == 1:
+                raise OSError("no way")
+
+    async def run() -> list[str | None]:
+        reach = Reach(Config(), Admission((), 10), control.hub)
+        reach.server = Server()  # type: ignore[assignment]
+        wanted = config(network={"token": "open-sesame"})
+        with pytest.raises(OSError, match="no way"):
+            await reach.reconfigure(wanted)
+        for _ in range(2):
+            await reach.reconfigure(wanted)
+        return tokens
+
+    assert control.on_loop(run()) == ["open-sesame", "open-sesame"]
+
+
+def test_mirrors_that_are_replaced_leave_what_they_counted_and_nothing_else(control: Any) -> None:
+    hub, status = control.hub, control.hub.venue.status
+    unreachable = MirrorConfig(dialect="adm", host="255.255.255.255")  # which needs a right that no mirror asks for
+
+    async def run() -> list[int]:
+        reach = Reach(Config(), Admission((), 10), hub)
+        counted = []
+        for _ in range(3):
+            reach.mirror([unreachable])
+            counted.append(status.read("unsent"))
+        reach.close()
+        return [*counted, status.read("unsent")]
+
+    one, two, three, at_the_end = control.on_loop(run())
+    assert 0 < one < two < three <= at_the_end
+    assert len(status._counts["unsent"]) == 1
+    assert len(hub._listeners) == 1

@@ -1,0 +1,85 @@
+"""Who ends the speaker test, and whom it hushes; how it sounds is among the live tests."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stemfield.control.network.doors import nearest_address
+from stemfield.control.network_config import NetworkConfig
+from stemfield.control.speaker_test import SpeakerTest
+from stemfield.layouts import load_layout
+
+PERSON = """
+import sys
+from stemfield.control import cli, speaker_test
+
+class Silent:
+    def __init__(self, *_): pass
+    def __enter__(self): return self
+    def __exit__(self, *_): pass
+    def play(self, port): print("plays", port, flush=True)
+
+speaker_test.SpeakerTest = Silent
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_daemon_sounds_again_however_the_test_is_ended(
+    number: signal.Signals, status: int, control: Any, peer: Any, tmp_path: Path
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"osc: {{port: {control.server.port}}}\n")
+    words = ["connect", "--config", str(config), "--port", "system:playback_1"]
+    command = [sys.executable, "-c", PERSON, *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as person:
+        assert person.stdout is not None
+        while not person.stdout.readline().startswith(b"plays"):
+            assert person.poll() is None
+        assert peer.ask("/master/mute") == [True]
+        person.send_signal(number)
+        assert person.wait(20) == status
+    assert peer.ask("/master/mute") == [False]
+
+
+@pytest.mark.parametrize(
+    ("network", "address"),
+    [
+        ({}, "127.0.0.1"),
+        ({"bind": "192.168.7.5", "allow": ["192.168.7.0/24"]}, "192.168.7.5"),
+        ({"bind": "0.0.0.0", "allow": ["192.168.7.0/24"]}, "127.0.0.1"),
+        ({"bind": "::", "allow": ["fd00::/8"]}, "::1"),
+        ({"interfaces": ["lan7"], "allow": ["192.168.7.0/24"]}, "127.0.0.1"),
+    ],
+)
+def test_a_daemon_is_asked_where_it_listens(network: dict[str, Any], address: str) -> None:
+    assert nearest_address(NetworkConfig.model_validate(network, strict=False)) == address
+
+
+def test_an_interrupt_while_it_starts_leaves_nobody_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    benches: list[Any] = []
+
+    def interrupt(test: Any) -> bool:
+        benches.append(test._bench)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SpeakerTest, "_is_ready", interrupt)
+    with pytest.raises(KeyboardInterrupt), SpeakerTest(load_layout("quad"), "quad", (), None):
+        pass
+    (bench,) = benches
+    assert bench.poll() is not None
+
+
+def test_it_does_not_begin_where_whoever_started_it_has_gone(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as gone:
+        pass
+    command = [sys.executable, "-P", "-m", "stemfield.control.speaker_bench", str(gone.pid)]
+    done = subprocess.run([*command, "quad", "", "30003", str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "whoever started this is gone" in done.stderr
