@@ -1,5 +1,6 @@
 """The package as it ships: nothing missing, nothing that would overwrite somebody else's package, all of it checked."""
 
+import json
 import os
 import re
 import shutil
@@ -14,28 +15,36 @@ from pathlib import Path
 
 import mypy.main
 import pytest
+from copied_machine import CopiedMachine
 
 from stemfield.control import manual
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("control", "layouts", "renderer", "separation")
+FOLDERS = ("control", "layouts", "renderer", "separation", "systemd")
+LENT = list(dict.fromkeys([sysconfig.get_path("purelib"), *(path for path in sys.path if "site-packages" in path)]))
+"""As lines of a .pth file these lend their packages, but not their own .pth files: the editable install stays out."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def packages_in_tree() -> set[str]:
-    found = (path.parent.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("__init__.py"))
+    files = (path for folder in FOLDERS for path in (ROOT / folder).rglob("__init__.py"))
+    found = (path.parent.relative_to(ROOT) for path in files if "node_modules" not in path.parts)
     return {"stemfield." + ".".join(path.parts) for path in found}
 
 
 def modules_in_tree() -> set[str]:
     files = (path.relative_to(ROOT) for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+    files = (path for path in files if "node_modules" not in path.parts)
     return {"stemfield." + ".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in files}
 
 
 def data_in_tree() -> set[str]:
     """Every shipped file that is no code."""
-    kinds = ("control/data", "layouts/data", "separation/models")
+    kinds = ("control/data", "control/static", "layouts/data", "renderer/data", "separation/models")
     files = [path for kind in kinds for path in (ROOT / kind).rglob("*") if path.is_file()]
+    files += [
+        path for path in (ROOT / "systemd").rglob("*.*") if path.is_file() and path.suffix not in (".py", ".typed")
+    ]
     typed = [ROOT / folder / "py.typed" for folder in FOLDERS]
     return {"stemfield/" + path.relative_to(ROOT).as_posix() for path in files + typed}
 
@@ -45,10 +54,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel built from a copy of the tree, so that no left-over of an earlier build gets in."""
     copy = tmp_path_factory.mktemp("source") / "tree"
     copy.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "build_page.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     for folder in FOLDERS:
-        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "*.nb[ci]"))
+        shutil.copytree(
+            ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("__pycache__", "*.nb[ci]", "node_modules")
+        )
     out = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
     subprocess.run([*pip, "--no-deps", "--no-index", "--no-build-isolation", "-w", str(out), str(copy)], check=True)
@@ -65,8 +76,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python), "install", "--quiet"]
     subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True)
     (packages,) = home.glob("lib/python*/site-packages")
-    # a .pth line lends the packages there but not that folder's own .pth files, so the editable install stays out
-    (packages / "lent.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (packages / "lent.pth").write_text("".join(f"{path}\n" for path in LENT))
     return home
 
 
@@ -94,7 +104,12 @@ def test_wheel_holds_every_module_and_all_data(wheel: Path) -> None:
     shipped = {name[:-3].replace("/", ".").removesuffix(".__init__") for name in names if name.endswith(".py")}
     assert shipped == modules_in_tree()
     assert {name for name in names if not name.endswith(".py") and ".dist-info/" not in name} == data_in_tree()
-    for part in ("stemfield/layouts/data/22.2.yaml", "stemfield/control/data/demo/vocals.flac"):
+    assert len([name for name in names if re.match(r"stemfield/control/static/assets/.+\.(js|css)$", name)]) >= 3
+    for part in (
+        "stemfield/control/static/index.html",
+        "stemfield/layouts/data/22.2.yaml",
+        "stemfield/control/data/demo/vocals.flac",
+    ):
         assert part in names
     assert [name for name in names if name.startswith("stemfield/separation/models/") and name.endswith(".onnx")]
 
@@ -102,6 +117,21 @@ def test_wheel_holds_every_module_and_all_data(wheel: Path) -> None:
 def test_wheel_takes_no_top_level_name_but_its_own(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert tops == {"stemfield", f"stemfield-{PROJECT['project']['version']}.dist-info"}
+
+
+def test_a_wheel_without_npm_is_refused_unless_the_page_is_there(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT / "control" / "web", tree / "control" / "web", ignore=shutil.ignore_patterns("node_modules"))
+    shutil.copy(ROOT / "build_page.py", tree)
+    # the virtual environment's own folder may hold a Node.js
+    command = [os.path.realpath(sys.executable), "-I", str(tree / "build_page.py")]
+    bare = {"PATH": str(tmp_path)}
+    refused = subprocess.run(command, env=bare, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("the panner page needs Node.js 20.19 or later with npm")
+    shutil.copytree(ROOT / "control" / "static", tree / "control" / "static")
+    taken = subprocess.run(command, env=bare, capture_output=True, text=True)
+    assert (taken.returncode, taken.stderr) == (0, "")
 
 
 def test_installed_packages_come_from_the_wheel_and_import(installed: Path) -> None:
@@ -123,6 +153,47 @@ def test_installed_command_finds_its_data(installed: Path) -> None:
         installed, "python", "-c", "from stemfield.control.demo import demo_mixture; print(demo_mixture().shape)"
     )
     assert measured.strip() == "(2, 1152000)"
+    script = """
+from stemfield.control.network.page_files import PLACEHOLDER, page_files
+from stemfield.control.service_files import Path, service_files
+assert page_files()["index.html"].content != PLACEHOLDER.encode()
+for scope, server in (("system", "jackd"), ("system", "pipewire"), ("user", "jackd"), ("user", "pipewire")):
+    print(*(file.path for file in service_files(scope, server, Path("/opt/stemfield/bin/stemfield"), Path("/"))))
+"""
+    assert run_away(installed, "python", "-c", script).count("stemfield.service") == 6
+
+
+@pytest.fixture(scope="module")
+def package(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Debian package, but for the libraries, which are lent as above."""
+    out = tmp_path_factory.mktemp("deb")
+    command = [sys.executable, str(ROOT / "debian" / "build.py"), str(wheel), str(out), "--lent", *LENT]
+    built = subprocess.run(command, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    return Path(built.stdout.strip())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root installs a package, even in a copy of this machine")
+def test_the_debian_package_is_installed_runs_and_leaves_nothing(package: Path, tmp_path: Path) -> None:
+    """`make packages` tries it at length, with its libraries and on a Debian that has nothing else."""
+    machine = CopiedMachine(tmp_path, LENT)
+    try:
+        shutil.copy(package, machine.root / "tmp")
+        machine.say("dpkg", "--install", f"/tmp/{package.name}")
+        assert machine.say("stemfield", "--version") == f"stemfield {PROJECT['project']['version']}\n"
+        place = "import stemfield.control as control; print(control.__file__)"
+        assert machine.say("/opt/stemfield/bin/python", "-c", place).startswith("/opt/stemfield/lib/")
+        assert "audio" in machine.say("id", "-nG", "stemfield").split()
+        units = {f"/usr/lib/systemd/system/{unit.name}" for unit in UNITS if unit.parent.name == "systemd"}
+        assert units <= machine.changes()
+        looked = machine.run("stemfield", "doctor", "--json", "--watch", "0.5")
+        assert looked.returncode in (0, 1, 2), looked.stderr
+        assert looked.stdout, looked.stderr
+        assert set(json.loads(looked.stdout)) == {"findings", "unseen", "urls"}, looked.stderr
+        machine.say("dpkg", "--purge", "stemfield")
+        assert machine.changes() == set()
+    finally:
+        machine.close()
 
 
 def test_type_check_sees_every_module(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,18 +235,26 @@ def test_links_between_pages_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize(("name", "page"), [("osc.md", manual.osc_page), ("config.md", manual.config_page)])
+@pytest.mark.parametrize(("name", "page"), manual.PARTS.items())
 def test_manual_is_what_the_code_says(name: str, page: Callable[[], str]) -> None:
     assert (ROOT / "docs" / name).read_text() == page(), "the page is out of date: make docs"
 
 
+PROGRAMS = (
+    "/opt/stemfield/bin/stemfield",
+    "%h/.local/bin/stemfield",
+    "/usr/bin/jackd",
+    "/usr/bin/pipewire",
+    "/usr/bin/wireplumber",
+)
 UNITS = sorted((ROOT / "systemd").rglob("*.service"))
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.relative_to(ROOT).as_posix())
 def test_units_are_what_systemd_understands(unit: Path, tmp_path: Path) -> None:
-    text = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", unit.read_text(), flags=re.MULTILINE)
-    (tmp_path / unit.name).write_text(text)
+    for each in unit.parent.glob("*.service"):
+        text = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", each.read_text(), flags=re.MULTILINE)
+        (tmp_path / each.name).write_text(text)
     scope = "--user" if unit.parent.name == "user" else "--system"
     done = subprocess.run(
         ["systemd-analyze", scope, "verify", "--man=no", str(tmp_path / unit.name)],
@@ -191,23 +270,45 @@ def test_units_are_what_systemd_understands(unit: Path, tmp_path: Path) -> None:
 def test_units_start_programs_and_not_shells(unit: Path) -> None:
     (command,) = re.findall(r"^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)
     program = command.split()[0]
-    assert program in ("/usr/bin/jackd", "/opt/stemfield/bin/stemfield", "%h/.local/bin/stemfield")
+    assert program in PROGRAMS
     # hardening that would keep numba from compiling, or JACK from its real time and shared memory
     for line in ("MemoryDenyWriteExecute=yes", "RestrictRealtime=yes", "PrivateDevices=yes", "PrivateUsers=yes"):
         assert line not in unit.read_text()
     assert "LimitRTPRIO=95" in unit.read_text()
 
 
+EXPOSURE = 4.0
+"""What systemd says of how much a service could do, from 0 to 10; 9 and more is usual where nothing is said."""
+
+
+@pytest.mark.parametrize("unit", sorted((ROOT / "systemd").glob("*.service")), ids=lambda unit: unit.name)
+def test_units_have_little_power(unit: Path) -> None:
+    most = f"--threshold={10 * EXPOSURE:.0f}"
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", most, str(unit)]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"SYSTEMD_COLORS": "0"})
+    (score,) = re.findall(rf"exposure level for {re.escape(unit.name)}: ([\d.]+)", done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert float(score) <= EXPOSURE
+
+
 TEST_PROGRAMS = {
     "jackd": "jackd2",
     "cc": "gcc",
     "pgrep": "procps",
+    "ss": "iproute2",
+    "faketime": "faketime",
     "oscsend": "liblo-tools",
+    "node": "nodejs",
+    "npm": "npm",
     "systemd-analyze": "systemd",
+    "strace": "strace",
     "pipewire": "pipewire",
     "pw-jack": "pipewire-jack",
     "pw-metadata": "pipewire-bin",
     "wireplumber": "wireplumber",
+    "chromium": "chromium",
+    "zita-n2j": "zita-njbridge",
+    "sclang": "supercollider-language",
 }
 """The programs that the tests run, and the packages that have them."""
 

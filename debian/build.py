@@ -1,0 +1,145 @@
+"""Makes the Debian package out of a wheel: `python debian/build.py dist/stemfield-*.whl dist`.
+
+The package holds a private environment, /opt/stemfield, with all libraries that the wheel needs, for Debian's own
+Python. To be run by a Python of the same version, whose pip fetches them. Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TREE = HERE.parent
+HOME = Path("/opt/stemfield")
+UNITS = ("stemfield.service", "jackd.service", "stemfield-pipewire.service", "stemfield-wireplumber.service")
+SHELLS = {
+    "bash": "usr/share/bash-completion/completions/stemfield",
+    "zsh": "usr/share/zsh/vendor-completions/_stemfield",
+    "fish": "usr/share/fish/vendor_completions.d/stemfield.fish",
+}
+
+
+def main() -> None:
+    """Build it, and say where it is."""
+    parser = argparse.ArgumentParser(description="Make the Debian package out of a wheel.")
+    parser.add_argument("wheel", type=Path)
+    parser.add_argument("folder", type=Path, help="for the package")
+    parser.add_argument("--python", default="/usr/bin/python3.11", help="Debian's; default /usr/bin/python3.11")
+    parser.add_argument("--man", type=Path, help="folder with the man pages, which make docs-site builds")
+    parser.add_argument("--lent", nargs="+", help="folders with the libraries, of which the package then has none")
+    options = parser.parse_args()
+    version = options.wheel.name.split("-")[1]
+    with tempfile.TemporaryDirectory(prefix="stemfield-deb-") as folder:
+        stage = Path(folder) / "stage"
+        stage.mkdir(mode=0o755)
+        environment(stage, options.python, options.wheel, options.lent)
+        surroundings(stage, options.man)
+        print(pack(stage, version, options.folder))
+
+
+def environment(stage: Path, python: str, wheel: Path, lent: list[str] | None) -> None:
+    """The private environment, as if it had been made in its place."""
+    home = stage / HOME.relative_to("/")
+    subprocess.run([python, "-m", "venv", "--without-pip", str(home)], check=True)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(home / "bin" / "python")]
+    alone = ["--no-deps", "--no-index"] if lent else []
+    subprocess.run([*pip, "install", "--quiet", "--no-compile", *alone, str(wheel)], check=True)
+    if lent:
+        (packages,) = home.glob("lib/python*/site-packages")
+        (packages / "lent.pth").write_text("".join(f"{folder}\n" for folder in lent))
+    for script in (home / "bin").iterdir():
+        if script.name.lower().startswith("activate"):
+            script.unlink()
+        elif not script.is_symlink():
+            text = script.read_bytes()
+            script.write_bytes(text.replace(str(stage).encode(), b""))
+    settings = home / "pyvenv.cfg"
+    settings.write_text(re.sub(r"^command = .*\n", "", settings.read_text(), flags=re.MULTILINE))
+    for origin in home.glob("lib/python*/site-packages/stemfield-*.dist-info/direct_url.json"):
+        origin.unlink()
+    compiler = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    # some libraries ship templates that are no Python
+    subprocess.run([*compiler, "-s", str(stage), "-p", "/", str(home / "lib")], check=False, stdout=subprocess.DEVNULL)
+
+
+def surroundings(stage: Path, man: Path | None) -> None:
+    """Command, units, completion, man pages and papers."""
+    put(stage / "usr/bin").joinpath("stemfield").symlink_to(HOME / "bin/stemfield")
+    units, source = put(stage / "usr/lib/systemd/system"), TREE / "systemd"
+    for name in UNITS:
+        shutil.copy(source / name, units)
+    shutil.copy(source / "stemfield.sysusers", put(stage / "usr/lib/sysusers.d") / "stemfield.conf")
+    shutil.copy(source / "stemfield.tmpfiles", put(stage / "usr/lib/tmpfiles.d") / "stemfield.conf")
+    user = (source / "user" / "stemfield.service").read_text().replace("%h/.local/bin/stemfield", "/usr/bin/stemfield")
+    (put(stage / "usr/lib/systemd/user") / "stemfield.service").write_text(user)
+    papers = put(stage / "usr/share/doc/stemfield")
+    shutil.copy(TREE / "LICENSE", papers / "copyright")
+    packed(TREE / "CHANGELOG.md", papers / "changelog.gz")
+    shutil.copytree(TREE / "docs" / "examples", papers / "examples")
+    drop_in = source / "stemfield.service.d" / "pipewire.conf"
+    shutil.copy(drop_in, papers / "examples" / "pipewire.conf")
+    python = stage / HOME.relative_to("/") / "bin" / "python"
+    for shell, path in SHELLS.items():
+        command = [str(python), "-m", "stemfield.control.cli", "completion", shell]
+        script = subprocess.run(command, check=True, capture_output=True).stdout
+        put((stage / path).parent).joinpath(Path(path).name).write_bytes(script)
+    for page in sorted(man.glob("*.[157]")) if man else []:
+        packed(page, put(stage / f"usr/share/man/man{page.suffix[1:]}") / f"{page.name}.gz")
+
+
+def pack(stage: Path, version: str, folder: Path) -> Path:
+    """The package of a staged tree."""
+    architecture = subprocess.run(
+        ["dpkg", "--print-architecture"], check=True, capture_output=True, text=True
+    ).stdout.strip()
+    listed = list(files(stage))
+    size_kib = sum(path.stat().st_size for path in listed) // 1024
+    control = put(stage / "DEBIAN")
+    text = (HERE / "control.in").read_text()
+    (control / "control").write_text(text.format(version=version, architecture=architecture, size_kib=size_kib))
+    for name in ("postinst", "prerm", "postrm"):
+        shutil.copy(HERE / name, control)
+        (control / name).chmod(0o755)
+    sums = (
+        f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  {path.relative_to(stage)}\n"
+        for path in listed
+    )
+    (control / "md5sums").write_text("".join(sums))
+    for path in stage.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"stemfield_{version}_{architecture}.deb"
+    command = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z3", "--build", str(stage), str(target)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return target
+
+
+def files(stage: Path) -> Iterator[Path]:
+    """Those of the package, in order."""
+    return (path for path in sorted(stage.rglob("*")) if path.is_file() and not path.is_symlink())
+
+
+def packed(source: Path, target: Path) -> None:
+    """Compress a file, the same way every time."""
+    target.write_bytes(gzip.compress(source.read_bytes(), 9, mtime=0))
+
+
+def put(folder: Path) -> Path:
+    """A folder that is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+if __name__ == "__main__":
+    main()
