@@ -1,0 +1,196 @@
+"""Two machines in one: a server and a clock of its own each, a role each, and zita-njbridge as the manual starts it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from distant import Distant
+from listening import RATE_HZ
+from scipy.signal import correlate
+from servers import need
+from stage import LABELS, long_tape
+from studio import Daemon, Studio, Tape, free_port
+
+MANUAL = Path(__file__).parents[2] / "docs" / "two-machines.md"
+AZIMUTHS_DEG = {"vocals": -135.0, "bass": 45.0, "drums": -45.0, "other": 135.0, "residual": 45.0}
+"""Each at one loudspeaker of its own; bass and residual share one."""
+HOMES = {"vocals": "M-135", "bass": "M+045", "drums": "M-045", "other": "M+135", "residual": "M+045"}
+PIECE = RATE_HZ // 20
+LONGEST_WAY = RATE_HZ
+
+
+class Crystal:
+    """A clock that runs so much faster than this machine's; what is started through it lives by it.
+
+    All of that has to agree on the time, so it shares the moment at which the two clocks showed the same.
+    """
+
+    def __init__(self, fast_ppm: float) -> None:
+        names = ("LD_PRELOAD", "FAKETIME", "FAKETIME_SHARED")
+        tell = f"printenv {' '.join(names)} && exec cat"
+        command = [need("faketime"), "-m", "-f", f"+0 x{1 + 1e-6 * fast_ppm:.6f}", "sh", "-c", tell]
+        self._keeper = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.through = ("env", *(f"{name}={self._keeper.stdout.readline().strip()}" for name in names))
+
+    def close(self) -> None:
+        """Stops it, once nobody needs it any more."""
+        self._keeper.communicate(timeout=5)
+
+
+class End:
+    """One end of the bridge: the manual's command for it, from this machine to itself."""
+
+    def __init__(self, program: str, server: str, port: int, through: Sequence[str] = ()) -> None:
+        (line,) = re.findall(rf"^{program} (.*) [\d.]+ \d+$", MANUAL.read_text(), re.MULTILINE)
+        options = [*line.split(), "127.0.0.1", str(port)]
+        self._command = [*through, need(program), "--jserv", server, *options]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Its server is there."""
+        self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        """Ends it, if it runs."""
+        if self.process is not None:
+            kill(self)
+
+
+def passed(sound: np.ndarray) -> np.ndarray:
+    """The energy of each channel up to 16 kHz; what is at the ends counts less."""
+    spectrum = np.fft.rfft(sound * np.hanning(sound.shape[1]))
+    return np.square(np.abs(spectrum[:, : sound.shape[1] * 16_000 // RATE_HZ])).sum(1)
+
+
+def kill(one: End | Daemon) -> None:
+    """With SIGKILL."""
+    one.process.kill()
+    one.process.wait()
+
+
+class TwoMachines:
+    """The stems of one server's music, in the room of another.
+
+    Args:
+        jackd, daemon, studio, distant: the fixtures.
+        crystal: the clock of the room's machine.
+        seconds: how much music there is.
+        periods_frames: of the server that separates, and of the room's.
+        bridge_ms: what the renderer is told of the way between.
+    """
+
+    def __init__(
+        self,
+        jackd: Callable[..., Any],
+        daemon: Callable[..., Daemon],
+        studio: Callable[..., Studio],
+        distant: Callable[..., Distant],
+        crystal: Crystal,
+        seconds: float,
+        periods_frames: tuple[int, int],
+        bridge_ms: float,
+    ) -> None:
+        there = jackd(period_frames=periods_frames[0], prompt=True).name
+        here = jackd(period_frames=periods_frames[1], prompt=True, through=crystal.through).name
+        self.tape = long_tape(seconds)
+        silence = np.zeros((0, self.tape.shape[1]), np.float32)
+        self.ears = distant(here, len(LABELS), silence, name="ears")
+        self.witness = studio(there, len(HOMES), silence, name="witness")
+        """Hears the stems where they are made, both sides in one."""
+        self.hands = studio(there, 0, self.tape)
+        jack: dict[str, Any] = {"connect_inputs": ["studio:out*"], "connect_outputs": ["zita-j2n:in_*"]}
+        self.separation = daemon(
+            driver="jack",
+            role="separation",
+            model="light",
+            jack={"server_name": there, "client_name": "separation"} | jack,
+            separation={"margin_ms": 150},
+        )
+        jack = {"connect_inputs": ["zita-n2j:out_*"], "connect_outputs": ["ears:in*"]}
+        self.room = daemon(
+            driver="jack",
+            role="renderer",
+            layout="quad",
+            jack={"server_name": here, "client_name": "room"} | jack,
+            peer={"host": "127.0.0.1", "port": self.separation.port, "bridge_ms": bridge_ms},
+        )
+        port = free_port()
+        self.sender = End("zita-j2n", there, port)
+        self.receiver = End("zita-n2j", here, port, crystal.through)
+
+    def start(self) -> None:
+        """All four programs, and the scene; then the music."""
+        for one in (self.receiver, self.sender, self.separation, self.room):
+            one.start()
+        self.separation.wait_for("stems arrive")
+        for name, azimuth_deg in AZIMUTHS_DEG.items():
+            self.room.send(f"/object/{name}/aed", azimuth_deg, 0.0, 1.0)
+            self.room.send(f"/object/{name}/width", 0.0)
+        self.room.settle()
+        self.watch()
+        for one in (self.ears, self.witness, self.hands):
+            one.roll()
+
+    def watch(self) -> None:
+        """Has the witness hear the stems of a separation that has just begun."""
+        for name, port in zip(HOMES, self.witness.ins, strict=True):
+            for side in "LR":
+                self.witness.client.connect(f"separation:{name}_{side}", port)
+
+    def wait_s(self, seconds: float) -> int:
+        """Lets so much be heard; the frame of the ears at which that began."""
+        begin = self.ears.at
+        self.ears.wait(begin + int(seconds * RATE_HZ))
+        return int(begin)
+
+    def xruns(self) -> list[int]:
+        """What either server has counted."""
+        return [one.ask("/status/xruns")[0] for one in (self.separation, self.room)]
+
+    def way_s(self, at: int) -> float:
+        """How long what the loudspeakers together play from a frame on has been on its way from the studio."""
+        piece = self.ears.record[:, at : at + PIECE].astype(float).sum(0)
+        (heard_s,) = self.ears.times_s([at])
+        now = self._frame(self.hands, heard_s)
+        begin = max(now - LONGEST_WAY, 0)
+        played = self.tape[:, begin : now + PIECE].astype(float).sum(0)
+        power = np.cumsum(np.concatenate([[0.0], np.square(played)]))
+        likeness = correlate(played, piece, "valid", "fft") / np.sqrt(power[PIECE:] - power[:-PIECE])
+        best = int(np.argmax(likeness[1:-1])) + 1
+        before, most, after = likeness[best - 1 : best + 2]
+        assert most > 0.5 * np.linalg.norm(piece) > 0.0, "this is not the recording"
+        between = 0.5 * (before - after) / (before - 2 * most + after)
+        (played_s,) = self.hands.times_s([begin + best])
+        return float(heard_s - played_s - between / RATE_HZ)
+
+    def energies(self, at: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
+        """What each loudspeaker played in these frames, and what the stems whose place is there had when they left.
+
+        Returns:
+            Energies of what the resampler is made to pass, both (loudspeakers,).
+        """
+        own_s = 1e-3 * self.separation.ask("/status/latency")[0]
+        (heard_s,) = self.ears.times_s([at])
+        left = self._frame(self.witness, heard_s - self.way_s(at) + own_s)
+        stems = self.witness.record[:, left : left + frames].astype(float)
+        feeds = np.zeros((len(LABELS), stems.shape[1]))
+        for stem, home in zip(stems, HOMES.values(), strict=True):
+            feeds[LABELS.index(home)] += stem
+        return passed(self.ears.record[:, at : at + frames]), passed(feeds)
+
+    def _frame(self, studio: Tape, at_s: float) -> int:
+        """What a studio played or recorded at a monotonic time."""
+        end = studio.at
+        near = min(int(np.searchsorted(studio.clock[:end, 0], 1e9 * at_s)), end - 1)
+        (near_s,) = studio.times_s([near])
+        return near + round((at_s - near_s) * RATE_HZ)
+
+    def close(self) -> None:
+        """Ends the bridge."""
+        self.sender.close()
+        self.receiver.close()

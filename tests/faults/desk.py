@@ -1,0 +1,29 @@
+"""A studio as a process of its own, for servers whose libjack is not ours: `pw-jack python desk.py FOLDER`.
+
+It plays FOLDER/tape.npy from its first block on, and writes FOLDER/record.npy when it is told to stop.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+
+
+def main() -> None:
+    from stage import Desk
+    from studio import Studio
+
+    folder = Path(sys.argv[1])
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    desk = Desk(Studio, None, np.load(folder / "tape.npy"), rolling=True)
+    print("ready", flush=True)
+    signal.sigwait({signal.SIGTERM})
+    np.save(folder / "record.npy", desk.record[:, : desk.at])
+    desk.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""The table of faults: what each test measured, a row a fault, and the page that is made of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+COLUMNS = ("fault", "what was done", "what the outputs did", "gap", "whole again", "state file", "measured")
+NOT_RECORDED = "*not recorded*"
+WHERE = "Measured last on "
+SECTIONS = (
+    "The separation",
+    "The JACK server",
+    "Disk and configuration",
+    "The network",
+    "Two machines",
+    "The end",
+    "Many hours",
+)
+HEAD = """# Reliability
+
+Written by `make faults` and `make soak`; do not edit.
+
+A room that plays for months meets everything once. This page says what was done to the running daemon and what its
+outputs gave meanwhile. A JACK client plays music into the daemon and records every sample of every loudspeaker: in a
+square room, the vocals on one loudspeaker behind, everything else on one in front, so that all loudspeakers together
+must give the recording itself, and the loudspeaker behind tells when the stems are there. A **gap** is silence where
+the recording is not silent; **whole again** is when stems are heard as before, unless something else is named. In every
+row there was no crash, no sample that is no number, none above full scale, and no block that was played twice; where
+one of these fails, `make faults` fails. Not judged so are a client that does not answer, whatever is *not recorded*,
+and two machines, between which a resampler stands: their loudspeakers are held against the stems by level and time.
+A row whose run failed says **failed**, and why; *by* a day means that day or earlier.
+"""
+
+
+def _today() -> str:
+    return str(datetime.now(UTC).date())
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One fault."""
+
+    section: str
+    fault: str
+    done: str
+    outputs: str
+    gap: str
+    whole: str
+    state: str
+    measured: str = field(default_factory=_today)
+    """On which day."""
+
+    @property
+    def line(self) -> str:
+        """As the page has it."""
+        cells = (self.fault, self.done, self.outputs, self.gap, self.whole, self.state, self.measured)
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+class Ledger:
+    """Rows in the order in which they were measured."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+
+    def add(self, section: str, fault: str, done: str, *, outputs: str, gap: str, whole: str, state: str) -> None:
+        """Takes a row."""
+        assert section in SECTIONS
+        self.rows.append(Row(section, fault, done, outputs, gap, whole, state))
+
+    def write(self, path: Path = PAGE) -> None:
+        """Writes the page; what was not measured this time stays as it was."""
+        path.write_text(page(self.rows, path.read_text() if path.exists() else ""))
+
+
+def page(rows: list[Row], before: str = "") -> str:
+    """The page with these rows, and those of before whose fault is not among them."""
+    kept: dict[str, dict[str, str]] = {name: {} for name in SECTIONS}
+    section, where = "", ""
+    for line in before.splitlines():
+        if line.startswith(WHERE):
+            where = line + "\n"
+        elif line.startswith("## "):
+            section = line.removeprefix("## ")
+        elif line.startswith("| ") and section in kept and not line.startswith(f"| {COLUMNS[0]} |"):
+            kept[section][line.split(" | ")[0].removeprefix("| ")] = line
+    for row in rows:
+        kept[row.section][row.fault] = row.line
+    parts = [HEAD, _where() if rows else where]
+    for name, lines in kept.items():
+        if lines:
+            table = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|", *lines.values()]
+            parts.append(f"## {name}\n\n" + "\n".join(table) + "\n")
+    return "\n".join(parts)
+
+
+def _where() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    machine = f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}, shared with other work"
+    return f"{WHERE}{_today()}, {machine}; a jackd with the dummy driver.\n"

@@ -1,0 +1,189 @@
+"""The disk is full, the state folder cannot be written to, the configuration is rewritten: nobody hears it."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ledger import Ledger
+from stage import Make, ms
+from studio import free_port
+
+from stemfield.control.journal import Journal
+
+SECTION = "Disk and configuration"
+
+
+def fill(path: Path) -> None:
+    """Takes all room there is."""
+    with path.open("wb", buffering=0) as filler, suppress(OSError):
+        for size in (1 << 16, 1 << 10):
+            with suppress(OSError):
+                while True:
+                    filler.write(bytes(size))
+
+
+@pytest.mark.long
+def test_a_full_disk_keeps_the_last_scene_in_the_journal(
+    stage: Make, spaces: Any, ledger: Ledger, tmp_path: Path
+) -> None:
+    """A file system of 4 MB, in a mount name space of its own."""
+    place = tmp_path / "small"
+    place.mkdir()
+    space = spaces("mount")
+    space.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place))
+    seen = space.root / place.relative_to("/")
+    one = stage(16.0, through=space.through, state_folder=str(place / "state"))
+    one.desk.roll()
+    one.wait_s(2.0)
+    one.check_state(seen / "state" / "scene.json")
+    before = (seen / "state" / "scene.json").read_bytes()
+    fill(seen / "filler")
+    for _ in range(5):
+        one.mark()
+        one.wait_s(0.8)
+    one.room.wait_for("the scene is kept in its journal only: No space left on device")
+    assert (seen / "state" / "scene.json").read_bytes() == before
+    kept = Journal(seen / "state" / "scene.journal").read()
+    assert kept is not None
+    assert json.loads(kept)["object"]["drums"]["priority"] == one.marked
+    # killed now, the next one finds it
+    outputs = one.check_sound()
+    one.room.process.kill()
+    one.room.process.wait()
+    one.room.start(through=space.through)
+    assert one.room.ask("/object/drums/priority") == [one.marked]
+    (seen / "filler").unlink()
+    one.mark()
+    one.check_state(seen / "state" / "scene.json")
+    one.check_log()
+    ledger.add(
+        SECTION,
+        "disk full",
+        "a file system of 4 MB filled while the scene changes; then the daemon killed",
+        outputs=outputs,
+        gap=ms(0),
+        whole="saved again with the first change after there is room",
+        state="the old scene, whole; the journal beside it the last change, which the next start took",
+    )
+
+
+@pytest.mark.long
+def test_a_state_folder_that_becomes_read_only(stage: Make, spaces: Any, ledger: Ledger, tmp_path: Path) -> None:
+    place = tmp_path / "state"
+    place.mkdir()
+    space = spaces("mount")
+    space.run("mount", "--bind", str(place), str(place))
+    one = stage(16.0, through=space.through, state_folder=str(place))
+    one.desk.roll()
+    one.wait_s(2.0)
+    one.check_state(place / "scene.json")
+    before = (place / "scene.json").read_bytes()
+    space.run("mount", "-o", "remount,bind,ro", str(place))
+    for _ in range(3):
+        one.mark()
+        one.wait_s(0.8)
+    one.room.wait_for("Read-only file system")
+    assert (place / "scene.json").read_bytes() == before
+    assert one.room.ask("/object/drums/priority") == [one.marked]
+    space.run("mount", "-o", "remount,bind,rw", str(place))
+    one.mark()
+    one.room.wait_for("the scene is saved again")
+    outputs, state = one.check_sound(), one.check_state(place / "scene.json")
+    one.check_log()
+    ledger.add(
+        SECTION,
+        "state folder read-only",
+        "mounted anew without writing while the scene changes, then with it",
+        outputs=outputs,
+        gap=ms(0),
+        whole="saved again with the first change after it may be written",
+        state=f"the old scene, whole, meanwhile; then {state}",
+    )
+
+
+@pytest.mark.long
+def test_a_start_with_a_read_only_state_folder_plays(stage: Make, spaces: Any, ledger: Ledger, tmp_path: Path) -> None:
+    place = tmp_path / "state"
+    place.mkdir()
+    kept = {"format": 1, "object": {"bass": {"priority": 77}}}
+    (place / "scene.json").write_text(json.dumps(kept))
+    space = spaces("mount")
+    space.run("mount", "--bind", str(place), str(place))
+    space.run("mount", "-o", "remount,bind,ro", str(place))
+    one = stage(8.0, through=space.through, state_folder=str(place))
+    one.desk.roll()
+    one.wait_s(3.0)
+    assert one.room.ask("/object/bass/priority") == [77]
+    outputs = one.check_sound()
+    assert one.room.stop() == 0
+    assert "Traceback" not in one.room.log.read_text()
+    assert json.loads((place / "scene.json").read_text()) == kept
+    ledger.add(
+        SECTION,
+        "start with a read-only state folder",
+        "mounted without writing before the start",
+        outputs=outputs,
+        gap=ms(0),
+        whole="at once; the log says what cannot be saved",
+        state="the scene that was there, which is taken up",
+    )
+
+
+def test_a_configuration_that_is_rewritten_is_taken_as_far_as_it_can_be(stage: Make, ledger: Ledger) -> None:
+    """SIGHUP with rubbish, with problems, with a good file that changes what is live and what is not."""
+    one = stage(12.0)
+    file = one.room.folder / "config.yaml"
+    good = yaml.safe_load(file.read_text())
+    one.desk.roll()
+    one.wait_s(1.0)
+
+    def rewrite(text: str, answer: str) -> str:
+        begin = len(one.room.log.read_text())
+        file.write_text(text)
+        one.room.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 15
+        while answer not in (told := one.room.log.read_text()[begin:]):
+            assert time.monotonic() < deadline, told
+            time.sleep(0.02)
+        return told
+
+    stays = "the configuration stays as it was"
+    rewrite("{{{ no: yaml", stays)
+    told = rewrite(yaml.safe_dump(good | {"layot": "5.1", "log_level": "loud"}), stays)
+    assert "layot: unknown key" in told
+    assert "log_level: 'loud': allowed" in told
+    rewrite(yaml.safe_dump(good | {"layout": "no room"}), stays)
+    mirrored = free_port()
+    wanted = good | {
+        "layout": "5.1",
+        "mirror": [{"dialect": "adm", "host": "127.0.0.1", "port": mirrored}],
+        "network": {"max_messages_per_s": 1000.0},
+        "hands": {"hold_s": 0.5},
+        "jack": good["jack"] | {"connect_outputs": ["studio:in*", "system:playback_*"]},
+    }
+    told = rewrite(yaml.safe_dump(wanted), "these wait for the next start: layout")
+    for key in ("mirror", "network.max_messages_per_s", "hands.hold_s", "jack.connect_outputs"):
+        assert key in told
+    assert f"the scene is mirrored to 127.0.0.1:{mirrored}" in told
+    told = rewrite(yaml.safe_dump(wanted | {"log_level": "debug"}), "the configuration was read anew: log_level")
+    one.mark()
+    one.wait_s(1.0)
+    outputs, state = one.check_sound(), one.check_state()
+    assert one.room.stop() == 0
+    ledger.add(
+        SECTION,
+        "configuration rewritten (SIGHUP)",
+        "rubbish, unknown keys, a room that is not there; then a good file with other connections, mirror, shares, "
+        "hands, log level and room",
+        outputs=outputs,
+        gap=ms(0),
+        whole="bad files change nothing; of the good one all but the room is in force at once",
+        state=state,
+    )

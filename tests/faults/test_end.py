@@ -1,0 +1,124 @@
+"""SIGTERM in every phase of the start: an orderly end, nobody left behind, the scene kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jack
+import numpy as np
+import pytest
+from ledger import NOT_RECORDED, Ledger
+from listening import RATE_HZ
+from stage import Make, ms
+
+SECTION = "The end"
+ENDED_S = 10.0
+"""So long systemd waits."""
+
+
+def compiling(room: Any) -> None:
+    room.wait_for("preparing the audio code")
+    time.sleep(4.0)
+
+
+def loading(room: Any) -> None:
+    room.wait_for_worker(60)
+    time.sleep(0.3)
+    assert "stems arrive" not in room.log.read_text()
+
+
+def connecting(room: Any) -> None:
+    room.wait_for("waiting for a JACK server")
+    time.sleep(0.3)
+
+
+@pytest.mark.parametrize(
+    ("name", "phase"),
+    [
+        pytest.param("compiling", compiling, marks=pytest.mark.long),
+        ("the worker loads its model", loading),
+        pytest.param("waiting for a server", connecting, marks=pytest.mark.long),
+    ],
+    ids=["compiling", "loading", "connecting"],
+)
+def test_sigterm_in_a_phase_of_the_start(
+    jackd: Any,
+    daemon: Any,
+    until: Any,
+    ledger: Ledger,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    phase: Callable[[Any], None],
+) -> None:
+    server = jackd()
+    if phase is connecting:
+        server.stop()
+    if phase is compiling:
+        monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    took_s = []
+    for _ in range(1 if phase is loading else 3):
+        room = daemon(driver="jack", layout="quad", jack={"server_name": server.name})
+        state = room.folder / "state"
+        state.mkdir()
+        (state / "scene.json").write_text(json.dumps({"format": 1, "object": {"bass": {"priority": 77}}}))
+        room.start(ready=False)
+        phase(room)
+        room.send("/object/drums/priority", 5)
+        assert room.ask("/object/drums/priority") == [5]
+        worker = room.worker()
+        begun_s = time.monotonic()
+        assert room.stop() == 0
+        took_s.append(time.monotonic() - begun_s)
+        assert "Traceback" not in room.log.read_text()
+        if worker is not None:
+            until(lambda pid=worker: not Path(f"/proc/{pid}").exists(), 3, "the worker is gone")
+        kept = json.loads((state / "scene.json").read_text())["object"]
+        assert (kept["bass"]["priority"], kept["drums"]["priority"]) == (77, 5)
+    if phase is loading:
+        with jack.Client("looker", no_start_server=True, servername=server.name) as looker:
+            until(lambda: not looker.get_ports("^stemfield:"), 3, "our ports are gone")
+    assert max(took_s) < ENDED_S
+    ledger.add(
+        SECTION,
+        f"SIGTERM: {name}",
+        "a change, and SIGTERM" + ("" if phase is loading else ", 3 times"),
+        outputs=NOT_RECORDED,
+        gap="-",
+        whole=f"ended with status 0 after {max(took_s):.1f} s",
+        state="the scene of before, with the change",
+    )
+
+
+@pytest.mark.long
+def test_sigterm_while_it_plays(stage: Make, ledger: Ledger) -> None:
+    one = stage(8.0)
+    one.desk.roll()
+    one.wait_s(2.0)
+    one.mark()
+    begun_s = time.monotonic()
+    assert one.room.stop() == 0
+    took_s = time.monotonic() - begun_s
+    one.wait_s(0.5)
+    found = one.heard()
+    silent = ~one.desk.record[:, : one.desk.at].any(axis=0)
+    assert silent[-RATE_HZ // 4 :].all()
+    last = int(np.flatnonzero(~silent)[-1])
+    assert [gap for gap in found.gaps if RATE_HZ < sum(gap) <= last] == []
+    assert took_s < ENDED_S
+    kept = json.loads((one.room.folder / "state" / "scene.json").read_text())
+    assert kept["object"]["drums"]["priority"] == one.marked
+    one.check_log()
+    ledger.add(
+        SECTION,
+        "SIGTERM: playing",
+        "a change, and SIGTERM",
+        outputs="the recording, then silence",
+        gap=ms(0),
+        whole=f"ended with status 0 after {took_s:.1f} s",
+        state="the scene, with the last change",
+    )

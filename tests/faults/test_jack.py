@@ -1,0 +1,198 @@
+"""The server dies, comes back as another one, changes its period, throws us out: the sound is back soon."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jack
+import pytest
+from ledger import Ledger
+from listening import RATE_HZ, Heard
+from stage import EDGE_FRAMES, FADE_FRAMES, Desk, Make, Stage, ms
+from studio import Studio
+
+SECTION = "The JACK server"
+BACK_S = 2.0
+"""So soon after the server is up there must be sound."""
+REJOINED_S = 1.5
+"""So long it may be silent where the daemon has to join a living server anew."""
+
+
+def come_up(stage: Stage, studio: Callable[..., Studio]) -> None:
+    """Starts the server, and has a new desk record from its first moment on."""
+    stage.server.launch()
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            stage.desk = Desk(studio, stage.server.name, stage.desk.tape, rolling=True)
+        except jack.JackOpenError:
+            assert time.monotonic() < deadline, "jackd does not answer"
+            time.sleep(0.02)
+        else:
+            return
+
+
+def restart(stage: Stage, studio: Callable[..., Studio], *, kill: bool = True, **settings: Any) -> Heard:
+    """Ends the server and starts it, perhaps as another one; what was heard of the daemon from then on."""
+    stage.server.stop(kill=kill)
+    stage.desk.close()
+    stage.mark()
+    for name, value in settings.items():
+        setattr(stage.server, name, value)
+    come_up(stage, studio)
+    deadline = time.monotonic() + 15
+    while not stage.desk.record[:, : stage.desk.at].any():
+        assert time.monotonic() < deadline, stage.room.log.read_text()
+        time.sleep(0.02)
+    stage.desk.wait(stage.desk.at + RATE_HZ)
+    found = stage.heard()
+    assert found.fading <= FADE_FRAMES + EDGE_FRAMES
+    assert found.begins <= BACK_S * stage.server.rate_hz
+    return found
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.long)])
+def test_a_server_that_is_killed_and_comes_back_is_played_to_at_once(
+    stage: Make, studio: Any, ledger: Ledger, times: int
+) -> None:
+    one = stage(12.0)
+    one.desk.roll()
+    one.wait_s(1.0)
+    begins = []
+    for time_ in range(times):
+        found = restart(one, studio, kill=time_ % 2 == 0)
+        begins.append(found.begins / RATE_HZ)
+    state = one.check_state()
+    one.check_log()
+    ledger.add(
+        SECTION,
+        "jackd killed and restarted",
+        f"{times} times, SIGKILL and SIGTERM in turn",
+        outputs="the recording, faded in",
+        gap="as long as there is no server",
+        whole=f"sound at most {max(begins):.1f} s after the server is up, on average {sum(begins) / times:.1f} s",
+        state=state,
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "done", "settings"),
+    [
+        ("jackd with another rate", "killed at 48 kHz, back at 44.1 kHz", {"rate_hz": 44_100}),
+        pytest.param(
+            "jackd with another period",
+            "killed at 256 frames, back at 4096",
+            {"period_frames": 4096},
+            marks=pytest.mark.long,
+        ),
+    ],
+)
+def test_a_server_that_comes_back_as_another_one(
+    stage: Make, studio: Any, ledger: Ledger, fault: str, done: str, settings: dict[str, int]
+) -> None:
+    one = stage(16.0)
+    one.desk.roll()
+    one.wait_s(1.0)
+    found = restart(one, studio, **settings)
+    one.wait_for_stems()
+    rate_hz = one.server.rate_hz
+    state = one.check_state()
+    one.check_log()
+    ledger.add(
+        SECTION,
+        fault,
+        done,
+        outputs="the recording, faded in, by a new engine",
+        gap="as long as there is no server",
+        whole=f"sound {found.begins / rate_hz:.1f} s after the server is up",
+        state=state,
+    )
+
+
+@pytest.mark.long
+def test_a_server_with_too_few_ports_is_asked_again_and_told_of_once(stage: Make, studio: Any, ledger: Ledger) -> None:
+    one = stage(12.0)
+    one.desk.roll()
+    one.wait_s(1.0)
+    one.server.stop(kill=True)
+    one.desk.close()
+    one.server.most_ports = 8
+    one.server.start()
+    time.sleep(4.0)
+    assert one.room.process.poll() is None
+    text = one.room.log.read_text()
+    assert text.count("port registration failed") == 1, text
+    assert one.room.ask("/object/vocals/gain") == [0.0]
+    found = restart(one, studio, most_ports=None)
+    state = one.check_state()
+    one.check_log()
+    ledger.add(
+        SECTION,
+        "jackd with too few ports",
+        "killed, back with 8 ports for 10, killed, back with enough",
+        outputs="silence, one line in the log; then the recording",
+        gap="as long as there are too few",
+        whole=f"sound {found.begins / RATE_HZ:.1f} s after the server with enough is up",
+        state=state,
+    )
+
+
+@pytest.mark.long
+def test_the_period_changes_while_it_plays(stage: Make, ledger: Ledger) -> None:
+    """The first longer period needs more latency, for which the daemon has to join anew; no other change does."""
+    one = stage(40.0, separation={"margin_ms": 15})
+    one.desk.roll()
+    one.wait_s(2.0)
+    with jack.Client("changer", no_start_server=True, servername=one.server.name) as changer:
+        for period in (16, 2048, 16, 2048, 16, 2048):
+            changer.blocksize = period
+            one.mark()
+            one.wait_s(3.0)
+    found = one.heard(delays=2)
+    silences = [gap for gap in found.gaps if gap[0] > 0]
+    assert len(silences) == 1
+    assert found.longest_gap <= REJOINED_S * RATE_HZ
+    assert found.fading <= len(silences) * FADE_FRAMES + EDGE_FRAMES
+    one.wait_for_stems()
+    state = one.check_state()
+    one.check_log()
+    ledger.add(
+        SECTION,
+        "period changes while playing",
+        "16 and 2048 frames in turn, 6 times",
+        outputs="the recording, faded in once",
+        gap=f"{ms(sum(n for _, n in silences))} at the first 2048, which needs more latency; then 0 samples",
+        whole="with the sound",
+        state=state,
+    )
+
+
+@pytest.mark.long
+def test_a_client_that_does_not_answer_for_a_while_plays_on(stage: Make, ledger: Ledger) -> None:
+    """The daemon stands still; the server, which does not wait, goes on without it."""
+    one = stage(40.0, server={"sync": False})
+    one.desk.roll()
+    one.wait_s(2.0)
+    one.room.process.send_signal(signal.SIGSTOP)
+    time.sleep(6.0)
+    one.room.process.send_signal(signal.SIGCONT)
+    begin = one.desk.at
+    one.mark()
+    one.wait_s(6.0)
+    silent = ~one.desk.record[:, begin : one.desk.at].any(axis=0)
+    assert not silent[-RATE_HZ:].all(), one.room.log.read_text()
+    sounds = len(silent) - int(silent[::-1].argmax()) if silent.any() else 0
+    state = one.check_state()
+    one.check_log()
+    ledger.add(
+        SECTION,
+        "client that does not answer",
+        "the whole daemon stopped (SIGSTOP) for 6 s, then let go on; jackd2 keeps such a client",
+        outputs="whatever the server makes of it; then the recording",
+        gap="while it is stopped",
+        whole=f"{sounds / RATE_HZ:.1f} s after it may go on",
+        state=state,
+    )

@@ -1,0 +1,89 @@
+"""PipeWire is killed and started again, with every sample of both of its lives recorded."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ledger import Ledger
+from listening import RATE_HZ, Heard, listen
+from pipewire import PipeWire
+from stage import EDGE_FRAMES, FADE_FRAMES, WIRES, check, long_tape, place_objects
+
+BACK_S = 20.0
+"""So soon there is sound: PipeWire's session manager takes its time."""
+SOUNDS_S = 1.0
+"""And so long it sounds then, at least."""
+
+
+@contextmanager
+def desk(folder: Path, tool: Any) -> Iterator[None]:
+    """A studio that records while this lasts."""
+    command = [tool("pw-jack"), sys.executable, str(Path(__file__).parent / "desk.py"), str(folder)]
+    path = os.pathsep.join(str(Path(__file__).parents[up]) for up in (0, 1))
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        yield
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def heard(folder: Path, tape: np.ndarray) -> Heard:
+    """What was recorded: sound that does not end any more."""
+    found = check(listen(np.load(folder / "record.npy"), tape))
+    assert found.begins <= found.frames - SOUNDS_S * RATE_HZ
+    return found
+
+
+@pytest.mark.long
+def test_pipewire_killed_and_started_again(
+    tmp_path: Path, tool: Any, daemon: Any, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = PipeWire(tmp_path / "run")
+    server.start()
+    try:
+        for name in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"):
+            monkeypatch.setenv(name, server.environment[name])
+        tape = long_tape(30.0)
+        np.save(tmp_path / "tape.npy", tape)
+        room = daemon(driver="jack", layout="quad", jack=WIRES, separation={"margin_ms": 150})
+        room.start(through=[tool("pw-jack")])
+        room.wait_for("stems arrive")
+        place_objects(room)
+        room.settle()
+        with desk(tmp_path, tool):
+            time.sleep(4.0)
+        first = heard(tmp_path, tape)
+        assert len(first.gaps) <= 1
+        server.stop(kill=True)
+        room.wait_for("waiting for a JACK server")
+        room.send("/object/drums/priority", 7)
+        server.start()
+        with desk(tmp_path, tool):
+            time.sleep(BACK_S)
+        again = heard(tmp_path, tape)
+        assert again.fading <= FADE_FRAMES + EDGE_FRAMES
+        back_s = again.begins / RATE_HZ
+        assert room.ask("/object/drums/priority") == [7]
+        assert '"priority": 7' in (room.folder / "state" / "scene.json").read_text()
+        assert "Traceback" not in room.log.read_text()
+    finally:
+        server.stop(kill=True)
+    ledger.add(
+        "The JACK server",
+        "PipeWire restarted",
+        "PipeWire killed and started again; the daemon through PipeWire's libjack",
+        outputs="the recording",
+        gap="as long as there is no server",
+        whole=f"sound {back_s:.1f} s after the client that listens has joined",
+        state="the scene, with the last change",
+    )

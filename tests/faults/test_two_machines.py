@@ -1,0 +1,207 @@
+"""Both roles with a network between them, and rooms that follow one scene: each side dies alone, and is back soon."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from bridge import PIECE, Crystal, TwoMachines, kill
+from ledger import Ledger
+from listening import RATE_HZ, repeats, runs
+from stage import BEHIND, LABELS, ms, seconds
+
+SECTION = "Two machines"
+FAST_PPM = 500.0
+"""By so much the clock of the room's machine runs faster: several times as much as any two sound cards differ."""
+STEADY_S = 40.0
+PERIOD = 1024
+BRIDGE_MS = 30.0
+"""What the manual's `--buff` makes of it."""
+RESTART_S = 1.0
+"""As the manual's units have it; at once, the server may still hold the name of the one that was killed."""
+BACK_S = 12.0
+"""Within which sound is there again, whichever of the four died."""
+MOST_DB = 0.5
+MOMENTS = 40
+AHEAD_MS = 200.0
+MOST_APART_MS = 5.0
+
+
+@pytest.fixture
+def crystal() -> Iterator[Crystal]:
+    made = Crystal(FAST_PPM)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def machines(crystal: Crystal, jackd: Any, daemon: Any, studio: Any, distant: Any) -> Iterator[TwoMachines]:
+    made = TwoMachines(jackd, daemon, studio, distant, crystal, 300.0, (PERIOD, PERIOD), BRIDGE_MS)
+    yield made
+    made.close()
+
+
+def silences(record: np.ndarray) -> list[tuple[int, int]]:
+    """Where none of some loudspeakers played anything, in frames."""
+    return list(runs(~record.any(axis=0), least=8))
+
+
+def directions_db(machines: TwoMachines, begin: int) -> list[float]:
+    """By how much any loudspeaker plays more or less than the stems whose place is there, half second by half second.
+
+    A stem at another's place, or one lost on the way, is many dB.
+    """
+    off_db = []
+    for at in range(begin, machines.ears.at - RATE_HZ, RATE_HZ // 2):
+        heard, meant = machines.energies(at, RATE_HZ // 2)
+        loud = meant > 1e-3 * meant.max()
+        off_db.append(float(np.abs(10 * np.log10(np.maximum(heard[loud] / meant[loud], 1e-9))).max()))
+    return off_db
+
+
+def play_steadily(machines: TwoMachines, until: Callable[..., None]) -> int:
+    """Plays for a while in which neither server misses a period, as a busy machine may; the frame where that began."""
+    for _ in range(4):
+        until(lambda: whole(machines), 40, "sound")
+        xruns = machines.xruns()
+        begin = machines.wait_s(STEADY_S)
+        if machines.xruns() == xruns:
+            return begin
+    raise AssertionError(f"no {STEADY_S:.0f} s without an xrun: {machines.xruns()}")
+
+
+def whole(machines: TwoMachines) -> bool:
+    """Whether the seconds before were heard, every stem from its place."""
+    begin = machines.wait_s(0.3) - RATE_HZ * 3 // 2
+    if silences(machines.ears.record[:, begin : machines.ears.at]):
+        return False
+    try:
+        return max(directions_db(machines, begin)) < MOST_DB
+    except AssertionError:  # not the recording yet
+        return False
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
+    machines: TwoMachines, until: Callable[..., None], ledger: Ledger
+) -> None:
+    machines.start()
+    machines.wait_s(12.0)  # the bridge finds the clock of the other side
+    (told_ms,) = machines.room.ask("/status/latency")
+    begin = play_steadily(machines, until)
+    end = machines.ears.at
+    record = machines.ears.record[:, begin:end]
+    assert silences(record) == []
+    assert repeats(record) == 0
+    assert np.isfinite(record).all()
+    assert np.abs(record).max() <= 1.0
+    ways_ms = [1e3 * machines.way_s(at) for at in range(begin, end - 2 * PIECE, RATE_HZ // 4)]
+    assert np.abs(np.array(ways_ms) - told_ms).max() < 2.0
+    begun_s, ended_s = machines.ears.times_s([begin, end - 1])
+    drifted_ms = 1e3 * ((end - 1 - begin) / RATE_HZ - (ended_s - begun_s))
+    assert drifted_ms == pytest.approx(1e-3 * FAST_PPM * STEADY_S, rel=0.1)
+    off_db = max(directions_db(machines, begin))
+    assert off_db < MOST_DB
+    ledger.add(
+        SECTION,
+        "stems over a network, no common clock",
+        f"{STEADY_S:.0f} s of both roles on servers of their own ({PERIOD} frames), zita-njbridge between them, one "
+        f"clock faster by {FAST_PPM:.0f} ppm: by {drifted_ms:.1f} ms at the end",
+        outputs=f"the recording as a resampler leaves it, no loudspeaker more than {off_db:.2f} dB off; "
+        f"{min(ways_ms):.1f} to {max(ways_ms):.1f} ms after the music, where /status/latency says {told_ms:.1f} ms",
+        gap="0 samples",
+        whole="-",
+        state="-",
+    )
+    sides = {
+        "renderer": machines.room,
+        "separation": machines.separation,
+        "zita-j2n": machines.sender,
+        "zita-n2j": machines.receiver,
+    }
+    for name, one in sides.items():
+        kill(one)
+        struck = machines.ears.at
+        time.sleep(RESTART_S)
+        one.start()
+        if one is machines.separation:
+            machines.watch()
+        until(lambda: whole(machines), BACK_S, f"{name} comes back")
+        record = machines.ears.record[:, struck : machines.ears.at]
+        begun, length = silences(record)[-1]
+        assert begun + length - silences(record)[0][0] <= BACK_S * RATE_HZ
+        vocals = sum(silences(record[BEHIND : BEHIND + 1])[-1])
+        assert np.isfinite(record).all()
+        assert np.abs(record).max() <= 1.0
+        way_ms = 1e3 * machines.way_s(machines.ears.at - RATE_HZ)
+        assert way_ms == pytest.approx(told_ms, abs=2.0)
+        ledger.add(
+            SECTION,
+            f"{name} killed, stems over a network",
+            f"SIGKILL, started again {RESTART_S:g} s later",
+            outputs=f"silence; then every stem from its place, {way_ms:.1f} ms after the music",
+            gap=ms(begun + length - silences(record)[0][0]),
+            whole=seconds(vocals),
+            state="the scene, which the next start took" if one is machines.room else "-",
+        )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("period", [64, 256])
+def test_rooms_that_follow_one_scene_change_together(
+    jackd: Any, daemon: Any, distant: Any, tool: Any, ledger: Ledger, period: int
+) -> None:
+    """Two rooms on servers of their own: a mirror with time tags tells the second what the first is told."""
+    rooms, watches = [], []
+    for mirror in ([], None):
+        server = jackd(period_frames=period, prompt=True)
+        given = {"inputs": [{"name": "mic"}], "separation": {"enabled": False}, "layout": "quad"}
+        if mirror is None:
+            to = {"dialect": "adm", "host": "127.0.0.1", "port": rooms[0].port, "rate_hz": 50.0, "ahead_ms": AHEAD_MS}
+            given["mirror"] = [to]
+        rooms.append(daemon(driver="jack", jack={"server_name": server.name}, **given))
+        rooms[-1].start()
+        watch = distant(server.name, 1, np.full((1, 45 * RATE_HZ), 0.5, np.float32))
+        # In this order: the server delays what closes a loop by a period, and here that may be the constant.
+        for ports in ((f"stemfield:{LABELS[0]}", "studio:in0"), ("studio:out0", "stemfield:mic")):
+            subprocess.run([tool("jack_connect"), "-s", server.name, *ports], check=True)
+        watches.append(watch)
+    leader = rooms[1]
+    leader.send("/object/mic/aed", 45.0, 0.0, 1.0)
+    for room, watch in zip(rooms, watches, strict=True):
+        room.settle()
+        watch.roll()
+    time.sleep(3.0)
+    for _ in range(4):
+        xruns = [room.ask("/status/xruns") for room in rooms]
+        begun_s = time.monotonic()
+        for n in range(MOMENTS):
+            leader.send("/object/mic/level", 0.25 + 0.5 * (n % 2))
+            time.sleep(0.1537)
+        time.sleep(0.5)
+        if [room.ask("/status/xruns") for room in rooms] == xruns:
+            break  # no server missed a period, as one of a busy machine may
+    else:
+        raise AssertionError(f"not a minute without an xrun: {xruns}")
+    heard_s = [watch.changes_s() for watch in watches]
+    heard_s = [found[found > begun_s] for found in heard_s]
+    assert [len(found) for found in heard_s] == [MOMENTS, MOMENTS]
+    apart_ms = 1e3 * np.abs(heard_s[0] - heard_s[1])
+    most_ms = np.percentile(apart_ms, 90)
+    assert most_ms < 0.5
+    assert apart_ms.max() < MOST_APART_MS
+    ledger.add(
+        SECTION,
+        f"two rooms that follow one scene, {period} frames",
+        f"{MOMENTS} changes, mirrored with time tags {AHEAD_MS:.0f} ms ahead",
+        outputs=f"every change in both rooms, half of them at most {np.median(apart_ms):.2f} ms apart, nine of ten "
+        f"{most_ms:.2f} ms, the worst {apart_ms.max():.2f} ms",
+        gap="-",
+        whole="-",
+        state="-",
+    )
