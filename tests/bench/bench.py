@@ -43,8 +43,8 @@ def realtime() -> bool:
 
 
 @contextmanager
-def jackd(rate_hz: int = 48_000, period_frames: int = 64) -> Iterator[str]:
-    """A jackd with the dummy driver; gives its name."""
+def jackd(rate_hz: int = 48_000, period_frames: int = 64, playback: int = 2) -> Iterator[str]:
+    """A jackd with the dummy driver and so many playback ports; gives its name."""
     name = f"stemfield-bench-{os.getpid()}"
     server = subprocess.Popen(
         [
@@ -58,6 +58,8 @@ def jackd(rate_hz: int = 48_000, period_frames: int = 64) -> Iterator[str]:
             str(rate_hz),
             "-p",
             str(period_frames),
+            "-P",
+            str(playback),
         ],
         env=os.environ | {"JACK_NO_AUDIO_RESERVATION": "1"},
         stdout=subprocess.DEVNULL,

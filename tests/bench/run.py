@@ -1,6 +1,7 @@
 """Runs the benchmarks, prints their figures, and writes docs/benchmarks.md from them.
 
-`python tests/bench/run.py [NAME ...]` runs those named (`callback`, ...), and leaves the page alone.
+`python tests/bench/run.py [NAME ...]` runs those named (`callback`, ...), and leaves the page alone; with `--page`
+their parts of it are written anew, and all others stay.
 """
 
 from __future__ import annotations
@@ -38,33 +39,37 @@ def processor() -> str:
     return platform.machine()
 
 
-def page(found: dict[str, tuple[str, list[Row]]]) -> str:
-    today = datetime.now(UTC).date()
-    lines = [
-        "# Benchmarks",
-        "",
-        "Written by `make bench`; do not edit.",
-        "",
-        f"{today}, {os.cpu_count()} cores of {processor()}, shared with other work,",
-        f"Python {platform.python_version()}. Periods are those of a real jackd with the dummy driver, which runs",
-        f"{'with' if realtime() else 'without'} real-time priority.",
-    ]
-    for name, (text, rows) in found.items():
-        lines += [
-            "",
-            f"## {name}",
-            "",
-            text.strip(),
-            "",
-            "| what | figure | unit | target | met |",
-            "|---|---|---|---|---|",
-        ]
-        lines += [f"| {r.what} | {r.value:.3g} | {r.unit} | {target(r)} | {verdict(r)} |" for r in rows]
-    return "\n".join(lines) + "\n"
+HEAD = """# Benchmarks
+
+Written by `make bench`; do not edit. Periods are those of a real jackd with the dummy driver."""
+
+
+def occasion() -> str:
+    priority = "with" if realtime() else "without"
+    return (
+        f"Measured on {datetime.now(UTC).date()}, on {os.cpu_count()} shared cores of {processor()}, "
+        f"with Python {platform.python_version()}, {priority} real-time priority."
+    )
+
+
+def part(name: str, text: str, rows: list[Row]) -> str:
+    lines = [f"## {name}", "", text.strip(), "", occasion(), ""]
+    lines += ["| what | figure | unit | target | met |", "|---|---|---|---|---|"]
+    lines += [f"| {r.what} | {r.value:.3g} | {r.unit} | {target(r)} | {verdict(r)} |" for r in rows]
+    return "\n".join(lines)
+
+
+def page(found: dict[str, tuple[str, list[Row]]], names: list[str]) -> str:
+    """The page with these parts, and of those that are not among them what it said before."""
+    before = PAGE.read_text().split("\n\n## ")[1:]
+    parts = {text.split("\n", 1)[0]: f"## {text.rstrip()}" for text in before}
+    parts |= {name: part(name, *what) for name, what in found.items()}
+    return "\n\n".join([HEAD, *(parts[name] for name in names if name in parts)]) + "\n"
 
 
 def main() -> int:
-    names = sys.argv[1:] or sorted(p.stem.removeprefix("bench_") for p in HERE.glob("bench_*.py"))
+    every = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    names = [word for word in sys.argv[1:] if word != "--page"] or every
     console = Console()
     found: dict[str, tuple[str, list[Row]]] = {}
     failed = False
@@ -91,8 +96,8 @@ def main() -> int:
         for row in rows:
             table.add_row(row.what, f"{row.value:.3g}", row.unit, target(row), verdict(row).strip("*"))
         console.print(table)
-    if not sys.argv[1:]:
-        PAGE.write_text(page(found))
+    if names == every or "--page" in sys.argv:
+        PAGE.write_text(page(found, every))
     return int(failed or any(row.met is False for _, rows in found.values() for row in rows))
 
 
