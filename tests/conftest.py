@@ -2,81 +2,108 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import shutil
+import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pipewire import InPlaceOfJackd
+from servers import Jackd, need
+from xdist.scheduler import LoadScopeScheduling
 
-_names = itertools.count()
+# Tests load ONNX Runtime by themselves too, which would report to its makers.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# Where the tests run in the background an interrupt is ignored, and by their children too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+LIVE = (
+    "tests/faults/",
+    "tests/first_hour/test_doctor.py",
+    "tests/integration/",
+    "tests/control/test_discovery.py",
+    "tests/renderer/test_jack_driver.py",
+    "tests/separation/test_succession.py",
+    "tests/separation/test_worker.py",
+)
+"""What plays in real time, or speaks on the one network: never two of them at a time."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--server", choices=("jackd", "pipewire"), default="jackd", help="what the fixture `jackd` starts")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--server") == "jackd":
+        return
+    # Whose libjack a program gets is decided when it starts.
+    asked = "import jack; raise SystemExit('PipeWire' not in jack.version_string())"
+    if subprocess.run([sys.executable, "-c", asked], check=False).returncode != 0:
+        raise pytest.UsageError("--server pipewire: this program has another libjack than PipeWire's (make pipewire)")
+    if "DBUS_SESSION_BUS_ADDRESS" not in os.environ:
+        raise pytest.UsageError("--server pipewire: there is no bus of its own (make pipewire)")
+
+
+class Scheduler(LoadScopeScheduling):
+    """Shares the tests among processes (`pytest -n 2`): what is live goes to one, other files to whoever is free."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "live" if nodeid.startswith(LIVE) else nodeid.split("::")[0]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    config.option.loadscopereorder = False
+    return Scheduler(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The real time is the longest part and begins first; next what needs no compiled audio code: that is made then."""
+    items.sort(key=lambda item: item.path.parent, reverse=True)
+    items.sort(key=lambda item: not item.nodeid.startswith(LIVE))
+
+
+def _at_work() -> set[threading.Thread | int]:
+    """Threads of this process, and its children by their process id."""
+    found: set[threading.Thread | int] = {t for t in threading.enumerate() if not t.name.startswith("asyncio_")}
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread that has just ended
+            found |= {int(child) for child in (task / "children").read_text().split()}
+    return found
 
 
 @pytest.fixture(autouse=True)
 def _nothing_outlives_a_test() -> Iterator[None]:
-    before = set(threading.enumerate())
+    before = _at_work()
     yield
     deadline = time.monotonic() + 2
-    while left := [t for t in threading.enumerate() if t not in before and not t.name.startswith("asyncio_")]:
+    while left := _at_work() - before:
         if time.monotonic() > deadline:
-            pytest.fail(f"threads outlive the test: {left}")
+            pytest.fail(f"threads or children outlive the test: {left}")
         time.sleep(0.01)
 
 
-def need(program: str) -> str:
-    """The path of a program that the tests cannot do without."""
-    found = shutil.which(program)
-    if found is None:
-        pytest.fail(f"{program} is not installed: the tests need it (make test installs it where it may)")
-    return found
-
-
-@dataclass
-class Jackd:
-    """A real jackd with the dummy driver, under a name of its own."""
-
-    rate_hz: int = 48_000
-    period_frames: int = 64
-    sync: bool = False
-    """Wait for every client in every period, however late: no sample is lost on a busy machine."""
-    name: str = field(default_factory=lambda: f"stemfield-test-{os.getpid()}-{next(_names)}")
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        arguments = [need("jackd"), "-n", self.name, "-r", *(("-S", "-t", "5000") if self.sync else ())]
-        arguments += ["-d", "dummy", "-r", str(self.rate_hz)]
-        self.process = subprocess.Popen(
-            [*arguments, "-p", str(self.period_frames)],
-            env=os.environ | {"JACK_NO_AUDIO_RESERVATION": "1"},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 10
-        command = [need("jack_wait"), "-s", self.name, "-w", "-t", "1"]
-        while subprocess.run(command, capture_output=True, check=False).returncode != 0:
-            assert self.process.poll() is None, "jackd ended"
-            assert time.monotonic() < deadline, "jackd does not answer"
-
-    def stop(self, *, kill: bool = False) -> None:
-        if self.process is not None:
-            (self.process.kill if kill else self.process.terminate)()
-            self.process.wait(10)
-            self.process = None
-
-
 @pytest.fixture
-def jackd() -> Iterator[Callable[..., Jackd]]:
-    """Makes running servers: `jackd(rate_hz=48000, period_frames=64)`."""
-    servers: list[Jackd] = []
+def jackd(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Jackd | InPlaceOfJackd]]:
+    """Makes running servers: `jackd(rate_hz=48000, period_frames=64)`; they are what `--server` says."""
+    servers: list[Jackd | InPlaceOfJackd] = []
+    kind: Any = Jackd
+    if request.config.getoption("--server") == "pipewire":
+        kind = partial(InPlaceOfJackd, tmp_path / "pw")
+        monkeypatch.setenv("PIPEWIRE_RUNTIME_DIR", str(tmp_path / "pw"))
 
-    def make(**settings: Any) -> Jackd:
-        server = Jackd(**settings)
+    def make(**settings: Any) -> Jackd | InPlaceOfJackd:
+        server = kind(**settings)
         servers.append(server)
         server.start()
         return server
@@ -86,7 +113,7 @@ def jackd() -> Iterator[Callable[..., Jackd]]:
         server.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
     """`tool("oscsend")`: the path of a program, or the test fails."""
     return need
@@ -98,11 +125,17 @@ def repository() -> Path:
     return Path(__file__).parent.parent
 
 
+PATIENCE = 5
+"""A machine that does much else may take so many times as long: no test says how fast one is."""
+MOST_PATIENCE_S = 60
+
+
 def wait_until(true: Callable[[], object], seconds: float, what: str) -> None:
-    """Polls until `true()` holds; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
+    """Polls until `true()` holds; fails after `seconds`, which a quiet machine never needs, and much patience."""
+    patience_s = min(PATIENCE * seconds, seconds + MOST_PATIENCE_S)
+    deadline = time.monotonic() + patience_s
     while not true():
-        assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+        assert time.monotonic() < deadline, f"{what}: not within {patience_s} s"
         time.sleep(0.01)
 
 

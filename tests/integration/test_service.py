@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import jack
@@ -72,7 +74,7 @@ def test_a_server_that_restarts_finds_the_room_again_with_its_connections(jackd,
     room = daemon(
         driver="jack",
         layout="quad",
-        jack={"server_name": server.name, "connect_outputs": ["system:playback_*"]},
+        jack={"server_name": server.name, "connect_outputs": list(server.playback)},
     )
     room.start()
 
@@ -87,11 +89,11 @@ def test_a_server_that_restarts_finds_the_room_again_with_its_connections(jackd,
         except jack.JackOpenError:
             return set()
 
-    configured = {("M+045", "system:playback_1"), ("M-045", "system:playback_2")}
+    configured = set(zip(LABELS_QUAD, server.playback, strict=False))
     until(lambda: connections() == configured, 5, "configured connections")
-    by_hand = ("mixture_L", "system:capture_2")
+    by_hand = ("mixture_L", server.capture[1])
     with jack.Client("hand", no_start_server=True, servername=server.name) as hand:
-        hand.connect("system:capture_2", "stemfield:mixture_L")
+        hand.connect(server.capture[1], "stemfield:mixture_L")
     until(lambda: connections() == configured | {by_hand}, 5, "a connection by hand")
     time.sleep(1.2)  # noticed
     for kill in (True, False):
@@ -122,11 +124,11 @@ def test_without_a_server_it_waits_and_can_be_steered(daemon, jackd):
 def test_a_missing_model_leaves_the_music(jackd, daemon, studio):
     tape = demo_mixture()[:, : 4 * DEMO_RATE_HZ]
     server = jackd(period_frames=256, sync=True)
-    room = daemon(driver="jack", layout="quad", model="frist", jack={"server_name": server.name})
+    room = daemon(driver="jack", layout="quad", model="stduio", jack={"server_name": server.name})
     room.start()
     text = room.log.read_text()
-    assert "frist" in text
-    assert "first" in text
+    assert "stduio" in text
+    assert "did you mean 'studio'" in text
     desk = studio(server.name, 4, tape)
     desk.connect("stemfield", ["mixture_L", "mixture_R"], LABELS_QUAD)
     desk.roll()
@@ -190,6 +192,48 @@ def test_systemd_hears_of_readiness_status_and_life(daemon, tmp_path, monkeypatc
     assert any("STOPPING=1" in text for text in heard)
 
 
+def test_a_server_that_gets_no_blocks_ends_the_signs_of_life(jackd, daemon, tmp_path, monkeypatch, until):
+    """The daemon joins a real server and never begins to play: it is as if its callback had stopped."""
+    path, heard = str(tmp_path / "notify"), []
+    monkeypatch.setenv("NOTIFY_SOCKET", path)
+    monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+    (tmp_path / "sitecustomize.py").write_text(
+        "import pathlib, jack\n"
+        "activate = jack.Client.activate\n"
+        f"jack.Client.activate = lambda self: pathlib.Path({str(tmp_path / 'mute')!r}).exists() or activate(self)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    server = jackd()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(0.05)
+
+        def signs(seconds):
+            """How many signs of life there are in so many seconds."""
+            count, ends_s = 0, time.monotonic() + seconds
+            while time.monotonic() < ends_s:
+                with suppress(TimeoutError):
+                    heard.append(manager.recv(4096).decode())
+                    count += heard[-1] == "WATCHDOG=1"
+            return count
+
+        room = daemon(driver="jack", layout="quad", separation={"enabled": False}, jack={"server_name": server.name})
+        room.start(ready=False)
+        until(lambda: signs(0.5) and "is ready" in room.log.read_text(), 60, "it plays")
+        server.stop()
+        room.wait_for("waiting for a JACK server")
+        assert signs(4.0) >= 4, "there is no server: nothing is wrong with the daemon"
+        (tmp_path / "mute").touch()
+        before = room.log.read_text().count("asked for nothing")  # PipeWire does not say that it ends
+        server.start()
+        until(lambda: room.log.read_text().count("asked for nothing") > before, 10, "the server gets no blocks")
+        signs(0.5)
+        assert signs(3.0) == 0, "joining it again and again is no sign of life"
+        (tmp_path / "mute").unlink()
+        until(lambda: signs(0.5), 10, "blocks again")
+        room.stop()
+
+
 def test_the_daemon_is_found_on_the_network(daemon, stemfield):
     room = daemon(driver="clock", discovery={"enabled": True, "name": "listening room seven"})
     room.start()
@@ -228,13 +272,20 @@ def test_a_server_that_hangs_is_left_and_does_not_keep_us(jackd, daemon):
         server.process.send_signal(signal.SIGCONT)
 
 
-def test_a_period_that_needs_more_latency_gets_it_while_playing(jackd, daemon):
+def test_a_period_that_needs_more_latency_gets_it_while_playing(jackd, daemon, until):
     server = jackd(period_frames=256)
     room = daemon(driver="jack", jack={"server_name": server.name})
     room.start()
+
+    def latencies():
+        return [int(n) for n in re.findall(r"INFO JACK as .* latency (\d+) frames", room.log.read_text())]
+
     with jack.Client("changer", no_start_server=True, servername=server.name) as changer:
         changer.blocksize = 4096
-        room.wait_for("period 4096 frames, latency 5624 frames")
+        room.wait_for("the JACK server now runs at 48000 Hz, period 4096 frames")
+        until(lambda: len(latencies()) > 1, 10, "it has joined anew")
+        first, later = latencies()
+        assert later - first == 4096 - 0.015 * 48_000  # the worker may be a period late
         changer.blocksize = 256
     time.sleep(1)
     assert room.log.read_text().count("JACK as stemfield (") == 3  # twice in the log, once in the welcome

@@ -1,0 +1,113 @@
+"""What is needed to play a newcomer, and a doctor."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from live_fixtures import _compiled, _quiet_home, daemon, studio
+from pipewire import PipeWire
+from servers import Jackd, may_hurry, need
+from studio import free_port
+
+from stemfield.control.doctor.diagnosis import diagnose
+from stemfield.control.doctor.evidence import look
+from stemfield.control.doctor.finding import Finding
+
+__all__ = ["_compiled", "_quiet_home", "daemon", "studio"]
+
+
+@dataclass
+class Card(Jackd):
+    """A server whose sound card has so many playback ports."""
+
+    playback: int = 2
+
+    def launch(self) -> None:
+        priority = "-R" if self.prompt and may_hurry() else "-r"
+        command = [*self.through, need("jackd"), "-n", self.name, priority, *(("-S",) if self.sync else ())]
+        card = ["-d", "dummy", "-r", str(self.rate_hz), "-p", str(self.period_frames), "-P", str(self.playback)]
+        environment = os.environ | {"JACK_NO_AUDIO_RESERVATION": "1"}
+        self.process = subprocess.Popen([*command, *card], env=environment, stdout=-3, stderr=-3)
+
+
+@pytest.fixture
+def card() -> Iterator[Callable[..., Card]]:
+    """Makes running servers: `card(playback=12)`."""
+    made: list[Card] = []
+
+    def make(**settings: Any) -> Card:
+        made.append(Card(period_frames=1024, **settings))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+def may_lock() -> bool:
+    tried = "import mmap, ctypes; m = mmap.mmap(-1, 64 << 20); a = ctypes.addressof(ctypes.c_char.from_buffer(m));"
+    tried += "raise SystemExit(ctypes.CDLL(None).mlock(ctypes.c_void_p(a), ctypes.c_size_t(64 << 20)))"
+    return subprocess.run([sys.executable, "-c", tried], stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def unavoidable() -> set[str]:
+    """What is wrong wherever the tests run without these rights."""
+    refused = {"realtime-refused": may_hurry(), "memory-lock-refused": may_lock()}
+    return {name for name, allowed in refused.items() if not allowed}
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A system without services, limits files and cards."""
+    (tmp_path / "root").mkdir()
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Callable[..., Path]:
+    """`file(jack={...})`: a configuration with ports of its own."""
+
+    def write(**config: Any) -> Path:
+        given = {"osc": {"port": free_port()}, "http": {"enabled": False}, "state_folder": str(tmp_path / "state")}
+        path = tmp_path / "doctor.yaml"
+        path.write_text(yaml.safe_dump(given | config))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def findings(bare: Path, unavoidable: set[str]) -> Callable[..., dict[str, Finding]]:
+    """What is found with a configuration, by name, but for what is so everywhere here."""
+
+    def found(config: Path, watch_s: float = 0.5, root: Path = bare) -> dict[str, Finding]:
+        return {f.id: f for f in diagnose(look(config, watch_s, root)) if f.id not in unavoidable}
+
+    return found
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Card]:
+    """A server in whose time nobody interferes, as far as that is allowed here."""
+    running = Card(rate_hz=192_000, period_frames=2048, prompt=True)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def pipewire(tmp_path: Path) -> Iterator[PipeWire]:
+    running = PipeWire(tmp_path / "run")
+    running.start()
+    yield running
+    running.stop(kill=True)

@@ -1,0 +1,136 @@
+"""One scene, two daemons: the one separates, the other has the loudspeakers."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture
+from stemfield.layouts import load_layout
+
+LABELS = list(load_layout("quad").labels)
+BEHIND = LABELS.index("M-135")
+OBJECTS = ("vocals", "bass", "drums", "other", "residual")
+PERIOD = 1024
+PIECE = DEMO_RATE_HZ // 2
+
+
+def two_daemons(daemon, far_server, here_server, stems):
+    """A separation on the one server, and on the other a renderer that takes its stems from ports of these names."""
+    far = daemon(
+        driver="jack",
+        role="separation",
+        model="light",
+        jack={"server_name": far_server, "client_name": "separation", "connect_inputs": ["studio:out*"]},
+        separation={"margin_ms": 150},
+    )
+    here = daemon(
+        driver="jack",
+        role="renderer",
+        layout="quad",
+        jack={"server_name": here_server, "client_name": "room", "connect_inputs": [stems]},
+        peer={"host": "127.0.0.1", "port": far.port, "bridge_ms": 50.0},  # there is none: JACK knows the way
+    )
+    return far, here
+
+
+def tape_of(seconds):
+    """The demo song again and again, over a noise that makes it nowhere silent."""
+    song = np.float32(0.45) * demo_mixture()
+    frames = seconds * DEMO_RATE_HZ
+    tape = np.tile(song, -(-frames // song.shape[1]))[:, :frames]
+    return np.float32(tape + np.random.default_rng(0).uniform(-1e-3, 1e-3, tape.shape))
+
+
+def place(room):
+    """Vocals behind, everything else in front: each at one loudspeaker."""
+    for name in OBJECTS:
+        room.send(f"/object/{name}/aed", -135.0 if name == "vocals" else 45.0, 0.0, 1.0)
+        room.send(f"/object/{name}/width", 0.0)
+    room.settle()
+
+
+def piece(desk, frames=PIECE):
+    """What the next frames of the record are: their begin."""
+    at = desk.at
+    desk.wait(at + frames + 8192)
+    return at
+
+
+def error_db(desk, start, frames, lates):
+    """What all loudspeakers play together less the delayed mixture, re the mixture, at the best of these delays."""
+    heard = desk.record[:, start : start + frames].astype(float).sum(0)
+    errors = []
+    for late in lates:
+        played = desk.tape[:, start - late : start - late + frames].astype(float).sum(0)
+        errors.append(10 * np.log10(np.square(heard - played).sum() / np.square(played).sum()))
+    return min(errors)
+
+
+def kill(one):
+    one.process.kill()
+    one.process.wait()
+
+
+def joined(server, daemon, studio, seconds):
+    """Both daemons, the scene, and a desk that plays; with the delays that the loop through the server may have."""
+    desk = studio(server.name, len(LABELS), tape_of(seconds))
+    far, here = two_daemons(daemon, server.name, server.name, "separation:*_[LR]")
+    far.start()
+    here.start()
+    far.wait_for("stems arrive")
+    place(here)
+    own = sum(int(one.log.read_text().split("latency ")[1].split(" frames")[0]) for one in (far, here))
+    return far, here, desk, [own + extra * PERIOD for extra in range(4)]
+
+
+def listen_to(desk):
+    for label, port in zip(LABELS, desk.ins, strict=True):
+        desk.client.connect(f"room:{label}", port)
+
+
+def sounds(desk, lates):
+    """Whether what plays is the recording to the last bits, and vocals among it from behind."""
+    start = piece(desk)
+    behind = np.square(desk.record[BEHIND, start : start + PIECE]).sum()
+    return error_db(desk, start, PIECE, lates) < -90 and behind > 1e-3
+
+
+def test_on_one_server_the_sum_is_the_mixture_and_the_latency_one_figure(jackd, daemon, studio, until):
+    server = jackd(period_frames=PERIOD, sync=True)
+    far, here, desk, lates = joined(server, daemon, studio, 60)
+    # Asked for before a loop of ours is closed, in which what JACK adds up grows for ever.
+    until(lambda: abs(here.ask("/status/latency")[0] - 1e3 * lates[0] / DEMO_RATE_HZ) < 0.1, 10, "the whole latency")
+    listen_to(desk)
+    desk.roll()
+    desk.wait(2 * PIECE)
+    until(lambda: sounds(desk, lates), 30, "the recording, vocals from behind")
+
+    here.send("/separation/threshold", 0.5)
+    until(lambda: far.ask("/separation/threshold") == [0.5], 5, "the threshold is forwarded")
+    far.send("/object/vocals/aed", 0.0, 0.0, 1.0)
+    assert b"role: renderer" in far.hand.recv(65_536)
+
+    before = desk.at  # a dead worker is heard by nobody
+    os.kill(far.wait_for_worker(), 9)
+    piece(desk, 2 * PIECE)
+    assert error_db(desk, before, desk.at - before - 8192, lates) < -90
+
+
+def test_a_side_that_is_killed_comes_back(jackd, daemon, studio, until):
+    """Not in step with the clients: there jackd waits for whoever was killed."""
+    server = jackd(period_frames=PERIOD, prompt=True)
+    far, here, desk, lates = joined(server, daemon, studio, 120)
+    listen_to(desk)
+    desk.roll()
+    desk.wait(2 * PIECE)
+    until(lambda: sounds(desk, lates), 30, "sound before")
+    kill(here)
+    here.start()
+    listen_to(desk)
+    until(lambda: sounds(desk, lates), 30, "the renderer comes back with its scene")
+    kill(far)
+    far.start()
+    far.wait_for("stems arrive")
+    until(lambda: sounds(desk, lates), 30, "the separation comes back")

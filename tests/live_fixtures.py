@@ -1,0 +1,71 @@
+"""Fixtures that make studios and daemons, and see that they end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from studio import Daemon, Studio
+
+
+@pytest.fixture
+def studio() -> Iterator[Any]:
+    made: list[Studio] = []
+
+    def make(*arguments: Any, **options: Any) -> Studio:
+        made.append(Studio(*arguments, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Any]:
+    """`daemon(driver="jack", ...)`: not started yet."""
+    made: list[Daemon] = []
+
+    def make(**config: Any) -> Daemon:
+        folder = tmp_path / f"daemon{len(made)}"
+        folder.mkdir()
+        made.append(Daemon(folder, **config))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def stemfield() -> Any:
+    """`stemfield("upmix", ...)` runs the command and gives its standard output."""
+
+    def run(*arguments: Any) -> str:
+        command = [str(Path(sys.executable).parent / "stemfield"), *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    """Compiles the audio code where that was not done yet, so that no test has to be patient for it."""
+    ahead = (
+        "from stemfield.renderer.processor import compile_ahead\n"
+        "from stemfield.renderer.drivers.jack_callback import compile_callback, compile_counter\n"
+        "compile_ahead(), compile_callback(), compile_counter()\n"
+    )
+    subprocess.run([sys.executable, "-c", ahead], check=True)
+
+
+@pytest.fixture(autouse=True)
+def _quiet_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg-config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "xdg-state"))

@@ -1,0 +1,80 @@
+"""Real sound servers, and the programs that the tests cannot do without."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+
+_names = itertools.count()
+
+
+def need(program: str) -> str:
+    """The path of a program that the tests cannot do without."""
+    found = shutil.which(program)
+    if found is None:
+        pytest.fail(f"{program} is not installed: the tests need it (make test installs it where it may)")
+    return found
+
+
+def may_hurry() -> bool:
+    """Whether this user may run with real-time priority."""
+    allowed = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))"
+    return subprocess.run([sys.executable, "-c", allowed], stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@dataclass
+class Jackd:
+    """A real jackd with the dummy driver, under a name of its own."""
+
+    rate_hz: int = 48_000
+    period_frames: int = 64
+    sync: bool = False
+    """Wait for every client in every period, however late: no sample is lost on a busy machine."""
+    prompt: bool = False
+    """With real-time priority, where that is allowed: then periods are in time on a busy machine."""
+    most_ports: int | None = None
+    """Of all clients together."""
+    through: tuple[str, ...] = ()
+    """What starts it."""
+    name: str = field(default_factory=lambda: f"stemfield-test-{os.getpid()}-{next(_names)}")
+    process: subprocess.Popen[bytes] | None = None
+    playback: ClassVar = ("system:playback_1", "system:playback_2")
+    capture: ClassVar = ("system:capture_1", "system:capture_2")
+    trace: ClassVar = "/dev/shm/jack"
+    """What a client's trace of system calls holds."""
+
+    def start(self) -> None:
+        self.launch()
+        deadline = time.monotonic() + 60
+        command = [need("jack_wait"), "-s", self.name, "-w", "-t", "1"]
+        while subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            assert self.process.poll() is None, "jackd ended"
+            assert time.monotonic() < deadline, "jackd does not answer"
+
+    def launch(self) -> None:
+        """Begins to start."""
+        priority = "-R" if self.prompt and may_hurry() else "-r"
+        arguments = [*self.through, need("jackd"), "-n", self.name, priority]
+        arguments += ["-S", "-t", "5000"] if self.sync else []
+        arguments += ["-p", str(self.most_ports)] if self.most_ports is not None else []
+        arguments += ["-d", "dummy", "-r", str(self.rate_hz)]
+        self.process = subprocess.Popen(
+            [*arguments, "-p", str(self.period_frames)],
+            env=os.environ | {"JACK_NO_AUDIO_RESERVATION": "1"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def stop(self, *, kill: bool = False) -> None:
+        if self.process is not None:
+            (self.process.kill if kill else self.process.terminate)()
+            self.process.wait(10)
+            self.process = None
