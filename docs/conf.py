@@ -1,0 +1,39 @@
+"""Settings of the documentation site and of the man pages, which `make docs-site` builds from the same pages."""
+
+import re
+from importlib.metadata import version as installed
+
+from sphinx.application import Sphinx
+
+project = "stemfield"
+author = "the stemfield authors"
+copyright = f"2026, {author}"  # noqa: A001 (Sphinx wants the name)
+version = release = installed("stemfield")
+
+extensions = ["myst_parser"]
+myst_heading_anchors = 3
+highlight_language = "text"  # shells and files, where nothing else is said
+exclude_patterns = ["examples"]
+
+html_theme = "furo"
+html_title = "stemfield"
+html_copy_source = False
+html_show_sphinx = False
+
+man_show_urls = False
+man_pages = [
+    ("cli", "stemfield", "live stereo music in, a room of loudspeakers out", author, 1),
+    ("config", "stemfield.yaml", "configuration of the stemfield daemon", author, 5),
+    ("osc", "stemfield-osc", "steering the stemfield daemon by OSC", author, 7),
+]
+
+
+def _stay_inside(_: Sphinx, __: str, source: list[str]) -> None:
+    """Pages link to files of the tree; the site has the reports of the models and the changes as pages."""
+    source[0] = source[0].replace("](../CHANGELOG.md)", "](changes.md)")
+    source[0] = re.sub(r"\]\(\.\./separation/models/([\w-]+)/report\.md\)", r"](reports.md#\1)", source[0])
+
+
+def setup(app: Sphinx) -> None:
+    """Sphinx calls this."""
+    app.connect("source-read", _stay_inside)
