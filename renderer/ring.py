@@ -38,6 +38,16 @@ class ExchangeError(ValueError):
     """The descriptor does not hold an exchange."""
 
 
+def read_around(ring: NDArray[np.float32], start: int, frames: int) -> NDArray[np.float32]:
+    """A copy of the positions [start, start + frames) of a ring, shape (n, capacity); frames are at most its capacity.
+
+    It takes as long after years as in the first second: `np.take` would go round as often as the ring did.
+    """
+    at = start % ring.shape[1]
+    first = min(frames, ring.shape[1] - at)
+    return np.concatenate([ring[:, at : at + first], ring[:, : frames - first]], axis=1)
+
+
 class Exchange:
     """One shared timeline of a stereo mixture and its stereo stems.
 
@@ -116,7 +126,7 @@ class Exchange:
 
         They must be older than `mixture_end()` and younger than it by less than half the capacity.
         """
-        return np.take(self._mixture, np.arange(start, start + frames), axis=1, mode="wrap")
+        return read_around(self._mixture, start, frames)
 
     def restart_stems(self, position: int) -> None:
         """Forgets every stem frame; the next one written is that of `position`."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from stemfield.renderer import memory as m
 from stemfield.renderer.dsp.kinds import Words
 from stemfield.renderer.native import INNER, as_pointer, load, load_acquire, store, store_release
+from stemfield.renderer.ring import read_around
 from stemfield.renderer.views import floats2
 
 TAPE_FRAMES: Final = 1 << 18
@@ -86,7 +87,7 @@ class Tape:
     def read(self, start: int, end: int) -> NDArray[np.float32] | None:
         """A copy of the frames from one position to another, (sources, n), or None where they are overwritten."""
         assert self._sound is not None
-        found = np.take(self._sound, np.arange(start, end), axis=1, mode="wrap")
+        found = read_around(self._sound, start, end - start)
         newest = self.end
         kept = newest is not None and newest - start <= TAPE_FRAMES - m.CHUNK_FRAMES
         return found if kept else None

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from stemfield.renderer.engine import Engine, fade_frames
+from stemfield.renderer.memory import POSITION
 
 RATE, STEMS, SPEAKERS, LATENCY = 48_000, 4, 6, 1000
 SOURCES = 2 * (STEMS + 1)
@@ -51,10 +52,13 @@ def oracle(mixture, stems, matrix, share=1.0):
     return np.einsum("of,os->sf", sources, matrix.astype(float))
 
 
-def settled(matrix, stems, ramp=1):
+def settled(matrix, stems, ramp=1, played=0):
     made = engine()
     publish(made, matrix, ramp)
     made.settle()
+    made.memory.table[POSITION] = played
+    made.exchange.restart_stems(played - LATENCY)
+    made.exchange.write_stems(np.zeros((STEMS, 2, LATENCY), np.float32))
     made.exchange.write_stems(stems)
     return made
 
@@ -86,6 +90,15 @@ def test_how_time_is_cut_does_not_matter_to_the_last_bit():
     whole = moved(lambda n: [n])
     for sizes in (lambda n: [64] * (n // 64 + 1), lambda n: list(random.integers(1, 300, n)), lambda n: [1] * n):
         assert np.array_equal(moved(sizes), whole)
+
+
+@pytest.mark.parametrize("years", [1, 100])
+def test_after_years_a_block_is_what_it_was_at_first(years):
+    frames, played = 20_000, years * 365 * 86_400 * 192_000 >> 20 << 20
+    mixture, stems = music(frames), music(2 * STEMS * (frames + 9000), 1, 1).reshape(STEMS, 2, -1)
+    blocks = [333] * (frames // 333 + 1)
+    expected = run(settled(gains(2), stems), mixture, blocks)
+    assert np.array_equal(run(settled(gains(2), stems, played=played), mixture, blocks), expected)
 
 
 def test_stems_and_residual_at_one_point_are_the_delayed_mixture():

@@ -24,6 +24,16 @@ def test_stems_wrap_around_the_end_of_the_ring(exchange):
     assert np.array_equal(held, stems.reshape(4, 300))
 
 
+@pytest.mark.parametrize("years", [0, 1, 100])
+def test_the_mixture_is_read_around_the_end_however_long_it_plays(exchange, years):
+    end = years * 365 * 86_400 * 192_000 // exchange.frames * exchange.frames
+    random = np.random.default_rng(years)
+    exchange._mixture[:] = random.standard_normal((2, exchange.frames))
+    newest, oldest = exchange._mixture[:, :100], exchange._mixture[:, -200:]
+    read = exchange.read_mixture(end - 200 + exchange.frames, 300)
+    assert np.array_equal(read, np.concatenate([oldest, newest], axis=1))
+
+
 def test_nothing_is_valid_before_the_first_write(exchange):
     exchange.restart_stems(5000)
     from stemfield.renderer.ring import NEVER, WORD_STEMS_START
