@@ -55,13 +55,15 @@ def connected(server: Jackd, ours: str) -> set[str]:
         return {peer.name for peer in looker.get_all_connections(f"stemfield:{ours}")}
 
 
-def test_a_healthy_system_has_nothing(room, server, unavoidable, until):
+def test_a_healthy_system_has_nothing(room, server, findings, unavoidable, until):
     until(lambda: connected(server, "M+060") == {"system:playback_1"}, 10, "connections")
+    assert findings(room.folder / "config.yaml", 1.0) == {}
     command = [STEMFIELD, "doctor", "--json", "--config", str(room.folder / "config.yaml"), "--watch", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     told = json.loads(done.stdout)
-    assert {finding["id"] for finding in told["findings"]} == unavoidable, done.stdout
-    assert done.returncode == bool(unavoidable)
+    found = {finding["id"] for finding in told["findings"]}
+    assert found - {"xruns-server"} == unavoidable, done.stdout  # which a busy machine may have at any time
+    assert done.returncode == bool(found)
     assert told["unseen"] == []
     assert told["urls"] == [f"http://127.0.0.1:{config_of(room)['http']['port']}/"]
 
@@ -115,7 +117,7 @@ def test_xruns_of_another_client(room, server, findings):
     with subprocess.Popen([sys.executable, "-c", SLOW, server.name], stdout=subprocess.PIPE) as slow:
         try:
             assert slow.stdout.readline() == b"ready\n"
-            found = findings(config)
+            found = findings(config, xruns=True)
         finally:
             slow.kill()
     assert set(found) - {"osc-ignored"} == {"xruns-server"}
@@ -132,7 +134,7 @@ def test_xruns_of_ours(room, server, findings):
         changer.blocksize = 16
         try:
             time.sleep(2.2)  # the blocks that are looked at
-            found = findings(config, 1.0)
+            found = findings(config, 1.0, xruns=True)
         finally:
             changer.blocksize = PERIOD
     assert set(found) - {"osc-ignored"} == {"xruns-ours"}

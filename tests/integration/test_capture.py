@@ -97,10 +97,10 @@ def test_what_was_heard_is_what_is_played_of_the_file(jackd, daemon, studio, beg
     assert feeds.shape == heard.shape
     difference = np.abs(feeds - heard).max(axis=0) / np.abs(heard).max()
     different = np.flatnonzero(difference > 1e-4)  # -80 dB
-    # All is the same but for the moment of the moves, whose time is known to within a period and a turn of the loop.
+    # All is the same but for the moments of the moves, which are known to within a turn of a loop that may be late.
     if len(different):
-        assert different[-1] - different[0] < 0.15 * RATE
-        assert abs(different[0] + RATE // 2 - moved) < 0.3 * RATE
+        assert moved <= different[0] + RATE // 2
+        assert different[-1] + RATE // 2 < moved + RATE
     places = [[block.position[0] for block in item.blocks] for item in items if item.name == "guitar"]
     assert places == [[60.0, -120.0]]
 
