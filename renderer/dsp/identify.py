@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 from numba import carray, njit
-from scipy import signal
 
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
 from stemfield.renderer.dsp.speech import spoken
@@ -34,9 +33,10 @@ def noise_burst(sample_rate_hz: float, lfe: bool = False) -> Doubles:
     """A second of band-limited noise, peak 1, with soft edges."""
     low, high = LFE_NOISE_BAND_HZ if lfe else NOISE_BAND_HZ
     frames = round(NOISE_S * sample_rate_hz)
-    sos = signal.butter(4, (low, high), "bandpass", fs=sample_rate_hz, output="sos")
-    noise = signal.sosfiltfilt(sos, np.random.default_rng(SEED).standard_normal(frames))
-    return bounded(noise, sample_rate_hz)
+    spectrum = np.fft.rfft(np.random.default_rng(SEED).standard_normal(frames))
+    hz = np.fft.rfftfreq(frames, 1.0 / sample_rate_hz)
+    spectrum[(hz < low) | (hz > high)] = 0.0
+    return bounded(np.fft.irfft(spectrum, frames), sample_rate_hz)
 
 
 def sweep(sample_rate_hz: float, lfe: bool = False) -> Doubles:
@@ -46,8 +46,9 @@ def sweep(sample_rate_hz: float, lfe: bool = False) -> Doubles:
     """
     low, high = LFE_SWEEP_BAND_HZ if lfe else SWEEP_BAND_HZ
     time = np.arange(round(SWEEP_S * sample_rate_hz)) / sample_rate_hz
-    end = min(high, 0.45 * sample_rate_hz)
-    return bounded(signal.chirp(time, low, SWEEP_S, end, "logarithmic", phi=-90), sample_rate_hz)
+    rise = np.log(min(high, 0.45 * sample_rate_hz) / low)
+    cycles = low * SWEEP_S / rise * np.expm1(rise * time / SWEEP_S)
+    return bounded(np.sin(2.0 * np.pi * cycles), sample_rate_hz)
 
 
 def identifying_sound(sound: int, sample_rate_hz: int, lfe: bool, label: str) -> Floats:
