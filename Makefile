@@ -26,8 +26,11 @@ run: $(VENV)/.run
 	-@$(MAKE) --no-print-directory page
 	$(BIN)/stemfield serve --input demo --binaural $(ARGS)
 
-test: lint page
-	$(BIN)/pytest -n 2 $(ARGS)
+# the checks of the source, beside which the first tests wait for the sound
+test: $(VENV)/.test page
+	@mkdir -p build
+	@$(MAKE) --no-print-directory lint >build/lint.txt 2>&1 & \
+	$(BIN)/pytest -n 2 $(ARGS); tested=$$?; wait $$!; linted=$$?; cat build/lint.txt; exit $$((tested | linted))
 	@$(MAKE) --no-print-directory test-page
 
 # Debian's own Node.js may be too old: PyPI has one.
