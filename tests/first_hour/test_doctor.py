@@ -142,12 +142,14 @@ def test_xruns_of_ours(room, server, findings):
     time.sleep(2.2)
 
 
-def test_a_clock_that_does_not_run_as_the_server_says(card, file, findings, tool):
+def test_a_clock_that_does_not_run_as_the_server_says(card, file, findings, tool, until):
     """The server's own clock is slowed down: it says 48 kHz and runs at 44.1."""
     speed = "+0 x0.91875"
     library = subprocess.run([tool("faketime"), "-f", speed, "printenv", "LD_PRELOAD"], capture_output=True, text=True)
     slow = card(prompt=True, through=("env", f"LD_PRELOAD={library.stdout.strip()}", f"FAKETIME={speed}"))
-    found = findings(file(jack={"server_name": slow.name}), 1.0)
+    config, found = file(jack={"server_name": slow.name}), {}
+    # a busy machine leaves periods out, and then nothing is told of the clock
+    until(lambda: found.update(findings(config, 1.0)) or found, 5, "a finding")
     assert set(found) == {"sample-rate-mismatch"}
     measured = re.search(r"says 48000 Hz and asks for (\d+) frames", found["sample-rate-mismatch"].cause)
     assert int(measured[1]) == pytest.approx(44_100, rel=0.02)

@@ -54,7 +54,7 @@ def test_the_callback_runs_while_another_thread_holds_the_interpreter(jackd, liv
     before = engine.counters().calls
     sleep_with_lock(500_000)
     rendered = engine.counters().calls - before
-    assert rendered > 0.5 * 0.5 * 48_000 / 64
+    assert rendered > 20  # of 375, however busy the machine is: none, if it waited for the lock
 
 
 def latencies_of(server):
