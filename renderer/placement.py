@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout
+from stemfield.layouts import Layout, Speaker
 from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian, polar
 from stemfield.renderer.panning import Panner, extent_gains
@@ -17,6 +17,9 @@ from stemfield.renderer.panning.distance import adm_gain, inverse_gain
 from stemfield.renderer.scene import DistanceLaw, Scene, SceneObject
 
 Floats = NDArray[np.float64]
+
+AS_NEAR = 1e-5
+"""Loudspeakers whose distances on the unit sphere differ by less are as near as each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +116,30 @@ def _locked(
     positions: Floats, layout: Layout, listener: Sequence[float], without: frozenset[int], angle_deg: float
 ) -> Floats:
     """Positions, each moved to the nearest loudspeaker that plays it, if that is within the angle."""
-    speakers = speaker_positions(layout, listener)
     usable = [i for i, speaker in enumerate(layout.speakers) if not speaker.lfe and i not in without]
-    targets = _unit(speakers[usable])
-    likeness = _unit(positions) @ targets.T
-    nearest = likeness.argmax(axis=1)
-    near = likeness.max(axis=1) >= np.cos(np.radians(min(angle_deg, 180.0))) - 1e-12
-    return np.where(near[:, None], targets[nearest], positions)
+    speakers, targets = [layout.speakers[i] for i in usable], _unit(speaker_positions(layout, listener)[usable])
+    away = np.linalg.norm(_unit(positions)[:, None] - targets, axis=2)
+    farthest = 2.0 * np.sin(np.radians(min(angle_deg, 180.0)) / 2.0)
+    moved = [
+        targets[nearest(each, speakers)] if each.min() <= farthest + AS_NEAR else position
+        for each, position in zip(away, positions, strict=True)
+    ]
+    return np.array(moved)
+
+
+def nearest(away: Sequence[float] | Floats, speakers: Sequence[Speaker]) -> int:
+    """Which of some loudspeakers is the nearest, by how far away they are on the unit sphere.
+
+    Of several that are as near, as ITU-R BS.2127 has it: the one nearest to ear height, then below, then in front, then
+    on the right.
+    """
+
+    def order(index: int) -> tuple[float, float, float, float]:
+        speaker = speakers[index]
+        return abs(speaker.elevation_deg), speaker.elevation_deg, abs(speaker.azimuth_deg), speaker.azimuth_deg
+
+    as_near = min(away) + AS_NEAR
+    return min((index for index, value in enumerate(away) if value <= as_near), key=order)
 
 
 def _unit(vectors: Floats) -> Floats:

@@ -15,13 +15,13 @@ from stemfield.control.adm.model import Block, SpeakerBlock, Zone
 from stemfield.layouts import Layout, Speaker
 from stemfield.layouts.coordinates import cartesian, polar
 from stemfield.renderer.panning import Panner, extent_gains
+from stemfield.renderer.placement import AS_NEAR, nearest
 from stemfield.renderer.scene import Sector
 
 Floats = NDArray[np.float64]
 
 _SMALLEST = 0.2
 """BS.2127 section 7.3.8.2.3: the size of a point that comes nearer, where 360 degrees have size 1."""
-_NEAR = 1e-5
 _MIDDLE = (0.0, 0.0, 0.0)
 _ZONE_EDGE_DEG = 1e-6
 
@@ -108,12 +108,12 @@ class BlockGains:
     def _within(self, block: SpeakerBlock) -> int | None:
         """The loudspeaker within the bounds of a block that is nearest to its place, if there is but one such."""
         zone, speakers = block.bounds, zip(self._layout.speakers, self._places, strict=True)
-        if zone is None or not (zone.cartesian or zone.low[2] - _NEAR <= 1.0 <= zone.high[2] + _NEAR):
+        if zone is None or not (zone.cartesian or zone.low[2] - AS_NEAR <= 1.0 <= zone.high[2] + AS_NEAR):
             return None
         usable = [i for i, (each, place) in enumerate(speakers) if not each.lfe and _in_zone(each, place, zone)]
         position, distance = _direction(block.cartesian, block.position)
         away = np.linalg.norm(self._places[usable] - np.multiply(position, distance), axis=1)
-        near = [index for index, value in zip(usable, away, strict=True) if value < away.min() + _NEAR]
+        near = [index for index, value in zip(usable, away, strict=True) if value < away.min() + AS_NEAR]
         return near[0] if len(near) == 1 else None
 
     def _points(self, index: int, block: Block) -> list[_Point]:
@@ -142,14 +142,12 @@ class BlockGains:
     def _locked(
         self, position: tuple[float, float, float], distance: float, farthest: float, without: frozenset[int]
     ) -> tuple[float, float, float]:
-        """The nearest loudspeaker; of several that are as near the one at ear height, then below, then in front."""
+        """The nearest loudspeaker, if there is one so near."""
         usable = [index for index, plays in enumerate(self._plays) if plays and index not in without]
         away = np.linalg.norm(self._places[usable] - np.multiply(position, distance), axis=1)
-        near = [index for index, value in zip(usable, away, strict=True) if value <= away.min() + _NEAR]
-        if away.min() > farthest + _NEAR:
+        if away.min() > farthest + AS_NEAR:
             return position
-        chosen = min(near, key=lambda index: _priority(self._layout.speakers[index]))
-        x, y, z = self._places[chosen].tolist()
+        x, y, z = self._places[usable[nearest(away, [self._layout.speakers[index] for index in usable])]].tolist()
         return x, y, z
 
 
@@ -227,8 +225,3 @@ def _in_zone(speaker: Speaker, place: Floats, zone: Zone) -> bool:
     return Sector(from_deg, to_deg, zone.low[1] - edge, zone.high[1] + edge).holds(
         speaker.azimuth_deg, speaker.elevation_deg
     )
-
-
-def _priority(speaker: Speaker) -> tuple[float, float, float, float]:
-    azimuth_deg, elevation_deg = speaker.azimuth_deg, speaker.elevation_deg
-    return abs(elevation_deg), elevation_deg, abs(azimuth_deg), azimuth_deg

@@ -147,6 +147,13 @@ def test_a_lock_plays_the_nearest_loudspeaker_if_it_is_near_enough():
     assert heard(gains(mic(position=at(41, 20), channel_lock_deg=180, exclude=("U+*",)))[0]) == {"M+030": 1}
 
 
+@pytest.mark.parametrize("azimuth_deg", [0.0, 1e-9, -1e-9])
+def test_of_loudspeakers_that_are_as_near_rounding_chooses_none(azimuth_deg):
+    quad = load_layout("quad")
+    played = gains(mic(position=at(azimuth_deg), channel_lock_deg=180), layout=quad)[0]
+    assert np.flatnonzero(played).tolist() == [quad.labels.index("M-045")]
+
+
 def test_a_lock_never_chooses_an_lfe():
     assert heard(gains(mic(position=at(90, -45), channel_lock_deg=180))[0]) == {"B+045": 1}
 
