@@ -267,8 +267,9 @@ class Recorder:
                 await work()
             except (OSError, RecordingError) as error:
                 self._report(f"{doing} {name}: {getattr(error, 'strerror', None) or error}")
-            if self._task is task:
-                self._state = ""
+            finally:
+                if self._task is task:
+                    self._state = ""
 
         task = asyncio.get_running_loop().create_task(run())
         self._tasks[task] = path

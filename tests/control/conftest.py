@@ -78,8 +78,8 @@ class Peer:
     def wait_idle(self) -> None:
         """Until nothing is recorded or played any more."""
         end_s = time.monotonic() + 60
-        while self.ask("/recorder/state") != [""]:
-            assert time.monotonic() < end_s
+        while (state := self.ask("/recorder/state")) != [""]:
+            assert time.monotonic() < end_s, state
             time.sleep(0.02)
 
     def ask(self, address: str) -> list[object]:
