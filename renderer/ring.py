@@ -29,7 +29,7 @@ WORD_STEMS_START: Final = 24
 WORD_BEATS, WORD_LATE, WORD_LOAD = 32, 33, 34
 WORD_THRESHOLD: Final = 40
 WORD_OWNER: Final = 48
-WORD_HEIR: Final = 56
+WORD_HEIR, WORD_HEIR_POSITION = 56, 57
 NEVER: Final = 1 << 62
 """`stems_start` while no stem is valid."""
 
@@ -193,6 +193,15 @@ class Exchange:
     @heir.setter
     def heir(self, pid: int) -> None:
         store(self.word_address(WORD_HEIR), pid)
+
+    @property
+    def heir_position(self) -> int:
+        """The mixture frame that the heir reads next, as it said last."""
+        return int(load(self.word_address(WORD_HEIR_POSITION)))
+
+    @heir_position.setter
+    def heir_position(self, position: int) -> None:
+        store(self.word_address(WORD_HEIR_POSITION), position)
 
     def beat(self) -> None:
         """The worker's sign of life."""

@@ -81,6 +81,8 @@ class Worker:
             self.exchange.restart_stems(self.position)
         else:
             self.held = self.held[..., :0]
+            if self.exchange.heir == self.pid:
+                self.exchange.heir = 0  # what is held joins nothing any more
 
     def rehearse(self) -> None:
         """Starts at the present as an heir: what is separated is not heard yet."""
@@ -88,11 +90,17 @@ class Worker:
         self.begin()
 
     def succeeded(self) -> bool:
-        """Whether an heir waits for this worker; if so it has the timeline now, and this one is done."""
-        heir = self.exchange.heir
+        """Whether an heir waits for this worker; if so it has the timeline now, and this one is done.
+
+        One that was held up since it asked has to come near first: it could not make up for what it is behind.
+        """
+        exchange = self.exchange
+        heir = exchange.heir
         if self.held is not None or heir in (0, self.pid):
             return False
-        self.exchange.owner = heir
+        if exchange.mixture_end() - exchange.heir_position > exchange.frames // 4:
+            return False
+        exchange.owner = heir
         return True
 
     def turn(self) -> bool:
@@ -135,6 +143,7 @@ class Worker:
         assert self.held is not None
         self.held = np.concatenate([self.held, stems], axis=2)[..., -self.exchange.frames // 2 :]
         self.rehearsed += stems.shape[2]
+        self.exchange.heir_position = self.position
         if self.exchange.owner != self.pid and self._is_ready():
             self.exchange.heir = self.pid
 

@@ -201,6 +201,27 @@ def test_models_of_very_different_latency_follow_each_other_without_a_missing_fr
     np.testing.assert_allclose(stems.sum(axis=0), music[:, newest : newest + 20_000], atol=1e-4)
 
 
+def test_an_heir_that_was_held_up_since_it_asked_comes_near_before_it_gets_the_timeline(engine, toy, make_music):
+    """The music runs faster than time: while it waited for a processor, more of it went by than the timeline holds."""
+    both = Handover(engine, toy, make_music(5 * RATE_HZ, RATE_HZ))
+    old, heir, play = both.old, both.heir, both.play
+    while engine.exchange.heir == 0:
+        play(480)
+        heir.turn()
+    play(engine.exchange.frames)
+    assert not old.succeeded()
+    heir.turn()
+    assert engine.exchange.heir == 0, "what it held joins nothing any more, and it asks anew"
+    while not old.succeeded():
+        play(480)
+        heir.turn()
+    while heir.turn():
+        pass
+    assert engine.stems_start() == 0
+    assert engine.exchange.owner == heir.pid
+    assert heir.held is None
+
+
 def test_an_heir_writes_nothing_before_it_has_the_timeline(engine, toy, make_music):
     heir = local(engine, toy, pid=2)
     heir.rehearse()
