@@ -120,11 +120,10 @@ def _locked(
     speakers, targets = [layout.speakers[i] for i in usable], _unit(speaker_positions(layout, listener)[usable])
     away = np.linalg.norm(_unit(positions)[:, None] - targets, axis=2)
     farthest = 2.0 * np.sin(np.radians(min(angle_deg, 180.0)) / 2.0)
-    moved = [
-        targets[nearest(each, speakers)] if each.min() <= farthest + AS_NEAR else position
-        for each, position in zip(away, positions, strict=True)
-    ]
-    return np.array(moved)
+    moved = positions.copy()
+    for channel in np.flatnonzero(away.min(axis=1) <= farthest + AS_NEAR):
+        moved[channel] = targets[nearest(away[channel], speakers)]
+    return moved
 
 
 def nearest(away: Sequence[float] | Floats, speakers: Sequence[Speaker]) -> int:

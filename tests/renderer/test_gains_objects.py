@@ -154,6 +154,10 @@ def test_of_loudspeakers_that_are_as_near_rounding_chooses_none(azimuth_deg):
     assert np.flatnonzero(played).tolist() == [quad.labels.index("M-045")]
 
 
+def test_an_object_without_channels_may_be_locked():
+    assert gains(replace(mic(channel_lock_deg=10), channels=())).shape == (0, 24)
+
+
 def test_a_lock_never_chooses_an_lfe():
     assert heard(gains(mic(position=at(90, -45), channel_lock_deg=180))[0]) == {"B+045": 1}
 
