@@ -80,9 +80,11 @@ class Worker:
             self.exchange.owner = self.pid
             self.exchange.restart_stems(self.position)
         else:
+            # its memory is cold again, and what it held joins nothing any more
             self.held = self.held[..., :0]
+            self.rehearsed = 0
             if self.exchange.heir == self.pid:
-                self.exchange.heir = 0  # what is held joins nothing any more
+                self.exchange.heir = 0
 
     def rehearse(self) -> None:
         """Starts at the present as an heir: what is separated is not heard yet."""

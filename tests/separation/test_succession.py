@@ -104,10 +104,19 @@ class Handover:
     def play(self, frames):
         end = self._at + frames
         while self._at < end:
-            self._engine.push(self._music[:, self._at : self._at + 480])
-            self._at += 480
+            self._push()
             while self.old.turn():
                 pass
+
+    def take_over(self):
+        """The music goes on until the heir has, whose predecessor is gone."""
+        while self.heir.turn() or self.heir.held is not None:
+            assert self._engine.stems_start() == 0
+            self._push()
+
+    def _push(self):
+        self._engine.push(self._music[:, self._at : self._at + 480])
+        self._at += 480
 
 
 def test_an_heir_that_is_behind_catches_up_while_the_predecessors_stems_play(engine, toy, make_music):
@@ -156,9 +165,8 @@ def test_an_heir_that_a_busy_machine_kept_from_its_work_does_not_take_over_yet(e
         play(480)
         heir.turn()
     assert old.succeeded()
-    while heir.turn():
-        assert engine.stems_start() == 0
-    assert heir.held is None
+    both.take_over()
+    assert engine.stems_start() == 0
 
 
 @pytest.mark.parametrize("order", [("slow", "quick"), ("quick", "slow")])
@@ -212,14 +220,14 @@ def test_an_heir_that_was_held_up_since_it_asked_comes_near_before_it_gets_the_t
     assert not old.succeeded()
     heir.turn()
     assert engine.exchange.heir == 0, "what it held joins nothing any more, and it asks anew"
+    begun = heir.position
     while not old.succeeded():
         play(480)
         heir.turn()
-    while heir.turn():
-        pass
+    assert engine.exchange.mixture_end() - begun >= RATE_HZ // 2, "its memory was cold"
+    both.take_over()
     assert engine.stems_start() == 0
     assert engine.exchange.owner == heir.pid
-    assert heir.held is None
 
 
 def test_an_heir_writes_nothing_before_it_has_the_timeline(engine, toy, make_music):
