@@ -269,7 +269,8 @@ def test_what_is_too_long_ends_and_is_told(
     peer.send("/recorder/record", "x")
     for number in range(5000):
         peer.send("/object/*/eq", *(["peak", 100.0 + number, 1.0, 0.125] * 16))
-        peer.received()
+        assert peer.received() == []
+        control.settled()  # what comes in one turn of the loop is one change to record
         if number % 50 == 0 and peer.ask("/recorder/state") == [""]:
             break
     peer.wait_idle()
