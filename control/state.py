@@ -23,6 +23,8 @@ from stemfield.control.scene_file import SceneFileError, read_data, scene_from_d
 from stemfield.control.venue import Venue
 from stemfield.renderer.scene import Scene
 
+AGAIN_S = 5.0
+"""How long after it failed to save a scene it is tried again."""
 _MAX_BROKEN = 9
 
 
@@ -189,6 +191,8 @@ class SceneStore:
 class Saver:
     """Saves the present scene at most once in a while, in a thread, so that the loop never waits for the disk.
 
+    What fails is tried again: a disk gets room without anybody touching the scene.
+
     Args:
         store: where to.
         report: is told when saving begins to fail, and when it works again.
@@ -200,12 +204,15 @@ class Saver:
         self._report = report
         self._interval_s = interval_s
         self._offered: Scene | None = None
+        self._fresh = asyncio.Event()
+        """Whether what is offered was not tried before."""
         self._failing = False
         self._task: asyncio.Task[None] | None = None
 
     def offer(self, scene: Scene) -> None:
         """Save this scene soon, unless a later one is offered before."""
         self._offered = scene
+        self._fresh.set()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -218,30 +225,36 @@ class Saver:
 
     async def _run(self) -> None:
         while self._offered is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN_S):
+                    await self._fresh.wait()
             await asyncio.sleep(self._interval_s)
             await self._save()
 
     async def _save(self) -> None:
         scene, self._offered = self._offered, None
+        self._fresh.clear()
         if scene is None:
             return
         writing = asyncio.get_running_loop().run_in_executor(None, self._store.save, scene)
         try:
             reason = await asyncio.shield(writing)
         except OSError as error:
-            self._complain(f"the scene cannot be saved: {error.strerror}")
+            self._complain(f"the scene cannot be saved: {error.strerror}", scene)
         except asyncio.CancelledError:
             # A thread cannot be stopped: what it writes is older than what `close` will.
             await asyncio.wait([writing])
+            self._offered = self._offered or scene
             raise
         else:
             if reason:
-                self._complain(f"the scene is kept in its journal only: {reason}")
+                self._complain(f"the scene is kept in its journal only: {reason}", scene)
             elif self._failing:
                 self._report(f"{self._store.folder}: the scene is saved again")
                 self._failing = False
 
-    def _complain(self, text: str) -> None:
+    def _complain(self, text: str, scene: Scene) -> None:
+        self._offered = self._offered or scene
         if not self._failing:
             self._report(f"{self._store.folder}: {text}")
         self._failing = True

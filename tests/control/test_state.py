@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -290,9 +289,10 @@ def test_what_is_on_disk_already_is_not_written_again(venue: Venue, tmp_path: Pa
     assert store.load()[0].amount == 0.5
 
 
-def test_a_disk_that_fails_is_reported_once_and_when_it_works_again(
-    venue: Venue, tmp_path: Path, until: Callable[..., None]
+def test_a_disk_that_fails_is_reported_once_and_tried_again(
+    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("stemfield.control.state.AGAIN_S", 0.1)
     told: list[str] = []
     folder = tmp_path / "state"
     folder.write_text("a file in its place")
@@ -303,12 +303,28 @@ def test_a_disk_that_fails_is_reported_once_and_when_it_works_again(
             saver.offer(replace(venue.defaults, amount=step / 10))
             await asyncio.sleep(0.1)
         folder.unlink()
-        saver.offer(venue.defaults)
-        await asyncio.sleep(0.1)
+        while len(told) < 2:  # nobody touches the scene any more
+            await asyncio.sleep(0.01)
+        assert SceneStore(folder, venue).load()[0].amount == 0.2
+        await saver.close()
+
+    asyncio.run(asyncio.wait_for(run(), 10.0))
+    assert told == [f"{folder}: the scene cannot be saved: File exists", f"{folder}: the scene is saved again"]
+
+
+def test_what_failed_is_tried_once_more_at_the_end(venue: Venue, tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.write_text("a file in its place")
+
+    async def run() -> None:
+        saver = Saver(SceneStore(folder, venue), lambda _: None, interval_s=0.02)
+        saver.offer(replace(venue.defaults, amount=0.25))
+        await asyncio.sleep(0.2)
+        folder.unlink()
         await saver.close()
 
     asyncio.run(run())
-    assert told == [f"{folder}: the scene cannot be saved: File exists", f"{folder}: the scene is saved again"]
+    assert SceneStore(folder, venue).load()[0].amount == 0.25
 
 
 def test_the_journal_keeps_the_last_whole_content(tmp_path: Path) -> None:

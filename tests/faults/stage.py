@@ -156,9 +156,9 @@ class Stage:
                 return (int(at * window), int((at + back[0]) * window)) if len(back) else None
         return None
 
-    def check_state(self, file: Path | None = None) -> str:
+    def check_state(self, file: Path | None = None, within_s: float = 5.0) -> str:
         """That the state file holds the scene, in words for the page."""
-        deadline = time.monotonic() + 5.0
+        deadline = time.monotonic() + within_s
         while self._kept(file or self.room.folder / "state" / "scene.json") != self.marked:
             assert time.monotonic() < deadline, "the state file does not hold the last change"
             time.sleep(0.1)
