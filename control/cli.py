@@ -6,6 +6,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -14,6 +15,7 @@ from stemfield.control.cli_parser import make_parser
 from stemfield.control.log_lines import error_prefix
 
 INTERRUPTED = 130
+AGAIN_S = 0.05
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,9 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         importlib.import_module("stemfield.control.cli_completion").complete(parser)
     parser.check_words(words)
     options = parser.parse_args(words)
+    sys.unraisablehook = _ask_again
     if not options.debug:
         sys.excepthook = _tell_fault
-        sys.unraisablehook = lambda _: None  # an interrupt may leave a library's object half made
     module, function = options.run
     # what was begun is cleared away, as on an interrupt
     for number in ENDS:
@@ -59,6 +61,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return INTERRUPTED
     return status
+
+
+def _ask_again(lost: sys.UnraisableHookArgs) -> None:
+    """An end that was asked for where nothing can be raised, as in a finaliser of a library, is asked for once more."""
+    match lost.exc_value:
+        case KeyboardInterrupt():
+            number = int(signal.SIGINT)
+        case SystemExit(code=int(code)) if code > 128:
+            number = code - 128
+        case _:
+            return
+    # from another thread: what is raised in here is lost too
+    again = threading.Timer(AGAIN_S, signal.pthread_kill, (threading.main_thread().ident, number))
+    again.daemon = True
+    again.start()
 
 
 def _tell_fault(kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:

@@ -48,6 +48,30 @@ def test_the_daemon_sounds_again_however_the_test_is_ended(
     assert peer.ask("/master/mute") == [False]
 
 
+FINALISER = """
+import os, sys
+from stemfield.control import cli, cli_connect
+
+class Dying:
+    def __del__(self): os.kill(os.getpid(), int(sys.argv.pop()))
+
+def connect_by_ear(*_, **__):
+    Dying()
+    input()
+
+cli_connect.connect_by_ear = connect_by_ear
+sys.exit(cli.main(sys.argv[1:-1]))
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_what_is_asked_for_while_an_object_dies_is_not_forgotten(number: signal.Signals, status: int) -> None:
+    """Nothing can be raised there."""
+    command = [sys.executable, "-c", FINALISER, "connect", str(int(number))]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as person:
+        assert person.wait(60) == status
+
+
 @pytest.mark.parametrize(
     ("network", "address"),
     [
