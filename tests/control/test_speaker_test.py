@@ -16,7 +16,8 @@ from stemfield.control.speaker_test import SpeakerTest
 from stemfield.layouts import load_layout
 
 PERSON = """
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever started the tests, as nohup
 from stemfield.control import cli, speaker_test
 
 class Silent:
@@ -49,7 +50,8 @@ def test_the_daemon_sounds_again_however_the_test_is_ended(
 
 
 FINALISER = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from stemfield.control import cli, cli_connect
 
 class Dying:
