@@ -7,10 +7,16 @@ from live_fixtures import _compiled, _quiet_home, daemon, stemfield, studio
 
 __all__ = ["_compiled", "_quiet_home", "daemon", "stemfield", "studio"]
 
+_HOPS_MOVED = (
+    "PipeWire does not wait for a client that is late: a period that it leaves out moves where the separation's"
+    " hops begin, and what it learnt differs for seconds"
+)
 FAILING_ON_PIPEWIRE = {
-    "test_live_equals_the_file_renderer_sample_by_sample": (
-        "PipeWire does not wait for a client that is late: a period that it leaves out moves where the separation's"
-        " hops begin, and what it learnt differs for seconds"
+    "test_live_equals_the_file_renderer_sample_by_sample": _HOPS_MOVED,
+    "test_threshold_and_gains_of_instruments_by_osc_are_those_of_the_offline_remix": _HOPS_MOVED,
+    "test_outputs_rise_and_sink_whenever_the_daemon_or_the_server_comes_and_goes": (
+        "PipeWire swallows the first period that sounds after silence, and leaves out one whose client is late:"
+        " silence of a period where the outputs rise"
     ),
 }
 

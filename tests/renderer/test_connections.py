@@ -21,8 +21,10 @@ def test_what_the_user_disconnects_stays_disconnected():
     keeper = ConnectionKeeper()
     keeper.want({A})
     keeper.missing({A}, everything)
-    assert keeper.missing(set(), everything) == set()
-    keeper.want({A})  # the configuration's wish is not repeated
+    for _ in range(3):
+        assert keeper.missing(set(), everything) == set()
+        keeper.want({A})  # the configuration's wish is not repeated
+    assert keeper.missing(set(), lambda _: False) == set()
     assert keeper.missing(set(), everything) == set()
 
 
@@ -38,3 +40,20 @@ def test_a_peer_that_went_away_is_connected_again_when_it_returns():
     keeper.missing({B}, everything)
     assert keeper.missing(set(), lambda name: name != "player:in") == set()
     assert keeper.missing(set(), everything) == {B}
+
+
+def test_a_peer_that_is_seen_while_it_leaves_is_connected_again_when_it_returns():
+    """JACK takes the connections of a client that leaves before its ports."""
+    keeper = ConnectionKeeper()
+    keeper.missing({A, B}, everything)
+    assert keeper.missing({A}, everything) == set()
+    assert keeper.missing({A}, lambda name: name != "player:in") == set()
+    assert keeper.missing({A}, everything) == {B}
+
+
+def test_a_server_that_is_seen_while_it_ends_finds_the_connections_again():
+    keeper = ConnectionKeeper()
+    keeper.missing({A, B}, everything)
+    assert keeper.missing(set(), everything) == set()
+    keeper.new_server()
+    assert keeper.missing(set(), everything) == {A, B}

@@ -8,6 +8,7 @@ import jack
 import numpy as np
 import pytest
 
+from stemfield.renderer.drivers.connections import ConnectionKeeper
 from stemfield.renderer.drivers.jack import JackDriver, JackError, JackPorts, JackSettings
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.engine import Engine
@@ -55,6 +56,32 @@ def test_the_callback_runs_while_another_thread_holds_the_interpreter(jackd, liv
     sleep_with_lock(500_000)
     rendered = engine.counters().calls - before
     assert rendered > 20  # of 375, however busy the machine is: none, if it waited for the lock
+
+
+def test_a_client_that_leaves_is_no_user_who_disconnects(jackd, live):
+    """It gives up its connections before its ports; looked at in between, it is found again when it returns."""
+    server = jackd()
+    driver, _, _, _ = live(server)
+    keeper, wish = ConnectionKeeper(), ("M+000", "player:in")
+
+    def player():
+        client = jack.Client("player", no_start_server=True, servername=server.name)
+        client.inports.register("in")
+        client.activate()
+        return client
+
+    keeper.want({wish})
+    before = player()
+    assert keeper.missing(driver.connections(), driver.exists) == {wish}
+    assert driver.connect(wish)
+    assert keeper.missing(driver.connections(), driver.exists) == set()
+    before.deactivate()
+    assert (driver.connections(), driver.exists("player:in")) == (set(), True)
+    assert keeper.missing(driver.connections(), driver.exists) == set()
+    before.close()
+    assert keeper.missing(driver.connections(), driver.exists) == set()
+    with player():
+        assert keeper.missing(driver.connections(), driver.exists) == {wish}
 
 
 def latencies_of(server):
