@@ -177,6 +177,7 @@ test("a group moves what it links, on every page and after a reload", async ({ p
   await group.getByRole("button", { name: "Link level in group 3" }).click();
   await group.getByRole("button", { name: "Mirrored positions in group 3" }).click();
   await expect.poll(() => daemon.ask("/group/3/links")).toEqual(["position, level"]);
+  await expect.poll(() => daemon.ask("/group/3/mirrored")).toEqual([true]);
   await page.reload();
   await expect(page.locator(".link")).toHaveText("live");
   const direction = page.getByRole("slider", { name: "bass: direction" });
