@@ -107,7 +107,7 @@ class Link:
         return True
 
     def tend(self, fits: Callable[[int, int], bool], now_s: float) -> bool:
-        """Mends connections.
+        """Mends connections, while the server asks for sound: one that died may still show its ports.
 
         Args:
             fits: whether the engine is right for a sample rate and a period.
@@ -124,7 +124,8 @@ class Link:
             log.warning("%s", reason)
             self.leave()
             return False
-        self._connect(driver)
+        if self._calls_s == now_s:
+            self._connect(driver)
         return True
 
     def give_up(self) -> bool:

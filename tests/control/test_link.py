@@ -1,0 +1,99 @@
+"""What the link makes of a server that dies without a word, as PipeWire does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stemfield.control.config import Config
+from stemfield.control.link import STALL_S, Link
+from stemfield.layouts import load_layout
+from stemfield.renderer.engine import Engine
+
+WISH = ("M+030", "player:in0")
+
+
+class Server:
+    """libjack as it looks to a client: the ports of a server that died are still told, its connections are not."""
+
+    sample_rate_hz, period_frames, client_name = 48_000, 256, "stemfield"
+
+    def __init__(self) -> None:
+        self.connected: set[tuple[str, str]] = set()
+
+    def start(self, *_: Any) -> None:
+        self.connected.clear()
+
+    def close(self) -> None:
+        pass
+
+    def wanted_connections(self, _: Any) -> set[tuple[str, str]]:
+        return {WISH}
+
+    def connections(self) -> set[tuple[str, str]]:
+        return set(self.connected)
+
+    def exists(self, _: str) -> bool:
+        return True
+
+    def connect(self, connection: tuple[str, str]) -> bool:
+        self.connected.add(connection)
+        return True
+
+    def sources(self) -> tuple[str, ...]:
+        return ()
+
+    sinks = sources
+
+    def capture_latency_frames(self, _: Any) -> int:
+        return 0
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    engine = Engine(48_000, 2, 0, 2, 4, 2304)
+    yield engine
+    engine.exchange.close()
+
+
+@pytest.mark.parametrize("once_more", [False, True])
+def test_a_server_that_dies_finds_its_connections_again(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, once_more: bool
+) -> None:
+    """Whether or not it asked for a block after it was looked at last."""
+    server = Server()
+    link = Link(Config(), load_layout("stereo"))
+    monkeypatch.setattr(link, "_open", lambda: server)
+
+    def asks() -> None:
+        engine.process(np.zeros((2, 256), np.float32), np.zeros((2, 256), np.float32))
+
+    assert link.join(lambda *_: engine, 0.0)
+    for now_s in (0.5, 1.0):
+        asks()
+        assert link.tend(lambda *_: True, now_s)
+    assert server.connected == {WISH}
+    if once_more:
+        asks()
+    server.connected.clear()
+    looks = [link.tend(lambda *_: True, 1.0 + 0.5 * look) for look in range(1, 8)]
+    assert looks[-1] is False, f"a server that asks for nothing is left after {STALL_S} s"
+    assert link.join(lambda *_: engine, 5.0)
+    assert server.connected == {WISH}
+
+
+def test_what_a_user_disconnects_stays_disconnected(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    link = Link(Config(), load_layout("stereo"))
+    monkeypatch.setattr(link, "_open", lambda: server)
+    assert link.join(lambda *_: engine, 0.0)
+    for look in range(1, 8):
+        engine.process(np.zeros((2, 256), np.float32), np.zeros((2, 256), np.float32))
+        assert link.tend(lambda *_: True, 0.5 * look)
+        if look == 2:
+            server.connected.clear()
+    assert link.join(lambda *_: engine, 5.0)
+    assert server.connected == set()
