@@ -42,8 +42,7 @@ class SceneStore:
         self._present = folder / "scene.json"
         self._named = folder / "scenes"
         self._journal = Journal(folder / "scene.journal")
-        self._journalled = False
-        self._written = b""
+        self._journalled = self._written = b""
         self._writing = threading.Lock()
 
     def load(self) -> tuple[Scene, tuple[str, ...]]:
@@ -53,7 +52,7 @@ class SceneStore:
         """
         kept = self._journal.read()
         if kept is not None:
-            self._journalled = True
+            self._journalled = kept
             scene, problems = scene_from_dict(json.loads(kept), self._venue)
             return scene, tuple(f"{self.folder / 'scene.journal'}: {problem}" for problem in problems)
         try:
@@ -90,15 +89,16 @@ class SceneStore:
             self._write(self._present, content)
         except OSError as error:
             try:
-                with self._writing:
-                    self._journal.write(content)
+                if content != self._journalled:
+                    with self._writing:
+                        self._journal.write(content)
             except OSError:
                 raise error from None
-            self._journalled = True
+            self._journalled = content
             return error.strerror or str(error)
         if self._journalled:
             self._journal.clear()
-            self._journalled = False
+            self._journalled = b""
         self._written = content
         return ""
 

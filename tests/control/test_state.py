@@ -369,6 +369,9 @@ def test_a_full_disk_loses_nothing(venue: Venue, tmp_path: Path, monkeypatch: py
         patch.setattr("os.fsync", full)
         assert store.save(replace(venue.defaults, amount=0.25)) == "No space left on device"
         assert store.save(changed(venue)) == "No space left on device"
+        journalled = (tmp_path / "scene.journal").read_bytes()
+        assert store.save(changed(venue)) == "No space left on device"
+        assert (tmp_path / "scene.journal").read_bytes() == journalled  # tried again, it wears nothing out
         assert (tmp_path / "scene.json").read_bytes() == before
         assert not (tmp_path / "scene.new").exists()
         assert SceneStore(tmp_path, venue).load() == (changed(venue), ())
