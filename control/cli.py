@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from types import TracebackType
 
 from stemfield.control.cli_error import ENDS, FAILED, CliError, termination_waits
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         importlib.import_module("stemfield.control.cli_completion").complete(parser)
     parser.check_words(words)
     options = parser.parse_args(words)
-    sys.unraisablehook = _ask_again
+    sys.unraisablehook = partial(_ask_again, tell=options.debug)
     if not options.debug:
         sys.excepthook = _tell_fault
     module, function = options.run
@@ -63,8 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _ask_again(lost: sys.UnraisableHookArgs) -> None:
+def _ask_again(lost: sys.UnraisableHookArgs, *, tell: bool) -> None:
     """An end that was asked for where nothing can be raised, as in a finaliser of a library, is asked for once more."""
+    if tell:
+        sys.__unraisablehook__(lost)
     match lost.exc_value:
         case KeyboardInterrupt():
             number = int(signal.SIGINT)
