@@ -95,6 +95,10 @@ class PipeWire:
         return {line for line in found.stdout.splitlines() if line.startswith("stemfield:")}
 
 
+class StepError(AssertionError):
+    """A step in the sound, as where PipeWire leaves out a period."""
+
+
 class InPlaceOfJackd(PipeWire):
     """A PipeWire with its session manager that is used as `servers.Jackd` is, with a card that is none.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from live_fixtures import _compiled, _quiet_home, daemon, stemfield, studio
+from pipewire import StepError
 
 __all__ = ["_compiled", "_quiet_home", "daemon", "stemfield", "studio"]
 
@@ -11,12 +12,13 @@ _HOPS_MOVED = (
     "PipeWire does not wait for a client that is late: a period that it leaves out moves where the separation's"
     " hops begin, and what it learnt differs for seconds"
 )
-FAILING_ON_PIPEWIRE = {
-    "test_live_equals_the_file_renderer_sample_by_sample": _HOPS_MOVED,
-    "test_threshold_and_gains_of_instruments_by_osc_are_those_of_the_offline_remix": _HOPS_MOVED,
+FAILING_ON_PIPEWIRE: dict[str, tuple[type[AssertionError], str]] = {
+    "test_live_equals_the_file_renderer_sample_by_sample": (AssertionError, _HOPS_MOVED),
+    "test_threshold_and_gains_of_instruments_by_osc_are_those_of_the_offline_remix": (AssertionError, _HOPS_MOVED),
     "test_outputs_rise_and_sink_whenever_the_daemon_or_the_server_comes_and_goes": (
+        StepError,
         "PipeWire swallows the first period that sounds after silence, and leaves out one whose client is late:"
-        " silence of a period where the outputs rise"
+        " silence of a period where the outputs rise",
     ),
 }
 
@@ -25,6 +27,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.getoption("--server") != "pipewire":
         return
     for item in items:
-        reason = FAILING_ON_PIPEWIRE.get(item.name)
-        if reason is not None:
-            item.add_marker(pytest.mark.xfail(reason=reason, raises=AssertionError, strict=False))
+        if item.name in FAILING_ON_PIPEWIRE:
+            error, reason = FAILING_ON_PIPEWIRE[item.name]
+            item.add_marker(pytest.mark.xfail(reason=reason, raises=error, strict=False))
