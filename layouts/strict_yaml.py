@@ -7,8 +7,9 @@ from typing import Any
 
 import yaml
 
-MAX_BYTES = 1 << 20
-_MAX_DEPTH = 16
+from stemfield.layouts.plain_data import MAX_DEPTH, MAX_FILE_BYTES, PlainDataError, decode, read_file, unusable
+
+MAX_BYTES = MAX_FILE_BYTES
 
 
 class StrictYamlError(ValueError):
@@ -21,10 +22,14 @@ class _StrictLoader(yaml.SafeLoader):
         self._depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise StrictYamlError(f"line {self.line + 1}: YAML aliases (*name) are not allowed")
-        if self._depth == _MAX_DEPTH:
-            raise StrictYamlError(f"nested more than {_MAX_DEPTH} deep")
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        line = f"line {event.start_mark.line + 1}"
+        if isinstance(event, yaml.AliasEvent):
+            raise StrictYamlError(f"{line}: YAML aliases (*name) are not allowed")
+        if event.tag is not None:
+            raise StrictYamlError(f"{line}: YAML tags ({_spelled(event.tag)}) are not allowed")
+        if self._depth == MAX_DEPTH:
+            raise StrictYamlError(f"{line}: nested more than {MAX_DEPTH} deep")
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -41,11 +46,17 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _spelled(tag: str) -> str:
+    standard = tag.removeprefix("tag:yaml.org,2002:")
+    return f"{tag:.60}" if standard == tag else f"!!{standard:.60}"
+
+
 def parse_yaml(text: str) -> object:
     """The plain data of one YAML document.
 
     Raises:
-        StrictYamlError: no YAML, an alias, a tag, a repeated key or deep nesting; the message names the line.
+        StrictYamlError: no YAML, an alias, a tag, a repeated key, deep nesting, text that UTF-8 cannot hold, or a
+            whole number without end; the message names the line or the key.
     """
     try:
         data: object = _StrictLoader(text).get_single_data()
@@ -54,6 +65,8 @@ def parse_yaml(text: str) -> object:
         raise StrictYamlError(f"{line}{error.problem}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise StrictYamlError(str(error).splitlines()[0]) from error
+    if problems := "; ".join(unusable(data)):
+        raise StrictYamlError(problems)
     return data
 
 
@@ -73,12 +86,8 @@ def read_text(path: Path) -> str:
         StrictYamlError: unreadable, not UTF-8, or too large.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise StrictYamlError(f"larger than {MAX_BYTES} bytes")
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise StrictYamlError(f"not UTF-8: byte {error.start}") from error
+        return decode(read_file(path))
+    except PlainDataError as error:
+        raise StrictYamlError(str(error)) from error
     except OSError as error:
         raise StrictYamlError(f"cannot be read: {error.strerror}") from error

@@ -150,11 +150,15 @@ def _misnamed(card: ModelCard) -> Iterator[str]:
 def _wrong_files(card: ModelCard) -> Iterator[str]:
     for file in card.files:
         path = card.folder / file.path
-        if not path.is_file():
-            yield f"files: {file.path} is missing from {card.folder}"
+        try:
+            if not path.is_file():
+                yield f"files: {file.path} is missing from {card.folder}"
+                continue
+            with path.open("rb") as content:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+        except OSError as error:
+            yield f"files: {file.path} cannot be read: {error.strerror}"
             continue
-        with path.open("rb") as content:
-            digest = hashlib.file_digest(content, "sha256").hexdigest()
         if digest != file.sha256:
             yield f"files: {file.path} has sha256 {digest}, the card says {file.sha256}"
 

@@ -1,8 +1,11 @@
 """Finding and reading layout files."""
 
+import os
+
 import pytest
 
 from stemfield.layouts import LayoutError, available_layouts, load_layout
+from stemfield.layouts.loader import SHIPPED
 from stemfield.layouts.strict_yaml import MAX_BYTES
 
 ROOM = """
@@ -91,7 +94,23 @@ def test_every_problem_of_a_file_is_in_the_message(tmp_path):
         ("name: a\nname: b\n", "line 2: the key 'name' appears twice"),
         ("{[a]: b}", "line 1: a key must be a word"),
         ("name: [", "line 1: expected the node content, but found '<stream end>'"),
-        ("a: 1\nb: !!python/object:os.system x", "line 2: could not determine a constructor for the tag"),
+        ("a: 1\nb: !!python/object:os.system x", "line 2: YAML tags (!!python/object:os.system) are not allowed"),
+        ("name: !!bool foo", "line 1: YAML tags (!!bool) are not allowed"),
+        ("name: !!int ''", "line 1: YAML tags (!!int) are not allowed"),
+        ("name: !!float ''", "line 1: YAML tags (!!float) are not allowed"),
+        ("name: !!timestamp x", "line 1: YAML tags (!!timestamp) are not allowed"),
+        ("name: !!binary \u20ac", "line 1: YAML tags (!!binary) are not allowed"),
+        ("speakers: !!omap [{a: 1}]", "line 1: YAML tags (!!omap) are not allowed"),
+        ("name: !!str 5.1", "line 1: YAML tags (!!str) are not allowed"),
+        ("!!set {name: 1}", "line 1: YAML tags (!!set) are not allowed"),
+        ("{!!str name: a}", "line 1: YAML tags (!!str) are not allowed"),
+        ("name: ! a", "line 1: YAML tags (!) are not allowed"),
+        ("name: !mine a", "line 1: YAML tags (!mine) are not allowed"),
+        ("%TAG !m! tag:yaml.org,2002:\n---\nname: !m!bool x", "line 3: YAML tags (!!bool) are not allowed"),
+        ('name: "\\ud800"', "name: '\\ud800' is no text"),
+        ('{"\\udfff": 1}', "a key: '\\udfff' is no text"),
+        ('speakers: [{label: "a\\0b"}]', "speakers[0].label: 'a\\x00b' holds a NUL character"),
+        ("name: 0x" + "f" * 4000, "name: the whole number is too large"),
         ("--- 1\n--- 2\n", "line 2: but found another document"),
         ("[" * 1000, "nested more than 16 deep"),
         ("name: \x07", "unacceptable character"),
@@ -109,3 +128,28 @@ def test_files_without_end_and_files_that_are_none(tmp_path):
     latin = tmp_path / "latin.yaml"
     latin.write_bytes(b"name: caf\xe9\n")
     assert problems_of(latin) == ("not UTF-8: byte 9",)
+    folder = tmp_path / "folder.yaml"
+    folder.mkdir()
+    fifo = tmp_path / "fifo.yaml"
+    os.mkfifo(fifo)
+    loop = tmp_path / "loop.yaml"
+    loop.symlink_to(loop)
+    device = tmp_path / "device.yaml"
+    device.symlink_to("/dev/zero")
+    assert problems_of(folder) == ("cannot be read: Is a directory",)
+    assert problems_of(fifo) == ("is no regular file",)
+    assert problems_of(device) == ("is no regular file",)
+    assert problems_of(loop) == ("cannot be read: Too many levels of symbolic links",)
+    assert "null byte" in problems_of(f"{tmp_path}/a\0b.yaml")[0]
+    # None of them hides another.
+    assert [load_layout("5.1", (tmp_path,)).name, len(available_layouts((tmp_path,))) > 5] == ["5.1", True]
+
+
+def test_what_a_shell_hands_over_is_read():
+    read, write = os.pipe()
+    try:
+        os.write(write, (SHIPPED / "5.1.yaml").read_bytes())
+        os.close(write)
+        assert load_layout(f"/dev/fd/{read}").labels[:2] == ("M+030", "M-030")
+    finally:
+        os.close(read)

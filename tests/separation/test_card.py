@@ -1,4 +1,6 @@
+import errno
 import hashlib
+import os
 import shutil
 from pathlib import Path
 
@@ -93,6 +95,39 @@ def test_a_broken_model_is_listed_with_its_problems(model):
     folder = model({("licence",): None})
     entry = available_models((folder.parent,))[0]
     assert (entry.name, entry.title, entry.problems) == ("toy", "", ("licence: missing",))
+
+
+BROKEN = {
+    "tagged": "domain: !!bool foo",
+    "tagged-key": "!!float {a: b}",
+    "surrogate": 'domain: mask_stream\nname: "\\ud800"\n',
+    "list": "[1, 2]",
+    "binary": "\x00\x01",
+    "deep": "{a: " * 40,
+    "endless": "name: 0x" + "f" * 5000,
+}
+
+
+def test_a_broken_card_costs_only_itself(model, tmp_path, monkeypatch):
+    model()
+    for name, text in BROKEN.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "card.yaml").write_text(text)
+    (tmp_path / "folder" / "card.yaml").mkdir(parents=True)
+    (tmp_path / "fifo").mkdir()
+    os.mkfifo(tmp_path / "fifo" / "card.yaml")
+    entries = {entry.name: entry for entry in available_models((tmp_path,))}
+    for name in (*BROKEN, "folder", "fifo"):
+        assert len(entries[name].problems) == 1, name
+    assert entries["tagged"].problems == ("line 1: YAML tags (!!bool) are not allowed",)
+    assert entries["toy"].problems == ()
+    assert load_card(DEFAULT, (tmp_path,)).name == PRESETS[DEFAULT]
+
+    def fails(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("hashlib.file_digest", fails)
+    assert problems_of("toy", (tmp_path,)) == ("files: toy.onnx cannot be read: Input/output error",)
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
