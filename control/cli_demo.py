@@ -116,7 +116,7 @@ def _neighbourhood(interface: str | None) -> Neighbourhood:
 def _tell(config: Config, neighbours: Neighbourhood | None, *, browser: bool) -> None:
     """Where the page is, for eyes and for cameras."""
     host = LOOPBACK if neighbours is None else neighbours.address
-    token = f"?token={quote(config.network.token)}" if config.network.token else ""
+    token = f"#token={quote(config.network.token)}" if config.network.token else ""
     url = f"http://{host}:{config.http.port}/{token}"
     print()
     show_qr(url)

@@ -6,7 +6,9 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
+
+from stemfield.control.network.host_names import check_name
 
 
 class Strict(BaseModel):
@@ -28,6 +30,7 @@ def numeric(host: str) -> str:
     return host
 
 
+_Name = Annotated[str, AfterValidator(check_name)]
 _Networks = tuple[IPvAnyNetwork, ...]
 _Port = Annotated[int, Field(ge=1, le=65_535)]
 
@@ -58,6 +61,12 @@ class NetworkConfig(Strict):
         repr=False,
         description="Word that HTTP and WebSocket clients have to give: `Authorization: Bearer WORD`, or `token=WORD` "
         "in the address.",
+    )
+    names: tuple[_Name, ...] = Field(
+        (),
+        max_length=16,
+        description="Further host names under which browsers reach the daemon: from a router (`studio.lan`) or of a "
+        "proxy in front, with its port where that is not the usual one (`studio.lan:8443`).",
     )
     max_messages_per_s: float = Field(
         20_000.0, ge=10.0, le=1_000_000.0, description="Messages taken from each sender a second, with bursts as large."

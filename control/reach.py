@@ -18,6 +18,7 @@ from stemfield.control.network.addresses import own_addresses, reachable_address
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.discovery import OSC, OSCJSON, Advert, Presence
 from stemfield.control.network.doors import listen_addresses, open_doors
+from stemfield.control.network.host_names import machine_name
 from stemfield.control.network.http import HttpServer
 from stemfield.control.network_config import MirrorConfig, lag_of
 from stemfield.control.page_facts import room_facts
@@ -80,7 +81,7 @@ class Reach:
         if network != before.network:
             self._admission.renew(network.allow, network.max_messages_per_s, network.read_only)
             if self.server is not None:
-                await self.server.renew(network.token)
+                await self.server.renew(network.token, network.names)
         self._config = config
 
     def close(self) -> None:
@@ -131,6 +132,7 @@ async def _serve(
         name=config.discovery.name or default_name(),
         osc_port=config.osc.port,
         token=config.network.token,
+        names=config.network.names,
         room=room_facts(layout),
     )
     try:
@@ -206,6 +208,4 @@ def _in_url(address: str) -> str:
 
 def default_name() -> str:
     """What the network sees when nothing is configured."""
-    import socket
-
-    return f"stemfield on {socket.gethostname().partition('.')[0]}"
+    return f"stemfield on {machine_name()}"

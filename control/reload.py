@@ -27,6 +27,7 @@ LIVE: Final = frozenset(
         "network.allow",
         "network.read_only",
         "network.token",
+        "network.names",
         "network.max_messages_per_s",
         "mirror",
         "peer.bridge_ms",

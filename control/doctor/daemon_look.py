@@ -133,7 +133,7 @@ def _pages(config: Config, addresses: Sequence[str]) -> tuple[PageAddress, ...]:
     for address in reachable_addresses(addresses):
         host = f"[{address}]" if ":" in address else address
         shown = f"http://{host}:{config.http.port}/"
-        token = f"?token={quote(config.network.token)}" if config.network.token else ""
+        token = f"#token={quote(config.network.token)}" if config.network.token else ""
         problem = _page_problem(address, config.http.port)
         found.append(PageAddress(shown + token, shown, problem, ipaddress.ip_address(address).is_loopback))
     return tuple(found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import logging
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion, ServiceInfo, S
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from stemfield.control.network.addresses import outside, own_addresses
+from stemfield.control.network.host_names import announced_name
 
 OSC = "_osc._udp.local."
 OSCJSON = "_oscjson._tcp.local."
@@ -79,8 +79,7 @@ class Advert:
         self._taken: set[str] = set()
         self._infos: list[ServiceInfo] = []
         self._renaming: asyncio.Task[None] | None = None
-        host = socket.gethostname().partition(".")[0]
-        self._server = f"{APPLICATION}-{host}-{next(iter(ports.values()))}.local."
+        self._server = f"{announced_name(next(iter(ports.values())))}."
 
     @property
     def name(self) -> str:

@@ -1,8 +1,7 @@
 """The HTTP door: OSCQuery's tree by GET, its WebSocket on the same port, the panner page, and what runs in numbers.
 
 A browser is let in only where it shows a page of this very server: any other site's script would otherwise reach the
-daemon through the user's browser. So a host name has to be one of this machine's, which a rebound DNS name is not, and
-an `Origin` has to be the host that was asked.
+daemon through the user's browser. What says so are the `Host` and `Origin` headers (`host_names.py`).
 """
 
 from __future__ import annotations
@@ -10,25 +9,25 @@ from __future__ import annotations
 import asyncio
 import errno
 import hmac
-import ipaddress
 import json
 import logging
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from stemfield.control.arguments import shown
 from stemfield.control.changes import Dirty
 from stemfield.control.hub import Hub
 from stemfield.control.metrics import CONTENT_TYPE, exposition
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.connections import Connections
 from stemfield.control.network.conversation import hang_up
-from stemfield.control.network.panner import AUDIO, ROOT, SOCKET, Panner
+from stemfield.control.network.host_names import HostNames
+from stemfield.control.network.panner import PRIVATE, ROOT, Panner
 from stemfield.control.network.seats import Seats
 from stemfield.control.network.udp import PortTakenError
 from stemfield.control.network.websocket import WebSocketClient
@@ -62,6 +61,7 @@ class HttpServer:
         name: of this daemon, as people see it.
         osc_port: told to clients.
         token: word that clients have to give; None needs none.
+        names: of this daemon, beside those that every machine has.
         room: what the panner page is told of the room.
     """
 
@@ -75,6 +75,7 @@ class HttpServer:
         name: str,
         osc_port: int,
         token: str | None = None,
+        names: Sequence[str] = (),
         room: Facts | None = None,
     ) -> None:
         self._addresses = addresses
@@ -84,6 +85,7 @@ class HttpServer:
         self._name = name
         self._osc_port = osc_port
         self._token = token
+        self._names = HostNames(osc_port, names)
         self._scene = hub.scene
         self._clients: dict[web.WebSocketResponse, WebSocketClient] = {}
         self._seats = Seats(MAX_CLIENTS)
@@ -132,13 +134,14 @@ class HttpServer:
             self._sockets.append(listening)
             self._port = self._port or listening.sockets[0].getsockname()[1]
 
-    async def renew(self, token: str | None) -> None:
-        """Rights or the token are others now: whoever is connected has to come in anew.
+    async def renew(self, token: str | None, names: Sequence[str] = ()) -> None:
+        """Rights, the token or names are others now: whoever is connected has to come in anew.
 
         Args:
             token: as at the beginning.
+            names: as at the beginning.
         """
-        self._token = token
+        self._token, self._names = token, HostNames(self._osc_port, names)
         await self._hang_up(message=b"who may come in has changed")
 
     async def close(self) -> None:
@@ -180,17 +183,21 @@ class HttpServer:
 
     def _reason(self, request: web.Request) -> str:
         """Why a browser or a client without token is not let in, or nothing."""
-        if not is_own_host(request.host):
-            return "no host of this name here"
+        host = request.headers.get("Host")  # which every browser sends
+        if host is not None and not self._names.is_own(host):
+            return f"{shown(host)} is no name of this daemon: use its address, or add the name to network.names"
+        if _is_public(request):
+            return ""
         origin = request.headers.get("Origin")
-        if origin is not None and origin.partition("://")[2] != request.host:
-            return "pages of other hosts are not let in"
-        if self._token is not None and not _is_public(request) and not self._has_token(request, self._token):
+        if origin is not None and not self._names.may_ask(origin, host or ""):
+            return f"pages of other hosts are not let in, such as {shown(origin)} (network.names)"
+        if self._token is not None and not self._has_token(request, self._token):
             return TOKENLESS
         return ""
 
     def _has_token(self, request: web.Request, token: str) -> bool:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ") or request.query.get("token", "")
+        scheme, _, word = request.headers.get("Authorization", "").strip().partition(" ")
+        given = word.strip() if scheme.lower() == "bearer" else request.query.get("token", "")
         return hmac.compare_digest(given.encode(), token.encode())
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
@@ -270,20 +277,7 @@ def _wants_page(request: web.Request) -> bool:
 
 def _is_public(request: web.Request) -> bool:
     """The page's files are the same for everybody; what is this daemon's own comes by the page's socket."""
-    return _wants_page(request) or (request.path.startswith(ROOT) and request.path not in (SOCKET, AUDIO))
-
-
-def is_own_host(header: str) -> bool:
-    """Whether a `Host` header names this machine: by a number, or by a name that nobody else can give it."""
-    own = socket.gethostname().lower()
-    try:
-        name = urlsplit(f"//{header}").hostname or ""
-        if name in ("localhost", own, f"{own.partition('.')[0]}.local"):
-            return True
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    return _wants_page(request) or (request.path.startswith(ROOT) and request.path not in PRIVATE)
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:

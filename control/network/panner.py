@@ -17,6 +17,10 @@ from stemfield.control.page_facts import Facts
 ROOT: Final = "/panner/"
 SOCKET: Final = "/panner/socket"
 AUDIO: Final = "/panner/audio"
+ACCESS: Final = "/panner/access"
+"""Tells a page why its WebSocket is refused, which browsers keep from it."""
+PRIVATE: Final = frozenset({SOCKET, AUDIO, ACCESS})
+"""All below `/panner` that is not the same for everybody."""
 MAX_PAGES: Final = 32
 MAX_MESSAGE: Final = 65_536
 _KEPT: Final = 16_384
@@ -49,6 +53,7 @@ class Panner:
         """Take the paths below `/panner`."""
         router.add_get(SOCKET, self._talk)
         router.add_get(AUDIO, self._play)
+        router.add_post(ACCESS, self._access)
         router.add_get(ROOT + "{file:.*}", self._file)
 
     def clients(self) -> dict[str, int]:
@@ -64,6 +69,9 @@ class Panner:
     def sockets(self) -> tuple[web.WebSocketResponse, ...]:
         """Every connection."""
         return *self._pages, *self._listeners
+
+    async def _access(self, _: web.Request) -> web.Response:
+        return web.Response(status=204)
 
     async def _file(self, request: web.Request) -> web.Response:
         file = self._files.get(request.match_info["file"] or "index.html")

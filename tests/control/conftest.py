@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -19,6 +22,7 @@ from stemfield.control.changes import Dirty
 from stemfield.control.codecs.door import decode
 from stemfield.control.hub import Hub
 from stemfield.control.network.admission import Admission
+from stemfield.control.network.http import HttpServer
 from stemfield.control.network.udp import UdpServer
 from stemfield.control.state import SceneStore
 from stemfield.control.venue import Venue
@@ -160,3 +164,59 @@ def control(start_control: Callable[..., Control]) -> Control:
 @pytest.fixture
 def peer(control: Control) -> Peer:
     return control.peer()
+
+
+class Web:
+    """A control side whose tree is served."""
+
+    def __init__(self, control: Any, **options: Any) -> None:
+        self.control = control
+        self.admission = Admission(options.pop("allow", ()), options.pop("rate", 1e6), options.pop("read_only", ()))
+
+        async def start() -> HttpServer:
+            server = HttpServer(
+                ["127.0.0.1"],
+                0,
+                self.admission,
+                control.hub,
+                name="Test room",
+                osc_port=control.server.port,
+                **options,
+            )
+            await server.start()
+            return server
+
+        self.server = control.on_loop(start())
+        self.root = f"http://127.0.0.1:{self.server.port}"
+
+    def get(self, path: str, **headers: str) -> tuple[int, Any]:
+        request = urllib.request.Request(self.root + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                text = answer.read()
+                assert answer.status == 204 or answer.headers["Content-Type"].startswith("application/json")
+                return answer.status, json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def close(self) -> None:
+        self.control.on_loop(self.server.close())
+
+
+@pytest.fixture
+def serve(control: Any) -> Iterator[Callable[..., Web]]:
+    made: list[Web] = []
+
+    def start(**options: Any) -> Web:
+        made.append(Web(control, **options))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def web(serve: Callable[..., Web]) -> Web:
+    return serve()

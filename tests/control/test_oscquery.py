@@ -12,8 +12,6 @@ import socket
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,10 +26,9 @@ from pythonoscquery.osc_query_client import OSCQueryClient
 from zeroconf import ServiceInfo
 
 from stemfield.control.arguments import Argument
-from stemfield.control.network.admission import Admission
 from stemfield.control.network.connections import MAX_CONNECTIONS, MAX_STRANGERS
 from stemfield.control.network.conversation import Backlog
-from stemfield.control.network.http import MAX_CLIENTS, HttpServer, is_own_host
+from stemfield.control.network.http import MAX_CLIENTS
 from stemfield.control.network.seats import Seats
 from stemfield.control.oscquery import count, node_at
 from stemfield.control.routes import Route, every_route
@@ -40,65 +37,10 @@ from stemfield.control.state import Saver, SceneStore
 from stemfield.control.venue import Venue
 from stemfield.control.watching import Watch
 from stemfield.renderer.scene import default_scene
+from tests.control.conftest import Web
 
 
-class Web:
-    """A control side whose tree is served."""
-
-    def __init__(self, control: Any, **options: Any) -> None:
-        self.control = control
-        self.admission = Admission(options.pop("allow", ()), options.pop("rate", 1e6), options.pop("read_only", ()))
-
-        async def start() -> HttpServer:
-            server = HttpServer(
-                ["127.0.0.1"],
-                0,
-                self.admission,
-                control.hub,
-                name="Test room",
-                osc_port=control.server.port,
-                **options,
-            )
-            await server.start()
-            return server
-
-        self.server = control.on_loop(start())
-        self.root = f"http://127.0.0.1:{self.server.port}"
-
-    def get(self, path: str, **headers: str) -> tuple[int, Any]:
-        request = urllib.request.Request(self.root + path, headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                text = answer.read()
-                assert answer.status == 204 or answer.headers["Content-Type"].startswith("application/json")
-                return answer.status, json.loads(text) if text else None
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read().decode()
-
-    def close(self) -> None:
-        self.control.on_loop(self.server.close())
-
-
-@pytest.fixture
-def serve(control: Any) -> Iterator[Callable[..., Web]]:
-    made: list[Web] = []
-
-    def start(**options: Any) -> Web:
-        made.append(Web(control, **options))
-        return made[-1]
-
-    yield start
-    for one in made:
-        one.close()
-
-
-@pytest.fixture
-def web(serve: Callable[..., Web]) -> Web:
-    return serve()
-
-
-def talk(web: Web, conversation: Callable[[aiohttp.ClientWebSocketResponse], Any], **options: Any) -> Any:
+def talk(web: Any, conversation: Callable[[aiohttp.ClientWebSocketResponse], Any], **options: Any) -> Any:
     """A conversation over a WebSocket, in a loop of its own."""
 
     async def run() -> Any:
@@ -123,7 +65,7 @@ def walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from walk(below)
 
 
-def test_the_whole_tree_is_there(web: Web) -> None:
+def test_the_whole_tree_is_there(web: Any) -> None:
     status, root = web.get("/")
     assert status == 200
     nodes = {node["FULL_PATH"]: node for node in walk(root)}
@@ -140,7 +82,7 @@ def test_the_whole_tree_is_there(web: Web) -> None:
             assert "CONTENTS" in node or path in ("/ping", "/adm/ping")
 
 
-def test_a_node_says_what_a_person_needs(web: Web) -> None:
+def test_a_node_says_what_a_person_needs(web: Any) -> None:
     status, node = web.get("/object/vocals/aed")
     assert status == 200
     assert node == {
@@ -176,13 +118,13 @@ def test_a_node_says_what_a_person_needs(web: Web) -> None:
         ("/../../etc/passwd", 404, "no "),
     ],
 )
-def test_attributes_and_what_is_not_there(web: Web, path: str, status: int, expected: Any) -> None:
+def test_attributes_and_what_is_not_there(web: Any, path: str, status: int, expected: Any) -> None:
     got, answer = web.get(path)
     assert got == status
     assert answer == expected if not isinstance(expected, str) else answer.startswith(expected)
 
 
-def test_host_info_on_any_path(web: Web) -> None:
+def test_host_info_on_any_path(web: Any) -> None:
     for path in ("/?HOST_INFO", "/object/nobody?HOST_INFO"):
         status, info = web.get(path)
         assert status == 200
@@ -196,7 +138,7 @@ def test_host_info_on_any_path(web: Web) -> None:
         assert info["EXTENSIONS"]["LISTEN"] is True
 
 
-def test_an_object_whose_name_is_no_address_stands_under_its_id(web: Web) -> None:
+def test_an_object_whose_name_is_no_address_stands_under_its_id(web: Any) -> None:
     web.control.peer().send("/object/guitar/name", "Grand Piano")
     root = web.get("/object")[1]
     assert "5" in root["CONTENTS"]
@@ -204,7 +146,7 @@ def test_an_object_whose_name_is_no_address_stands_under_its_id(web: Web) -> Non
     assert web.get("/object/Grand%20Piano/level?VALUE") == (200, {"VALUE": [1.0]})
 
 
-def test_the_client_of_python_oscquery_finds_and_moves_the_singer(web: Web, peer: Any) -> None:
+def test_the_client_of_python_oscquery_finds_and_moves_the_singer(web: Any, peer: Any) -> None:
     """What a person does who knows nothing: look at the tree, read the range, move it, look again."""
     info = ServiceInfo(
         "_oscjson._tcp.local.",
@@ -229,7 +171,7 @@ def test_the_client_of_python_oscquery_finds_and_moves_the_singer(web: Web, peer
     assert client.query_node("/object/nobody") is None
 
 
-def test_whoever_knows_nothing_finds_and_moves_the_singer(web: Web) -> None:
+def test_whoever_knows_nothing_finds_and_moves_the_singer(web: Any) -> None:
     """By OSCQuery alone: from the root down, by descriptions and ranges, then by OSC to the port that is named."""
     branches = web.get("/")[1]["CONTENTS"].values()
     objects = [node for branch in branches for node in branch.get("CONTENTS", {}).values()]
@@ -255,7 +197,7 @@ def test_whoever_knows_nothing_finds_and_moves_the_singer(web: Web) -> None:
     assert web.get(azimuth["FULL_PATH"])[1]["VALUE"] == pytest.approx([110.0])
 
 
-def test_an_object_stands_under_its_id_too(web: Web) -> None:
+def test_an_object_stands_under_its_id_too(web: Any) -> None:
     by_name, by_id = web.get("/object/vocals")[1], web.get("/object/0")[1]
     assert by_id["FULL_PATH"] == "/object/0"
     assert by_id["DESCRIPTION"] == by_name["DESCRIPTION"]
@@ -284,7 +226,7 @@ def npm_client(tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], s
     return find
 
 
-def test_the_client_of_npm_finds_and_moves_the_singer(web: Web, peer: Any, npm_client: Callable[..., Any]) -> None:
+def test_the_client_of_npm_finds_and_moves_the_singer(web: Any, peer: Any, npm_client: Callable[..., Any]) -> None:
     path = "/object/vocals/azimuth"
     found = npm_client("127.0.0.1", web.server.port, path)
     methods = {method["full_path"]: method for method in found["methods"]}
@@ -301,7 +243,7 @@ def test_the_client_of_npm_finds_and_moves_the_singer(web: Web, peer: Any, npm_c
     assert npm_client("127.0.0.1", web.server.port, path)["values"] == [pytest.approx(90.0)]
 
 
-def test_listening_brings_values_as_osc(web: Web, peer: Any) -> None:
+def test_listening_brings_values_as_osc(web: Any, peer: Any) -> None:
     async def conversation(client: aiohttp.ClientWebSocketResponse) -> None:
         await client.send_json({"COMMAND": "LISTEN", "DATA": "/object/bass/level"})
         await client.send_json({"COMMAND": "LISTEN", "DATA": "/object/*/level"})
@@ -324,7 +266,7 @@ def test_listening_brings_values_as_osc(web: Web, peer: Any) -> None:
     assert not web.server._clients
 
 
-def test_a_client_sends_osc_and_is_answered(web: Web) -> None:
+def test_a_client_sends_osc_and_is_answered(web: Any) -> None:
     async def conversation(client: aiohttp.ClientWebSocketResponse) -> None:
         await client.send_bytes(build_msg("/object/bass/level", [0.5]).dgram)
         await client.send_bytes(build_msg("/object/bass/level", []).dgram)
@@ -339,7 +281,7 @@ def test_a_client_sends_osc_and_is_answered(web: Web) -> None:
     talk(web, conversation)
 
 
-def test_whoever_hangs_up_lets_everything_go(web: Web, peer: Any) -> None:
+def test_whoever_hangs_up_lets_everything_go(web: Any, peer: Any) -> None:
     async def conversation(client: aiohttp.ClientWebSocketResponse) -> None:
         await client.send_bytes(build_msg("/object/bass/touch", [True]).dgram)
         await client.send_bytes(build_msg("/subscribe", ["/scene/amount"]).dgram)
@@ -355,7 +297,7 @@ def test_whoever_hangs_up_lets_everything_go(web: Web, peer: Any) -> None:
     assert peer.ask("/status/peers") == [0]
 
 
-def test_paths_that_come_and_go_are_told(web: Web, peer: Any) -> None:
+def test_paths_that_come_and_go_are_told(web: Any, peer: Any) -> None:
     async def conversation(client: aiohttp.ClientWebSocketResponse) -> None:
         await client.send_bytes(build_msg("/ping", []).dgram)
         assert await heard(client) == ("/pong", [])
@@ -372,7 +314,7 @@ def test_paths_that_come_and_go_are_told(web: Web, peer: Any) -> None:
     talk(web, conversation)
 
 
-def test_a_slow_client_gets_the_newest_value_and_holds_nothing_up(web: Web, peer: Any) -> None:
+def test_a_slow_client_gets_the_newest_value_and_holds_nothing_up(web: Any, peer: Any) -> None:
     async def conversation(client: aiohttp.ClientWebSocketResponse) -> None:
         await client.send_json({"COMMAND": "LISTEN", "DATA": "/object/bass/x"})
         await heard(client)
@@ -400,7 +342,7 @@ def test_a_slow_client_gets_the_newest_value_and_holds_nothing_up(web: Web, peer
         ({"Host": "127.0.0.1:8010", "Origin": "http://127.0.0.1:9999"}, 403),
     ],
 )
-def test_pages_of_other_sites_are_not_let_in(web: Web, headers: dict[str, str], status: int) -> None:
+def test_pages_of_other_sites_are_not_let_in(web: Any, headers: dict[str, str], status: int) -> None:
     assert web.get("/scene/amount", **headers)[0] == status
 
     async def conversation(client: aiohttp.ClientWebSocketResponse) -> None:
@@ -414,22 +356,7 @@ def test_pages_of_other_sites_are_not_let_in(web: Web, headers: dict[str, str], 
             talk(web, conversation, headers=headers)
 
 
-def test_own_hosts() -> None:
-    own = socket.gethostname()
-    for name in (
-        "127.0.0.1",
-        "192.168.1.5:8010",
-        "[::1]:8010",
-        "localhost",
-        own,
-        f"{own.partition('.')[0]}.local:8010",
-    ):
-        assert is_own_host(name), name
-    for name in ("", "example.org", "localhost.evil.example", "127.0.0.1.evil.example", "[bad"):
-        assert not is_own_host(name), name
-
-
-def test_a_token_is_asked_for(serve: Callable[..., Web]) -> None:
+def test_a_token_is_asked_for(serve: Callable[..., Any]) -> None:
     web = serve(token="open-sesame")
     assert web.get("/scene/amount")[0] == 401
     assert web.get("/scene/amount?token=wrong")[0] == 401
@@ -437,7 +364,7 @@ def test_a_token_is_asked_for(serve: Callable[..., Web]) -> None:
     assert web.get("/scene/amount", Authorization="Bearer open-sesame")[0] == 200
 
 
-def test_networks_that_may_not_come_in_or_only_look(serve: Callable[..., Web]) -> None:
+def test_networks_that_may_not_come_in_or_only_look(serve: Callable[..., Any]) -> None:
     web = serve()
     web.admission._known["127.0.0.1"] = "none"  # no other address of this machine is sure to exist
     assert web.get("/scene/amount")[0] == 403
@@ -455,7 +382,7 @@ def test_networks_that_may_not_come_in_or_only_look(serve: Callable[..., Web]) -
     assert looking.control.hub.counters.read_only == 1
 
 
-def test_too_many_requests_are_refused(serve: Callable[..., Web]) -> None:
+def test_too_many_requests_are_refused(serve: Callable[..., Any]) -> None:
     web = serve(rate=20)
     answers = [web.get("/scene/amount?VALUE")[0] for _ in range(30)]
     assert answers[:20] == [200] * 20
@@ -463,7 +390,7 @@ def test_too_many_requests_are_refused(serve: Callable[..., Web]) -> None:
     assert serve(rate=20).get("/")[0] == 200  # paid for afterwards
 
 
-def test_strangers_and_idlers_cannot_take_all_descriptors(web: Web, until: Callable[..., None]) -> None:
+def test_strangers_and_idlers_cannot_take_all_descriptors(web: Any, until: Callable[..., None]) -> None:
     def ended(held: list[socket.socket]) -> int:
         """How many of these connections the daemon has ended."""
         ready, _, _ = select.select(held, [], [], 0)
@@ -479,7 +406,7 @@ def test_strangers_and_idlers_cannot_take_all_descriptors(web: Web, until: Calla
     until(lambda: web.get("/scene/amount?VALUE")[0] == 200, 5, "there is room again")
 
 
-def test_a_host_that_takes_everything_makes_room_for_another(web: Web, until: Callable[..., None]) -> None:
+def test_a_host_that_takes_everything_makes_room_for_another(web: Any, until: Callable[..., None]) -> None:
     """Of 64 clients, all of one host, one goes when another host comes; the greedy one does not get it back."""
 
     async def conversation() -> None:
@@ -505,7 +432,7 @@ def test_a_host_that_takes_everything_makes_room_for_another(web: Web, until: Ca
 
 
 def test_who_looks_at_the_tree_holds_up_nobody_who_saves(
-    web: Web, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, until: Callable[..., None]
+    web: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, until: Callable[..., None]
 ) -> None:
     free = threading.Event()
     monkeypatch.setattr("stemfield.control.network.http.node_at", lambda *_: free.wait(20) and None)
@@ -570,7 +497,7 @@ def test_a_backlog_keeps_the_newest(sizes: list[int | None]) -> None:
     assert [backlog.take() for _ in range(len(backlog))] == [entry for entry, _ in model]
 
 
-def test_what_is_no_http_leaves_no_trace_in_the_log(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_no_http_leaves_no_trace_in_the_log(web: Any, caplog: pytest.LogCaptureFixture) -> None:
     for head in (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\r\n\r\n", b"GET / HTTP/1.1\r\n: x\r\n\r\n"):
         with socket.create_connection(("127.0.0.1", web.server.port), 5) as client:
             client.sendall(head)
@@ -588,7 +515,7 @@ def test_everybody_is_hung_up_on_at_the_end(control: Any) -> None:
     assert talk(web, conversation) == 1001
 
 
-def test_whoever_reads_nothing_holds_up_nobody_who_is_hung_up_on(web: Web, until: Callable[..., None]) -> None:
+def test_whoever_reads_nothing_holds_up_nobody_who_is_hung_up_on(web: Any, until: Callable[..., None]) -> None:
     """Two that read nothing, and a page that is told at once that it has to come in anew."""
 
     async def conversation() -> float:
@@ -617,7 +544,7 @@ def test_whoever_reads_nothing_holds_up_nobody_who_is_hung_up_on(web: Web, until
     assert asyncio.run(conversation()) < 1.9, "they are waited for together"
 
 
-def test_what_is_no_frame_is_no_message(serve: Callable[..., Web]) -> None:
+def test_what_is_no_frame_is_no_message(serve: Callable[..., Any]) -> None:
     web = serve(rate=1)
     head = "GET / HTTP/1.1", "Host: 127.0.0.1", "Upgrade: websocket", "Connection: Upgrade"
     keys = "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "", ""

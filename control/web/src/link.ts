@@ -4,7 +4,8 @@ import { batch, signal, type Signal } from "@preact/signals-core";
 import { type News, unpack, type Value } from "./protocol";
 import type { Store } from "./store";
 
-export type State = "connecting" | "live" | "stale" | "lost" | "denied";
+/** `denied`: the token is missing or wrong; `refused`: the daemon is there, but does not let this page in. */
+export type State = "connecting" | "live" | "stale" | "lost" | "denied" | "refused";
 
 export const STALE_MS = 700;
 const FIRST_RETRY_MS = 250;
@@ -12,6 +13,9 @@ const LONGEST_RETRY_MS = 4000;
 const MOST_WAITING = 8192;
 const SILENT_MS = 4000;
 const LONGEST_FRAME_MS = 100;
+/** A daemon that has just started may answer a request and not yet have been there for the WebSocket before it. */
+const CLOSED_TRIES = 2;
+const NO_WEBSOCKET = "it answers, but no WebSocket gets through. A proxy in between has to forward WebSockets; or too many pages are open.";
 
 /** The pause before the next try: longer each time, up to four seconds. */
 export function retryMs(tries: number): number {
@@ -20,11 +24,15 @@ export function retryMs(tries: number): number {
 
 export class Link {
   readonly state: Signal<State> = signal("connecting");
+  /** Why it is `denied` or `refused`. */
+  readonly reason: Signal<string> = signal("");
   /** Time between sending the last change and hearing that it was taken up, milliseconds. */
   readonly answerMs: Signal<number> = signal(0);
   heardAt = 0;
   private socket: WebSocket | null = null;
   private tries = 0;
+  /** WebSockets in a row that were closed before they were open. */
+  private closed = 0;
   private number = 0;
   private readonly sentAt = new Map<number, number>();
   private readonly newest = new Map<string, Value[]>();
@@ -83,6 +91,7 @@ export class Link {
     const socket = new WebSocket(this.address("socket"));
     socket.binaryType = "arraybuffer";
     this.socket = socket;
+    socket.onopen = () => (this.closed = 0);
     socket.onmessage = (event: MessageEvent<string | ArrayBuffer>) => this.hear(event.data);
     socket.onclose = () => {
       if (this.socket === socket) void this.lose();
@@ -129,19 +138,28 @@ export class Link {
     this.newest.clear();
     this.actions = [];
     this.sentAt.clear();
-    this.state.value = (await this.isDenied()) ? "denied" : "lost";
-    if (this.state.value === "denied") return;
+    this.closed++;
+    const [state, reason] = await this.whyNot();
+    batch(() => {
+      this.state.value = state;
+      this.reason.value = reason;
+    });
+    if (state === "denied") return;
     window.setTimeout(() => this.connect(), retryMs(this.tries++));
   }
 
-  /** Browsers do not say why a WebSocket was refused: an ordinary question does. */
-  private async isDenied(): Promise<boolean> {
+  /** Browsers do not say why a WebSocket was refused: a request with the same token and origin is told. */
+  private async whyNot(): Promise<[State, string]> {
     try {
       const headers: Record<string, string> = this.token ? { Authorization: `Bearer ${this.token}` } : {};
-      const answer = await fetch("/?HOST_INFO", { headers, cache: "no-store" });
-      return answer.status === 401;
+      const answer = await fetch("access", { method: "POST", headers, cache: "no-store" });
+      if (answer.status === 401) return ["denied", this.token ? "That is not its token." : ""];
+      if (answer.ok) return this.closed > CLOSED_TRIES ? ["refused", NO_WEBSOCKET] : ["lost", ""];
+      if (answer.status >= 500) return ["lost", ""]; // a proxy whose daemon is away
+      const text = answer.headers.get("Content-Type")?.startsWith("text/plain") ? await answer.text() : "";
+      return ["refused", text || `HTTP ${answer.status}`];
     } catch {
-      return false;
+      return ["lost", ""];
     }
   }
 

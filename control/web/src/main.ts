@@ -84,7 +84,7 @@ everyFrame(() => {
       ? "live"
       : state === "connecting"
         ? "connecting"
-        : state === "denied"
+        : state === "denied" || state === "refused"
           ? "not let in"
           : app.link.heardAt
             ? `no word for ${since} s`
@@ -95,7 +95,7 @@ everyFrame(() => {
   age.title = state === "live" ? `the last change was taken up after ${app.link.answerMs.value.toFixed(0)} ms` : "";
   age.dataset.state = state;
 });
-const enter = h("form", { class: "token", hidden: true }, h("label", {}, "This daemon asks for its token (network.token) ", h("input", { type: "password", autocomplete: "current-password" })), h("button", { class: "primary" }, "Enter"));
+const enter = h("form", { class: "token", hidden: true }, h("p", { class: "wrong", role: "alert" }, live(() => app.link.reason.value)), h("label", {}, "This daemon asks for its token (network.token) ", h("input", { type: "password", autocomplete: "current-password" })), h("button", { class: "primary" }, "Enter"));
 enter.onsubmit = (event) => {
   event.preventDefault();
   token = enter.querySelector("input")!.value.trim();
@@ -106,12 +106,13 @@ enter.onsubmit = (event) => {
 follow(() => {
   const state = app.link.state.value;
   const away = state === "lost" || state === "stale";
-  banner.hidden = !away;
-  banner.textContent = away ? "The daemon does not answer. What you see is how it was; trying again." : "";
+  const refused = state === "refused" ? `The daemon does not let this page in: ${app.link.reason.value}` : "";
+  banner.hidden = !away && !refused;
+  banner.textContent = away ? "The daemon does not answer. What you see is how it was; trying again." : refused;
   enter.hidden = state !== "denied";
   document.body.classList.toggle("away", state !== "live");
   // What cannot be sent cannot be set.
-  main.inert = state === "lost" || state === "denied";
+  main.inert = state === "lost" || state === "denied" || state === "refused";
 });
 const complaint = h("div", { class: "toast", role: "status" }, live(() => app.store.complaint.value));
 let fading = 0;

@@ -1,5 +1,7 @@
 /** Pages of daemons that end, ask for a token, or have many objects. */
 
+import { createServer, request, type Server } from "node:http";
+import { connect } from "node:net";
 import { expect, test } from "@playwright/test";
 import { Daemon, FIRST_START_MS } from "./daemon";
 
@@ -9,6 +11,10 @@ test("the daemon is restarted under the page; the token is asked for; one of 128
   try {
     await daemon.start();
     await page.goto(daemon.url);
+    await expect(page.getByText("That is not its token.")).toBeHidden();
+    await page.getByLabel(/asks for its token/).fill("another-word");
+    await page.getByRole("button", { name: "Enter" }).click();
+    await expect(page.getByText("That is not its token.")).toBeVisible();
     await page.getByLabel(/asks for its token/).fill("some-word");
     await page.getByRole("button", { name: "Enter" }).click();
     await expect(page.locator(".link")).toHaveText("live");
@@ -56,6 +62,56 @@ test("the daemon is restarted under the page; the token is asked for; one of 128
       await expect(page.getByRole("button", { name: "Mute input77" })).toHaveAttribute("aria-pressed", "false", { timeout: 500 });
     }).toPass();
   } finally {
+    await daemon.close();
+  }
+});
+
+/** A proxy that asks the daemon under the daemon's own address, as proxies do that are not told otherwise. */
+async function proxy(daemon: { http: number }, forwardsWebSockets: boolean): Promise<[Server, string]> {
+  const headers = (given: NodeJS.Dict<string | string[]>) => ({ ...given, host: `127.0.0.1:${daemon.http}` });
+  const server = createServer((asked, answer) => {
+    const plain = headers(asked.headers);
+    if (asked.headers.upgrade) Object.assign(plain, { upgrade: undefined, connection: "close" });
+    const kept = Object.fromEntries(Object.entries(plain).filter(([, value]) => value !== undefined));
+    const forward = request({ host: "127.0.0.1", port: daemon.http, path: asked.url, method: asked.method, headers: kept }, (found) => {
+      answer.writeHead(found.statusCode!, found.headers);
+      found.pipe(answer);
+    });
+    forward.on("error", () => answer.writeHead(502).end());
+    asked.pipe(forward);
+  });
+  if (forwardsWebSockets)
+    server.on("upgrade", (asked, browser) => {
+      const far = connect(daemon.http, "127.0.0.1", () => {
+        far.write(`GET ${asked.url} HTTP/1.1\r\n${Object.entries(headers(asked.headers)).map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n`);
+        far.pipe(browser).pipe(far);
+      });
+      for (const end of [far, browser]) end.on("error", () => [far, browser].forEach((one) => one.destroy()));
+    });
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  const address = server.address();
+  return [server, `localhost:${typeof address === "object" && address ? address.port : 0}`];
+}
+
+test("behind a proxy the page says why it is not let in, and is let in by the proxy's name", async ({ page }) => {
+  const to = { http: 0 };
+  const [strange, strangeName] = await proxy(to, true);
+  const [narrow, narrowName] = await proxy(to, false);
+  const [good, goodName] = await proxy(to, true);
+  const daemon = await Daemon.make([], `separation: {enabled: false}\nnetwork: {names: ["${narrowName}", "${goodName}"]}`);
+  to.http = daemon.http;
+  try {
+    await daemon.start();
+    await page.goto(`http://${strangeName}/`);
+    await expect(page.locator(".banner")).toContainText(`such as 'http://${strangeName}' (network.names)`);
+    await expect(page.locator(".link")).toHaveText("not let in");
+    await page.goto(`http://${narrowName}/`);
+    await expect(page.locator(".banner")).toContainText("no WebSocket gets through");
+    await page.goto(`http://${goodName}/`);
+    await expect(page.locator(".link")).toHaveText("live");
+    await expect(page.locator(".banner")).toBeHidden();
+  } finally {
+    [strange, narrow, good].forEach((one) => one.close().closeAllConnections());
     await daemon.close();
   }
 });
