@@ -1,8 +1,9 @@
 """The embedded head: how a rigid sphere with pinnae and shoulders changes sound on its way to both ears.
 
-The sphere gives the differences of time and level between the ears, exactly. The pinna's five echoes and the shadow
-it casts on sound from behind make up and down, front and back differ; so does one echo of the shoulders. The response
-is then divided by its mean over all directions: a monitor must not be coloured.
+The sphere gives the differences of time and level between the ears, exactly. Pinnae and shoulders add echoes of what
+reaches each ear, the same to both, and leave these differences alone. The pinna's five echoes and the shadow it casts
+on sound from behind make up and down, front and back differ; so does one echo of the shoulders. The response is then
+divided by its mean over all directions: a monitor must not be coloured.
 
 R. O. Duda and W. L. Martens: Range dependence of the response of a spherical head model, JASA 104, 1998.
 C. P. Brown and R. O. Duda: A structural model for binaural sound synthesis, IEEE Trans. Speech and Audio Processing 6,
@@ -27,7 +28,7 @@ HEAD_RADIUS_M: Final = 0.0875
 SPEED_OF_SOUND_M_S: Final = 343.2
 EARS_AZIMUTH_DEG: Final = 100.0
 """The ears sit a little behind the middle of the head."""
-DURATION_S: Final = 96 / 48_000
+DURATION_S: Final = 0.003
 LEAD_S: Final = 0.0005
 """Time kept free for the ear that hears first."""
 
@@ -90,9 +91,9 @@ class AnalyticHead:
         ears = cartesian([EARS_AZIMUTH_DEG, -EARS_AZIMUTH_DEG], 0.0)
         cosines = np.clip(unit @ ears.T, -1, 1)
         spectra: Complexes = _legendre(len(self._orders), cosines) @ self._orders
-        spectra *= _pinna(unit, self._frequencies_hz)
-        spectra += _shoulders(unit, self._frequencies_hz)[:, None]
-        return spectra
+        # What the pinna and the shoulders send on to an ear has come as late and as weak as the direct sound there.
+        echoes = _pinna(unit, self._frequencies_hz) + _shoulders(unit, self._frequencies_hz)
+        return spectra * echoes[:, None]
 
 
 def rotated(directions: Doubles, yaw_deg: float, pitch_deg: float, roll_deg: float) -> Doubles:
@@ -142,7 +143,7 @@ def _legendre(count: int, cosines: Doubles) -> Doubles:
 
 
 def _pinna(unit: Doubles, frequencies_hz: Doubles) -> Complexes:
-    """Shape (n, 2, frequencies): echoes of the ridges, and what the pinna takes from sound behind it."""
+    """Shape (n, frequencies): direct sound, the echoes of the ridges, and what the pinna takes from sound behind it."""
     from_side = np.arcsin(np.clip(unit[:, 1], -1, 1))
     around = np.arctan2(unit[:, 2], unit[:, 0])
     around = np.where(around < -np.pi / 2, around + 2 * np.pi, around)
@@ -154,7 +155,7 @@ def _pinna(unit: Doubles, frequencies_hz: Doubles) -> Complexes:
     loss = 10 ** (-REAR_LOSS_DB * behind / 20)
     bend = 1j * frequencies_hz / REAR_CORNER_HZ
     shadow = (1 + loss[:, None] * bend) / (1 + bend)
-    return np.repeat((ridges * shadow)[:, None], 2, axis=1)
+    return np.asarray(ridges * shadow)
 
 
 def _shoulders(unit: Doubles, frequencies_hz: Doubles) -> Complexes:

@@ -1,15 +1,17 @@
 """The embedded head: what ears do to sound, in the sizes that are known of them."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import signal
+from scipy import signal, special
 
 from stemfield.layouts import BassManagement, load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.dsp.binaural import MONITOR_WORDS, hear, monitor_filters
 from stemfield.renderer.dsp.hrtf import EARS_AZIMUTH_DEG, HEAD_RADIUS_M, AnalyticHead, rotated
+from stemfield.renderer.dsp.measured import MeasuredHead
 
 RATE = 48_000
 HEAD = AnalyticHead(RATE)
@@ -47,6 +49,44 @@ def test_the_ear_that_is_nearer_hears_earlier_and_louder():
     assert 8 < differences[-3] < 25
     low = level_db(found, 50, 200)
     assert np.abs(low[:, 0] - low[:, 1]).max() < 2.5
+
+
+def sphere(cosines, f_hz):
+    """Pressure on a rigid sphere, by the angle from the source: the series of Rayleigh, term by term."""
+    k = 2 * np.pi * f_hz * HEAD_RADIUS_M / 343.2
+    found = np.zeros((*cosines.shape, len(k)), complex)
+    for m in range(12):
+        slope = special.spherical_jn(m, k, True) - 1j * special.spherical_yn(m, k, True)
+        found += special.eval_legendre(m, cosines)[..., None] * ((2 * m + 1) * 1j ** (m - 1) / (k**2 * slope))
+    return found
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 96_000])
+def test_below_1_khz_the_ears_differ_as_on_a_bare_sphere(rate):
+    """Pinnae and shoulders send on what has reached their own ear, so they do not bring the two nearer together."""
+    f_hz = np.array([100.0, 150.0, 200.0, 300.0, 400.0, 500.0, 600.0, 700.0, 800.0, 900.0, 1000.0])
+    around_deg, up_deg = np.meshgrid(np.arange(15.0, 180.0, 15.0), [-30.0, 0.0, 45.0])
+    directions = cartesian(around_deg.ravel(), up_deg.ravel())
+    found = AnalyticHead(rate).filters(directions).astype(float)
+    ours = found @ np.exp(-2j * np.pi * np.outer(np.arange(found.shape[-1]) / rate, f_hz))
+    bare = sphere(directions @ cartesian([EARS_AZIMUTH_DEG, -EARS_AZIMUTH_DEG], 0.0).T, f_hz)
+    ours, bare = ours[:, 0] / ours[:, 1], bare[:, 0] / bare[:, 1]
+    assert np.abs(20 * np.log10(np.abs(ours) / np.abs(bare))).max() < 0.3
+    late = [np.unwrap(np.angle(ratio), axis=-1) / f_hz for ratio in (ours, bare)]
+    np.testing.assert_allclose(*late, rtol=0.05)
+
+
+def test_a_measured_head_agrees():
+    """The ears of the dummy head KEMAR, as measured at the MIT: its torso and pinnae shade more, never less."""
+    kemar = MeasuredHead(Path("/usr/share/libmysofa/MIT_KEMAR_normal_pinna.sofa"), RATE)
+    directions = cartesian(np.array([30.0, 60.0, 90.0, 120.0, 150.0]), 0.0)
+    theirs, ours = (head.filters(directions).astype(float) for head in (kemar, HEAD))
+    for low_hz, high_hz in ((250, 500), (500, 1000), (1000, 2000), (2000, 6000)):
+        measured, found = (np.diff(level_db(pairs, low_hz, high_hz)[:, ::-1])[:, 0] for pairs in (theirs, ours))
+        assert (found > 0).all()
+        assert (found < measured + 4).all()
+    lags = [np.array([lag_s(pair) for pair in pairs]) for pairs in (theirs, ours)]
+    np.testing.assert_allclose(*lags, atol=100e-6)
 
 
 def test_left_and_right_are_mirrored():
