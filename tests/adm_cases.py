@@ -6,6 +6,7 @@ every loudspeaker at every impulse.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -135,6 +136,46 @@ def common_document(formats: Sequence[str], pack: str) -> tuple[bytes, list[Trac
 </audioObject>{tracks}
 </audioFormatExtended></format></coreMetadata></ebuCoreMain>"""
     return xml.encode(), [TrackEntry(k, uid, ref, pack) for k, (uid, ref) in enumerate(zip(uids, formats, strict=True))]
+
+
+def bed_places() -> np.ndarray:
+    """Places of Cartesian loudspeakers: corners, edges and middles of the walls, and anywhere; shape (n, 3)."""
+    grid = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3), axis=-1).reshape(-1, 3)
+    return np.concatenate([grid, np.random.default_rng(2051).uniform(-1, 1, (40, 3)).round(3)])
+
+
+def bed_gains_of_ear(python: str) -> Mapping[str, list[Mapping[str, float]]]:
+    """What `ear` makes of Cartesian loudspeakers without a label at `bed_places`, for every layout of BS.2051."""
+    done = subprocess.run(
+        [python, "-W", "ignore", "-c", _BED_BY_EAR],
+        input=json.dumps(bed_places().tolist()),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+_BED_BY_EAR = """
+import json, sys
+from ear.core import bs2051
+from ear.core.direct_speakers.panner import DirectSpeakersPanner
+from ear.core.metadata_input import DirectSpeakersTypeMetadata
+from ear.fileio.adm.elements import AudioBlockFormatDirectSpeakers, BoundCoordinate, DirectSpeakerCartesianPosition
+gains = {}
+places = json.load(sys.stdin)
+for name in bs2051.layout_names:
+    layout = bs2051.get_layout(name)
+    panner = DirectSpeakersPanner(layout)
+    rows = []
+    for place in places:
+        position = DirectSpeakerCartesianPosition(*(BoundCoordinate(part) for part in place))
+        block = AudioBlockFormatDirectSpeakers(position=position)
+        row = panner.handle(DirectSpeakersTypeMetadata(block_format=block)).tolist()
+        rows.append({each: gain for each, gain in zip(layout.channel_names, row)})
+    gains[name] = rows
+print(json.dumps(gains))
+"""
 
 
 def _points() -> list[str]:

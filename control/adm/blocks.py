@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
+from stemfield.control.adm.labels import place_of
 from stemfield.control.adm.model import Block, SpeakerBlock, Zone
 from stemfield.control.adm.times import parse_seconds, parse_time
 from stemfield.control.arguments import shown
@@ -15,7 +16,6 @@ from stemfield.control.arguments import shown
 MAX_GAIN = 2e9
 """What is written here is read: everything turned up, of a tape as loud as sources may be. A block's gain times an
 object's can be squared in 32 bits."""
-_LFE_LABELS = ("LFE", "LFE1", "LFE2", "LFEL", "LFER")
 _NOT_PLAYED = ("screenRef", "headLocked")
 _ANGLES = {"azimuth": (-180.0, 180.0), "elevation": (-90.0, 90.0), "distance": (0.0, 100.0)}
 _AXES = {"X": (-100.0, 100.0), "Y": (-100.0, 100.0), "Z": (-100.0, 100.0)}
@@ -129,20 +129,19 @@ def object_block(fields: Fields) -> Block:
 def speaker_block(fields: Fields) -> SpeakerBlock:
     """A block of a DirectSpeakers channel."""
     cartesian, position = _position(fields)
+    labels = fields.texts("speakerLabel")
+    named = [place for label in labels if (place := place_of(label))]
+    if named and next(fields.children("position"), None) is None:
+        position = (*named[0], 1.0)
     return SpeakerBlock(
         fields.time("rtime", fields.element.get("rtime")) or Fraction(0),
         fields.time("duration", fields.element.get("duration")),
-        fields.texts("speakerLabel"),
+        labels,
         cartesian,
         position,
         _bounds(fields, position, cartesian=cartesian),
         fields.gain(),
     )
-
-
-def is_lfe(labels: Sequence[str]) -> bool:
-    """Whether one of these labels is that of a channel for low-frequency effects."""
-    return any(label.rpartition(":")[2] in _LFE_LABELS for label in labels)
 
 
 @lru_cache(maxsize=1024)

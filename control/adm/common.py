@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from stemfield.control.adm.blocks import is_lfe
+from stemfield.control.adm.labels import is_lfe, place_of
 from stemfield.control.adm.model import Channel, SpeakerBlock
 
 # fmt: off
@@ -17,10 +17,7 @@ _LABELS: Final = (
 )
 # fmt: on
 """From channel 1 on."""
-_LABEL = re.compile(r"(M|U|UH|B|T)([+-])(\d{3}|SC)")
-_ELEVATIONS_DEG = {"M": 0.0, "U": 30.0, "UH": 45.0, "B": -30.0, "T": 90.0}
-_AZIMUTHS_DEG = {"SC": 25.0, "022": 22.5}
-"""Where a label is not the azimuth: the edges of a screen, and what has no third digit for its half degree."""
+_LOW_FREQUENCY_PLACE: Final = (0.0, -30.0)
 
 
 def common_channel(ident: str) -> Channel | None:
@@ -35,10 +32,5 @@ def common_channel(ident: str) -> Channel | None:
     if not 1 <= number <= len(_LABELS):
         return None
     label = _LABELS[number - 1]
-    azimuth_deg, elevation_deg = 0.0, -30.0  # of low-frequency effects
-    if match := _LABEL.match(label):
-        layer, sign, angle = match.groups()
-        azimuth_deg = _AZIMUTHS_DEG.get(angle) or float(int(angle) if angle.isdigit() else 0)
-        azimuth_deg, elevation_deg = float(f"{sign}{azimuth_deg}"), _ELEVATIONS_DEG[layer]
-    block = SpeakerBlock(labels=(label,), position=(azimuth_deg, elevation_deg, 1.0))
+    block = SpeakerBlock(labels=(label,), position=(*(place_of(label) or _LOW_FREQUENCY_PLACE), 1.0))
     return Channel(ident, label, "DirectSpeakers", (block,), lfe=is_lfe((label,)))

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.adm.blocks import is_lfe
 from stemfield.control.adm.conversion import angles_of, sphere_of
+from stemfield.control.adm.cube import Cube, direction_of
+from stemfield.control.adm.labels import is_lfe, is_second_lfe, place_name, place_of
 from stemfield.control.adm.model import Block, SpeakerBlock, Zone
 from stemfield.layouts import Layout, Speaker
 from stemfield.layouts.coordinates import cartesian, polar
@@ -50,7 +51,14 @@ class BlockGains:
     def __init__(self, layout: Layout, panner: Panner) -> None:
         self._layout = layout
         self._panner = panner
+        self._cube = Cube.of(layout)
         self._plays = np.array([not speaker.lfe for speaker in layout.speakers])
+        nominal = cartesian(
+            [s.nominal_azimuth_deg for s in layout.speakers], [s.nominal_elevation_deg for s in layout.speakers]
+        )
+        self._nominal = nominal
+        self._spots = self._cube.places if self._cube else nominal[:, [1, 0, 2]] * (-1.0, 1.0, 1.0)
+        """In the standard's axes."""
         self._places = cartesian([s.azimuth_deg for s in layout.speakers], [s.elevation_deg for s in layout.speakers])
 
     def of_objects(self, blocks: Sequence[Block]) -> tuple[Floats, Floats]:
@@ -84,37 +92,56 @@ class BlockGains:
         return gains * np.sqrt(1.0 - diffuse), gains * np.sqrt(diffuse)
 
     def of_speaker(self, block: SpeakerBlock, *, lfe: bool) -> Floats:
-        """Gains of a DirectSpeakers block: the loudspeaker of its label, one within its bounds, or where that is.
+        """Gains of a DirectSpeakers block (BS.2127 section 8): one loudspeaker, or between those around its place.
 
+        The one is that of its label, else the nearest within its bounds, which are its place where none are given.
         Channels for low-frequency effects go to a loudspeaker for them, and nowhere where the room has none.
 
         Returns:
             Linear gains, shape (loudspeakers,).
         """
         gains = np.zeros(len(self._layout.speakers))
-        labels = [label.rpartition(":")[2] for label in block.labels]
-        if lfe or is_lfe(labels):
+        if lfe or is_lfe(block.labels):
             low = [index for index, speaker in enumerate(self._layout.speakers) if speaker.lfe]
             if low:
-                gains[low[-1 if {"LFE2", "LFER"} & set(labels) else 0]] = 1.0
-        elif named := [label for label in labels if label in self._layout.labels]:
-            gains[self._layout.labels.index(named[0])] = 1.0
-        elif (near := self._within(block)) is not None:
-            gains[near] = 1.0
+                gains[low[-1 if is_second_lfe(block.labels) else 0]] = 1.0
+        elif (only := self._named(block.labels)) is not None or (only := self._within(block)) is not None:
+            gains[only] = 1.0
+        elif block.cartesian and self._cube:
+            gains = self._cube.gains(_in_cube(block.position))
         else:
-            (gains,) = self._panner.gains([_direction(block.cartesian, block.position)[0]])
+            (gains,) = self._panner.gains([cartesian(*_seen(block))])
         return gains * block.gain
+
+    def _named(self, labels: Sequence[str]) -> int | None:
+        """The loudspeaker that one of these labels names, as it stands or as a place of BS.2051."""
+        for name in (name for label in labels for name in (label.rpartition(":")[2], place_name(label))):
+            if name in self._layout.labels:
+                index = self._layout.labels.index(name)
+                if self._plays[index]:
+                    return index
+        return None
 
     def _within(self, block: SpeakerBlock) -> int | None:
         """The loudspeaker within the bounds of a block that is nearest to its place, if there is but one such."""
-        zone, speakers = block.bounds, zip(self._layout.speakers, self._places, strict=True)
-        if zone is None or not (zone.cartesian or zone.low[2] - AS_NEAR <= 1.0 <= zone.high[2] + AS_NEAR):
+        zone = block.bounds or Zone(block.cartesian, block.position, block.position)
+        if zone.cartesian:
+            places, spot = self._spots, np.array(_in_cube(block.position))
+            low, high = np.clip(zone.low, -1.0, 1.0), np.clip(zone.high, -1.0, 1.0)
+            inside = ((places >= low - AS_NEAR) & (places <= high + AS_NEAR)).all(axis=1)
+        else:
+            if block.bounds and not zone.low[2] - AS_NEAR <= 1.0 <= zone.high[2] + AS_NEAR:
+                return None
+            places, spot = self._nominal, cartesian(*block.position)
+            inside = np.array(
+                [_in_sector(s.nominal_azimuth_deg, s.nominal_elevation_deg, zone) for s in self._layout.speakers]
+            )
+        usable = np.flatnonzero(inside & self._plays)
+        if not len(usable):
             return None
-        usable = [i for i, (each, place) in enumerate(speakers) if not each.lfe and _in_zone(each, place, zone)]
-        position, distance = _direction(block.cartesian, block.position)
-        away = np.linalg.norm(self._places[usable] - np.multiply(position, distance), axis=1)
-        near = [index for index, value in zip(usable, away, strict=True) if value < away.min() + AS_NEAR]
-        return near[0] if len(near) == 1 else None
+        away = np.linalg.norm(places[usable] - spot, axis=1)
+        near = usable[away < away.min() + AS_NEAR]
+        return int(near[0]) if len(near) == 1 else None
 
     def _points(self, index: int, block: Block) -> list[_Point]:
         if is_everywhere(block):
@@ -194,12 +221,22 @@ def _beside(block: Block, turn: float) -> tuple[float, float, float]:
 
 def _direction(cubic: bool, place: tuple[float, float, float]) -> tuple[tuple[float, float, float], float]:
     """Unit vector (x front, y left, z up) and distance."""
-    if cubic:
-        x, y, z = (min(max(part, -1.0), 1.0) for part in place)
-        place = sphere_of(x, y, z)
-    azimuth_deg, elevation_deg, distance = place
+    azimuth_deg, elevation_deg, distance = sphere_of(*_in_cube(place)) if cubic else place
     x, y, z = cartesian(azimuth_deg, elevation_deg).tolist()
     return (x, y, z), distance
+
+
+def _in_cube(place: tuple[float, float, float]) -> tuple[float, float, float]:
+    x, y, z = (min(max(part, -1.0), 1.0) for part in place)
+    return x, y, z
+
+
+def _seen(block: SpeakerBlock) -> tuple[float, float]:
+    """Azimuth and elevation where a block is heard in a room that is no cube."""
+    if not block.cartesian:
+        return block.position[0], block.position[1]
+    named = [place for label in block.labels if (place := place_of(label))]
+    return named[0] if named else direction_of(*_in_cube(block.position))
 
 
 def _extent(block: Block, position: tuple[float, float, float]) -> tuple[float, float, float]:
@@ -219,9 +256,12 @@ def _in_zone(speaker: Speaker, place: Floats, zone: Zone) -> bool:
             low - _ZONE_EDGE_DEG <= part <= high + _ZONE_EDGE_DEG
             for low, part, high in zip(zone.low, spot, zone.high, strict=True)
         )
+    return _in_sector(speaker.azimuth_deg, speaker.elevation_deg, zone)
+
+
+def _in_sector(azimuth_deg: float, elevation_deg: float, zone: Zone) -> bool:
+    """Whether a direction is in a polar zone; what is overhead is in every azimuth."""
     edge = _ZONE_EDGE_DEG
-    overhead = abs(speaker.elevation_deg) > 90.0 - edge
+    overhead = abs(elevation_deg) > 90.0 - edge
     from_deg, to_deg = (-180.0, 180.0) if overhead else (zone.low[0] - edge, zone.high[0] + edge)
-    return Sector(from_deg, to_deg, zone.low[1] - edge, zone.high[1] + edge).holds(
-        speaker.azimuth_deg, speaker.elevation_deg
-    )
+    return Sector(from_deg, to_deg, zone.low[1] - edge, zone.high[1] + edge).holds(azimuth_deg, elevation_deg)

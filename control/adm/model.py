@@ -22,6 +22,16 @@ SILENT_UID = "ATU_00000000"
 """A track without sound."""
 
 
+def same_id(ident: str) -> str:
+    """An ID in the spelling in which all are compared: BS.2076 has its hexadecimal digits in either case.
+
+    >>> same_id(" at_0003100A_01 ")
+    'AT_0003100a_01'
+    """
+    prefix, line, number = ident.strip().partition("_")
+    return prefix.upper() + line + number.lower()
+
+
 @dataclass(frozen=True, slots=True)
 class Zone:
     """A part of the room that plays no sound of an object: between two corners, both included."""

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from stemfield.control.adm.blocks import Fields, is_lfe, local, object_block, speaker_block
+from stemfield.control.adm.blocks import Fields, local, object_block, speaker_block
+from stemfield.control.adm.labels import is_lfe
 from stemfield.control.adm.model import (
     KINDS,
     SILENT_UID,
@@ -24,7 +25,9 @@ from stemfield.control.adm.model import (
     Programme,
     SpeakerBlock,
     Track,
+    same_id,
 )
+from stemfield.control.adm.xml_text import xml_pieces
 from stemfield.control.arguments import shown
 
 MAX_BLOCKS: Final = 2_000_000
@@ -32,7 +35,6 @@ MAX_ELEMENTS: Final = 200_000
 """Of those that are kept: channels, objects, tracks and all else that has an ID."""
 MAX_DEPTH: Final = 64
 MAX_PROBLEMS: Final = 20
-_PIECE_BYTES: Final = 1 << 20
 _LFE_HZ: Final = 200.0
 _KEPT: Final = (
     "audioProgramme",
@@ -53,10 +55,9 @@ def read_document(xml: bytes) -> Document:
     """
     builder = _Builder()
     parser = ET.XMLParser(target=builder)  # noqa: S314 - a document type, without which no entity grows, is refused
-    xml = xml.rstrip(b"\0")  # some programs keep room for more
     try:
-        for at in range(0, len(xml), _PIECE_BYTES):
-            parser.feed(xml[at : at + _PIECE_BYTES])
+        for piece in xml_pieces(xml):
+            parser.feed(piece)
         parser.close()
     except ET.ParseError as error:
         raise AdmError((f"axml, line {error.position[0]}: no XML: {error}",)) from error
@@ -153,21 +154,21 @@ class _Builder(ET.TreeBuilder):
                 self._programmes[ident] = _programme(ident, fields)
             case "audioContent":
                 names = element.get("audioContentName", "")
-                self._contents[ident] = Content(ident, names, fields.texts("audioObjectIDRef"))
+                self._contents[ident] = Content(ident, names, _refs(fields, "audioObjectIDRef"))
             case "audioObject":
                 self._objects[ident] = _object(ident, fields)
             case "audioChannelFormat":
                 self._take_channel(ident, fields)
             case "audioTrackFormat":
-                if stream := fields.text("audioStreamFormatIDRef"):
+                if stream := _ref(fields, "audioStreamFormatIDRef"):
                     self._formats[ident] = stream
             case "audioStreamFormat":
-                self._streams[ident] = fields.text("audioChannelFormatIDRef") or ""
-                for track in fields.texts("audioTrackFormatIDRef"):
+                self._streams[ident] = _ref(fields, "audioChannelFormatIDRef")
+                for track in _refs(fields, "audioTrackFormatIDRef"):
                     self._formats.setdefault(track, ident)
             case "audioTrackUID":
-                ref = fields.text("audioTrackFormatIDRef") or fields.text("audioChannelFormatIDRef") or ""
-                self._tracks[ident] = Track(ident, ref, fields.text("audioPackFormatIDRef") or "")
+                ref = _ref(fields, "audioTrackFormatIDRef") or _ref(fields, "audioChannelFormatIDRef")
+                self._tracks[ident] = Track(ident, ref, _ref(fields, "audioPackFormatIDRef"))
 
     def _take_channel(self, ident: str, fields: Fields) -> None:
         blocks, self._blocks = self._blocks, []
@@ -184,8 +185,8 @@ class _Builder(ET.TreeBuilder):
             if child.get("typeDefinition") == "lowPass"
         ]
         labels = [label for block in blocks if isinstance(block, SpeakerBlock) for label in block.labels]
-        lfe = kind == "DirectSpeakers" and (min(low_hz, default=1e6) <= _LFE_HZ or is_lfe(labels))
         name = fields.element.get("audioChannelFormatName", "")
+        lfe = kind == "DirectSpeakers" and (min(low_hz, default=1e6) <= _LFE_HZ or is_lfe(labels or [name]))
         self._channels[ident] = Channel(ident, name, kind, _in_order(blocks), lfe)
 
     def _fields(self, element: ET.Element, name: str) -> Fields:
@@ -202,7 +203,15 @@ class _Builder(ET.TreeBuilder):
 
 
 def _id(element: ET.Element) -> str:
-    return element.get(f"{local(element.tag)}ID") or element.get("UID") or ""
+    return same_id(element.get(f"{local(element.tag)}ID") or element.get("UID") or "")
+
+
+def _refs(fields: Fields, name: str) -> tuple[str, ...]:
+    return tuple(same_id(text) for text in fields.texts(name))
+
+
+def _ref(fields: Fields, name: str) -> str:
+    return same_id(fields.text(name) or "")
 
 
 def _kind(element: ET.Element, ident: str) -> Kind | None:
@@ -229,7 +238,7 @@ def _programme(ident: str, fields: Fields) -> Programme:
     return Programme(
         ident,
         element.get("audioProgrammeName", ""),
-        fields.texts("audioContentIDRef"),
+        _refs(fields, "audioContentIDRef"),
         loudness,
         None if end_s is None else end_s - (start_s or Fraction(0)),
     )
@@ -244,9 +253,9 @@ def _object(ident: str, fields: Fields) -> AudioObject:
         element.get("audioObjectName", ""),
         fields.time("start", element.get("start")) or Fraction(0),
         fields.time("duration", element.get("duration")),
-        tuple(uid for uid in fields.texts("audioTrackUIDRef") if uid != SILENT_UID),
-        fields.texts("audioObjectIDRef"),
-        fields.texts("audioComplementaryObjectIDRef"),
+        tuple(uid for uid in _refs(fields, "audioTrackUIDRef") if uid != SILENT_UID),
+        _refs(fields, "audioObjectIDRef"),
+        _refs(fields, "audioComplementaryObjectIDRef"),
         fields.gain(),
         fields.flag("mute"),
     )

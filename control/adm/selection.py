@@ -9,7 +9,17 @@ from typing import Final, NoReturn
 
 from stemfield.control.adm.blocks import MAX_GAIN
 from stemfield.control.adm.common import common_channel
-from stemfield.control.adm.model import AdmError, AudioObject, Block, Channel, Document, Programme, SpeakerBlock
+from stemfield.control.adm.model import (
+    KINDS,
+    AdmError,
+    AudioObject,
+    Block,
+    Channel,
+    Document,
+    Programme,
+    SpeakerBlock,
+    same_id,
+)
 from stemfield.control.arguments import did_you_mean, shown
 from stemfield.renderer.drivers.bw64 import TrackEntry
 
@@ -17,7 +27,7 @@ MAX_VISITS: Final = 4096
 """An object within two others is visited twice; without a bound twenty of two parts each would be a million."""
 MAX_DEPTH: Final = 64
 MAX_ITEMS: Final = 1024
-_REFUSED = ("Matrix", "Binaural")
+_PLAYED = ("Objects", "DirectSpeakers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +77,9 @@ def select(document: Document, entries: Sequence[TrackEntry], wanted: str | None
 class _Selector:
     def __init__(self, document: Document, entries: Sequence[TrackEntry]) -> None:
         self._document = document
-        self._entries = {entry.uid: entry for entry in entries}
+        self._entries = {same_id(entry.uid): entry for entry in entries}
         self._problems: dict[str, None] = {}
-        self._left_out: dict[str, None] = {}
+        self._left_out: dict[str, dict[str, None]] = {}
         self._visits = self._tracks = 0
         self._instead = {ident for item in document.objects.values() for ident in item.instead}
 
@@ -80,21 +90,22 @@ class _Selector:
         programme = self._programme(wanted)
         roots = self._roots() if programme is None else self._of_contents(programme)
         items = [item for root in roots for item in self._items(root, 1.0, ())]
-        if not items and self._left_out and not self._problems:
-            self._problems[f"holds HOA alone, which is not played here: {', '.join(self._left_out)}"] = None
+        left_out = [f"{kind} ({', '.join(names)})" for kind, names in self._left_out.items()]
+        if not items and left_out and not self._problems:
+            self._problems[f"holds nothing that is played here, only {' and '.join(left_out)}"] = None
         if not items and not self._problems:
             self._problems["nothing to play: no object of the programme has a track"] = None
         if self._problems:
             raise AdmError(tuple(self._problems))
-        hoa = (f"HOA is left out: {', '.join(self._left_out)}",) if self._left_out else ()
-        return Selection(programme, tuple(items), (*document.notes, *hoa))
+        notes = [f"{kind} is left out: {', '.join(names)}" for kind, names in self._left_out.items()]
+        return Selection(programme, tuple(items), (*document.notes, *notes))
 
     def _programme(self, wanted: str | None) -> Programme | None:
         programmes = self._document.programmes
         if wanted is None:
             return next(iter(sorted(programmes.values(), key=lambda found: found.id)), None)
         for found in programmes.values():
-            if wanted in (found.id, found.name):
+            if wanted == found.name or same_id(wanted) == found.id:
                 return found
         known = ", ".join(f"{found.name} ({found.id})" for found in programmes.values()) or "none: there is none"
         hint = did_you_mean(wanted, [name for found in programmes.values() for name in (found.name, found.id)])
@@ -161,15 +172,24 @@ class _Selector:
         if entry is None:
             self._problems[f"{item.id}: its track {shown(uid)} is not in the chna chunk"] = None
             return None, None
-        reference = (track.format if track else "") or entry.track_ref
+        reference = (track.format if track else "") or same_id(entry.track_ref)
         ident = self._document.channel_of(reference)
         channel = self._document.channels.get(ident) or common_channel(ident)
-        if channel is None:
+        kind = channel.kind if channel else _kind_of(ident)
+        if kind is not None and kind not in _PLAYED:
+            self._left_out.setdefault(kind, {})[item.name or item.id] = None
+        elif channel is None:
             self._problems[f"{item.id}: the channel {shown(ident)} of its track {uid} is not described"] = None
-        elif channel.kind in _REFUSED:
-            self._problems[f"{item.id}: {channel.kind} is not played here: allowed Objects and DirectSpeakers"] = None
-        elif channel.kind == "HOA":
-            self._left_out[item.name or item.id] = None
         else:
             return entry, channel
         return None, None
+
+
+def _kind_of(ident: str) -> str | None:
+    """The kind that an ID itself says, also of channels that BS.2094 describes and the document does not.
+
+    >>> _kind_of("AC_00040001"), _kind_of("AC_00990001")
+    ('HOA', None)
+    """
+    number = ident[3:7]
+    return KINDS[int(number) - 1] if number.isdecimal() and 1 <= int(number) <= len(KINDS) else None

@@ -1,5 +1,6 @@
 """Documents of the Audio Definition Model: what is written is read, and everything that is wrong is told in lines."""
 
+import random
 import re
 import tracemalloc
 from dataclasses import replace
@@ -7,7 +8,7 @@ from encodings.aliases import aliases
 from fractions import Fraction
 
 import pytest
-from adm_cases import CASES, OURS, SYSTEM, at, block, cube, document
+from adm_cases import CASES, OURS, SYSTEM, at, block, common_document, cube, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -215,6 +216,75 @@ def test_what_is_not_played_is_refused_or_named():
     assert found.notes == ("HOA is left out: object 2",)
     screen, entries = document([at(0, 0, screenRef=1)])
     assert select(read_document(screen), entries).notes == ("not played: screenRef",)
+
+
+@pytest.mark.parametrize(
+    ("reference", "kind"),
+    [
+        ("AT_00040001_01", "HOA"),
+        ("AC_00040004", "HOA"),
+        ("AT_00050001_01", "Binaural"),
+        ("AC_00050002", "Binaural"),
+        ("AC_00020001", "Matrix"),
+    ],
+)
+def test_what_common_definitions_describe_and_is_not_played_leaves_the_rest(reference, kind):
+    """The document has no channel of them; their kind stands in the ID."""
+    xml, entries = document([at(0, 0), at(30, 0)])
+    common = re.sub(
+        rb"(<audioTrackUID UID=\"ATU_00000002\".*?)AT_00031002_01", b"\\1" + reference.encode(), xml, flags=re.S
+    )
+    found = select(read_document(common), [entries[0], replace(entries[1], track_ref=reference)])
+    assert [item.name for item in found.items] == ["object 1"]
+    assert found.notes == (f"{kind} is left out: object 2",)
+    alone, entries = common_document([reference], f"AP_{reference[3:11]}")
+    (line,) = problems_of(alone, entries)
+    assert line == f"holds nothing that is played here, only {kind} (bed)"
+
+
+@pytest.mark.parametrize("name", ["points", "bed of 24", "moves"])
+@pytest.mark.parametrize("seed", range(3))
+def test_ids_are_the_same_in_any_case(name, seed):
+    rng = random.Random(seed)
+    xml, entries = CASES[name]()
+
+    def mixed(match):
+        return "".join(rng.choice((letter.lower(), letter.upper())) for letter in match.group())
+
+    other = re.sub(r"\b(?:APR|ACO|AO|AP|AC|AS|AT|ATU)_[0-9a-f_]+", mixed, xml.decode()).encode()
+    chna = [
+        replace(entry, **{key: re.sub(".+", mixed, getattr(entry, key)) for key in ("uid", "track_ref", "pack_ref")})
+        for entry in entries
+    ]
+    assert select(read_document(other), chna).items == select(read_document(xml), entries).items
+    assert select(read_document(other), chna, "apr_1001").programme.id == "APR_1001"
+
+
+@pytest.mark.parametrize("declared", ["UTF-16", "utf-16", "UTF-8", None])
+@pytest.mark.parametrize("padding", [0, 1, 2, 5])
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [
+        ("utf-16-le", "\ufeff"), ("utf-16-be", "\ufeff"), ("utf-32-le", "\ufeff"), ("utf-32-be", "\ufeff"),
+        ("utf-16-le", ""), ("utf-16-be", ""), ("utf-32-le", ""), ("utf-32-be", ""), ("utf-8", ""), ("utf-8", "\ufeff"),
+    ],
+)  # fmt: skip
+def test_xml_in_any_encoding_of_unicode(encoding, mark, padding, declared):
+    """Declared or not, even wrongly, as by programs that write what was UTF-16 within them; with room for more."""
+    xml, entries = document([at(20, 10)])
+    text = xml.decode().partition("?>")[2].replace("object 1", "Gr\u00fc\u00dfe \U0001f3bb")
+    text = text if declared is None else f'<?xml version="1.0" encoding="{declared}"?>{text}'
+    found = select(read_document((mark + text).encode(encoding) + bytes(padding)), entries)
+    assert [(item.name, item.blocks[0].position) for item in found.items] == [
+        ("Gr\u00fc\u00dfe \U0001f3bb", (20.0, 10.0, 1.0))
+    ]
+
+
+def test_xml_with_something_before_its_declaration():
+    xml, entries = document([at(20, 10)])
+    assert len(select(read_document(b"\r\n \0" + xml + b"\n\0\0\0"), entries).items) == 1
+    wide = ("\ufeff\n " + xml.decode()).encode("utf-16-le")
+    assert len(select(read_document(wide), entries).items) == 1
 
 
 def two_programmes():

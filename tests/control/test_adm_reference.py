@@ -4,16 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adm_cases import CASES, OURS, SYSTEM, write_case
+from adm_cases import CASES, OURS, SYSTEM, bed_places, write_case
 
+from stemfield.control.adm.gains import BlockGains
+from stemfield.control.adm.model import SpeakerBlock
 from stemfield.control.adm.playing import feeds_of
 from stemfield.control.adm.reading import read_document
 from stemfield.control.adm.selection import select
 from stemfield.layouts import load_layout
 from stemfield.renderer.drivers.bw64 import Bw64Reader
+from stemfield.renderer.panning import Panner
 
 REFERENCE = Path(__file__).parent / "data" / "adm_reference.npz"
 RATE = 48_000
+ROOMS = ("0+2+0", "0+5+0", "2+5+0", "4+5+0", "4+5+1", "3+7+0", "4+9+0", "9+10+3", "0+7+0", "4+7+0")
 ALMOST_DB = -110.0
 """24 bits, of which the other renderer keeps as many."""
 
@@ -39,3 +43,15 @@ def test_every_loudspeaker_plays_what_ear_plays(case, tmp_path):
     # Times of five decimals lie between frames of 48 kHz; `ear` moves from there, we from the nearest frame.
     limit = -80.0 if case == "our scene that moves" else ALMOST_DB
     assert worst_db(rendered(path), expected) < limit
+
+
+@pytest.mark.parametrize("system", ROOMS)
+def test_cartesian_beds_are_panned_in_the_cube_as_ear_does(system):
+    room = load_layout(system)
+    gains = BlockGains(room, Panner(room))
+    with np.load(REFERENCE) as data:
+        labels, expected = data[f"beds {system} labels"].tolist(), data[f"beds {system} gains"]
+    columns = [room.labels.index(label) for label in labels]
+    for place, row in zip(bed_places().tolist(), expected, strict=True):
+        found = gains.of_speaker(SpeakerBlock(cartesian=True, position=tuple(place)), lfe=False)
+        np.testing.assert_allclose(found[columns], row, atol=2e-6, err_msg=str(place))  # the standard rounds places
