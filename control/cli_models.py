@@ -14,10 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stemfield.control.cli_commands import card_of, print_table, refusals, user_config
 from stemfield.control.cli_error import BAD_INPUT, FAILED, CliError
+from stemfield.layouts.yaml_scalars import dump_yaml
 from stemfield.separation.card import CARD, load_card
 from stemfield.separation.families import Answers, card_data
 from stemfield.separation.join import joined_card
@@ -113,7 +112,7 @@ def _with_files(scratch: Path, data: Mapping[str, Any], paths: Mapping[str, Path
         raise CliError([f"--name {data['name']}: is no name of up to 64 of a-z, 0-9, _ and -"]) from error
     for name, path in paths.items():
         shutil.copy(path, folder / name)
-    (folder / CARD).write_text(yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True), encoding="utf-8")
+    (folder / CARD).write_text(dump_yaml(dict(data), width=80), encoding="utf-8")
     return folder
 
 

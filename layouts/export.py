@@ -8,9 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from stemfield.layouts.model import Layout, Speaker
+from stemfield.layouts.yaml_scalars import dump_yaml
 
 _DEFAULTS = {field.name: field.default for field in fields(Speaker)}
 
@@ -40,8 +39,7 @@ def layout_yaml(layout: Layout, folder: Path | None = None) -> str:
         }
     data["speakers"] = [_speaker(speaker, folder) for speaker in layout.speakers]
     notes = "".join(f"# {note}\n" for note in layout.notes)
-    text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=200, default_flow_style=None)
-    return notes + text
+    return notes + dump_yaml(data, flow=None)
 
 
 def _speaker(speaker: Speaker, folder: Path | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""YAML as plain data only: bounded in size and depth, without aliases, tags or repeated keys."""
+"""YAML as plain data only: bounded in size and depth, without aliases, tags or repeated keys; numbers as in 1.2."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from stemfield.layouts.plain_data import MAX_DEPTH, MAX_FILE_BYTES, PlainDataError, decode, read_file, unusable
+from stemfield.layouts.yaml_scalars import ScalarLoader
 
 MAX_BYTES = MAX_FILE_BYTES
 
@@ -16,7 +17,7 @@ class StrictYamlError(ValueError):
     """Text that is no YAML, or more than plain data."""
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(ScalarLoader):
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
         self._depth = 0

@@ -14,9 +14,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-import yaml
 from numpy.typing import NDArray
 
+from stemfield.layouts.yaml_scalars import dump_yaml
 from stemfield.separation.card import CARD, ModelCard, load_card
 from stemfield.separation.streaming import Separator
 from stemfield.separation.training.effects import RATE_HZ
@@ -94,7 +94,7 @@ def write_card(network: Network | Ensemble, folder: Path, provenance: Provenance
         "trained_on": provenance.trained_on,
         "scores": [dict(score) for score in provenance.scores],
     }
-    text = yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=110)
+    text = dump_yaml(card, width=110)
     (folder / CARD).write_text("# What the host must know of this model, and where it comes from.\n" + text)
     return load_card(str(folder))
 
