@@ -72,6 +72,21 @@ export class App {
     return this.store.objects.value.filter((other) => other.id !== item.id && this.group(other) === group);
   }
 
+  /** The addresses that a hand on an object changes. */
+  reach(item: SceneObject, what: "aed" | "gain" | "width"): string[] {
+    const linked = { aed: "position", gain: "level", width: "width" } as const;
+    return [item, ...this.companions(item, linked[what])].map((each) => at(each, what));
+  }
+
+  /** What puts back what these addresses have now: for a hand that is taken off by the browser. */
+  keep(addresses: string[]): () => void {
+    const kept = addresses.map((address) => [address, this.store.values(address).peek()] as const);
+    return () =>
+      batch(() => {
+        for (const [address, values] of kept) if (values && values !== this.store.values(address).peek()) this.link.set(address, ...values);
+      });
+  }
+
   /** Moves an object, and those that its group links. */
   move(item: SceneObject, to: Aed): void {
     const before = this.aed(item);

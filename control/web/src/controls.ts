@@ -1,31 +1,46 @@
 /** Faders, buttons and meters, each with a native element behind it and its OSC address beside it. */
 
 import { type App, at } from "./app";
+import { untracked } from "@preact/signals-core";
 import { follow, h, inSight, live } from "./dom";
 import type { SceneObject } from "./protocol";
-import { decibels, faderOf, levelOf, meterOf, osc } from "./words";
+import { slider } from "./slider";
+import { LEVEL, type Unit } from "./units";
+import { faderOf, levelOf, meterOf, osc } from "./words";
 
 export interface Scale {
   low: number;
   high: number;
+  /** What a key moves the slider by. */
   step: number;
-  say: (value: number) => string;
+  /** What a hand moves it by, where that is less. */
+  grain?: number;
+  unit: Unit;
   /** From the value to the slider and back, where they are not the same. */
   toSlider?: (value: number) => number;
   fromSlider?: (slider: number) => number;
   home?: number;
+  /** Values that hands find easily, and that fingers get up to. */
+  detent?: number;
+  safe?: number;
   /** Sets it, where that is more than to send it. */
   send?: (value: number) => void;
+  /** The addresses that a hand on it changes, where that are more than its own. */
+  reach?: () => string[];
 }
 
+/** A finger gets to 0 dB, and beyond it only by a second drag and not far: more has to be meant. */
 export const GAIN: Scale = {
   low: 0,
   high: 1,
   step: 0.002,
-  say: decibels,
+  grain: 0,
+  unit: LEVEL,
   toSlider: (value) => faderOf(value, 20),
   fromSlider: (slider) => levelOf(slider, 20),
   home: 0,
+  detent: 0,
+  safe: 6,
 };
 
 /** A small button with the address, which copies address and values. */
@@ -70,59 +85,96 @@ async function copy(text: string): Promise<boolean> {
   }
 }
 
-/** A fader of a number, named on the page by what it is, and for the ear by whose it is too: double tap is the default, Shift or a second finger makes it ten times finer. */
+/** A fader of a number, named on the page by what it is, and for the ear by whose it is too. */
 export function fader(app: App, label: string, address: string, scale: Scale, index = 0, whose = ""): HTMLElement {
-  const to = scale.toSlider ?? ((v) => v);
-  const from = scale.fromSlider ?? ((v) => v);
-  const input = h("input", { type: "range", min: scale.low, max: scale.high, step: scale.step, "aria-label": whose ? `${label} of ${whose}` : label });
-  const output = h("output", {}, live(() => scale.say(Number(app.store.values(address).value?.[index] ?? 0))));
-  const send = (value: number) => {
-    if (scale.send) return scale.send(value);
+  const value = () => Number(app.store.values(address).value?.[index] ?? 0);
+  const send = (to: number) => {
+    if (scale.send) return scale.send(to);
     const values = [...(app.store.values(address).peek() ?? [0])];
-    values[index] = value;
+    values[index] = to;
     app.set(address, ...values);
   };
-  let touched = 0;
-  let start: number | null = null;
-  let anchor = 0;
-  const fingers = new Set<number>();
-  let isFine = false;
-  input.addEventListener("pointerdown", (event) => {
-    if (scale.home !== undefined && event.timeStamp - touched < 350) {
-      event.preventDefault();
-      send(scale.home);
-    }
-    touched = event.timeStamp;
-    fingers.add(event.pointerId);
-    start = null;
+  const keep = () => app.keep(scale.reach?.() ?? [address]);
+  return h("div", { class: "fader" }, ...slide(scale, label, whose, { value, send, keep }), addressChip(app, address));
+}
+
+/** What a fader moves. */
+export interface Moved {
+  value: () => number;
+  send: (value: number) => void;
+  keep: () => () => void;
+}
+
+/** The parts of a fader: its name, the slider, and what it says, where a value can be typed. */
+export function slide(scale: Scale, label: string, whose: string, { value, send, keep }: Moved): HTMLElement[] {
+  const { low, high, step, unit, toSlider: to = (v) => v, fromSlider: from = (v) => v, home, detent, safe } = scale;
+  const name = whose ? `${label} of ${whose}` : label;
+  const inside = (slider: number) => Math.min(Math.max(slider, low), high);
+  const { element, input } = slider({
+    low,
+    high,
+    step,
+    grain: scale.grain ?? step,
+    label: name,
+    ...(detent !== undefined && { detent: to(detent) }),
+    ...(safe !== undefined && { safe: to(safe) }),
+    read: () => to(untracked(value)),
+    write: (slider) => send(from(slider)),
+    keep,
+    ...(home !== undefined && { home: () => send(home) }),
   });
-  const lifted = (event: PointerEvent) => {
-    fingers.delete(event.pointerId);
-    if (isFine && fingers.size === 0) input.value = String(to(Number(app.store.values(address).peek()?.[index] ?? 0)));
+  const typed = (text: string) => {
+    const found = unit.read(text);
+    if (Number.isNaN(found)) return unit.such;
+    send(from(inside(to(found))));
+    return "";
   };
-  input.addEventListener("pointerup", lifted);
-  input.addEventListener("pointercancel", lifted);
-  input.addEventListener("pointermove", (event) => (isFine = event.shiftKey || fingers.size > 1));
-  input.addEventListener("input", () => {
-    let slider = Number(input.value);
-    if (isFine && fingers.size > 0) {
-      if (start === null) [start, anchor] = [to(Number(app.store.values(address).peek()?.[index] ?? 0)), slider];
-      slider = start + (slider - anchor) / 10;
-    } else start = null;
-    send(from(Math.min(Math.max(slider, scale.low), scale.high)));
-  });
-  input.addEventListener("dblclick", () => scale.home !== undefined && send(scale.home));
+  const output = typeable(input, name, live(() => unit.say(value())), typed);
   let shown = NaN;
   follow(() => {
-    const value = Number(app.store.values(address).value?.[index] ?? 0);
-    if (value === shown) return; // of the three numbers of a place often one moves
-    shown = value;
-    const slider = to(value);
-    if (Number(input.value) !== slider && !(isFine && fingers.size > 0)) input.value = String(slider);
-    input.style.setProperty("--at", `${(100 * (slider - scale.low)) / (scale.high - scale.low)}%`);
-    input.setAttribute("aria-valuetext", scale.say(value));
+    const now = value();
+    if (now === shown) return; // of the three numbers of a place often one moves
+    shown = now;
+    const slider = to(now);
+    input.value = String(slider);
+    input.style.setProperty("--at", `${(100 * (inside(slider) - low)) / (high - low)}%`);
+    input.setAttribute("aria-valuetext", unit.say(now));
   });
-  return h("label", { class: "fader" }, h("span", { class: "what" }, label), input, output, addressChip(app, address));
+  return [h("span", { class: "what" }, label), element, output];
+}
+
+/** What a slider says: a tap on it, or a digit or Enter while the slider has the keys, lets a value be typed. */
+function typeable(input: HTMLInputElement, name: string, text: Text, take: (typed: string) => string): HTMLElement {
+  const output = h("output", { title: "Tap to type a value" }, text);
+  const field = h("input", { type: "text", "aria-label": `${name}, typed`, autocomplete: "off", enterkeyhint: "done", maxlength: 24 });
+  const open = (typed?: string) => {
+    if (output.firstChild === field) return;
+    field.value = typed ?? text.data;
+    field.setCustomValidity("");
+    output.replaceChildren(field);
+    field.focus();
+    if (typed === undefined) field.select();
+  };
+  const close = () => output.firstChild === field && output.replaceChildren(text);
+  output.onclick = () => open();
+  field.onblur = close;
+  field.oninput = () => field.setCustomValidity("");
+  field.onkeydown = (event) => {
+    event.stopPropagation();
+    if (event.key === "Escape") close();
+    if (event.key !== "Enter") return;
+    const expected = field.value === text.data ? "" : take(field.value);
+    field.setCustomValidity(expected && `Type ${expected}`);
+    if (!field.reportValidity()) return;
+    close();
+    input.focus();
+  };
+  input.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || !/^([\d+.,-]|Enter)$/.test(event.key)) return;
+    event.preventDefault();
+    open(event.key === "Enter" ? undefined : event.key);
+  });
+  return output;
 }
 
 /** A button that is on or off. */

@@ -3,6 +3,7 @@
 import type { Voice } from "./app";
 import { colour, s } from "./dom";
 import { type Aed, aed, angleBetween, position, projected, type View, type Xyz } from "./geometry";
+import { short } from "./words";
 
 /** From this angle on it sounds elsewhere than it was put. */
 export const OTHERWISE_DEG = 12;
@@ -47,8 +48,8 @@ export class Dot {
     this.radius = isSmall ? 0.035 : 0.065;
     this.disc = s("circle", { r: this.radius, class: "disc" });
     const touch = s("circle", { r: isSmall ? TOUCH_SMALL : TOUCH, class: "touch" });
-    const name = s("text", { y: isSmall ? -0.05 : -0.085 }, item.name);
-    this.group = s("g", { class: "object", "data-id": item.id }, this.glow, touch, this.disc, name);
+    const name = s("text", { y: isSmall ? -0.05 : -0.085 }, short(item.name));
+    this.group = s("g", { class: "object", "data-id": item.id }, item.name.length > 16 && s("title", {}, item.name), this.glow, touch, this.disc, name);
     this.group.style.setProperty("--own", this.colour);
   }
 

@@ -17,12 +17,13 @@ interface Grip {
   /** Where the finger was, and how far it has dragged since, metres. */
   last: [number, number];
   place: [number, number];
+  putBack: () => void;
 }
 
 /** Lets objects be dragged; the answer says which are. `changed` is called when one is taken or let go. */
 export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGElement, nearest: (x: number, y: number) => Dot | undefined, changed: () => void): (id: number) => boolean {
   const grips = new Map<number, Grip>();
-  const widths = new Map<number, SceneObject>();
+  const widths = new Map<number, { item: SceneObject; putBack: () => void }>();
   /** Fingers beside the objects. */
   const loose = new Set<number>();
   let tapped = { id: -1, at: 0 };
@@ -40,7 +41,7 @@ export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGEle
     const dot = nearest(x / app.scale.peek(), y / app.scale.peek());
     event.preventDefault();
     svg.setPointerCapture(event.pointerId);
-    if (event.target === handle && app.item) return void widths.set(event.pointerId, app.item);
+    if (event.target === handle && app.item) return void widths.set(event.pointerId, { item: app.item, putBack: app.keep(app.reach(app.item, "width")) });
     if (!dot) return void loose.add(event.pointerId);
     const { item } = dot.voice;
     const { id } = item;
@@ -53,7 +54,7 @@ export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGEle
     tapped = { id, at: event.timeStamp };
     // Of several in one place it begins where it is drawn.
     const place: [number, number] = [dot.x * app.scale.peek(), dot.y * app.scale.peek()];
-    grips.set(event.pointerId, { item, from: app.aed(item), last: [x, y], place });
+    grips.set(event.pointerId, { item, from: app.aed(item), last: [x, y], place, putBack: app.keep(app.reach(item, "aed")) });
     app.link.act(at(item, "touch"), true);
     changed();
   });
@@ -63,8 +64,8 @@ export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGEle
     if (!wide && !grip) return;
     const [right, down] = metres(event);
     if (wide) {
-      const away = app.aed(wide)[0] - (Math.atan2(-right, -down) * 180) / Math.PI;
-      app.change(wide, "width", Math.round(Math.min(Math.max(2 * (Math.abs(wrapped(away)) - HANDLE_DEG), 0), 360)));
+      const away = app.aed(wide.item)[0] - (Math.atan2(-right, -down) * 180) / Math.PI;
+      app.change(wide.item, "width", Math.round(Math.min(Math.max(2 * (Math.abs(wrapped(away)) - HANDLE_DEG), 0), 360)));
       return;
     }
     if (grip) drag(grip, right, down, event.shiftKey || loose.size > 0 ? FINE : 1);
@@ -78,12 +79,18 @@ export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGEle
   }
   const lift = (event: PointerEvent) => {
     const grip = grips.get(event.pointerId);
+    // What the browser takes back was never meant.
+    if (event.type === "pointercancel") (grip ?? widths.get(event.pointerId))?.putBack();
     if (grip) app.link.act(at(grip.item, "touch"), false);
     loose.delete(event.pointerId);
     grips.delete(event.pointerId);
     widths.delete(event.pointerId);
     changed();
   };
+  // A finger that misses scrolls the page, which on a telephone is mostly room; one that hits, or is not alone, does not.
+  const hold = (event: TouchEvent) => (grips.size || widths.size || event.touches.length > 1) && event.cancelable && event.preventDefault();
+  svg.addEventListener("touchstart", hold, { passive: false });
+  svg.addEventListener("touchmove", hold, { passive: false });
   svg.addEventListener("pointerup", lift);
   svg.addEventListener("pointercancel", lift);
   return (id) => {

@@ -24,7 +24,7 @@ function givenToken(): string {
 let token = givenToken();
 const app = new App(token);
 const tabs: [string, () => HTMLElement][] = [
-  ["Play", () => h("div", { class: "play" }, h("div", { class: "side" }, stems(app), compare(app), master(app)), room(app))],
+  ["Play", () => h("div", { class: "play" }, room(app), h("div", { class: "side" }, stems(app), compare(app), master(app)))],
   ["Mixer", () => mixer(app)],
   ["Speakers", () => speakers(app)],
   ["Scenes", () => scenes(app)],

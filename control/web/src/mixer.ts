@@ -5,7 +5,8 @@ import { addressChip, fader, flip, GAIN, meter, panel, toggle } from "./controls
 import { colour, follow, h, live } from "./dom";
 import { LINKED, toggled } from "./links";
 import type { SceneObject } from "./protocol";
-import { degrees, percent, seconds, words } from "./words";
+import { ANGLE, GROUP, SHARE, TIME } from "./units";
+import { percent, seconds, words } from "./words";
 
 export function mixer(app: App): HTMLElement {
   const strips = h("div", { class: "strips" });
@@ -19,13 +20,13 @@ function channel(app: App, item: SceneObject): HTMLElement {
     { class: "channel", "aria-label": item.name },
     h("h3", {}, h("i", { class: "dot" }), item.name),
     h("div", { class: "row" }, meter(app, item.name, () => app.peak(item.id)), flip(app, item, "solo"), flip(app, item, "mute")),
-    fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to) }, 0, item.name),
-    fader(app, "Width", at(item, "width"), { low: 0, high: 360, step: 1, say: degrees, home: 0, send: (to) => app.change(item, "width", to) }, 0, item.name),
-    fader(app, "Extent upwards", at(item, "height"), { low: 0, high: 180, step: 1, say: degrees, home: 0 }, 0, item.name),
-    fader(app, "Diffuseness", at(item, "diffuseness"), { low: 0, high: 1, step: 0.01, say: percent, home: 0 }, 0, item.name),
-    fader(app, "Channel lock", at(item, "channel_lock"), { low: 0, high: 180, step: 1, say: degrees, home: 0 }, 0, item.name),
-    fader(app, "Smoothing", at(item, "smooth"), { low: 0, high: 10, step: 0.01, say: seconds, home: 0.05 }, 0, item.name),
-    fader(app, "Group", at(item, "group"), { low: 0, high: 16, step: 1, say: (v) => (v === 0 ? "none" : String(v)), home: 0 }, 0, item.name),
+    fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to), reach: () => app.reach(item, "gain") }, 0, item.name),
+    fader(app, "Width", at(item, "width"), { low: 0, high: 360, step: 1, unit: ANGLE, home: 0, send: (to) => app.change(item, "width", to), reach: () => app.reach(item, "width") }, 0, item.name),
+    fader(app, "Extent upwards", at(item, "height"), { low: 0, high: 180, step: 1, unit: ANGLE, home: 0 }, 0, item.name),
+    fader(app, "Diffuseness", at(item, "diffuseness"), { low: 0, high: 1, step: 0.01, unit: SHARE, home: 0 }, 0, item.name),
+    fader(app, "Channel lock", at(item, "channel_lock"), { low: 0, high: 180, step: 1, unit: ANGLE, home: 0 }, 0, item.name),
+    fader(app, "Smoothing", at(item, "smooth"), { low: 0, high: 10, step: 0.01, unit: TIME, home: 0.05 }, 0, item.name),
+    fader(app, "Group", at(item, "group"), { low: 0, high: 16, step: 1, unit: GROUP, home: 0 }, 0, item.name),
   );
   box.style.setProperty("--own", colour(item.id, item.name));
   return box;
@@ -64,7 +65,7 @@ function group(app: App, number: number): HTMLElement {
     addressChip(app, address),
     h("div", { class: "row" }, toggle(app, "Mute", `Mute group ${number}`, `/group/${number}/mute`, "mute")),
     fader(app, "Level", `/group/${number}/gain`, GAIN, 0, `group ${number}`),
-    fader(app, "Turn", `/group/${number}/rotate`, { low: -180, high: 180, step: 1, say: degrees, home: 0, toSlider: (v) => -v, fromSlider: (v) => -v }, 0, `group ${number}`),
+    fader(app, "Turn", `/group/${number}/rotate`, { low: -180, high: 180, step: 1, unit: ANGLE, home: 0, toSlider: (v) => -v, fromSlider: (v) => -v }, 0, `group ${number}`),
   );
 }
 
@@ -88,7 +89,7 @@ function separation(app: App): HTMLElement {
     "Separation",
     h("div", { class: "row" }, h("label", { class: "pick" }, "Model ", model), toggle(app, "Bypass", "Bypass the separation", "/separation/bypass"), addressChip(app, "/separation/model")),
     h("p", { class: "note" }, live(state)),
-    fader(app, "Threshold", "/separation/threshold", { low: 0, high: 1, step: 0.01, say: percent, home: 0 }),
+    fader(app, "Threshold", "/separation/threshold", { low: 0, high: 1, step: 0.01, unit: SHARE, home: 0 }),
     masks,
   );
 }

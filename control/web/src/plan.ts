@@ -1,5 +1,6 @@
 /** The room from above and from behind, in SVG: complete without WebGL. */
 
+import { signal } from "@preact/signals-core";
 import { type App, at } from "./app";
 import { Crowd } from "./crowd";
 import { colour, everyFrame, follow, h, inSight, later, s } from "./dom";
@@ -7,6 +8,7 @@ import { Dot, TOUCH, TOUCH_SMALL } from "./dot";
 import { fanned } from "./fan";
 import { fingers } from "./fingers";
 import { type Aed, EDGE, HANDLE_DEG, position, projected, RIM, type View } from "./geometry";
+import { placed, SPEAKER } from "./placing";
 import type { SceneObject, Telemetry } from "./protocol";
 import type { Look } from "./room";
 import { meterOf, place } from "./words";
@@ -15,6 +17,11 @@ import { meterOf, place } from "./words";
 const MANY = 24;
 /** From so many on they are drawn on a canvas, and only those in hand have names: all would cover each other. */
 const CROWD = 48;
+/** Heights of a line of text, in the drawing and at least on the screen. */
+const LINE = 0.048;
+const LEAST_LINE_PX = 9;
+const NAME = 0.062;
+const LEAST_NAME_PX = 11;
 const NOWHERE: Aed = [0, 0, 1];
 
 interface Lamp {
@@ -31,6 +38,16 @@ export function plan(app: App, look: Look): HTMLElement {
   const handle = s("circle", { class: "handle", r: 0.05 });
   svg.append(back, speakers, arc, front, handle);
   const keys = h("div", { class: "keys" });
+  /** How wide a pixel of the screen is: what is written is legible on the smallest. */
+  const pixel = signal(0);
+  new ResizeObserver(([entry]) => {
+    const size = Math.min(entry!.contentRect.width, entry!.contentRect.height);
+    if (size > 0) pixel.value = (2 * EDGE) / size;
+  }).observe(svg);
+  follow(() => {
+    svg.style.setProperty("--line-size", String(Math.max(LINE, LEAST_LINE_PX * pixel.value)));
+    svg.style.setProperty("--name-size", String(Math.max(NAME, LEAST_NAME_PX * pixel.value)));
+  });
   const view = (): View => (look.shown.value === "rear" ? "rear" : "top");
   let dots = new Map<number, Dot>();
   let lamps: Lamp[] = [];
@@ -42,7 +59,7 @@ export function plan(app: App, look: Look): HTMLElement {
   follow(() => back.replaceChildren(...walls(app, view(), look.regions.value)));
   follow(() => {
     lamps = [];
-    speakers.replaceChildren(...loudspeakers(app, view(), lamps));
+    speakers.replaceChildren(...loudspeakers(app, view(), lamps, Math.max(LINE, LEAST_LINE_PX * pixel.value)));
   });
   follow(() => {
     const voices = app.voices.value;
@@ -159,20 +176,19 @@ function walls(app: App, seen: View, regions: boolean): Node[] {
   ];
 }
 
-function loudspeakers(app: App, seen: View, lamps: Lamp[]): Node[] {
-  const taken: [number, number][] = [];
-  return (app.store.hello.value?.room.speakers ?? []).map((speaker) => {
-    const where = position([speaker.azimuth, speaker.elevation, speaker.radius / app.scale.value]);
-    const [x, y] = projected(where, seen);
+function loudspeakers(app: App, seen: View, lamps: Lamp[], height: number): Node[] {
+  const facts = app.store.hello.value?.room.speakers ?? [];
+  const places = facts.map(({ azimuth, elevation, radius }) => position([azimuth, elevation, radius / app.scale.value]));
+  const spots = places.map((where) => projected(where, seen));
+  const labels = placed(spots, facts.map(({ label }) => label), height, EDGE);
+  return facts.map((speaker, index) => {
+    const [x, y] = spots[index]!;
+    const [right, down] = labels[index]!;
     const element = s("circle", { r: 0.04, class: "lamp", "fill-opacity": 0 });
     lamps.push({ element, level: -1 });
-    // A label gives way to one that is there already.
-    let below = 0.085;
-    while (taken.some(([a, b]) => Math.abs(a - x) < 0.17 && Math.abs(b - (y + below)) < 0.052) && below < 0.3) below += 0.054;
-    taken.push([x, y + below]);
-    const isFar = seen === "top" ? Math.abs(speaker.elevation) > 15 : where[0] > 0.2;
-    const shape = speaker.lfe ? s("circle", { r: 0.032 }) : s("rect", { x: -0.032, y: -0.032, width: 0.064, height: 0.064, rx: 0.012 });
-    return s("g", { class: `speaker${isFar ? " far" : ""}`, transform: `translate(${x} ${y})` }, element, shape, s("text", { y: below }, speaker.label));
+    const isFar = seen === "top" ? Math.abs(speaker.elevation) > 15 : places[index]![0] > 0.2;
+    const shape = speaker.lfe ? s("circle", { r: SPEAKER }) : s("rect", { x: -SPEAKER, y: -SPEAKER, width: 2 * SPEAKER, height: 2 * SPEAKER, rx: 0.012 });
+    return s("g", { class: `speaker${isFar ? " far" : ""}`, transform: `translate(${x} ${y})` }, element, shape, s("text", { x: right - x, y: down - y }, speaker.label));
   });
 }
 

@@ -43,7 +43,7 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
     spot.set(((event.clientX - area.left) / area.width) * 2 - 1, 1 - ((event.clientY - area.top) / area.height) * 2);
     ray.setFromCamera(spot, stage.camera);
   };
-  const held = new Map<number, SceneObject>();
+  const held = new Map<number, { item: SceneObject; putBack: () => void }>();
   const looking = new Map<number, [number, number]>();
   box.addEventListener("pointerdown", (event) => {
     area = box.getBoundingClientRect();
@@ -52,12 +52,13 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
     const near = stage.nearest(ray.ray, REACH);
     if (!near) return void looking.set(event.pointerId, [event.clientX, event.clientY]);
     app.selected.value = near.id;
-    held.set(event.pointerId, near);
+    held.set(event.pointerId, { item: near, putBack: app.keep(app.reach(near, "aed")) });
     app.link.act(at(near, "touch"), true);
   });
   box.addEventListener("pointermove", (event) => {
-    const item = held.get(event.pointerId);
-    if (item) {
+    const grip = held.get(event.pointerId);
+    if (grip) {
+      const { item } = grip;
       aim(event);
       const own = app.aed(item);
       const radius = Math.min(own[2] / app.scale.peek(), RIM);
@@ -75,8 +76,9 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
     looking.set(event.pointerId, [event.clientX, event.clientY]);
   });
   const lift = (event: PointerEvent) => {
-    const item = held.get(event.pointerId);
-    if (item) app.link.act(at(item, "touch"), false);
+    const grip = held.get(event.pointerId);
+    if (event.type === "pointercancel") grip?.putBack();
+    if (grip) app.link.act(at(grip.item, "touch"), false);
     held.delete(event.pointerId);
     looking.delete(event.pointerId);
   };

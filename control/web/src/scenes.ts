@@ -1,14 +1,19 @@
 /** Scenes by name, and what of them is taken up. */
 
+import { signal } from "@preact/signals-core";
 import type { App } from "./app";
-import { action, addressChip, panel } from "./controls";
+import { action, addressChip, panel, slide } from "./controls";
 import { follow, h } from "./dom";
-import { seconds, words } from "./words";
+import { TIME } from "./units";
+import { words } from "./words";
 
 export function scenes(app: App): HTMLElement {
-  const fade = h("input", { type: "range", min: 0, max: 10, step: 0.1, value: 1, "aria-label": "Cross-fade" });
-  const length = h("output", {}, "1.0 s");
-  fade.oninput = () => (length.textContent = seconds(Number(fade.value)));
+  const fade = signal(1);
+  const keep = () => {
+    const before = fade.value;
+    return () => void (fade.value = before);
+  };
+  const fader = h("div", { class: "fader" }, ...slide({ low: 0, high: 10, step: 0.1, unit: TIME, home: 1 }, "Cross-fade", "", { value: () => fade.value, send: (to) => (fade.value = to), keep }));
   const name = h("input", { type: "text", maxlength: 64, pattern: "[A-Za-z0-9 _\\-]{1,64}", placeholder: "A new name", "aria-label": "Name of the scene", autocomplete: "off" });
   const save = h("button", { type: "button", class: "primary" }, "Save");
   save.onclick = () => {
@@ -24,7 +29,7 @@ export function scenes(app: App): HTMLElement {
     list.replaceChildren(
       ...names.map((each) => {
         const load = h("button", { type: "button", class: "wide", "aria-pressed": each === present }, each, h("small", {}, presets.has(each) ? " preset" : ""));
-        load.onclick = () => app.link.act("/scene/load", each, Number(fade.value));
+        load.onclick = () => app.link.act("/scene/load", each, fade.value);
         const drop = action(app, "Delete", "/scene/delete", () => [each]);
         drop.setAttribute("aria-label", `Delete ${each}`);
         return h("li", { class: "row" }, load, presets.has(each) ? null : drop);
@@ -36,7 +41,7 @@ export function scenes(app: App): HTMLElement {
     { class: "page" },
     panel(
       "Scenes",
-      h("label", { class: "fader" }, h("span", { class: "what" }, "Cross-fade"), fade, length),
+      fader,
       list,
       h("div", { class: "row" }, name, save, action(app, "As at first", "/scene/reset")),
     ),

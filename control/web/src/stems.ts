@@ -5,8 +5,8 @@ import { addressChip, fader, flip, GAIN, meter, panel, toggle } from "./controls
 import { colour, follow, h, live } from "./dom";
 import { headphones } from "./headphones";
 import type { SceneObject } from "./protocol";
+import { SHARE } from "./units";
 import { why } from "./why";
-import { percent } from "./words";
 
 export function stems(app: App): HTMLElement {
   const list = h("div", { class: "stems", role: "list" });
@@ -26,7 +26,7 @@ function stem(app: App, item: SceneObject): HTMLElement {
     meter(app, item.name, () => app.peak(item.id)),
     flip(app, item, "solo"),
     flip(app, item, "mute"),
-    fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to) }, 0, item.name),
+    fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to), reach: () => app.reach(item, "gain") }, 0, item.name),
   );
   row.style.setProperty("--own", colour(item.id, item.name));
   follow(() => {
@@ -44,7 +44,7 @@ export function compare(app: App): HTMLElement {
     follow(() => button.setAttribute("aria-pressed", String(app.store.is("/scene/compare") === on)));
     return button;
   };
-  const fraction = { low: 0, high: 1, step: 0.01, say: percent };
+  const fraction = { low: 0, high: 1, step: 0.01, unit: SHARE };
   return panel(
     "Compare",
     h(

@@ -6,12 +6,15 @@ import { colour, follow, h, live } from "./dom";
 import { OTHERWISE_DEG } from "./dot";
 import { aed, type Aed, angleBetween, position, type Xyz } from "./geometry";
 import type { SceneObject } from "./protocol";
-import { degrees, direction, distance, place } from "./words";
+import { ANGLE, DIRECTION, METRES } from "./units";
+import { direction, place } from "./words";
 
 const LOOK_MS = 250;
 
 export function strip(app: App): HTMLElement {
-  const box = h("div", { class: "strip" });
+  const box = h("details", { class: "strip" });
+  // On a small screen the instruments come first.
+  box.open = matchMedia("(min-width: 900px) and (min-height: 521px)").matches;
   const reset = (item: SceneObject) => {
     const button = h("button", { type: "button" }, "Back to its place");
     button.onclick = () => app.move(item, app.home(item));
@@ -19,9 +22,10 @@ export function strip(app: App): HTMLElement {
   };
   follow(() => {
     const item = app.item;
-    if (!item) return box.replaceChildren(h("p", { class: "note" }, "Tap an object."));
+    if (!item) return box.replaceChildren(h("summary", { class: "note" }, "Tap an object."));
     const home = app.home(item);
     const address = at(item, "aed");
+    const reach = () => app.reach(item, "aed");
     const part = (index: number) => (value: number) => {
       const to: Aed = [...app.aed(item)];
       to[index] = value;
@@ -30,21 +34,21 @@ export function strip(app: App): HTMLElement {
     box.style.setProperty("--own", colour(item.id, item.name));
     box.replaceChildren(
       h(
-        "div",
+        "summary",
         { class: "row" },
         h("h3", {}, h("i", { class: "dot" }), item.name),
         h("b", { class: "place" }, live(() => place(app.aed(item)))),
         h("span", { class: "note" }, live(() => holder(app, item))),
-        reset(item),
       ),
       elsewhere(app, item),
+      reset(item),
       h(
         "div",
         { class: "grid" },
-        fader(app, "Direction", address, { low: -180, high: 180, step: 1, say: (v) => direction(v), home: home[0], toSlider: (v) => -v, fromSlider: (v) => -v, send: part(0) }, 0),
-        fader(app, "Height", address, { low: -90, high: 90, step: 1, say: degrees, home: home[1], send: part(1) }, 1),
-        fader(app, "Distance", address, { low: 0.1, high: Math.max(1.22 * app.scale.value, 3), step: 0.05, say: distance, home: home[2], send: part(2) }, 2),
-        fader(app, "Width", at(item, "width"), { low: 0, high: 360, step: 1, say: degrees, home: 0, send: (to) => app.change(item, "width", to) }),
+        fader(app, "Direction", address, { low: -180, high: 180, step: 1, unit: DIRECTION, home: home[0], toSlider: (v) => -v, fromSlider: (v) => -v, send: part(0), reach }, 0),
+        fader(app, "Height", address, { low: -90, high: 90, step: 1, unit: ANGLE, home: home[1], send: part(1), reach }, 1),
+        fader(app, "Distance", address, { low: 0.1, high: Math.max(1.22 * app.scale.value, 3), step: 0.05, unit: METRES, home: home[2], send: part(2), reach }, 2),
+        fader(app, "Width", at(item, "width"), { low: 0, high: 360, step: 1, unit: ANGLE, home: 0, send: (to) => app.change(item, "width", to), reach: () => app.reach(item, "width") }),
       ),
       addressChip(app, address),
     );

@@ -55,6 +55,12 @@ export function meterOf(decibel: number): number {
   return Math.min(Math.max((decibel + 60) / 60, 0), 1);
 }
 
+/** A name where there is little room for it. */
+export function short(name: string, most = 16): string {
+  const letters = [...name];
+  return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : name;
+}
+
 /** What stands between commas. */
 export function words(text: string): string[] {
   return text.split(",").map((each) => each.trim()).filter((each) => each !== "");
