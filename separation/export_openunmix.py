@@ -119,7 +119,7 @@ class _Builder:
 
 def _dense(builder: _Builder, given: str, weights: Weights, dense: str, norm: str) -> str:
     """A matrix and the batch normalisation behind it."""
-    factor = weights[f"{norm}.weight"] / np.sqrt(weights[f"{norm}.running_var"] + np.float32(_EPSILON))
+    factor = np.divide(weights[f"{norm}.weight"], np.sqrt(weights[f"{norm}.running_var"] + np.float32(_EPSILON)))
     matrix = (weights[f"{dense}.weight"] * factor[:, None]).T
     return builder.add("Add", builder.add("MatMul", given, matrix), _bias(weights, norm, factor))
 

@@ -76,7 +76,7 @@ class Places:
 
         A bin that belongs to a stem alone says more of its place than one in which it is one of several.
         """
-        mine = claimed.sum(axis=1) / np.maximum(heard.sum(axis=0), _TINY)
+        mine = np.divide(claimed.sum(axis=1), np.maximum(heard.sum(axis=0), _TINY))
         power = (claimed**2).swapaxes(0, 1) * mine
         cross = claims[:, 0] * claims[:, 1].conj() * mine
         power += self._keep * self._power
@@ -86,5 +86,5 @@ class Places:
         cross += _FAINT_CROSS
         cross -= _FAINT_CROSS
         self._power, self._cross = power, cross
-        whole = _ONE / np.maximum(power.sum(axis=0), _TINY)
+        whole = np.divide(_ONE, np.maximum(power.sum(axis=0), _TINY))
         return power * whole, cross * whole

@@ -8,6 +8,8 @@ analysis-synthesis system for speech enhancement", EUSIPCO 2007). So the latency
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -65,7 +67,7 @@ class Transform:
         self._newest[:, : -self._hop] = self._newest[:, self._hop :]
         self._newest[:, -self._hop :] = hop
         np.multiply(self._newest, self._analysis, out=self._windowed)
-        np.fft.rfft(self._windowed, out=self._spectrum)  # type: ignore[arg-type]  # NumPy's stubs know double only
+        np.fft.rfft(self._windowed, out=cast("Any", self._spectrum))  # older stubs of NumPy know double only
         return self._spectrum
 
     def synthesise(self, spectra: NDArray[np.complex64], out: NDArray[np.float32]) -> None:
@@ -75,7 +77,7 @@ class Transform:
             spectra: shape (sources, 2, bins).
             out: receives the samples, shape (sources, 2, hop).
         """
-        np.fft.irfft(spectra, out=self._frames)  # type: ignore[arg-type]
+        np.fft.irfft(spectra, out=cast("Any", self._frames))
         tail = self._frames[..., -2 * self._hop :]
         tail *= self._synthesis
         np.add(self._pending, tail[..., : self._hop], out=out)

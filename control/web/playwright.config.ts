@@ -1,4 +1,12 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
 import { defineConfig } from "@playwright/test";
+
+// Debian's name for it, and Ubuntu's.
+const browsers = ["chromium", "chromium-browser"].flatMap((name) =>
+  (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name)),
+);
 
 export default defineConfig({
   projects: [
@@ -13,7 +21,7 @@ export default defineConfig({
   use: {
     viewport: { width: 1280, height: 900 },
     launchOptions: {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      executablePath: process.env.CHROMIUM ?? browsers.find((file) => existsSync(file)) ?? "/usr/bin/chromium",
       args: process.getuid?.() === 0 ? ["--no-sandbox"] : [],
     },
   },
