@@ -1,7 +1,7 @@
 """Makes the Debian package out of a wheel: `python debian/build.py dist/stemfield-*.whl dist`.
 
-The package holds a private environment, /opt/stemfield, with all libraries that the wheel needs, for Debian's own
-Python. To be run by a Python of the same version, whose pip fetches them. Standard library only.
+The package holds a private environment, /opt/stemfield, with all libraries that the wheel needs, for the Python of the
+Debian or Ubuntu on which it is built. The Python that runs this script needs pip. Standard library only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import gzip
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from archive import write
 
 HERE = Path(__file__).resolve().parent
 TREE = HERE.parent
@@ -34,20 +37,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the Debian package out of a wheel.")
     parser.add_argument("wheel", type=Path)
     parser.add_argument("folder", type=Path, help="for the package")
-    parser.add_argument("--python", default="/usr/bin/python3.11", help="Debian's; default /usr/bin/python3.11")
+    parser.add_argument("--python", default="/usr/bin/python3", help="the system's; default /usr/bin/python3")
     parser.add_argument("--man", type=Path, help="folder with the man pages, which make docs-site builds")
     parser.add_argument("--lent", nargs="+", help="folders with the libraries, of which the package then has none")
     options = parser.parse_args()
-    version = options.wheel.name.split("-")[1]
+    # /usr/bin/python3 is another one after an upgrade of the system; python3.11 stays what it is
+    python = Path(options.python).resolve()
+    version = f"{options.wheel.name.split('-')[1]}+{release()}"
     with tempfile.TemporaryDirectory(prefix="stemfield-deb-") as folder:
         stage = Path(folder) / "stage"
         stage.mkdir(mode=0o755)
-        environment(stage, options.python, options.wheel, options.lent)
+        environment(stage, python, options.wheel, options.lent)
         surroundings(stage, options.man)
-        print(pack(stage, version, options.folder))
+        print(pack(stage, version, python.name, options.folder))
 
 
-def environment(stage: Path, python: str, wheel: Path, lent: list[str] | None) -> None:
+def release() -> str:
+    """What the package is for, as the end of its version: `deb12`, `deb13`, `ubuntu24.04`."""
+    system = platform.freedesktop_os_release()
+    name = {"debian": "deb"}.get(system["ID"], system["ID"])
+    return name + system.get("VERSION_ID", system.get("VERSION_CODENAME", ""))
+
+
+def environment(stage: Path, python: Path, wheel: Path, lent: list[str] | None) -> None:
     """The private environment, as if it had been made in its place."""
     home = stage / HOME.relative_to("/")
     subprocess.run([python, "-m", "venv", "--without-pip", str(home)], check=True)
@@ -97,31 +109,30 @@ def surroundings(stage: Path, man: Path | None) -> None:
         packed(page, put(stage / f"usr/share/man/man{page.suffix[1:]}") / f"{page.name}.gz")
 
 
-def pack(stage: Path, version: str, folder: Path) -> Path:
+def pack(stage: Path, version: str, python: str, folder: Path) -> Path:
     """The package of a staged tree."""
     architecture = subprocess.run(
         ["dpkg", "--print-architecture"], check=True, capture_output=True, text=True
     ).stdout.strip()
+    for path in stage.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
     listed = list(files(stage))
     size_kib = sum(path.stat().st_size for path in listed) // 1024
-    control = put(stage / "DEBIAN")
-    text = (HERE / "control.in").read_text()
-    (control / "control").write_text(text.format(version=version, architecture=architecture, size_kib=size_kib))
-    for name in ("postinst", "prerm", "postrm"):
-        shutil.copy(HERE / name, control)
-        (control / name).chmod(0o755)
     sums = (
         f"{hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()}  {path.relative_to(stage)}\n"
         for path in listed
     )
-    (control / "md5sums").write_text("".join(sums))
-    for path in stage.rglob("*"):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"stemfield_{version}_{architecture}.deb"
-    command = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z3", "--build", str(stage), str(target)]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    scripts = put(stage.parent / "control")
+    text = (HERE / "control.in").read_text()
+    values = {"version": version, "architecture": architecture, "python": python, "size_kib": size_kib}
+    (scripts / "control").write_text(text.format(**values))
+    (scripts / "md5sums").write_text("".join(sums))
+    for name in ("preinst", "postinst", "prerm", "postrm"):
+        shutil.copyfile(HERE / name, scripts / name)
+        (scripts / name).chmod(0o755)
+    target = put(folder) / f"stemfield_{version}_{architecture}.deb"
+    write(target, scripts, stage, left_out=[HOME.parent.name])
     return target
 
 

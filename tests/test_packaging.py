@@ -1,12 +1,15 @@
 """The package as it ships: nothing missing, nothing that would overwrite somebody else's package, all of it checked."""
 
+import io
 import json
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import venv
 import zipfile
@@ -179,6 +182,9 @@ def test_the_debian_package_is_installed_runs_and_leaves_nothing(package: Path, 
     machine = CopiedMachine(tmp_path, LENT)
     try:
         shutil.copy(package, machine.root / "tmp")
+        machine.say("rm", "-rf", "/opt")
+        machine.say("mkdir", "/opt")
+        before = machine.changes()
         machine.say("dpkg", "--install", f"/tmp/{package.name}")
         assert machine.say("stemfield", "--version") == f"stemfield {PROJECT['project']['version']}\n"
         place = "import stemfield.control as control; print(control.__file__)"
@@ -190,10 +196,46 @@ def test_the_debian_package_is_installed_runs_and_leaves_nothing(package: Path, 
         assert looked.returncode in (0, 1, 2), looked.stderr
         assert looked.stdout, looked.stderr
         assert set(json.loads(looked.stdout)) == {"findings", "unseen", "urls"}, looked.stderr
-        machine.say("dpkg", "--purge", "stemfield")
-        assert machine.changes() == set()
+        for action in ("--remove", "--purge"):
+            machine.say("dpkg", action, "stemfield")
+            assert machine.say("find", "/opt") == "/opt\n", "an empty folder that was there before"
+        assert machine.changes() == before
     finally:
         machine.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root installs a package, even in a copy of this machine")
+def test_the_debian_package_does_not_take_over_what_a_person_made(package: Path, tmp_path: Path) -> None:
+    machine = CopiedMachine(tmp_path, LENT)
+    try:
+        shutil.copy(package, machine.root / "tmp")
+        own = machine.root / "opt" / "stemfield" / "pyvenv.cfg"
+        own.parent.mkdir(parents=True)
+        own.write_text("home = /usr/bin\n")
+        refused = machine.run("dpkg", "--install", f"/tmp/{package.name}")
+        assert refused.returncode != 0
+        assert "/opt/stemfield holds an installation that is not a package's: remove it first" in refused.stderr
+        assert own.read_text() == "home = /usr/bin\n"
+        assert "stemfield" not in machine.run("id", "stemfield").stdout
+    finally:
+        machine.close()
+
+
+def test_the_debian_package_is_for_the_release_that_it_is_built_on(package: Path) -> None:
+    told = subprocess.run(["dpkg-deb", "--field", str(package)], capture_output=True, text=True, check=True).stdout
+    fields = dict(line.split(": ", 1) for line in told.splitlines() if line[:1] != " ")
+    python = Path("/usr/bin/python3").resolve().name
+    assert re.fullmatch(r"python3\.\d+", python)
+    assert python in fields["Depends"].split(", ")
+    system = platform.freedesktop_os_release()
+    assert fields["Version"].endswith(system["VERSION_ID"])
+    assert package.name == f"stemfield_{fields['Version']}_{fields['Architecture']}.deb"
+    named = subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(named)) as archive:
+        entries = {entry.name: entry for entry in archive}
+    links = [entries[f"./opt/stemfield/bin/{name}"].linkname for name in ("python", "python3", python)]
+    assert f"/usr/bin/{python}" in links
+    assert {entry.uname for entry in entries.values()} == {"root"}
 
 
 def test_type_check_sees_every_module(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,9 +333,82 @@ def test_units_have_little_power(unit: Path) -> None:
     assert float(score) <= EXPOSURE
 
 
+class TestMake:
+    """What `make` decides before it begins, in a copy of the Makefile."""
+
+    @pytest.fixture
+    def tree(self, tmp_path: Path) -> Path:
+        tree = tmp_path / "tree"
+        tree.mkdir()
+        for name in ("Makefile", "pyproject.toml"):
+            shutil.copy(ROOT / name, tree)
+        return tree
+
+    def make(self, tree: Path, *words: str, **environment: str) -> str:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "PYTHON"))}
+        command = ["make", "--silent", *words]
+        done = subprocess.run(command, cwd=tree, env=clean | environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def python(self, folder: Path, name: str, version: str) -> Path:
+        """A Python that answers of which version it is, and has no libraries but its own version's."""
+        folder.mkdir(parents=True, exist_ok=True)
+        program = folder / name
+        text = f"""#!{sys.executable} -S
+import sys
+from pathlib import Path
+sys.version_info = ({version.replace(".", ",")})
+sys.path[:] = [str(Path(__file__).parents[1] / "lib" / "python{version}" / "site-packages")]
+exec(sys.argv[2])
+"""
+        program.write_text(text)
+        program.chmod(0o755)
+        return program
+
+    @pytest.mark.parametrize(
+        ("there", "chosen"),
+        [
+            ({"python3": "3.13"}, "python3"),
+            ({"python3": "3.12", "python3.11": "3.11"}, "python3"),
+            ({"python3": "3.10", "python3.11": "3.11", "python3.12": "3.12"}, "python3.12"),
+        ],
+        ids=["Debian 13", "Ubuntu 24.04", "Ubuntu 22.04"],
+    )
+    def test_the_python_of_the_system_is_taken_where_it_is_new_enough(
+        self, tree: Path, tmp_path: Path, there: dict[str, str], chosen: str
+    ) -> None:
+        folder = tmp_path / "bin"
+        for name, version in there.items():
+            self.python(folder, name, version)
+        for name in ("make", "sh"):
+            (folder / name).symlink_to(str(shutil.which(name)))
+        told = self.make(tree, "--eval=show: ; $(info $(PYTHON))", "show", PATH=str(folder))
+        assert told.strip() == str(folder / chosen)
+
+    def test_another_python_may_be_named(self, tree: Path) -> None:
+        show = ["--eval=show: ; $(info $(PYTHON))", "show"]
+        assert self.make(tree, *show, PYTHON="python3.99").strip() == "python3.99"
+        assert self.make(tree, *show, "PYTHON=python3.98").strip() == "python3.98"
+
+    @pytest.mark.parametrize(("now", "is_new"), [("3.11", False), ("3.13", True)])
+    def test_an_environment_of_another_python_is_made_anew(self, tree: Path, now: str, is_new: bool) -> None:
+        """As after an upgrade of Debian 12 to 13, where the link to /usr/bin/python3 leads to another one."""
+        home = tree / ".venv"
+        self.python(home / "bin", "python", now)
+        (home / "lib/python3.11/site-packages/pip").mkdir(parents=True)
+        (home / "lib/python3.11/site-packages/pip/__init__.py").touch()
+        for stamp in (".run", ".test"):
+            (home / stamp).touch()
+        told = self.make(tree, "-n", ".venv/.run")
+        assert ("rm -rf .venv" in told, "-m venv .venv" in told, "install --editable" in told) == (is_new,) * 3
+
+
 TEST_PROGRAMS = {
     "jackd": "jackd2",
+    "jack_lsp": "jackd2",
     "cc": "gcc",
+    "g++": "g++",
     "pgrep": "procps",
     "ss": "iproute2",
     "faketime": "faketime",
@@ -310,7 +425,8 @@ TEST_PROGRAMS = {
     "zita-n2j": "zita-njbridge",
     "sclang": "supercollider-language",
 }
-"""The programs that the tests run, and the packages that have them."""
+"""The programs that the tests run, and the packages that have them in Debian 12."""
+PACKAGES = " ".join(dict.fromkeys(TEST_PROGRAMS.values()))
 
 
 class TestSystemPackages:
@@ -346,10 +462,9 @@ class TestSystemPackages:
 
     def test_tests_stop_with_one_line_where_nothing_can_be_installed(self, machine: Path) -> None:
         done = self.run(machine, "test")
-        names = " ".join(TEST_PROGRAMS.values())
         assert done.returncode == 1
         assert done.stderr == (
-            f"stemfield needs these Debian packages: {names}; as root: apt-get install --yes {names}\n"
+            f"stemfield needs these Debian packages: {PACKAGES}; as root: apt-get install --yes {PACKAGES}\n"
         )
 
     def test_running_goes_on_without_libjack(self, machine: Path) -> None:
@@ -365,7 +480,7 @@ class TestSystemPackages:
             machine,
             "apt-get",
             f'echo "$DEBIAN_FRONTEND $*" >> {log}\n'
-            f"[[ $* == *update* ]] && : > {machine}/updated\n"
+            f"[[ $* == *update* ]] && {{ : > {machine}/updated; exit; }}\n"
             f"[[ -e {machine}/updated ]] || exit 100\n"
             f"for name in {' '.join(TEST_PROGRAMS)}; do : > {machine}/$name; done\n"
             f"{shutil.which('chmod')} +x {' '.join(str(machine / name) for name in TEST_PROGRAMS)}",
@@ -377,5 +492,30 @@ class TestSystemPackages:
         first, update, second = log.read_text().splitlines()
         assert first == second
         assert first.startswith("noninteractive ")
-        assert first.endswith(f"install --yes --no-install-recommends {' '.join(TEST_PROGRAMS.values())}")
+        assert first.endswith(f"install --yes --no-install-recommends {PACKAGES}")
         assert update.endswith("update")
+
+    @pytest.mark.parametrize(
+        ("candidates", "named"),
+        [
+            ({"jackd2", "jack-example-tools", "chromium"}, {"jackd2", "jack-example-tools", "chromium"}),
+            ({"jackd2", "chromium-browser"}, {"jackd2", "chromium-browser"}),
+        ],
+        ids=["Debian 13", "Ubuntu 24.04"],
+    )
+    def test_packages_have_the_names_of_the_release(self, machine: Path, candidates: set[str], named: set[str]) -> None:
+        """Whose lists are there after the update only; apt says `(none)` of a name that others know of."""
+        text = f"""
+[[ -e {machine}/updated ]] || exit 0
+case $2 in {"|".join(candidates)}) echo "$2:"; echo "  Candidate: 1:9.22-1" ;; *) echo "  Candidate: (none)" ;; esac"""
+        self.program(machine, "apt-cache", text)
+        log = machine / "log"
+        self.program(machine, "apt-get", f'echo "$*" >> {log}; [[ $* != *update* ]] || : > {machine}/updated; exit 100')
+        self.program(machine, "sudo", 'shift; exec "$@"')
+        self.program(machine, "true")
+        done = self.run(machine, "test")
+        *_, asked = log.read_text().splitlines()
+        known = {"jackd2", "jack-example-tools", "chromium", "chromium-browser"}
+        for words in (asked, done.stderr.partition("; as root")[0]):
+            assert known & set(words.split()) == named
+        assert asked.split().count("jackd2") == 1

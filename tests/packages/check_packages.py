@@ -1,13 +1,14 @@
 """Wheel, sdist and Debian package, each tried as a person would: `make packages`; minutes, root, and a network.
 
-The Debian package is installed in a Debian 12 of its own, which debootstrap makes; `DEBIAN_TREE` may name one that it
-has made before, of which a copy is used.
+The Debian package is built, and installed, in a Debian 12 and a Debian 13 of its own, which debootstrap makes;
+`DEBIAN_TREES` may name a folder that has such ones already, `bookworm` and `trixie`, of which copies are used.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,7 +31,9 @@ ROOT = Path(__file__).parents[2]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 MADE_S = "1764000000"
 MIRROR = "http://deb.debian.org/debian"
-PARTS = "python3.11,libjack-jackd2-0,systemd,passwd,ca-certificates"
+PARTS = "python3,libjack-jackd2-0,systemd,passwd,ca-certificates"
+RELEASES = {"bookworm": "deb12", "trixie": "deb13"}
+TRUSTED = Path("/etc/ssl/certs/ca-certificates.crt")
 LEFT_OUT = ("node_modules", "__pycache__", ".git", ".venv", "build", "dist", "*.egg-info", ".*_cache", "test-results")
 
 
@@ -192,18 +195,12 @@ def index() -> list[str]:
 
 
 class Debian:
-    """A Debian 12 in a folder."""
+    """A copy of a Debian in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, tree: Path, folder: Path) -> None:
         self.folder = folder
-
-    def make(self) -> None:
-        given = os.environ.get("DEBIAN_TREE")
-        if given:
-            run("cp", "-a", given, self.folder)
-        else:
-            run("debootstrap", "--variant=minbase", f"--include={PARTS}", "bookworm", self.folder, MIRROR)
-        run("mount", "-t", "proc", "proc", self.folder / "proc")
+        run("cp", "-a", tree, folder)
+        run("mount", "-t", "proc", "proc", folder / "proc")
 
     def close(self) -> None:
         run("umount", self.folder / "proc")
@@ -211,7 +208,24 @@ class Debian:
 
     def say(self, *words: Any, **options: Any) -> str:
         clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LANG": "C.UTF-8"}
-        return run("chroot", self.folder, *words, env=clean, **options)
+        environment = clean | options.pop("env", {})
+        return run("chroot", self.folder, *words, env=environment, **options)
+
+    def build(self, wheel: Path, man: Path) -> Path:
+        """The package for this release, made as `make deb` does."""
+        self.say("apt-get", "update")
+        self.say("apt-get", "install", "--yes", "--no-install-recommends", "python3-pip", "python3-venv")
+        source = self.folder / "root" / "source"
+        for name in ("debian", "systemd", "docs/examples"):
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for file in (ROOT / "LICENSE", ROOT / "CHANGELOG.md", wheel):
+            shutil.copy(file, source)
+        shutil.copytree(man, source / "man")
+        shutil.copy(TRUSTED, self.folder / TRUSTED.relative_to("/"))
+        here = {key: value for key, value in os.environ.items() if key in ("PIP_INDEX_URL", "PIP_PROXY", "HTTPS_PROXY")}
+        command = ["python3", "debian/build.py", "--man", "man", wheel.name, "out"]
+        told = self.say("sh", "-c", f"cd /root/source && {' '.join(command)}", env=here | {"PIP_CERT": str(TRUSTED)})
+        return source / told.splitlines()[-1]
 
     def install(self, package: Path) -> None:
         shutil.copy(package, self.folder / "root" / package.name)
@@ -219,32 +233,58 @@ class Debian:
         (self.folder / "root" / package.name).unlink()
 
     def files(self) -> set[str]:
-        """Everything but what apt and dpkg note for themselves, and a folder that dpkg takes away when it is empty."""
+        """Everything but what apt and dpkg note for themselves."""
         command = ["find", ".", "-xdev", "-path", "./proc", "-prune", "-o", "-print"]
         found = set(run(*command, cwd=self.folder).split("\n"))
         notes = ("./var/lib/dpkg", "./var/lib/apt", "./var/cache", "./var/log", "./tmp", "./run", "./root")
-        return {name for name in found if not name.startswith(notes) and not name.endswith("-")} - {"./opt"}
+        return {name for name in found if not name.startswith(notes) and not name.endswith("-")}
 
 
-@pytest.fixture
-def debian(tmp_path: Path) -> Iterator[Debian]:
-    assert os.geteuid() == 0, "only root can make a Debian in a folder"
-    tree = Debian(tmp_path / "debian")
-    tree.make()
-    yield tree
-    tree.close()
+@pytest.fixture(scope="session", params=RELEASES)
+def release(request: pytest.FixtureRequest) -> str:
+    return request.param
 
 
 @pytest.fixture(scope="session")
-def package(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("deb")
+def tree(release: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Debian that stays as debootstrap makes it."""
+    assert os.geteuid() == 0, "only root can make a Debian in a folder"
+    if given := os.environ.get("DEBIAN_TREES"):
+        return Path(given) / release
+    folder = tmp_path_factory.mktemp("tree") / release
+    run("debootstrap", "--variant=minbase", f"--include={PARTS}", release, folder, MIRROR)
+    return folder
+
+
+@pytest.fixture
+def debian(tree: Path, tmp_path: Path) -> Iterator[Debian]:
+    made = Debian(tree, tmp_path / "debian")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def man(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("site")
     for kind in ("html", "man"):
-        run(sys.executable, "-m", "sphinx", "-M", kind, ROOT / "docs", out / "site", "-q")
-    told = run(sys.executable, ROOT / "debian" / "build.py", "--man", out / "site" / "man", wheel, out)
-    return Path(told.splitlines()[-1])
+        run(sys.executable, "-m", "sphinx", "-M", kind, ROOT / "docs", out, "-q")
+    return out / "man"
 
 
-def test_the_debian_package_comes_is_updated_and_goes(package: Path, debian: Debian, tmp_path: Path) -> None:
+@pytest.fixture(scope="session")
+def package(wheel: Path, man: Path, tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("deb")
+    builder = Debian(tree, out / "builder")
+    try:
+        return Path(shutil.copy(builder.build(wheel, man), out))
+    finally:
+        builder.close()
+
+
+def test_the_debian_package_comes_is_updated_and_goes(
+    release: str, package: Path, debian: Debian, tmp_path: Path
+) -> None:
+    assert package.name.startswith(f"stemfield_{VERSION}+{RELEASES[release]}_")
     before = debian.files()
     debian.install(package)
     assert debian.say("stemfield", "--version") == f"stemfield {VERSION}\n"
@@ -277,7 +317,7 @@ def test_the_debian_package_comes_is_updated_and_goes(package: Path, debian: Deb
         ask(osc, "/scene/save", "evening")
         time.sleep(1.0)
     debian.install(newer(package, tmp_path))
-    assert f"{VERSION}+1" in debian.say("dpkg-query", "-W", "stemfield")
+    assert f"{VERSION}+{RELEASES[release]}+1" in debian.say("dpkg-query", "-W", "stemfield")
     with daemon() as (_, osc):
         assert "75" in ask(osc, "/object/vocals/aed")  # the present scene
         assert "evening" in ask(osc, "/scene/list")
@@ -307,8 +347,8 @@ def newer(package: Path, folder: Path) -> Path:
     stage = folder / "stage"
     run("dpkg-deb", "--raw-extract", package, stage)
     control = stage / "DEBIAN" / "control"
-    control.write_text(control.read_text().replace(f"Version: {VERSION}", f"Version: {VERSION}+1"))
-    target = folder / package.name.replace(VERSION, f"{VERSION}+1")
+    control.write_text(re.sub(r"^Version: .*", r"\g<0>+1", control.read_text(), flags=re.MULTILINE))
+    target = folder / f"newer-{package.name}"
     run("dpkg-deb", "--root-owner-group", "-Zzstd", "-z1", "--build", stage, target)
     shutil.rmtree(stage)
     return target
