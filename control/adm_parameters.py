@@ -76,6 +76,7 @@ def _row(
         description,
         read=within,
         write=lambda scene, key, values, _: scene.with_object(change(found_object(scene, key), *values)),
+        change=change,
     )
 
 

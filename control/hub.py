@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from typing import Any, TypeVar
@@ -27,7 +27,7 @@ from stemfield.control.patterns import is_pattern
 from stemfield.control.peers import Peer
 from stemfield.control.recall import recall_of, recalled, undone
 from stemfield.control.reports import Reports, address_of
-from stemfield.control.routes import OBJECTS, Route, answers, apply, routes
+from stemfield.control.routes import OBJECTS, Route, apply_at, readable, routes, value_of
 from stemfield.control.rows import Values
 from stemfield.control.scene_book import History, SceneBook
 from stemfield.control.state import SceneStore
@@ -37,6 +37,10 @@ from stemfield.renderer.scene import Scene
 
 MAX_WORK = 8192
 """What one datagram may cost: a thousand patterns in it that describe everything would keep the loop for a minute."""
+TURN_S = 0.005
+"""What is due is carried out for so long at a stretch, and a step; then others have their turn."""
+STEP = 64
+"""Values set or told at a time: a step."""
 PATTERN_WORK = 16
 """What it costs to look for what a pattern describes."""
 ADM_ANSWER_PORT = 4002
@@ -108,6 +112,8 @@ class Hub:
         self._due: deque[Moment] = deque()
         """Moments whose time has come, while they are too much for one turn of the loop."""
         self._working: asyncio.Handle | None = None
+        self._begun: Iterator[int] | None = None
+        """What is carried out of them now."""
         self._since_s = 0.0
         """When the last command with a time of its own was due, monotonic."""
         self.packets = PacketLog()
@@ -152,15 +158,19 @@ class Hub:
         self._listeners.remove(listener)
 
     def submit(self, packet: bytes, peer: Peer, decode: Decode = decode) -> int:
-        """Carry out one datagram; bundles for later are carried out later. Never raises for any bytes.
+        """Carry out one datagram at a stretch, and return what it cost; see `work`."""
+        return sum(self.work(packet, peer, decode))
+
+    def work(self, packet: bytes, peer: Peer, decode: Decode = decode) -> Iterator[int]:
+        """Carry out one datagram step by step; bundles for later are carried out later. Never raises for any bytes.
 
         Args:
             packet: any bytes.
             peer: who sent it.
             decode: the codec of the door that it came in by.
 
-        Returns:
-            How many messages it held, and values that patterns in it described: what it cost.
+        Yields:
+            What each step has cost: messages, and values that patterns in them described.
         """
         now_s = time.time()
         self.counters.packets += 1
@@ -168,36 +178,48 @@ class Hub:
         for at_s, group in groupby(decode(packet, now_s), key=lambda timed: timed.at_s):
             due = [timed.command for timed in group]
             self.counters.messages += len(due)
-            cost += len(due)
             if at_s is None:
-                cost += self.perform(due, peer, MAX_WORK - cost)
+                yield len(due)
+                cost += len(due)
+                for step in self.steps(due, peer, MAX_WORK - cost):
+                    cost += step
+                    yield step
             else:
                 work, changes = self._work(due)
-                cost += work - len(due)
+                cost += work
                 try:
                     self._schedule.add(at_s, due, peer, changes)
                 except RefusedError as refusal:
                     self._reports.tell(Problem("#bundle", str(refusal)), peer)
-        return cost
+                yield work
 
-    def perform(self, due: Sequence[Command | Problem], peer: Peer, most: int = MAX_WORK) -> int:
-        """Carry out commands now; what it cost. What is refused is reported to the peer, as is what is too much."""
+    def perform(self, due: Sequence[Command | Problem], peer: Peer) -> int:
+        """Carry out commands now, at a stretch, and return what it cost; see `steps`."""
+        return sum(self.steps(due, peer))
+
+    def steps(self, due: Sequence[Command | Problem], peer: Peer, most: int = MAX_WORK) -> Iterator[int]:
+        """Carry out commands step by step; what is refused is reported to the peer, as is what is too much.
+
+        Yields:
+            What each step has cost beside the messages themselves.
+        """
         cost = 0
         for command in due:
             if cost > most:
                 reason = f"more than {MAX_WORK} values in one datagram: the rest of it is left out"
                 self._reports.tell(Problem(address_of(command), reason), peer)
-                break
+                return
             if self.packets.is_open and not isinstance(command, Problem):
                 self.packets.take(command, address_of(command), peer, self._scene, self._venue)
             try:
                 if peer.read_only and isinstance(command, _CHANGES):
                     self.counters.read_only += 1
                     raise RefusedError("you may listen, not change anything (network.read_only)")
-                cost += self._perform(command, peer)
+                for step in self._steps(command, peer):
+                    cost += step
+                    yield step
             except RefusedError as refusal:
                 self._reports.tell(Problem(address_of(command), str(refusal)), peer)
-        return cost
 
     def leave(self, peer: Peer) -> None:
         """A connection has ended: what its peer held is free, and it is told no more."""
@@ -242,16 +264,19 @@ class Hub:
 
     def _work_off(self) -> None:
         """Carry out what is due; whatever is too much for one turn of the loop in the next ones."""
-        self._working, cost = None, 0
+        self._working, end_s = None, time.perf_counter() + TURN_S
         while self._due:
             moment = self._due[0]
             self._since_s = moment.at_s
             while moment.due:
-                if cost > MAX_WORK:
-                    self._working = asyncio.get_running_loop().call_soon(self._work_off)
-                    return
-                due, peer = moment.due.popleft()
-                cost += len(due) + self.perform(due, peer)
+                due, peer = moment.due[0]
+                self._begun = self._begun or self.steps(due, peer)
+                for _ in self._begun:
+                    if time.perf_counter() > end_s:
+                        self._working = asyncio.get_running_loop().call_soon(self._work_off)
+                        return
+                self._begun = None
+                moment.due.popleft()
             self._due.popleft()
             if moment.foreseen is not None and moment.foreseen.scene == self._scene:
                 self._scene = moment.foreseen.scene  # the very same, upon which the next moments were foreseen
@@ -265,15 +290,24 @@ class Hub:
         if self._flushing is None:
             self._flushing = asyncio.get_running_loop().call_soon(self._flush)
 
-    def _perform(self, command: Command | Problem, peer: Peer) -> int:
-        """Carry out one command; how many answers it took, or values a pattern described.
+    def _steps(self, command: Command | Problem, peer: Peer) -> Iterator[int]:
+        """Carry out one command; yields how many answers a step took, or values that a pattern described.
 
         Raises:
             RefusedError: it cannot be carried out.
         """
         match command:
             case SetParameter():
-                return self._set(command, peer)
+                yield from self._set(command, peer)
+            case commands.Ask(address):
+                yield from self._answer(address, peer)
+            case commands.Subscribe(pattern, rate_hz, port):
+                yield from self._subscriptions.add(pattern, rate_hz, peer, peer if port is None else peer.at(port))
+            case _:
+                yield self._perform(command, peer)
+
+    def _perform(self, command: Command | Problem, peer: Peer) -> int:
+        match command:
             case commands.Describe():
                 described = describe(self._scene, command, self._venue)
                 if described is self._scene:
@@ -282,13 +316,9 @@ class Hub:
                     self._reports.tell(Problem(address_of(command), reason, conflict=True), peer)
                 else:
                     self.replace_scene(described)
-            case commands.Ask(address):
-                return self._answer(address, peer)
             case commands.Ping():
                 self._answer_to(command.answer, peer).tell(encode_pong(command))
                 return 1
-            case commands.Subscribe(pattern, rate_hz, port):
-                return self._subscriptions.add(pattern, rate_hz, peer, peer if port is None else peer.at(port))
             case commands.Unsubscribe(pattern):
                 self._subscriptions.remove(pattern, peer)
             case commands.Renew(pattern):
@@ -322,17 +352,22 @@ class Hub:
                 carry_out(command)
         return 0
 
-    def _set(self, command: SetParameter, peer: Peer) -> int:
-        now_s, cost = time.monotonic(), self._cost(command.address)
-
+    def _set(self, command: SetParameter, peer: Peer) -> Iterator[int]:
         def held(key: int) -> str:
-            return self._hands.take(key, peer, command.dialect, now_s, command.touch)
+            return self._hands.take(key, peer, command.dialect, time.monotonic(), command.touch)
 
-        scene, problems = apply(self._scene, command, self._venue, held)
-        self.replace_scene(scene)
-        for problem in problems:
-            self._reports.tell(problem, peer)
-        return cost
+        found = routes(command.address, self._scene, self._venue)
+        if not found:
+            self._reports.tell(Problem(command.address, "unknown address", unknown=True), peer)
+        wild = is_pattern(command.address)
+        if wild:
+            yield PATTERN_WORK
+        for part in _in_steps(found):
+            scene, problems = apply_at(part, self._scene, command, self._venue, held, alone=len(found) == 1)
+            self.replace_scene(scene)
+            for problem in problems:
+                self._reports.tell(problem, peer)
+            yield len(part) if wild else 0
 
     def _cost(self, address: str) -> int:
         return PATTERN_WORK + len(routes(address, self._scene, self._venue)) if is_pattern(address) else 0
@@ -368,13 +403,17 @@ class Hub:
                 self._reports.tell(Problem(command.address, reason, conflict=True), peer)
         return PATTERN_WORK + len(keys) if is_pattern(command.address) else 0
 
-    def _answer(self, address: str, peer: Peer) -> int:
-        found = answers(address, self._scene, self._venue)
+    def _answer(self, address: str, peer: Peer) -> Iterator[int]:
+        found = readable(address, self._scene, self._venue)
         if not found:
             self._reports.tell(Problem(address, "unknown address", unknown=True), peer)
-        for route, values in found:
-            _tell(route, values, self._answer_to(route.address, peer))
-        return PATTERN_WORK + len(found) if is_pattern(address) else len(found)
+        if is_pattern(address):
+            yield PATTERN_WORK
+        for part in _in_steps(found):
+            for route in part:
+                if (values := value_of(route, self._scene, self._venue)) is not None:
+                    _tell(route, values, self._answer_to(route.address, peer))
+            yield len(part)
 
     def _answer_to(self, address: str, peer: Peer) -> Peer:
         """Senders of ADM-OSC wait for answers at a port of their own; a connection has no other port."""
@@ -404,6 +443,10 @@ class Hub:
         status.holder = lambda key: self._hands.holder(key, time.monotonic())
         status.scenes = self._book.names
         status.scene = lambda: self._book.present
+
+
+def _in_steps(found: Sequence[Route]) -> Iterator[Sequence[Route]]:
+    return (found[at : at + STEP] for at in range(0, len(found), STEP))
 
 
 def _tell(route: Route, values: Values, to: Peer) -> None:

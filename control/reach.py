@@ -20,6 +20,7 @@ from stemfield.control.network.discovery import OSC, OSCJSON, Advert, Presence
 from stemfield.control.network.doors import listen_addresses, open_doors
 from stemfield.control.network.host_names import machine_name
 from stemfield.control.network.http import HttpServer
+from stemfield.control.network.turns import Turns
 from stemfield.control.network_config import MirrorConfig, lag_of
 from stemfield.control.page_facts import room_facts
 from stemfield.control.upstream import Upstream
@@ -104,13 +105,15 @@ async def open_reach(stack: AsyncExitStack, config: Config, hub: Hub, layout: La
     admission = Admission(network.allow, network.max_messages_per_s, network.read_only)
     admission.report(hub.venue.status)
     admission.on_turned = hub.packets.turn_away
+    turns = Turns(lambda peer, packet: admission.turn_away("overdue", str(peer), packet))
+    stack.callback(turns.close)
     doors = stack.enter_context(ExitStack())
-    await open_doors(doors, config, addresses, admission, hub)
+    await open_doors(doors, config, addresses, admission, hub, turns)
     reach = Reach(config, admission, hub)
     stack.callback(reach.close)
     reach.mirror(config.mirror)
     reach.upstream = _upstream(stack, config, hub)
-    reach.server = await _serve(stack, config, addresses, admission, hub, layout)
+    reach.server = await _serve(stack, config, addresses, admission, turns, hub, layout)
     await _advertise(stack, config, hub, layout.name, addresses, served=reach.server is not None)
     host = reachable_addresses(addresses)[0]
     web = [f"http://{_in_url(host)}:{config.http.port}/ in a browser (and OSCQuery)"] if reach.server else []
@@ -119,7 +122,13 @@ async def open_reach(stack: AsyncExitStack, config: Config, hub: Hub, layout: La
 
 
 async def _serve(
-    stack: AsyncExitStack, config: Config, addresses: Sequence[str], admission: Admission, hub: Hub, layout: Layout
+    stack: AsyncExitStack,
+    config: Config,
+    addresses: Sequence[str],
+    admission: Admission,
+    turns: Turns,
+    hub: Hub,
+    layout: Layout,
 ) -> HttpServer | None:
     """Serves the panner page and OSCQuery, if that is wanted and can be."""
     if not config.http.enabled:
@@ -129,6 +138,7 @@ async def _serve(
         config.http.port,
         admission,
         hub,
+        turns,
         name=config.discovery.name or default_name(),
         osc_port=config.osc.port,
         token=config.network.token,

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stemfield.control.adm_parameters import ADM_ROWS
 from stemfield.control.arguments import accept_all, did_you_mean, shown
 from stemfield.control.commands import Problem, RefusedError, SetParameter
 from stemfield.control.parameters import TABLE
 from stemfield.control.patterns import is_pattern, matches
-from stemfield.control.rows import Key, Parameter, Values, found_object
+from stemfield.control.rows import Key, Parameter, Values
 from stemfield.control.venue import Venue
-from stemfield.renderer.scene import Scene
+from stemfield.renderer.scene import Scene, SceneObject
 
 ROWS = (*TABLE, *ADM_ROWS)
 """Every address of every dialect that has addresses for its values."""
@@ -27,7 +28,10 @@ _TRIGGERS = {(len(p.parts), p.parts[-1]) for p in ROWS if p.access == "trigger"}
 OBJECTS = ("{o}", "{n}")
 """The variable parts that stand for an object; the key is its id."""
 
+VARIABLES = tuple(dict.fromkeys(p.variable for p in ROWS if p.variable))
 _MAX_ID_DIGITS = 10
+_REMEMBERED = 32
+"""Patterns whose routes are kept: `/*/*/*` has some 4000 where there are 128 objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,7 @@ def routes(address: str, scene: Scene, venue: Venue) -> Sequence[Route]:
         PatternError: the pattern cannot be read.
     """
     if is_pattern(address):
-        parts = address[1:].split("/")
-        return [route for parameter in ROWS for route in _described(parameter, parts, scene, venue)]
+        return _described(address, tuple(tuple(_keys(variable, scene, venue)) for variable in VARIABLES))
     if plain := _PLAIN.get(address):
         return (Route(plain, None, address),)
     above, _, last = address.rpartition("/")
@@ -71,7 +74,7 @@ def every_route(scene: Scene, venue: Venue) -> Iterator[Route]:
     for parameter in ROWS:
         if not parameter.variable:
             yield Route(parameter, None, parameter.address)
-        for name, key in _keys(parameter, scene, venue):
+        for name, key in _keys(parameter.variable, scene, venue):
             yield Route(parameter, key, _concrete(parameter, name))
 
 
@@ -97,51 +100,105 @@ def apply(
         venue: what there is.
         held: says of an object, by its id, why its sender may not change it, or nothing.
     """
-    problems = []
     try:
         found = routes(command.address, scene, venue)
     except RefusedError as refusal:
         return scene, (Problem(command.address, str(refusal)),)
     if not found:
         return scene, (Problem(command.address, "unknown address", unknown=True),)
+    return apply_at(found, scene, command, venue, held, alone=len(found) == 1)
+
+
+def apply_at(
+    found: Sequence[Route],
+    scene: Scene,
+    command: SetParameter,
+    venue: Venue,
+    held: Callable[[int], str] | None = None,
+    *,
+    alone: bool,
+) -> tuple[Scene, tuple[Problem, ...]]:
+    """The same at some of the routes that the command describes.
+
+    Args:
+        found: these; objects that are gone since are passed over.
+        scene: before.
+        command: what to set.
+        venue: what there is.
+        held: as of `apply`.
+        alone: whether the command describes nothing else. Of many, those that cannot be set are passed over.
+    """
+    problems = []
+    objects: dict[int, SceneObject] = {}
+    """Those that are others now, which a scene takes up all at once."""
+    accepted: tuple[Parameter, Values] | None = None
     for route in found:
         parameter = route.parameter
+        key = route.key if parameter.variable in OBJECTS and isinstance(route.key, int) else None
+        item = None if key is None else objects.get(key) or scene.find(key)
+        if key is not None and item is None:
+            continue
         if parameter.write is None:
-            if len(found) == 1:
+            if alone:
                 problems.append(Problem(route.address, "can be asked for, not set"))
             continue
         if parameter.access == "trigger" and not is_trigger(command.address):
             continue
         if reason := venue.elsewhere(parameter.address):
-            if len(found) == 1:
+            if alone:
                 problems.append(Problem(route.address, reason))
             continue
         try:
-            given = command.arguments
-            key = route.key if parameter.variable in OBJECTS else None
-            if command.in_dmax and isinstance(key, int):
-                given = _in_metres(given, parameter, found_object(scene, key).dmax_m)
-            values = accept_all(parameter.arguments, given)
-            if held is not None and isinstance(key, int) and (reason := held(key)):
+            if command.in_dmax and item is not None:
+                given = _in_metres(command.arguments, parameter, item.dmax_m)
+                values = accept_all(parameter.arguments, given)
+            elif accepted is not None and accepted[0] is parameter:
+                values = accepted[1]
+            else:
+                values = accept_all(parameter.arguments, command.arguments)
+                accepted = parameter, values
+            if held is not None and key is not None and (reason := held(key)):
                 problems.append(Problem(route.address, reason, conflict=True))
                 continue
+            if parameter.change is not None and key is not None:
+                objects[key] = parameter.change(item, *values)
+                continue
+            scene = scene.with_objects(objects)
+            objects = {}
             scene = parameter.write(scene, route.key, values, venue)
         except RefusedError as refusal:
             problems.append(Problem(route.address, str(refusal)))
-    return scene, tuple(problems)
+    return scene.with_objects(objects), tuple(problems)
+
+
+def readable(address: str, scene: Scene, venue: Venue) -> Sequence[Route]:
+    """Everything that the address describes and that holds a value.
+
+    Raises:
+        RefusedError: the pattern cannot be read, or the address is one that holds no value.
+    """
+    found = routes(address, scene, venue)
+    holding = [route for route in found if route.parameter.read is not None or route.parameter.watch is not None]
+    if found and not holding:
+        raise RefusedError(f"holds no value; it takes {_takes(found[0].parameter)}")
+    return holding
+
+
+def value_of(route: Route, scene: Scene, venue: Venue) -> Values | None:
+    """What it is now; None where it is about an object that is gone since."""
+    if route.parameter.variable in OBJECTS and isinstance(route.key, int) and scene.find(route.key) is None:
+        return None
+    return route.parameter.values(scene, route.key, venue)
 
 
 def answers(address: str, scene: Scene, venue: Venue) -> list[tuple[Route, Values]]:
     """The present values of everything readable that the address describes.
 
     Raises:
-        RefusedError: the pattern cannot be read, or the address is one that holds no value.
+        RefusedError: as `readable`.
     """
-    found = routes(address, scene, venue)
-    readable = [(r, v) for r in found if (v := r.parameter.values(scene, r.key, venue)) is not None]
-    if found and not readable:
-        raise RefusedError(f"holds no value; it takes {_takes(found[0].parameter)}")
-    return readable
+    found = readable(address, scene, venue)
+    return [(route, values) for route in found if (values := value_of(route, scene, venue)) is not None]
 
 
 def suggestion(address: str, scene: Scene, venue: Venue) -> str:
@@ -155,7 +212,7 @@ def suggestion(address: str, scene: Scene, venue: Venue) -> str:
         if keyed.parts[:at] != tuple(parts[:at]):
             continue
         if _key(keyed, parts[at], scene, venue) is None:
-            names = [name for name, _ in _keys(keyed, scene, venue)]
+            names = [name for name, _ in _keys(keyed.variable, scene, venue)]
             return f"no {_KINDS[keyed.variable]} {shown(parts[at])}{did_you_mean(parts[at], names)}"
         lasts = [p.parts[-1] for p in ROWS if p.parts[: at + 1] == keyed.parts[: at + 1]]
         return f"no {shown(parts[-1])} here{did_you_mean(parts[-1], lasts)}"
@@ -182,9 +239,9 @@ def _concrete(parameter: Parameter, name: str) -> str:
     return parameter.address.replace(parameter.variable, name)
 
 
-def _keys(parameter: Parameter, scene: Scene, venue: Venue) -> list[tuple[str, Key]]:
-    """The names that can stand in the variable part, each with what the row calls it."""
-    match parameter.variable:
+def _keys(variable: str, scene: Scene, venue: Venue) -> list[tuple[str, Key]]:
+    """The names that can stand in a variable part, each with what the rows call it."""
+    match variable:
         case "{o}":
             return [(o.name, o.id) for o in scene.objects]
         case "{n}":
@@ -216,19 +273,32 @@ def _key(parameter: Parameter, name: str, scene: Scene, venue: Venue) -> Key:
             return name if name in venue.stems else None
 
 
-def _described(parameter: Parameter, parts: list[str], scene: Scene, venue: Venue) -> Iterator[Route]:
-    """The routes of one row that a pattern, taken apart, describes."""
-    own, variable = parameter.parts, parameter.variable
-    if len(parts) != len(own):
-        return
-    if not all(part == variable or matches(pattern, part) for pattern, part in zip(parts, own, strict=True)):
-        return
-    if not variable:
-        yield Route(parameter, None, parameter.address)
-        return
-    asked = parts[own.index(variable)]
-    for name, key in _keys(parameter, scene, venue):
+@lru_cache(maxsize=_REMEMBERED)
+def _described(pattern: str, names: tuple[tuple[tuple[str, Key], ...], ...]) -> tuple[Route, ...]:
+    """What a pattern describes among these names, which are those of each of `VARIABLES`."""
+    parts = pattern[1:].split("/")
+    chosen: dict[tuple[str, str], list[tuple[str, Key]]] = {}
+    found = []
+    for parameter in ROWS:
+        own, variable = parameter.parts, parameter.variable
+        if len(parts) != len(own):
+            continue
+        if not all(part == variable or matches(asked, part) for asked, part in zip(parts, own, strict=True)):
+            continue
+        if not variable:
+            found.append(Route(parameter, None, parameter.address))
+            continue
+        asked = parts[own.index(variable)]
+        if (variable, asked) not in chosen:
+            chosen[variable, asked] = list(_chosen(asked, variable, names[VARIABLES.index(variable)]))
+        found += [Route(parameter, key, _concrete(parameter, name)) for name, key in chosen[variable, asked]]
+    return tuple(found)
+
+
+def _chosen(asked: str, variable: str, names: Sequence[tuple[str, Key]]) -> Iterator[tuple[str, Key]]:
+    """The names that one part of a pattern describes; an object under its id where it does not describe its name."""
+    for name, key in names:
         if matches(asked, name):
-            yield Route(parameter, key, _concrete(parameter, name))
+            yield name, key
         elif variable == "{o}" and matches(asked, str(key)):
-            yield Route(parameter, key, _concrete(parameter, str(key)))
+            yield str(key), key

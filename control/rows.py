@@ -45,6 +45,8 @@ class Parameter:
     """The values in a scene, given the row's key."""
     write: Callable[[Scene, Any, Values, Venue], Scene] | None = None
     """The scene with other values, which have been accepted already. Raises RefusedError."""
+    change: Callable[..., SceneObject] | None = None
+    """Of a row that concerns one object alone: the object with other values, which follow it as arguments."""
     watch: Callable[[Any, Any], Values] | None = None
     """The values in the daemon's status, given the row's key, of a `status` row."""
 
@@ -104,6 +106,7 @@ def object_row(
         stored=stored,
         read=lambda scene, key: read(found_object(scene, key)),
         write=lambda scene, key, values, _: scene.with_object(change(found_object(scene, key), *values)),
+        change=change,
     )
 
 

@@ -6,20 +6,23 @@ Those who want the same at the same rate are told together, so that fifty listen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from stemfield.control.arguments import shown
 from stemfield.control.codecs.osc import encode, in_bundles
 from stemfield.control.commands import RefusedError
 from stemfield.control.peers import Peer
-from stemfield.control.routes import answers, routes, suggestion
+from stemfield.control.routes import Route, readable, routes, suggestion
+from stemfield.control.rows import Values
 from stemfield.control.venue import Venue
 from stemfield.control.watching import Watch
 from stemfield.renderer.scene import Scene
 
 LIFETIME_S = 30.0
 MAX_SUBSCRIPTIONS = 64
+STEP = 64
+"""Values told at a time."""
 
 
 @dataclass(slots=True)
@@ -68,37 +71,46 @@ class Subscriptions:
     def __len__(self) -> int:
         return len(self._book)
 
-    def add(self, pattern: str, rate_hz: int, owner: Peer, to: Peer) -> int:
-        """Begin a subscription, or change the rate of one that runs, and tell every matching value.
+    def add(self, pattern: str, rate_hz: int, owner: Peer, to: Peer) -> Iterator[int]:
+        """Begin a subscription, or change the rate of one that runs, once every matching value was told, step by step.
 
-        Returns:
-            How many values were told.
+        Yields:
+            How many values each step has told.
 
         Raises:
-            RefusedError: the pattern describes nothing readable, or there are 64 already.
+            RefusedError: the pattern describes nothing readable, or there are too many already.
         """
-        now_s = asyncio.get_running_loop().time()
-        self._expire(now_s)
-        if not answers(pattern, self._scene(), self._venue):
+        self._expire(asyncio.get_running_loop().time())
+        if not readable(pattern, self._scene(), self._venue):
             raise RefusedError(f"{shown(pattern)}: {suggestion(pattern, self._scene(), self._venue)}")
         self._drop((pattern, to))
+        self._check_room()
+        first = self._watch(pattern)
+        told = list(first.news(self._scene()))
+        for at in range(0, len(told), STEP):
+            part = told[at : at + STEP]
+            for packet in in_bundles([_packet(*one) for one in part]):
+                to.tell(packet)
+            yield len(part)
+        self._check_room()
+        self._join(pattern, rate_hz, owner, to, first)
+
+    def _check_room(self) -> None:
         if len(self._book) >= MAX_SUBSCRIPTIONS:
             raise RefusedError(f"{len(self._book)} subscriptions: allowed at most {MAX_SUBSCRIPTIONS}")
+
+    def _join(self, pattern: str, rate_hz: int, owner: Peer, to: Peer, first: Watch) -> None:
+        """Tell a peer together with others from now on; what has changed since `first` was read it is told now."""
+        for packet in in_bundles(_packets(first, self._scene())):
+            to.tell(packet)
         channel = self._channels.get((pattern, rate_hz))
         if channel is None:
-            channel = self._channels[pattern, rate_hz] = Channel(pattern, rate_hz, self._watch(pattern))
+            channel = self._channels[pattern, rate_hz] = Channel(pattern, rate_hz, first)
+            self._rest(channel)
         else:
             self._tell(channel)  # so that old and new members know the same from now on
-        first = self._watch(pattern)
-        told = _packets(first, self._scene())
-        for packet in in_bundles(told):
-            to.tell(packet)
-        added = Subscription(owner, to, channel, now_s + LIFETIME_S)
-        self._book[pattern, to] = channel.members[to] = added
-        if len(channel.members) == 1:
-            channel.watch = first
-            self._rest(channel)
-        return len(told)
+        ends_s = asyncio.get_running_loop().time() + LIFETIME_S
+        self._book[pattern, to] = channel.members[to] = Subscription(owner, to, channel, ends_s)
 
     def renew(self, pattern: str | None, sender: Peer) -> int:
         """Let the sender's subscriptions to the pattern (None: all) live 30 s from now; how many there are."""
@@ -167,4 +179,8 @@ class Subscriptions:
 
 
 def _packets(watch: Watch, scene: Scene) -> list[bytes]:
-    return [encode(route.address, route.parameter.tags, values) for route, values in watch.news(scene)]
+    return [_packet(route, values) for route, values in watch.news(scene)]
+
+
+def _packet(route: Route, values: Values) -> bytes:
+    return encode(route.address, route.parameter.tags, values)

@@ -220,6 +220,10 @@ class Scene:
             return self
         return replace(self, objects=(*self.objects[:at], changed, *self.objects[at + 1 :]))
 
+    def with_objects(self, changed: Mapping[int, SceneObject]) -> Scene:
+        """This scene with some objects replaced, by their ids."""
+        return replace(self, objects=tuple(changed.get(o.id, o) for o in self.objects)) if changed else self
+
     def _place(self, ident: int) -> int | None:
         """Where the object of an id is: nearly always at that place."""
         if 0 <= ident < len(self.objects) and self.objects[ident].id == ident:

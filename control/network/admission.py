@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from stemfield.control.limits import Limiter
+from stemfield.control.network.shares import Pay, Shares
+from stemfield.control.peers import Peer
 from stemfield.control.status import Status
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Rights = Literal["none", "listen", "change"]
-Offence = Literal["not_allowed", "limited"]
+Offence = Literal["not_allowed", "limited", "overdue"]
 
 _MAX_REMEMBERED = 1024
 
@@ -30,7 +31,7 @@ class Counters:
     not_allowed: int = 0
     """Datagrams and requests from outside the allowed networks."""
     limited: int = 0
-    """Datagrams of senders that sent more than their share."""
+    """Datagrams of senders that sent more than their share, or more than there was time for beside other senders."""
     unsent: int = 0
     """Answers that the network did not take."""
 
@@ -47,9 +48,8 @@ class Admission:
     def __init__(self, allow: Sequence[Network], max_messages_per_s: float, read_only: Sequence[Network] = ()) -> None:
         self._allow = tuple(allow)
         self._read_only = tuple(read_only)
-        self._limiter = Limiter(max_messages_per_s)
+        self._shares = Shares(max_messages_per_s)
         self._known: dict[str, Rights] = {}
-        self._max_messages_per_s = max_messages_per_s
         self.counters = Counters()
         self.on_turned: Turned = lambda _sender, _what, _why: None
         self.revision = 0
@@ -58,8 +58,7 @@ class Admission:
     def renew(self, allow: Sequence[Network], max_messages_per_s: float, read_only: Sequence[Network] = ()) -> None:
         """Other rights and shares from now on; as at the beginning."""
         self._allow, self._read_only = tuple(allow), tuple(read_only)
-        self._limiter = Limiter(max_messages_per_s)
-        self._max_messages_per_s = max_messages_per_s
+        self._shares = Shares(max_messages_per_s)
         self._known.clear()
         self.revision += 1
 
@@ -76,13 +75,13 @@ class Admission:
             known = self._known[host] = self._find(host)
         return known
 
-    def take(self, host: str, now_s: float) -> bool:
-        """Whether a host has something of its share left, of which one message is taken."""
-        return self._limiter.take(host, now_s)
+    def take(self, peer: Peer, now_s: float) -> Pay | None:
+        """Take one message from a host's share; None where nothing of it is left."""
+        return self._shares.take(peer, now_s)
 
-    def charge(self, host: str, messages: float) -> None:
-        """Take messages from a host's share afterwards; a packet that held none gives nothing back."""
-        self._limiter.charge(host, max(messages, 0.0))
+    def charge(self, peer: Peer, messages: float) -> None:
+        """Take further messages from a host's share."""
+        self._shares.charge(peer, messages)
 
     def turn_away(self, offence: Offence, sender: str, what: bytes | str) -> str:
         """Count what was not let in, and tell whoever looks.
@@ -98,9 +97,12 @@ class Admission:
         if offence == "not_allowed":
             self.counters.not_allowed += 1
             why = "this network is not allowed (network.allow)"
+        elif offence == "overdue":
+            self.counters.limited += 1
+            why = "more work than there is time for: send less often, or fewer patterns"
         else:
             self.counters.limited += 1
-            why = f"more than this host's share, {self._max_messages_per_s:g} a second (network.max_messages_per_s)"
+            why = f"more than this host's share, {self._shares.rate:g} a second (network.max_messages_per_s)"
         self.on_turned(sender, what, why)
         return why
 
@@ -116,3 +118,15 @@ class Admission:
         if any(address in network for network in self._read_only):
             return "listen"
         return "change" if address.is_loopback or any(address in network for network in self._allow) else "none"
+
+
+def paid(pay: Pay, steps: Iterable[int]) -> Iterator[None]:
+    """Work of which each step says how many messages it was worth, paid for as it is done.
+
+    The first message was paid for when it was taken.
+    """
+    advance = 1
+    for cost in steps:
+        pay(cost - advance)
+        advance = max(advance - cost, 0)
+        yield

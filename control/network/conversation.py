@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
 from socket import SHUT_RDWR
 from typing import Any, Final, Generic, TypeVar
@@ -12,7 +12,8 @@ from typing import Any, Final, Generic, TypeVar
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from stemfield.control.hub import Hub
-from stemfield.control.network.admission import Admission
+from stemfield.control.network.admission import Admission, paid
+from stemfield.control.network.turns import Turns
 from stemfield.control.peers import Peer
 
 MAX_ENTRIES: Final = 1024
@@ -27,7 +28,8 @@ async def converse(
     peer: Peer,
     hub: Hub,
     admission: Admission,
-    take: Callable[[WSMessage], None],
+    turns: Turns,
+    take: Callable[[WSMessage], Iterator[int]],
     sending: Coroutine[Any, Any, None],
 ) -> None:
     """Serve a client until it goes.
@@ -37,7 +39,8 @@ async def converse(
         peer: the client.
         hub: forgets the peer at the end.
         admission: counts and limits what comes.
-        take: what to do with a message, text or binary.
+        turns: in which messages are carried out; the next one is read when one is done.
+        take: the steps that a message takes, text or binary, each of which says how many messages it was worth.
         sending: runs beside it, and is cancelled at the end.
     """
     task = asyncio.get_running_loop().create_task(sending)
@@ -46,10 +49,11 @@ async def converse(
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 continue  # an error: the connection ends
             admission.counters.received += 1
-            if not admission.take(peer.host, asyncio.get_running_loop().time()):
+            pay = admission.take(peer, asyncio.get_running_loop().time())
+            if pay is None:
                 admission.turn_away("limited", str(peer), message.data)
             else:
-                take(message)
+                await turns.carry_out(peer, paid(pay, take(message)))
     finally:
         hub.leave(peer)
         task.cancel()

@@ -14,6 +14,7 @@ from stemfield.control.config import Config
 from stemfield.control.hub import Hub
 from stemfield.control.network.addresses import interfaces
 from stemfield.control.network.admission import Admission
+from stemfield.control.network.turns import Turns
 from stemfield.control.network.udp import UdpServer
 from stemfield.control.network_config import NetworkConfig
 
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 async def open_doors(
-    stack: ExitStack, config: Config, addresses: Sequence[str], admission: Admission, hub: Hub
+    stack: ExitStack, config: Config, addresses: Sequence[str], admission: Admission, hub: Hub, turns: Turns
 ) -> None:
     """Open every configured UDP port at every address, until the stack closes.
 
@@ -33,16 +34,16 @@ async def open_doors(
         PortTakenError, OSError: the OSC port cannot be opened.
     """
     for address in addresses:
-        await _open(stack, UdpServer(address, config.osc.port, admission, hub.submit), hub)
-    scene, listening = partial(hub.submit, decode=s3a.decode), partial(hub.submit, decode=listener.decode)
-    for wanted, port, setting, submit, dialect in (
-        (config.spatgris.enabled, config.spatgris.port, "spatgris.port", hub.submit, ""),
+        await _open(stack, UdpServer(address, config.osc.port, admission, hub.work, turns), hub)
+    scene, listening = partial(hub.work, decode=s3a.decode), partial(hub.work, decode=listener.decode)
+    for wanted, port, setting, work, dialect in (
+        (config.spatgris.enabled, config.spatgris.port, "spatgris.port", hub.work, ""),
         (config.s3a.enabled, config.s3a.port, "s3a.port", scene, "s3a"),
         (config.s3a.enabled, config.s3a.listener_port, "s3a.listener_port", listening, "s3a"),
     ):
         for address in addresses if wanted else ():
             try:
-                await _open(stack, UdpServer(address, port, admission, submit, setting, dialect), hub)
+                await _open(stack, UdpServer(address, port, admission, work, turns, setting, dialect), hub)
             except OSError as error:
                 log.warning("%s", error.strerror)
 

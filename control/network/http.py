@@ -12,7 +12,6 @@ import hmac
 import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from urllib.parse import quote
 
@@ -28,12 +27,15 @@ from stemfield.control.network.connections import Connections
 from stemfield.control.network.conversation import hang_up
 from stemfield.control.network.host_names import HostNames
 from stemfield.control.network.panner import PRIVATE, ROOT, Panner
+from stemfield.control.network.requests import peer_of
 from stemfield.control.network.seats import Seats
+from stemfield.control.network.turns import FairThreads, Turns
 from stemfield.control.network.udp import PortTakenError
 from stemfield.control.network.websocket import WebSocketClient
 from stemfield.control.oscquery import ATTRIBUTES, count, host_info, node_at, path_events
 from stemfield.control.page_facts import Facts, daemon_facts
 from stemfield.control.patterns import is_pattern
+from stemfield.control.venue import Venue
 from stemfield.renderer.scene import Scene
 
 MAX_CLIENTS = 64
@@ -58,6 +60,7 @@ class HttpServer:
         port: 0..65535; 0 takes a free one.
         admission: who may come in, and how often.
         hub: what is asked and steered.
+        turns: in which the clients of all ports are worked for.
         name: of this daemon, as people see it.
         osc_port: told to clients.
         token: word that clients have to give; None needs none.
@@ -71,6 +74,7 @@ class HttpServer:
         port: int,
         admission: Admission,
         hub: Hub,
+        turns: Turns,
         *,
         name: str,
         osc_port: int,
@@ -89,12 +93,13 @@ class HttpServer:
         self._scene = hub.scene
         self._clients: dict[web.WebSocketResponse, WebSocketClient] = {}
         self._seats = Seats(MAX_CLIENTS)
-        self._trees = ThreadPoolExecutor(TREES, "tree")
+        self._turns = turns
+        self._trees = FairThreads(TREES, "tree")
         """Of its own: what saves the scene must not wait behind those who look at it."""
         app = web.Application(middlewares=[self._admit], client_max_size=MAX_MESSAGE)
         facts = daemon_facts(name, addresses, osc_port, port, hub.venue)
         self._panner = Panner(
-            hub, admission, facts | {"room": room or {"name": "", "title": "", "speakers": [], "edges": []}}
+            hub, admission, turns, facts | {"room": room or {"name": "", "title": "", "speakers": [], "edges": []}}
         )
         self._panner.add_routes(app.router)
         app.router.add_get("/metrics", self._metrics)
@@ -150,7 +155,7 @@ class HttpServer:
         for listening in self._sockets:
             listening.close()
         await self._runner.cleanup()
-        self._trees.shutdown(wait=False, cancel_futures=True)
+        self._trees.close()
 
     async def _hang_up(self, _: web.Application | None = None, *, message: bytes = b"the daemon ends") -> None:
         await hang_up((*self._clients, *self._panner.sockets), message)
@@ -167,15 +172,16 @@ class HttpServer:
     @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self._admission.counters.received += 1
-        host = request.remote or ""
+        host, peer = request.remote or "", peer_of(request)
+        sender = str(peer)
         if not host or self._admission.rights(host) == "none":
-            raise web.HTTPForbidden(text=self._admission.turn_away("not_allowed", _sender(request), request.path))
-        if not self._admission.take(host, asyncio.get_running_loop().time()):
-            raise web.HTTPTooManyRequests(text=self._admission.turn_away("limited", _sender(request), request.path))
+            raise web.HTTPForbidden(text=self._admission.turn_away("not_allowed", sender, request.path))
+        if self._admission.take(peer, asyncio.get_running_loop().time()) is None:
+            raise web.HTTPTooManyRequests(text=self._admission.turn_away("limited", sender, request.path))
         if not _is_text(request):
             raise web.HTTPBadRequest(text="a head that is not UTF-8")
         if why := self._reason(request):
-            self._admission.on_turned(_sender(request), request.path, why)
+            self._admission.on_turned(sender, request.path, why)
             if why == TOKENLESS:
                 raise web.HTTPUnauthorized(text=why, headers={"WWW-Authenticate": "Bearer"})
             raise web.HTTPForbidden(text=why)
@@ -208,24 +214,19 @@ class HttpServer:
             raise web.HTTPFound(ROOT + (f"#token={quote(token)}" if token else ""), headers={"Vary": "Accept"})
         asked = [key for key in request.query if key != "token"]
         if "HOST_INFO" in asked:
-            return _json(host_info(self._name, self._own_address(request), self._osc_port, self._port))
+            return _json(_encoded(host_info(self._name, self._own_address(request), self._osc_port, self._port)))
         if len(asked) > 1 or not set(asked) <= set(ATTRIBUTES):
             raise web.HTTPBadRequest(text=f"allowed one of HOST_INFO, {', '.join(ATTRIBUTES)}")
         # A big scene has thousands of nodes: the loop goes on hearing meanwhile.
-        path = request.path
-        node = None
+        path, peer = request.path, peer_of(request)
+        found = None
         if not is_pattern(path):
-            loop = asyncio.get_running_loop()
-            node = await loop.run_in_executor(self._trees, node_at, path, self._hub.scene, self._hub.venue)
-        if node is None:
+            found = await self._trees.run(peer, _tree, path, asked, self._hub.scene, self._hub.venue)
+        if found is None:
             raise web.HTTPNotFound(text=f"no {path} here")
-        self._admission.charge(request.remote or "", min(count(node), MAX_NODES_COST) - 1)
-        if not asked:
-            return _json(node)
-        (key,) = asked
-        if key not in node or (key == "VALUE" and not node["ACCESS"] & 1):
-            return web.Response(status=204)
-        return _json({key: node[key]})
+        nodes, text = found
+        self._admission.charge(peer, min(nodes, MAX_NODES_COST) - 1)
+        return _json(text) if text else web.Response(status=204)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         clients = {"oscquery": len(self._clients), **self._panner.clients()}
@@ -238,11 +239,9 @@ class HttpServer:
         # Compression costs more than a loopback or a wire does.
         client = web.WebSocketResponse(heartbeat=20.0, compress=False, max_msg_size=MAX_MESSAGE)
         await client.prepare(request)
-        host = request.remote or ""
-        name = request.transport.get_extra_info("peername") if request.transport else None
-        address = (host, int(name[1]) if name else 0)
-        read_only = self._admission.rights(host) != "change"
-        talk = self._clients[client] = WebSocketClient(client, address, self._hub, self._admission, read_only)
+        talk = self._clients[client] = WebSocketClient(
+            client, peer_of(request), self._hub, self._admission, self._turns
+        )
         try:
             await talk.run()
         finally:
@@ -264,11 +263,6 @@ def _is_text(request: web.Request) -> bool:
     return True
 
 
-def _sender(request: web.Request) -> str:
-    name = request.transport.get_extra_info("peername") if request.transport else None
-    return f"{request.remote}:{name[1]}" if name else str(request.remote or "nobody")
-
-
 def _wants_page(request: web.Request) -> bool:
     """Whether a person opens the address, and no OSCQuery client."""
     is_plain = request.path == "/" and set(request.query) <= {"token"}
@@ -288,7 +282,20 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
 log.addFilter(_is_worth_a_line)
 
 
-def _json(data: object) -> web.Response:
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+def _tree(path: str, asked: Sequence[str], scene: Scene, venue: Venue) -> tuple[int, str] | None:
+    """How many nodes are below a path, and its document or that of one attribute; empty where it has not got that."""
+    node = node_at(path, scene, venue)
+    if node is None or not asked:
+        return None if node is None else (count(node), _encoded(node))
+    (key,) = asked
+    known = key in node and (key != "VALUE" or node["ACCESS"] & 1)
+    return count(node), _encoded({key: node[key]}) if known else ""
+
+
+def _encoded(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _json(text: str) -> web.Response:
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
     return web.Response(text=text, content_type="application/json", headers=headers)

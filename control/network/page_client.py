@@ -23,6 +23,8 @@ from stemfield.control.commands import Command, Problem
 from stemfield.control.hub import Hub
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.conversation import Backlog, converse
+from stemfield.control.network.requests import listening
+from stemfield.control.network.turns import Turns
 from stemfield.control.page_facts import COUNTED, WATCHED, Facts, object_facts
 from stemfield.control.peers import Address, Peer
 from stemfield.control.routes import Route, routes
@@ -46,27 +48,27 @@ class PageClient:
 
     Args:
         socket: prepared.
-        address: host and port of the client.
+        peer: the client.
         hub: where commands go.
-        admission: counts and limits what comes.
-        read_only: whether it may only look.
+        admission: says what it may do, counts and limits what comes.
+        turns: in which its messages are carried out.
         facts: told at the beginning.
     """
 
     def __init__(
         self,
         socket: web.WebSocketResponse,
-        address: Address,
+        peer: Peer,
         hub: Hub,
         admission: Admission,
-        *,
-        read_only: bool,
+        turns: Turns,
         facts: Facts,
     ) -> None:
         self._socket = socket
-        self._peer = Peer(*address, self._answer, "web", read_only, "tcp")
+        self._peer = listening(peer, admission, self._answer)
         self._hub = hub
         self._admission = admission
+        self._turns = turns
         self._facts = facts
         self._watch = _watch(WATCHED, hub)
         self._counts = _watch(COUNTED, hub)
@@ -83,7 +85,9 @@ class PageClient:
     async def run(self) -> None:
         """Serve it until it goes."""
         try:
-            await converse(self._socket, self._peer, self._hub, self._admission, self._take, self._send_all())
+            await converse(
+                self._socket, self._peer, self._hub, self._admission, self._turns, self._take, self._send_all()
+            )
         finally:
             self._log(wanted=False)
 
@@ -91,7 +95,7 @@ class PageClient:
         """The scene is another one."""
         self._wake.set()
 
-    def _take(self, message: WSMessage) -> None:
+    def _take(self, message: WSMessage) -> Iterator[int]:
         document: Any = None
         if message.type is WSMsgType.TEXT:
             with suppress(ValueError, RecursionError):
@@ -104,7 +108,8 @@ class PageClient:
                 if len(messages) > MAX_COMMANDS:
                     due.append(Problem("", f"{len(messages)} commands: allowed at most {MAX_COMMANDS} at once"))
                 self._hub.counters.messages += len(due)
-                self._admission.charge(self._peer.host, len(due) - 1 + self._hub.perform(due, self._peer))
+                yield len(due)
+                yield from self._hub.steps(due, self._peer)
                 number = document.get("number")
                 self._done = number if isinstance(number, int) else self._done
             case _:

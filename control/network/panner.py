@@ -11,7 +11,9 @@ from stemfield.control.network.admission import Admission
 from stemfield.control.network.page_audio import play
 from stemfield.control.network.page_client import PageClient
 from stemfield.control.network.page_files import answer, page_files
+from stemfield.control.network.requests import peer_of
 from stemfield.control.network.seats import Seats
+from stemfield.control.network.turns import Turns
 from stemfield.control.page_facts import Facts
 
 ROOT: Final = "/panner/"
@@ -33,6 +35,7 @@ class Panner:
     Args:
         hub: what is shown and steered.
         admission: who may come in, and how often.
+        turns: in which the pages are worked for.
         facts: told to every page at its beginning.
 
     The files are those that were there at the start, because page and daemon speak a protocol of their own: a newer
@@ -40,9 +43,10 @@ class Panner:
     when that is another one after a restart.
     """
 
-    def __init__(self, hub: Hub, admission: Admission, facts: Facts) -> None:
+    def __init__(self, hub: Hub, admission: Admission, turns: Turns, facts: Facts) -> None:
         self._hub = hub
         self._admission = admission
+        self._turns = turns
         self._files = page_files()
         self._facts = facts | {"page": self._files["index.html"].tag}
         self._pages: dict[web.WebSocketResponse, PageClient] = {}
@@ -100,11 +104,7 @@ class Panner:
 
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
         socket = await self._accept(request)
-        host = request.remote or ""
-        name = request.transport.get_extra_info("peername") if request.transport else None
-        address = (host, int(name[1]) if name else 0)
-        read_only = self._admission.rights(host) != "change"
-        page = PageClient(socket, address, self._hub, self._admission, read_only=read_only, facts=self._facts)
+        page = PageClient(socket, peer_of(request), self._hub, self._admission, self._turns, self._facts)
         self._pages[socket] = page
         try:
             await page.run()

@@ -7,14 +7,15 @@ import errno
 import ipaddress
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
-from stemfield.control.network.admission import Admission
+from stemfield.control.network.admission import Admission, paid
+from stemfield.control.network.turns import Turns
 from stemfield.control.peers import Address, Peer
 
 MAX_PACKET = 65_507
-BATCH = 64
-"""Datagrams read before the rest of the loop gets its turn."""
+BATCH = 512
+"""Datagrams read before the rest of the loop gets its turn: soon enough, whoever sends, for the kernel to lose none."""
 
 _RECEIVE_BUFFER = 4 << 20
 _MAX_REMEMBERED = 1024
@@ -32,7 +33,8 @@ class UdpServer:
         bind: address to listen at, IPv4 or IPv6.
         port: 0..65535; 0 takes a free one.
         admission: who is heard, and how much of each; counts what comes and goes.
-        submit: takes a datagram and its sender, and returns how many messages it was worth.
+        work: the steps that a datagram of a sender takes, each of which says how many messages it was worth.
+        turns: in which the senders of all ports are worked for.
         setting: what a person calls the port in the configuration.
         dialect: of all that comes; where empty, of each message.
     """
@@ -42,14 +44,16 @@ class UdpServer:
         bind: str,
         port: int,
         admission: Admission,
-        submit: Callable[[bytes, Peer], int],
+        work: Callable[[bytes, Peer], Iterable[int]],
+        turns: Turns,
         setting: str = "osc.port",
         dialect: str = "",
     ) -> None:
         self._bind = bind
         self._port = port
         self._admission = admission
-        self._submit = submit
+        self._work = work
+        self._turns = turns
         self._setting = setting
         self._dialect = dialect
         self._socket: socket.socket | None = None
@@ -117,7 +121,6 @@ class UdpServer:
 
     def _read(self) -> None:
         assert self._socket is not None
-        now_s = asyncio.get_running_loop().time()
         for _ in range(BATCH):
             try:
                 packet, sender = self._socket.recvfrom(MAX_PACKET)
@@ -132,10 +135,16 @@ class UdpServer:
             peer = self._peer(address)
             if peer is None:
                 self._admission.turn_away("not_allowed", f"{address[0]}:{address[1]}", packet)
-            elif not self._admission.take(peer.host, now_s):
-                self._admission.turn_away("limited", str(peer), packet)
             else:
-                self._admission.charge(peer.host, self._submit(packet, peer) - 1)
+                self._turns.offer(peer, packet, self._charged(packet, peer))
+
+    def _charged(self, packet: bytes, peer: Peer) -> Iterator[None]:
+        """The steps that a datagram takes, each paid for out of its host's share; the first message in advance."""
+        pay = self._admission.take(peer, asyncio.get_running_loop().time())
+        if pay is None:
+            self._admission.turn_away("limited", str(peer), packet)
+            return
+        yield from paid(pay, self._work(packet, peer))
 
     def _peer(self, address: Address) -> Peer | None:
         """Who sends from an address; None for one that is not to be heard."""

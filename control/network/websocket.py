@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from aiohttp import WSMessage, WSMsgType, web
 
@@ -12,6 +12,8 @@ from stemfield.control.codecs.osc import encode
 from stemfield.control.hub import Hub
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.conversation import Backlog, converse
+from stemfield.control.network.requests import listening
+from stemfield.control.network.turns import Turns
 from stemfield.control.patterns import is_pattern
 from stemfield.control.peers import Address, Peer
 from stemfield.control.routes import Route, routes
@@ -31,19 +33,18 @@ class WebSocketClient:
 
     Args:
         socket: prepared.
-        address: host and port of the client.
+        peer: the client.
         hub: where commands go.
-        admission: counts and limits what comes.
-        read_only: whether it may only ask and listen.
+        admission: says what it may do, counts and limits what comes.
+        turns: in which its messages are carried out.
     """
 
-    def __init__(
-        self, socket: web.WebSocketResponse, address: Address, hub: Hub, admission: Admission, read_only: bool
-    ) -> None:
+    def __init__(self, socket: web.WebSocketResponse, peer: Peer, hub: Hub, admission: Admission, turns: Turns) -> None:
         self._socket = socket
-        self._peer = Peer(*address, self._send, "web", read_only, "tcp")
+        self._peer = listening(peer, admission, self._send)
         self._hub = hub
         self._admission = admission
+        self._turns = turns
         self._listened: dict[str, None] = {}
         self._watch = Watch(self._routes, hub.venue)
         self._queue: Backlog[bytes | str] = Backlog()
@@ -51,7 +52,7 @@ class WebSocketClient:
 
     async def run(self) -> None:
         """Serve it until it goes."""
-        await converse(self._socket, self._peer, self._hub, self._admission, self._take, self._send_all())
+        await converse(self._socket, self._peer, self._hub, self._admission, self._turns, self._take, self._send_all())
 
     def changed(self, events: Sequence[str]) -> None:
         """The scene is another one; events are what the client is to be told of its paths."""
@@ -59,11 +60,11 @@ class WebSocketClient:
             self._queue.add(event, len(event))
         self._wake.set()
 
-    def _take(self, message: WSMessage) -> None:
+    def _take(self, message: WSMessage) -> Iterator[int]:
         if message.type is WSMsgType.TEXT:
             self._command(message.data)
         else:
-            self._admission.charge(self._peer.host, self._hub.submit(message.data, self._peer) - 1)
+            yield from self._hub.work(message.data, self._peer)
 
     def _command(self, text: str) -> None:
         """LISTEN or IGNORE; whatever else is passed over, as the specification wants it."""

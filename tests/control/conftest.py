@@ -23,6 +23,7 @@ from stemfield.control.codecs.door import decode
 from stemfield.control.hub import Hub
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.http import HttpServer
+from stemfield.control.network.turns import Turns
 from stemfield.control.network.udp import UdpServer
 from stemfield.control.state import SceneStore
 from stemfield.control.venue import Venue
@@ -111,17 +112,20 @@ class Control:
         self.hub = Hub(self._venue.defaults, self._venue, SceneStore(self._folder, self._venue), **self._options)
         self.hub.listen(lambda scene, dirty: self.changes.append((scene, dirty)))
         self.hub_decode = decode
+        self.turns = Turns()
         self.server = UdpServer(
             "127.0.0.1",
             0,
             Admission((), self._rate),
-            lambda packet, peer: self.hub.submit(packet, peer, self.hub_decode),
+            lambda packet, peer: self.hub.work(packet, peer, self.hub_decode),
+            self.turns,
         )
         await self.server.start()
         started.set_result(None)
         await self._stop.wait()
         await self.hub.close()
         self.server.close()
+        self.turns.close()
 
     def peer(self) -> Peer:
         self._peers.append(Peer(self.server.port))
@@ -131,6 +135,11 @@ class Control:
         """Itself, once the loop has had the turn in which listeners are told of what was sent before."""
         asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.loop).result(5.0)
         return self
+
+    def worked_s(self) -> float:
+        """Processor time that the loop has used."""
+        assert self._thread.ident is not None
+        return time.clock_gettime(time.pthread_getcpuclockid(self._thread.ident))
 
     def on_loop(self, coroutine: Any) -> Any:
         """What a coroutine returns that runs on the loop of the control side."""
@@ -179,6 +188,7 @@ class Web:
                 0,
                 self.admission,
                 control.hub,
+                control.turns,
                 name="Test room",
                 osc_port=control.server.port,
                 **options,

@@ -33,6 +33,7 @@ from stemfield.control.network.page_client import PageClient
 from stemfield.control.network.websocket import WebSocketClient
 from stemfield.control.oscquery import node_at
 from stemfield.control.patterns import PatternError
+from stemfield.control.peers import Peer
 from stemfield.control.recording import HEADER, RecordingError, encode_step, read_recording
 from stemfield.control.scene_file import SceneFileError, load_scene_file, scene_to_dict, stored_changes
 from stemfield.control.state import SceneStore
@@ -155,13 +156,14 @@ def test_damaged_messages_of_pages_and_clients(control: Any) -> None:
     hub, admission = control.hub, Admission((), 1e6)
 
     async def run() -> None:
-        page = PageClient(None, ("127.0.0.1", 1), hub, admission, read_only=False, facts={})  # type: ignore[arg-type]
-        client = WebSocketClient(None, ("127.0.0.1", 2), hub, admission, read_only=False)  # type: ignore[arg-type]
+        first, second = (Peer("127.0.0.1", port, lambda *_: None, "web", transport="tcp") for port in (1, 2))
+        page = PageClient(None, first, hub, admission, control.turns, {})  # type: ignore[arg-type]
+        client = WebSocketClient(None, second, hub, admission, control.turns)  # type: ignore[arg-type]
         for number, content in enumerate(each_damaged(page_messages(), 9)):
             text = WSMessage(WSMsgType.TEXT, content.decode(errors="replace"), None)
             for one in (page, client):
-                one._take(text)
-                one._take(WSMessage(WSMsgType.BINARY, content, None))
+                sum(one._take(text))
+                sum(one._take(WSMessage(WSMsgType.BINARY, content, None)))
             if number % 100 == 0:
                 await asyncio.sleep(0)
                 dict(page._news(0.0))
@@ -187,7 +189,7 @@ def test_damaged_requests(control: Any, caplog: pytest.LogCaptureFixture) -> Non
     """Whatever arrives by TCP, the answer is one of HTTP, and none says that the daemon failed."""
 
     async def start() -> HttpServer:
-        server = HttpServer(["127.0.0.1"], 0, Admission((), 1e6), control.hub, name="x", osc_port=9)
+        server = HttpServer(["127.0.0.1"], 0, Admission((), 1e6), control.hub, control.turns, name="x", osc_port=9)
         await server.start()
         return server
 

@@ -78,7 +78,14 @@ def serve(control: Any) -> Iterator[Callable[..., str]]:
 
         async def listen() -> HttpServer:
             server = HttpServer(
-                ["127.0.0.1"], 0, rules, control.hub, name="room", osc_port=control.server.port, token=token
+                ["127.0.0.1"],
+                0,
+                rules,
+                control.hub,
+                control.turns,
+                name="room",
+                osc_port=control.server.port,
+                token=token,
             )
             await server.start()
             return server

@@ -41,7 +41,7 @@ class Web:
         async def start() -> HttpServer:
             room = room_facts(load_layout("5.1"))
             given = {"name": "Test room", "osc_port": control.server.port, "room": room}
-            server = HttpServer(["127.0.0.1"], 0, self.admission, control.hub, **given, **options)
+            server = HttpServer(["127.0.0.1"], 0, self.admission, control.hub, control.turns, **given, **options)
             await server.start()
             return server
 

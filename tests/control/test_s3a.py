@@ -336,10 +336,10 @@ def json_door(control: Any) -> Iterator[tuple[Any, socket.socket]]:
     """A control side with an S3A port, and a socket connected to it."""
 
     async def open_door() -> UdpServer:
-        def submit(packet: bytes, peer: Any) -> int:
-            return control.hub.submit(packet, peer, s3a.decode)
+        def work(packet: bytes, peer: Any) -> Iterator[int]:
+            return control.hub.work(packet, peer, s3a.decode)
 
-        server = UdpServer("127.0.0.1", 0, Admission((), 1e6), submit, "s3a.port", "s3a")
+        server = UdpServer("127.0.0.1", 0, Admission((), 1e6), work, control.turns, "s3a.port", "s3a")
         await server.start()
         return server
 
