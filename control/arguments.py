@@ -9,14 +9,25 @@ From the wire a number outside its range is clamped. From a file, where a person
 from __future__ import annotations
 
 import difflib
+import json
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from stemfield.control.commands import RefusedError, Value
+from stemfield.layouts.plain_data import is_encodable
 
 Tag = Literal["f", "i", "s", "T"]
+
+MAX_TEXT_BYTES = 4096
+"""Of one string that is sent or stands in a file."""
+MAX_KEPT_BYTES = 2048
+"""Of one string that a scene keeps, as its file has it: the largest scene still fits into one, and into its journal."""
+MAX_SAID = 1024
+"""Characters of a reason that a sender is told."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 _KINDS = {"f": "a number", "i": "a whole number", "s": "a string", "T": "true or false"}
 
@@ -42,6 +53,8 @@ class Argument:
     optional: bool = False
     repeated: bool = False
     """All arguments of the address, as a group, may come any number of times."""
+    words: str = ""
+    """What a string may be, where that is more than text."""
 
     def accept(self, value: object, *, strict: bool = False) -> Value:
         """The value as this argument's type, within its range.
@@ -51,7 +64,8 @@ class Argument:
             strict: refuse a number out of range instead of clamping it.
 
         Raises:
-            RefusedError: wrong type, NaN or infinity, a string that is not one of `values`, or (strict) out of range.
+            RefusedError: wrong type, NaN or infinity, a string that is too long, cannot be encoded, has control
+                characters or is not one of `values`, or (strict) out of range.
         """
         if self.tag == "s":
             return self._accept_string(value)
@@ -75,6 +89,11 @@ class Argument:
     def _accept_string(self, value: object) -> str:
         if not isinstance(value, str):
             raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
+        if not is_encodable(value) or _CONTROL.search(value):
+            words = self.words or "text in UTF-8 without control characters"
+            raise RefusedError(f"{shown(value)}: allowed {words}")
+        if (size := len(value.encode())) > MAX_TEXT_BYTES:
+            raise RefusedError(f"{size} bytes of text: allowed at most {MAX_TEXT_BYTES}")
         if self.values and value not in self.values:
             raise RefusedError(f"{shown(value)}: allowed {self.allowed()}{did_you_mean(value, self.values)}")
         return value
@@ -113,6 +132,19 @@ def accept_all(arguments: Sequence[Argument], values: Sequence[object], *, stric
                 raise
             raise RefusedError(f"{argument.name}: {refused}") from refused
     return tuple(accepted)
+
+
+def check_kept(text: str) -> None:
+    """Refuse a text that is too long for a scene to keep."""
+    size = len(json.dumps(text, ensure_ascii=False).encode()) - len('""')
+    if size > MAX_KEPT_BYTES:
+        raise RefusedError(f"{size} bytes of text: allowed at most {MAX_KEPT_BYTES}")
+
+
+def sayable(text: str) -> str:
+    """A text as it can be sent to anybody, whatever it quotes: encodable, without NUL, of bounded length."""
+    text = text if len(text) <= MAX_SAID else f"{text[: MAX_SAID - 3]}..."
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 
 def shown(value: object) -> str:

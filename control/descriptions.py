@@ -55,7 +55,8 @@ def _new(scene: Scene, command: Describe, venue: Venue) -> SceneObject:
         raise RefusedError(f"no such object: allowed {known}, or a new one with channels")
     if len(scene.objects) >= MAX_OBJECTS:
         raise RefusedError(f"{MAX_OBJECTS} objects: allowed no more")
-    if scene.find(f"object-{command.id}"):
+    name = f"object-{command.id}"
+    if scene.find(name) or venue.defaults.find(name):  # files know objects by their first names
         raise RefusedError(f"another object is named object-{command.id}")
     if not venue.direct_inputs:
         raise RefusedError("a new object plays direct inputs: there are none (inputs in the configuration)")

@@ -15,12 +15,14 @@ from typing import Any, TypeVar
 
 from stemfield.control import commands
 from stemfield.control.adm_parameters import ADM_PREFIX
+from stemfield.control.arguments import sayable
 from stemfield.control.changes import Dirty, compare
 from stemfield.control.codecs.door import decode, encode_pong
 from stemfield.control.codecs.osc import encode
 from stemfield.control.commands import Command, Problem, RefusedError, SetParameter
 from stemfield.control.cues import Cue, Moment, Schedule, upcoming
 from stemfield.control.descriptions import describe
+from stemfield.control.faults import Contained, cause, note
 from stemfield.control.hands import Hands
 from stemfield.control.packet_log import PacketLog
 from stemfield.control.patterns import is_pattern
@@ -211,15 +213,20 @@ class Hub:
                 return
             if self.packets.is_open and not isinstance(command, Problem):
                 self.packets.take(command, address_of(command), peer, self._scene, self._venue)
-            try:
-                if peer.read_only and isinstance(command, _CHANGES):
-                    self.counters.read_only += 1
-                    raise RefusedError("you may listen, not change anything (network.read_only)")
-                for step in self._steps(command, peer):
-                    cost += step
-                    yield step
-            except RefusedError as refusal:
-                self._reports.tell(Problem(address_of(command), str(refusal)), peer)
+            with Contained() as fault:
+                try:
+                    if peer.read_only and isinstance(command, _CHANGES):
+                        self.counters.read_only += 1
+                        raise RefusedError("you may listen, not change anything (network.read_only)")
+                    for step in self._steps(command, peer):
+                        cost += step
+                        yield step
+                except RefusedError as refusal:
+                    self._reports.tell(Problem(address_of(command), str(refusal)), peer)
+            if fault.error is not None:
+                address, why = address_of(command), f"a fault of the daemon: {cause(fault.error)}"
+                note("a message cannot be carried out", fault.error, f"{sayable(address)} of {peer}")
+                self._reports.tell(Problem(address, why), peer)
 
     def leave(self, peer: Peer) -> None:
         """A connection has ended: what its peer held is free, and it is told no more."""
@@ -434,7 +441,8 @@ class Hub:
         self._foreseeing = False
         if dirty:
             for listener in tuple(self._listeners):
-                listener(self._scene, dirty)
+                with Contained("a change cannot be told to all"):  # whoever cannot take it keeps nobody else from it
+                    listener(self._scene, dirty)
             self._subscriptions.changed()
 
     def _offer_counts(self) -> None:

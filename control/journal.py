@@ -11,9 +11,14 @@ import struct
 import zlib
 from pathlib import Path
 
+from stemfield.layouts.plain_data import read_file, without_waiting
+
 SLOT_BYTES = 1 << 20
 _MAGIC = b"stemfld1"
 _HEADER = struct.Struct(">8sQII")
+MAX_CONTENT = SLOT_BYTES - _HEADER.size
+_MAX_NUMBER = 1 << 63
+"""No journal has been written so often."""
 
 
 class Journal:
@@ -33,7 +38,7 @@ class Journal:
         Raises:
             OSError: there is none, or no right to it.
         """
-        with self._path.open("ab") as file:
+        with open(self._path, "ab", opener=without_waiting) as file:
             os.posix_fallocate(file.fileno(), 0, 2 * SLOT_BYTES)
 
     def write(self, content: bytes) -> None:
@@ -42,17 +47,21 @@ class Journal:
         Raises:
             OSError: larger than a slot, nothing was reserved, or the disk fails.
         """
-        if _HEADER.size + len(content) > SLOT_BYTES:
-            raise OSError(f"{len(content)} bytes: allowed at most {SLOT_BYTES - _HEADER.size}")
+        if len(content) > MAX_CONTENT:
+            raise OSError(f"{len(content)} bytes: allowed at most {MAX_CONTENT}")
         self._number += 1
         header = _HEADER.pack(_MAGIC, self._number, len(content), zlib.crc32(content))
         self._put(self._number % 2, header + content)
 
     def read(self) -> bytes | None:
-        """What was kept last; None where that is nothing."""
+        """What was kept last; None where that is nothing.
+
+        Raises:
+            PlainDataError, OSError: it cannot be read, or is no journal by its size.
+        """
         try:
-            whole = self._path.read_bytes()
-        except OSError:
+            whole = read_file(self._path, 2 * SLOT_BYTES)
+        except FileNotFoundError:
             return None
         slots = [self._slot(whole[at : at + SLOT_BYTES]) for at in (0, SLOT_BYTES)]
         number, content = max(slots, key=lambda slot: slot[0])
@@ -69,7 +78,7 @@ class Journal:
             self._put(slot, bytes(_HEADER.size))
 
     def _put(self, slot: int, content: bytes) -> None:
-        file = os.open(self._path, os.O_WRONLY)
+        file = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK)
         try:
             os.pwrite(file, content, slot * SLOT_BYTES)
             os.fdatasync(file)
@@ -81,5 +90,5 @@ class Journal:
             return 0, None
         magic, number, length, checksum = _HEADER.unpack_from(raw)
         content = raw[_HEADER.size : _HEADER.size + length]
-        whole = magic == _MAGIC and len(content) == length and zlib.crc32(content) == checksum
+        whole = magic == _MAGIC and number < _MAX_NUMBER and len(content) == length and zlib.crc32(content) == checksum
         return (number, content) if whole else (0, None)

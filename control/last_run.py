@@ -20,6 +20,8 @@ from typing import Any, Final, Self
 import psutil
 from pydantic import TypeAdapter
 
+from stemfield.layouts.plain_data import read_file, without_waiting
+
 FILE: Final = "run.json"
 MAX_VANISHED: Final = 5
 UNLIMITED: Final = -1
@@ -67,7 +69,7 @@ _RUNS: Final = TypeAdapter(list[Run])
 def last_runs(folder: Path) -> tuple[Run, ...]:
     """The newest run first, then those before it that vanished; none where there is no mark that can be read."""
     try:
-        return tuple(_RUNS.validate_json((folder / FILE).read_bytes())[: 1 + MAX_VANISHED])
+        return tuple(_RUNS.validate_json(read_file(folder / FILE))[: 1 + MAX_VANISHED])
     except (OSError, ValueError):
         return ()
 
@@ -115,7 +117,8 @@ class LastRun:
         beside = path.with_suffix(".new")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            beside.write_text(json.dumps([self._now, *map(asdict, self._vanished)]), encoding="utf-8")
+            with open(beside, "w", encoding="utf-8", opener=without_waiting) as file:
+                file.write(json.dumps([self._now, *map(asdict, self._vanished)]))
             beside.replace(path)
         except OSError as error:
             log.debug("%s: %s", path, error.strerror)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any, cast, get_args
 
-from stemfield.control.arguments import Argument, did_you_mean, shown
+from stemfield.control.arguments import Argument, check_kept, did_you_mean, shown
 from stemfield.control.commands import RefusedError
 from stemfield.control.outputs import encode_outputs, listed, parse_outputs
 from stemfield.control.rows import Parameter, Values, found_object, object_field, object_row, trigger
@@ -25,6 +25,7 @@ MAX_EQ_BANDS = 16
 _MAX_INTEGER = 2**31 - 1
 _MAX_PATTERNS = 256
 
+_NAMES = "1 to 128 characters, not digits only, none of / * ? [ ] { } # ,"
 _UNNAMEABLE = re.compile(r"[/*?\[\]{}#,\x00-\x1f\x7f\ud800-\udfff]")
 
 _AZIMUTH = Argument("f", "azimuth", "angle.degree", -180.0, 180.0, cyclic=True)
@@ -58,7 +59,7 @@ def check_name(name: str) -> str:
     """
     stripped = name.strip()
     if not 1 <= len(stripped) <= 128 or stripped.isdecimal() or _UNNAMEABLE.search(stripped):
-        raise RefusedError(f"{shown(name)}: allowed 1 to 128 characters, not digits only, none of / * ? [ ] {{ }} # ,")
+        raise RefusedError(f"{shown(name)}: allowed {_NAMES}")
     return stripped
 
 
@@ -93,6 +94,7 @@ def _write_outputs(scene: Scene, key: int, values: Values, venue: Venue) -> Scen
         outputs = tuple((label,) for label in outputs[0])  # brackets around the whole
     if len(outputs) > most:
         raise RefusedError(f"{len(outputs)} entries: allowed one a channel, at most {most}; brackets hold several")
+    check_kept(encode_outputs(outputs))
     return scene.with_object(replace(changed, outputs=outputs))
 
 
@@ -104,6 +106,7 @@ def _write_exclude(scene: Scene, key: int, values: Values, venue: Venue) -> Scen
         # A pattern may find nothing here: the same scene is for other rooms too.
         if pattern not in venue.labels and not any(character in pattern for character in "*?["):
             raise RefusedError(f"{shown(pattern)}: no such loudspeaker{did_you_mean(pattern, venue.labels)}")
+    check_kept(", ".join(patterns))
     return scene.with_object(replace(found_object(scene, key), exclude=patterns))
 
 
@@ -273,7 +276,7 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
     object_field("solo", Argument("T", "solo"), "Silence every object without solo.", False),
     Parameter(
         "/object/{o}/name",
-        (Argument("s", "name"),),
+        (Argument("s", "name", words=_NAMES),),
         "Its name, unique, 1 to 128 characters, which is its address from then on.",
         stored=True,
         read=lambda scene, key: (found_object(scene, key).name,),

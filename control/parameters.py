@@ -34,6 +34,7 @@ from stemfield.renderer.scene import SILENCE_DB, Identify, Recall, Scene, Sound,
 MAX_LISTENER_M = 100.0
 
 SCENE_NAME = re.compile(r"[A-Za-z0-9 _-]{1,64}")
+_MODELS = "the name of a model card, 1 to 64 of A-Z a-z 0-9 . _ -"
 _MODEL_NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,63})?")
 
 _GAIN = Argument("f", "gain", "gain.db", SILENCE_DB, MAX_GAIN_DB)
@@ -51,7 +52,7 @@ def _reset(scene: Scene, _: None, venue: Venue) -> Scene:
 def _write_model(scene: Scene, _: None, values: Values, venue: Venue) -> Scene:
     name = str(values[0])
     if not _MODEL_NAME.fullmatch(name):
-        raise RefusedError(f"{shown(name)}: allowed the name of a model card, 1 to 64 of A-Z a-z 0-9 . _ -")
+        raise RefusedError(f"{shown(name)}: allowed {_MODELS}")
     if name and venue.models and name not in venue.models:
         raise RefusedError(f"{shown(name)}: allowed {', '.join(venue.models)}{did_you_mean(name, venue.models)}")
     return replace(scene, separation=replace(scene.separation, model=name))
@@ -248,7 +249,7 @@ TABLE: tuple[Parameter, ...] = (
     ),
     Parameter(
         "/separation/model",
-        (Argument("s", "model"),),
+        (Argument("s", "model", words=_MODELS),),
         "The model in use, by its name or a preset (default, light, studio); an empty name is the configured one.",
         default=("",),
         stored=True,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, get_args
 
-from stemfield.control.arguments import did_you_mean, shown
+from stemfield.control.arguments import check_kept, did_you_mean, shown
 from stemfield.control.commands import RefusedError
 from stemfield.control.outputs import listed
 from stemfield.control.patterns import is_pattern, matches
@@ -104,6 +104,7 @@ def parse_left_out(text: str) -> tuple[str, ...]:
         raise RefusedError(f"{len(patterns)} objects: allowed at most {MAX_LEFT_OUT}")
     for pattern in patterns:
         matches(pattern, "")
+    check_kept(", ".join(patterns))
     return patterns
 
 

@@ -18,6 +18,7 @@ from stemfield.control.arguments import shown
 from stemfield.control.capture import Capture, clear_away
 from stemfield.control.changes import Dirty
 from stemfield.control.commands import RefusedError, SetParameter
+from stemfield.control.faults import cause
 from stemfield.control.hub import Hub
 from stemfield.control.parameters import SCENE_NAME
 from stemfield.control.peers import Peer
@@ -33,6 +34,7 @@ from stemfield.control.recording import (
     read_recording,
 )
 from stemfield.control.scene_file import stored_changes
+from stemfield.layouts.plain_data import without_waiting
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.engine import Engine
 from stemfield.renderer.scene import Scene
@@ -125,7 +127,7 @@ class _Take:
 
     def _append(self, mode: Literal["wb", "ab"], lines: Sequence[bytes]) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open(mode) as file:
+        with open(self._path, mode, opener=without_waiting) as file:
             file.write(b"".join(lines))
 
 
@@ -265,15 +267,20 @@ class Recorder:
                 await asyncio.wait(before)
             try:
                 await work()
-            except (OSError, RecordingError) as error:
-                self._report(f"{doing} {name}: {getattr(error, 'strerror', None) or error}")
+            except RecordingError as error:
+                self._report(f"{doing} {name}: {error}")
             finally:
                 if self._task is task:
                     self._state = ""
 
+        def ended(task: asyncio.Task[None]) -> None:
+            del self._tasks[task]
+            if not task.cancelled() and (error := task.exception()) is not None:
+                self._report(f"{doing} {name}: {cause(error)}")
+
         task = asyncio.get_running_loop().create_task(run())
         self._tasks[task] = path
-        task.add_done_callback(self._tasks.pop)
+        task.add_done_callback(ended)
         return task
 
     async def _write(self, take: _Take, capture: Capture) -> None:

@@ -11,15 +11,17 @@ import json
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from io import TextIOWrapper
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from stemfield.control.arguments import Argument, accept_all, shown
 from stemfield.control.commands import RefusedError, SetParameter
 from stemfield.control.object_parameters import MAX_SMOOTH_S
 from stemfield.control.routes import apply
 from stemfield.control.venue import Venue
+from stemfield.layouts.plain_data import PlainDataError, open_file, parse_json
 from stemfield.renderer.scene import Scene, SceneObject, default_scene
 
 MAX_BYTES = 64 << 20
@@ -52,22 +54,22 @@ def read_recording(path: Path) -> Generator[Step, None, None]:
         RecordingError: too large, no recording, or a line that is none.
         OSError: it cannot be read.
     """
-    if path.stat().st_size > 2 * MAX_BYTES:
-        raise RecordingError(f"larger than {2 * MAX_BYTES} bytes")
     latest_s = 0.0
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with _opened(path) as file:
         for number, text in enumerate(iter(partial(file.readline, MAX_LINE), ""), 1):
             if len(text) >= MAX_LINE:
                 raise RecordingError(f"line {number}: longer than {MAX_LINE} characters")
             try:
-                line = json.loads(text)
-            except (ValueError, RecursionError) as error:
+                line = parse_json(text)
+            except PlainDataError as error:
                 if not text.endswith("\n"):
                     return  # the power went while it was written
                 raise RecordingError(f"line {number}: no JSON") from error
             match line:
                 case {"stemfield": "recording", "format": 1} if number == 1:
                     continue
+                case {"stemfield": "recording", "format": other} if number == 1:
+                    raise RecordingError(f"line 1: format: {shown(other)}: allowed 1; another version wrote it")
                 case [int() | float() as at_s, str() as address, list() as values] if number > 1 and at_s >= latest_s:
                     try:
                         latest_s = float(_AT.accept(at_s, strict=True))
@@ -77,6 +79,13 @@ def read_recording(path: Path) -> Generator[Step, None, None]:
                     yield Step(latest_s, address, values)
                     continue
             raise RecordingError(f"line {number}: {shown(text.strip())}: allowed [seconds, address, [values]]")
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return TextIOWrapper(open_file(path, 2 * MAX_BYTES), "utf-8", "replace")
+    except PlainDataError as error:
+        raise RecordingError(str(error)) from error
 
 
 def capture_path(folder: Path, stem: str) -> Path:
@@ -102,14 +111,14 @@ def captured_objects(path: Path) -> Scene:
         RecordingError: its first line says nothing of inputs.
         OSError: it cannot be read.
     """
-    with path.open(encoding="utf-8", errors="replace") as file:
+    with _opened(path) as file:
         text = file.readline(MAX_LINE)
     scene = default_scene()
     try:
-        for ident, name, channels in json.loads(text)["inputs"]:
+        for ident, name, channels in parse_json(text)["inputs"]:
             item = SceneObject(int(ident), str(name), "input", tuple(int(channel) for channel in channels))
             scene = replace(scene, objects=(*scene.objects, item))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise RecordingError("line 1: is not that of a capture") from error
     return scene
 

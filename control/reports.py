@@ -10,6 +10,7 @@ from functools import partial
 
 from stemfield.control import commands
 from stemfield.control.adm_parameters import ADM_PREFIX
+from stemfield.control.arguments import sayable
 from stemfield.control.codecs import s3a
 from stemfield.control.codecs.osc import encode
 from stemfield.control.commands import Command, Problem
@@ -98,13 +99,13 @@ class Reports:
         if not told:
             self.counters.errors_withheld += 1
             return
-        reason = self._reason(problem)
-        self._refused = problem.address, reason, self._venue.status.read("heartbeat")
-        _log.debug("%s: %s: %s", peer, problem.address, reason)
-        if problem.address.startswith(_NOT_ANSWERED):
+        address, reason = sayable(problem.address), sayable(self._reason(problem))
+        self._refused = address, reason, self._venue.status.read("heartbeat")
+        _log.debug("%s: %s: %s", peer, address, reason)
+        if address.startswith(_NOT_ANSWERED):
             return
         is_json = peer.dialect == "s3a"
-        peer.tell(s3a.encode_problem(problem) if is_json else encode("/error", "ss", (problem.address, reason)))
+        peer.tell(s3a.encode_problem(address, reason) if is_json else encode("/error", "ss", (address, reason)))
 
     def _reason(self, problem: Problem) -> str:
         return suggestion(problem.address, self._scene(), self._venue) if problem.unknown else problem.reason

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from stemfield.control.commands import RefusedError
+from stemfield.control.faults import cause
 from stemfield.control.scene_file import SceneFileError
 from stemfield.control.state import SceneStore
 from stemfield.renderer.scene import Scene
@@ -85,16 +86,16 @@ class SceneBook:
         self._unwritten[name] = scene
 
         async def save() -> None:
-            try:
-                async with self._in_turn:  # of two of one name the later one has to stay
-                    await asyncio.to_thread(store.save_named, name, scene)
+            async with self._in_turn:  # of two of one name the later one has to stay
+                writing = asyncio.get_running_loop().run_in_executor(None, store.save_named, name, scene)
+                await asyncio.wait([writing])
+            if self._unwritten.get(name) is scene:
+                del self._unwritten[name]
+            if (error := writing.exception()) is not None:
+                failed(f"{name}: {cause(error)}")
+            else:
                 self._kept.add(name)
                 self._glanced.clear()
-            except OSError as error:
-                failed(f"{name}: {error.strerror}")
-            finally:
-                if self._unwritten.get(name) is scene:
-                    del self._unwritten[name]
 
         task = asyncio.get_running_loop().create_task(save())
         self._saving.add(task)

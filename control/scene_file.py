@@ -7,7 +7,6 @@ Objects stand under the names that they have in the default scene; a new name is
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from stemfield.control.patterns import is_pattern
 from stemfield.control.routes import Route, every_route, routes, suggestion
 from stemfield.control.rows import Parameter, Values, found_object
 from stemfield.control.venue import Venue
+from stemfield.layouts.plain_data import PlainDataError, decode, parse_json, read_file, unusable
 from stemfield.layouts.strict_yaml import parse_yaml
 from stemfield.renderer.scene import Scene
 
@@ -52,6 +52,10 @@ class SceneFileError(ValueError):
         super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
         self.source = source
         self.problems = tuple(problems)
+
+
+class NewerSceneError(SceneFileError):
+    """A scene of a later version, which must not be lost for it."""
 
 
 def scene_to_dict(scene: Scene, venue: Venue) -> dict[str, Any]:
@@ -171,19 +175,52 @@ def read_data(path: Path) -> object:
         FileNotFoundError: it does not exist.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise SceneFileError(str(path), (f"larger than {MAX_BYTES} bytes",))
-        text = content.decode()
-        data: object = json.loads(text) if path.suffix == ".json" else parse_yaml(text)
+        text = decode(read_file(path, MAX_BYTES))
+        return scene_data(text, str(path)) if path.suffix == ".json" else parse_yaml(text)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise SceneFileError(str(path), (f"cannot be read: {error.strerror}",)) from error
-    except (ValueError, RecursionError) as error:
+    except SceneFileError:
+        raise
+    except ValueError as error:
         raise SceneFileError(str(path), (f"not what it should be: {error}",)) from error
+
+
+def scene_data(text: str, source: str) -> object:
+    """The plain data of a scene in JSON.
+
+    Args:
+        text: of the file or the journal.
+        source: named in the error.
+
+    Raises:
+        SceneFileError: no JSON, or with text that cannot be kept.
+    """
+    try:
+        data = parse_json(text)
+    except PlainDataError as error:
+        raise SceneFileError(source, (f"not what it should be: {error}",)) from error
+    if problems := tuple(unusable(data)):
+        raise SceneFileError(source, problems)
     return data
+
+
+def kept_scene(data: object, venue: Venue, source: str) -> tuple[Scene, tuple[str, ...]]:
+    """A scene that was kept by the daemon, as `scene_from_dict`.
+
+    Raises:
+        NewerSceneError: a later version has kept it.
+        SceneFileError: it is no scene.
+    """
+    if not isinstance(data, Mapping):
+        raise SceneFileError(source, (f"{shown(data)}: allowed the branches {', '.join(_branches())}",))
+    number = data.get("format", FORMAT)
+    if number != FORMAT:
+        newer = isinstance(number, int | float) and number > FORMAT
+        reason = f"format: {shown(number)}: allowed {FORMAT}"
+        raise (NewerSceneError if newer else SceneFileError)(source, (reason + "; a newer version wrote it" * newer,))
+    return scene_from_dict(data, venue)
 
 
 def _with_added(added: object, venue: Venue, problems: list[str]) -> Scene:

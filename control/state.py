@@ -7,6 +7,7 @@ the old file or the new one. Where the disk is full, the present scene goes into
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import threading
@@ -17,10 +18,19 @@ from typing import Any
 
 from stemfield.control.arguments import shown
 from stemfield.control.commands import RefusedError
-from stemfield.control.journal import Journal
+from stemfield.control.faults import cause, note
+from stemfield.control.journal import MAX_CONTENT, Journal
 from stemfield.control.parameters import SCENE_NAME
-from stemfield.control.scene_file import SceneFileError, read_data, scene_from_dict, scene_to_dict
+from stemfield.control.scene_file import (
+    MAX_BYTES,
+    NewerSceneError,
+    SceneFileError,
+    kept_scene,
+    scene_data,
+    scene_to_dict,
+)
 from stemfield.control.venue import Venue
+from stemfield.layouts.plain_data import PlainDataError, decode, read_file, without_waiting
 from stemfield.renderer.scene import Scene
 
 AGAIN_S = 5.0
@@ -41,27 +51,38 @@ class SceneStore:
         self._venue = venue
         self._present = folder / "scene.json"
         self._named = folder / "scenes"
-        self._journal = Journal(folder / "scene.journal")
+        self._journal_file = folder / "scene.journal"
+        self._journal = Journal(self._journal_file)
         self._journalled = self._written = b""
         self._writing = threading.Lock()
 
     def load(self) -> tuple[Scene, tuple[str, ...]]:
         """The scene as it was saved last, and what of it could not be used.
 
-        Where there is none it is the default scene. A broken file is set aside as `scene.json.broken-1` (to 9).
+        Where there is none it is the default scene. A broken file is set aside as `scene.json.broken-1` (to 9), one of
+        a later version as `scene.json.newer-1`; of one that could be used in part `scene.json.kept` is a copy.
         """
-        kept = self._journal.read()
-        if kept is not None:
-            self._journalled = kept
-            scene, problems = scene_from_dict(json.loads(kept), self._venue)
-            return scene, tuple(f"{self.folder / 'scene.journal'}: {problem}" for problem in problems)
-        try:
-            scene, problems = scene_from_dict(read_data(self._present), self._venue)
-        except FileNotFoundError:
-            return self._venue.defaults, ()
-        except SceneFileError as error:
-            return self._venue.defaults, (*error.problems, self._set_aside())
-        return scene, tuple(f"{self._present}: {problem}" for problem in problems)
+        problems: list[str] = []
+        for path, read, instead in (
+            (self._journal_file, self._read_journal, f"{self._present.name} is used"),
+            (self._present, self._read_present, "the default scene is used"),
+        ):
+            try:
+                content = read()
+                if content is None:
+                    continue
+                scene, own = self._scene_of(content, path)
+            except SceneFileError as error:
+                problems += [f"{path}: {problem}" for problem in error.problems]
+                problems.append(f"{path}: {_told_aside(path, error)}; {instead}")
+                continue
+            problems += [f"{path}: {problem}" for problem in own]
+            if own:
+                problems.append(self._keep(content))
+            if path == self._journal_file:
+                self._journalled = content
+            return scene, tuple(problems)
+        return self._venue.defaults, tuple(problems)
 
     def prepare(self) -> None:
         """Take the room that a full disk will not give.
@@ -108,13 +129,19 @@ class SceneStore:
         return tuple(sorted(name for name in found if SCENE_NAME.fullmatch(name)))
 
     def save_named(self, name: str, scene: Scene) -> None:
-        """Keep a scene under a name.
+        """Keep a scene under a name; a file that cannot be read as a scene is set aside, not lost.
 
         Raises:
             RefusedError: the name is not allowed.
             OSError: as `save`.
         """
-        self._write(self._path(name), self._content(scene))
+        path, content = self._path(name), self._content(scene)
+        try:
+            if (before := _content_of(path)) is not None:
+                self._scene_of(before, path)
+        except SceneFileError as error:
+            _set_aside(path, error)
+        self._write(path, content)
 
     def load_named(self, name: str) -> tuple[Scene, tuple[str, ...]]:
         """A kept scene, and what of it could not be used.
@@ -124,10 +151,9 @@ class SceneStore:
             SceneFileError: its file is broken.
         """
         path = self._path(name)
-        try:
-            return scene_from_dict(read_data(path), self._venue)
-        except FileNotFoundError as error:
-            raise self._no_scene(name) from error
+        if (content := _content_of(path)) is None:
+            raise self._no_scene(name)
+        return self._scene_of(content, path)
 
     def remove_named(self, name: str) -> None:
         """Forget a kept scene.
@@ -155,15 +181,21 @@ class SceneStore:
         return self._named / f"{name.replace(' ', '+')}.json"
 
     def _content(self, scene: Scene) -> bytes:
+        """Raises OSError where it is more than can be read again."""
         tree = scene_to_dict(scene, self._venue)
-        return json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False).encode()
+        content = json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False).encode()
+        if len(content) > MAX_CONTENT:
+            content = json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        if len(content) > MAX_CONTENT:
+            raise OSError(errno.EFBIG, f"{len(content)} bytes of scene: allowed at most {MAX_CONTENT}")
+        return content
 
     def _write(self, path: Path, content: bytes) -> None:
         with self._writing:
             path.parent.mkdir(parents=True, exist_ok=True)
             beside = path.with_suffix(".new")
             try:
-                with beside.open("wb") as file:
+                with open(beside, "wb", opener=without_waiting) as file:
                     file.write(content)
                     file.flush()
                     os.fsync(file.fileno())
@@ -178,14 +210,59 @@ class SceneStore:
             finally:
                 os.close(folder)
 
-    def _set_aside(self) -> str:
-        names = [f"{self._present.name}.broken-{n}" for n in range(1, _MAX_BROKEN + 1)]
-        free = next((n for n in names if not (self.folder / n).exists()), names[-1])
+    def _read_journal(self) -> bytes | None:
         try:
-            self._present.replace(self.folder / free)
+            return self._journal.read()
+        except (PlainDataError, OSError) as error:
+            raise SceneFileError(str(self._journal_file), (f"cannot be read: {cause(error)}",)) from error
+
+    def _read_present(self) -> bytes | None:
+        return _content_of(self._present)
+
+    def _scene_of(self, content: bytes, path: Path) -> tuple[Scene, tuple[str, ...]]:
+        """Raises SceneFileError."""
+        try:
+            text = decode(content)
+        except PlainDataError as error:
+            raise SceneFileError(str(path), (str(error),)) from error
+        return kept_scene(scene_data(text, str(path)), self._venue, str(path))
+
+    def _keep(self, content: bytes) -> str:
+        """Keep a copy of what the next change would lose."""
+        path = self._present.with_name(f"{self._present.name}.kept")
+        try:
+            self._write(path, content)
         except OSError as error:
-            return f"{self._present}: cannot be set aside: {error.strerror}; the default scene is used"
-        return f"{self._present}: set aside as {free}; the default scene is used"
+            return f"{path}: cannot be written: {error.strerror}; what could not be used is lost with the next change"
+        return f"{self._present}: as it was, it is kept as {path.name}"
+
+
+def _content_of(path: Path) -> bytes | None:
+    """What a file of a scene holds; None where there is none. Raises SceneFileError."""
+    try:
+        return read_file(path, MAX_BYTES)
+    except FileNotFoundError:
+        return None
+    except PlainDataError as error:
+        raise SceneFileError(str(path), (str(error),)) from error
+    except OSError as error:
+        raise SceneFileError(str(path), (f"cannot be read: {error.strerror}",)) from error
+
+
+def _told_aside(path: Path, error: SceneFileError) -> str:
+    try:
+        return f"set aside as {_set_aside(path, error)}"
+    except OSError as failed:
+        return f"cannot be set aside: {failed.strerror}"
+
+
+def _set_aside(path: Path, error: SceneFileError) -> str:
+    """Give a file that cannot be used another name, and return it. Raises OSError."""
+    kind = "newer" if isinstance(error, NewerSceneError) else "broken"
+    names = [f"{path.name}.{kind}-{n}" for n in range(1, _MAX_BROKEN + 1)]
+    free = next((n for n in names if not os.path.lexists(path.with_name(n))), names[-1])
+    path.replace(path.with_name(free))
+    return free
 
 
 class Saver:
@@ -206,7 +283,8 @@ class Saver:
         self._offered: Scene | None = None
         self._fresh = asyncio.Event()
         """Whether what is offered was not tried before."""
-        self._failing = False
+        self._failing = ""
+        """Why nothing can be saved at present."""
         self._task: asyncio.Task[None] | None = None
 
     def offer(self, scene: Scene) -> None:
@@ -217,11 +295,13 @@ class Saver:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
-        """Save what was offered last, now."""
+        """Save what was offered last, now, or tell that it is lost."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
         await self._save()
+        if self._offered is not None:
+            self._report(f"{self._store.folder}: the last changes are not saved: {self._failing}")
 
     async def _run(self) -> None:
         while self._offered is not None:
@@ -238,23 +318,25 @@ class Saver:
             return
         writing = asyncio.get_running_loop().run_in_executor(None, self._store.save, scene)
         try:
-            reason = await asyncio.shield(writing)
-        except OSError as error:
-            self._complain(f"the scene cannot be saved: {error.strerror}", scene)
+            await asyncio.wait([writing])
         except asyncio.CancelledError:
             # A thread cannot be stopped: what it writes is older than what `close` will.
             await asyncio.wait([writing])
             self._offered = self._offered or scene
             raise
-        else:
-            if reason:
-                self._complain(f"the scene is kept in its journal only: {reason}", scene)
-            elif self._failing:
-                self._report(f"{self._store.folder}: the scene is saved again")
-                self._failing = False
+        error = writing.exception()
+        if error is not None:  # whatever it is: the next scene may be another one
+            if not isinstance(error, OSError):
+                note("the scene cannot be saved", error)
+            self._complain(f"the scene cannot be saved: {cause(error)}", scene)
+        elif reason := writing.result():
+            self._complain(f"the scene is kept in its journal only: {reason}", scene)
+        elif self._failing:
+            self._report(f"{self._store.folder}: the scene is saved again")
+            self._failing = ""
 
     def _complain(self, text: str, scene: Scene) -> None:
         self._offered = self._offered or scene
-        if not self._failing:
+        if text != self._failing:
             self._report(f"{self._store.folder}: {text}")
-        self._failing = True
+        self._failing = text

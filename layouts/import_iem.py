@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from stemfield.layouts.foreign import ForeignFileError, Imported, decibels, mapping, number, place, trim
+from stemfield.layouts.plain_data import PlainDataError, parse_json
 
 
 def is_iem(text: str) -> bool:
@@ -21,8 +21,8 @@ def import_iem(text: str, name: str) -> Imported:
         ForeignFileError: no JSON, or something is missing or no number.
     """
     try:
-        data: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        data = parse_json(text)
+    except PlainDataError as error:
         raise ForeignFileError(f"no JSON: {error}") from error
     layout = mapping("LoudspeakerLayout", data.get("LoudspeakerLayout"))
     speakers = layout.get("Loudspeakers")

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, NoReturn
 
 MAX_FILE_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 16
@@ -23,7 +23,24 @@ class PlainDataError(ValueError):
 
 
 def read_file(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
-    """The content of a regular file; one that is none (a FIFO, a device) could keep its reader waiting for ever.
+    """The content of a regular file.
+
+    Args:
+        path: of the file, as for `open_file`.
+        most: bytes allowed.
+
+    Raises:
+        PlainDataError, OSError: as `open_file`.
+    """
+    with open_file(path, most) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise PlainDataError(f"larger than {most} bytes")
+    return content
+
+
+def open_file(path: Path, most: int) -> BinaryIO:
+    """A regular file, opened to be read; one that is none (a FIFO, a device) could keep its reader waiting for ever.
 
     Args:
         path: of the file; a pipe that a shell handed over (`/dev/stdin`, `<(...)`) is read too.
@@ -31,21 +48,26 @@ def read_file(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
 
     Raises:
         PlainDataError: too large, or no regular file.
-        OSError: it cannot be read.
+        OSError: it cannot be opened.
     """
     handed = str(path).startswith(_HANDED)
     try:
-        with open(path, "rb", opener=None if handed else _without_waiting) as file:
-            if not (handed or stat.S_ISREG(os.fstat(file.fileno()).st_mode)):
-                raise PlainDataError("is no regular file")
-            content = file.read(most + 1)
-    except PlainDataError:
-        raise
+        file = open(path, "rb", opener=None if handed else without_waiting)  # noqa: SIM115 - handed to the caller
     except ValueError as error:  # a NUL byte in the path
         raise PlainDataError(f"no path: {error}") from error
-    if len(content) > most:
+    found = os.fstat(file.fileno())
+    if not (handed or stat.S_ISREG(found.st_mode)):
+        file.close()
+        raise PlainDataError("is no regular file")
+    if found.st_size > most:
+        file.close()
         raise PlainDataError(f"larger than {most} bytes")
-    return content
+    return file
+
+
+def without_waiting(path: str, flags: int) -> int:
+    """An opener for `open` that fails where a FIFO without another end would make it wait."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def decode(content: bytes) -> str:
@@ -60,24 +82,28 @@ def decode(content: bytes) -> str:
         raise PlainDataError(f"not UTF-8: byte {error.start}") from error
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, *, finite: bool = False) -> Any:
     """The data of a JSON text, at most 16 deep.
 
+    Args:
+        text: of the document.
+        finite: whether all of it is refused for a NaN or Infinity, which Python's writers know and JSON does not.
+
     Raises:
-        PlainDataError: no JSON, a key that appears twice in one object, or nested too deeply.
+        PlainDataError: why it is no JSON that is read here, such as a key that appears twice or deep nesting.
     """
     try:
-        data = json.loads(text, object_pairs_hook=_object)
+        data = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number if finite else None)
     except PlainDataError:
         raise
     except RecursionError as error:
-        raise PlainDataError(_TOO_DEEP) from error
+        raise PlainDataError(f"nested too deeply: {error}") from error
     except UnicodeDecodeError as error:
         raise PlainDataError(f"not UTF-8: byte {error.start}") from error
     except ValueError as error:
-        raise PlainDataError(f"no JSON: {error}") from error
+        raise PlainDataError(str(error)) from error
     if _deeper_than(data, MAX_DEPTH):
-        raise PlainDataError(_TOO_DEEP)
+        raise PlainDataError(f"nested too deeply: allowed {MAX_DEPTH} levels")
     return data
 
 
@@ -110,9 +136,6 @@ def unusable(data: object, path: str = "") -> Iterator[str]:
         yield f"{path}: {problem}" if path else problem
 
 
-_TOO_DEEP = f"nested more than {MAX_DEPTH} deep"
-
-
 def _problem(value: object) -> str | None:
     if isinstance(value, str):
         if not is_encodable(value):
@@ -133,6 +156,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
+
+
 def _deeper_than(data: object, depth: int) -> bool:
     level: list[Any] = [data]
     for _ in range(depth + 1):
@@ -145,7 +172,3 @@ def _deeper_than(data: object, depth: int) -> bool:
         if not level:
             return False
     return True
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from stemfield.control.arguments import shown
 from stemfield.control.commands import RefusedError
+from stemfield.layouts.plain_data import PlainDataError, parse_json
 
 MAX_BYTES = 65_536
 
@@ -22,14 +22,11 @@ def read_document(packet: bytes) -> Mapping[str, Any]:
     if len(packet) > MAX_BYTES:
         raise RefusedError(f"{len(packet)} bytes: allowed at most {MAX_BYTES}")
     try:
-        document = json.loads(packet.decode(), parse_constant=_no_number)
+        return mapping(parse_json(packet.decode(), finite=True))
     except UnicodeDecodeError as error:
         raise RefusedError("not UTF-8") from error
-    except RecursionError as error:
-        raise RefusedError("nested too deeply") from error
-    except ValueError as error:
-        raise RefusedError(f"no JSON: {str(error)[:80]}") from error
-    return mapping(document)
+    except PlainDataError as error:
+        raise RefusedError(f"no JSON: {error!s:.80}") from error
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -69,7 +66,3 @@ def whole(value: object, low: int, high: int) -> int:
     if found != int(found) or not low <= found <= high:
         raise RefusedError(f"{shown(value)}: allowed a whole number from {low} to {high}")
     return int(found)
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")

@@ -18,7 +18,8 @@ from stemfield.control.commands import Problem, Value
 MAX_AHEAD_S = 10.0
 MAX_DEPTH = 8
 MAX_MESSAGES = 1024
-MAX_ADDRESS = 256
+MAX_ADDRESS = 640
+"""Bytes: any name of an object has a place in one, 128 characters of four bytes each."""
 MAX_BUNDLE = 1432
 """Bytes that an Ethernet frame takes."""
 

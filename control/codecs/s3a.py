@@ -30,9 +30,9 @@ def decode(packet: bytes, _now_s: float) -> list[Timed]:
     return [Timed(None, command) for command in _commands(packet)]
 
 
-def encode_problem(problem: Problem) -> bytes:
+def encode_problem(where: str, reason: str) -> bytes:
     """What the sender of a bad object is told."""
-    return json.dumps({"errors": [{"where": problem.address, "reason": problem.reason}]}).encode()
+    return json.dumps({"errors": [{"where": where, "reason": reason}]}).encode()
 
 
 def encode(objects: Sequence[tuple[SceneObject, float]]) -> list[bytes]:

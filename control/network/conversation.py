@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
+from stemfield.control.faults import Contained
 from stemfield.control.hub import Hub
 from stemfield.control.network.admission import Admission, paid
 from stemfield.control.network.turns import Turns
@@ -43,7 +44,14 @@ async def converse(
         take: the steps that a message takes, text or binary, each of which says how many messages it was worth.
         sending: runs beside it, and is cancelled at the end.
     """
-    task = asyncio.get_running_loop().create_task(sending)
+
+    async def send() -> None:
+        with Contained("a page or client cannot be told") as fault:
+            await sending
+        if fault.error is not None:
+            await hang_up((socket,), b"a fault of the daemon")
+
+    task = asyncio.get_running_loop().create_task(send())
     try:
         async for message in socket:
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
@@ -58,6 +66,7 @@ async def converse(
         hub.leave(peer)
         task.cancel()
         await asyncio.wait([task])
+        sending.close()  # where the task was cancelled before it began
 
 
 async def hang_up(sockets: Iterable[web.WebSocketResponse], message: bytes) -> None:

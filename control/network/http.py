@@ -20,6 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from stemfield.control.arguments import shown
 from stemfield.control.changes import Dirty
+from stemfield.control.faults import note
 from stemfield.control.hub import Hub
 from stemfield.control.metrics import CONTENT_TYPE, exposition
 from stemfield.control.network.admission import Admission
@@ -275,8 +276,14 @@ def _is_public(request: web.Request) -> bool:
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Whoever sends what is no HTTP is answered so, and whoever hangs up early is not: neither fills the log."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | ConnectionError))
+    """Whoever sends what is no HTTP is answered so, and whoever hangs up early is not: neither fills the log.
+
+    A fault of the daemon takes one line.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None and not isinstance(error, HttpProcessingError | ConnectionError):
+        note("a request cannot be answered", error)
+    return error is None
 
 
 log.addFilter(_is_worth_a_line)

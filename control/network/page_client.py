@@ -30,6 +30,7 @@ from stemfield.control.peers import Address, Peer
 from stemfield.control.routes import Route, routes
 from stemfield.control.telemetry import pack
 from stemfield.control.watching import Watch
+from stemfield.layouts.plain_data import PlainDataError, parse_json
 from stemfield.renderer.scene import Scene
 
 MAX_COMMANDS: Final = 256
@@ -98,8 +99,8 @@ class PageClient:
     def _take(self, message: WSMessage) -> Iterator[int]:
         document: Any = None
         if message.type is WSMsgType.TEXT:
-            with suppress(ValueError, RecursionError):
-                document = json.loads(message.data)
+            with suppress(PlainDataError):
+                document = parse_json(message.data)
         match document:
             case {"packets": bool() as wanted}:
                 self._log(wanted=wanted)

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, Generic, ParamSpec, TypeVar
 
+from stemfield.control.faults import Contained
 from stemfield.control.peers import Peer
 
 TURN_S: Final = 0.005
@@ -206,10 +207,11 @@ class Turns:
             self._leave_out(peer, job)
             return
         try:
-            for _ in job.steps:
-                if time.perf_counter() > end_s:
-                    done = False
-                    break
+            with Contained("a message cannot be taken"):
+                for _ in job.steps:
+                    if time.perf_counter() > end_s:
+                        done = False
+                        break
         finally:
             self._queue.spend(peer.host, time.perf_counter() - begun_s)
             if done:

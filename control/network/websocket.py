@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator, Sequence
 
 from aiohttp import WSMessage, WSMsgType, web
@@ -18,6 +17,7 @@ from stemfield.control.patterns import is_pattern
 from stemfield.control.peers import Address, Peer
 from stemfield.control.routes import Route, routes
 from stemfield.control.watching import Watch
+from stemfield.layouts.plain_data import PlainDataError, parse_json
 from stemfield.renderer.scene import Scene
 
 MAX_LISTENED = 8192
@@ -69,8 +69,8 @@ class WebSocketClient:
     def _command(self, text: str) -> None:
         """LISTEN or IGNORE; whatever else is passed over, as the specification wants it."""
         try:
-            command = json.loads(text)
-        except (ValueError, RecursionError):
+            command = parse_json(text)
+        except PlainDataError:
             return
         match command:
             case {"COMMAND": "LISTEN", "DATA": str() as address}:
