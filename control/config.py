@@ -205,7 +205,8 @@ class Config(Strict):
     discovery: DiscoveryConfig = DiscoveryConfig()
     state_folder: Path = Field(
         default_factory=_state_folder,
-        description="Where the scene is kept; as given by systemd, otherwise in the user's state folder.",
+        description="Where the scene is kept, of one daemon alone; as given by systemd, otherwise in the user's state "
+        "folder.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged at least.")
 

@@ -31,6 +31,7 @@ from stemfield.control.reload import Reloader
 from stemfield.control.roles import elsewhere
 from stemfield.control.sound import Sound
 from stemfield.control.state import Saver, SceneStore
+from stemfield.control.state_lock import StateLock
 from stemfield.control.venue import Venue
 from stemfield.layouts import load_layout
 from stemfield.renderer.engine import Engine
@@ -110,7 +111,7 @@ class Daemon:
         """Runs until SIGTERM or SIGINT; returns the exit status.
 
         Raises:
-            OSError: a port is taken, or the sound cannot start.
+            OSError: a port or the state folder is taken, or the sound cannot start.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -154,6 +155,7 @@ class Daemon:
 
     def _restore(self, stack: AsyncExitStack) -> Hub:
         """The hub with the scene of last time, and the listeners that put each change in force and on disk."""
+        stack.enter_context(StateLock(self._config.state_folder))
         scene, problems = self._store.load()
         for problem in problems:
             log.warning("%s", problem)

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 from studio import free_port
@@ -89,3 +90,16 @@ def test_what_was_changed_a_second_ago_survives_a_kill(daemon: Any) -> None:
     one.start()
     assert one.ask("/object/bass/level") == [0.75]
     assert "set aside" not in one.log.read_text()
+
+
+def test_a_second_daemon_on_one_state_folder_says_who_has_it(daemon: Any, tmp_path: Path) -> None:
+    shared = str(tmp_path / "shared")
+    first, second = (daemon(**QUIET | {"state_folder": shared}) for _ in range(2))
+    first.start()
+    second.start(ready=False)
+    assert second.process.wait(30) == 1
+    second.process = None
+    (line,) = [line for line in second.log.read_text().splitlines() if "error" in line]
+    assert f"{shared} is the state folder of another daemon (process {first.process.pid} on " in line
+    first.send("/master/gain", -6.0)
+    assert first.ask("/master/gain") == [-6.0]
