@@ -170,8 +170,15 @@ def check(options: argparse.Namespace) -> int:
     else:
         problems += room_problems(config)
         problems += found_problems(lambda: card_of(None, config, for_a_room=True))
+        problems += _address_problems(config)
         problems += [f"separation.providers: {problem}" for problem in found_problems(_known_providers, config)]
     return _verdicts([(options.config, problems)], as_json=options.json)
+
+
+def _address_problems(config: Config) -> list[str]:
+    from stemfield.control.network.doors import address_problems
+
+    return address_problems(config.network)
 
 
 def _known_providers(config: Config) -> None:

@@ -38,7 +38,10 @@ _Port = Annotated[int, Field(ge=1, le=65_535)]
 class NetworkConfig(Strict):
     """Who may reach the daemon: the same for every port that it listens at."""
 
-    bind: str = Field("127.0.0.1", description="Address to listen at: 127.0.0.1 this machine, 0.0.0.0 the network.")
+    bind: str = Field(
+        "127.0.0.1",
+        description="Address to listen at: 127.0.0.1 this machine, 0.0.0.0 the network by IPv4, :: by IPv4 and IPv6.",
+    )
     interfaces: tuple[str, ...] = Field(
         (),
         max_length=16,

@@ -190,8 +190,8 @@ async def _advertise(
         while True:
             try:
                 await advert.start()
-                told, there = "", own_addresses()
-                while there == own_addresses():
+                told, there = "", (own_addresses(4), own_addresses(6))
+                while there == (own_addresses(4), own_addresses(6)):
                     await asyncio.sleep(ANNOUNCE_S)
                     await advert.update(presence())
                 # an interface went or came: what was joined there is lost with it

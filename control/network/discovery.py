@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion, ServiceInfo, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
-from stemfield.control.network.addresses import outside, own_addresses
+from stemfield.control.network.addresses import outside, reachable_addresses
 from stemfield.control.network.host_names import announced_name
 
 OSC = "_osc._udp.local."
@@ -147,14 +147,13 @@ class Advert:
         return next((name for name in names if name not in self._taken), self._wanted)
 
     def _info(self, service: str, name: str) -> ServiceInfo:
-        given = [a for a in self._addresses if not ipaddress.ip_address(a).is_unspecified]
         return ServiceInfo(
             service,
             f"{name}.{service}",
             port=self._ports[service],
             properties=self._presence.text,
             server=self._server,
-            parsed_addresses=given or outside(own_addresses()),
+            parsed_addresses=outside(reachable_addresses(self._addresses)),
         )
 
     def _heard(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:

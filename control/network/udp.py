@@ -37,6 +37,7 @@ class UdpServer:
         turns: in which the senders of all ports are worked for.
         setting: what a person calls the port in the configuration.
         dialect: of all that comes; where empty, of each message.
+        device: the interface whose datagrams alone are heard, for an address that several have; all where empty.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class UdpServer:
         turns: Turns,
         setting: str = "osc.port",
         dialect: str = "",
+        device: str = "",
     ) -> None:
         self._bind = bind
         self._port = port
@@ -56,6 +58,7 @@ class UdpServer:
         self._turns = turns
         self._setting = setting
         self._dialect = dialect
+        self._device = device
         self._socket: socket.socket | None = None
         self._peers: dict[Address, Peer | None] = {}
         self._revision = admission.revision
@@ -78,6 +81,10 @@ class UdpServer:
         try:
             opened.setblocking(False)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            if version == 6:
+                opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # as HTTP's sockets do
+            if self._device:
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, self._device.encode())
             opened.bind((self._bind, self._port))
         except OSError as error:
             opened.close()

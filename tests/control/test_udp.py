@@ -13,7 +13,7 @@ import pytest
 
 from stemfield.control.limits import MAX_PEERS, Limiter
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.doors import listen_addresses
+from stemfield.control.network.doors import address_problems, listen_addresses
 from stemfield.control.network.turns import Turns
 from stemfield.control.network.udp import BATCH, PortTakenError, UdpServer
 from stemfield.control.network_config import NetworkConfig
@@ -59,9 +59,17 @@ async def serve_once(bind: str, allow: list[Any], sender: str) -> tuple[UdpServe
 
 
 def test_ipv4_ipv6_and_both() -> None:
-    for bind, sender in (("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "127.0.0.1"), ("0.0.0.0", "127.0.0.1")):
+    for bind, sender in (("127.0.0.1", "127.0.0.1"), ("::1", "::1"), ("::", "::1"), ("0.0.0.0", "127.0.0.1")):
         _, heard = asyncio.run(serve_once(bind, [], sender))
         assert heard == [b"hello"], bind
+    everybody = (ipaddress.ip_network("0.0.0.0/0"),)
+    for bind, addresses in (
+        ("::", ("0.0.0.0", "::")),
+        ("0.0.0.0", ("0.0.0.0",)),
+        ("::1", ("::1",)),
+        ("::ffff:127.0.0.1", ("127.0.0.1",)),
+    ):
+        assert listen_addresses(NetworkConfig(bind=bind, allow=everybody)) == addresses
 
 
 def test_senders_outside_the_list_are_counted_and_not_heard() -> None:
@@ -91,6 +99,16 @@ def test_the_addresses_of_interfaces() -> None:
         listen_addresses(loopback.model_copy(update={"interfaces": ("loo",)}))
     with pytest.raises(OSError, match=r"no interface 'zzz': there are .*lo"):
         listen_addresses(loopback.model_copy(update={"interfaces": ("zzz",)}))
+
+
+def test_where_this_machine_cannot_listen_is_found_by_a_check() -> None:
+    allow = (ipaddress.ip_network("192.0.2.0/24"),)
+    assert address_problems(NetworkConfig()) == []
+    assert address_problems(NetworkConfig(bind="::", allow=allow)) == []
+    (problem,) = address_problems(NetworkConfig(interfaces=("eth99",), allow=allow))
+    assert problem.startswith("network.interfaces: no interface 'eth99'")
+    (problem,) = address_problems(NetworkConfig(bind="192.0.2.7", allow=allow))
+    assert problem.startswith("network.bind: 192.0.2.7: Cannot assign requested address; this machine has ")
 
 
 def test_a_port_that_is_taken_is_named() -> None:
