@@ -334,23 +334,25 @@ class Hub:
             case commands.Touch():
                 return self._touch(command, peer)
             case commands.SaveScene(name):
-                self._book.save(name, self._scene, lambda text: self._reports.tell(Problem("/scene/save", text), peer))
+                if rewrite := self._book.save(name, self._scene, self._complains("/scene/save", peer)):
+                    self._history.rewritten(rewrite)
             case commands.LoadScene(name, fade_s, scope, without, address):
                 recall = recall_of(scope, without, self._scene.recall)
                 kept, problems = self._book.load(name)
                 self._history.part()
                 self.replace_scene(recalled(self._scene, kept, recall), fade_s)
                 self._history.part()
+                self._book.mark(name, self._scene)
                 for problem in problems:
                     self._reports.tell(Problem(address, problem), peer)
             case commands.DeleteScene(name):
-                self._book.remove(name)
+                self._history.rewritten(self._book.remove(name))
             case commands.Undo(pressed):
                 if pressed:
-                    self._show(undone(self._scene, self._history.undo(self._scene)))
+                    self._undo(peer)
             case commands.Redo(pressed):
                 if pressed:
-                    self._show(undone(self._scene, self._history.redo(self._scene)))
+                    self._redo(peer)
             case Problem():
                 self._reports.tell(command, peer)
             case _:
@@ -358,6 +360,29 @@ class Hub:
                     raise RefusedError("not here")
                 carry_out(command)
         return 0
+
+    def _undo(self, peer: Peer) -> None:
+        step = self._history.undo(self._scene)
+        if isinstance(step, Scene):
+            return self._show(undone(self._scene, step))
+        try:
+            self._book.restore(step.name, step.before, self._complains("/scene/undo", peer))
+        except RefusedError:
+            self._history.redo(self._scene)  # it is not undone, so it can be again
+            raise
+
+    def _redo(self, peer: Peer) -> None:
+        step = self._history.redo(self._scene)
+        if isinstance(step, Scene):
+            return self._show(undone(self._scene, step))
+        try:
+            self._book.restore(step.name, step.after, self._complains("/scene/redo", peer))
+        except RefusedError:
+            self._history.undo(self._scene)
+            raise
+
+    def _complains(self, address: str, peer: Peer) -> Callable[[str], None]:
+        return lambda text: self._reports.tell(Problem(address, text), peer)
 
     def _set(self, command: SetParameter, peer: Peer) -> Iterator[int]:
         def held(key: int) -> str:
@@ -451,6 +476,7 @@ class Hub:
         status.holder = lambda key: self._hands.holder(key, time.monotonic())
         status.scenes = self._book.names
         status.scene = lambda: self._book.present
+        status.scene_changed = lambda: self._book.is_changed(self._scene)
 
 
 def _in_steps(found: Sequence[Route]) -> Iterator[Sequence[Route]]:

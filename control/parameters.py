@@ -14,6 +14,7 @@ from typing import Any
 from stemfield.control.arguments import Argument, did_you_mean, shown
 from stemfield.control.commands import RefusedError
 from stemfield.control.group_parameters import GROUP_ROWS
+from stemfield.control.kept_names import ALLOWED
 from stemfield.control.meter_parameters import METER_ROWS
 from stemfield.control.object_parameters import MAX_GAIN_DB, MAX_SMOOTH_S, OBJECT_ROWS
 from stemfield.control.recall import KINDS, parse_left_out, parse_words, recalled
@@ -33,7 +34,6 @@ from stemfield.renderer.scene import SILENCE_DB, Identify, Recall, Scene, Sound,
 
 MAX_LISTENER_M = 100.0
 
-SCENE_NAME = re.compile(r"[A-Za-z0-9 _-]{1,64}")
 _MODELS = "the name of a model card, 1 to 64 of A-Z a-z 0-9 . _ -"
 _MODEL_NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,63})?")
 
@@ -153,7 +153,11 @@ TABLE: tuple[Parameter, ...] = (
         "The default scene of the layout. Master, loudspeakers, listener and monitor stay as they are.",
         _reset,
     ),
-    _action("/scene/save", (Argument("s", "name"),), "Keep the scene under a name of A-Z a-z 0-9, space, _ and -."),
+    _action(
+        "/scene/save",
+        (Argument("s", "name"),),
+        f"Keep the scene under a name, {ALLOWED}. Undo brings back the scene that had it.",
+    ),
     _action(
         "/scene/load",
         (
@@ -178,8 +182,13 @@ TABLE: tuple[Parameter, ...] = (
         '`"vocals, input*"`.',
         parse_left_out,
     ),
-    _action("/scene/delete", (Argument("s", "name"),), "Forget a kept scene."),
-    _action("/scene/undo", (_PRESSED,), "Take back the last change; what follows within 0.7 s is one change."),
+    _action("/scene/delete", (Argument("s", "name"),), "Forget a kept scene; undo brings it back."),
+    _action(
+        "/scene/undo",
+        (_PRESSED,),
+        "Take back the last change; what follows within 0.7 s is one change. "
+        "To overwrite or delete a kept scene is one too.",
+    ),
     _action("/scene/redo", (_PRESSED,), "Take a change that was undone again."),
     _action(
         "/recorder/record",

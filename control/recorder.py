@@ -20,7 +20,7 @@ from stemfield.control.changes import Dirty
 from stemfield.control.commands import RefusedError, SetParameter
 from stemfield.control.faults import cause
 from stemfield.control.hub import Hub
-from stemfield.control.parameters import SCENE_NAME
+from stemfield.control.kept_names import file_stem, kept_name, name_of
 from stemfield.control.peers import Peer
 from stemfield.control.recording import (
     FADE,
@@ -160,19 +160,19 @@ class Recorder:
         """What is not over yet, and of which file it is."""
         self._state = ""
         self._peer = Peer("playback", 0, lambda *_: None, "playback")
-        self._names = {path.stem.replace("+", " ") for path in folder.glob("*.jsonl")}
+        self._names = {name for path in folder.glob("*.jsonl") if (name := name_of(path.stem))}
         clear_away(capture_path(folder, "").parent)
-        hub.on(commands.Record, lambda command: self.record(command.name))
-        hub.on(commands.Capture, lambda command: self.capture(command.name))
-        hub.on(commands.Play, lambda command: self.play(command.name))
-        hub.on(commands.DeleteRecording, lambda command: self.delete(command.name))
+        hub.on(commands.Record, lambda command: self.record(kept_name(command.name)))
+        hub.on(commands.Capture, lambda command: self.capture(kept_name(command.name)))
+        hub.on(commands.Play, lambda command: self.play(kept_name(command.name)))
+        hub.on(commands.DeleteRecording, lambda command: self.delete(kept_name(command.name)))
         hub.on(commands.Stop, lambda command: self.stop() if command.pressed else None)
         hub.venue.status.recorder = lambda: self._state
         hub.venue.status.recordings = self.names
 
     def names(self) -> tuple[str, ...]:
         """The names of the recordings, sorted."""
-        return tuple(sorted(name for name in self._names if SCENE_NAME.fullmatch(name)))
+        return tuple(sorted(self._names))
 
     def record(self, name: str) -> None:
         """Begin a recording, in place of one of the same name; ends what was going on.
@@ -304,9 +304,7 @@ class Recorder:
         return path
 
     def _path(self, name: str) -> Path:
-        if not SCENE_NAME.fullmatch(name):
-            raise RefusedError(f"{shown(name)}: allowed 1 to 64 of A-Z a-z 0-9, space, _ and -")
-        return self._folder / f"{name.replace(' ', '+')}.jsonl"
+        return self._folder / f"{file_stem(name)}.jsonl"
 
     async def _play(self, path: Path) -> None:
         loop = asyncio.get_running_loop()

@@ -20,7 +20,7 @@ from stemfield.control.arguments import shown
 from stemfield.control.commands import RefusedError
 from stemfield.control.faults import cause, note
 from stemfield.control.journal import MAX_CONTENT, Journal
-from stemfield.control.parameters import SCENE_NAME
+from stemfield.control.kept_names import file_stem, kept_name, name_of
 from stemfield.control.scene_file import (
     MAX_BYTES,
     NewerSceneError,
@@ -125,8 +125,7 @@ class SceneStore:
 
     def names(self) -> tuple[str, ...]:
         """The names of the kept scenes, sorted."""
-        found = (path.stem.replace("+", " ") for path in self._named.glob("*.json"))
-        return tuple(sorted(name for name in found if SCENE_NAME.fullmatch(name)))
+        return tuple(sorted(name for path in self._named.glob("*.json") if (name := name_of(path.stem))))
 
     def save_named(self, name: str, scene: Scene) -> None:
         """Keep a scene under a name; a file that cannot be read as a scene is set aside, not lost.
@@ -167,18 +166,35 @@ class SceneStore:
         except FileNotFoundError as error:
             raise self._no_scene(name) from error
 
-    def check_name(self, name: str) -> None:
-        """Refuse a name that is not 1 to 64 of A-Z a-z 0-9, space, _ and -."""
-        if not SCENE_NAME.fullmatch(name):
-            raise RefusedError(f"{shown(name)}: allowed 1 to 64 of A-Z a-z 0-9, space, _ and -")
+    def content_named(self, name: str) -> bytes | None:
+        """What the file of a kept scene holds, whatever that is; nothing where there is none that can be read."""
+        try:
+            return _content_of(self._path(name))
+        except SceneFileError:
+            return None
+
+    def scene_of(self, content: bytes, name: str) -> tuple[Scene, tuple[str, ...]]:
+        """The scene in what `content_named` found, and what of it could not be used.
+
+        Raises:
+            SceneFileError: it is none.
+        """
+        return self._scene_of(content, self._path(name))
+
+    def restore_named(self, name: str, content: bytes) -> None:
+        """Let a kept scene be what `content_named` found.
+
+        Raises:
+            OSError: as `save`.
+        """
+        self._write(self._path(name), content)
 
     def _no_scene(self, name: str) -> RefusedError:
         known = ", ".join((*self._venue.presets, *self.names())) or "none is kept yet"
         return RefusedError(f"{shown(name)}: no such scene: allowed {known}")
 
     def _path(self, name: str) -> Path:
-        self.check_name(name)
-        return self._named / f"{name.replace(' ', '+')}.json"
+        return self._named / f"{file_stem(kept_name(name))}.json"
 
     def _content(self, scene: Scene) -> bytes:
         """Raises OSError where it is more than can be read again."""

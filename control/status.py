@@ -40,6 +40,8 @@ class Status:
         """The names of the scenes."""
         self.scene: Callable[[], str] = str
         """The name of the scene that was taken up or kept last."""
+        self.scene_changed: Callable[[], bool] = bool
+        """Whether the scene is another one since."""
         self.bad: Callable[[], BadSamples] = BadSamples
         """What came in and was no sound."""
         self.recorder: Callable[[], str] = str

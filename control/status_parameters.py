@@ -34,6 +34,14 @@ STATUS_ROWS = (
         watch=lambda status, _: (status.scene(),),
     ),
     Parameter(
+        "/scene/changed",
+        (Argument("T", "changed"),),
+        "Whether the scene is another one since: where the head is turned, what is compared and what is recalled count "
+        "for nothing.",
+        "status",
+        watch=lambda status, _: (status.scene_changed(),),
+    ),
+    Parameter(
         "/scene/list",
         (Argument("s", "name", repeated=True),),
         "The names of all scenes that can be loaded: the presets that suit the room, and the kept ones.",

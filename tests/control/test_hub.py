@@ -415,7 +415,7 @@ def test_scenes_are_kept_and_taken_up(control: Any, peer: Any, until: Callable[.
     assert control.settled().changes[-1][1].fade_s == 0.0
 
 
-@pytest.mark.parametrize("name", ["../state", "/etc/passwd", "a/b", "", "x" * 65, "a.b", "a+b", "ä"])
+@pytest.mark.parametrize("name", ["../state", "/etc/passwd", "a/b", "", "x" * 65, "a.b", "a+b", "ä/b"])
 def test_no_path_reaches_the_file_system(control: Any, peer: Any, name: str) -> None:
     peer.send("/scene/save", name)
     peer.send("/scene/load", name)
