@@ -18,6 +18,7 @@ from stemfield.control.config import Config
 from stemfield.control.cues import Cue
 from stemfield.control.hub import Hub
 from stemfield.control.lag import Lag
+from stemfield.control.last_resort import end_in_time
 from stemfield.control.last_run import LastRun
 from stemfield.control.log_lines import begin_log
 from stemfield.control.network_config import lag_of
@@ -42,6 +43,7 @@ from stemfield.separation.streaming import stem_order
 
 HOUSEKEEPING_S = 0.1
 MENDING_S = 0.5
+ENDS = signal.SIGTERM, signal.SIGINT
 TURN_S = 0.0005
 """A thread that works out gains gives the interpreter back to the loop within this time: it waits for each packet."""
 
@@ -114,8 +116,9 @@ class Daemon:
             OSError: a port or the state folder is taken, or the sound cannot start.
         """
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDS:
             loop.add_signal_handler(number, self._stopping.set)
+        end_in_time(ENDS)
         loop.add_signal_handler(signal.SIGXCPU, self._last_run.over_budget)
         async with AsyncExitStack() as stack:
             hub = self._restore(stack)
@@ -128,6 +131,8 @@ class Daemon:
             # `nohup` has it ignored, and means the terminal
             ends_with_terminal = _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
             loop.add_signal_handler(signal.SIGHUP, self._hang_up, reloader, ends_with_terminal)
+            if ends_with_terminal:
+                end_in_time([signal.SIGHUP])
             stack.callback(self._tell_control)
             stack.callback(self._end_sound)
             await self._play(reach.places)
@@ -139,6 +144,7 @@ class Daemon:
         if ends_with_terminal and not _has_terminal():
             self._stopping.set()
         else:
+            signal.alarm(0)  # it does not mean the end
             reloader.ask()
 
     async def _take(self, hub: Hub, reach: Reach, config: Config) -> None:

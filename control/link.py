@@ -6,7 +6,6 @@ Everything here may wait for a server, so all of it runs in one lane of its own 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 EARS = ("monitor_left", "monitor_right")
 """Port names of the binaural monitor."""
+FREEWHEEL_STALL_S = 6.0
+"""In freewheel a block may take as long as the engine waits for stems, and a little longer."""
 MOST_OFFERED = 64
 """So many ports of others are told of."""
 STALL_S = 2.0
@@ -59,7 +60,6 @@ class Link:
         self._engine: Engine | None = None
         self._ports: JackPorts | None = None
         self.keeper = keeper or ConnectionKeeper()
-        self._lost = threading.Event()
         self._joined_once = keeper is not None
         self._calls = 0
         self._calls_s = 0.0
@@ -138,6 +138,12 @@ class Link:
         """Whether the clock calls the engine, or is about to."""
         return isinstance(self._opened, ClockDriver)
 
+    @property
+    def freewheeling(self) -> bool:
+        """Whether a server asks for blocks as fast as it gets them, as for an export."""
+        driver = self.driver
+        return driver is not None and not isinstance(driver, ClockDriver) and driver.freewheeling
+
     def reconfigure(self, config: Config) -> None:
         """Other connections are wanted from now on; those that were made before stay."""
         self._config = config
@@ -163,9 +169,8 @@ class Link:
             if config.driver == "jack":
                 raise OSError(f"libjack is not on this machine ({error}): install it, or set driver: clock") from error
             return clock
-        self._lost.clear()
         try:
-            return JackDriver(_settings(config), lambda _reason: self._lost.set())
+            return JackDriver(_settings(config))
         except JackError as error:
             log.debug("%s", error)
             return clock if config.driver == "auto" and not self._joined_once else None
@@ -186,7 +191,7 @@ class Link:
     def _fault(self, driver: JackDriver, fits: Callable[[int, int], bool], now_s: float) -> str:
         """Why the driver has to be left, or nothing."""
         self._seen = None
-        if self._lost.is_set():
+        if driver.lost:
             return "the JACK server is gone"
         if not fits(driver.sample_rate_hz, driver.period_frames):
             self._seen = driver.sample_rate_hz, driver.period_frames
@@ -194,7 +199,8 @@ class Link:
         calls = self._engine.counters().calls if self._engine is not None else 0
         if calls != self._calls:
             self._calls, self._calls_s = calls, now_s
-        return f"the JACK server asked for nothing for {STALL_S:.0f} s" if now_s - self._calls_s > STALL_S else ""
+        stall_s = FREEWHEEL_STALL_S if driver.freewheeling else STALL_S
+        return f"the JACK server asked for nothing for {stall_s:.0f} s" if now_s - self._calls_s > stall_s else ""
 
     def _connect(self, driver: JackDriver) -> None:
         """Makes the connections that are missing; a server that goes away meanwhile is found out later."""

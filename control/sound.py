@@ -95,6 +95,8 @@ class Sound:
         self._scene: Scene | None = None
         self._gains = Newest("gains", self._put_in_force, _overtaken)
         self._match = LoudnessMatch()
+        self._freewheel: int | None = None
+        """The frames that had been played without stems when the server went into freewheel."""
         self._stems = False
         self._stems_s = 0.0
         self._ears = ears or Ears()
@@ -301,6 +303,7 @@ class Sound:
             self._match.hear(room.levels())
         if room is not None and self.playing and self._config.role != "renderer":
             self._tell_stems(room.engine, now_s)
+            self._tell_freewheel(room.engine)
 
     def _tell_stems(self, engine: Engine, now_s: float) -> None:
         """Logs when the stems come and when they have been missing for a while."""
@@ -314,6 +317,18 @@ class Sound:
         elif self._stems and now_s - self._stems_s > MISSED_S:
             self._stems = False
             log.warning("no stems: the recording is played as it is")
+
+    def _tell_freewheel(self, engine: Engine) -> None:
+        """Logs an export, and whether anything of it was not separated."""
+        missing, begun = engine.counters().missing_frames, self._freewheel
+        if self._link.freewheeling and begun is None:
+            self._freewheel = missing
+            log.info("freewheel: rendering as fast as the separation follows")
+        elif begun is not None and not self._link.freewheeling:
+            self._freewheel = None
+            missed_s = max(missing - begun, 0) / engine.sample_rate_hz
+            level = logging.WARNING if missed_s else logging.INFO
+            log.log(level, "freewheel ended; %.3f s of it were played without stems", missed_s)
 
     def describe(self) -> str:
         """What is sounding, in a few words."""

@@ -26,6 +26,7 @@ from stemfield.control.codecs.osc import encode
 from stemfield.control.network.asking import exchange
 from stemfield.control.speaker_bench import CLIENT, READY
 from stemfield.layouts import Layout
+from stemfield.renderer.drivers import libjack
 
 START_S: Final = 120.0
 """The first start of all compiles the audio code."""
@@ -81,8 +82,7 @@ class SpeakerTest:
         try:
             if not self._is_ready():
                 raise SpeakerTestError("the speaker test does not start: see `stemfield doctor`")
-            jack.set_error_function(lambda _: None)
-            jack.set_info_function(lambda _: None)
+            libjack.say_nothing()
             self._client = jack.Client("stemfield-connect", no_start_server=True, servername=self._server)
         except jack.JackOpenError as error:
             self._end_bench()

@@ -24,11 +24,11 @@ from stemfield.renderer.tape import Tape
 from stemfield.renderer.targets import DIRTY
 
 FADE_S = 0.005
+METER_PERIOD_S = m.METER_PERIOD_S
 RISE_S = 0.5
 """Outputs take so long to rise out of silence."""
 FALL_S = 0.05
 """And so long to sink into it."""
-METER_PERIOD_S = 1 / 30
 SHORTEST_TIMELINE = 1 << 17
 BELIEVED_CALLS = 16
 RECENT_NS = 500_000_000

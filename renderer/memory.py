@@ -16,7 +16,7 @@ from stemfield.renderer.dsp.bank import banks
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.lanes import DOUBLES
 from stemfield.renderer.plan import NEVER, STEPS, TARGETS
-from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_STEMS_END, WORD_STEMS_START, Exchange
+from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_OWNER, WORD_STEMS_END, WORD_STEMS_START, Exchange
 
 CHUNK_FRAMES: Final = 256
 """Longer blocks are processed in pieces of this length, so that the working arrays stay in the cache. A multiple of
@@ -30,6 +30,7 @@ TIMES: Final = 1 << 16
 """How many durations of past calls are kept."""
 STARTS: Final = 64
 """How many moments at which calls began are kept, a power of two."""
+METER_PERIOD_S: Final = 1 / 30
 METER_KEPT: Final = 64
 """Meter periods that are kept, a power of two."""
 
@@ -44,11 +45,12 @@ START_GAINS, GOAL_GAINS, RAMP_DONE, RAMP_TOTAL = 25, 26, 27, 28
 SOURCE_BUS, SPEAKER_BUS, FADE_CURVE, METER_SUM, METER_PEAKS, CALL_TIMES, CLOCK = 29, 30, 31, 32, 33, 34, 35
 METER_POWERS, METER_MEAN_SQUARES, METER_LIMITED, METER_LIMITS = 36, 37, 38, 39
 TARGET_BEGINS, CALL_STARTS = 40, 41
+OWNER = 15
 BAD_MIXTURE, BAD_DIRECT, BAD_PLAYER, BAD_STEMS, BAD_SOURCES, BAD_FEEDS = 42, 43, 44, 45, 46, 47
 # State of the processor, and its counters
 POSITION, CALLS, FRONT, FADE_AT, METER_AT = 48, 49, 50, 51, 52
 RISE_HOLD, RISE_AT, MISSING_FRAMES, CUTS, PLAYER_GAPS = 53, 54, 55, 56, 57
-METER_PERIODS, PLAN, STEP, TAPE_END = 58, 59, 60, 61
+METER_PERIODS, PLAN, STEP, TAPE_END, KEPT_UP = 58, 59, 60, 61, 62
 # Written by control while the processor runs, each on its own
 PLAYER_END, PLAYER_AT, BYPASS, PLAYING, SOUNDING = 64, 72, 80, 81, 82
 TAPE = 83
@@ -178,6 +180,7 @@ class Memory:
             MIXTURE_END: exchange.word_address(WORD_MIXTURE_END),
             STEMS_END: exchange.word_address(WORD_STEMS_END),
             STEMS_START: exchange.word_address(WORD_STEMS_START),
+            OWNER: exchange.word_address(WORD_OWNER),
         }
         for word, value in (shape | found.numbers).items():
             self.table[word] = value

@@ -42,7 +42,7 @@ def process(table_address: int, inputs_address: int, outputs_address: int, frame
     inputs = carray(as_pointer(inputs_address), (table[m.INPUTS] + table[m.DIRECT],), np.int64)
     outputs = carray(as_pointer(outputs_address), (table[c.OUTPUTS],), np.int64)
     mode = swap_float_mode(-1)
-    began = _now_ns(table)
+    began = now_ns(table)
     starts = carray(as_pointer(table[m.CALL_STARTS]), (m.STARTS, 2), np.int64)[table[m.CALLS] & (m.STARTS - 1)]
     starts[0], starts[1] = table[m.POSITION], began
     at: Any = np.int64(0)  # not a plain 0, for whose literal type all that it is given to would be compiled once more
@@ -62,13 +62,14 @@ def process(table_address: int, inputs_address: int, outputs_address: int, frame
         table[m.POSITION] += count
         at += count
     times = carray(as_pointer(table[m.CALL_TIMES]), (m.TIMES,), np.int64)
-    times[table[m.CALLS] & (m.TIMES - 1)] = _now_ns(table) - began
+    times[table[m.CALLS] & (m.TIMES - 1)] = now_ns(table) - began
     store_release(table_address + 8 * m.CALLS, table[m.CALLS] + 1)
     swap_float_mode(mode)
 
 
 @njit(**INNER)
-def _now_ns(table: Words) -> int:
+def now_ns(table: Words) -> int:
+    """The monotonic clock."""
     clock_gettime(MONOTONIC, as_pointer(table[m.CLOCK]))
     clock = carray(as_pointer(table[m.CLOCK]), (2,), np.int64)
     return clock[0] * 1_000_000_000 + clock[1]
@@ -80,7 +81,12 @@ def compile_ahead() -> int:
     Returns:
         The address of `process` as a C function, for other compiled code that need not be one with it.
     """
+    return address_of(process)
+
+
+def address_of(function: Any) -> int:
+    """The address as a C function of one that takes what `process` takes; compiled, or loaded from the cache."""
     kinds = (types.int64,) * 4
-    process.compile(kinds)
-    compiled = process.overloads[kinds]
+    function.compile(kinds)
+    compiled = function.overloads[kinds]
     return int(compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name))

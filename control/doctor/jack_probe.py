@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -25,27 +26,27 @@ def main() -> None:
     server = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
         import jack
+
+        from stemfield.renderer.drivers import libjack
     except OSError as error:
         _tell(library="", reason=str(error))
         return
-    errors: list[str] = []
-    jack.set_error_function(lambda text: errors.append(text.strip()))
-    jack.set_info_function(lambda _: None)
     loaded = _loaded()
-    try:
-        client = jack.Client("stemfield-doctor", no_start_server=True, servername=server or None)
-    except jack.JackOpenError:
-        _tell(**loaded, reason=next(iter(errors), "no reason given"))
-        return
-    xruns = [0]
-
-    def count(_delayed_us: float) -> None:
-        xruns[0] += 1
-
-    client.set_xrun_callback(count)
+    with tempfile.TemporaryFile() as errors:
+        os.dup2(errors.fileno(), 2)  # where libjack writes
+        libjack.say_nothing(but_errors=True)
+        try:
+            client = jack.Client("stemfield-doctor", no_start_server=True, servername=server or None)
+        except jack.JackOpenError:
+            errors.seek(0)
+            reason = errors.readline().decode(errors="replace").strip()
+            _tell(**loaded, reason=reason or "no reason given")
+            return
+    xruns = libjack.Tally()
+    libjack.count_xruns(libjack.address(client), xruns)
     with client:  # activates it: only then is it told of xruns
         time.sleep(SETTLE_S)
-        xruns[0], begun = 0, _edge(client)
+        before, begun = xruns.count, _edge(client)
         _tell(
             **loaded,
             opened=True,
@@ -57,7 +58,7 @@ def main() -> None:
         for _ in sys.stdin:
             now = _edge(client)
             frames, seconds = (now[0] - begun[0]) & 0xFFFFFFFF, now[1] - begun[1]
-            _tell(xruns=xruns[0], measured_rate_hz=frames / seconds, load=round(client.cpu_load(), 1))
+            _tell(xruns=xruns.count - before, measured_rate_hz=frames / seconds, load=round(client.cpu_load(), 1))
 
 
 def _tell(**facts: Any) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 import jack
-import numpy as np
 
-from stemfield.renderer.drivers.jack_callback import CallbackBlock, Libjack, compile_callback
+from stemfield.renderer.drivers import libjack
+from stemfield.renderer.drivers.jack_callback import CallbackBlock, compile_callback, compile_freewheel, compile_latency
 from stemfield.renderer.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -73,23 +73,22 @@ class JackPorts:
 class JackDriver:
     """One connection to a server: from `open` to `close` or until the server goes away.
 
+    No Python runs in libjack's threads: what happens there is counted, and asked for.
+
     Args:
         settings: how to join.
-        on_lost: called from a thread of libjack, once, when the server shuts us down.
     """
 
-    def __init__(self, settings: JackSettings, on_lost: Callable[[str], None]) -> None:
-        jack.set_error_function(lambda text: log.debug("libjack: %s", text))
-        jack.set_info_function(lambda text: log.debug("libjack: %s", text))
+    def __init__(self, settings: JackSettings) -> None:
+        libjack.say_nothing(but_errors=log.isEnabledFor(logging.DEBUG))
         self.settings = settings
         """What its patterns ask for may become something else while it plays."""
-        self._libjack = Libjack()
-        self._callback = compile_callback()
-        self._xruns = np.zeros(1, np.int64)
-        self._keep: list[Any] = []
+        self._compiled = compile_callback(), compile_latency(), compile_freewheel()
+        self._xruns, self._shutdowns = libjack.Tally(), libjack.Tally()
+        self._engine: Engine | None = None
+        self._block: CallbackBlock | None = None
         self._ports: dict[str, Any] = {}
         self._active = self._left = False
-        self._lost = threading.Event()
         self._turn = threading.Lock()
         self._said: dict[str, Any] = {}
         try:
@@ -102,13 +101,8 @@ class JackDriver:
             raise JackError(message) from error
         for what in ("name", "samplerate", "blocksize", "realtime"):
             self._ask(what)
-        self._on_lost = on_lost
-        self._client.set_shutdown_callback(self._shut_down)
-        self._libjack.count_xruns(_address(self._client), self._xruns)
-
-    def _shut_down(self, _status: Any, reason: str) -> None:
-        self._lost.set()
-        self._on_lost(reason)
+        libjack.count_shutdowns(libjack.address(self._client), self._shutdowns)
+        libjack.count_xruns(libjack.address(self._client), self._xruns)
 
     def _ask(self, what: str) -> Any:
         """What the client says; once it is closed, what it said last: another thread may ask just then."""
@@ -120,7 +114,7 @@ class JackDriver:
     @property
     def xruns(self) -> int:
         """How often the server reported one."""
-        return int(self._xruns[0])
+        return self._xruns.count
 
     @property
     def client_name(self) -> str:
@@ -152,18 +146,27 @@ class JackDriver:
             inputs = [self._client.inports.register(name) for name in ports.inputs]
             outputs = [self._client.outports.register(name) for name in (*ports.outputs, *ports.monitor)]
             self._ports = {port.shortname: port for port in (*inputs, *outputs)}
-            client, into, out = _address(self._client), [_address(p) for p in inputs], [_address(p) for p in outputs]
-            block = CallbackBlock(engine.memory.table_address, into, out)
-            if self._libjack.set_process_callback(client, self._callback.address, block.address) != 0:
-                raise JackError("JACK: the server refused the process callback")
-            delayed, direct = into[: ports.mixture_inputs], into[ports.mixture_inputs :]
-            latency = self._libjack.declare_latency(
-                client, delayed, direct, out, engine.latency_frames, engine.direct_latency_frames, engine.late_frames
+            client = libjack.address(self._client)
+            self._engine, self._block = (
+                engine,
+                CallbackBlock(
+                    engine.memory.table_address,
+                    [libjack.address(port) for port in inputs],
+                    [libjack.address(port) for port in outputs],
+                    ports.mixture_inputs,
+                    engine.latency_frames,
+                    engine.direct_latency_frames,
+                    engine.late_frames,
+                ),
             )
-            self._keep = [engine, block, latency]
+            render, latency, freewheel = self._compiled
+            if libjack.set_process_callback(client, render.address, self._block.address) != 0:
+                raise JackError("JACK: the server refused the process callback")
+            libjack.set_latency_callback(client, latency.address, self._block.address)
+            libjack.set_freewheel_callback(client, freewheel.address, self._block.address)
             self._active = True
             self._client.activate()
-            self._libjack.recompute_latencies(client)
+            libjack.recompute_latencies(client)
 
     def wanted_connections(self, ports: JackPorts) -> set[Connection]:
         """The connections that the patterns of the settings ask for, given the ports that exist now."""
@@ -213,7 +216,7 @@ class JackDriver:
 
     def capture_latency_frames(self, inputs: Sequence[str]) -> int:
         """How long at most what comes into inputs of ours, by short name, has been on its way through the server."""
-        return max((self._libjack.capture_latency_frames(_address(self._ports[name])) for name in inputs), default=0)
+        return max((libjack.capture_latency_frames(libjack.address(self._ports[name])) for name in inputs), default=0)
 
     def exists(self, peer: str) -> bool:
         """Whether a port of this full name is there."""
@@ -238,7 +241,12 @@ class JackDriver:
     @property
     def lost(self) -> bool:
         """Whether the server has gone."""
-        return self._lost.is_set()
+        return self._shutdowns.count > 0
+
+    @property
+    def freewheeling(self) -> bool:
+        """Whether the server renders as fast as its clients can, as for an export; the engine waits for its stems."""
+        return self._block is not None and self._block.freewheeling
 
     def close(self) -> None:
         """Leaves the server. Safe after the server went away."""
@@ -248,7 +256,7 @@ class JackDriver:
             self._client.deactivate(ignore_errors=True)
         self._active = False
         self._client.close()
-        self._keep.clear()
+        self._engine = self._block = None
 
 
 @contextmanager
@@ -258,10 +266,6 @@ def refused() -> Iterator[None]:
         yield
     except jack.JackError as error:
         raise JackError(f"JACK: {error}") from error
-
-
-def _address(thing: Any) -> int:
-    return int(jack._ffi.cast("uintptr_t", thing._ptr))  # noqa: SLF001 (the one place that needs the C pointers)
 
 
 def _reason(status: Any) -> str:

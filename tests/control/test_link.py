@@ -20,6 +20,7 @@ class Server:
     """libjack as it looks to a client: the ports of a server that died are still told, its connections are not."""
 
     sample_rate_hz, period_frames, client_name = 48_000, 256, "stemfield"
+    lost = freewheeling = False
 
     def __init__(self) -> None:
         self.connected: set[tuple[str, str]] = set()

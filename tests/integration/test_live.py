@@ -126,6 +126,41 @@ def test_live_equals_the_file_renderer_sample_by_sample(jackd, daemon, studio, t
     assert np.abs(live - offline).max() == 0
 
 
+@pytest.mark.parametrize(("period_frames", "margin_ms"), [(256, 15), (2048, 5)])
+def test_an_export_in_freewheel_equals_the_file_renderer_sample_by_sample(
+    jackd, daemon, studio, tmp_path, stemfield, period_frames, margin_ms
+):
+    """A program that exports asks for blocks as fast as it gets them: the engine waits for the stems of each."""
+    knock = np.zeros((2, 2 * DEMO_RATE_HZ), np.float32)
+    knock[:, 256:512] = 0.01
+    tape = demo_mixture()[:, : 6 * DEMO_RATE_HZ]
+    song, rendered = tmp_path / "song.wav", tmp_path / "rendered.wav"
+    soundfile.write(song, tape.T, DEMO_RATE_HZ, subtype="FLOAT")
+    stemfield("upmix", song, rendered, "--layout", "stereo")
+    offline = soundfile.read(rendered, dtype="float32", always_2d=True)[0].T
+
+    server = jackd(period_frames=period_frames, sync=True)
+    room = daemon(
+        driver="jack", layout="stereo", jack={"server_name": server.name}, separation={"margin_ms": margin_ms}
+    )
+    room.start()
+    desk = studio(server.name, 2, np.concatenate([knock, tape, knock[:, DEMO_RATE_HZ:]], axis=1))
+    desk.connect("stemfield", STEREO_IN, ["M+030", "M-030"])
+    room.wait_for("stems arrive")
+    desk.client.set_freewheel(True)
+    room.wait_for("freewheel: rendering")
+    desk.roll()
+    desk.wait_end()
+    desk.client.set_freewheel(False)
+    room.wait_for("freewheel ended; 0.000 s of it")
+    latency = latency_of(room) + knock.shape[1]
+    errors = [
+        float(np.abs(desk.record[:, late : late + tape.shape[1]] - offline).max())
+        for late in range(latency, latency + 3 * period_frames, period_frames)
+    ]
+    assert min(errors) == 0, errors
+
+
 def test_threshold_and_gains_of_instruments_by_osc_are_those_of_the_offline_remix(
     jackd, daemon, studio, tmp_path, stemfield
 ):

@@ -1,0 +1,123 @@
+"""What libjack offers beyond JACK-Client, without a single Python function in libjack's threads.
+
+libjack calls back from threads of its own, and cancels them when a server dies or hangs. A thread that is cancelled
+while it runs Python takes the interpreter lock with it, and the process never runs Python again. So callbacks are
+either compiled (`jack_callback.py`) or functions of the C library, and Python polls what they leave behind.
+
+Importing this needs a libjack on the machine, and nothing that is slow to import.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Final
+
+import jack
+
+LIBJACK: Final = "libjack.so.0"
+_SEMAPHORE_BYTES: Final = 64
+"""More than `sem_t` takes anywhere."""
+_CAPTURE: Final = 0
+
+_library = ctypes.CDLL(LIBJACK)
+_c = ctypes.CDLL(None, use_errno=True)
+_POINTERS: Final = {
+    "jack_set_error_function": 1,
+    "jack_set_info_function": 1,
+    "jack_on_shutdown": 3,
+    "jack_set_process_callback": 3,
+    "jack_set_xrun_callback": 3,
+    "jack_set_latency_callback": 3,
+    "jack_set_freewheel_callback": 3,
+    "jack_recompute_total_latencies": 1,
+}
+for _name, _count in _POINTERS.items():
+    getattr(_library, _name).argtypes = [ctypes.c_void_p] * _count
+
+
+class _LatencyRange(ctypes.Structure):
+    _fields_ = (("minimum", ctypes.c_uint32), ("maximum", ctypes.c_uint32))
+
+
+_library.jack_port_get_latency_range.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_LatencyRange)]
+
+
+def _function(function: Any) -> int:
+    return int(ctypes.cast(function, ctypes.c_void_p).value or 0)
+
+
+def address(thing: Any) -> int:
+    """The C pointer of JACK-Client's client or port."""
+    return int(jack._ffi.cast("uintptr_t", thing._ptr))  # noqa: SLF001 (the one place that needs the C pointers)
+
+
+class Tally:
+    """Counts the calls of a callback: a POSIX semaphore, posted by the C library's `int sem_post(sem_t *)`.
+
+    It may be called from any thread and from a signal handler; it neither waits nor allocates.
+    """
+
+    def __init__(self) -> None:
+        self._semaphore = ctypes.create_string_buffer(_SEMAPHORE_BYTES)
+        _c.sem_init(self._semaphore, 0, 0)
+
+    @property
+    def argument(self) -> int:
+        """What the callback is registered with."""
+        return ctypes.addressof(self._semaphore)
+
+    @property
+    def count(self) -> int:
+        """How often it was called."""
+        value = ctypes.c_int()
+        _c.sem_getvalue(self._semaphore, ctypes.byref(value))
+        return value.value
+
+
+def say_nothing(*, but_errors: bool = False) -> None:
+    """Keeps libjack from writing to the standard streams.
+
+    Args:
+        but_errors: it may write these to the standard error.
+    """
+    # `size_t strlen(const char *)` hears the text and does nothing with it
+    ignore = _function(_c.strlen)
+    _library.jack_set_error_function(None if but_errors else ignore)
+    _library.jack_set_info_function(ignore)
+
+
+def count_xruns(client: int, tally: Tally) -> None:
+    """Counts every xrun of a `jack_client_t*`; PipeWire reports them from its audio thread."""
+    _library.jack_set_xrun_callback(client, _function(_c.sem_post), tally.argument)
+
+
+def count_shutdowns(client: int, tally: Tally) -> None:
+    """Counts when the server shuts a client down, which it does once."""
+    _library.jack_on_shutdown(client, _function(_c.sem_post), tally.argument)
+
+
+def set_process_callback(client: int, callback: int, argument: int) -> int:
+    """Registers a compiled `int (uint32 frames, void *)`; 0 on success."""
+    return int(_library.jack_set_process_callback(client, callback, argument))
+
+
+def set_latency_callback(client: int, callback: int, argument: int) -> None:
+    """Registers a compiled `void (int mode, void *)`."""
+    _library.jack_set_latency_callback(client, callback, argument)
+
+
+def set_freewheel_callback(client: int, callback: int, argument: int) -> None:
+    """Registers a compiled `void (int starting, void *)`."""
+    _library.jack_set_freewheel_callback(client, callback, argument)
+
+
+def capture_latency_frames(port: int) -> int:
+    """How long at most what comes into a `jack_port_t*` has been on its way through the server."""
+    found = _LatencyRange()
+    _library.jack_port_get_latency_range(port, _CAPTURE, ctypes.byref(found))
+    return int(found.maximum)
+
+
+def recompute_latencies(client: int) -> None:
+    """Asks the server to walk the graph again."""
+    _library.jack_recompute_total_latencies(client)
