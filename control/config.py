@@ -44,10 +44,14 @@ class JackConfig(Strict):
     server_name: str | None = Field(None, description="JACK server to join; null is the default one.")
     channels: Literal[1, 2] = Field(2, description="Input ports for the music: 2 is stereo, 1 is mono.")
     connect_inputs: tuple[str, ...] = Field(
-        (), description="Ports to connect to our inputs, in order; patterns with * and ?, such as system:capture_*."
+        (),
+        description="Ports to connect to our inputs, left and right by their channels' names or else in order: names, "
+        "or patterns with * and ?, such as system:capture_*.",
     )
     connect_outputs: tuple[str, ...] = Field(
-        (), description="Ports to connect our outputs to; the n-th match takes channel n of the layout."
+        (),
+        description="Ports to connect our outputs to. Loudspeakers go by the channels' names (FL, FC, LFE...); where "
+        "ports have none, or are listed in another order than the server's, the n-th takes channel n of the layout.",
     )
     connect_speakers: dict[str, str] = Field(
         {},

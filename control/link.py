@@ -14,12 +14,13 @@ from stemfield.control.roles import STEM_PORTS, ports_of
 from stemfield.control.sound_state import Wiring
 from stemfield.layouts import Layout
 from stemfield.renderer.drivers.clock import ClockDriver, Sink
-from stemfield.renderer.drivers.connections import ConnectionKeeper
+from stemfield.renderer.drivers.connections import Connection, ConnectionKeeper
+from stemfield.renderer.drivers.wishes import Wishes
 from stemfield.renderer.engine import Engine
 from stemfield.renderer.processor import compile_ahead
 
 if TYPE_CHECKING:
-    from stemfield.renderer.drivers.jack import Connection, JackDriver, JackPorts, JackSettings
+    from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
 
     Driver = JackDriver | ClockDriver
 
@@ -60,6 +61,9 @@ class Link:
         self._engine: Engine | None = None
         self._ports: JackPorts | None = None
         self.keeper = keeper or ConnectionKeeper()
+        self._wishes = Wishes(layout.speakers if config.role != "separation" else ())
+        self._told: set[str] = set()
+        """What could not be connected, and how what could was found; told once."""
         self._joined_once = keeper is not None
         self._calls = 0
         self._calls_s = 0.0
@@ -145,7 +149,7 @@ class Link:
         return driver is not None and not isinstance(driver, ClockDriver) and driver.freewheeling
 
     def reconfigure(self, config: Config) -> None:
-        """Other connections are wanted from now on; those that were made before stay."""
+        """Other connections are wanted from now on; those that a person has made stay."""
         self._config = config
         if self.driver is not None and not isinstance(self.driver, ClockDriver):
             self.driver.settings = _settings(config)
@@ -170,7 +174,7 @@ class Link:
                 raise OSError(f"libjack is not on this machine ({error}): install it, or set driver: clock") from error
             return clock
         try:
-            return JackDriver(_settings(config))
+            return JackDriver(_settings(config), self._wishes)
         except JackError as error:
             log.debug("%s", error)
             return clock if config.driver == "auto" and not self._joined_once else None
@@ -207,8 +211,16 @@ class Link:
         if self._ports is None:
             return
         try:
-            self.keeper.want(driver.wanted_connections(self._ports))
             there = driver.connections()
+            for own, before, after in driver.renamed:
+                log.info("%s is called %s now", before, after)
+                self.keeper.rename(own, before, after)
+            self.keeper.want(driver.wanted_connections(self._ports))
+            self._tell_wishes()
+            for connection in self.keeper.surplus(there):
+                if driver.disconnect(connection):
+                    log.info("disconnected %s and %s", *connection)
+                    there.discard(connection)
             for connection in self.keeper.missing(there, driver.exists):
                 if driver.connect(connection):
                     log.info("connected %s and %s", *connection)
@@ -217,6 +229,15 @@ class Link:
             self.wiring = _wiring(server, driver, self._ports, there)
         except OSError as error:
             log.debug("%s", error)
+
+    def _tell_wishes(self) -> None:
+        """Logs what of the configured connections cannot be had, and what was chosen by number."""
+        problems, notes = self._wishes.problems, self._wishes.notes
+        for level, texts in ((logging.WARNING, problems), (logging.INFO, notes)):
+            for text in texts:
+                if text not in self._told:
+                    log.log(level, "%s", text)
+        self._told = {*problems, *notes}
 
 
 def _wiring(server: str, driver: JackDriver, ports: JackPorts, there: set[Connection]) -> Wiring:

@@ -8,19 +8,18 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from typing import Any
 
 import jack
 
 from stemfield.renderer.drivers import libjack
+from stemfield.renderer.drivers.connections import Connection
 from stemfield.renderer.drivers.jack_callback import CallbackBlock, compile_callback, compile_freewheel, compile_latency
+from stemfield.renderer.drivers.port_channels import channel_of_port
+from stemfield.renderer.drivers.wishes import Peer, Wishes
 from stemfield.renderer.engine import Engine
 
 log = logging.getLogger(__name__)
-
-Connection = tuple[str, str]
-"""The short name of a port of ours, and the full name of the port it is connected to."""
 
 
 class JackError(OSError):
@@ -35,9 +34,9 @@ class JackSettings:
         client_name: wanted; the server may append a number.
         server_name: None for the default server.
         start_server: whether libjack may start one.
-        connect_inputs: patterns (`*`, `?`) of ports whose n-th match feeds our n-th input.
-        connect_outputs: patterns of ports whose n-th match takes the loudspeaker wired to channel n.
-        connect_monitor: patterns of ports whose first two matches take the binaural monitor, left and right.
+        connect_inputs: names or patterns (`*`, `?`) of ports that feed our inputs, in order, or left and right by name.
+        connect_outputs: the same of ports that take loudspeakers, by their channels' names or by number.
+        connect_monitor: the same of two ports that take the binaural monitor.
         connect_speakers: full names of ports by the labels of the loudspeakers that they take, whatever the patterns
             of `connect_outputs` say of these.
     """
@@ -77,9 +76,10 @@ class JackDriver:
 
     Args:
         settings: how to join.
+        wishes: what is known of the connections that they ask for.
     """
 
-    def __init__(self, settings: JackSettings) -> None:
+    def __init__(self, settings: JackSettings, wishes: Wishes | None = None) -> None:
         libjack.say_nothing(but_errors=log.isEnabledFor(logging.DEBUG))
         self.settings = settings
         """What its patterns ask for may become something else while it plays."""
@@ -88,6 +88,11 @@ class JackDriver:
         self._engine: Engine | None = None
         self._block: CallbackBlock | None = None
         self._ports: dict[str, Any] = {}
+        self._wishes = wishes or Wishes()
+        self._titles: dict[str, str | None] = {}
+        self._peers: dict[tuple[str, int], str] = {}
+        self.renamed: tuple[tuple[str, str, str], ...] = ()
+        """As of the last look: short names of ours, and the names before and after of the ports at their other ends."""
         self._active = self._left = False
         self._turn = threading.Lock()
         self._said: dict[str, Any] = {}
@@ -169,33 +174,33 @@ class JackDriver:
             libjack.recompute_latencies(client)
 
     def wanted_connections(self, ports: JackPorts) -> set[Connection]:
-        """The connections that the patterns of the settings ask for, given the ports that exist now."""
+        """The connections that the settings ask for, given the ports that exist now."""
         with refused():
-            sources = self._matching(self.settings.connect_inputs, is_output=True)
-            sinks = self._matching(self.settings.connect_outputs, is_input=True)
-            phones = self._matching(self.settings.connect_monitor, is_input=True)
-        wanted = set(zip(ports.inputs[: ports.mixture_inputs], sources, strict=False))
-        own = self.settings.connect_speakers
-        for label, channel in zip(ports.outputs, ports.channels, strict=True):
-            if label in own:
-                wanted.add((label, own[label]))
-            elif channel <= len(sinks):
-                wanted.add((label, sinks[channel - 1]))
-        return wanted | set(zip(ports.monitor, phones, strict=False))
+            sources, sinks = self._others_of(is_output=True), self._others_of(is_input=True)
+        return self._wishes.connections(self.settings, ports, sources, sinks)
 
-    def _matching(self, patterns: Sequence[str], **kind: bool) -> list[str]:
+    def _others_of(self, **kind: bool) -> list[Peer]:
+        """Audio ports of others in the server's order."""
         own = f"{self.client_name}:"
-        names = [p.name for p in self._client.get_ports(is_audio=True, **kind) if not p.name.startswith(own)]
-        return [name for pattern in patterns for name in names if fnmatchcase(name, pattern)]
+        ports = [port for port in self._client.get_ports(is_audio=True, **kind) if not port.name.startswith(own)]
+        return [Peer(port.name, tuple(port.aliases), channel_of_port(port, self._titles)) for port in ports]
 
     def connections(self) -> set[Connection]:
-        """What our ports are connected to now."""
+        """What our ports are connected to now; `renamed` says which of these ports have another name."""
         with refused():
-            return {
-                (short, peer.name)
+            peers = {
+                (short, peer.uuid): peer.name
                 for short, port in self._ports.items()
                 for peer in self._client.get_all_connections(port)
             }
+        before, self._peers = self._peers, peers
+        self.renamed = tuple(
+            (short, before[short, uuid], name)
+            for (short, uuid), name in peers.items()
+            if before.get((short, uuid), name) != name
+        )
+        self._wishes.rename({old: new for _, old, new in self.renamed})
+        return {(short, name) for (short, _), name in peers.items()}
 
     def sources(self) -> tuple[str, ...]:
         """Audio ports of others that play: programs first, then the hardware."""
@@ -230,10 +235,22 @@ class JackDriver:
         if own is None:
             return False
         try:
-            if own.is_output:
-                self._client.connect(own, peer)
-            else:
-                self._client.connect(peer, own)
+            self._client.connect(*((own, peer) if own.is_output else (peer, own)))
+            self._peers[short, self._client.get_port_by_name(peer).uuid] = (
+                peer  # it may be renamed before the next look
+            )
+        except jack.JackError:
+            return False
+        return True
+
+    def disconnect(self, connection: Connection) -> bool:
+        """Undoes a connection; False when it was not there any more."""
+        short, peer = connection
+        own = self._ports.get(short)
+        if own is None:
+            return False
+        try:
+            self._client.disconnect(*((own, peer) if own.is_output else (peer, own)))
         except jack.JackError:
             return False
         return True

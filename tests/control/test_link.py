@@ -21,6 +21,7 @@ class Server:
 
     sample_rate_hz, period_frames, client_name = 48_000, 256, "stemfield"
     lost = freewheeling = False
+    renamed = ()
 
     def __init__(self) -> None:
         self.connected: set[tuple[str, str]] = set()
@@ -42,6 +43,10 @@ class Server:
 
     def connect(self, connection: tuple[str, str]) -> bool:
         self.connected.add(connection)
+        return True
+
+    def disconnect(self, connection: tuple[str, str]) -> bool:
+        self.connected.discard(connection)
         return True
 
     def sources(self) -> tuple[str, ...]:

@@ -57,3 +57,23 @@ def test_a_server_that_is_seen_while_it_ends_finds_the_connections_again():
     assert keeper.missing(set(), everything) == set()
     keeper.new_server()
     assert keeper.missing(set(), everything) == {A, B}
+
+
+def test_a_wish_that_changes_takes_its_connection_along():
+    keeper = ConnectionKeeper()
+    keeper.want({A})
+    keeper.missing({A, B}, everything)
+    keeper.want({("M+000", "card:2")})
+    assert keeper.surplus({A, B}) == {A}
+    assert keeper.missing({B}, everything) == {("M+000", "card:2")}
+    assert keeper.surplus({("M+000", "card:2"), A, B}) == set()  # a person has made it
+
+
+def test_a_connection_that_is_wished_and_renamed_is_still_our_own():
+    keeper = ConnectionKeeper()
+    keeper.want({A})
+    keeper.missing({A}, everything)
+    keeper.rename("M+000", "card:1", "card:one")
+    keeper.want({A})
+    assert keeper.surplus({("M+000", "card:one")}) == {("M+000", "card:one")}
+    assert keeper.missing(set(), everything) == {A}
