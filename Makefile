@@ -25,7 +25,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
 export PYTHON
 
-.PHONY: stale run test check catalogue audit bench faults soak lint format docs docs-site wheel deb packages pipewire clean page test-page load-page packages-run packages-test packages-pipewire
+.PHONY: stale run test check catalogue audit bench faults soak lint format docs docs-site wheel deb packages pipewire clean page test-page load-page packages-run packages-test
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -63,7 +63,7 @@ faults: $(VENV)/.test page
 	$(BIN)/pytest tests/faults -m "long or not long" --page $(ARGS)
 
 # a bus and a libjack of its own; what the tests start has them too
-pipewire: $(VENV)/.test page | packages-pipewire
+pipewire: $(VENV)/.test page
 	dbus-run-session -- pw-jack $(BIN)/pytest tests/integration --server pipewire $(ARGS)
 
 soak: $(VENV)/.test page
@@ -136,6 +136,3 @@ packages-run:
 
 packages-test:
 	@.ci/packages test
-
-packages-pipewire:
-	@.ci/packages pipewire

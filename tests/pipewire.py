@@ -62,12 +62,13 @@ class PipeWire:
 
     def start(self) -> None:
         """Returns when it takes clients."""
-        self._run("pipewire")
+        self.run("pipewire")
         self._await(lambda: (self.folder / self.name).exists())
 
-    def _run(self, program: str) -> None:
+    def run(self, program: str, *arguments: str) -> None:
+        """Starts a program beside the server, with which it ends."""
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._processes.append(subprocess.Popen([need(program)], env=self.environment, **quiet))
+        self._processes.append(subprocess.Popen([need(program), *arguments], env=self.environment, **quiet))
 
     def _await(self, true: Callable[[], object]) -> None:
         deadline = time.monotonic() + 20
@@ -141,7 +142,7 @@ class InPlaceOfJackd(PipeWire):
         parts.mkdir(parents=True, exist_ok=True)
         (parts / "test.conf").write_text(CONFIG.format(rate_hz=self.rate_hz, period_frames=self.period_frames))
         super().start()
-        self._run("wireplumber")
+        self.run("wireplumber")
         self._await(self._is_managed)
 
     def _is_managed(self) -> bool:

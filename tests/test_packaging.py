@@ -45,9 +45,8 @@ def data_in_tree() -> set[str]:
     """Every shipped file that is no code."""
     kinds = ("control/data", "control/static", "layouts/data", "renderer/data", "separation/models")
     files = [path for kind in kinds for path in (ROOT / kind).rglob("*") if path.is_file()]
-    files += [
-        path for path in (ROOT / "systemd").rglob("*.*") if path.is_file() and path.suffix not in (".py", ".typed")
-    ]
+    code = (".py", ".pyc", ".typed")
+    files += [path for path in (ROOT / "systemd").rglob("*.*") if path.is_file() and path.suffix not in code]
     typed = [ROOT / folder / "py.typed" for folder in FOLDERS]
     return {"stemfield/" + path.relative_to(ROOT).as_posix() for path in files + typed}
 
@@ -126,8 +125,9 @@ def test_a_wheel_without_npm_is_refused_unless_the_page_is_there(tmp_path: Path)
     tree = tmp_path / "tree"
     shutil.copytree(ROOT / "control" / "web", tree / "control" / "web", ignore=shutil.ignore_patterns("node_modules"))
     shutil.copy(ROOT / "build_page.py", tree)
-    # the virtual environment's own folder may hold a Node.js
-    command = [os.path.realpath(sys.executable), "-I", str(tree / "build_page.py")]
+    # the folder of the Python is looked at too, and that of the system or of an environment may hold a Node.js
+    (tmp_path / "python").symlink_to(os.path.realpath(sys.executable))
+    command = [str(tmp_path / "python"), "-I", str(tree / "build_page.py")]
     bare = {"PATH": str(tmp_path)}
     refused = subprocess.run(command, env=bare, capture_output=True, text=True)
     assert refused.returncode == 1
@@ -287,7 +287,7 @@ PROGRAMS = (
     "%h/.local/bin/stemfield",
     "/usr/bin/jackd",
     "/usr/bin/pipewire",
-    "/usr/bin/wireplumber",
+    "/usr/bin/dbus-run-session",
 )
 UNITS = sorted((ROOT / "systemd").rglob("*.service"))
 
@@ -420,6 +420,7 @@ TEST_PROGRAMS = {
     "pipewire": "pipewire",
     "pw-jack": "pipewire-jack",
     "pw-metadata": "pipewire-bin",
+    "dbus-run-session": "dbus-daemon",
     "wireplumber": "wireplumber",
     "chromium": "chromium",
     "zita-n2j": "zita-njbridge",

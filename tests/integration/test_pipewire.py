@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
+import yaml
 from pipewire import PipeWire
 
 PORTS = {f"stemfield:{name}" for name in ("mixture_L", "mixture_R", "M+045", "M-045", "M+135", "M-135")}
+
+MANUAL = Path(__file__).parents[2] / "docs" / "desktop.md"
 
 
 @pytest.fixture
@@ -38,3 +44,62 @@ def test_it_joins_pipewire_follows_its_rate_and_outlives_it(pipewire, daemon, to
     pipewire.start()
     until(lambda: pipewire.ports() == PORTS, 20, "the ports are back")
     assert "Traceback" not in room.log.read_text()
+
+
+CARD = """
+context.objects = [ {
+  factory = adapter
+  args = {
+    factory.name = support.null-audio-sink
+    node.name = alsa_output.pci-0000_00_1f.3.analog-surround-51
+    node.description = "Built-in Audio Analog Surround 5.1"
+    media.class = Audio/Sink
+    audio.position = [ FL FR RL RR FC LFE ]
+  }
+} ]
+"""
+"""A sound card's ports, named and numbered as PipeWire does it."""
+
+
+def test_all_sound_of_a_desktop_plays_as_the_manual_says(pipewire, daemon, tool, until, monkeypatch, tmp_path):
+    text = MANUAL.read_text()
+    (sink,) = re.findall(r"^```\n(context\.objects.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (config,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    listed = re.findall(r"^Built-in Audio Analog Surround 5\.1:playback_\w+$", text, re.MULTILINE)
+    parts = tmp_path / "xdg-config" / "pipewire" / "pipewire.conf.d"
+    parts.mkdir(parents=True)
+    (parts / "card.conf").write_text(CARD)
+    (parts / "stemfield.conf").write_text(sink)
+    pipewire.stop()
+    pipewire.environment["XDG_CONFIG_HOME"] = str(tmp_path / "xdg-config")
+    pipewire.start()
+    for name in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"):
+        monkeypatch.setenv(name, pipewire.environment[name])
+
+    # the session manager, as the machine's unit starts it, gives the cards their ports
+    unit = (MANUAL.parents[1] / "systemd" / "stemfield-wireplumber.service").read_text()
+    pipewire.run(*re.search(r"^ExecStart=(.*)$", unit, re.MULTILINE)[1].split())
+
+    def told(program, *words):
+        command = [tool("pw-jack"), program, *words]
+        return subprocess.run(command, env=pipewire.environment, capture_output=True, text=True, check=False).stdout
+
+    def card():
+        return [port for port in told("jack_lsp").splitlines() if re.match("Built-in.*:playback_", port)]
+
+    until(lambda: len(card()) == len(listed), 20, "the card has its ports")
+    assert card() == listed
+
+    settings = yaml.safe_load(config)
+    room = daemon(**settings)
+    room.start(through=[tool("pw-jack")])
+    wanted = {f"stemfield:{label}": {port} for label, port in settings["jack"]["connect_speakers"].items()}
+    wanted |= {
+        f"stemfield:mixture_{side}": {port} for side, port in zip("LR", settings["jack"]["connect_inputs"], strict=True)
+    }
+
+    def found():
+        blocks = re.findall(r"^(stemfield:.*)\n((?:   .*\n)*)", told("jack_lsp", "-c", "stemfield:"), re.MULTILINE)
+        return {port: {peer.strip() for peer in peers.splitlines()} for port, peers in blocks}
+
+    until(lambda: found() == wanted, 20, "every loudspeaker has its port, and the music comes from the sink")
