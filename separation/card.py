@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
@@ -21,6 +22,7 @@ from stemfield.layouts.check import suggestion
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.separation.card_chunks import CHUNK_DOMAINS, ChunkCard
 from stemfield.separation.card_schema import MaskStreamCard, ModelCard, WaveStreamCard
+from stemfield.separation.onnx_file import OnnxFileError, outside_weights
 from stemfield.separation.presets import PRESETS
 
 __all__ = ["SHIPPED", "CardError", "ModelCard", "ModelEntry", "ProviderError", "available_models", "load_card"]
@@ -161,6 +163,9 @@ def _wrong_files(card: ModelCard) -> Iterator[str]:
             continue
         if digest != file.sha256:
             yield f"files: {file.path} has sha256 {digest}, the card says {file.sha256}"
+        with suppress(OnnxFileError):  # that is told when it is opened
+            if refusal := outside_weights(path):
+                yield f"files: {refusal}"
 
 
 def _problems(details: ErrorDetails, schema: type[ModelCard]) -> Iterator[str]:

@@ -20,6 +20,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 
 from stemfield.layouts.check import suggestion
 from stemfield.separation.card import CardError
+from stemfield.separation.onnx_file import OnnxFileError, outside_weights
 from stemfield.separation.providers import CPU, known_providers
 
 REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
@@ -48,8 +49,14 @@ def open_graph(path: Path, providers: Sequence[str], threads: int) -> onnxruntim
     # A spinning thread would take its core from the audio.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _ERRORS_ONLY
+    # a file of ONNX Runtime's own format would be known by its name alone, and is not looked into
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
+        if refusal := outside_weights(path):
+            raise CardError(str(path), (refusal,))
         session = _opened(path, options, wanted)
+    except (OnnxFileError, OSError) as error:
+        raise CardError(str(path), (f"no usable ONNX graph: {error}",)) from error
     except REFUSALS as error:
         first_line = str(error).splitlines()[0]
         raise CardError(str(path), (f"no usable ONNX graph: {first_line}",)) from error
