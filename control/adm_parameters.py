@@ -13,10 +13,9 @@ from dataclasses import replace
 from functools import partial
 
 from stemfield.control.arguments import Argument
-from stemfield.control.object_parameters import MAX_DISTANCE_M, MIN_DISTANCE_M, write_name
+from stemfield.control.object_parameters import MAX_DISTANCE_M, MAX_LABEL, MIN_DISTANCE_M
 from stemfield.control.rows import Parameter, Values, found_object
 from stemfield.control.units import aed_of, position_of, reachable
-from stemfield.control.venue import Venue
 from stemfield.renderer.scene import MAX_LEVEL, Scene, SceneObject
 
 ADM_PREFIX = "/adm/"
@@ -30,7 +29,7 @@ _AZIM = Argument("f", "azim", "angle.degree", -180.0, 180.0, cyclic=True)
 _ELEV = Argument("f", "elev", "angle.degree", -90.0, 90.0)
 _DIST = Argument("f", "dist", "", 0.0, 1.0)
 _X, _Y, _Z = (Argument("f", axis, "", -1.0, 1.0) for axis in "xyz")
-_NO_NAME = re.compile(r"[/*?\[\]{}#,\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Numbers = tuple[float, float, float]
 
@@ -130,9 +129,10 @@ def _listener(
     )
 
 
-def _write_name(scene: Scene, key: int, values: Values, venue: Venue) -> Scene:
-    """ADM takes any name: what cannot stand in an address becomes `_`."""
-    return write_name(scene, key, (_NO_NAME.sub("_", str(values[0]))[:128],), venue)
+def _with_label(o: SceneObject, name: str) -> SceneObject:
+    """ADM takes any name: a track's name is for people, and no address may break by it."""
+    label = " ".join(_CONTROL.sub(" ", name).split())[:MAX_LABEL].strip()
+    return replace(o, label="" if label == o.name else label)
 
 
 def _with_dmax(o: SceneObject, dmax_m: float) -> SceneObject:
@@ -192,12 +192,12 @@ ADM_ROWS: tuple[Parameter, ...] = (
         lambda o: (int(o.mute),),
         lambda o, mute: replace(o, mute=bool(mute)),
     ),
-    Parameter(
-        "/adm/obj/{n}/name",
+    _row(
+        "name",
         (Argument("s", "name"),),
-        "Its name, up to 128 characters.",
-        read=lambda scene, key: (found_object(scene, key).name,),
-        write=_write_name,
+        "Its name for people, up to 128 characters: our `label`. Addresses stay as they are.",
+        lambda o: (o.title,),
+        _with_label,
     ),
     *_listener(
         "xyz",

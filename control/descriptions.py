@@ -25,7 +25,8 @@ def describe(scene: Scene, command: Describe, venue: Venue) -> Scene:
     item = present or _new(scene, command, venue)
     kind = cast(ObjectType, command.type or item.type)
     if kind != item.type:
-        item = SceneObject(item.id, item.name, item.kind, item.channels, kind, item.position, smooth_s=item.smooth_s)
+        anew = SceneObject(item.id, item.name, item.kind, item.channels, kind, item.position)
+        item = replace(anew, smooth_s=item.smooth_s, own_name=item.own_name, label=item.label)
     after = scene.with_object(item) if present else replace(scene, objects=(*scene.objects, item))
     settings = dict(command.settings)
     if command.channels is not None and item.kind == "input":
@@ -46,7 +47,8 @@ def describe(scene: Scene, command: Describe, venue: Venue) -> Scene:
 
 def added_object(ident: int, channels: tuple[int, ...]) -> SceneObject:
     """An object that the configuration does not know, in front."""
-    return SceneObject(ident, f"object-{ident}", "input", channels)
+    name = f"object-{ident}"
+    return SceneObject(ident, name, "input", channels, own_name=name)
 
 
 def _new(scene: Scene, command: Describe, venue: Venue) -> SceneObject:

@@ -22,6 +22,8 @@ MIN_DISTANCE_M = 0.01
 MAX_GAIN_DB = 20.0
 MAX_SMOOTH_S = 10.0
 MAX_EQ_BANDS = 16
+MAX_LABEL = 128
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MAX_INTEGER = 2**31 - 1
 _MAX_PATTERNS = 256
 
@@ -66,10 +68,16 @@ def check_name(name: str) -> str:
 def write_name(scene: Scene, key: int, values: Values, _: Venue) -> Scene:
     """The scene with an object renamed, where the name is allowed and free."""
     name = check_name(str(values[0]))
-    owner = scene.find(name)
+    owner = next((o for o in scene.objects if o.name == name), None)
     if owner is not None and owner.id != key:
         raise RefusedError(f"{shown(name)}: object {owner.id} has it already")
     return scene.with_object(replace(found_object(scene, key), name=name))
+
+
+def _with_label(o: SceneObject, label: str) -> SceneObject:
+    if len(label.strip()) > MAX_LABEL or _CONTROL.search(label):
+        raise RefusedError(f"{shown(label)}: expected up to {MAX_LABEL} characters, none of them a control character")
+    return replace(o, label=label.strip())
 
 
 def _write_channels(scene: Scene, key: int, values: Values, venue: Venue) -> Scene:
@@ -277,10 +285,21 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
     Parameter(
         "/object/{o}/name",
         (Argument("s", "name", words=_NAMES),),
-        "Its name, unique, 1 to 128 characters, which is its address from then on.",
+        "Its name, unique, 1 to 128 characters, by which it answers from then on. The name that it has in the "
+        "configuration leads to it for good, too, unless another object is given that.",
         stored=True,
         read=lambda scene, key: (found_object(scene, key).name,),
         write=write_name,
+    ),
+    object_row(
+        "label",
+        (Argument("s", "label"),),
+        "What the page shows in place of its name, up to 128 characters, such as the name of a DAW's track; nothing is "
+        "the name. No address follows from it.",
+        lambda o: (o.label,),
+        _with_label,
+        default=("",),
+        stored=True,
     ),
     object_field("group", Argument("i", "group", "", 0, _MAX_INTEGER), "The group it belongs to.", 0),
     object_field("priority", Argument("i", "priority", "", 0, _MAX_INTEGER), "0 is the highest.", 0),

@@ -6,7 +6,7 @@ Asked for by its id, each is there too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from stemfield.control.arguments import Argument
@@ -62,7 +62,8 @@ def node_at(path: str, scene: Scene, venue: Venue) -> Node | None:
         return _method(method[0], scene, venue)
     below = "/" if path == "/" else path + "/"
     found = [route for route in _routes(scene, venue) if route.address.startswith(below)]
-    found = found or [route for route in _routes(scene, venue, by_id=True) if route.address.startswith(below)]
+    for other in (_number, _own_name):
+        found = found or [route for route in _routes(scene, venue, other) if route.address.startswith(below)]
     root = _container("/")
     for route in found:
         _insert(root, route.address, _method(route, scene, venue))
@@ -127,19 +128,27 @@ def _name(item: SceneObject) -> str:
     return str(item.id) if " " in item.name else item.name
 
 
+def _number(item: SceneObject) -> str:
+    return str(item.id)
+
+
+def _own_name(item: SceneObject) -> str:
+    return item.own_name if " " not in item.own_name else str(item.id)
+
+
 def _introduce(root: Node, scene: Scene) -> None:
     """Says of every object's branch what it is."""
     branches = root["CONTENTS"].get("object", {}).get("CONTENTS", {})
     for item in scene.objects:
-        for name in (_name(item), str(item.id)):
+        for name in dict.fromkeys((_name(item), _number(item), _own_name(item))):
             if name in branches:
-                branches[name]["DESCRIPTION"] = f"Object {item.id}, {item.name}: {_KINDS[item.kind]}."
+                branches[name]["DESCRIPTION"] = f"Object {item.id}, {item.title}: {_KINDS[item.kind]}."
 
 
-def _routes(scene: Scene, venue: Venue, *, by_id: bool = False) -> Iterator[Route]:
+def _routes(scene: Scene, venue: Venue, name_of: Callable[[SceneObject], str] | None = None) -> Iterator[Route]:
     keys: Mapping[str, Sequence[tuple[str, Any]]] = {
         "": [("", None)],
-        "{o}": [(str(o.id) if by_id else _name(o), o.id) for o in scene.objects],
+        "{o}": [((name_of or _name)(o), o.id) for o in scene.objects],
         "{n}": [(str(o.id + 1), o.id) for o in scene.objects],
         "{group}": [(str(n), n) for n in sorted({o.group for o in scene.objects} | set(scene.groups))],
         "{label}": [(label, label) for label in venue.labels],

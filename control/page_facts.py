@@ -86,8 +86,8 @@ def daemon_facts(name: str, addresses: Sequence[str], osc_port: int, http_port: 
 
 
 def object_facts(scene: Scene) -> list[list[object]]:
-    """Of every object its id, name, kind, number of channels and direct inputs, in the order of telemetry."""
-    return [[o.id, o.name, o.kind, len(o.channels) or 2, list(o.channels)] for o in scene.objects]
+    """Of every object its id, name, kind, number of channels, direct inputs and title, in the order of telemetry."""
+    return [[o.id, o.name, o.kind, len(o.channels) or 2, list(o.channels), o.title] for o in scene.objects]
 
 
 def _row(row: Parameter) -> Facts:

@@ -24,7 +24,7 @@ OBJECT_FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
     "gains": ("level", "mute", "solo"),
     "eq": ("eq",),
     "groups": ("group",),
-    "objects": ("name", "channels", "priority"),
+    "objects": ("name", "label", "channels", "priority"),
 }
 """What each kind takes up of an object."""
 
@@ -145,7 +145,7 @@ def _objects(present: Scene, kept: Scene, recall: Recall) -> tuple[SceneObject, 
 
 
 def _is_left_out(item: SceneObject, patterns: Iterable[str]) -> bool:
-    names = (item.name, str(item.id))
+    names = (item.name, item.own_name, str(item.id))
     return any(p in names or (is_pattern(p) and any(matches(p, name) for name in names)) for p in patterns)
 
 

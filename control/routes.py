@@ -34,6 +34,10 @@ _REMEMBERED = 32
 """Patterns whose routes are kept: `/*/*/*` has some 4000 where there are 128 objects."""
 
 
+Candidates = tuple[tuple[tuple[str, ...], Key], ...]
+"""Names of one thing each, and its key."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """One concrete address: a row of the table and what it is about."""
@@ -55,7 +59,7 @@ def routes(address: str, scene: Scene, venue: Venue) -> Sequence[Route]:
         PatternError: the pattern cannot be read.
     """
     if is_pattern(address):
-        return _described(address, tuple(tuple(_keys(variable, scene, venue)) for variable in VARIABLES))
+        return _described(address, tuple(_candidates(variable, scene, venue) for variable in VARIABLES))
     if plain := _PLAIN.get(address):
         return (Route(plain, None, address),)
     above, _, last = address.rpartition("/")
@@ -274,7 +278,7 @@ def _key(parameter: Parameter, name: str, scene: Scene, venue: Venue) -> Key:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _described(pattern: str, names: tuple[tuple[tuple[str, Key], ...], ...]) -> tuple[Route, ...]:
+def _described(pattern: str, names: tuple[Candidates, ...]) -> tuple[Route, ...]:
     """What a pattern describes among these names, which are those of each of `VARIABLES`."""
     parts = pattern[1:].split("/")
     chosen: dict[tuple[str, str], list[tuple[str, Key]]] = {}
@@ -290,15 +294,21 @@ def _described(pattern: str, names: tuple[tuple[tuple[str, Key], ...], ...]) -> 
             continue
         asked = parts[own.index(variable)]
         if (variable, asked) not in chosen:
-            chosen[variable, asked] = list(_chosen(asked, variable, names[VARIABLES.index(variable)]))
+            chosen[variable, asked] = list(_chosen(asked, names[VARIABLES.index(variable)]))
         found += [Route(parameter, key, _concrete(parameter, name)) for name, key in chosen[variable, asked]]
     return tuple(found)
 
 
-def _chosen(asked: str, variable: str, names: Sequence[tuple[str, Key]]) -> Iterator[tuple[str, Key]]:
-    """The names that one part of a pattern describes; an object under its id where it does not describe its name."""
-    for name, key in names:
-        if matches(asked, name):
+def _candidates(variable: str, scene: Scene, venue: Venue) -> Candidates:
+    """What a pattern may describe, with the key that it leads to; an object under the first name that it describes."""
+    if variable == "{o}":
+        return tuple((tuple(dict.fromkeys((o.name, o.own_name, str(o.id)))), o.id) for o in scene.objects)
+    return tuple(((name,), key) for name, key in _keys(variable, scene, venue))
+
+
+def _chosen(asked: str, candidates: Candidates) -> Iterator[tuple[str, Key]]:
+    """What one part of a pattern describes."""
+    for names, key in candidates:
+        name = next((one for one in names if one and matches(asked, one)), "")
+        if name:
             yield name, key
-        elif variable == "{o}" and matches(asked, str(key)):
-            yield str(key), key

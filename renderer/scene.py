@@ -108,6 +108,15 @@ class SceneObject:
     """ADM's reference distance, 0..1 of `dmax_m`: nearer sources are no louder."""
     dmax_m: float = 1.0
     """ADM's distance 1, in metres."""
+    own_name: str = ""
+    """Its name in the configuration, by which it is found whatever else it is called."""
+    label: str = ""
+    """What people read in place of the name, up to 128 characters; empty is the name."""
+
+    @property
+    def title(self) -> str:
+        """What people read."""
+        return self.label or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +216,12 @@ class Scene:
     """What makes it as loud as the scene, beside the master gain."""
 
     def find(self, key: int | str) -> SceneObject | None:
-        """The object with this id or name, or None."""
+        """The object with this id, name or own name, or None."""
         if isinstance(key, int):
             at = self._place(key)
             return None if at is None else self.objects[at]
-        return next((o for o in self.objects if o.name == key), None)
+        named = next((o for o in self.objects if o.name == key), None)
+        return named or next((o for o in self.objects if o.own_name == key != ""), None)
 
     def with_object(self, changed: SceneObject) -> Scene:
         """This scene with the object of the same id replaced."""
@@ -252,11 +262,11 @@ def default_scene(inputs: Sequence[tuple[str, tuple[int, ...]]] = ()) -> Scene:
             stereo pair.
     """
     stems = [
-        SceneObject(number, name, "stem", (), position=_in_front(elevation_deg), width_deg=width_deg)
+        SceneObject(number, name, "stem", (), "point", _in_front(elevation_deg), width_deg=width_deg, own_name=name)
         for number, (name, (elevation_deg, width_deg)) in enumerate(_STAGE.items())
     ]
     direct = [
-        SceneObject(number, name, "input", channels, width_deg=60.0 if len(channels) > 1 else 0.0)
+        SceneObject(number, name, "input", channels, width_deg=60.0 if len(channels) > 1 else 0.0, own_name=name)
         for number, (name, channels) in enumerate(inputs, start=len(stems))
     ]
     return Scene((*stems, *direct))

@@ -77,7 +77,7 @@ def score_of(moments: Iterable[Moment], layout: Layout, sample_rate_hz: int, row
             if item.id in silent
         }
         smooth_s = {item.id: item.smooth_s for item in scene.objects}
-        names |= {item.id: item.name for item in scene.objects}
+        names |= {item.id: item.title for item in scene.objects}
         for voice, setting in found.items():
             sides[voice.object_id] = max(sides.get(voice.object_id, 0), voice.channel + 1)
             line = lines.setdefault(voice, Line() if place == 0 else Line([(0, 1, silenced(setting))]))

@@ -126,7 +126,7 @@ def test_every_parameter_of_the_real_client_arrives(control: Any, client: Stress
     client.send_listener_position_yaw(90.0)
     peer.received()
     lead = control.hub.scene.objects[0]
-    assert (lead.name, lead.width_deg, lead.dmax_m) == ("lead", 90.0, 5.0)
+    assert (lead.name, lead.label, lead.width_deg, lead.dmax_m) == ("vocals", "lead", 90.0, 5.0)
     assert lead.position == pytest.approx((5.0, 0.0, -1.25))
     assert control.hub.scene.listener == pytest.approx((0.5, 0.25, 0.0))
     assert control.hub.scene.head == pytest.approx((90.0, 10.0, -5.0))
@@ -234,9 +234,9 @@ def test_dmax_is_what_distance_1_means() -> None:
     assert do(scene, "/adm/obj/1/y", 1.0).objects[0].position == pytest.approx((8.0, 0.0, 0.0))
 
 
-def test_any_name_of_a_mixing_desk_becomes_one_of_ours() -> None:
+def test_any_name_of_a_mixing_desk_becomes_a_label_of_ours() -> None:
     scene = do(VENUE.defaults, "/adm/obj/1/name", "Lead/Vox #1, [L]" + "x" * 200)
-    assert scene.objects[0].name == ("Lead_Vox _1_ _L_" + "x" * 200)[:128]
+    assert (scene.objects[0].name, scene.objects[0].label) == ("vocals", ("Lead/Vox #1, [L]" + "x" * 200)[:128])
 
 
 def only(address: str, *values: object) -> object:

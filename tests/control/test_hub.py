@@ -46,6 +46,7 @@ WRITTEN: dict[str, tuple[Any, ...]] = {
     "/object/{o}/mute": (True,),
     "/object/{o}/solo": (True,),
     "/object/{o}/name": ("piano",),
+    "/object/{o}/label": ("The piano",),
     "/object/{o}/group": (3,),
     "/object/{o}/priority": (2,),
     "/object/{o}/channels": (2, 0),

@@ -174,7 +174,7 @@ def test_a_page_learns_everything_and_steers(web: Web) -> None:
         assert hello["role"] == "both"
         assert [hello["room"]["edges"][0][0][i] for i in (0, 2)] == [0.866, 0.0]
         assert hello["table"]["/object/{o}/aed"]["arguments"][0]["low"] == -180.0
-        assert page.facts["objects"]["list"][0] == [0, "vocals", "stem", 2, []]
+        assert page.facts["objects"]["list"][0] == [0, "vocals", "stem", 2, [], "vocals"]
         assert values["/object/vocals/aed"] == [0.0, 0.0, 1.0]
         assert values["/scene/amount"] == [1.0]
         assert values["/scene/list"] == []

@@ -46,6 +46,7 @@ OTHER: dict[str, Any] = {
     "eq": (EqBand("peak", 1000.0, 1.0, 3.0),),
     "group": 7,
     "name": "renamed",
+    "label": "The singer",
     "channels": (),
     "priority": 3,
 }
@@ -74,7 +75,7 @@ def different(one: object, two: object) -> set[str]:
 
 def test_every_field_belongs_to_one_kind() -> None:
     of_objects = [name for names in OBJECT_FIELDS.values() for name in names]
-    assert sorted([*of_objects, "id", "kind"]) == sorted(f.name for f in fields(SceneObject))
+    assert sorted([*of_objects, "id", "kind", "own_name"]) == sorted(f.name for f in fields(SceneObject))
     of_scene = [name for names in SCENE_FIELDS.values() for name in names]
     # How the head is turned, what is compared and how scenes are recalled are no scene's.
     stays = ("objects", "speakers", "head", "recall", "compare", "compare_gain_db")

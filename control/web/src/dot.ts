@@ -48,8 +48,8 @@ export class Dot {
     this.radius = isSmall ? 0.035 : 0.065;
     this.disc = s("circle", { r: this.radius, class: "disc" });
     const touch = s("circle", { r: isSmall ? TOUCH_SMALL : TOUCH, class: "touch" });
-    const name = s("text", { y: isSmall ? -0.05 : -0.085 }, short(item.name));
-    this.group = s("g", { class: "object", "data-id": item.id }, item.name.length > 16 && s("title", {}, item.name), this.glow, touch, this.disc, name);
+    const name = s("text", { y: isSmall ? -0.05 : -0.085 }, short(item.label));
+    this.group = s("g", { class: "object", "data-id": item.id }, item.label.length > 16 && s("title", {}, item.label), this.glow, touch, this.disc, name);
     this.group.style.setProperty("--own", this.colour);
   }
 

@@ -18,7 +18,7 @@ function channel(app: App, item: SceneObject): HTMLElement {
   const box = h(
     "article",
     { class: "channel", "aria-label": item.name },
-    h("h3", {}, h("i", { class: "dot" }), item.name),
+    h("h3", {}, h("i", { class: "dot" }), item.label),
     h("div", { class: "row" }, meter(app, item.name, () => app.peak(item.id)), flip(app, item, "solo"), flip(app, item, "mute")),
     fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to), reach: () => app.reach(item, "gain") }, 0, item.name),
     fader(app, "Width", at(item, "width"), { low: 0, high: 360, step: 1, unit: ANGLE, home: 0, send: (to) => app.change(item, "width", to), reach: () => app.reach(item, "width") }, 0, item.name),

@@ -95,11 +95,13 @@ export interface SceneObject {
   channels: number;
   /** Direct inputs, by their channels; none of a stem. */
   inputs: number[];
+  /** What people read; addresses have the name. */
+  label: string;
 }
 
 export interface News {
   hello?: Hello;
-  objects?: { revision: number; list: [number, string, "stem" | "input", number, number[]][] };
+  objects?: { revision: number; list: [number, string, "stem" | "input", number, number[], string][] };
   values?: Record<string, Values>;
   sound?: Sound;
   packets?: Packet[];

@@ -136,7 +136,7 @@ export class Stage {
     mesh.instanceMatrix.setUsage(DynamicDrawUsage);
     mesh.frustumCulled = false;
     const tones = voices.map(({ item }) => colour(item.id, item.name));
-    this.ballLabels = new Labels(voices.map(({ item }, i): Label => ({ text: short(item.name), tone: tones[i]!, height: voices.length > 24 ? 0.055 : 0.08 })));
+    this.ballLabels = new Labels(voices.map(({ item }, i): Label => ({ text: short(item.label), tone: tones[i]!, height: voices.length > 24 ? 0.055 : 0.08 })));
     // Of each object a line to the floor, and one to where it sounds.
     const lines = new BufferGeometry();
     const colours = new Float32Array(12 * voices.length);

@@ -17,7 +17,7 @@ export function stems(app: App): HTMLElement {
 }
 
 function stem(app: App, item: SceneObject): HTMLElement {
-  const choose = h("button", { type: "button", class: "name" }, h("i", { class: "dot" }), h("span", {}, item.name));
+  const choose = h("button", { type: "button", class: "name" }, h("i", { class: "dot" }), h("span", {}, item.label));
   choose.onclick = () => (app.selected.value = item.id);
   const row = h(
     "div",

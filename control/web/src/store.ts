@@ -49,7 +49,7 @@ export class Store {
       if (news.hello) this.begin(news.hello);
       if (news.objects) {
         this.revision = news.objects.revision;
-        this.objects.value = news.objects.list.map(([id, name, kind, channels, inputs]) => ({ id, name, kind, channels, inputs }));
+        this.objects.value = news.objects.list.map(([id, name, kind, channels, inputs, label]) => ({ id, name, kind, channels, inputs, label }));
       }
       if (news.sound) this.sound.value = news.sound;
       if (news.packets) this.packets.value = [...news.packets].reverse().concat(this.packets.value).slice(0, MAX_PACKETS);

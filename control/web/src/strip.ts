@@ -36,7 +36,7 @@ export function strip(app: App): HTMLElement {
       h(
         "summary",
         { class: "row" },
-        h("h3", {}, h("i", { class: "dot" }), item.name),
+        h("h3", {}, h("i", { class: "dot" }), item.label),
         h("b", { class: "place" }, live(() => place(app.aed(item)))),
         h("span", { class: "note" }, live(() => holder(app, item))),
       ),
