@@ -49,6 +49,13 @@ class ModelCard(Strict):
         default_factory=dict, description="Which instrument of the room a source belongs to, where the names differ."
     )
     files: Annotated[tuple[ModelFile, ...], Field(strict=False)] = Field(description="The graph, or one a source.")
+    level_db: float | None = Field(
+        -15.0,
+        ge=-60.0,
+        le=0.0,
+        description="RMS level of the mixtures of its training, dB re full scale, which it hears every recording at;"
+        " null: whatever level comes.",
+    )
     licence: Text = Field(description="Of the weights.")
     attribution: Annotated[tuple[Text, ...], Field(strict=False)] = Field(description="Who is to be named.")
     trained_on: Text = Field(description="What it learnt from.")

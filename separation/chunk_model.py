@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from stemfield.separation.card_parts import Port
 from stemfield.separation.chunk_transform import ChunkTransform
 from stemfield.separation.combine import shares, wiener, with_phase
 from stemfield.separation.graph import REFUSALS, check_tensors, open_graph
+from stemfield.separation.level import power
 from stemfield.separation.providers import CPU
 
 _SILENT = 1e-8
@@ -67,7 +69,7 @@ class ChunkModel:
         sources = (len(card.sources), *mixture.shape)
         if not mixture.any():
             return np.zeros(sources, np.float32)
-        mean, scale = _level(mixture, card.normalise)
+        mean, scale = _level(mixture, card.normalise, card.level_db)
         sound = (mixture - mean) / scale
         spectrum = None if self._transform is None else self._transform.analyse(sound)
         feeds = {port.name: self._taken(port, sound, spectrum) for port in card.inputs}
@@ -164,14 +166,15 @@ def _order(port: Port, axes: Axes) -> str:
             return "scft"
 
 
-def _level(mixture: NDArray[np.float32], normalise: str) -> tuple[float, float]:
+def _level(mixture: NDArray[np.float32], normalise: str, level_db: float | None) -> tuple[float, float]:
     """What is subtracted from a chunk, and what it is divided by."""
     mono = mixture.mean(axis=0)
     match normalise:
         case "none":
-            return 0.0, 1.0
+            return 0.0, 1.0 if level_db is None else math.sqrt(power(mixture) / 10.0 ** (level_db / 10.0))
         case "meanstd":
-            return float(mono.mean()), max(float(mono.std()), _SILENT)
+            # of sides that cancel, as in a recording with one of them inverted, nothing is left to measure
+            return float(mono.mean()), max(float(mono.std()), 0.1 * float(mixture.std()), _SILENT)
         case "peak":
             return 0.0, max(float(np.abs(mixture).max()), _SILENT)
         case _:

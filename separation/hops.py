@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.separation.card_schema import MaskStreamCard, WaveStreamCard
+from stemfield.separation.level import RunningGain
 from stemfield.separation.masks import Rule, share_out
 from stemfield.separation.places import Places
 from stemfield.separation.session import Session
 from stemfield.separation.transform import Transform
+
+_UNITY: Final = np.float32(1.0)
 
 
 class Stream(Protocol):
@@ -137,7 +140,8 @@ class MaskModel:
         self._transform = Transform(card.stft, self.stems)
         hop_s = card.stft.hop / card.sample_rate.nominal_hz
         self._places = Places(hop_s, card.places_s) if card.places_s > 0.0 else None
-        self._silence = [np.zeros((2, card.stft.bins), np.complex64)] * card.lookahead_frames
+        self._gain = None if card.level_db is None else RunningGain(card.level_db, hop_s)
+        self._silence = [(np.zeros((2, card.stft.bins), np.complex64), _UNITY)] * card.lookahead_frames
         self._ahead = deque(self._silence)
 
     def reset(self) -> None:
@@ -145,6 +149,8 @@ class MaskModel:
         for session in self.sessions:
             session.reset()
         self._ahead = deque(self._silence)
+        if self._gain is not None:
+            self._gain.reset()
         if self._places is not None:
             self._places.reset()
         self._rule.reset()
@@ -152,14 +158,14 @@ class MaskModel:
 
     def step(self, block: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """One hop, shape (2, hop), into stems, shape (stems, 2, hop)."""
-        mixture = heard = self._transform.analyse(block)
-        if self._ahead:
-            self._ahead.append(heard.copy())
-            mixture = self._ahead.popleft()
+        gain = _UNITY if self._gain is None else self._gain.next(block)
+        heard = self._transform.analyse(block) * gain
+        self._ahead.append((heard, gain))
+        mixture, gain = self._ahead.popleft()
         claims = self._estimated(heard, mixture)
         stems = claims if self._places is None else self._places.filtered(mixture, claims)
         self._rule.apply(mixture, claims, stems)
-        self._transform.synthesise(stems, out)
+        self._transform.synthesise(stems / gain, out)
 
     def _estimated(self, heard: NDArray[np.complex64], mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """The stems that the graphs find in the mixture, which together are not more than it."""
@@ -186,11 +192,27 @@ class WaveModel:
         self.memory_frames = 0
         self.stems = len(card.sources)
         self._session = session
+        hop_s = card.hop / card.sample_rate.nominal_hz
+        self._gain = None if card.level_db is None else RunningGain(card.level_db, hop_s)
+        self._rise = np.arange(1, card.hop + 1, dtype=np.float32) / np.float32(card.hop)
+        self.reset()
 
     def reset(self) -> None:
         """Forgets what was heard."""
         self._session.reset()
+        if self._gain is not None:
+            self._gain.reset()
+        self._last: np.float32 | None = None
+        self._late = deque([np.ones(self.hop, np.float32)] * self.late_hops)
 
     def step(self, block: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """One hop, shape (2, hop), into stems, shape (stems, 2, hop)."""
-        out[:] = self._session.call(block[None])[0]
+        if self._gain is None:
+            out[:] = self._session.call(block[None])[0]
+            return
+        gain = self._gain.next(block)
+        before = gain if self._last is None else self._last
+        gains = before + self._rise * (gain - before)
+        self._last = gain
+        self._late.append(gains)
+        out[:] = self._session.call((block * gains)[None])[0] / self._late.popleft()

@@ -21,7 +21,7 @@ from stemfield.separation.card import CARD, ModelCard, load_card
 from stemfield.separation.streaming import Separator
 from stemfield.separation.training.effects import RATE_HZ
 from stemfield.separation.training.hop import Ensemble, Hop
-from stemfield.separation.training.judging import PLACES_S, separate
+from stemfield.separation.training.judging import LEVEL_DB, PLACES_S, separate
 from stemfield.separation.training.network import REST, Network
 from stemfield.separation.training.spectrum import BINS, STFT
 
@@ -88,6 +88,7 @@ def write_card(network: Network | Ensemble, folder: Path, provenance: Provenance
         ],
         "lookahead_frames": late,
         "places_s": PLACES_S,
+        "level_db": LEVEL_DB,
         "latency_samples": STFT.synthesis_tail + late * STFT.hop,
         "licence": provenance.licence,
         "attribution": list(provenance.attribution),

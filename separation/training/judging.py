@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from stemfield.separation.evaluate import sdr, si_sdr
+from stemfield.separation.level import RunningGain
 from stemfield.separation.places import Places
 from stemfield.separation.training.effects import RATE_HZ
 from stemfield.separation.training.hop import Ensemble
@@ -24,6 +25,8 @@ from stemfield.separation.training.spectrum import STFT, features, sound_of, spe
 
 PLACES_S = 4.0
 """A card's `places_s`. Chosen on recordings: 1 s and 15 s are hardly worse."""
+LEVEL_DB = -12.0
+"""A card's `level_db`: about what `mixing` makes. On recordings -15 is 0.3 dB worse for vocals, -9 for bass."""
 _SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 
 
@@ -67,14 +70,19 @@ def separate(network: Network | Ensemble, mixture: NDArray[np.float32]) -> NDArr
     """The stems of a whole mixture (2, frames) as the streaming separator gives them: (4, 2, frames)."""
     frames, late = mixture.shape[1], network.shape.lookahead
     padded = np.pad(mixture, ((0, 0), (STFT.n_fft - STFT.hop, (2 + late) * STFT.hop)))
+    gain, count = RunningGain(LEVEL_DB, STFT.hop / RATE_HZ), (padded.shape[1] - STFT.n_fft) // STFT.hop + 1
+    hops = padded[:, STFT.n_fft - STFT.hop :][:, : count * STFT.hop].reshape(2, count, STFT.hop)
+    gains = np.array([gain.next(hops[:, number]) for number in range(count)])[:, None]
     with torch.no_grad():
         spectra = spectra_of(torch.from_numpy(padded).to(network.place.device))
+        spectra = spectra * torch.from_numpy(gains).to(spectra.device)
         (left, right) = spectra.unbind(0)
         heard = features((left.real, left.imag), (right.real, right.imag))
         masks, _ = network(heard[None])
         mixed = spectra[:, : len(heard) - late]
         claims = spread(masks[0, late:].permute(1, 2, 0, 3)) * mixed
-        stems = sound_of(torch.from_numpy(_placed(mixed.cpu().numpy(), claims.cpu().numpy())).to(claims.device))
+        placed = _placed(mixed.cpu().numpy(), claims.cpu().numpy()) / gains[: count - late]
+        stems = sound_of(torch.from_numpy(placed).to(claims.device))
     stems_at = STFT.hop
     found: NDArray[np.float32] = stems[..., stems_at : stems_at + frames].cpu().numpy()
     return found

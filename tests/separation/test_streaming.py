@@ -24,6 +24,16 @@ def at(card):
     return lambda sample_rate_hz: Separator(card, sample_rate_hz)
 
 
+def slow_gain(card, heard):
+    """The gain of the hop at the end of what was heard: by fifteen tenths of a second, in whole hops."""
+    hop_s = card.stft.hop / card.sample_rate.nominal_hz
+    tenth = round(0.1 / hop_s) * card.stft.hop
+    begun = (heard.shape[1] - card.stft.hop) // tenth * tenth
+    window, recent = (heard[:, max(begun - tenths * tenth, 0) :] for tenths in (14, 1))
+    level = max(window.var(axis=1).mean(), recent.var(axis=1).mean() / 4.0, 1e-9)
+    return np.sqrt(10.0 ** (card.level_db / 10.0) / level)
+
+
 def slow_separation(card, mixture):
     """The stems by the definition, in double precision and without streaming: the oracle."""
     n, hop = card.stft.n_fft, card.stft.hop
@@ -37,16 +47,18 @@ def slow_separation(card, mixture):
     outputs = [card.sound_out.name, *(state.source for state in card.states)]
     frames, late = mixture.shape[1], card.lookahead_frames * hop
     places = SlowPlaces(np.exp(-hop / card.sample_rate.nominal_hz / card.places_s))
-    spectra = []
+    spectra, gains = [], []
     padded = np.pad(mixture.astype(np.float64), ((0, 0), (n - hop, n + late)))
     stems = np.zeros((4, 2, padded.shape[1]))
     for start in range(0, frames + hop + late, hop):
-        X = scale * np.fft.rfft(a * padded[:, start : start + n])
+        gains.append(slow_gain(card, padded[:, n - hop : start + n]))
+        X = gains[-1] * scale * np.fft.rfft(a * padded[:, start : start + n])
         Y, *kept = session.run(outputs, {"X": np.stack([X.real, X.imag], -1).astype(np.float32), **states})
         states = dict(zip(states, kept, strict=True))
         spectra.append(X)
         if start >= late:
             Z = places.filtered(spectra[-1 - card.lookahead_frames], Y[..., 0] + 1j * Y[..., 1])
+            Z /= gains[-1 - card.lookahead_frames]
             stems[..., start - late : start - late + n] += np.fft.irfft(Z) * s / scale
     return stems[..., n - hop : n - hop + frames]
 
