@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from stemfield.control.cli_commands import (
     entry_problems,
@@ -16,7 +18,8 @@ from stemfield.control.cli_commands import (
     user_config,
 )
 from stemfield.control.cli_error import BAD_INPUT, FAILED, CliError
-from stemfield.layouts import available_layouts, load_layout
+from stemfield.layouts import Layout, available_layouts, load_layout
+from stemfield.layouts.foreign import name_of
 
 
 def gains(options: argparse.Namespace) -> int:
@@ -85,24 +88,28 @@ def layouts_check(options: argparse.Namespace) -> int:
     from stemfield.renderer.panning import review_layout
 
     config = user_config()
-    checked: list[tuple[str, list[str], list[str]]] = []
+    checked: list[tuple[str, list[str], list[str], list[str]]] = []
     for name in options.names:
         try:
             remarks = review_layout(usable_layout(name, config))
         except CliError as error:
-            checked.append((name, list(error.lines), []))
+            checked.append((name, list(error.lines), [], []))
             continue
-        problems = [f"{name}: {remark.text}" for remark in remarks if remark.severity == "problem"]
-        checked.append((name, problems, [remark.text for remark in remarks if remark.severity == "note"]))
+        problems, advice, notes = (
+            [remark.text for remark in remarks if remark.severity == severity]
+            for severity in ("problem", "advice", "note")
+        )
+        checked.append((name, [f"{name}: {problem}" for problem in problems], advice, notes))
     if options.json:
-        print_json([{"name": n, "ok": not p, "problems": p, "notes": notes} for n, p, notes in checked])
-        return BAD_INPUT if any(problems for _, problems, _ in checked) else 0
-    for name, problems, notes in checked:
+        print_json([{"name": n, "ok": not p, "problems": p, "advice": a, "notes": notes} for n, p, a, notes in checked])
+        return BAD_INPUT if any(problems for _, problems, *_ in checked) else 0
+    for name, problems, advice, notes in checked:
         if not problems:
             print(f"{name}: ok")
-        for note in notes:
-            print(f"{name}: note: {note}")
-    if every := [line for _, problems, _ in checked for line in problems]:
+        for kind, lines in (("advice", advice), ("note", notes)):
+            for line in lines:
+                print(f"{name}: {kind}: {line}")
+    if every := [line for _, problems, *_ in checked for line in problems]:
         raise CliError(every)
     return 0
 
@@ -126,21 +133,49 @@ def layouts_convert(options: argparse.Namespace) -> int:
     """Write the layout of any file that can be read as a file of our own, and tell what was left out."""
     from stemfield.layouts.export import layout_yaml
 
-    source, target = Path(options.source), Path(options.target)
-    if target.suffix not in (".yaml", ".yml"):
-        raise CliError([f"{target}: a layout ends in .yaml"])
+    source, target = Path(options.source), _own_file(options.target)
     if target.exists() and source.exists() and target.samefile(source):
         raise CliError([f"{target}: is the input itself"])
     with refusals():
         layout = load_layout(str(source.absolute()))
+    _write(target, layout, layout_yaml(layout, target.absolute().parent), as_json=options.json)
+    return 0
+
+
+def layouts_copy(options: argparse.Namespace) -> int:
+    """Write a layout under another name, with the nominal place of every loudspeaker beside the real one."""
+    from stemfield.layouts.export import layout_yaml
+
+    target = _own_file(options.target)
+    name = name_of(target.stem)
+    if not name:
+        raise CliError([f"{target}: is no name of a layout"])
+    copy = replace(layout_of(options.layout, user_config()), name=name, aliases=())
+    _write(target, copy, layout_yaml(copy, target.absolute().parent, nominal=True), as_json=options.json, mode="x")
+    if not options.json:
+        print(f"{target}: put where the loudspeakers really stand; the nominal places say which is which")
+    return 0
+
+
+def _own_file(name: str) -> Path:
+    """The path of a layout file to be written."""
+    if not name.endswith((".yaml", ".yml")):
+        raise CliError([f"{name}: a layout ends in .yaml"])
+    return Path(name)
+
+
+def _write(target: Path, layout: Layout, text: str, *, as_json: bool, mode: Literal["w", "x"] = "w") -> None:
+    """Write the text of a layout, and tell what it is; mode `x` leaves a file that is there."""
     try:
-        target.write_text(layout_yaml(layout, target.absolute().parent), encoding="utf-8")
+        with target.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise CliError([f"{target}: exists already"]) from error
     except OSError as error:
         raise CliError([f"{target}: {error.strerror}"], FAILED) from error
-    if options.json:
+    if as_json:
         print_json({"path": str(target), "name": layout.name, "labels": layout.labels, "notes": layout.notes})
-        return 0
+        return
     print(f"{target}: {layout.name}, {len(layout.labels)} loudspeakers")
     for note in layout.notes:
         print(f"{target}: note: {note}")
-    return 0

@@ -166,8 +166,12 @@ def _layouts(commands: Branch[Parser]) -> None:
             branch, "convert", "turn another renderer's layout into one of ours", ("cli_layouts", "layouts_convert")
         )
     )
-    made.add_argument("source", metavar="IN", help="file of EAR (YAML), VISR (XML), IEM (JSON) or SpatGRIS (XML)")
+    made.add_argument("source", metavar="IN", help="file of EAR (YAML), VISR, SpatGRIS (XML), IEM (JSON) or SSR (.asd)")
     made.add_argument("target", metavar="OUT.yaml", help="the file to write")
+    text = "begin a layout of your own with a copy of another"
+    made = with_json(command(branch, "copy", text, ("cli_layouts", "layouts_copy")))
+    made.add_argument("layout", metavar="L", help="name or file, such as 22.2")
+    made.add_argument("target", metavar="OUT.yaml", help="the file to write; its name becomes that of the layout")
 
 
 def _models(commands: Branch[Parser]) -> None:

@@ -25,6 +25,7 @@ from stemfield.control.network_config import (
 )
 from stemfield.control.object_parameters import MAX_DISTANCE_M, MIN_DISTANCE_M, check_name
 from stemfield.control.units import position_of
+from stemfield.layouts import is_layout_path
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.renderer.scene import RESIDUAL, STEMS, Scene, default_scene
 
@@ -318,7 +319,7 @@ def _anchored(config: Config, folder: Path) -> Config:
     return config.model_copy(
         update={
             "monitor": config.monitor.model_copy(update={"hrtf": anchored}),
-            "layout": anchor_name(config.layout),
+            "layout": str(anchor(Path(config.layout))) if is_layout_path(config.layout) else config.layout,
             "layout_folders": tuple(map(anchor, config.layout_folders)),
             "input": config.input and anchor(config.input),
             "model": config.model and anchor_name(config.model),

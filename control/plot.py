@@ -119,7 +119,7 @@ def _sphere(layout: Layout, panner: Panner) -> Iterator[str]:
     regions = panner.triangulation
     edges = "".join(_edges(regions.positions, (*regions.triangles, *regions.quads)))
     yield f'<path d="{edges}" fill="none" stroke="#555" stroke-width="0.8" clip-path="url(#map)"/>'
-    real = 0 if panner.is_pair else sum(not speaker.lfe for speaker in layout.speakers)
+    real = 0 if panner.is_pair else len(panner.together)
     for azimuth, elevation, _ in polar(regions.positions[real:]).tolist():
         x, y = _on_map(azimuth, elevation)
         yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="white" stroke="#555"/>'

@@ -14,6 +14,8 @@ Floats = NDArray[np.float64]
 
 SPEED_OF_SOUND_M_S = 343.2
 """In air of 20 degrees Celsius."""
+UNEQUAL = 1.05
+"""Loudspeakers whose distances differ by this factor (0.4 dB) are heard to differ."""
 NEAREST_M = 0.1
 """A listener is never taken to be nearer to a loudspeaker: its direction and level would mean nothing."""
 
@@ -31,6 +33,22 @@ def speaker_distances_m(layout: Layout, listener: Sequence[float] = (0.0, 0.0, 0
     distances: Floats = np.linalg.norm(speaker_positions(layout, listener), axis=1)
     np.maximum(distances, NEAREST_M, out=distances)
     return distances
+
+
+def uncompensated(layout: Layout) -> tuple[str, ...]:
+    """Which keys of `compensate` a room lacks whose loudspeakers are at different distances.
+
+    Where any loudspeaker has a delay, or a gain, of its own, these are taken to be measured ones of all.
+    """
+    panned = [speaker for speaker in layout.speakers if not speaker.lfe]
+    radii_m = [speaker.radius_m for speaker in panned]
+    if max(radii_m) <= min(radii_m) * UNEQUAL:
+        return ()
+    done = {
+        "delay": layout.compensate.delay or any(speaker.delay_ms is not None for speaker in panned),
+        "gain": layout.compensate.gain or any(speaker.gain_db != 0.0 for speaker in panned),
+    }
+    return tuple(key for key, value in done.items() if not value)
 
 
 def speaker_delays_s(layout: Layout) -> Floats:

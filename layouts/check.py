@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.problems import (
     is_number,
     kind,
+    label_problems,
     mapping_problems,
     number_problems,
     suggestion,
@@ -26,6 +28,7 @@ MAX_SPEAKERS = 256
 MIN_SPEAKERS = 2
 MAX_CHANNEL = 1024
 MIN_SEPARATION_DEG = 1.0
+"""Loudspeakers less far apart share what is panned to them."""
 
 LAYOUT_KEYS = ("name", "title", "aliases", "speakers", *ROOM_KEYS)
 _NUMBERS = {
@@ -51,7 +54,23 @@ def check_layout(data: object) -> tuple[str, ...]:
     """
     if not isinstance(data, Mapping):
         return (f"a layout is a mapping with the keys {', '.join(LAYOUT_KEYS)}, not {kind(data)}",)
-    return tuple(_layout_problems(data))
+    return tuple(_with_labels(problem, data.get("speakers")) for problem in _layout_problems(data))
+
+
+def _with_labels(problem: str, speakers: object) -> str:
+    """A problem with the labels of the loudspeakers that it names by index."""
+    found = [int(index) for index in re.findall(r"speakers\[(\d+)\]", problem)]
+    labels = [
+        speakers[index].get("label")
+        for index in found
+        if isinstance(speakers, list) and index < len(speakers) and isinstance(speakers[index], Mapping)
+    ]
+    known = [
+        label
+        for label in labels
+        if isinstance(label, str) and label.isprintable() and label.strip() and repr(label) not in problem
+    ]
+    return f"{problem} ({' and '.join(dict.fromkeys(known))})" if known else problem
 
 
 def _layout_problems(data: Mapping[Any, Any]) -> Iterator[str]:
@@ -84,8 +103,8 @@ def _layout_problems(data: Mapping[Any, Any]) -> Iterator[str]:
     panned = {index: speaker for index, speaker in good.items() if speaker.get("lfe") is not True}
     if len(panned) < MIN_SPEAKERS and len(good) == len(speakers):
         yield f"speakers: {len(panned)} without lfe, at least {MIN_SPEAKERS} are needed"
-    yield from _coincidences(panned, "")
-    yield from _coincidences(panned, "nominal_")
+    elif len(good) == len(speakers) and _in_one_direction(panned.values()):
+        yield "speakers: all stand in one direction, at least two are needed"
 
 
 def _speaker_problems(path: str, speaker: object) -> Iterator[str]:
@@ -93,7 +112,7 @@ def _speaker_problems(path: str, speaker: object) -> Iterator[str]:
     if not isinstance(speaker, Mapping):
         return
     if "label" in speaker:
-        yield from text_problems(f"{path}.label", speaker["label"])
+        yield from label_problems(f"{path}.label", speaker["label"])
     channel = speaker.get("channel", 1)
     if not isinstance(channel, int) or isinstance(channel, bool):
         yield f"{path}.channel: must be a whole number, not {kind(channel)}"
@@ -117,26 +136,10 @@ def _repeats(speakers: Mapping[int, Mapping[Any, Any]], key: str) -> Iterator[st
         first.setdefault(value, index)
 
 
-def _coincidences(speakers: Mapping[int, Mapping[Any, Any]], prefix: str) -> Iterator[str]:
-    """Loudspeakers that a panner cannot tell apart, because they stand in one direction."""
-    placed: list[tuple[int, float, float]] = []
-    for index, speaker in speakers.items():
-        azimuth = speaker.get("azimuth_deg")
-        elevation = speaker.get("elevation_deg", 0.0)
-        if prefix:
-            azimuth = speaker.get("nominal_azimuth_deg", azimuth)
-            elevation = speaker.get("nominal_elevation_deg", elevation)
-        if is_number(azimuth) and is_number(elevation) and abs(azimuth) <= 360 and abs(elevation) <= 90:
-            placed.append((index, azimuth, elevation))
-    if prefix and not any(f"{prefix}{key}" in s for s in speakers.values() for key in ("azimuth_deg", "elevation_deg")):
-        return
-    if not placed:
-        return
-    indices, azimuths, elevations = zip(*placed, strict=True)
-    directions = cartesian(azimuths, elevations)
-    angles = np.degrees(np.arccos(np.clip(directions @ directions.T, -1.0, 1.0)))
-    for i, j in np.argwhere(np.triu(angles < MIN_SEPARATION_DEG, k=1)):
-        yield (
-            f"speakers[{indices[j]}]: stands in the same {'nominal ' if prefix else ''}direction as "
-            f"speakers[{indices[i]}] ({angles[i, j]:.2g} degrees apart, at least {MIN_SEPARATION_DEG:g})"
-        )
+def _in_one_direction(speakers: Iterable[Mapping[Any, Any]]) -> bool:
+    """Whether a panner could tell no two of these loudspeakers apart."""
+    places = [(speaker.get("azimuth_deg"), speaker.get("elevation_deg", 0.0)) for speaker in speakers]
+    if not all(is_number(a) and is_number(e) and abs(a) <= 360 and abs(e) <= 90 for a, e in places):
+        return False
+    directions = cartesian(*zip(*places, strict=True))
+    return bool((directions @ directions[0] > np.cos(np.radians(MIN_SEPARATION_DEG))).all())

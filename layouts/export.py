@@ -14,12 +14,13 @@ from stemfield.layouts.yaml_scalars import dump_yaml
 _DEFAULTS = {field.name: field.default for field in fields(Speaker)}
 
 
-def layout_yaml(layout: Layout, folder: Path | None = None) -> str:
+def layout_yaml(layout: Layout, folder: Path | None = None, *, nominal: bool = False) -> str:
     """The text of a layout file; `load_layout` gives the same layout back, but for its notes.
 
     Args:
         layout: the room.
         folder: where the file will be; paths of filters are written as seen from there.
+        nominal: write nominal places also where loudspeakers stand at them; they stay when the real ones are changed.
     """
     data: dict[str, Any] = {"name": layout.name, "title": layout.title}
     if layout.aliases:
@@ -37,19 +38,20 @@ def layout_yaml(layout: Layout, folder: Path | None = None) -> str:
             "lfe_gain_db": bass.lfe_gain_db,
             "subwoofers": subwoofers,
         }
-    data["speakers"] = [_speaker(speaker, folder) for speaker in layout.speakers]
+    data["speakers"] = [_speaker(speaker, folder, nominal=nominal) for speaker in layout.speakers]
     notes = "".join(f"# {note}\n" for note in layout.notes)
     return notes + dump_yaml(data, flow=None)
 
 
-def _speaker(speaker: Speaker, folder: Path | None) -> dict[str, Any]:
+def _speaker(speaker: Speaker, folder: Path | None, *, nominal: bool) -> dict[str, Any]:
     """What is not as if it were not said."""
     defaults: Mapping[str, Any] = _DEFAULTS | {
         "nominal_azimuth_deg": speaker.azimuth_deg,
         "nominal_elevation_deg": speaker.elevation_deg,
     }
     values = {field.name: getattr(speaker, field.name) for field in fields(speaker)}
-    data = {name: value for name, value in values.items() if value != defaults[name]}
+    kept = [name for name in values if name.startswith("nominal_") and nominal and not speaker.lfe]
+    data = {name: value for name, value in values.items() if value != defaults[name] or name in kept}
     if speaker.eq:
         data["eq"] = [{field.name: getattr(band, field.name) for field in fields(band)} for band in speaker.eq]
     if speaker.fir is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stemfield.layouts.coordinates import polar
+from stemfield.layouts.problems import MAX_TEXT, reachable_label
 
 _DIGITS = 9
 
@@ -24,17 +25,54 @@ class Imported:
     data: dict[str, Any]
     """As in our layout files; not yet checked."""
     notes: list[str] = field(default_factory=list)
-    """What has no place in ours and was left out."""
+    """What was left out, because it has no place in ours, or chosen, because the file does not say it."""
 
     @classmethod
     def named(cls, name: str, program: str) -> Imported:
-        """An empty layout with the name of its file."""
+        """An empty layout with the name of its file, which may hold what no name of ours may."""
+        name = name_of(name) or program
         return cls({"name": name, "title": f"{name} (from {program})", "speakers": []})
 
-    def left_out(self, what: str, where: Sequence[str]) -> None:
-        """Notes what was left out at these loudspeakers, if at any."""
-        if where:
-            self.notes.append(f"{what} at {', '.join(where[:8])}{', ...' if len(where) > 8 else ''}")
+    def left_out(self, what: str, where: Sequence[str] | None = None) -> None:
+        """Notes what was left out: at these loudspeakers, if at any, or of the room."""
+        if where is None:
+            self.notes.append(f"left out: {what}")
+        elif where:
+            self.notes.append(f"left out: {what} at {_some(where)}")
+
+    def finish(self) -> None:
+        """Makes usable here what is usual there, and notes it: labels, and subwoofers without a place."""
+        speakers = [speaker for speaker in self.data["speakers"] if isinstance(speaker.get("label"), str)]
+        labels = {speaker["label"]: speaker["label"] for speaker in speakers}
+        for old in labels:
+            new = reachable_label(old)
+            while new != old and new in labels.values():
+                new += "-"
+            labels[old] = new
+        for speaker in speakers:
+            speaker["label"] = labels[speaker["label"]]
+        changed = [f"{old} is {new}" for old, new in labels.items() if new != old]
+        if changed:
+            self.notes.append(f"labels that no OSC address reaches are changed: {_some(changed)}")
+        bass = self.data.get("bass_management", {})
+        if "subwoofers" in bass:
+            bass["subwoofers"] = {
+                labels.get(label, label): {labels.get(target, target): weight for target, weight in weights.items()}
+                for label, weights in bass["subwoofers"].items()
+            }
+        self._fill_distances()
+
+    def _fill_distances(self) -> None:
+        """Puts what has no distance, or an LFE at the origin, as far away as the farthest: nothing compensates that."""
+        speakers = self.data["speakers"]
+        known = [radius_m for each in speakers if (radius_m := each.get("radius_m")) is not None and radius_m > 0.0]
+        farthest_m = max(known, default=1.0)
+        for speaker in speakers:
+            if speaker.get("lfe") and speaker["radius_m"] == 0.0:
+                speaker["radius_m"] = None
+                self.notes.append(f"{speaker['label']} stands at the origin: taken to be in front")
+            if speaker["radius_m"] is None:
+                speaker["radius_m"] = farthest_m
 
 
 def xml_root(text: str) -> ET.Element:
@@ -46,7 +84,7 @@ def xml_root(text: str) -> ET.Element:
     if "<!DOCTYPE" in text:
         raise ForeignFileError("XML with a document type (<!DOCTYPE) is not read")
     try:
-        return ET.fromstring(text)  # noqa: S314
+        return ET.fromstring(text.strip())  # noqa: S314
     except ET.ParseError as error:
         raise ForeignFileError(f"line {error.position[0]}: no XML: {error}") from error
 
@@ -68,6 +106,21 @@ def number(where: str, value: object, default: float | None = None) -> float:
     return found
 
 
+def name_of(stem: str) -> str:
+    """The name of a layout whose file holds none, from the name of the file."""
+    return one_line(stem, MAX_TEXT - 32)
+
+
+def one_line(text: str, longest: int = MAX_TEXT) -> str:
+    """A text as names and titles may be: printable, on one line, without space at its ends."""
+    words = "".join(letter if letter.isprintable() else " " for letter in text).split()
+    return " ".join(words)[:longest].strip()
+
+
+def _some(things: Sequence[str]) -> str:
+    return f"{', '.join(things[:8])}{', ...' if len(things) > 8 else ''}"
+
+
 def channel_number(text: str | None) -> int | str | None:
     """A whole number written as text; what is none is left for the check of the layout."""
     word = (text or "").strip()
@@ -86,12 +139,12 @@ def decibels(where: str, linear: object) -> float:
     return 20.0 * math.log10(value)
 
 
-def place(azimuth_deg: float, elevation_deg: float, radius_m: float) -> dict[str, float]:
-    """The keys of a position."""
+def place(azimuth_deg: float, elevation_deg: float, radius_m: float | None) -> dict[str, float | None]:
+    """The keys of a position; None where a file does not say how far away it is."""
     return {"azimuth_deg": azimuth_deg, "elevation_deg": elevation_deg, "radius_m": radius_m}
 
 
-def place_at(x: float, y: float, z: float) -> dict[str, float]:
+def place_at(x: float, y: float, z: float) -> dict[str, float | None]:
     """The keys of a position in our axes: x front, y left, z up, metres."""
     return place(*(round(value, 6) + 0.0 for value in polar((x, y, z)).tolist()))
 

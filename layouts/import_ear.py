@@ -48,7 +48,7 @@ def import_ear(data: Any, name: str) -> Imported:
         several += [label] if len(names) > 1 else []
     result.left_out("all names but the first", several)
     if isinstance(data, Mapping) and data.get("screen"):
-        result.notes.append("the screen")
+        result.left_out("the screen")
     return result
 
 
@@ -59,11 +59,11 @@ def _nominal(label: str) -> tuple[float, float] | None:
     return (45.0, -30.0) if label == "LFE1" else (-45.0, -30.0) if label == "LFE2" else None
 
 
-def _place(where: str, label: str, position: object, nominal: tuple[float, float] | None) -> dict[str, float]:
+def _place(where: str, label: str, position: object, nominal: tuple[float, float] | None) -> dict[str, float | None]:
     if position is None:
         if nominal is None:
             raise ForeignFileError(f"{where}: {label!r} has no position, and is no BS.2051 name that has one")
-        return place(*nominal, 1.0)
+        return place(*nominal, None)
     at = mapping(f"{where}.position", position)
     found = place(*(number(f"{where}.position.{key}", at.get(key)) for key in ("az", "el", "r")))
     if nominal is None or label.startswith("LFE"):

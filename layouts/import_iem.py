@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stemfield.layouts.foreign import ForeignFileError, Imported, decibels, mapping, number, place, trim
+from stemfield.layouts.foreign import ForeignFileError, Imported, decibels, mapping, number, one_line, place, trim
 from stemfield.layouts.plain_data import PlainDataError, parse_json
 
 
@@ -29,8 +29,8 @@ def import_iem(text: str, name: str) -> Imported:
     if not isinstance(speakers, list):
         raise ForeignFileError("LoudspeakerLayout.Loudspeakers: must be a list")
     result = Imported.named(name, "IEM")
-    if isinstance(layout.get("Name"), str) and layout["Name"].strip():
-        result.data["title"] = layout["Name"].strip()
+    if isinstance(layout.get("Name"), str) and one_line(layout["Name"]):
+        result.data["title"] = one_line(layout["Name"])
     imaginary = []
     for index, entry in enumerate(speakers):
         where = f"LoudspeakerLayout.Loudspeakers[{index}]"
@@ -41,15 +41,16 @@ def import_iem(text: str, name: str) -> Imported:
         result.data["speakers"].append(_speaker(where, entry))
     result.left_out("imaginary loudspeakers", imaginary)
     if "Decoder" in data:
-        result.notes.append("the decoder matrix")
+        result.left_out("the decoder matrix")
     return result
 
 
 def _speaker(where: str, entry: Mapping[str, Any]) -> dict[str, Any]:
-    channel = entry.get("Channel")
+    channel, radius = entry.get("Channel"), entry.get("Radius")
+    radius_m = None if radius is None else number(f"{where}.Radius", radius)
     azimuth_deg, elevation_deg = (number(f"{where}.{key}", entry.get(key)) for key in ("Azimuth", "Elevation"))
     return (
         {"label": f"S{channel}", "channel": channel}
-        | place(azimuth_deg, elevation_deg, number(f"{where}.Radius", entry.get("Radius"), 1.0))
+        | place(azimuth_deg, elevation_deg, radius_m)
         | trim(decibels(f"{where}.Gain", entry.get("Gain")))
     )

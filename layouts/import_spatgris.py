@@ -1,6 +1,7 @@
 """Speaker set-ups of SpatGRIS (XML): x right, y front, z up; one unit is taken as a metre.
 
-Versions 3 (`SPEAKER_1` with a `POSITION`) and 4 (`SPEAKER` in a `SPEAKER_GROUP`) are read.
+Versions 3 (`SPEAKER_1` with a `POSITION`) and 4 (`SPEAKER` in a `SPEAKER_GROUP`) are read, and those before them
+(`SpeakerSetup`), whose axes are x front, y right.
 """
 
 from __future__ import annotations
@@ -41,13 +42,34 @@ def import_spatgris(root: ET.Element, name: str) -> Imported:
         result.data["speakers"].append(speaker)
     result.left_out("mutes", muted)
     if number("DIFFUSION", root.get("DIFFUSION"), 0.0):
-        result.notes.append("the diffusion of the set-up")
+        result.left_out("the diffusion of the set-up")
     turned = [
         group.get("SPEAKER_GROUP_NAME", "?")
         for group in root.iter("SPEAKER_GROUP")
         if any(number(key, group.get(key), 0.0) for key in ("YAW", "PITCH", "ROLL"))
     ]
     result.left_out("the rotation of groups", turned)
+    return result
+
+
+def import_old_spatgris(root: ET.Element, name: str) -> Imported:
+    """The layout in a file from before version 3.
+
+    Raises:
+        ForeignFileError: something is missing or no number.
+    """
+    result = Imported.named(name, "SpatGRIS")
+    for entry in root.iter("Speaker"):
+        channel = channel_number(entry.get("OutputPatch"))
+        where = f"Speaker with OutputPatch {channel}"
+        x, y, z = (number(f"{where}: Position{axis}", entry.get(f"Position{axis}")) for axis in "XYZ")
+        speaker: dict[str, Any] = {"label": f"S{channel}", "channel": channel} | place_at(x, -y, z)
+        speaker |= trim(number(f"{where}: Gain", entry.get("Gain"), 0.0))
+        highpass_hz = number(f"{where}: HighPassCutoff", entry.get("HighPassCutoff"), 0.0)
+        speaker |= {"highpass_hz": highpass_hz} if highpass_hz > 0 else {}
+        if entry.get("DirectOut", "0") not in ("0", "false"):
+            speaker["lfe"] = True
+        result.data["speakers"].append(speaker)
     return result
 
 

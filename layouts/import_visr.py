@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
@@ -16,6 +17,9 @@ from stemfield.layouts.foreign import (
     trim,
 )
 
+MAX_CHANNEL = 1024
+_RANGE = re.compile(r"\d{1,4}(:-?\d{1,4})?:\d{1,4}")
+
 
 def import_visr(root: ET.Element, name: str) -> Imported:
     """The layout in such a file; subwoofers become LFE loudspeakers with bass management.
@@ -23,22 +27,25 @@ def import_visr(root: ET.Element, name: str) -> Imported:
     Its virtual loudspeakers and triplets are left out: the panner makes its own. Its output equalisers are left out,
     because their coefficients hold at one sample rate only.
 
+    Where the `dimension` is 2, elevations and heights may be missing.
+
     Raises:
         ForeignFileError: something is missing or no number.
     """
     result = Imported.named(name, "VISR")
     speakers = result.data["speakers"]
+    level = 0.0 if root.get("dimension") == "2" else None
     equalised = []
     subwoofers: dict[str, dict[str, float]] = {}
     for entry in root.iter("loudspeaker"):
         label = entry.get("id", "").strip()
         where = f"loudspeaker {label}"
-        speakers.append({"label": label} | _wiring(where, entry) | _place(where, entry))
+        speakers.append({"label": label} | _wiring(where, entry) | _place(where, entry, level))
         equalised += [label] if "eq" in entry.attrib else []
     for index, entry in enumerate(root.iter("subwoofer"), start=1):
         label = f"SUB{index}"
         # VISR knows no place of a subwoofer; in front is where most stand.
-        speakers.append({"label": label, "lfe": True} | _wiring(label, entry) | place(0.0, 0.0, 1.0))
+        speakers.append({"label": label, "lfe": True} | _wiring(label, entry) | place(0.0, 0.0, None))
         equalised += [label] if "eq" in entry.attrib else []
         targets = _words(entry.get("assignedLoudspeakers", ""))
         weights = _words(entry.get("weights", "")) or ["1"] * len(targets)
@@ -53,12 +60,27 @@ def import_visr(root: ET.Element, name: str) -> Imported:
     result.left_out("virtual loudspeakers", [entry.get("id", "?") for entry in root.iter("virtualspeaker")])
     triplets = sum(1 for _ in root.iter("triplet"))
     if triplets:
-        result.notes.append(f"{triplets} triplets: the room is divided anew")
+        result.left_out(f"{triplets} triplets: the room is divided anew")
     return result
 
 
 def _words(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
+    """The words of a list; whole numbers may be given as `first:last` or `first:step:last`.
+
+    >>> _words("1:3, M+030, 8:-2:4")
+    ['1', '2', '3', 'M+030', '8', '6', '4']
+    """
+    words = []
+    for word in (word.strip() for word in text.split(",") if word.strip()):
+        if _RANGE.fullmatch(word) is None:
+            words.append(word)
+            continue
+        first, *step, last = map(int, word.split(":"))
+        by = step[0] if step else 1
+        if by == 0 or abs(last - first) > MAX_CHANNEL:
+            raise ForeignFileError(f"{word}: is no range of loudspeakers")
+        words += map(str, range(first, last + (1 if by > 0 else -1), by))
+    return words
 
 
 def _wiring(where: str, entry: ET.Element) -> dict[str, Any]:
@@ -73,11 +95,14 @@ def _wiring(where: str, entry: ET.Element) -> dict[str, Any]:
     )
 
 
-def _place(where: str, entry: ET.Element) -> dict[str, float]:
+def _place(where: str, entry: ET.Element, level: float | None) -> dict[str, float | None]:
+    """Position of a loudspeaker; `level` is the elevation or height where none is given, if that is allowed."""
+    defaults = {"el": level, "z": level}
     at = entry.find("polar")
-    if at is not None:
-        return place(*(number(f"{where}.{key}", at.get(key)) for key in ("az", "el", "r")))
-    at = entry.find("cart")
+    keys = ("az", "el", "r")
+    if at is None:
+        at, keys = entry.find("cart"), ("x", "y", "z")
     if at is None:
         raise ForeignFileError(f"{where}: has neither polar nor cart")
-    return place_at(*(number(f"{where}.{key}", at.get(key)) for key in ("x", "y", "z")))
+    found = [number(f"{where}.{key}", at.get(key), defaults.get(key)) for key in keys]
+    return place(*found) if at.tag == "polar" else place_at(*found)

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from stemfield.layouts.build import layout_of
+from stemfield.layouts.chain import uncompensated
 from stemfield.layouts.check import check_layout
+from stemfield.layouts.foreign import name_of
 from stemfield.layouts.importers import ForeignFileError, read_data
 from stemfield.layouts.model import Layout, LayoutEntry, LayoutError
 from stemfield.layouts.problems import suggestion
 from stemfield.layouts.strict_yaml import StrictYamlError, read_text
 
 SHIPPED = Path(__file__).parent / "data"
-_SUFFIXES = (".yaml", ".yml", ".json", ".xml")
+_SUFFIXES = (".yaml", ".yml", ".json", ".xml", ".asd")
 
 
 def load_layout(name_or_path: str, folders: Sequence[Path] = ()) -> Layout:
@@ -26,14 +29,15 @@ def load_layout(name_or_path: str, folders: Sequence[Path] = ()) -> Layout:
 
     Args:
         name_or_path: a name or alias such as `22.2` or `9+10+3`, or the path of a file: whatever contains a path
-            separator or ends in `.yaml`, `.yml`, `.json` or `.xml`. Besides our own, the loudspeaker files of EAR
-            (YAML), VISR (XML), IEM (JSON) and SpatGRIS (XML) are read; `Layout.notes` says what was left out.
+            separator or ends in `.yaml`, `.yml`, `.json`, `.xml` or `.asd`. Besides our own, the loudspeaker files of
+            EAR (YAML), VISR (XML), IEM (JSON), SpatGRIS (XML) and SSR (`.asd`) are read; `Layout.notes` says what was
+            left out or chosen.
         folders: the user's folders of layouts; they come before the shipped ones.
 
     Raises:
         LayoutError: an unknown name, or a file with problems (all of them are listed).
     """
-    if name_or_path.endswith(_SUFFIXES) or os.sep in name_or_path:
+    if is_layout_path(name_or_path):
         return _load_file(Path(name_or_path).expanduser())
     for path in _files(folders):
         if _may_be(name_or_path, path):
@@ -46,6 +50,11 @@ def load_layout(name_or_path: str, folders: Sequence[Path] = ()) -> Layout:
     raise LayoutError(name_or_path, (f"unknown name{suggestion(name_or_path, names) or '.'} Known are: {known}",))
 
 
+def is_layout_path(name_or_path: str) -> bool:
+    """Whether this is the path of a layout's file and not its name."""
+    return name_or_path.lower().endswith(_SUFFIXES) or os.sep in name_or_path
+
+
 def available_layouts(folders: Sequence[Path] = ()) -> tuple[LayoutEntry, ...]:
     """Every layout that `load_layout` finds by name, in its order of search.
 
@@ -55,13 +64,15 @@ def available_layouts(folders: Sequence[Path] = ()) -> tuple[LayoutEntry, ...]:
 
 
 def _files(folders: Sequence[Path]) -> list[Path]:
-    return [path for folder in (*folders, SHIPPED) for path in sorted(folder.glob("*")) if path.suffix in _SUFFIXES]
+    return [
+        path for folder in (*folders, SHIPPED) for path in sorted(folder.glob("*")) if path.suffix.lower() in _SUFFIXES
+    ]
 
 
 def _may_be(name: str, path: Path) -> bool:
     """Whether a file can be the layout of this name; parsing all of them would take long."""
     try:
-        return name == path.stem or name in read_text(path)
+        return name in (path.stem, name_of(path.stem)) or name in read_text(path)
     except StrictYamlError:
         return False
 
@@ -82,4 +93,15 @@ def _load_file(path: Path) -> Layout:
     problems = check_layout(data)
     if problems:
         raise LayoutError(str(path), problems)
-    return layout_of(cast(Mapping[str, Any], data), path.parent, notes)
+    layout = layout_of(cast(Mapping[str, Any], data), path.parent, notes or ())
+    return layout if notes is None else _compensated(layout)
+
+
+def _compensated(layout: Layout) -> Layout:
+    """A layout of another program, whose files do not say that different distances are to be brought into line."""
+    keys = uncompensated(layout)
+    if not keys:
+        return layout
+    compensate = replace(layout.compensate, **dict.fromkeys(keys, True))
+    note = f"distances differ: {' and '.join(keys)} of nearer loudspeakers compensate it (compensate)"
+    return replace(layout, compensate=compensate, notes=(*layout.notes, note))

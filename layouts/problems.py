@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 MAX_TEXT = 128
+_NO_ADDRESS = "/{}[],*?#"
 
 
 def mapping_problems(path: str, value: object, known: Sequence[str], required: Sequence[str] = ()) -> Iterator[str]:
@@ -39,6 +41,26 @@ def text_problems(path: str, value: object, longest: int = MAX_TEXT) -> Iterator
         yield f"{path}: must be text, not {kind(value)}"
     elif not 1 <= len(value) <= longest or not value.isprintable() or value != value.strip():
         yield f"{path}: must be 1..{longest} printable characters without space at its ends"
+
+
+def label_problems(path: str, value: object) -> Iterator[str]:
+    """That a value is no text, or a label that no OSC address can hold."""
+    problems = list(text_problems(path, value))
+    yield from problems
+    if isinstance(value, str) and not problems and reachable_label(value) != value:
+        found = "".join(dict.fromkeys(letter for letter in value if letter in _NO_ADDRESS))
+        yield f"{path}: no OSC address reaches {value!r}, because of {found}; {reachable_label(value)!r} would do"
+
+
+def reachable_label(label: str) -> str:
+    """A label that an OSC address can hold: that without what has a meaning in addresses and in lists of labels.
+
+    >>> reachable_label("L/R [top]"), reachable_label("M+030")
+    ('L-R -top', 'M+030')
+    """
+    if set(_NO_ADDRESS).isdisjoint(label):
+        return label
+    return re.sub(f"[{re.escape(_NO_ADDRESS)}]+", "-", label).strip("- ") or "-"
 
 
 def choice_problems(path: str, value: object, allowed: Sequence[str]) -> Iterator[str]:

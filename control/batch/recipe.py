@@ -21,7 +21,7 @@ from stemfield.control.cli_commands import NO_EARS, card_of, usable_hrtf, usable
 from stemfield.control.cli_error import CliError
 from stemfield.control.config import EMBEDDED, Config, SeparationConfig
 from stemfield.control.venue import Venue
-from stemfield.layouts import Layout
+from stemfield.layouts import Layout, is_layout_path
 from stemfield.renderer.drivers.audiofile import FLAC_CHANNELS
 from stemfield.renderer.scene import RESIDUAL, Scene
 from stemfield.separation.card import CARD, ModelCard
@@ -60,8 +60,7 @@ def order_of(kind: Kind, options: Mapping[str, Any], folder: Path, config: Confi
         return None if name is None else str((folder / Path(name).expanduser()).absolute())
 
     def anchored_name(name: str | None) -> str | None:
-        is_path = name is not None and (name.endswith((".yaml", ".yml", ".json", ".xml")) or "/" in name)
-        return anchored(name) if is_path else name
+        return anchored(name) if name is not None and is_layout_path(name) else name
 
     given = dict(options)
     given["model"] = anchored_name(given["model"]) or config.model

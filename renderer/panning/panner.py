@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from stemfield.layouts import Layout
 from stemfield.layouts.chain import NEAREST_M, speaker_positions
 from stemfield.layouts.coordinates import polar
+from stemfield.renderer.panning.directions import one_direction_each
 from stemfield.renderer.panning.grid import GRID
 from stemfield.renderer.panning.kernel import pan
 from stemfield.renderer.panning.regions import Regions
@@ -34,8 +35,8 @@ class Panner:
     """A point source panner for one layout, after ITU-R BS.2127 section 6.1, for any room.
 
     Every direction has gains: none is silent, nothing jumps. A direction within a region of three or four
-    loudspeakers is played by these alone. Gains are 0 or more and of power 1; on a single stereo pair the power falls
-    to 1/2 behind.
+    loudspeakers is played by these alone; loudspeakers less than a degree apart play together. Gains are 0 or more and
+    of power 1; on a single stereo pair the power falls to 1/2 behind.
 
     Args:
         layout: the room.
@@ -47,20 +48,22 @@ class Panner:
         self.layout = layout
         every = [index for index, speaker in enumerate(layout.speakers) if not speaker.lfe]
         panned = [index for index in every if index not in without] or every
-        speakers = [layout.speakers[index] for index in panned]
+        speakers, groups = one_direction_each([layout.speakers[index] for index in panned])
         pair = stereo_pair(speakers)
         self.is_pair = pair is not None
         """Whether the room is one stereo pair in front."""
-        self._columns = np.array([panned[index] for index in pair] if pair else panned)
+        self.together = tuple(tuple(panned[index] for index in group) for group in groups)
+        """Indices of the loudspeakers in each direction, which share what comes from there; nearly always one."""
+        shares = np.zeros((len(groups), len(layout.speakers)))
+        for share, group in zip(shares, self.together, strict=True):
+            share[list(group)] = len(group) ** -0.5
+        self._sides = shares[list(pair)] if pair else shares
         self.triangulation = triangulate(SURROUND if pair else speakers)
         self._variants: dict[tuple[frozenset[int], tuple[float, ...]], Panner] = {}
         self._regions = Regions.between(
             self.triangulation.triangles, self.triangulation.quads, self.triangulation.positions
         )
-        self._downmix = self.triangulation.downmix
-        if not pair:
-            self._downmix = np.zeros((len(self._downmix), len(layout.speakers)))
-            self._downmix[:, panned] = self.triangulation.downmix
+        self._downmix = self.triangulation.downmix if pair else self.triangulation.downmix @ shares
         alone = (self._downmix == 1.0).any(axis=1) & ((self._downmix != 0.0).sum(axis=1) == 1)
         self._alone = np.where(alone, self._downmix.argmax(axis=1), -1)
 
@@ -99,9 +102,7 @@ class Panner:
         if wrong >= 0:
             raise ValueError(f"position {wrong} is not finite")
         if self.is_pair:
-            sides = fold_to_stereo(gains)
-            gains = np.zeros((len(sides), len(self.layout.speakers)))
-            gains[:, self._columns] = sides
+            gains = fold_to_stereo(gains) @ self._sides
         return gains if normalise == "energy" else amplitude_normalised(gains)
 
     def variant(self, without: Collection[int], listener: Sequence[float]) -> Panner:

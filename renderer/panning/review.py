@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
 from stemfield.layouts import Layout, Speaker
+from stemfield.layouts.chain import uncompensated
+from stemfield.layouts.check import MIN_SEPARATION_DEG
 from stemfield.layouts.coordinates import polar
 from stemfield.renderer.panning.grid import GRID
 from stemfield.renderer.panning.panner import Panner
@@ -23,7 +25,6 @@ _MIRROR_DEG = 2.0
 _AWAY_DEG = 10.0
 _FLAT_DEG = 10.0
 _GAP_DEG = 90.0
-_UNEQUAL = 1.05
 _OUTSIDE = 0.3
 _SHOWN = 6
 
@@ -32,55 +33,61 @@ _SHOWN = 6
 class Note:
     """One remark on a room."""
 
-    severity: Literal["problem", "note"]
-    """A problem is to be heard and can be mended; a note is how such a room is."""
+    severity: Literal["problem", "advice", "note"]
+    """A problem keeps the room from playing; what advice is about is heard and can be mended; a note only tells."""
     text: str
 
 
 def review_layout(layout: Layout) -> tuple[Note, ...]:
-    """Remarks on a room in which `check_layout` found no error, problems first.
+    """Remarks on a room in which `check_layout` found no error: problems, then advice, then notes.
 
-    Loudspeakers close to each other, unequal distances that nothing compensates, files that are missing, loudspeakers
-    that no region uses, a listener outside their hull; flat rooms, gaps, asymmetry, places far from the nominal ones,
-    imaginary loudspeakers, and the error of the energy vector over the sphere (see `vectors`).
+    Files that are missing are problems. Advice is about loudspeakers close to each other, unequal distances that
+    nothing compensates, loudspeakers that no region uses, a listener outside their hull. Notes are about flat rooms,
+    gaps, asymmetry, places far from the nominal ones, imaginary loudspeakers, and the error of the energy vector over
+    the sphere (see `vectors`).
     """
     speakers = [speaker for speaker in layout.speakers if not speaker.lfe]
     directions = speaker_directions(layout)[[not speaker.lfe for speaker in layout.speakers]]
     panner = Panner(layout)
-    problems = [
+    advice = [
         *_close(speakers, directions),
         *_distances(layout, speakers),
-        *_files(layout),
-        *([] if panner.is_pair else _unused(speakers, panner)),
+        *([] if panner.is_pair else _unused(panner)),
     ]
     outside, remark = _hull(directions)
     if panner.is_pair:
         notes = ["a stereo pair: sources are panned to 5.1 and mixed down, at half power behind"]
     else:
-        notes = [*_flat(speakers), *_gaps(speakers), *_imaginary(speakers, panner)]
+        notes = [*_flat(speakers), *_gaps(speakers), *_imaginary(panner)]
     notes += [*_asymmetry(speakers, directions), *_moved(speakers), *_energy_errors(layout, panner), *layout.notes]
     if remark:
-        (problems if outside > _OUTSIDE and len(speakers) > 2 else notes).insert(0, remark)
-    return (*(Note("problem", text) for text in problems), *(Note("note", text) for text in notes))
+        (advice if outside > _OUTSIDE and len(speakers) > 2 else notes).insert(0, remark)
+    return (
+        *(Note("problem", text) for text in _files(layout)),
+        *(Note("advice", text) for text in advice),
+        *(Note("note", text) for text in notes),
+    )
 
 
 def _close(speakers: Sequence[Speaker], directions: Floats) -> Iterator[str]:
     angles = _angles_deg(directions)
     for i, j in np.argwhere(np.triu(angles < _NEAR_DEG, k=1)):
-        yield f"{speakers[i].label} and {speakers[j].label} stand only {angles[i, j]:.1f} degrees apart"
+        pair = f"{speakers[i].label} and {speakers[j].label}"
+        if angles[i, j] < MIN_SEPARATION_DEG:
+            yield f"{pair} stand in one direction: they share what is panned there"
+        else:
+            yield f"{pair} stand only {angles[i, j]:.1f} degrees apart"
 
 
 def _distances(layout: Layout, speakers: Sequence[Speaker]) -> Iterator[str]:
-    near, far = (choose(speakers, key=lambda speaker: speaker.radius_m) for choose in (min, max))
-    if far.radius_m <= near.radius_m * _UNEQUAL:
-        return
-    missing = [name for name in ("delay", "gain") if not getattr(layout.compensate, name)]
-    if missing == ["delay"] and all(speaker.delay_ms is not None for speaker in speakers):
-        return
+    missing = uncompensated(layout)
     if missing:
+        near, far = (choose(speakers, key=lambda speaker: speaker.radius_m) for choose in (min, max))
+        heard = {"delay": "first", "gain": "louder"}
         yield (
-            f"{near.label} stands at {near.radius_m:g} m, {far.label} at {far.radius_m:g} m, "
-            f"but compensate has no {' and no '.join(missing)}: nearer loudspeakers are heard first or louder"
+            f"{near.label} stands at {near.radius_m:g} m, {far.label} at {far.radius_m:g} m: nearer loudspeakers are "
+            f"heard {' and '.join(heard[key] for key in missing)}; add to the layout "
+            f"compensate: {{{', '.join(f'{key}: true' for key in missing)}}}"
         )
 
 
@@ -90,11 +97,12 @@ def _files(layout: Layout) -> Iterator[str]:
             yield f"{speaker.label}: there is no file {speaker.fir}"
 
 
-def _unused(speakers: Sequence[Speaker], panner: Panner) -> Iterator[str]:
+def _unused(panner: Panner) -> Iterator[str]:
     regions = panner.triangulation
     used = {corner for face in (*regions.triangles, *regions.quads) for corner in face}
-    for index in sorted(set(range(len(speakers))) - used):
-        yield f"{speakers[index].label} lies off the hull of the others: no source is played by it"
+    for index in sorted(set(range(len(panner.together))) - used):
+        label = panner.layout.speakers[panner.together[index][0]].label
+        yield f"{label} lies off the hull of the others: no source is played by it"
 
 
 def _hull(directions: Floats) -> tuple[float, str]:
@@ -145,9 +153,10 @@ def _moved(speakers: Sequence[Speaker]) -> Iterator[str]:
             yield f"{speaker.label} stands {away:.0f} degrees from its nominal place"
 
 
-def _imaginary(speakers: Sequence[Speaker], panner: Panner) -> Iterator[str]:
+def _imaginary(panner: Panner) -> Iterator[str]:
     regions = panner.triangulation
-    added = [i for i in range(len(speakers), len(regions.positions)) if np.linalg.norm(regions.positions[i]) > 0.999]
+    real = len(panner.together)
+    added = [i for i in range(real, len(regions.positions)) if np.linalg.norm(regions.positions[i]) > 0.999]
     if added:
         shown = ", ".join(f"({_at(regions.positions[i])})" for i in added[:_SHOWN])
         more = ", ..." if len(added) > _SHOWN else ""

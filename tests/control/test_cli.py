@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import redirect_stderr
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import sofar
 import soundfile
 
 from stemfield.control.cli import main
+from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 
@@ -190,10 +192,16 @@ class TestLayoutsAndModels:
         assert any("energy vector" in line for line in lines)
         near = "- {label: A, azimuth_deg: 50, channel: 1}\n  - {label: B, azimuth_deg: 48, channel: 2}"
         (tmp_path / "near.yaml").write_text(f"name: near\nspeakers:\n  {near}\n")
-        (line, *_) = refused("layouts", "check", "near.yaml", cwd=tmp_path)
-        assert line.startswith("near.yaml: A and B stand only 2.0 degrees apart")
+        done = stemfield("layouts", "check", "near.yaml", cwd=tmp_path)
+        assert done.returncode == 0  # it can be used, and everything else takes it
+        assert "near.yaml: advice: A and B stand only 2.0 degrees apart" in done.stdout.splitlines()
         (entry,) = json.loads(stemfield("layouts", "check", "near.yaml", "--json", cwd=tmp_path).stdout)
-        assert (entry["ok"], len(entry["problems"]) > 0, len(entry["notes"]) > 0) == (False, True, True)
+        assert (entry["ok"], entry["problems"], len(entry["advice"]), bool(entry["notes"])) == (True, [], 1, True)
+        (tmp_path / "near.yaml").write_text(
+            f"name: near\nspeakers:\n  {near.replace('channel: 2', 'channel: 2, fir: x.wav')}\n"
+        )
+        (line,) = refused("layouts", "check", "near.yaml", cwd=tmp_path)
+        assert line.startswith("near.yaml: B: x.wav: ")
 
     def test_plot(self, tmp_path: Path) -> None:
         assert stemfield("layouts", "plot", "5.1", tmp_path / "room.svg").returncode == 0
@@ -220,6 +228,36 @@ class TestLayoutsAndModels:
         (tmp_path / "bad.xml").write_text("<nothing/>")
         assert "unknown kind" in refused("layouts", "convert", "bad.xml", "x.yaml", cwd=tmp_path)[0]
         assert not (tmp_path / "x.yaml").exists()
+
+    def test_copy_makes_a_room_of_ones_own_with_real_and_nominal_places(self, tmp_path: Path) -> None:
+        done = stemfield("layouts", "copy", "22.2", "hall.yaml", "--json", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["name"] == "hall"
+        text = (tmp_path / "hall.yaml").read_text()
+        one = (
+            "label: M+060, azimuth_deg: 60.0, elevation_deg: 0.0, radius_m: 2.0, channel: 1, nominal_azimuth_deg: 60.0"
+        )
+        assert one in text
+        (tmp_path / "hall.yaml").write_text(text.replace("azimuth_deg: 60.0", "azimuth_deg: 052", 1))
+        copy, shipped = load_layout(str(tmp_path / "hall.yaml")), load_layout("22.2")
+        assert (copy.name, copy.aliases, copy.title) == ("hall", (), shipped.title)
+        assert copy.speakers[0] == replace(shipped.speakers[0], azimuth_deg=52.0, nominal_azimuth_deg=60.0)
+        assert copy.speakers[1:] == shipped.speakers[1:]
+        assert stemfield("layouts", "check", "hall.yaml", cwd=tmp_path).returncode == 0
+
+    @pytest.mark.parametrize("layout", ["living-room", "attic", "stereo", "9.1.4"])
+    def test_a_copy_plays_as_what_it_is_a_copy_of(self, tmp_path: Path, layout: str) -> None:
+        assert stemfield("layouts", "copy", layout, "my room.yml", cwd=tmp_path).returncode == 0
+        copy = load_layout(str(tmp_path / "my room.yml"))
+        assert replace(copy, name=layout, aliases=load_layout(layout).aliases) == load_layout(layout)
+
+    def test_copy_refuses_what_would_lose_something(self, tmp_path: Path) -> None:
+        (tmp_path / "hall.yaml").write_text("mine")
+        assert "hall.yaml: exists already" in refused("layouts", "copy", "22.2", "hall.yaml", cwd=tmp_path)[0]
+        assert (tmp_path / "hall.yaml").read_text() == "mine"
+        assert "ends in .yaml" in refused("layouts", "copy", "22.2", "hall.xml", cwd=tmp_path)[0]
+        assert "did you mean '22.2'" in refused("layouts", "copy", "22.3", "new.yaml", cwd=tmp_path)[0]
+        assert "No such file" in refused("layouts", "copy", "22.2", "no/hall.yaml", status=1, cwd=tmp_path)[0]
 
     def test_check_looks_at_the_head_of_the_monitor(self, tmp_path: Path, sofa: Path) -> None:
         config = tmp_path / "config.yaml"

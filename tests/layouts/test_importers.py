@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from stemfield.layouts import LayoutError, available_layouts, load_layout
+from stemfield.control.config import load_config
+from stemfield.layouts import Compensation, LayoutError, available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.export import layout_yaml
 
 EAR = """
 speakers:
@@ -88,7 +90,13 @@ def test_ear(tmp_path):
     assert (right.gain_db, back.elevation_deg, back.nominal_elevation_deg) == (0, 40, 30)
     assert lfe.lfe
     assert (below.azimuth_deg, below.elevation_deg) == (0, -30)
-    assert layout.notes == ("left out: all names but the first at U+180", "left out: the screen")
+    assert layout.notes == (
+        "left out: all names but the first at U+180",
+        "left out: the screen",
+        "distances differ: delay of nearer loudspeakers compensate it (compensate)",
+    )
+    assert layout.compensate == Compensation(delay=True)  # gains are given
+    assert (lfe.radius_m, below.radius_m) == (2.1, 2.1)  # as far as the farthest: they are not compensated
 
 
 def test_ear_may_be_a_plain_list(tmp_path):
@@ -147,7 +155,143 @@ def test_spatgris_4_with_groups(tmp_path):
         "left out: mutes at S5",
         "left out: the diffusion of the set-up",
         "left out: the rotation of groups at ring",
+        "distances differ: delay of nearer loudspeakers compensate it (compensate)",
     )
+
+
+VISR_FLAT = """
+<panningConfiguration dimension="2">
+  <loudspeaker id="M+030" channel="1"><polar az="30" r="1"/></loudspeaker>
+  <loudspeaker id="M-030" channel="2"><cart x="0.866025" y="-0.5"/></loudspeaker>
+  <loudspeaker id="1" channel="3"><polar az="180" r="1"/></loudspeaker>
+  <loudspeaker id="2" channel="4"><polar az="90" r="1"/></loudspeaker>
+  <subwoofer channel="5" assignedLoudspeakers="M+030, 1:2" weights="1, 1, 0.5"/>
+</panningConfiguration>
+"""
+
+
+def test_visr_in_two_dimensions(tmp_path):
+    layout = imported(tmp_path, VISR_FLAT, "flat.xml")
+    places = [(round(s.azimuth_deg, 3), s.elevation_deg, round(s.radius_m, 3)) for s in layout.speakers]
+    assert places == [(30, 0, 1), (-30, 0, 1), (180, 0, 1), (90, 0, 1), (0, 0, 1)]
+    assert layout.bass_management.subwoofers == {"SUB1": {"M+030": 1, "1": 1, "2": 0.5}}
+    assert layout.compensate == Compensation()
+    with pytest.raises(LayoutError, match=r"M\+030\.el: is missing"):
+        imported(tmp_path, VISR_FLAT.replace('dimension="2"', 'dimension="3"'), "flat.xml")
+
+
+GRIS_2 = """<?xml version="1.0" encoding="UTF-8"?>
+<SpeakerSetup Name="eight" Dimension="3" SpatMode="0">
+  <Ring>
+    <Speaker PositionX="0.9239" PositionY="-0.3827" PositionZ="0" Azimuth="337.5" Zenith="0" Radius="1"
+             LayoutIndex="1" OutputPatch="1" Gain="0" HighPassCutoff="0" DirectOut="0"/>
+    <Speaker PositionX="0" PositionY="0.5" PositionZ="0.866" Azimuth="90" Zenith="60" Radius="1" LayoutIndex="2"
+             OutputPatch="4" Gain="-1.5" HighPassCutoff="60" DirectOut="0"/>
+  </Ring>
+  <Ring><Speaker PositionX="0" PositionY="0" PositionZ="0" OutputPatch="9" DirectOut="1"/></Ring>
+  <triplet id1="1" id2="2" id3="3"/>
+</SpeakerSetup>
+"""
+
+
+def test_spatgris_before_version_3(tmp_path):
+    """The same rooms in files of version 3: output 1 is in front, a little to the left."""
+    layout = imported(tmp_path, GRIS_2, "eight .xml")
+    assert layout.name == "eight"
+    left, right, sub = layout.speakers
+    assert (left.label, left.channel, round(left.azimuth_deg, 1), left.elevation_deg) == ("S1", 1, 22.5, 0)
+    assert (right.label, round(right.azimuth_deg, 1), round(right.elevation_deg, 1)) == ("S4", -90, 60)
+    assert (right.gain_db, right.highpass_hz) == (-1.5, 60)
+    assert (sub.label, sub.lfe, round(sub.radius_m, 3)) == ("S9", True, 1)
+    assert "S9 stands at the origin: taken to be in front" in layout.notes
+
+
+def test_a_direct_out_at_the_origin_plays_and_an_ordinary_loudspeaker_there_is_told(tmp_path):
+    at_origin = GRIS_3.replace('<POSITION X="0.0" Y="1.0" Z="0.0"/>', '<POSITION X="0.0" Y="0.0" Z="0.0"/>')
+    assert imported(tmp_path, at_origin, "dome.xml").speakers[-1].lfe
+    with pytest.raises(LayoutError, match=r"speakers\[2\]\.radius_m.*origin.*\(S9\)"):
+        imported(tmp_path, at_origin.replace('DIRECT_OUT_ONLY="1"', 'DIRECT_OUT_ONLY="0"'), "dome.xml")
+
+
+SSR = """<?xml version="1.0" encoding="utf-8"?>
+<?xml-stylesheet type="text/xsl" href="asdf2html.xsl"?>
+<asdf version="0.1">
+  <header><name>Half  a
+    ring</name></header>
+  <reproduction_setup>
+    <loudspeaker delay="0.001" weight="-0.5"><position x="2" y="1"/><orientation azimuth="-150"/></loudspeaker>
+    <skip number="4"/>
+    <linear_array number="3"><first><position x="1" y="1"/></first><last><position x="1" y="-1"/></last></linear_array>
+    <linear_array number="2">
+      <first><position x="-1" y="1"/></first><second><position x="-1" y="0"/></second></linear_array>
+    <circular_array number="4"><first><position x="0" y="2"/></first></circular_array>
+    <circular_array number="3"><center><position x="1" y="0"/></center><first><position x="1" y="3"/></first>
+      <last><angle azimuth="180"/></last></circular_array>
+    <loudspeaker model="subwoofer"><position x="0" y="0"/></loudspeaker>
+  </reproduction_setup>
+</asdf>
+"""
+
+
+def test_ssr(tmp_path):
+    layout = imported(tmp_path, SSR, "ring.asd")
+    assert (layout.name, layout.title) == ("ring", "Half a ring")
+    first, *others, sub = layout.speakers
+    assert [s.channel for s in layout.speakers] == [1, *range(6, 19)]
+    assert (first.delay_ms, first.polarity) == (1, "inverted")
+    assert first.gain_db == pytest.approx(-6.0206, abs=1e-4)
+    places = [cartesian(s.azimuth_deg, s.elevation_deg, s.radius_m) for s in (first, *others)]
+    expected = [(2, 1), (1, 1), (1, 0), (1, -1), (-1, 1), (-1, 0), (0, 2), (-2, 0), (0, -2), (2, 0)]
+    expected += [(1, 3), (-2, 0), (1, -3)]
+    np.testing.assert_allclose(places, [(x, y, 0) for x, y in expected], atol=1e-6)
+    assert (sub.lfe, sub.channel, layout.bass_management is not None) == (True, 18, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (SSR.replace("reproduction_setup", "scene_setup"), "it is a scene, no loudspeakers"),
+        (SSR.replace('number="4"><first>', 'number="99999999"><first>'), "number '99999999': allowed 2 to 1024"),
+        (SSR.replace('<skip number="4"/>', '<skip number="1020"/>'), "more than 1024 channels"),
+        (SSR.replace('<first><position x="0" y="2"/></first>', ""), "the first of a circular_array has no position"),
+        (SSR.replace('x="2" y="1"', 'x="2"'), "loudspeaker: y: is missing"),
+    ],
+)
+def test_what_is_wrong_with_a_setup_of_ssr(tmp_path, text, message):
+    with pytest.raises(LayoutError, match=message):
+        imported(tmp_path, text, "ring.asd")
+
+
+def test_different_distances_are_compensated_and_stay_so_in_a_file_of_our_own(tmp_path):
+    far = GRIS_3.replace('GAIN="-1.5"', 'GAIN="0"').replace('X="1.0"', 'X="2.0"')
+    layout = imported(tmp_path, far, "dome.xml")
+    assert layout.compensate == Compensation(delay=True, gain=True)
+    assert "distances differ: delay and gain of nearer loudspeakers compensate it (compensate)" in layout.notes
+    own = imported(tmp_path, layout_yaml(layout), "own.yaml")
+    assert (own.compensate, own.speakers) == (layout.compensate, layout.speakers)
+    assert imported(tmp_path, GRIS_3, "dome.xml").compensate == Compensation()  # all at 1 m
+
+
+def test_labels_that_no_address_reaches_are_changed(tmp_path):
+    text = VISR.replace("M+000", "front [mid]").replace("M+090", "L/1").replace("M-110", "L-1")
+    text = text.replace('assignedLoudspeakers="front [mid], L/1"', 'assignedLoudspeakers="front [mid], L/1"')
+    layout = imported(tmp_path, text, "lab.xml")
+    assert layout.labels == ("front -mid", "L-1-", "L-1", "SUB1")
+    assert layout.bass_management.subwoofers == {"SUB1": {"front -mid": 1, "L-1-": 0.7}}
+    assert "labels that no OSC address reaches are changed: front [mid] is front -mid, L/1 is L-1-" in layout.notes
+
+
+@pytest.mark.parametrize("name", ["lab .xml", " lab.XML", "a\tb.xml", "x" * 200 + ".xml", "\u00e9t\u00e9.Xml"])
+def test_any_name_of_a_file_names_a_layout(tmp_path, name):
+    layout = imported(tmp_path, "\n  " + VISR, name)
+    assert 1 <= len(layout.name) <= 128
+    assert load_layout(layout.name, [tmp_path]).labels == layout.labels
+
+
+@pytest.mark.parametrize("name", ["lab.xml", "lab.asd", "lab.YML", "lab.json", "folder/lab"])
+def test_a_configuration_finds_a_layout_beside_itself(tmp_path, name):
+    (tmp_path / "config.yaml").write_text(f"layout: {name}\n")
+    assert load_config(tmp_path / "config.yaml").layout == str(tmp_path / name)
 
 
 def test_imports_have_the_name_of_their_file_and_stand_beside_our_own(tmp_path):
@@ -156,7 +300,9 @@ def test_imports_have_the_name_of_their_file_and_stand_beside_our_own(tmp_path):
     (tmp_path / "broken.xml").write_text("<a/>")
     broken, grid, lab = available_layouts([tmp_path])[:3]
     assert (grid.name, lab.name, grid.problems + lab.problems) == ("grid", "lab", ())
-    assert broken.problems == ("XML of an unknown kind: <a>; known are panningConfiguration, SPEAKER_SETUP",)
+    assert broken.problems == (
+        "XML of an unknown kind: <a>; known are panningConfiguration, SPEAKER_SETUP, SpeakerSetup, asdf",
+    )
     assert load_layout("lab", [tmp_path]).labels[0] == "M+000"
 
 

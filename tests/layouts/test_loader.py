@@ -74,7 +74,7 @@ def test_a_broken_file_is_listed_with_its_problems_and_hides_no_other(tmp_path):
     write(tmp_path, ROOM.replace("30,", "north,", 1), "broken.yaml")
     broken, den = available_layouts([tmp_path])[:2]
     assert broken.name == "broken"
-    assert broken.problems == ("speakers[0].azimuth_deg: must be a number, not the text 'north'",)
+    assert broken.problems == ("speakers[0].azimuth_deg: must be a number, not the text 'north' (left)",)
     assert den.name == "den"
     with pytest.raises(LayoutError, match="must be a number, not the text 'north'"):
         load_layout("broken", [tmp_path])

@@ -94,4 +94,4 @@ def test_the_dome_has_more_than_32_and_the_irregular_rooms_are_compensated():
 def test_no_shipped_room_has_a_problem():
     for entry in available_layouts():
         notes = review_layout(load_layout(entry.name))
-        assert not [note.text for note in notes if note.severity == "problem"], entry.name
+        assert not [note.text for note in notes if note.severity != "note"], entry.name

@@ -34,19 +34,26 @@ def test_a_cube_is_nearly_perfect():
 
 
 def test_loudspeakers_close_together():
-    assert said(room(*CUBE, (48, 35, 2))) == ["S0 and S8 stand only 2.5 degrees apart"]
+    assert said(room(*CUBE, (48, 35, 2)), "advice") == ["S0 and S8 stand only 2.5 degrees apart"]
+    together = "S0 and S8 stand in one direction: they share what is panned there"
+    assert said(room(*CUBE, (45.3, 35, 2)), "advice") == [together]
+    assert not said(room(*CUBE, (45.3, 35, 2)))
 
 
-def test_unequal_distances_that_nothing_compensates():
+def test_unequal_distances_that_nothing_compensates_are_advice_with_the_key_to_add():
     layout = room(*CUBE, (0, 0, 3.0))
-    assert said(layout) == [
-        "S0 stands at 2 m, S8 at 3 m, but compensate has no delay and no gain: nearer loudspeakers are heard first or "
-        "louder"
+    assert said(layout, "advice") == [
+        "S0 stands at 2 m, S8 at 3 m: nearer loudspeakers are heard first and louder; add to the layout "
+        "compensate: {delay: true, gain: true}"
     ]
-    assert "has no gain:" in said(replace(layout, compensate=Compensation(delay=True)))[0]
-    assert not said(replace(layout, compensate=Compensation(delay=True, gain=True)))
+    assert not said(layout)
+    (louder,) = said(replace(layout, compensate=Compensation(delay=True)), "advice")
+    assert louder.endswith("are heard louder; add to the layout compensate: {gain: true}")
+    assert not said(replace(layout, compensate=Compensation(delay=True, gain=True)), "advice")
     measured = tuple(replace(speaker, delay_ms=1.0) for speaker in layout.speakers)
-    assert not said(replace(layout, speakers=measured, compensate=Compensation(gain=True)))
+    assert not said(replace(layout, speakers=measured, compensate=Compensation(gain=True)), "advice")
+    trimmed = (replace(layout.speakers[0], gain_db=-3.5, delay_ms=2.9), *layout.speakers[1:])
+    assert not said(replace(layout, speakers=trimmed), "advice")
 
 
 def test_a_filter_that_is_not_there(tmp_path):
@@ -59,7 +66,7 @@ def test_a_filter_that_is_not_there(tmp_path):
 
 
 def test_all_on_one_side():
-    (problem,) = said(room((30, 0, 2), (-30, 0, 2), (0, 25, 2), (0, -25, 2)))
+    (problem,) = said(room((30, 0, 2), (-30, 0, 2), (0, 25, 2), (0, -25, 2)), "advice")
     assert problem.startswith("the listener is outside the hull of the loudspeakers: none stand about azimuth ")
     azimuth = abs(int(problem.split("azimuth ")[1].split(",")[0]))
     assert azimuth > 150 or "elevation 90" in problem or "elevation -90" in problem

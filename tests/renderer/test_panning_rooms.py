@@ -52,19 +52,23 @@ rooms = st.one_of(*(st.lists(kind, min_size=2, max_size=20) for kind in kinds)).
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(rooms)
 def test_every_room_plays_every_direction(places):
-    layout = room_at(places)
-    gains = Panner(layout).gains(POINTS)
+    panner = Panner(room_at(places))
+    gains = panner.gains(POINTS)
     power = (gains**2).sum(axis=1)
     assert gains.min() >= 0
     assert power.max() < 1 + 1e-9
-    assert power.min() > (0.5 - 1e-9 if len(places) == 2 else 1 - 1e-9)
+    assert power.min() > (0.5 - 1e-9 if len(panner.together) == 2 else 1 - 1e-9)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(rooms.filter(lambda places: len(places) > 2))
 def test_every_loudspeaker_plays_its_own_direction_alone(places):
     layout = room_at(places)
-    np.testing.assert_allclose(Panner(layout).gains(directions_of(layout)), np.eye(len(places)), atol=1e-7)
+    panner = Panner(layout)
+    assume(len(panner.together) > 2)  # two directions may be a stereo pair
+    alone = [group[0] for group in panner.together if len(group) == 1]
+    gains = panner.gains(directions_of(layout))[alone]
+    np.testing.assert_allclose(gains, np.eye(len(places))[alone], atol=1e-7)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -72,8 +76,9 @@ def test_every_loudspeaker_plays_its_own_direction_alone(places):
 def test_a_room_may_be_far_from_its_nominal_one(places, seed):
     nominal = np.array(places) + np.random.default_rng(seed).normal(size=(len(places), 2)) * 20
     nominal = [(azimuth, float(np.clip(elevation, -90, 90))) for azimuth, elevation in nominal]
-    gains = Panner(room_at(places, nominal)).gains(POINTS)
-    np.testing.assert_allclose((gains**2).sum(axis=1), 1, atol=1e-9)
+    panner = Panner(room_at(places, nominal))
+    assume(not panner.is_pair)
+    np.testing.assert_allclose((panner.gains(POINTS) ** 2).sum(axis=1), 1, atol=1e-9)
 
 
 one_side = st.lists(st.one_of(*(kind.map(lambda p: (abs(p[0]), p[1])) for kind in kinds)), min_size=1, max_size=8)
@@ -113,6 +118,7 @@ def test_a_source_on_its_way_round_never_jumps(places):
 def test_velocity_vectors_point_at_sources_inside_triplets(places):
     layout = room_at(places)
     panner, speakers = Panner(layout), directions_of(layout)
+    assume(len(panner.together) == len(places))
     regions = panner.triangulation
     triplets = [list(corners) for corners in regions.triangles if max(corners) < len(places)]
     assume(triplets)
