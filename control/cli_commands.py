@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -202,17 +203,23 @@ def models_list(options: argparse.Namespace) -> int:
 
 def models_check(options: argparse.Namespace) -> int:
     """Look for problems in models: their cards, their files and their graphs."""
+    from stemfield.control.import_words import unplaced
     from stemfield.separation.speed import compute_share
     from stemfield.separation.streaming import Separator
 
     config = user_config()
+    warnings: list[str] = []
 
     def trial(name: str) -> None:
         card = card_of(name, config)
+        warnings.extend(unplaced(card))
         with refusals():
             compute_share(Separator(card, card.sample_rate.nominal_hz))  # some shapes show only when a graph runs
 
-    return _verdicts([(n, found_problems(trial, n)) for n in options.names], as_json=options.json)
+    checked = [(name, found_problems(trial, name)) for name in options.names]
+    for line in warnings:
+        print(f"stemfield: warning: {line}", file=sys.stderr)
+    return _verdicts(checked, as_json=options.json)
 
 
 def found_problems(trial: Callable[..., object], *inputs: object) -> list[str]:

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import resource
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 
 from stemfield.control.cli_commands import card_of, print_table, refusals, user_config
 from stemfield.control.cli_error import BAD_INPUT, FAILED, CliError
+from stemfield.control.import_words import unplaced, words_of_the_user
 from stemfield.layouts.yaml_scalars import dump_yaml
 from stemfield.separation.card import CARD, load_card
 from stemfield.separation.families import Answers, card_data
@@ -33,8 +35,12 @@ def models_import(options: argparse.Namespace) -> int:
     if missing:
         raise CliError([f"{path}: no such file" for path in missing])
     with refusals(), tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
-        folder = _with_family(sources, Path(scratch), options) if options.family else _with_card(sources, Path(scratch))
-        _keep(folder, options)
+        if options.family:
+            data, paths = _of_family(sources, options), {path.name: path for path in sources}
+            _keep(_with_files(Path(scratch), data, paths), options, paths, data)
+        else:
+            folder, paths = _with_card(sources, Path(scratch))
+            _keep(folder, options, paths)
     return 0
 
 
@@ -46,15 +52,24 @@ def models_join(options: argparse.Namespace) -> int:
         title = options.title or f"{options.name}, one network an instrument"
         data = joined_card(cards, options.name, title, options.rest)
         paths = {file["path"]: card.graph for card, file in zip(cards, data["files"], strict=True)}
-        _keep(_with_files(Path(scratch), data, paths), options)
+        _keep(_with_files(Path(scratch), data, paths), options, paths)
     return 0
 
 
-def _keep(folder: Path, options: argparse.Namespace) -> None:
-    """Puts a model, after a trial, among the user's own."""
+def _keep(
+    folder: Path, options: argparse.Namespace, paths: Mapping[str, Path], made: Mapping[str, Any] | None = None
+) -> None:
+    """Puts a model, after a trial, among the user's own.
+
+    Args:
+        folder: of the model, a copy.
+        options: of the command.
+        paths: of what the user gave, by the names of the copies.
+        made: the card, where it was made of options.
+    """
     config = user_config()
     target = Path(options.into) if options.into else config.model_folders[0]
-    with refusals():
+    with refusals(), words_of_the_user(folder, paths, made):
         card = load_card(str(folder))
         compute_share(Separator(card, card.sample_rate.nominal_hz, config.separation.providers))
         place = target / card.name
@@ -68,10 +83,12 @@ def _keep(folder: Path, options: argparse.Namespace) -> None:
         except OSError as error:
             raise CliError([f"{place}: {error.strerror or error}"], FAILED) from error
     print(f"{place}: {card.title}: {', '.join(card.names)}")
+    for line in unplaced(card):
+        print(f"stemfield: warning: {line}", file=sys.stderr)
 
 
-def _with_card(sources: Sequence[Path], scratch: Path) -> Path:
-    """A copy of a model that has a card: its folder, or its card."""
+def _with_card(sources: Sequence[Path], scratch: Path) -> tuple[Path, dict[str, Path]]:
+    """A copy of a model that has a card, given by its folder or its card; and what it is a copy of, by name."""
     if len(sources) != 1 or sources[0].suffix == ".onnx":
         raise CliError(["an ONNX file without a card needs --family, which says how its tensors meet the sound"])
     (given,) = sources
@@ -79,13 +96,14 @@ def _with_card(sources: Sequence[Path], scratch: Path) -> Path:
     card = load_card(str(origin / CARD if given.is_dir() else given))
     folder = scratch / card.name
     folder.mkdir()
-    for path in (*card.graphs, origin / CARD):
-        shutil.copy(path, folder / path.name)
-    return folder
+    paths = {path.name: path for path in (*card.graphs, origin / CARD)}
+    for name, path in paths.items():
+        shutil.copy(path, folder / name)
+    return folder, paths
 
 
-def _with_family(sources: Sequence[Path], scratch: Path, options: argparse.Namespace) -> Path:
-    """A new folder for ONNX files of a known family."""
+def _of_family(sources: Sequence[Path], options: argparse.Namespace) -> Mapping[str, Any]:
+    """A card for ONNX files of a known family."""
     answers = Answers(
         options.name or sources[0].stem.lower(),
         tuple(options.source),
@@ -99,8 +117,7 @@ def _with_family(sources: Sequence[Path], scratch: Path, options: argparse.Names
         tuple(options.attribution),
         options.trained_on or "not known",
     )
-    data = card_data(options.family, sources, answers)
-    return _with_files(scratch, data, {path.name: path for path in sources})
+    return card_data(options.family, sources, answers)
 
 
 def _with_files(scratch: Path, data: Mapping[str, Any], paths: Mapping[str, Path]) -> Path:

@@ -221,3 +221,69 @@ def test_what_does_not_fit_together_is_told_all_at_once(capsys, tmp_path, networ
     status, _, err = run(capsys, "models", "join", networks[0], "--name", "x")
     assert (status, err) == (2, "stemfield: error: x: at least two models make one\n")
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--source", "vox"), "kim: no instrument of a room gets 'vox': 'vox' is none of vocals, bass, drums, other; "),
+        (
+            ("--source", "vox", "--stem", "vox=vocal"),
+            "gets 'vox': 'vocal' is none of vocals, bass, drums, other, did you ",
+        ),
+        (("--source", "vox", "--stem", "vox=vocals"), ""),
+        (("--source", "vocals", "--rest", "band"), "gets 'band': 'band' is none of"),
+    ],
+)
+def test_a_source_that_no_instrument_gets_is_told(capsys, mdx, home, words, told):
+    status, out, err = run(
+        capsys,
+        "models",
+        "import",
+        mdx,
+        "--family",
+        "mdx",
+        "--name",
+        "kim",
+        "--n-fft",
+        "2048",
+        "--licence",
+        "MIT",
+        *words,
+    )
+    assert status == 0
+    assert "kim" in out
+    assert (told in err) if told else not err
+    if told:
+        assert "say where it belongs with --stem" in err
+        assert told in run(capsys, "models", "check", "kim")[2]
+
+
+def test_a_card_that_does_not_fit_is_told_by_the_file_and_the_option_that_mends_it(capsys, tmp_path, home):
+    samples = 8192
+    path = tmp_path / "four.onnx"
+    toys.scaling(path, [("mix", (1, 2, samples), "stems", (1, 4, 2, samples), np.ones((1, 4, 2, 1)))])
+    given = ("models", "import", path, "--family", "htdemucs", "--licence", "MIT")
+    few = ("--family", "wave", "--source", "vocals", "--source", "drums")
+    for words, message in (
+        (
+            ("--samples", "4096"),
+            f"{path}: the input 'mix' has shape [1, 2, 8192], the options say [1, 2, 4096] (--samples)",
+        ),
+        (few, f"{path}: the output 'stems' has shape [1, 4, 2, 8192], the options say [1, 2, 2, 8192] (--source)"),
+        (("--name", "No Name"), "the options: name: 'No Name' is no name of up to 64 of a-z, 0-9, _ and - (--name)"),
+        (("--stem", "voice=vocals"), "the options: stems: 'voice' is not one of drums, bass, other, vocals (--stem)"),
+    ):
+        status, _, err = run(capsys, *given, *words)
+        assert (status, message in err) == (2, True), err
+        assert "stemfield-" not in err
+
+
+def test_what_is_wrong_with_a_model_that_has_a_card_is_told_of_its_own_files(capsys, tmp_path, home):
+    folder = tmp_path / "mine" / "toy"
+    toys.small_wave(folder)
+    card = (folder / "card.yaml").read_text()
+    (folder / "card.yaml").write_text(card.replace("vocals", "vox"))
+    status, _, err = run(capsys, "models", "import", folder)
+    assert status == 0
+    assert "toy: no instrument of a room gets 'vox'" in err
