@@ -17,7 +17,7 @@ from stemfield.control.cli_error import FAILED, CliError
 from stemfield.control.cli_questions import Questions
 from stemfield.control.config import Config, load_config, user_config_file
 from stemfield.control.config_file import changed, write_config
-from stemfield.control.playback import sound_card
+from stemfield.control.playback import SoundCard, sound_card
 from stemfield.layouts import Layout
 
 AGAIN, SKIP, BACK, QUIT = "r", "s", "b", "q"
@@ -47,7 +47,8 @@ def connect_by_ear(path: Path, ports: Sequence[str] = (), *, confirmed: bool = F
     """
     config = _config_of(path)
     layout = layout_of(config.layout, config)
-    there = tuple(ports) or sound_card(config.jack.server_name).playback
+    card = SoundCard() if ports else sound_card(config.jack.server_name)
+    there = tuple(ports) or (*card.playback, *card.others)
     if not there:
         raise CliError(["no playback port is there: see `stemfield doctor`, or name ports by --port"], FAILED)
     questions = Questions(suggested=False)  # what was heard cannot be suggested

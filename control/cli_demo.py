@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from stemfield.control.bass import suggested_hz
 from stemfield.control.cli_commands import layout_of, refusals
 from stemfield.control.cli_error import FAILED, CliError, termination_waits
 from stemfield.control.config import Config, DiscoveryConfig, JackConfig, MonitorConfig, parse_config
 from stemfield.control.demo import demo_mixture_file
 from stemfield.control.neighbourhood import Neighbourhood, neighbourhoods
 from stemfield.control.network_config import HttpConfig, OscConfig, S3aConfig
-from stemfield.control.playback import EARS, SoundCard, highest_channel, sound_card, suggested_layouts
+from stemfield.control.playback import EARS, SoundCard, sound_card, suggested_layouts, wires
 from stemfield.control.qr import show_qr
 
 LOOPBACK: Final = "127.0.0.1"
@@ -47,16 +48,17 @@ def demo(options: argparse.Namespace) -> int:
 
 def _config(options: argparse.Namespace, card: SoundCard, neighbours: Neighbourhood | None, folder: Path) -> Config:
     """A configuration of its own, which touches neither the user's nor the scene that is kept for it."""
-    layout = options.layout or (
-        suggested_layouts(len(card.playback))[0].name if len(card.playback) > EARS else WITHOUT_CARD
-    )
+    fitting = suggested_layouts(len(card.playback), channels=card.names)
+    layout = options.layout or (fitting[0].name if len(card.playback) > EARS else WITHOUT_CARD)
+    bass_hz, jack = _connections(layout, card)
     addresses = (LOOPBACK,) if neighbours is None else (LOOPBACK, neighbours.address)
     changes: dict[str, Any] = {
         "layout": layout,
         "driver": options.driver or ("jack" if card.server else "clock"),
         "input": demo_mixture_file(folder),
         "monitor": MonitorConfig(binaural=True),
-        "jack": _connections(layout, card),
+        "jack": jack,
+        "bass_crossover_hz": bass_hz,
         "osc": OscConfig(port=_free_port(4001, socket.SOCK_DGRAM, addresses)),
         "http": HttpConfig(port=_free_port(8010, socket.SOCK_STREAM, addresses)),
         "s3a": S3aConfig(enabled=False),
@@ -73,13 +75,15 @@ def _config(options: argparse.Namespace, card: SoundCard, neighbours: Neighbourh
     return Config().model_copy(update=changes)
 
 
-def _connections(layout: str, card: SoundCard) -> JackConfig:
-    """The room to its loudspeakers where the card has enough ports, otherwise to the ears."""
+def _connections(name: str, card: SoundCard) -> tuple[float | None, JackConfig]:
+    """The room to its loudspeakers where the card has a port for each, otherwise to the ears; and its crossover."""
     with refusals():
-        needed = highest_channel(layout_of(layout, Config()))
-    if EARS < needed <= len(card.playback):
-        return JackConfig(connect_outputs=card.playback)
-    return JackConfig(connect_monitor=card.playback[:EARS])
+        layout = layout_of(name, Config())
+    found = wires(layout, card)
+    if found.missing or len(found.ports) <= EARS:
+        return None, JackConfig(connect_monitor=card.ears)
+    by_name = JackConfig(connect_speakers=dict(found.ports))
+    return suggested_hz(layout), by_name if found.by_name else JackConfig(connect_outputs=card.playback)
 
 
 def _free_port(wanted: int, kind: socket.SocketKind, addresses: tuple[str, ...]) -> int:

@@ -11,13 +11,21 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from stemfield.control.arguments import did_you_mean
+from stemfield.control.bass import BASS_HZ, is_open, suggested_hz
 from stemfield.control.cli_commands import card_of, found_problems, refusals, room_problems, usable_layout
 from stemfield.control.cli_error import FAILED, CliError
 from stemfield.control.cli_questions import Questions
 from stemfield.control.config import Config, user_config_file
 from stemfield.control.config_file import checked, commented, write_config
 from stemfield.control.neighbourhood import Neighbourhood, neighbourhoods
-from stemfield.control.playback import EARS, SoundCard, highest_channel, sound_card, suggested_layouts
+from stemfield.control.playback import (
+    EARS,
+    SoundCard,
+    highest_channel,
+    sound_card,
+    suggested_layouts,
+    wires,
+)
 from stemfield.layouts import Layout
 from stemfield.renderer.drivers.audiofile import AudioReader
 from stemfield.separation.presets import DEFAULT, PRESETS
@@ -83,6 +91,8 @@ class _Answers:
         """What the file is to say, as far as it is not the default."""
         name, layout = self._layout()
         found: dict[str, Any] = {"layout": name}
+        if bass_hz := self._bass_hz(layout):
+            found["bass_crossover_hz"] = bass_hz
         music = self._music()
         if music not in (JACK, CAPTURE):
             found["input"] = music
@@ -105,7 +115,7 @@ class _Answers:
 
     def _layout(self) -> tuple[str, Layout]:
         count = len(self._ports.playback)
-        fitting = suggested_layouts(count)[:SHOWN] if count else ()
+        fitting = suggested_layouts(count, channels=self._ports.names)[:SHOWN] if count else ()
         if self._options.layout is None:
             there = f"{count} playback ports" if self._ports.server else "no server"
             self._questions.tell(f"JACK shows {there}. `stemfield layouts list` names every layout.")
@@ -134,15 +144,41 @@ class _Answers:
         if self._options.server:
             jack["server_name"] = self._options.server
         if music == CAPTURE:
-            jack["connect_inputs"] = list(self._ports.capture[:2]) or ["system:capture_*"]
-        if highest_channel(layout) <= len(self._ports.playback):
-            question = "Connect the loudspeakers to the playback ports in their order?"
-            if self._decide(self._options.connect_outputs, question, True):
-                jack["connect_outputs"] = list(self._ports.playback)
-        elif self._options.connect_outputs:
-            needed = f"{self._options.layout or 'the layout'} needs {highest_channel(layout)}"
-            raise CliError([f"--connect-outputs: {needed} playback ports: there are {len(self._ports.playback)}"])
-        return jack
+            jack["connect_inputs"] = list(self._ports.microphones) or ["system:capture_*"]
+        return jack | self._outputs(layout)
+
+    def _outputs(self, layout: Layout) -> dict[str, Any]:
+        """The loudspeakers' ports: by the channels' names, and by number where nothing says more."""
+        found = wires(layout, self._ports)
+        if found.missing and self._options.connect_outputs:
+            needed = f"{self._options.layout or 'the layout'} needs {highest_channel(layout)} playback ports"
+            if found.by_name:
+                needed = f"there is no playback port for {', '.join(found.missing)}"
+            raise CliError([f"--connect-outputs: {needed}: there are {len(self._ports.playback)}"])
+        if found.missing:
+            return {}
+        if found.by_name:
+            for label, port in found.ports.items():
+                self._questions.tell(f"  {label}: {port}")
+            question = "Connect the loudspeakers to these ports, as the channels' names have it?"
+            wanted = self._decide(self._options.connect_outputs, question, True)
+            return {"connect_speakers": dict(found.ports)} if wanted else {}
+        self._questions.tell(
+            "Nothing says which port is whose: by number it is a guess; `stemfield connect` asks ears."
+        )
+        question = "Connect the loudspeakers to the playback ports in their order?"
+        wanted = self._decide(self._options.connect_outputs, question, True)
+        return {"connect_outputs": list(self._ports.playback)} if wanted else {}
+
+    def _bass_hz(self, layout: Layout) -> float | None:
+        if not is_open(layout):
+            return None
+        self._questions.tell(
+            "Nothing is panned to a subwoofer: unless it plays the bass of the other loudspeakers it stays silent."
+        )
+        question = f"Let the subwoofer play what lies below {BASS_HZ:g} Hz, in place of the other loudspeakers?"
+        wanted = self._decide(self._options.bass, question, suggested_hz(layout) is not None)
+        return BASS_HZ if wanted else None
 
     def _headphones(self) -> bool:
         few = len(self._ports.playback) <= EARS

@@ -236,8 +236,10 @@ def _machine(commands: Branch[Parser]) -> None:
     made.add_argument("--input", metavar="I", help="where the music comes from: jack, capture, or a music file")
     made.add_argument("--model", metavar="M", help="name, preset or card of the separation model")
     made.add_argument("--server", metavar="NAME", help="JACK server; default: the default one")
-    text = "connect the loudspeakers to the playback ports in their order"
+    text = "connect the loudspeakers to the playback ports, by the channels' names or in their order"
     made.add_argument("--connect-outputs", action=argparse.BooleanOptionalAction, help=text)
+    text = "the subwoofer plays the bass of the other loudspeakers"
+    made.add_argument("--bass", action=argparse.BooleanOptionalAction, help=text)
     made.add_argument("--headphones", action=argparse.BooleanOptionalAction, help="the binaural monitor, too")
     made.add_argument("--network", action=argparse.BooleanOptionalAction, help="let other machines in")
     made.add_argument("--interface", metavar="NAME", help="at this network interface")

@@ -175,6 +175,13 @@ class Config(Strict):
     layout_folders: tuple[Path, ...] = Field(
         default_factory=lambda: (_config_home() / "layouts",), description="Folders with layouts of one's own."
     )
+    bass_crossover_hz: float | None = Field(
+        None,
+        ge=20.0,
+        le=500.0,
+        description="Below this frequency subwoofers (LFE) play the bass of the other loudspeakers, where the layout "
+        "has no bass_management of its own; null leaves a subwoofer silent, since nothing is panned to it.",
+    )
     role: Role = Field(
         "both",
         description="What of the whole this machine does: separation lets the stems out, renderer takes them in and "

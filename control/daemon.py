@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
 
+from stemfield.control.bass import with_bass
 from stemfield.control.changes import Dirty
 from stemfield.control.config import Config
 from stemfield.control.cues import Cue
@@ -75,7 +76,7 @@ class Daemon:
         self._reread = reread
         self._announce = announce
         self._on_ready = on_ready
-        self._layout = load_layout(config.layout, config.layout_folders)
+        self._layout = with_bass(load_layout(config.layout, config.layout_folders), config.bass_crossover_hz)
         self._wanted = config.model or DEFAULT
         # Where another machine separates, the models are there.
         separates = config.role != "renderer"
@@ -144,7 +145,8 @@ class Daemon:
         if ends_with_terminal and not _has_terminal():
             self._stopping.set()
         else:
-            signal.alarm(0)  # it does not mean the end
+            if not self._stopping.is_set():
+                signal.alarm(0)  # it does not mean the end
             reloader.ask()
 
     async def _take(self, hub: Hub, reach: Reach, config: Config) -> None:

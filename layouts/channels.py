@@ -122,6 +122,27 @@ def matched(speakers: Sequence[Speaker], channels: Sequence[str | None]) -> dict
     return {speaker.label: found[speaker.label] for speaker in speakers if speaker.label in found}
 
 
+def wired(speakers: Sequence[Speaker], channels: Sequence[str | None]) -> tuple[dict[str, int], bool]:
+    """Which of some channels each loudspeaker is wired to: by name, and by number where names say nothing.
+
+    Args:
+        speakers: of a layout.
+        channels: names of a card's channels in its order, None where one has none.
+
+    Returns:
+        Indices of channels by labels, and whether names were of any help.
+    """
+    found = matched(speakers, channels)
+    by_name = bool(found)
+    # of two channels of one name, as two stereo cards have them, the second has nothing but its number
+    named = {index for index, channel in enumerate(channels) if channel and channels.index(channel) == index}
+    for speaker in speakers:
+        place = speaker.channel - 1
+        if speaker.label not in found and place < len(channels) and not (by_name and place in named):
+            found[speaker.label] = place
+    return {speaker.label: found[speaker.label] for speaker in speakers if speaker.label in found}, by_name
+
+
 def _group_of(channel: str) -> tuple[str, float]:
     """Layer, side and end of a channel in one word, and how far from the front it is; nothing for bass and labels."""
     mirrored = _RIGHT.get(channel)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from servers import need
@@ -76,6 +77,45 @@ class PipeWire:
             assert all(process.poll() is None for process in self._processes), "PipeWire or its session manager ended"
             assert time.monotonic() < deadline, "PipeWire does not answer"
             time.sleep(0.05)
+
+    def add_card(self, name: str, channels: Sequence[str]) -> None:
+        """A sound card that is none, with a playback port for each channel, in this order."""
+        properties = {
+            "factory.name": "support.null-audio-sink",
+            "node.name": name.lower(),
+            "node.description": name,
+            "media.class": "Audio/Sink",
+            "audio.position": f"[ {' '.join(channels)} ]",
+            "port.physical": "true",
+            "object.linger": "true",
+        }
+        words = " ".join(f'{key} = "{value}"' for key, value in properties.items())
+        self._tool("pw-cli", "create-node", "adapter", f"{{ {words} }}")
+        self._await(lambda: self._nodes(name))
+        audio = {"mediaType": "audio", "mediaSubtype": "raw", "format": "F32P", "rate": 48_000}
+        audio |= {"channels": len(channels), "position": list(channels)}
+        ports = {"direction": "Input", "mode": "dsp", "format": audio}
+        self._tool("pw-cli", "set-param", str(self._nodes(name)[0]), "PortConfig", json.dumps(ports))
+        self._await(lambda: f"{name}:playback_{channels[-1]}" in self._tool("pw-jack", "jack_lsp"))
+
+    def wires(self, card: str) -> dict[str, str]:
+        """Which port of a card each of our ports plays to, by short names of ours."""
+        found, port = {}, ""
+        for line in self._tool("pw-jack", "jack_lsp", "-c").splitlines():
+            if not line.startswith(" "):
+                port = line
+            elif port.startswith("stemfield:") and line.strip().startswith(f"{card}:"):
+                found[port.partition(":")[2]] = line.strip()
+        return found
+
+    def _nodes(self, description: str) -> list[int]:
+        found = json.loads(self._tool("pw-dump"))
+        props = {one["id"]: (one.get("info") or {}).get("props") or {} for one in found}
+        return [number for number, given in props.items() if given.get("node.description") == description]
+
+    def _tool(self, *words: str) -> str:
+        command = [need(words[0]), *words[1:]]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False).stdout
 
     def stop(self, *, kill: bool = False) -> None:
         for process in self._processes:

@@ -31,12 +31,14 @@ class Port:
         is_input: whether sound goes into it.
         is_physical: whether it is the sound card's.
         connections: full names of the ports that it is connected to.
+        channel: which channel of the sound card it is, such as `FL`, where anything says so.
     """
 
     name: str
     is_input: bool
     is_physical: bool
     connections: tuple[str, ...]
+    channel: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

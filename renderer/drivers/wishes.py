@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from stemfield.layouts import Speaker
-from stemfield.layouts.channels import channel_of, matched
+from stemfield.layouts.channels import channel_of, matched, wired
 from stemfield.renderer.drivers.connections import Connection
 
 if TYPE_CHECKING:
@@ -145,15 +145,11 @@ class _Look:
         if not patterns or not feeds:
             return {}
         places, deliberate = self._places("connect_outputs", patterns, peers)
-        named_places = zip(places, self._named(places), strict=True)
-        channels = [None if place in taken else channel for place, channel in named_places]
-        found = {} if deliberate else matched(speakers, channels)
-        by_name = bool(found)
-        named = {index for index, channel in enumerate(channels) if channel and channels.index(channel) == index}
-        for label, channel in feeds.items():
-            # where names say nothing of a port, its number does
-            if label not in found and channel <= len(places) and (not by_name or channel - 1 not in named):
-                found[label] = channel - 1
+        channels = [None if place in taken else name for place, name in zip(places, self._named(places), strict=True)]
+        if speakers and not deliberate:
+            found, by_name = wired(speakers, channels)
+        else:
+            found, by_name = {label: n - 1 for label, n in feeds.items() if n <= len(places)}, False
         given = {label: places[index] for label, index in found.items() if places[index] not in taken}
         if without := [label for label in feeds if label not in given]:
             self.problems.append(f"jack.connect_outputs: no port for {_some(without)}")

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import socket
 import stat
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from stemfield.control import cli_connect, cli_demo, cli_init, config_file, speaker_test
+from stemfield.control.bass import with_bass
 from stemfield.control.cli import main
 from stemfield.control.config import Config, load_config
 from stemfield.control.config_errors import ConfigError
 from stemfield.control.config_file import changed, checked, commented, write_config
 from stemfield.control.neighbourhood import Neighbourhood, neighbourhoods
 from stemfield.control.playback import PREFERRED, SoundCard, suggested_layouts
-from stemfield.layouts import load_layout
+from stemfield.layouts import BassManagement, load_layout
 
 EIGHT = SoundCard(True, tuple(f"system:playback_{n}" for n in range(1, 9)), ("system:capture_1", "system:capture_2"))
 LAN = Neighbourhood("lan0", "192.168.7.5", "192.168.7.0/24")
@@ -53,6 +56,82 @@ def test_suggestions_without_a_question(target: Path, monkeypatch: pytest.Monkey
     text = target.read_text()
     assert "# Name of a loudspeaker layout" in text
     assert main(["check", str(target)]) == 0
+
+
+def desktop(*names: str) -> SoundCard:
+    """A card as PipeWire shows it, in the order of ALSA."""
+    ports = {f"card:playback_{name}": name for name in names}
+    return SoundCard(True, tuple(ports), ("mic:capture_FR", "mic:capture_FL"), ports | {"mic:capture_FL": "FL"})
+
+
+ALSA = ("FL", "FR", "RL", "RR", "FC", "LFE", "SL", "SR")
+
+
+@pytest.mark.parametrize(
+    ("names", "layout", "centre"),
+    [
+        (ALSA, "7.1", "card:playback_FC"),
+        (ALSA[:6], "5.1", "card:playback_FC"),
+        (ALSA[:4], "quad", None),
+        (("FL", "FR", "FC", "LFE"), "stereo", None),
+    ],
+)
+def test_a_card_whose_channels_have_names(
+    names: tuple[str, ...], layout: str, centre: str | None, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen(monkeypatch, desktop(*names))
+    assert main(["init", "--yes"]) == 0
+    config = load_config(target)
+    assert config.layout == layout
+    assert config.jack.connect_outputs == ()
+    assert config.jack.connect_speakers.get("M+000") == centre
+    assert len(set(config.jack.connect_speakers.values())) == len(load_layout(layout).labels)
+    demo = cli_demo._config(options_of_demo(layout), desktop(*names), None, target.parent)
+    if len(config.jack.connect_speakers) > 2:
+        assert demo.jack.connect_speakers == config.jack.connect_speakers
+    else:
+        assert demo.jack.connect_monitor == ("card:playback_FL", "card:playback_FR")
+    assert demo.bass_crossover_hz == config.bass_crossover_hz
+
+
+def options_of_demo(layout: str) -> argparse.Namespace:
+    return argparse.Namespace(layout=layout, driver=None)
+
+
+def test_a_loudspeaker_without_a_port_is_named(
+    target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen(monkeypatch, desktop(*ALSA[:6]))
+    assert main(["init", "--yes", "--layout", "7.1", "--connect-outputs"]) == 2
+    assert "no playback port for M+090, M-090" in capsys.readouterr().err
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ([], 80.0),
+        (["--no-bass"], None),
+        (["--layout", "stereo"], None),
+        (["--layout", "22.2"], None),
+        (["--layout", "22.2", "--bass"], 80.0),
+    ],
+)
+def test_a_subwoofer_gets_the_bass_unless_told_otherwise(
+    words: list[str], wanted: float | None, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen(monkeypatch)
+    assert main(["init", "--yes", *words]) == 0
+    config = load_config(target)
+    assert config.bass_crossover_hz == wanted
+    layout = with_bass(load_layout(config.layout), config.bass_crossover_hz)
+    assert (layout.bass_management is not None) == (wanted is not None)
+
+
+def test_the_bass_of_a_layout_that_says_itself_who_plays_it_stays() -> None:
+    own = replace(load_layout("5.1"), bass_management=BassManagement(crossover_hz=120.0))
+    assert with_bass(own, 80.0) is own
+    assert with_bass(load_layout("stereo"), 80.0).bass_management is None
 
 
 def test_without_a_sound_card_it_is_for_headphones(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
