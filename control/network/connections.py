@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.seats import Seats
@@ -24,8 +25,24 @@ class Connections:
     def __init__(self, admission: Admission, serve: Callable[[], asyncio.Protocol]) -> None:
         self._admission = admission
         self._serve = serve
-        self._seats = {True: Seats(MAX_STRANGERS), False: Seats(MAX_CONNECTIONS)}
+        self._asking: set[asyncio.Transport] = set()
+        self._seats = {True: Seats(MAX_STRANGERS, self._is_idle), False: Seats(MAX_CONNECTIONS, self._is_idle)}
         """By whether it is a stranger's."""
+
+    @contextmanager
+    def asking(self, transport: asyncio.Transport | None) -> Iterator[None]:
+        """While a request is served, or a WebSocket."""
+        if transport is None:
+            yield
+            return
+        self._asking.add(transport)
+        try:
+            yield
+        finally:
+            self._asking.discard(transport)
+
+    def _is_idle(self, transport: asyncio.Transport) -> bool:
+        return transport not in self._asking
 
     def protocol(self) -> asyncio.Protocol:
         """For a connection whose other end is not known yet."""

@@ -26,6 +26,7 @@ from stemfield.control.metrics import CONTENT_TYPE, exposition
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.connections import Connections
 from stemfield.control.network.conversation import hang_up
+from stemfield.control.network.frames import expect_masked
 from stemfield.control.network.host_names import HostNames
 from stemfield.control.network.panner import PRIVATE, ROOT, Panner
 from stemfield.control.network.requests import peer_of
@@ -109,6 +110,7 @@ class HttpServer:
         self._runner = web.AppRunner(
             app, access_log=None, logger=log, shutdown_timeout=1.0, keepalive_timeout=KEEP_ALIVE_S
         )
+        self._connections = Connections(admission, self._protocol)
         self._sockets: list[asyncio.Server] = []
 
     @property
@@ -124,12 +126,10 @@ class HttpServer:
         """
         await self._runner.setup()
         self._hub.listen(self._changed)
-        assert self._runner.server is not None
-        connections = Connections(self._admission, self._runner.server)
         loop = asyncio.get_running_loop()
         for address in self._addresses:
             try:
-                listening = await loop.create_server(connections.protocol, address, self._port)
+                listening = await loop.create_server(self._connections.protocol, address, self._port)
             except OSError as error:
                 await self.close()
                 where = f"TCP {address} port {self._port}"
@@ -139,6 +139,10 @@ class HttpServer:
                 raise OSError(error.errno, f"{where} cannot be opened: {error.strerror}") from error
             self._sockets.append(listening)
             self._port = self._port or listening.sockets[0].getsockname()[1]
+
+    def _protocol(self) -> asyncio.Protocol:
+        assert self._runner.server is not None
+        return self._runner.server()
 
     async def renew(self, token: str | None, names: Sequence[str] = ()) -> None:
         """Rights, the token or names are others now: whoever is connected has to come in anew.
@@ -186,7 +190,8 @@ class HttpServer:
             if why == TOKENLESS:
                 raise web.HTTPUnauthorized(text=why, headers={"WWW-Authenticate": "Bearer"})
             raise web.HTTPForbidden(text=why)
-        return await handler(request)
+        with self._connections.asking(request.transport):
+            return await handler(request)
 
     def _reason(self, request: web.Request) -> str:
         """Why a browser or a client without token is not let in, or nothing."""
@@ -240,6 +245,7 @@ class HttpServer:
         # Compression costs more than a loopback or a wire does.
         client = web.WebSocketResponse(heartbeat=20.0, compress=False, max_msg_size=MAX_MESSAGE)
         await client.prepare(request)
+        expect_masked(request)
         talk = self._clients[client] = WebSocketClient(
             client, peer_of(request), self._hub, self._admission, self._turns
         )

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from stemfield.control.hub import Hub
 from stemfield.control.network.admission import Admission
+from stemfield.control.network.frames import expect_masked
 from stemfield.control.network.page_audio import play
 from stemfield.control.network.page_client import PageClient
 from stemfield.control.network.page_files import answer, page_files
@@ -100,6 +101,7 @@ class Panner:
         if request.transport is None or not self._seats.take(request.transport, request.remote or ""):
             raise web.HTTPServiceUnavailable(text=f"{MAX_PAGES} pages: allowed no more")
         await socket.prepare(request)
+        expect_masked(request)
         return socket
 
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:

@@ -406,6 +406,21 @@ def test_strangers_and_idlers_cannot_take_all_descriptors(web: Any, until: Calla
     until(lambda: web.get("/scene/amount?VALUE")[0] == 200, 5, "there is room again")
 
 
+def test_a_host_with_idle_connections_is_not_locked_out(web: Any) -> None:
+    """The oldest idle one makes room at once; one that is used stays."""
+
+    async def conversation(client: aiohttp.ClientWebSocketResponse) -> None:
+        held = [socket.create_connection(("127.0.0.1", web.server.port), 5) for _ in range(MAX_CONNECTIONS + 20)]
+        status, _ = await asyncio.to_thread(web.get, "/scene/amount?VALUE")
+        assert status == 200
+        await client.send_bytes(build_msg("/ping", [1]).dgram)
+        assert await heard(client) == ("/pong", [1])
+        for one in held:
+            one.close()
+
+    talk(web, conversation)
+
+
 def test_a_host_that_takes_everything_makes_room_for_another(web: Any, until: Callable[..., None]) -> None:
     """Of 64 clients, all of one host, one goes when another host comes; the greedy one does not get it back."""
 
