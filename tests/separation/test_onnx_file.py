@@ -148,13 +148,13 @@ def test_damaged_graphs_are_refused_or_read(tmp_path):
     samples = [built.SerializeToString() for built, _ in CASES.values()]
     chance, path = random.Random(1), tmp_path / "x.onnx"
     refused = 0
-    for _ in range(1500):
+    for _ in range(300):
         path.write_bytes(damaged(chance.choice(samples), samples, chance, 4))
         try:
             assert all(isinstance(name, str) for name in external_files(path))
         except OnnxFileError:
             refused += 1
-    assert 100 < refused < 1500
+    assert 20 < refused < 300
     for content, reason in (
         (b"", "empty"),
         (b"\x3a\xff", "cut off"),
