@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
+from stemfield.control.arguments import shown
+from stemfield.control.commands import RefusedError
 from stemfield.control.config_errors import ConfigError, problem_text, without_secrets
 from stemfield.control.network_config import (
     HandsConfig,
@@ -30,12 +32,22 @@ from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.renderer.scene import RESIDUAL, STEMS, Scene, default_scene
 
 MAX_INPUTS = 123
+MAX_CLIENT_BYTES = 63
+MAX_PORT_BYTES = 200
+"""JACK takes 255, of which a number behind the name and the client's name before it take some."""
 EMBEDDED = "default"
 """The HRTF that is built in."""
 
 Role = Literal["both", "separation", "renderer"]
 
 _Metres = Annotated[float, Field(ge=-MAX_DISTANCE_M, le=MAX_DISTANCE_M)]
+
+
+def _within(name: str, most: int) -> str:
+    """A name that JACK takes as it is; longer ones it cuts, in the midst of a character too."""
+    if (size := len(name.encode())) > most:
+        raise RefusedError(f"{shown(name)}: {size} bytes: allowed at most {most}, because JACK cuts longer names")
+    return name
 
 
 class JackConfig(Strict):
@@ -63,6 +75,11 @@ class JackConfig(Strict):
         (), description="Ports to connect the binaural monitor to, left and right; patterns as above."
     )
     start_server: bool = Field(False, description="Start a JACK server where none runs.")
+
+    @field_validator("client_name")
+    @classmethod
+    def _check_client_name(cls, name: str) -> str:
+        return _within(name, MAX_CLIENT_BYTES)
 
     @field_validator("connect_speakers")
     @classmethod
@@ -133,7 +150,7 @@ class InputConfig(Strict):
     @field_validator("name")
     @classmethod
     def _check_name(cls, name: str) -> str:
-        return check_name(name)
+        return _within(check_name(name), MAX_PORT_BYTES)
 
     @field_validator("aed")
     @classmethod

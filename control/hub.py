@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from stemfield.control import commands
 from stemfield.control.adm_parameters import ADM_PREFIX
-from stemfield.control.arguments import sayable
+from stemfield.control.arguments import shown
 from stemfield.control.changes import Dirty, compare
 from stemfield.control.codecs.door import decode, encode_pong
 from stemfield.control.codecs.osc import encode
@@ -225,7 +225,7 @@ class Hub:
                     self._reports.tell(Problem(address_of(command), str(refusal)), peer)
             if fault.error is not None:
                 address, why = address_of(command), f"a fault of the daemon: {cause(fault.error)}"
-                note("a message cannot be carried out", fault.error, f"{sayable(address)} of {peer}")
+                note("a message cannot be carried out", fault.error, f"{shown(address)} of {peer}")
                 self._reports.tell(Problem(address, why), peer)
 
     def leave(self, peer: Peer) -> None:

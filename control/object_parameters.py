@@ -28,7 +28,7 @@ _MAX_INTEGER = 2**31 - 1
 _MAX_PATTERNS = 256
 
 _NAMES = "1 to 128 characters, not digits only, none of / * ? [ ] { } # ,"
-_UNNAMEABLE = re.compile(r"[/*?\[\]{}#,\x00-\x1f\x7f\ud800-\udfff]")
+_UNNAMEABLE = re.compile(r"[/*?\[\]{}#,\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 _AZIMUTH = Argument("f", "azimuth", "angle.degree", -180.0, 180.0, cyclic=True)
 _ELEVATION = Argument("f", "elevation", "angle.degree", -90.0, 90.0)

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from stemfield.control.arguments import Argument, accept_all, shown
+from stemfield.control.codecs.json_numbers import whole
+from stemfield.control.codecs.s3a import MAX_ID
 from stemfield.control.commands import RefusedError, SetParameter
-from stemfield.control.object_parameters import MAX_SMOOTH_S
+from stemfield.control.object_parameters import MAX_SMOOTH_S, check_name
 from stemfield.control.routes import apply
 from stemfield.control.venue import Venue
 from stemfield.layouts.plain_data import PlainDataError, open_file, parse_json
-from stemfield.renderer.scene import Scene, SceneObject, default_scene
+from stemfield.renderer.scene import MAX_OBJECTS, Scene, SceneObject, default_scene
 
 MAX_BYTES = 64 << 20
 """So long a recording may become."""
@@ -116,9 +118,12 @@ def captured_objects(path: Path) -> Scene:
     scene = default_scene()
     try:
         for ident, name, channels in parse_json(text)["inputs"]:
-            item = SceneObject(int(ident), str(name), "input", tuple(int(channel) for channel in channels))
+            routed = tuple(whole(channel, 0, MAX_ID) for channel in channels)
+            item = SceneObject(whole(ident, 0, MAX_ID), check_name(name), "input", routed)
+            if scene.find(item.id) or len(scene.objects) == MAX_OBJECTS:
+                raise RefusedError(f"object {item.id} is there already, or one too many")
             scene = replace(scene, objects=(*scene.objects, item))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RecordingError("line 1: is not that of a capture") from error
     return scene
 

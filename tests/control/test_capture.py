@@ -272,7 +272,12 @@ def test_without_anything_that_plays_it_is_refused(control: Any, peer: Any, tmp_
 
 
 def test_a_recording_without_sound_is_no_capture(tmp_path: Path) -> None:
-    for text in ("", '{"stemfield": "recording", "format": 1}\n', '{"inputs": [[1]]}\n', "x\n"):
+    entries = ('[1e999, "a", [0]]', '[9, "a", [1e999]]', '[9, "\\ud800", [0]]', '[0, "a", [0]]', "[9, 1, [0]]", "7")
+    for text in (
+        *("", '{"stemfield": "recording", "format": 1}\n', '{"inputs": [[1]]}\n', "x\n", "[1]\n"),
+        *(f'{{"inputs": [{entry}]}}\n' for entry in entries),
+        '{"inputs": [' + ",".join(f'[{n}, "o{n}", [0]]' for n in range(9, 200)) + "]}\n",
+    ):
         (tmp_path / "a.jsonl").write_text(text)
         with pytest.raises(RecordingError, match="is not that of a capture"):
             captured_objects(tmp_path / "a.jsonl")

@@ -220,3 +220,18 @@ def test_objects_without_a_configuration_have_names_that_are_free() -> None:
     assert len(Config().with_objects(123).default_scene().objects) == 128
     with pytest.raises(ConfigError, match="--objects 123: 2 inputs are configured: allowed 123 in all"):
         parse_config({"inputs": [{"name": "a"}, {"name": "b"}]}, "test").with_objects(123)
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        ({"inputs": [{"name": "é" * 128}]}, "256 bytes: allowed at most 200, because JACK cuts longer names"),
+        ({"inputs": [{"name": "😀" * 64}]}, "256 bytes: allowed at most 200"),
+        ({"jack": {"client_name": "é" * 63}}, "126 bytes: allowed at most 63"),
+        ({"inputs": [{"name": "\ufffe"}]}, "allowed 1 to 128 characters"),
+    ],
+)
+def test_names_that_jack_would_cut_are_refused(data: dict[str, object], problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        parse_config(data, "x")
+    assert parse_config({"inputs": [{"name": "é" * 100}], "jack": {"client_name": "é" * 31}}, "x").inputs

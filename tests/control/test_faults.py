@@ -163,7 +163,7 @@ def test_a_fault_costs_one_message_and_one_line(control: Any, peer: Any, caplog:
         assert peer.receive() == ("/error", ["/recorder/record", "a fault of the daemon: KeyError: 'x'"])
     assert peer.ask("/scene/amount") == [1.0]
     (line,) = warnings_of(caplog)
-    assert line == f"a message cannot be carried out: /recorder/record of 127.0.0.1:{peer.port}: KeyError: 'x'"
+    assert line == f"a message cannot be carried out: '/recorder/record' of 127.0.0.1:{peer.port}: KeyError: 'x'"
     assert caplog.records[-1].exc_info is None
 
 
