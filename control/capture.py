@@ -9,10 +9,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
-
-import psutil
 
 from stemfield.control.commands import RefusedError
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioWriter
@@ -52,7 +49,7 @@ class Capture:
         path.parent.mkdir(parents=True, exist_ok=True)
         if len(set(path.parent.glob("*.wav")) - {path}) >= MAX_CAPTURES:
             raise RefusedError(f"{MAX_CAPTURES} captures are kept in {path.parent}: allowed no more")
-        self._writer = AudioWriter(path, engine.sample_rate_hz, engine.sources, limit_frames)
+        self._writer = AudioWriter(path, engine.sample_rate_hz, engine.sources)
         self._stopping, self._finishing = threading.Event(), threading.Event()
         self._ended = False
         self._first = engine.tape.start()
@@ -116,22 +113,3 @@ class Capture:
                 self.problem = f"{MAX_BYTES >> 30} GiB: allowed no more"
             if self._stopping.is_set() or self.problem:
                 return
-
-
-def clear_away(folder: Path) -> None:
-    """Remove what processes that ended without a last word have begun to write there."""
-    for path in folder.glob(".*.wav.*.part"):
-        number = path.name.split(".")[-2]
-        with suppress(OSError):
-            if number.isdecimal() and not _is_there(int(number), path.stat().st_mtime):
-                path.unlink()
-
-
-def _is_there(pid: int, since_s: float) -> bool:
-    """Whether a process is there since then, in seconds since the epoch; a later one of its number is another one."""
-    try:
-        return psutil.Process(pid).create_time() <= since_s
-    except psutil.NoSuchProcess:
-        return False
-    except psutil.AccessDenied:
-        return True

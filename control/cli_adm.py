@@ -44,7 +44,7 @@ def render(options: argparse.Namespace) -> int:
         with work(source.name, rate_hz) as progress, refusals():
             for note in selection.notes:
                 print(f"stemfield: warning: {source}: {note}", file=sys.stderr)
-            with AudioWriter(target, rate_hz, width, reader.frames, [source]) as writer:
+            with AudioWriter(target, rate_hz, width, [source]) as writer:
                 blocks = reader.blocks(BLOCK_FRAMES)
                 for feeds in feeds_of(blocks, rate_hz, selection.items, layout, ears):
                     block = np.zeros((width, feeds.shape[1]), np.float32)

@@ -47,6 +47,6 @@ def demo_mixture_file(folder: Path) -> Path:
     """
     mixture = demo_mixture()
     path = folder / "demo-song.wav"
-    with AudioWriter(path, DEMO_RATE_HZ, 2, mixture.shape[1]) as writer:
+    with AudioWriter(path, DEMO_RATE_HZ, 2) as writer:
         writer.write(mixture)
     return path

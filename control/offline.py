@@ -84,7 +84,7 @@ def upmix(
         ears = None if hrtf is None else head_of(hrtf, reader.sample_rate_hz)
         channels = [speaker.channel - 1 for speaker in layout.speakers] if ears is None else [0, 1]
         width = max(channels) + 1
-        with AudioWriter(target, reader.sample_rate_hz, width, reader.frames, [source]) as writer:
+        with AudioWriter(target, reader.sample_rate_hz, width, [source]) as writer:
             done = 0
             blocks = reader.blocks(BLOCK_FRAMES)
             for feeds in feeds_of(blocks, reader.sample_rate_hz, layout, scene, separator, ears, changes):
@@ -219,9 +219,7 @@ def separate(
     with AudioReader(source) as reader, ExitStack() as files:
         folder.mkdir(parents=True, exist_ok=True)
         paths = tuple(folder / f"{name}.wav" for name in names)
-        writers = [
-            files.enter_context(AudioWriter(path, reader.sample_rate_hz, 2, reader.frames, [source])) for path in paths
-        ]
+        writers = [files.enter_context(AudioWriter(path, reader.sample_rate_hz, 2, [source])) for path in paths]
         separator = Separator(card, reader.sample_rate_hz, providers, rule=rule)
         separator.threshold = threshold
         done = 0
@@ -264,7 +262,7 @@ def remix(
     gains = np.array([linear(wanted.get(name, 0.0)) for name in (*card.names, RESIDUAL)], np.float32)
     with (
         AudioReader(source) as reader,
-        AudioWriter(target, reader.sample_rate_hz, 2, reader.frames, [source]) as writer,
+        AudioWriter(target, reader.sample_rate_hz, 2, [source]) as writer,
     ):
         separator = Separator(card, reader.sample_rate_hz, providers, rule=rule)
         separator.threshold = threshold

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from stemfield.control import commands
 from stemfield.control.arguments import shown
-from stemfield.control.capture import Capture, clear_away
+from stemfield.control.capture import Capture
 from stemfield.control.changes import Dirty
 from stemfield.control.commands import RefusedError, SetParameter
 from stemfield.control.faults import cause
@@ -36,6 +36,7 @@ from stemfield.control.recording import (
 from stemfield.control.scene_file import stored_changes
 from stemfield.layouts.plain_data import without_waiting
 from stemfield.renderer.drivers.audiofile import AudioFileError
+from stemfield.renderer.drivers.part_file import clear_leavings
 from stemfield.renderer.engine import Engine
 from stemfield.renderer.scene import Scene
 
@@ -161,7 +162,7 @@ class Recorder:
         self._state = ""
         self._peer = Peer("playback", 0, lambda *_: None, "playback")
         self._names = {name for path in folder.glob("*.jsonl") if (name := name_of(path.stem))}
-        clear_away(capture_path(folder, "").parent)
+        clear_leavings(capture_path(folder, "").parent)
         hub.on(commands.Record, lambda command: self.record(kept_name(command.name)))
         hub.on(commands.Capture, lambda command: self.capture(kept_name(command.name)))
         hub.on(commands.Play, lambda command: self.play(kept_name(command.name)))

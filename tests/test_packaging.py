@@ -425,6 +425,7 @@ TEST_PROGRAMS = {
     "chromium": "chromium",
     "zita-n2j": "zita-njbridge",
     "sclang": "supercollider-language",
+    "ffmpeg": "ffmpeg",
 }
 """The programs that the tests run, and the packages that have them in Debian 12."""
 PACKAGES = " ".join(dict.fromkeys(TEST_PROGRAMS.values()))

@@ -7,8 +7,8 @@ loudness of what the objects are in a room, and to be written.
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,18 +70,18 @@ def export_music(
         CardError: the model cannot be used.
     """
     later = list(changes)
-    with AudioReader(source) as reader, tempfile.TemporaryDirectory(prefix=".stemfield-", dir=target.parent) as folder:
+    with AudioReader(source) as reader, ExitStack() as stack:
         rate_hz = reader.sample_rate_hz
-        tape = Path(folder) / "tape.wav"
         told = _part(progress, 0.0, 0.8)
-        with AudioWriter(tape, rate_hz, STEM_ROWS, reader.frames, [source]) as writer:
-            blocks = reader.blocks(BLOCK_FRAMES)
-            for rows in objects_of(blocks, rate_hz, scene, separator_for(rate_hz), later):
-                writer.write(rows)
-                told(writer.frames, reader.frames)
+        tape = AudioWriter(target, rate_hz, STEM_ROWS, [source])
+        stack.callback(tape.abandon)
+        for rows in objects_of(reader.blocks(BLOCK_FRAMES), rate_hz, scene, separator_for(rate_hz), later):
+            tape.write(rows)
+            told(tape.frames, reader.frames)
         moments = [(0, scene, 0.0), *((change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in later)]
         title = reader.title
-        return export_tape(tape, target, layout, moments, title, _part(progress, 0.8, 0.2), sources=[source])
+        sound = tape.seal()
+        return export_tape(sound, target, layout, moments, title, _part(progress, 0.8, 0.2), sources=[source])
 
 
 def export_tape(

@@ -15,17 +15,17 @@ from typing import BinaryIO, Final, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.drivers.audiofile import AudioFileError
+from stemfield.renderer.drivers.audio_error import AudioFileError
+from stemfield.renderer.drivers.spans import Window
+from stemfield.renderer.drivers.wave import KINDS, find_waves
 
 MAX_AXML_BYTES: Final = 256 << 20
 MAX_TRACKS: Final = 1024
 LOWEST_RATE_HZ: Final = 8_000
 HIGHEST_RATE_HZ: Final = 384_000
 """An engine renders anything between these."""
-_MAX_CHUNKS = 4096
 _MAX_SMALL_BYTES = 4 << 20
 """Of chunks other than sound and XML that are read."""
-_IN_DS64 = 0xFFFFFFFF
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _FULL_SCALE: Final = float(1 << 31)
 ENTRY: Final = struct.Struct("<H12s14s11sx")
@@ -75,9 +75,11 @@ class Bw64Reader:
         try:
             self._chunks = _chunks_of(self._file, self.path)
             self.sample_rate_hz, self.tracks, self._kind = self._format()
-            _, size = self._chunks.get(b"data") or self._missing("data")
+            if b"data" not in self._chunks:
+                self._missing("data")
+            self._sound = self._chunks[b"data"]
             self._frame_bytes = self.tracks * _sample_bytes(self._kind)
-            self.frames = size // self._frame_bytes
+            self.frames = len(self._sound) // self._frame_bytes
             self.entries = self._entries()
         except BaseException:
             self._file.close()
@@ -100,11 +102,10 @@ class Bw64Reader:
         Raises:
             AudioFileError: the file cannot be read on.
         """
-        start, _ = self._chunks[b"data"]
         for at in range(0, self.frames, block_frames):
             count = min(block_frames, self.frames - at)
             try:
-                self._file.seek(start + at * self._frame_bytes)
+                self._file.seek(self._sound.start + at * self._frame_bytes)
                 data = self._file.read(count * self._frame_bytes)
             except OSError as error:
                 raise AudioFileError(f"{self.path}: cannot be read: {error.strerror}") from error
@@ -164,55 +165,35 @@ class Bw64Reader:
         return tuple(found)
 
     def _bytes(self, name: bytes, most: int) -> bytes:
-        start, size = self._chunks.get(name, (0, 0))
-        if size > most:
-            raise AudioFileError(f"{self.path}: its {name.decode().strip()} chunk has {size} bytes; at most {most}")
-        self._file.seek(start)
-        return self._file.read(size)
+        place = self._chunks.get(name, range(0))
+        if len(place) > most:
+            raise AudioFileError(
+                f"{self.path}: its {name.decode().strip()} chunk has {len(place)} bytes; at most {most}"
+            )
+        self._file.seek(place.start)
+        return self._file.read(len(place))
 
     def _missing(self, name: str) -> NoReturn:
         raise AudioFileError(f"{self.path}: damaged: there is no {name} chunk")
 
 
-def _chunks_of(file: BinaryIO, path: Path) -> dict[bytes, tuple[int, int]]:
-    """Where each chunk begins, and its size in bytes; of two with one name the first."""
-    length = file.seek(0, 2)
-    file.seek(0)
-    head = file.read(12)
-    if head[:4] not in (b"RIFF", b"RF64", b"BW64") or head[8:] != b"WAVE":
+def _chunks_of(file: BinaryIO, path: Path) -> dict[bytes, range]:
+    """Where the content of each chunk is; of two with one name the first."""
+    window = Window(file)
+    head = window.bytes_at(0, 12)
+    if head[:4] not in KINDS or head[8:] != b"WAVE":
         raise AudioFileError(f"{path}: not a BW64 or WAV file")
-    found: dict[bytes, tuple[int, int]] = {}
-    large: dict[bytes, int] = {}
-    at = 12
-    for _ in range(_MAX_CHUNKS):
-        file.seek(at)
-        head = file.read(8)
-        if len(head) < 8:
-            break
-        name, size = head[:4], int.from_bytes(head[4:], "little")
-        if size == _IN_DS64:
-            size = large.get(name, size)
-        if at + 8 + size > length:
-            raise AudioFileError(
-                f"{path}: cut off: its chunk {_shown(name)} declares {size} bytes and {length - at - 8} are there"
-            )
-        found.setdefault(name, (at + 8, size))
-        if name == b"ds64":
-            large = _large_sizes(file.read(min(size, _MAX_SMALL_BYTES)))
-        at += 8 + size + size % 2
-    return found
-
-
-def _large_sizes(data: bytes) -> dict[bytes, int]:
-    """What a ds64 chunk says of chunks whose size takes more than 32 bits."""
-    if len(data) < 28:
-        return {}
-    _, of_data, _, count = struct.unpack_from("<QQQI", data)
-    found = {b"data": of_data}
-    for at in range(28, min(len(data) - 11, 28 + 12 * count), 12):
-        name, size = struct.unpack_from("<4sQ", data, at)
-        found[name] = size
-    return found
+    first, *others = find_waves(window, 0, window.size)
+    missing = first.missing
+    if first.declared is not None and first.declared > len(first.sound):
+        missing = b"data", first.declared, len(first.sound)
+    if missing is not None:
+        name, size, there = missing
+        told = f"its chunk {_shown(name)} declares {size} bytes and {there} are there"
+        raise AudioFileError(f"{path}: cut off: {told}")
+    if others:
+        raise AudioFileError(f"{path}: {len(others) + 1} files in one, one after the other; accepted is one")
+    return first.chunks
 
 
 def _sample_bytes(kind: str) -> int:

@@ -6,7 +6,6 @@ import argparse
 import errno
 import json
 import os
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from stemfield.control.recording import RecordingError, captured_objects
 from stemfield.renderer import memory
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.drivers.bw64 import Bw64Reader
+from stemfield.renderer.drivers.part_file import PartFile
 from stemfield.renderer.engine import Engine
 from stemfield.renderer.processor import compile_ahead
 
@@ -197,19 +197,17 @@ def test_it_ends_when_the_disk_fails(
 def test_what_a_killed_daemon_began_is_cleared_away(control: Any, tmp_path: Path) -> None:
     folder = tmp_path / "recordings" / "captures"
     folder.mkdir(parents=True)
-    ended = subprocess.Popen(["true"])
-    ended.wait()
-    stale, reused = folder / f".a.wav.{ended.pid}.part", folder / f".b.wav.{os.getpid()}.part"
-    others = [folder / f".c.wav.{os.getpid()}.part", folder / ".d.wav.part", folder / "e.wav"]
-    for path in (stale, reused, *others):
+    others = [folder / ".d.wav.part", folder / "e.wav"]
+    for path in (folder / ".stemfield-0123.part", *others):
         path.touch()
-    os.utime(reused, (1e9, 1e9))
+    begun = PartFile(folder)
 
     async def make() -> Recorder:
         return Recorder(tmp_path / "recordings", control.hub, print)
 
     control.on_loop(control.on_loop(make()).close())
-    assert sorted(folder.iterdir()) == sorted(others)
+    assert sorted(folder.iterdir()) == sorted([begun.path, *others])
+    begun.remove()
 
 
 def test_where_no_file_can_be_made_the_command_says_where_the_capture_is(

@@ -92,8 +92,9 @@ def test_what_is_beyond_full_scale_is_limited_and_told(tmp_path, caplog):
     with Bw64Writer(tmp_path / "a.wav", RATE, 1, ()) as writer:
         writer.write(np.array([[0.5, 1.5, -1.5, 1.0, -1.0]], np.float32))
     assert writer.clipped == 2
-    told = f"{tmp_path / 'a.wav'}: 2 samples were beyond full scale and are clipped; WAV of floats keeps them"
-    assert caplog.record_tuples == [("stemfield.renderer.drivers.audiofile", logging.WARNING, told)]
+    most = "by 3.5 dB at most, in channel 1 at 0.00 s"
+    told = f"{tmp_path / 'a.wav'}: 2 samples were beyond full scale and are clipped, {most}; WAV of floats keeps them"
+    assert [(record.levelno, record.getMessage()) for record in caplog.records] == [(logging.WARNING, told)]
     np.testing.assert_allclose(read(tmp_path / "a.wav"), [[0.5, 1.0, -1.0, 1.0, -1.0]], rtol=0, atol=2**-23)
 
 

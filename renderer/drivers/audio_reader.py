@@ -1,0 +1,286 @@
+"""Sound files in, block by block: WAV, FLAC, OGG and MP3 as stereo, to the end of what is there."""
+
+from __future__ import annotations
+
+import logging
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from stemfield.renderer.drivers.audio_error import AudioFileError
+from stemfield.renderer.drivers.contents import ContentsError, Stream, contents_of
+from stemfield.renderer.drivers.spans import Span, SpanFile, Window
+
+READABLE: Final = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
+
+_PIECE_FRAMES: Final = 1 << 16
+
+log = logging.getLogger(__name__)
+
+
+class AudioReader:
+    """A sound file as a stream of stereo blocks.
+
+    A mono file plays on both sides. Memory does not grow with the length of the file. Every byte of sound is decoded
+    once, from the beginning on: decoders that are sent somewhere else within a file give other samples there.
+
+    Attributes:
+        path: the file.
+        sample_rate_hz: of the file; nothing is resampled here.
+        channels: 1 or 2, as the file has them; what is read always has two.
+        frames: its length, at least 1; by its frames, pages and chunks, whatever its header says.
+        title: the title tag, else the file's name without its suffix.
+        warnings: what is wrong with the file although it can be read (cut off, values that are no numbers). They are
+            logged, too, once reading begins. Some damage shows only while reading.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Open a file.
+
+        Raises:
+            AudioFileError: missing, not sound, empty, or more than two channels.
+        """
+        self.path = Path(path)
+        self.warnings: list[str] = []
+        with ExitStack() as stack:
+            self._file = stack.enter_context(_opened(self.path))
+            with self._reading():
+                contents = contents_of(Window(self._file))
+            self._streams = contents.streams
+            facts = [self._look(stream) for stream in self._streams]
+            self.sample_rate_hz, self.channels = facts[0].rate_hz, max(fact.channels for fact in facts)
+            self.frames = sum(fact.frames for fact in facts)
+            self._check(facts)
+            # a tag may hold anything, and a title goes into XML
+            title = facts[0].title.strip() or contents.title or self.path.stem
+            self.title = title.encode("utf-8", "replace").decode()
+            self._notes = [f"{self.path}: {note}" for note in contents.notes]
+            self.warnings += self._notes
+            stack.pop_all()
+        self._position = 0
+        self._next = 0
+        self._stream: _Decoder | None = None
+
+    @property
+    def position(self) -> int:
+        """The frame that is read next."""
+        return self._position
+
+    @property
+    def warning(self) -> str | None:
+        """All warnings in a line."""
+        return "; ".join(self.warnings) or None
+
+    def read(self, frames: int) -> NDArray[np.float32]:
+        """Read on.
+
+        Args:
+            frames: how many, at least 0.
+
+        Returns:
+            Shape (2, n), full scale +-1; n is less than `frames` only at the end of the file.
+
+        Raises:
+            AudioFileError: the file is damaged here.
+        """
+        while self._notes:
+            log.warning("%s", self._notes.pop(0))
+        parts: list[NDArray[np.float32]] = []
+        missing = frames
+        while missing > 0 and (part := self._read_on(missing)) is not None:
+            parts.append(part)
+            missing -= part.shape[1]
+        if missing and self._position < self.frames:
+            there, declared = self._seconds(self._position), self._seconds(self.frames)
+            self._warn(f"the file is cut off; read is what there is, {there} of {declared}")
+        return np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), np.float32)
+
+    def _read_on(self, most: int) -> NDArray[np.float32] | None:
+        """Some of what comes next; None at the end."""
+        while True:
+            if self._stream is None:
+                if self._next == len(self._streams):
+                    return None
+                with self._reading():
+                    self._stream = _Decoder(self._file, self._streams[self._next].spans)
+                self._next += 1
+            with self._reading():
+                sound = self._stream.read(min(most, _PIECE_FRAMES))
+            if len(sound):
+                break
+            self._stream.close()
+            self._stream = None
+        self._position += len(sound)
+        if not np.isfinite(sound).all():
+            self._warn("some samples are no numbers and are played as silence")
+            np.nan_to_num(sound, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        stereo = np.empty((2, len(sound)), np.float32)
+        stereo[:] = sound.T  # one channel is broadcast to both sides
+        return stereo
+
+    def read_looped(self, frames: int) -> NDArray[np.float32]:
+        """Read on, and from the beginning again without a gap whenever the end is reached.
+
+        Returns:
+            Shape (2, frames).
+
+        Raises:
+            AudioFileError: the file is damaged here.
+        """
+        parts: list[NDArray[np.float32]] = []
+        missing = frames
+        while missing > 0:
+            part = self.read(missing)
+            if part.shape[1] == 0:
+                if self._position == 0:
+                    raise AudioFileError(f"{self.path}: holds no sound that can be read")
+                self.seek(0)
+            parts.append(part)
+            missing -= part.shape[1]
+        return np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), np.float32)
+
+    def blocks(self, block_frames: int) -> Iterator[NDArray[np.float32]]:
+        """From the present position to the end, in blocks of shape (2, block_frames); the last may be shorter."""
+        while (block := self.read(block_frames)).shape[1]:
+            yield block
+
+    def seek(self, frame: int) -> None:
+        """Go to a frame, 0..frames, by reading up to it; values outside are clamped."""
+        target = min(max(frame, 0), self.frames)
+        if target < self._position:
+            self._end_stream()
+            self._position = self._next = 0
+        while self._position < target and self.read(min(target - self._position, _PIECE_FRAMES)).shape[1]:
+            pass
+
+    def close(self) -> None:
+        """Close the file; a second time does nothing."""
+        self._end_stream()
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _end_stream(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _look(self, stream: Stream) -> _Facts:
+        """What a stream is."""
+        try:
+            with closing(_Decoder(self._file, stream.spans)) as decoder:
+                if stream.counted:
+                    return decoder.facts
+                frames = 0
+                while count := len(decoder.read(_PIECE_FRAMES)):
+                    frames += count
+                return replace(decoder.facts, frames=frames)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise AudioFileError(f"{self.path}: damaged, or not a WAV, FLAC, OGG or MP3 file") from error
+
+    def _check(self, facts: Sequence[_Facts]) -> None:
+        rates = list(dict.fromkeys(fact.rate_hz for fact in facts))
+        if self.channels > 2:
+            raise AudioFileError(f"{self.path}: has {self.channels} channels; accepted are 1 (mono) and 2 (stereo)")
+        if len(rates) > 1:
+            told = ", then ".join(f"{rate_hz} Hz" for rate_hz in rates)
+            raise AudioFileError(f"{self.path}: its sample rate changes: {told}; convert it to one rate")
+        if self.frames < 1:
+            raise AudioFileError(f"{self.path}: holds no sound")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Turns what fails into a line."""
+        try:
+            yield
+        except ContentsError as error:
+            raise AudioFileError(f"{self.path}: {error}") from error
+        except OSError as error:
+            raise AudioFileError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+        except soundfile.LibsndfileError as error:
+            raise AudioFileError(
+                f"{self.path}: damaged or cut off after {self._seconds(self._position)} of {self._seconds(self.frames)}"
+            ) from error
+
+    def _warn(self, text: str) -> None:
+        warning = f"{self.path}: {text}"
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+            log.warning("%s", warning)
+
+    def _seconds(self, frames: int) -> str:
+        return f"{frames / self.sample_rate_hz:.2f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What a decoder says of a stream."""
+
+    rate_hz: int
+    channels: int
+    frames: int
+    title: str
+
+
+class _Decoder:
+    """A stream that is decoded from its beginning to its end, without a step aside."""
+
+    def __init__(self, file: BinaryIO, spans: Sequence[Span]) -> None:
+        self._bytes = SpanFile(file, spans)
+        self._decoder = _Onward(self._bytes)
+        self.facts = _Facts(
+            int(self._decoder.samplerate), self._decoder.channels, int(self._decoder.frames), str(self._decoder.title)
+        )
+        self._left = self.facts.frames
+
+    def read(self, most: int) -> NDArray[np.float32]:
+        """Shape (n, channels); nothing at the end.
+
+        Raises:
+            LibsndfileError: it is damaged here.
+            OSError: the file cannot be read.
+        """
+        # a decoder of FLAC that is asked for more looks behind the last frame, and fails
+        sound: NDArray[np.float32] = self._decoder.read(min(most, self._left), dtype="float32", always_2d=True)
+        if self._bytes.error is not None:
+            raise self._bytes.error
+        self._left -= len(sound)
+        return sound
+
+    def close(self) -> None:
+        """The end."""
+        self._decoder.close()
+
+
+class _Onward(soundfile.SoundFile):  # type: ignore[misc]
+    """Without the seek that soundfile makes after each block, at which MP3 loses what its frames share."""
+
+    def seekable(self) -> bool:
+        """Not at all."""
+        return False
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise AudioFileError(f"{path}: is a folder, not a sound file")
+        if not stat.S_ISREG(mode):
+            raise AudioFileError(f"{path}: is a pipe or a device: sound is read from files alone; save it to one first")
+        return path.open("rb", buffering=0)
+    except FileNotFoundError:
+        raise AudioFileError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise AudioFileError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error

@@ -1,0 +1,142 @@
+"""What is in a sound file, by its bytes and not by its word: the streams to decode one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from stemfield.renderer.drivers import flac, id3, mp3, ogg, wave
+from stemfield.renderer.drivers.spans import Span, Window
+
+ACCEPTED: Final = "WAV, FLAC, OGG and MP3"
+MAX_STREAMS: Final = 1000
+
+_OTHERS: Final = (
+    (0, b"FORM", "an AIFF file"),
+    (0, b"caff", "a CAF file"),
+    (0, b"riff\x2e\x91", "a Wave64 file"),
+    (0, b"RIFX", "a big-endian WAV file"),
+    (0, b".snd", "an AU file"),
+    (4, b"ftyp", "an MP4 file (M4A: AAC or ALAC)"),
+    (0, b"\xff\xf1", "an AAC file"),
+    (0, b"\xff\xf9", "an AAC file"),
+    (0, b"\x30\x26\xb2\x75", "a WMA file"),
+    (0, b"MAC ", "a Monkey's Audio file"),
+    (0, b"wvpk", "a WavPack file"),
+    (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM file"),
+    (0, b"DSD ", "a DSD file"),
+    (0, b"FRM8", "a DSD file"),
+    (0, b"MThd", "a MIDI file"),
+    (0, b"\x0b\x77", "an AC-3 file"),
+)
+
+
+class ContentsError(ValueError):
+    """A file whose contents are not read; the message says why, without the file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What a decoder is given.
+
+    Attributes:
+        spans: the bytes.
+        counted: whether the decoder can know from them how long the sound is, without decoding all of it.
+    """
+
+    spans: tuple[Span, ...]
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What there is.
+
+    Attributes:
+        streams: to be decoded one after the other.
+        title: of a tag that the decoder is not given.
+        notes: what is to be told of the file.
+    """
+
+    streams: tuple[Stream, ...]
+    title: str
+    notes: tuple[str, ...]
+
+
+def contents_of(window: Window) -> Contents:
+    """The contents of a file.
+
+    Raises:
+        ContentsError: it is none that is read.
+        OSError: it cannot be read.
+    """
+    start = 0
+    while (behind := id3.after_tag(window, start)) > start:
+        start = behind
+    head = window.bytes_at(start, 12)
+    notes: list[str] = []
+    if head[:4] in wave.KINDS and head[8:] == b"WAVE":
+        streams = _waves(window, start, notes)
+    elif head[:4] == flac.MARKER:
+        streams = [_flac(each, notes) for each in flac.find_streams(window, start, window.size)]
+    elif head[:4] == ogg.CAPTURE:
+        links = ogg.find_links(window, start, window.size)
+        if not all(link.ended for link in links):
+            notes.append("the file is cut off; read is what there is")
+        streams = [Stream((range(link.start, link.stop),), not link.begins_late) for link in links]
+    else:
+        streams = _mp3(window, start, window.size, notes)
+        if not streams:
+            kind = next((told for at, magic, told in _OTHERS if head[at : at + len(magic)] == magic), None)
+            if kind is None:
+                raise ContentsError(f"not a sound file; accepted are {ACCEPTED}")
+            raise ContentsError(f"{kind}; accepted are {ACCEPTED}")
+    if not streams:
+        raise ContentsError("damaged: no stream of sound begins in it")
+    if len(streams) > MAX_STREAMS:
+        raise ContentsError(f"holds {len(streams)} pieces of sound in a row; at most {MAX_STREAMS} are read")
+    if len(streams) > 1:
+        notes.append(f"holds {len(streams)} pieces of sound in a row; all of them are read")
+    return Contents(tuple(streams), id3.title_of(window, 0), tuple(notes))
+
+
+def _waves(window: Window, start: int, notes: list[str]) -> list[Stream]:
+    streams: list[Stream] = []
+    for each in wave.find_waves(window, start, window.size):
+        if each.declared is not None and each.second:
+            _compare(each.declared / each.second, len(each.sound) / each.second, notes)
+        if each.missing is not None and each.sound:
+            notes.append(f"{each.missing[2] + 8} bytes behind the sound are no whole chunk and are left out")
+        if int.from_bytes(each.format(window)[:2], "little") == wave.MP3:
+            streams += _mp3(window, each.sound.start, each.sound.stop, notes)
+        else:
+            streams.append(Stream(tuple(each.trusted(window))))
+    return streams
+
+
+def _mp3(window: Window, start: int, end: int, notes: list[str]) -> list[Stream]:
+    found = mp3.find_streams(window, start, end)
+    for each in found.streams:
+        rate_hz = each.frame.rate_hz
+        if each.declared_samples != each.samples:
+            _compare(each.declared_samples / rate_hz, each.samples / rate_hz, notes)
+        elif each.cut:
+            notes.append(f"the file is cut off; read is what there is, {each.samples / rate_hz:.2f} s")
+    if found.streams and found.strange_bytes:
+        notes.append(f"{found.strange_bytes} bytes that are neither sound nor a tag are left out")
+    return [Stream(tuple(each.trusted())) for each in found.streams]
+
+
+def _flac(stream: flac.FlacStream, notes: list[str]) -> Stream:
+    if stream.declared and stream.counted > stream.declared:
+        _compare(stream.declared / stream.rate_hz, stream.counted / stream.rate_hz, notes)
+    elif not stream.declared and stream.cut_at is not None:
+        notes.append(f"the file is cut off; read is what there is, {stream.counted / stream.rate_hz:.2f} s")
+    return Stream(tuple(stream.trusted()))
+
+
+def _compare(declared_s: float, there_s: float, notes: list[str]) -> None:
+    if declared_s > there_s:
+        notes.append(f"the file is cut off; read is what there is, {there_s:.2f} s of {declared_s:.2f} s")
+    elif declared_s < there_s:
+        notes.append(f"its header says {declared_s:.2f} s and {there_s:.2f} s are there; all of it is read")

@@ -1,0 +1,132 @@
+"""How long the streams of a FLAC file are: its header need not say it, and may be wrong (RFC 9639, sections 8.2, 9.1).
+
+The last frame says where it begins in the music.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from stemfield.renderer.drivers.spans import Span, Window
+
+MARKER: Final = b"fLaC"
+_INFO_BYTES: Final = 42
+"""Marker, block header, and STREAMINFO."""
+_TAIL_BYTES: Final = 1 << 20
+"""Longer than two frames of stereo."""
+_HEAD_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FlacStream:
+    """One stream.
+
+    Attributes:
+        place: in the file.
+        info: its first bytes, up to the end of STREAMINFO.
+        counted: frames of sound up to the end of the last frame that is whole; 0 where none is found.
+        whole_end: where that frame ends, if the file ends within the next one.
+    """
+
+    place: range
+    info: bytes
+    counted: int
+    cut_at: int | None
+
+    @property
+    def rate_hz(self) -> int:
+        """The sample rate."""
+        return int.from_bytes(self.info[18:21], "big") >> 4
+
+    @property
+    def declared(self) -> int:
+        """The length that the header says; 0 for unknown."""
+        return int.from_bytes(self.info[21:26], "big") & (1 << 36) - 1
+
+    @property
+    def samples(self) -> int:
+        """The length to read."""
+        return max(self.declared, self.counted)
+
+    def trusted(self) -> list[Span]:
+        """The stream behind a header that says how long it is."""
+        total = (self.info[21] >> 4) << 36 | self.samples
+        info = self.info[:21] + total.to_bytes(5, "big") + self.info[26:]
+        end = self.place.stop if self.declared or self.cut_at is None else self.cut_at
+        return [info, range(self.place.start + _INFO_BYTES, end)]
+
+
+def find_streams(window: Window, start: int, end: int) -> list[FlacStream]:
+    """Every stream between two positions, the first of which begins at the first one.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    starts, at = [], start
+    while (at := window.find(MARKER, at, end)) >= 0:
+        block = window.bytes_at(at + 4, 4)
+        if block[:1] in (b"\0", b"\x80") and block[1:] == b"\0\0\x22":
+            starts.append(at)
+        at += 1
+    return [_stream(window, range(*pair)) for pair in pairwise([*starts, end])]
+
+
+def _stream(window: Window, place: range) -> FlacStream:
+    info = window.bytes_at(place.start, _INFO_BYTES)
+    begin = max(place.stop - _TAIL_BYTES, place.start + len(info))
+    tail = window.bytes_at(begin, place.stop - begin)
+    block = int.from_bytes(info[8:10], "big")
+    before, last = (0, 0, 0), (0, 0, 0)
+    for at, number, size, by_sample in _headers(tail):
+        first = number if by_sample else number * block
+        # a header that follows no other one is an accident
+        if first == last[1] or before == last == (0, 0, 0):
+            before, last = last, (at, first + size, first)
+    if last[1] and _crc16(tail[last[0] :]):
+        return FlacStream(place, info, last[2], begin + last[0])
+    return FlacStream(place, info, last[1], None)
+
+
+def _headers(data: bytes) -> Iterator[tuple[int, int, int, bool]]:
+    """Position, number, samples, and whether numbers are those of samples, of all that look like headers of frames."""
+    at = -1
+    while (at := data.find(b"\xff", at + 1)) >= 0:
+        head = data[at : at + _HEAD_BYTES]
+        if len(head) < 6 or head[1] & 0xFE != 0xF8 or head[3] & 1 or not head[2] >> 4:
+            continue
+        ones = 8 - (head[4] ^ 0xFF).bit_length()
+        length = max(ones, 1)
+        if ones in (1, 8):
+            continue
+        number = head[4] & 0x7F >> ones
+        for byte in head[5 : 4 + length]:
+            number = number << 6 | byte & 0x3F
+        code, end = head[2] >> 4, 4 + length
+        if code in (6, 7):
+            size = int.from_bytes(head[end : end + code - 5], "big") + 1
+            end += code - 5
+        else:
+            size = 192 if code == 1 else 576 << code - 2 if code < 6 else 256 << code - 8
+        end += {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
+        if end < len(head) and _crc8(head[:end]) == head[end]:
+            yield at, number, size, bool(head[1] & 1)
+
+
+def _crc(data: bytes, bits: int, polynomial: int) -> int:
+    value, top = 0, 1 << bits - 1
+    for byte in data:
+        value ^= byte << bits - 8
+        for _ in range(8):
+            value = (value << 1 ^ polynomial if value & top else value << 1) & (top << 1) - 1
+    return value
+
+
+def _crc8(data: bytes) -> int:
+    return _crc(data, 8, 0x07)
+
+
+def _crc16(data: bytes) -> int:
+    return _crc(data, 16, 0x8005)

@@ -1,0 +1,264 @@
+"""MP3 as a decoder can trust it: whole frames alone, each stream with a header that says how many they are.
+
+What a file says of its length is a wish: streams have none, a file that was cut or joined has a wrong one, and a
+decoder that believes it ends early. The frames are counted here (ISO/IEC 11172-3, 2.4.2.3), and what lies between them,
+such as tags, is left out. A file in which several were joined is several streams, so that the silence that the encoder
+put around each is taken away (the Xing header with LAME's extension, Mp3 Info Tag revision 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from stemfield.renderer.drivers.id3 import after_tag
+from stemfield.renderer.drivers.spans import Span, Window
+
+_KBPS: Final = {
+    3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+"""Of MPEG-1 and of MPEG-2 and 2.5, layer III."""
+_RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
+"""By the bits of the version."""
+_SEARCH_BYTES: Final = 1 << 20
+"""So far the first frame may be behind the beginning."""
+_SURE: Final = 3
+"""So many frames in a row are no accident."""
+_HEADER_BITRATE: Final = 9
+"""Index of a rate at which a frame is long enough for a header."""
+_DECODER_DELAY: Final = 529
+"""In samples, of every decoder of layer III; with a header in front, mpg123 takes it away."""
+MAX_BACK_BYTES: Final = 511
+"""So far the sound of a frame may begin before it."""
+_HEADER_BYTES: Final = 200
+"""Of a frame, in which a header is found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the four bytes at the beginning of a frame say."""
+
+    version: int
+    """Two bits: 3 is MPEG-1, 2 MPEG-2, 0 MPEG-2.5."""
+    rate_hz: int
+    channels: int
+    size: int
+    """In bytes, with the header."""
+
+    @property
+    def samples(self) -> int:
+        """Of each channel."""
+        return 1152 if self.version == 3 else 576
+
+    @property
+    def side_bytes(self) -> int:
+        """Of the side information behind the header."""
+        if self.version == 3:
+            return 32 if self.channels == 2 else 17
+        return 17 if self.channels == 2 else 9
+
+    def fits(self, other: Frame) -> bool:
+        """Whether a decoder takes both in one stream."""
+        return (self.version, self.rate_hz, self.channels) == (other.version, other.rate_hz, other.channels)
+
+
+@dataclass
+class Stream:
+    """Frames that belong together.
+
+    Attributes:
+        head: the four bytes that its first frame begins with.
+        frame: what they say.
+        count: how many frames there are.
+        declared: how many its own header says, else None.
+        delay: samples that the encoder put before the music, where the header says it, and
+        padding: behind it.
+        cut: whether the file ends within a further frame, which is left out.
+        spans: the frames.
+    """
+
+    head: bytes
+    frame: Frame
+    count: int = 0
+    declared: int | None = None
+    delay: int | None = None
+    padding: int = 0
+    cut: bool = False
+    spans: list[Span] = field(default_factory=list)
+    _kept_bytes: int = 0
+    """Of sound in the frames so far, to which later ones may point back."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether its own header says what is there. Some encoders count the header, too."""
+        return self.declared is None or (abs(self.declared - self.count) <= 1 and not self.cut)
+
+    @property
+    def samples(self) -> int:
+        """The length of what is there, in samples of each channel."""
+        return self._samples(self.count, self.padding if self.agrees else 0)
+
+    @property
+    def declared_samples(self) -> int:
+        """The length that its header says, where that is another one than the length of what is there."""
+        return self.samples if self.agrees or self.declared is None else self._samples(self.declared, self.padding)
+
+    def _samples(self, count: int, padding: int) -> int:
+        silence = 0 if self.delay is None else self.delay + _DECODER_DELAY + max(padding - _DECODER_DELAY, 0)
+        return max(count * self.frame.samples - silence, 0)
+
+    def add(self, window: Window, at: int, frame: Frame) -> None:
+        """One more frame."""
+        sound_bytes = frame.size - 4 - frame.side_bytes
+        span: Span = range(at, at + frame.size)
+        if self._kept_bytes < MAX_BACK_BYTES:
+            data = window.bytes_at(at, frame.size)
+            if _points_back(data, frame) > self._kept_bytes:
+                # what it needs is not there: a decoder would take what it finds instead. It is silence, as others
+                # have it, and the sound of later frames that it carries is kept
+                span = (
+                    bytes([data[0], data[1] | 1, *data[2:4]]) + bytes(frame.side_bytes) + data[4 + frame.side_bytes :]
+                )
+        last = self.spans[-1] if self.spans else None
+        if isinstance(span, range) and isinstance(last, range) and last.stop == at:
+            self.spans[-1] = range(last.start, span.stop)
+        else:
+            self.spans.append(span)
+        self._kept_bytes += sound_bytes
+        self.count += 1
+
+    def trusted(self) -> list[Span]:
+        """The frames, behind a header that is true."""
+        if self.delay is not None:
+            return [self._header(self.count, self.delay, self.padding if self.agrees else 0), *self.spans]
+        # with any header, what the decoder delays by is taken away: it gets a frame of silence to take it from
+        silence = self._silent_frame()
+        return [self._header(self.count + 1, self.frame.samples - _DECODER_DELAY, 0), bytes(silence), *self.spans]
+
+    def _header(self, count: int, delay: int, padding: int) -> bytes:
+        data = self._silent_frame()
+        at = 4 + self.frame.side_bytes
+        data[at : at + 12] = b"Info" + (1).to_bytes(4, "big") + count.to_bytes(4, "big")
+        data[at + 12 : at + 21] = b"LAME3.100"
+        data[at + 33 : at + 36] = (delay << 12 | padding).to_bytes(3, "big")
+        return bytes(data)
+
+    def _silent_frame(self) -> bytearray:
+        head = bytearray(self.head)
+        head[1] |= 1  # no checksum
+        head[2] = head[2] & 0x0C | _HEADER_BITRATE << 4
+        frame = frame_of(bytes(head))
+        assert frame is not None
+        return head + bytearray(frame.size - 4)
+
+
+def frame_of(head: bytes) -> Frame | None:
+    """What a frame's first four bytes say; None where they begin no frame of layer III.
+
+    Frames of free format, whose size nothing says, are none either.
+    """
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
+        return None
+    version, index, rate = head[1] >> 3 & 3, head[2] >> 4, head[2] >> 2 & 3
+    if version == 1 or index in (0, 15) or rate == 3:
+        return None
+    rate_hz = _RATES_HZ[version][rate]
+    kbps = _KBPS[3 if version == 3 else 2][index]
+    size = (144 if version == 3 else 72) * 1000 * kbps // rate_hz + (head[2] >> 1 & 1)
+    return Frame(version, rate_hz, 1 if head[3] >> 6 == 3 else 2, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is between two positions of a file.
+
+    Attributes:
+        streams: every one.
+        strange_bytes: how many bytes are neither sound nor tags.
+    """
+
+    streams: tuple[Stream, ...]
+    strange_bytes: int
+
+
+def find_streams(window: Window, start: int, end: int) -> Found:
+    """Looks at everything between two positions.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    streams: list[Stream] = []
+    strange, at = 0, start
+    while at < end:
+        head = window.bytes_at(at, 4)
+        frame = frame_of(head)
+        stream = streams[-1] if streams else None
+        goes_on = frame is not None and stream is not None and frame.fits(stream.frame)
+        if frame is None or not (goes_on or _is_sure(window, at, end)):
+            after = after_tag(window, at)
+            if after == at:
+                found = _next_frame(window, at + 1, end if streams else min(end, start + _SEARCH_BYTES))
+                after = end if found is None else found
+                strange += after - at
+            at = after
+            continue
+        if at + frame.size > end:
+            if stream is not None:
+                stream.cut = True
+            break
+        header = _own_header(window.bytes_at(at, min(frame.size, _HEADER_BYTES)), frame)
+        if stream is None or header is not None or not goes_on:
+            stream = Stream(head, frame)
+            streams.append(stream)
+        if header is not None:
+            stream.declared, stream.delay, stream.padding = header
+        else:
+            stream.add(window, at, frame)
+        at += frame.size
+    return Found(tuple(stream for stream in streams if stream.count), strange)
+
+
+def _next_frame(window: Window, at: int, end: int) -> int | None:
+    while (at := window.find(b"\xff", at, end)) >= 0:
+        if _is_sure(window, at, end):
+            return at
+        at += 1
+    return None
+
+
+def _is_sure(window: Window, at: int, end: int) -> bool:
+    """Whether frames that fit to each other begin here; as many as there are room for."""
+    first: Frame | None = None
+    for _ in range(_SURE):
+        frame = frame_of(window.bytes_at(at, 4))
+        if frame is None or (first is not None and not frame.fits(first)):
+            return first is not None and after_tag(window, at) > at
+        first = first or frame
+        at += frame.size
+        if at >= end:
+            return True
+    return True
+
+
+def _points_back(data: bytes, frame: Frame) -> int:
+    """Where the sound of a frame begins: so many bytes before it."""
+    at = 4 if data[1] & 1 else 6
+    return data[at] << 1 | data[at + 1] >> 7 if frame.version == 3 else data[at]
+
+
+def _own_header(data: bytes, frame: Frame) -> tuple[int | None, int | None, int] | None:
+    """Frames, delay and padding that a Xing, Info or VBRI header says; None for a frame of sound."""
+    at = 4 + frame.side_bytes
+    if data[36:40] == b"VBRI":
+        return int.from_bytes(data[50:54], "big"), None, 0
+    if data[at : at + 4] not in (b"Xing", b"Info"):
+        return None
+    flags = int.from_bytes(data[at + 4 : at + 8], "big")
+    at += 8
+    count = int.from_bytes(data[at : at + 4], "big") if flags & 1 else None
+    at += 4 * bool(flags & 1) + 4 * bool(flags & 2) + 100 * bool(flags & 4) + 4 * bool(flags & 8)
+    if data[at : at + 4] not in (b"LAME", b"Lavf", b"Lavc"):
+        return count, None, 0
+    silence = int.from_bytes(data[at + 21 : at + 24], "big")
+    return count, silence >> 12, silence & 0xFFF

@@ -1,0 +1,171 @@
+"""A sound file that appears under its name only when it is complete."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from stemfield.renderer.drivers.audio_error import AudioFileError
+from stemfield.renderer.drivers.part_file import PartFile
+
+WRITABLE: Final = (".wav", ".flac")
+FLAC_CHANNELS: Final = 8
+"""The most channels a FLAC frame can hold (RFC 9639, section 9.1.3)."""
+
+log = logging.getLogger(__name__)
+
+
+class NewFile(ABC):
+    """A sound file to write.
+
+    Use it in a `with` block: leaving the block puts the file in place, an exception removes what was written.
+
+    Attributes:
+        path: the file.
+        frames: written so far.
+        clipped: samples beyond full scale that had to be limited; they are told when the file is in place.
+    """
+
+    def __init__(self, path: Path, sample_rate_hz: int) -> None:
+        """Open a temporary file beside the target.
+
+        Args:
+            path: where the file shall be.
+            sample_rate_hz: of the sound.
+
+        Raises:
+            AudioFileError: it cannot be written there.
+        """
+        self.path = path
+        self.frames = 0
+        self.clipped = 0
+        self._sample_rate_hz = sample_rate_hz
+        self._loudest = (0.0, 0, 0)
+        try:
+            self._part = PartFile(path.parent)
+        except OSError as error:
+            raise AudioFileError(f"{path}: cannot be written: {reason(error)}") from error
+        self._opened = ExitStack()
+
+    @property
+    def _file(self) -> BinaryIO:
+        return self._part.file
+
+    @abstractmethod
+    def _complete(self) -> None:
+        """Write what is still to be written."""
+
+    def seal(self) -> Path:
+        """Complete it and leave it where it is, to be read until it is abandoned.
+
+        Returns:
+            Its temporary name.
+
+        Raises:
+            AudioFileError: the last of it could not be written.
+        """
+        with self.writing():
+            self._complete()
+        return self._part.path
+
+    def finish(self) -> None:
+        """Put the complete file in place.
+
+        Raises:
+            AudioFileError: the last of it could not be written.
+        """
+        try:
+            with self.writing():
+                self._complete()
+                self._part.put(self.path)
+        finally:
+            self.abandon()
+        if self.clipped:
+            peak, frame, channel = self._loudest
+            most = f"by {20 * math.log10(peak):.1f} dB at most"
+            where = f"in channel {channel + 1} at {frame / self._sample_rate_hz:.2f} s"
+            told = f"{self.clipped} samples were beyond full scale and are clipped, {most}, {where}"
+            log.warning("%s: %s; WAV of floats keeps them", self.path, told)
+
+    def _clipped(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A block of shape (channels, n) within full scale; what was beyond is counted."""
+        levels = np.abs(block)
+        if count := int(np.count_nonzero(levels > 1.0)):
+            self.clipped += count
+            channel, frame = np.unravel_index(np.argmax(levels), levels.shape)
+            self._loudest = max(self._loudest, (float(levels[channel, frame]), self.frames + int(frame), int(channel)))
+            block = np.clip(block, -1.0, 1.0)
+        return block
+
+    def abandon(self) -> None:
+        """Remove what was written and not put in place; a file that stood under this name before is untouched."""
+        try:
+            self._opened.close()
+        except (soundfile.LibsndfileError, OSError):
+            pass  # a full disk takes the last of it no more, and nobody wants it
+        finally:
+            self._part.remove()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.abandon()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turns what fails into a line, and leaves nothing behind."""
+        try:
+            yield
+        except (soundfile.LibsndfileError, OSError) as error:
+            self.abandon()
+            raise AudioFileError(f"{self.path}: cannot be written: {reason(error)}") from error
+
+
+def check_output(path: Path, channels: int, sources: Sequence[str | Path] = ()) -> str:
+    """Whether a file can be written there, before any work is done.
+
+    Returns:
+        The suffix in lower case, one of WRITABLE.
+
+    Raises:
+        AudioFileError: naming the first thing that is wrong.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in WRITABLE:
+        raise AudioFileError(f"{path}: cannot write {suffix or 'a file without suffix'}; accepted are .wav and .flac")
+    if suffix == ".flac" and channels > FLAC_CHANNELS:
+        raise AudioFileError(f"{path}: FLAC holds at most {FLAC_CHANNELS} channels, not {channels}; write .wav")
+    try:
+        if not path.parent.is_dir():
+            raise AudioFileError(f"{path}: there is no folder {path.parent}")
+        if path.is_dir():
+            raise AudioFileError(f"{path}: is a folder")
+        if not os.access(path.parent, os.W_OK):
+            raise AudioFileError(f"{path}: no permission to write into {path.parent}")
+        for source in sources:
+            if path.exists() and Path(source).exists() and path.samefile(source):
+                raise AudioFileError(f"{path}: is the input itself; choose another name for the output")
+    except OSError as error:  # a name that is too long
+        raise AudioFileError(f"{path}: cannot be written: {reason(error)}") from error
+    return suffix
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be written."""
+    text = error.error_string if isinstance(error, soundfile.LibsndfileError) else getattr(error, "strerror", None)
+    return str(text or error).rstrip(".")

@@ -1,0 +1,109 @@
+"""Bytes for a decoder: parts of a file, and what stands in place of its other parts, read as if they were one file."""
+
+from __future__ import annotations
+
+import io
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import BinaryIO, Final
+
+Span = range | bytes
+"""Bytes of the file from a position to another one, or bytes that are given."""
+
+_WINDOW_BYTES: Final = 1 << 18
+
+
+class SpanFile(io.RawIOBase):
+    """A file to read made of spans. The file under it stays open when this one is closed.
+
+    Attributes:
+        error: why reading failed; the decoder was told that the file ends there, since it cannot be told more.
+    """
+
+    def __init__(self, file: BinaryIO, spans: Sequence[Span]) -> None:
+        self.error: OSError | None = None
+        self._file = file
+        self._spans = [span for span in spans if len(span)]
+        self._starts = [0, *accumulate(map(len, self._spans))]
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """The position of the next byte."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a position, counted from the beginning, from here or from the end."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._starts[-1]}[whence]
+        self._at = max(base + offset, 0)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read on into a buffer until it is full or the end is reached; returns how many bytes there were."""
+        target, done = memoryview(buffer), 0
+        while done < len(target) and self._at < self._starts[-1] and self.error is None:
+            index = bisect_right(self._starts, self._at) - 1
+            span, inside = self._spans[index], self._at - self._starts[index]
+            count = min(len(target) - done, len(span) - inside)
+            data = span[inside : inside + count] if isinstance(span, bytes) else self._of_file(span[inside], count)
+            if not data:
+                break
+            target[done : done + len(data)] = data
+            done += len(data)
+            self._at += len(data)
+        return done
+
+    def _of_file(self, at: int, count: int) -> bytes:
+        try:
+            self._file.seek(at)
+            return self._file.read(count)
+        except OSError as error:
+            self.error = error
+            return b""
+
+
+class Window:
+    """A file to look around in: what is asked for from one place to the next is read in large pieces.
+
+    Attributes:
+        size: of the file in bytes.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.size = file.seek(0, io.SEEK_END)
+        self._start, self._data = 0, b""
+
+    def bytes_at(self, at: int, count: int) -> bytes:
+        """So many bytes from a position, fewer at the end of the file.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        if at >= self.size:
+            return b""
+        inside = at - self._start
+        if inside < 0 or inside + count > len(self._data):
+            self._file.seek(at)
+            self._start, self._data = at, self._file.read(max(count, _WINDOW_BYTES))
+            inside = 0
+        return self._data[inside : inside + count]
+
+    def find(self, wanted: bytes, at: int, end: int) -> int:
+        """Where these bytes stand first between two positions; -1 for nowhere."""
+        while at + len(wanted) <= end:
+            data = self.bytes_at(at, min(_WINDOW_BYTES, end - at))
+            if (found := data.find(wanted)) >= 0:
+                return at + found
+            if len(data) < len(wanted):
+                return -1
+            at += len(data) - len(wanted) + 1
+        return -1
