@@ -17,6 +17,7 @@ from stemfield.control.cli_commands import NO_EARS, refusals, usable_hrtf, usabl
 from stemfield.control.cli_error import CliError
 from stemfield.control.cli_offline import work
 from stemfield.control.equipment import head_of
+from stemfield.control.limiting import Limiting, tell_limiting
 from stemfield.renderer.drivers.audiofile import AudioWriter, check_output
 from stemfield.renderer.drivers.bw64 import Bw64Reader
 
@@ -46,11 +47,15 @@ def render(options: argparse.Namespace) -> int:
                 print(f"stemfield: warning: {source}: {note}", file=sys.stderr)
             with AudioWriter(target, rate_hz, width, [source]) as writer:
                 blocks = reader.blocks(BLOCK_FRAMES)
-                for feeds in feeds_of(blocks, rate_hz, selection.items, layout, ears):
+                limiting = Limiting()
+                for feeds in feeds_of(
+                    blocks, rate_hz, selection.items, layout, ears, limit=options.limit, limiting=limiting
+                ):
                     block = np.zeros((width, feeds.shape[1]), np.float32)
                     block[channels] = feeds
                     writer.write(block)
                     progress(writer.frames, reader.frames)
+            tell_limiting(target, limiting)
     programme = selection.programme
     name = f"programme {programme.name or programme.id}, " if programme else ""
     room = f"{layout.title} on headphones" if hrtf else f"{width} channels for {layout.title}"

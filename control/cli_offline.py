@@ -70,6 +70,7 @@ def upmix(options: argparse.Namespace) -> int:
                 progress,
                 changes=changes,
                 hrtf=hrtf,
+                limit=options.limit,
                 **way_of(options.rule, config),
             )
         print(f"{target}: " + (f"{layout.title} on headphones" if hrtf else f"{channels} channels for {layout.title}"))

@@ -72,6 +72,7 @@ def _files(commands: Branch[Parser]) -> None:
     made.add_argument("--layout", metavar="L", help="name or YAML file of the loudspeaker layout")
     made.add_argument("--binaural", action="store_true", help="stereo for headphones instead, of any room")
     made.add_argument("--hrtf", metavar="FILE.sofa", help=EARS)
+    _with_limit(made)
     made.add_argument("--scene", metavar="FILE", help="YAML or JSON scene; default: the scene the daemon starts with")
     made.add_argument("--recording", metavar="NAME|FILE", help="control recorded by the daemon (/recorder/record)")
     made.add_argument("--model", metavar="M", help="name, preset or card of the separation model")
@@ -114,6 +115,7 @@ def _files(commands: Branch[Parser]) -> None:
     made.add_argument("--programme", metavar="P", help="name or ID of an audioProgramme; default: the first")
     made.add_argument("--binaural", action="store_true", help="stereo for headphones instead, of any room")
     made.add_argument("--hrtf", metavar="FILE.sofa", help=EARS)
+    _with_limit(made)
 
     text = "record what a running daemon plays, as objects that other programs open"
     made = command(commands, "record", text, ("cli_record", "record"))
@@ -122,6 +124,11 @@ def _files(commands: Branch[Parser]) -> None:
     made.add_argument("--config", metavar="FILE", help="YAML configuration of the daemon; default: the user's")
     made.add_argument("--port", metavar="P", type=port, help="of OSC; default: the configured one")
     made.add_argument("--layout", metavar="L", help="of the loudspeakers that scenes name; default: the configured one")
+
+
+def _with_limit(made: Parser) -> None:
+    text = "keep peaks as they are, above full scale and above a loudspeaker's max_level_db, too"
+    made.add_argument("--no-limit", dest="limit", action="store_false", help=text)
 
 
 def _judging(commands: Branch[Parser]) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.control.equipment import head_of
+from stemfield.control.limiting import Limiting, tell_limiting, watched
 from stemfield.control.room import STEM_ROWS, Room
 from stemfield.layouts import Layout
 from stemfield.renderer.drivers.audiofile import AudioReader, AudioWriter
@@ -58,6 +59,7 @@ def upmix(
     rule: str = "soft",
     changes: Iterable[Change] = (),
     hrtf: str | None = None,
+    limit: bool = True,
 ) -> None:
     """Renders a recording for a room: one channel of the file for each output channel of the layout.
 
@@ -72,6 +74,8 @@ def upmix(
         rule: what of a bin the instruments get.
         changes: later scenes, in order.
         hrtf: whose ears hear the room, `default` or a SOFA file: a stereo file for headphones instead.
+        limit: whether outputs are kept within full scale, and loudspeakers below their `max_level_db`; what that
+            takes away is logged.
 
     Raises:
         AudioFileError: a file cannot be read or written.
@@ -86,13 +90,17 @@ def upmix(
         width = max(channels) + 1
         with AudioWriter(target, reader.sample_rate_hz, width, [source]) as writer:
             done = 0
+            limiting = Limiting()
             blocks = reader.blocks(BLOCK_FRAMES)
-            for feeds in feeds_of(blocks, reader.sample_rate_hz, layout, scene, separator, ears, changes):
+            for feeds in feeds_of(
+                blocks, reader.sample_rate_hz, layout, scene, separator, ears, changes, limit=limit, limiting=limiting
+            ):
                 block = np.zeros((width, feeds.shape[1]), np.float32)
                 block[channels] = feeds
                 writer.write(block)
                 done += feeds.shape[1]
                 _tell(progress, done, reader.frames)
+        tell_limiting(target, limiting)
 
 
 def feeds_of(
@@ -103,12 +111,16 @@ def feeds_of(
     separator: StemSource,
     ears: Head | None = None,
     changes: Iterable[Change] = (),
+    *,
+    limit: bool = True,
+    limiting: Limiting | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """The loudspeaker feeds of a mixture, (loudspeakers, n) in layout order, or what ears hear of them, (2, n).
 
-    Both are without latency. Later scenes begin at the frame of the music that they belong to.
+    Both are without latency. Later scenes begin at the frame of the music that they belong to. Of what is limited
+    an account is kept, if it is wanted.
     """
-    chain = design_chain(layout, sample_rate_hz)
+    chain = design_chain(layout, sample_rate_hz, limit=limit)
     if ears is not None:
         chain = chain.monitored(ears.taps, ears.latency_frames)
     engine = Engine(
@@ -117,8 +129,9 @@ def feeds_of(
     room = Room(layout, Panner(layout), engine, ears)
     room.apply(scene)
     engine.settle()
-    for outputs in _rendered(engine, blocks, separator, changes, room.apply, engine.late_frames[-1]):
-        yield outputs if ears is None else outputs[-2:]
+    late = engine.late_frames[-1]
+    rendered = _rendered(engine, blocks, separator, changes, room.apply, late)
+    yield from watched(engine, rendered, layout, ears, engine.latency_frames + late, limiting)
 
 
 def objects_of(

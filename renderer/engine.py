@@ -307,6 +307,18 @@ class Engine:
             limits[:, groups] if len(groups) else np.ones((len(slots), self.outputs), np.float32),
         )
 
+    @property
+    def position(self) -> int:
+        """How many frames were rendered; while nothing is."""
+        return int(self.memory.table[m.POSITION])
+
+    def unfinished(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Limits and peaks of the meter period that has begun, as in a row of `meters`; while nothing is rendered."""
+        memory = self.memory
+        groups = memory.chain[c.LIMITER_GROUPS]
+        limits = memory.meter_limited[groups] if len(groups) else np.ones(self.outputs, np.float32)
+        return limits, memory.meter_sum.copy()
+
     def peaks(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Peaks of the last meter period: mixture (2,), sources (sources,), feeds (outputs,)."""
         return self._last(self.meters().peaks)

@@ -90,6 +90,8 @@ class Memory:
         meter_peaks: float32 (METER_KEPT, 2 + sources + outputs), circular: peaks of the last meter periods.
         meter_mean_squares: float32 (METER_KEPT, 2 + sources + outputs), of the same periods.
         meter_limits: float32 (METER_KEPT, limited groups), of the same periods: the lowest gain of each limiter.
+        meter_sum: float32 (2 + sources + outputs), and
+        meter_limited: float32 (limited groups): peaks and lowest gains of the period that has begun.
         call_times: int64 (TIMES), nanoseconds.
         call_starts: int64 (STARTS, 2), circular: position and monotonic nanoseconds of the beginning of each call.
     """
@@ -156,7 +158,8 @@ class Memory:
         found = ChainMemory(chain, sources, CHUNK_FRAMES, ROW_FRAMES)
         groups = found.numbers[LIMITED_GROUPS]
         self.meter_limits = given[METER_LIMITS] = _filled((METER_KEPT, groups), 1, np.float32)
-        self._work[METER_LIMITED] = _filled(groups, 1, np.float32)
+        self.meter_limited = self._work[METER_LIMITED] = _filled(groups, 1, np.float32)
+        self.meter_sum = self._work[METER_SUM]
         self._corrections = found.corrections
         self.chain = {word: _laid_out(array) for word, array in found.arrays.items()}
         for word, array in (self._work | given | self.bad | self.chain).items():

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stemfield.control.adm.gains import BlockGains
 from stemfield.control.adm.model import Block, SpeakerBlock
 from stemfield.control.adm.selection import Item
+from stemfield.control.limiting import Limiting, watched
 from stemfield.control.room import bass_gains
 from stemfield.layouts import Layout
 from stemfield.renderer.drivers.file import render
@@ -35,6 +36,8 @@ def feeds_of(
     ears: Head | None = None,
     *,
     plain: bool = False,
+    limit: bool = True,
+    limiting: Limiting | None = None,
 ) -> Iterator[NDArray[np.float32]]:
     """The loudspeaker feeds of a programme, (loudspeakers, n) in layout order, or what ears hear of them, (2, n).
 
@@ -47,9 +50,11 @@ def feeds_of(
         layout: the room.
         ears: that hear it.
         plain: give what is panned to the loudspeakers, without anything that the room asks for, not even a limiter.
+        limit: whether outputs are kept within full scale, and loudspeakers below their `max_level_db`.
+        limiting: keeps account of what that takes away.
     """
     loudspeakers = len(layout.speakers)
-    chain = Chain.plain(loudspeakers, sample_rate_hz) if plain else design_chain(layout, sample_rate_hz)
+    chain = Chain.plain(loudspeakers, sample_rate_hz) if plain else design_chain(layout, sample_rate_hz, limit=limit)
     if ears is not None:
         chain = chain.monitored(ears.taps, ears.latency_frames)
     engine = Engine(sample_rate_hz, 0, len(items), loudspeakers, _STEMS, 1, chain)
@@ -60,8 +65,8 @@ def feeds_of(
     tracks = [item.track for item in items]
     late = engine.direct_latency_frames - engine.latency_frames + (engine.late_frames[-1] if ears is not None else 0)
     try:
-        for feeds in render(engine, (block[tracks] for block in blocks), player.hear, int(late), player.until_next):
-            yield feeds if ears is None else feeds[-2:]
+        rendered = render(engine, (block[tracks] for block in blocks), player.hear, int(late), player.until_next)
+        yield from watched(engine, rendered, layout, ears, engine.latency_frames + int(late), limiting)
     finally:
         engine.exchange.close()
 

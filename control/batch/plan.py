@@ -73,6 +73,7 @@ class Upmix(_Scenic):
 
     binaural: bool = False
     hrtf: str | None = Field(None, min_length=1)
+    limit: bool = True
     format: Literal["wav", "flac"] = "wav"
 
 

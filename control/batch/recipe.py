@@ -139,7 +139,8 @@ def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
         raise CliError([f"format: flac holds at most {FLAC_CHANNELS} channels, not {channels}: allowed wav"])
 
     def make(source: Path, target: Path) -> list[str]:
-        offline.upmix(source, target, layout, scene, card, changes=changes, hrtf=hrtf, **way)
+        limit = options["limit"]
+        offline.upmix(source, target, layout, scene, card, changes=changes, hrtf=hrtf, limit=limit, **way)
         return []
 
     return f".{options['format']}", parts, make
