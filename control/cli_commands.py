@@ -252,7 +252,12 @@ def entry_problems(entry: Any) -> dict[str, list[str]]:
 
 def print_json(data: object) -> None:
     """Data for programs, on one line."""
-    print(json.dumps(data, ensure_ascii=False))
+    print(json_line(data))
+
+
+def json_line(data: object) -> str:
+    """JSON that can be encoded: bytes of file names that are no UTF-8 are escapes, as Python reads them."""
+    return json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def print_table(rows: Sequence[tuple[str, ...]]) -> None:

@@ -141,8 +141,8 @@ def separate(options: argparse.Namespace) -> int:
     config = user_config()
     card = card_of(options.model, config)
     source, folder = Path(options.source), Path(options.folder)
-    if folder.exists() and not folder.is_dir():
-        raise CliError([f"{folder}: is a file, not a folder"])
+    with refusals():
+        offline.check_stems(folder, card, source)
     with _work(source) as progress:
         paths = offline.separate(source, folder, card, options.threshold, progress, **way_of(options.rule, config))
     for path in paths:
@@ -196,6 +196,7 @@ def way_of(rule: str | None, config: Config) -> Way:
 @contextmanager
 def _work(source: Path) -> Iterator[offline.Progress]:
     """A progress bar, and what failed in a line; what was wrong before the work began is bad input."""
+    tell_warnings()
     _, rate_hz = length_of(source)
     with work(str(source), rate_hz) as progress:
         yield progress
@@ -213,10 +214,10 @@ def length_of(source: Path) -> tuple[int, int]:
 @contextmanager
 def work(source: str, rate_hz: int) -> Iterator[offline.Progress]:
     """A progress bar for a sound file that was opened, how quick it was, and what failed in a line."""
-    logging.basicConfig(format="stemfield: warning: %(message)s", level=logging.WARNING)
+    tell_warnings()
     begin_s = time.monotonic()
     name = Path(source).name
-    columns = TextColumn(name), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
     console = Console(stderr=True)
     with failures(source), Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task(name, total=None)
@@ -224,6 +225,27 @@ def work(source: str, rate_hz: int) -> Iterator[offline.Progress]:
         seconds = bar.tasks[task].completed / rate_hz
     took_s = max(time.monotonic() - begin_s, 1e-3)
     print(f"{seconds:.1f} s of sound in {took_s:.1f} s, {seconds / took_s:.1f} times real time", file=sys.stderr)
+
+
+class _Once(logging.Filter):
+    """Lets a message pass the first time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = record.getMessage()
+        is_new = message not in self._told
+        self._told.add(message)
+        return is_new
+
+
+def tell_warnings() -> None:
+    """Show what is logged, each message once, however often a file is read."""
+    handler = logging.StreamHandler()
+    handler.addFilter(_Once())
+    logging.basicConfig(format="stemfield: warning: %(message)s", level=logging.WARNING, handlers=[handler])
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -15,7 +16,7 @@ from stemfield.control.equipment import head_of
 from stemfield.control.limiting import Limiting, tell_limiting, watched
 from stemfield.control.room import STEM_ROWS, Room
 from stemfield.layouts import Layout
-from stemfield.renderer.drivers.audiofile import AudioReader, AudioWriter
+from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, AudioWriter, check_output
 from stemfield.renderer.drivers.file import BLOCK_FRAMES, render
 from stemfield.renderer.dsp.binaural import Head
 from stemfield.renderer.dsp.biquad import sections
@@ -228,10 +229,9 @@ def separate(
         AudioFileError: a file cannot be read or written.
         CardError: the model cannot be used.
     """
-    names = (*card.names, RESIDUAL)
+    paths = _stem_paths(folder, card)
     with AudioReader(source) as reader, ExitStack() as files:
         folder.mkdir(parents=True, exist_ok=True)
-        paths = tuple(folder / f"{name}.wav" for name in names)
         writers = [files.enter_context(AudioWriter(path, reader.sample_rate_hz, 2, [source])) for path in paths]
         separator = Separator(card, reader.sample_rate_hz, providers, rule=rule)
         separator.threshold = threshold
@@ -242,6 +242,30 @@ def separate(
             done += stems.shape[2]
             _tell(progress, done, reader.frames)
     return paths
+
+
+def check_stems(folder: Path, card: ModelCard, source: Path) -> None:
+    """Whether the stems of a recording can be written there, before any work is done.
+
+    Raises:
+        AudioFileError: naming the first thing that is wrong.
+    """
+    try:
+        if folder.is_dir():
+            for path in _stem_paths(folder, card):
+                check_output(path, 2, [source])
+            return
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise AudioFileError(f"{there}: is a file, not a folder")
+        if not os.access(there, os.W_OK):
+            raise AudioFileError(f"{folder}: no permission to write into {there}")
+    except OSError as error:
+        raise AudioFileError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def _stem_paths(folder: Path, card: ModelCard) -> tuple[Path, ...]:
+    return tuple(folder / f"{name}.wav" for name in (*card.names, RESIDUAL))
 
 
 def remix(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,8 +12,10 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from stemfield.control.batch.work import Outcome
+from stemfield.control.cli_commands import json_line
 from stemfield.control.cli_error import BAD_INPUT, FAILED, CliError
 
 REPORT = "report.jsonl"
@@ -52,7 +53,7 @@ class Report:
             CliError: the file cannot be written on.
         """
         self.outcomes.append(outcome)
-        line = json.dumps(asdict(outcome), ensure_ascii=False)
+        line = json_line(asdict(outcome))
         with self._writing(FAILED):
             self._file.write(line + "\n")
             self._file.flush()
@@ -109,7 +110,7 @@ def show(outcomes: Sequence[Outcome], console: Console) -> None:
         for outcome in bad[:_SHOWN]:
             told = [outcome.reason] if outcome.reason else outcome.notes
             why = [line.removeprefix(f"{outcome.recording}: ") for line in told]
-            table.add_row(outcome.job, outcome.recording, outcome.status, "; ".join(why))
+            table.add_row(outcome.job, Text(outcome.recording), outcome.status, Text("; ".join(why)))
         console.print(table)
         if len(bad) > _SHOWN:
             console.print(f"and {len(bad) - _SHOWN} more in {REPORT}")

@@ -6,6 +6,7 @@ files with their checksums. Times and sizes of files that are as they were spare
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from contextlib import suppress
@@ -14,6 +15,10 @@ from typing import Any
 
 from stemfield.control.batch.plan import BATCH_FOLDER
 from stemfield.control.batch.recipe import file_digest
+from stemfield.renderer.drivers.part_file import PartFile
+
+LONGEST_NAME = 255
+"""Bytes of a file's name on the file systems of Linux."""
 
 Facts = dict[str, Any]
 """A file as it was: size, times, sha256."""
@@ -42,7 +47,10 @@ class Result:
         self._output = output
         self._suffix = suffix
         self.target = output / kind / f"{name}{suffix}"
-        self._record = output / BATCH_FOLDER / "results" / kind / f"{name}.json"
+        record = output / BATCH_FOLDER / "results" / kind / f"{name}.json"
+        if len(os.fsencode(record.name)) > LONGEST_NAME:
+            record = record.with_name(f"{hashlib.sha256(os.fsencode(record.name)).hexdigest()}.json")
+        self._record = record
 
     def is_current(self, digest: str, recording: Facts, key: str | None = None) -> bool:
         """Whether it is there and need not be made again.
@@ -112,9 +120,12 @@ class Result:
 
     def _write(self, record: Facts) -> None:
         self._record.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._record.with_name(f".{self._record.name}.{os.getpid()}.part")
-        temporary.write_text(json.dumps(record))
-        temporary.replace(self._record)
+        part = PartFile(self._record.parent)
+        try:
+            part.file.write(json.dumps(record).encode())
+            part.put(self._record)
+        finally:
+            part.remove()
 
 
 def facts_of(path: Path, *, read: bool = False) -> Facts:

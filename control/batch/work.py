@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 import tempfile
 import threading
 import time
@@ -17,7 +18,7 @@ from typing import Any, Literal
 
 from stemfield.control.batch.plan import BATCH_FOLDER
 from stemfield.control.batch.recipe import Order, Recipe, load_recipe
-from stemfield.control.batch.results import OutsideError, Result, facts_of
+from stemfield.control.batch.results import LONGEST_NAME, OutsideError, Result, facts_of
 from stemfield.control.cli_error import CliError
 from stemfield.control.cli_offline import failures, length_of
 
@@ -113,6 +114,9 @@ def failed(task: Task, reason: str) -> Outcome:
 def _made(task: Task) -> Outcome:
     recipe = _recipe(json.dumps(task.order, sort_keys=True), task.digest)
     path, result = Path(task.recording), task.result
+    if (size := len(os.fsencode(result.target.name))) > LONGEST_NAME:
+        problem = f"the name of its result has {size} bytes: allowed {LONGEST_NAME}; give it a shorter one in the plan"
+        raise CliError([f"{path}: {problem}"])
     frames, rate_hz = length_of(path)
     with failures(task.recording):
         recording = facts_of(path, read=True)
@@ -171,8 +175,8 @@ def _heard() -> Iterator[list[str]]:
 
     class Listener(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == thread:
-                notes.append(record.getMessage())
+            if record.thread == thread and (message := record.getMessage()) not in notes:
+                notes.append(message)
 
     logger, listener = logging.getLogger("stemfield"), Listener(logging.WARNING)
     logger.addHandler(listener)

@@ -9,6 +9,7 @@ W. G. Gardner: Efficient convolution without input-output delay, JAES 43, 1995.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -50,7 +51,7 @@ def load_fir(path: Path, sample_rate_hz: int) -> Doubles:
         FirError: no sound file, several channels, samples that are no numbers, or too long.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             rate_hz, channels = int(file.samplerate), int(file.channels)
             wanted = file.frames / max(rate_hz, 1) * sample_rate_hz
             if wanted > MAX_TAPS + 1:  # before there is room for all of them

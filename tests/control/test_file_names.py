@@ -1,0 +1,89 @@
+"""Names as disks have them: of any bytes, as long as they may be, with signs that mean something elsewhere."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from stemfield.control.adm.reading import read_document
+from stemfield.control.cli import main
+from stemfield.renderer.drivers.bw64 import Bw64Reader
+
+RATE = 44100
+COMMAND = Path(sys.executable).with_name("stemfield")
+LATIN = os.fsdecode(b"caf\xe9")
+NAMES = (LATIN, "a [red]{0} %s", "l" * 251)
+
+
+def save(folder: Path, name: str) -> Path:
+    path = folder / f"{name}.wav"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sound = 0.1 * np.random.default_rng(len(name)).standard_normal((RATE // 5, 2))
+    with path.open("wb") as file:
+        soundfile.write(file, sound, RATE, format="WAV", subtype="PCM_16")
+    return path
+
+
+def frames(path: Path) -> int:
+    with path.open("rb") as file:
+        return soundfile.info(file).frames
+
+
+def test_a_batch_makes_them_all(tmp_path: Path) -> None:
+    for name in NAMES:
+        save(tmp_path / "in", name)
+    plan = {"output": "out", "inputs": ["in/*"], "defaults": {"model": "light"}}
+    (tmp_path / "plan.yaml").write_text(
+        yaml.safe_dump(plan | {"remix": {}, "separate": {}, "adm": {"layout": "stereo"}})
+    )
+    words = (COMMAND, "batch", tmp_path / "plan.yaml", "--workers", "1")
+    done = subprocess.run(words, capture_output=True, check=False, env=os.environ | {"XDG_CONFIG_HOME": "/nonexistent"})
+    lines = (tmp_path / "out" / "report.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line) for line in lines]
+    assert {each["recording"] for each in found} == {str(tmp_path / "in" / f"{name}.wav") for name in NAMES}
+    failed = {(each["job"], each["name"]): each["reason"] for each in found if each["status"] == "failed"}
+    assert list(failed) == [("adm", NAMES[2])], failed
+    assert "the name of its result has 259 bytes: allowed 255; give it a shorter one in the plan" in str(failed)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"[red]{0}" not in done.stderr  # what was made needs no look
+    for name in NAMES:
+        assert frames(tmp_path / "out" / "remix" / f"{name}.wav") == RATE // 5
+        assert frames(tmp_path / "out" / "separate" / name / "vocals.wav") == RATE // 5
+    again = subprocess.run((*words, "--json"), capture_output=True, check=False)
+    said = [json.loads(line) for line in again.stdout.decode("utf-8").splitlines()]
+    assert [each["status"] for each in said[:-1]].count("kept") == 8
+
+
+def test_commands_print_what_they_can(tmp_path: Path) -> None:
+    song, out = save(tmp_path, LATIN), tmp_path / LATIN
+    words = (COMMAND, "separate", song, out, "--model", "light")
+    for locale in ("C.UTF-8", "POSIX"):
+        done = subprocess.run(words, capture_output=True, check=True, env=os.environ | {"LC_ALL": locale})
+        printed = [line.rpartition("/") for line in done.stdout.decode("ascii").splitlines()]
+        assert [folder for folder, _, _ in printed] == [f"{tmp_path}/caf\\udce9"] * 5
+        assert all((out / name).exists() for _, _, name in printed)
+    wrong = subprocess.run((COMMAND, "remix", out / "no.wav", "x.wav"), capture_output=True, check=False)
+    assert wrong.returncode == 2
+    assert wrong.stderr.decode() == f"stemfield: error: {tmp_path}/caf\\udce9/no.wav: no such file\n"
+
+
+def test_single_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    song = save(tmp_path, LATIN)
+    long = tmp_path / f"{'o' * 251}.wav"
+    assert main(["remix", str(song), str(long), "--model", "light"]) == 0
+    assert frames(long) == RATE // 5
+    adm = tmp_path / f"{LATIN}.adm.wav"
+    assert main(["upmix", str(song), "--adm", str(adm), "--model", "light", "--layout", "stereo"]) == 0
+    with Bw64Reader(adm) as reader:
+        assert [programme.name for programme in read_document(reader.axml).programmes.values()] == ["caf?"]
+    before = sorted(tmp_path.iterdir())
+    assert main(["remix", str(song), str(tmp_path / f"{'o' * 252}.wav"), "--model", "light"]) == 2
+    assert "cannot be written: File name too long" in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
