@@ -87,3 +87,26 @@ def test_single_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert main(["remix", str(song), str(tmp_path / f"{'o' * 252}.wav"), "--model", "light"]) == 2
     assert "cannot be written: File name too long" in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_separate_refuses_before_the_work_as_remix_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    song = save(tmp_path / "stems", "vocals")
+    (tmp_path / "file").touch()
+    for folder, told in (
+        (song.parent, f"{song}: is the input itself"),
+        (tmp_path / "file" / "deeper", f"{tmp_path / 'file'}: is a file, not a folder"),
+        (tmp_path / ("f" * 256), "cannot be written: File name too long"),
+    ):
+        assert main(["separate", str(song), str(folder), "--model", "light"]) == 2
+        assert told in capsys.readouterr().err
+    assert [path.name for path in song.parent.iterdir()] == ["vocals.wav"]
+
+
+def test_a_warning_is_told_once(tmp_path: Path) -> None:
+    song = save(tmp_path, "song")
+    song.write_bytes(song.read_bytes()[:-4000])
+    adm = ("--adm", tmp_path / "a.adm.wav", "--layout", "stereo")
+    words = (COMMAND, "upmix", song, tmp_path / "a.wav", *adm, "--model", "light")
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    warnings = [line for line in done.stderr.splitlines() if "cut off" in line]
+    assert warnings == [f"stemfield: warning: {song}: the file is cut off; read is what there is, 0.18 s of 0.20 s"]

@@ -1,5 +1,6 @@
 """Sound files: what goes in comes out, broken ones say so in one line, broken runs leave nothing behind."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -220,22 +221,58 @@ class TestWriting:
             assert not (tmp_path / "x.flac").exists()
         assert (tmp_path / "x.flac").exists()
 
-    def test_full_disk_is_one_line_and_no_file(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("suffix", ["wav", "flac"])
+    def test_full_disk_is_one_line_and_no_file(self, tmp_path: Path, suffix: str) -> None:
         script = """
 import resource, sys, numpy as np
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+noise = np.random.default_rng(1).uniform(-1, 1, (2, 4800)).astype(np.float32)
 try:
     with AudioWriter(sys.argv[1], 48000, 2) as writer:
-        for _ in range(20): writer.write(np.ones((2, 4800), np.float32))
+        for _ in range(20): writer.write(noise)
 except AudioFileError as error:
     print(error)
 """
-        target = tmp_path / "full.wav"
+        target = tmp_path / f"full.{suffix}"
         done = subprocess.run([sys.executable, "-c", script, str(target)], capture_output=True, text=True, check=True)
-        assert done.stdout.startswith(f"{target}: cannot be written: ")
-        assert done.stdout.count("\n") == 1
+        assert (done.stdout, done.stderr) == (f"{target}: cannot be written: File too large\n", "")
         assert names(tmp_path) == []
+
+    def test_what_a_killed_process_left_is_removed_by_the_next_one(self, tmp_path: Path) -> None:
+        script = """
+import os, signal, sys, numpy as np
+from stemfield.renderer.drivers.audiofile import AudioWriter
+writer = AudioWriter(sys.argv[1], 48000, 2)
+writer.write(np.ones((2, 4800), np.float32))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+        done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.wav")], check=False)
+        assert done.returncode == -signal.SIGKILL
+        assert len(names(tmp_path)) == 1
+        with AudioWriter(tmp_path / "b.wav", RATE, 2) as other, AudioWriter(tmp_path / "c.wav", RATE, 2) as writer:
+            assert len(names(tmp_path)) == 2  # each its own
+            for each in (other, writer):
+                each.write(music(0.01))
+        assert sorted(names(tmp_path)) == ["b.wav", "c.wav"]
+
+    @pytest.mark.parametrize("suffix", ["wav", "flac"])
+    def test_equal_sound_is_equal_bytes(self, tmp_path: Path, suffix: str) -> None:
+        for name in ("a", "b"):
+            with AudioWriter(tmp_path / f"{name}.{suffix}", RATE, 2) as writer:
+                writer.write(music(0.1))
+        first = (tmp_path / f"a.{suffix}").read_bytes()
+        assert first == (tmp_path / f"b.{suffix}").read_bytes()
+        assert b"PEAK" not in first  # has the time
+
+    @pytest.mark.parametrize("length", [243, 255])
+    def test_names_may_be_as_long_as_the_disk_takes(self, tmp_path: Path, length: int) -> None:
+        name = "n" * (length - 4) + ".wav"
+        with AudioWriter(tmp_path / name, RATE, 2) as writer:
+            writer.write(music(0.01))
+        assert names(tmp_path) == [name]
+        with pytest.raises(AudioFileError, match="cannot be written: File name too long"):
+            AudioWriter(tmp_path / ("n" * 252 + ".wav"), RATE, 2)
 
     @pytest.mark.parametrize(
         ("name", "channels", "message"),
