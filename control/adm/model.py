@@ -163,6 +163,8 @@ class Document:
     tracks: Mapping[str, Track] = field(default_factory=lambda: MappingProxyType({}))
     formats: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """The audioChannelFormat of each audioTrackFormat, as far as the document says."""
+    unknown: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What the channels are of a kind that BS.2076 does not have."""
     notes: tuple[str, ...] = ()
     """What of it is not played as it asks for."""
 

@@ -87,6 +87,7 @@ class _Builder(ET.TreeBuilder):
         self._contents: dict[str, Content] = {}
         self._objects: dict[str, AudioObject] = {}
         self._channels: dict[str, Channel] = {}
+        self._unknown: dict[str, str] = {}
         self._streams: dict[str, str] = {}
         self._formats: dict[str, str] = {}
         self._tracks: dict[str, Track] = {}
@@ -126,7 +127,16 @@ class _Builder(ET.TreeBuilder):
             raise AdmError(tuple(self._problems))
         notes = tuple(f"not played: {name}" for name in self._notes)
         formats = {ref: self._streams.get(stream, "") for ref, stream in self._formats.items()}
-        return Document(self._programmes, self._contents, self._objects, self._channels, self._tracks, formats, notes)
+        return Document(
+            self._programmes,
+            self._contents,
+            self._objects,
+            self._channels,
+            self._tracks,
+            formats,
+            self._unknown,
+            notes,
+        )
 
     def _take_block(self, element: ET.Element) -> None:
         self._count += 1
@@ -174,8 +184,8 @@ class _Builder(ET.TreeBuilder):
         blocks, self._blocks = self._blocks, []
         kind = _kind(fields.element, ident)
         if kind is None:
-            given = fields.element.get("typeDefinition") or fields.element.get("typeLabel") or ""
-            self._problem(f"{ident}: type {shown(given)}: allowed {', '.join(KINDS)}")
+            given = fields.element.get("typeDefinition") or fields.element.get("typeLabel") or ident[3:7]
+            self._unknown[ident] = f"type {shown(given)}"
             return
         if not blocks and kind in ("Objects", "DirectSpeakers"):
             self._problem(f"{ident}: has no audioBlockFormat")
@@ -219,9 +229,8 @@ def _kind(element: ET.Element, ident: str) -> Kind | None:
     given = element.get("typeDefinition")
     if given in KINDS:
         return given
-    number = element.get("typeLabel") or ident[3:7]
     known: Mapping[str, Kind] = {f"{place:04d}": kind for place, kind in enumerate(KINDS, start=1)}
-    return known.get(number)
+    return known.get(element.get("typeLabel") or ident[3:7])
 
 
 def _in_order(blocks: Sequence[Any]) -> Any:

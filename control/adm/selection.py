@@ -175,7 +175,7 @@ class _Selector:
         reference = (track.format if track else "") or same_id(entry.track_ref)
         ident = self._document.channel_of(reference)
         channel = self._document.channels.get(ident) or common_channel(ident)
-        kind = channel.kind if channel else _kind_of(ident)
+        kind = channel.kind if channel else self._document.unknown.get(ident) or _kind_of(ident)
         if kind is not None and kind not in _PLAYED:
             self._left_out.setdefault(kind, {})[item.name or item.id] = None
         elif channel is None:

@@ -242,6 +242,16 @@ def test_what_common_definitions_describe_and_is_not_played_leaves_the_rest(refe
     assert line == f"holds nothing that is played here, only {kind} (bed)"
 
 
+def test_what_is_of_a_kind_that_nobody_knows_leaves_the_rest():
+    xml, entries = document([at(0, 0), at(30, 0)])
+    new = b'AC_00031002" audioChannelFormatName="channel 2" typeLabel="1001" typeDefinition="Lights"'
+    old = b'AC_00031002" audioChannelFormatName="channel 2" typeLabel="0003" typeDefinition="Objects"'
+    assert old in xml
+    found = select(read_document(xml.replace(old, new)), entries)
+    assert [item.name for item in found.items] == ["object 1"]
+    assert [note.replace("'", "") for note in found.notes] == ["type Lights is left out: object 2"]
+
+
 @pytest.mark.parametrize("name", ["points", "bed of 24", "moves"])
 @pytest.mark.parametrize("seed", range(3))
 def test_ids_are_the_same_in_any_case(name, seed):
