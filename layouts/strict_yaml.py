@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,9 @@ from stemfield.layouts.plain_data import MAX_DEPTH, MAX_FILE_BYTES, PlainDataErr
 from stemfield.layouts.yaml_scalars import ScalarLoader
 
 MAX_BYTES = MAX_FILE_BYTES
+_DECLARED = re.compile(
+    rb"""\s*<\?xml[^>]*?encoding\s*=\s*["'](iso-8859-\d\d?|windows-125\d|us-ascii)["']""", re.IGNORECASE
+)
 
 
 class StrictYamlError(ValueError):
@@ -81,13 +86,23 @@ def read_yaml(path: Path) -> object:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file of at most 1 MiB.
+    """The text of a file of at most 1 MiB: UTF-8, UTF-16 with its mark, or XML in the encoding that it declares.
 
     Raises:
-        StrictYamlError: unreadable, not UTF-8, or too large.
+        StrictYamlError: unreadable, in another encoding, or too large.
     """
     try:
-        return decode(read_file(path))
+        content = read_file(path)
+        declared = _DECLARED.match(content)
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return content.decode("utf-16")
+        if declared is not None:
+            return content.decode(declared[1].decode())
+        return decode(content)
+    except LookupError as error:
+        raise StrictYamlError(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise StrictYamlError(f"not {error.encoding}: byte {error.start}") from error
     except PlainDataError as error:
         raise StrictYamlError(str(error)) from error
     except OSError as error:

@@ -1,91 +1,45 @@
-"""An instrument's own name leads to it for good; what people read stands beside it."""
+"""Whatever label a layout may have, its loudspeaker is reached by it, and no other is."""
 
-from __future__ import annotations
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pythonosc.osc_message_builder import build_msg
 
-from collections.abc import Callable
-from typing import Any
-
-import pytest
-
-from stemfield.control.page_facts import object_facts
-from stemfield.control.scene_file import scene_from_dict, scene_to_dict
+from stemfield.control.codecs.door import decode
+from stemfield.control.routes import apply
 from stemfield.control.venue import Venue
+from stemfield.layouts import check_layout
+from stemfield.layouts.problems import reachable_label
+from stemfield.renderer.scene import default_scene
+
+texts = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=6)
+labels = st.one_of(texts, st.text("AB/*?[]{},#!-+~ 0", min_size=1, max_size=5))
 
 
-def test_a_track_s_name_by_adm_breaks_no_fader(control: Any, peer: Any) -> None:
-    peer.send("/subscribe", "/object/*/gain")
-    peer.received()
-    peer.send("/adm/obj/1/name", "Lead Vox / 2")
-    peer.send("/object/vocals/gain", -6.0)
-    assert peer.receive() == ("/object/vocals/gain", [pytest.approx(-6.0)])
-    assert peer.ask("/object/vocals/label") == ["Lead Vox / 2"]
-    assert peer.ask("/object/vocals/name") == ["vocals"]
-    assert object_facts(control.hub.scene)[0][1::4] == ["vocals", "Lead Vox / 2"]
+def said(address, value, labels):
+    """The scene, and what is wrong, after one message to a room of these loudspeakers."""
+    (timed,) = decode(build_msg(address, [value]).dgram, 0.0)
+    return apply(default_scene(), timed.command, Venue(labels, default_scene()))
 
 
-@pytest.mark.parametrize("given", ["lead", "Lead Vox"])
-def test_the_own_name_is_an_alias_of_another_name(
-    control: Any, peer: Any, given: str, serve: Callable[..., Any]
-) -> None:
-    peer.send("/object/vocals/name", given)
-    peer.send("/object/vocals/gain", -6.0)
-    assert peer.received() == []
-    assert peer.ask("/object/vocals/gain") == [pytest.approx(-6.0)]
-    peer.send("/object/voc*/gain")
-    assert peer.received() == [("/object/vocals/gain", [pytest.approx(-6.0)])]
-    peer.send("/object/{vocals,bass}/mute", 1)
-    peer.received()
-    assert [o.mute for o in control.hub.scene.objects[:3]] == [True, True, False]
-    status, node = serve().get("/object/vocals")
-    assert (status, node["CONTENTS"]["gain"]["VALUE"]) == (200, [pytest.approx(-6.0)])
-
-
-def test_a_pattern_that_describes_both_names_leads_there_once(control: Any, peer: Any) -> None:
-    peer.send("/object/vocals/name", "voice")
-    peer.received()
-    peer.send("/object/vo*/gain")
-    assert peer.received() == [("/object/voice/gain", [0.0])]
-
-
-def test_a_name_comes_before_an_own_name(control: Any, peer: Any) -> None:
-    """Whoever exchanges two names means it."""
-    for ident, name in ((0, "x"), (1, "vocals"), (0, "bass")):
-        peer.send(f"/object/{ident}/name", name)
-    peer.send("/object/vocals/gain", -6.0)
-    assert peer.received() == []
-    assert [round(o.level, 2) for o in control.hub.scene.objects[:2]] == [1.0, 0.5]
-
-
-def test_scenes_leave_out_by_the_own_name_too(control: Any, peer: Any) -> None:
-    peer.send("/scene/save", "before")
-    peer.send("/object/vocals/name", "lead")
-    peer.send("/object/vocals/gain", -6.0)
-    peer.send("/scene/load", "before", 0.0, "", "vocals")
-    peer.received()
-    assert peer.ask("/object/lead/gain") == [pytest.approx(-6.0)]
-
-
-def test_labels_are_kept(venue: Venue, control: Any, peer: Any) -> None:
-    peer.send("/object/vocals/label", "Élodie ✶")
-    peer.send("/object/bass/name", "low end")
-    peer.received()
-    again, problems = scene_from_dict(scene_to_dict(control.hub.scene, venue), venue)
-    assert not problems
-    assert [(o.name, o.label, o.own_name) for o in again.objects[:2]] == [
-        ("vocals", "Élodie ✶", "vocals"),
-        ("low end", "", "bass"),
+def is_allowed(label):
+    speakers = [
+        {"label": name, "azimuth_deg": 30.0 * k, "channel": k + 1} for k, name in enumerate((label, "other", "else"))
     ]
+    return check_layout({"name": "x", "speakers": speakers}) == ()
 
 
-def test_what_is_no_label(control: Any, peer: Any) -> None:
-    for wrong in ("x" * 129, "a\nb"):
-        peer.send("/object/vocals/label", wrong)
-        ((address, (_, reason)),) = peer.received()
-        assert address == "/error"
-        assert "expected up to 128 characters" in reason
-    peer.send("/adm/obj/1/name", "a\nb" + 200 * "x")  # ADM-OSC knows no errors
-    assert peer.received() == []
-    assert peer.ask("/object/0/label") == ["a b" + 125 * "x"]
-    peer.send("/adm/obj/1/name", "vocals")
-    assert peer.received() == []
-    assert peer.ask("/object/0/label") == [""]
+@settings(deadline=None, max_examples=200, derandomize=True)
+@given(labels)
+def test_a_label_that_is_allowed_is_reached(label):
+    changed = reachable_label(label)
+    if label.isprintable() and label == label.strip():
+        assert is_allowed(changed)  # the proposal
+    for name in {label, changed}:
+        if not is_allowed(name):
+            continue
+        scene, problems = said(f"/speaker/{name}/gain", -3.0, (name, "other", "else"))
+        assert problems == ()
+        assert {key: speaker.gain_db for key, speaker in scene.speakers.items()} == {name: -3.0}
+        scene, problems = said("/object/0/exclude", f"{name}, other", (name, "other", "else"))
+        assert problems == ()
+        assert set(scene.objects[0].exclude) == {name, "other"}

@@ -288,6 +288,26 @@ def test_any_name_of_a_file_names_a_layout(tmp_path, name):
     assert load_layout(layout.name, [tmp_path]).labels == layout.labels
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "windows-1252", "ISO-8859-15"])
+def test_xml_in_its_own_encoding(tmp_path, encoding):
+    text = VISR.replace('encoding="utf-8"', f'encoding="{encoding.removesuffix("-sig")}"').replace("M+090", "h\u00f6ch")
+    (tmp_path / "lab.xml").write_bytes(text.encode(encoding))
+    assert load_layout(str(tmp_path / "lab.xml")).labels == ("M+000", "h\u00f6ch", "M-110", "SUB1")
+
+
+def test_what_is_in_no_encoding_is_told(tmp_path):
+    path = tmp_path / "lab.xml"
+    for content, message in (
+        (VISR.replace("M+090", "h\u00f6ch").encode("latin-1"), "not UTF-8: byte "),
+        (VISR.encode("utf-16") + b"x", "not utf-16"),
+        (VISR.replace('"utf-8"', '"us-ascii"').replace("M+090", "h\u00f6ch").encode("latin-1"), "not ascii: byte "),
+        (VISR.replace('"utf-8"', '"iso-8859-99"').encode(), "unknown encoding: iso-8859-99"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(LayoutError, match=message):
+            load_layout(str(path))
+
+
 @pytest.mark.parametrize("name", ["lab.xml", "lab.asd", "lab.YML", "lab.json", "folder/lab"])
 def test_a_configuration_finds_a_layout_beside_itself(tmp_path, name):
     (tmp_path / "config.yaml").write_text(f"layout: {name}\n")
