@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from stemfield.renderer.scene import Scene
 MAX_BYTES = 1 << 20
 FORMAT = 1
 MAX_CHANNEL = 2**31 - 1
+_NAME = "/object/{o}/name"
 _ORDER = {parameter.address: index for index, parameter in enumerate(TABLE)}
 
 
@@ -122,7 +124,7 @@ def scene_from_dict(data: object, venue: Venue) -> tuple[Scene, tuple[str, ...]]
         parameter = route.parameter
         try:
             accepted = accept_all(parameter.arguments, values, strict=True)
-            if parameter.address == "/object/{o}/name" and isinstance(route.key, int):
+            if parameter.address == _NAME and isinstance(route.key, int):
                 names[route.key] = check_name(str(accepted[0]))
             elif parameter.write is not None and isinstance(route.key, int) and parameter.variable == "{o}":
                 own = alone.get(route.key) or replace(scene, objects=(found_object(scene, route.key),))
@@ -141,6 +143,8 @@ def scene_from_dict(data: object, venue: Venue) -> tuple[Scene, tuple[str, ...]]
 def stored_changes(before: Scene | None, after: Scene, venue: Venue) -> Iterator[tuple[str, Values]]:
     """Every value that files hold and that is another one in `after`, by its address with the object's id.
 
+    Set one after the other they make the scene: who has a name that another one gets is called otherwise first.
+
     Args:
         before: None for every value.
         after: the later scene.
@@ -148,11 +152,24 @@ def stored_changes(before: Scene | None, after: Scene, venue: Venue) -> Iterator
     """
     for row in _STORED:
         assert row.read is not None
+        if row.address == _NAME:
+            yield from _names_in_the_way(venue.defaults if before is None else before, after)
         for key in _stored_keys(row, before, after, venue):
             values = row.read(after, key)
             known = before is not None and (row.variable != "{o}" or before.find(key) is not None)
             if values and not (before is not None and known and row.read(before, key) == values):
                 yield row.address.replace(row.variable, str(key)) if row.variable else row.address, values
+
+
+def _names_in_the_way(before: Scene, after: Scene) -> Iterator[tuple[str, Values]]:
+    """Names for the time being of objects whose names others get."""
+    holders = {o.name: o.id for o in before.objects}
+    known = holders.keys() | {o.name for o in after.objects}
+    for item in after.objects:
+        holder = holders.get(item.name, item.id)
+        if holder != item.id and after.find(holder):
+            free = next(name for n in count() if (name := f"object-{holder}-{n}") not in known)
+            yield _NAME.replace("{o}", str(holder)), (free,)
 
 
 def load_scene_file(path: Path, venue: Venue) -> Scene:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,9 +24,9 @@ from stemfield.control.object_parameters import MAX_EQ_BANDS
 from stemfield.control.oscquery import node_at
 from stemfield.control.parameters import TABLE
 from stemfield.control.peers import Peer
-from stemfield.control.recording import MAX_LINE, encode_step
+from stemfield.control.recording import HEADER, MAX_LINE, encode_step, read_recording, scenes_of
 from stemfield.control.routes import ROWS, apply, every_route
-from stemfield.control.scene_file import scene_to_dict
+from stemfield.control.scene_file import scene_to_dict, stored_changes
 from stemfield.control.state import SceneStore
 from stemfield.control.venue import Venue
 from stemfield.layouts import load_layout
@@ -230,3 +231,41 @@ def test_recorded_values_can_be_encoded(venue: Venue) -> None:
         if row.stored and row.default:
             encode_step(0.0, row.address, row.default).encode()
     assert MAX_TEXT_BYTES * 6 < MAX_LINE
+
+
+def recorded(scenes: Sequence[Scene], venue: Venue, path: Path) -> Scene:
+    """The last scene of a recording that began in the first of them, played where it was not made."""
+    lines = [HEADER, *(encode_step(0.0, *entry) for entry in stored_changes(None, scenes[0], venue))]
+    for number, (before, later) in enumerate(itertools.pairwise(scenes), 1):
+        lines += [encode_step(float(number), *entry) for entry in stored_changes(before, later, venue)]
+    path.write_text("\n".join([*lines, ""]))
+    ready = scenes[0]
+    for item in venue.defaults.objects:
+        ready = ready.with_object(item)
+    *_, (_, last, _) = scenes_of(read_recording(path), ready, venue)
+    return last
+
+
+@given(st.lists(command(), min_size=1, max_size=6))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+def test_whatever_is_accepted_can_be_recorded_and_played(venue: Venue, tmp_path: Path, commands: list[Any]) -> None:
+    scenes = [venue.defaults]
+    for one in commands:
+        scene = after(scenes[-1], one, venue)
+        if not isinstance(one, Describe):  # a recording adds no objects
+            scenes.append(scene)
+    for begin in (0, len(scenes) - 1):
+        last = recorded(scenes[begin:], venue, tmp_path / "take.jsonl")
+        assert scene_to_dict(last, venue) == scene_to_dict(scenes[-1], venue)
+
+
+@pytest.mark.parametrize("names", [("bass", "vocals", "drums"), ("bass", "drums", "vocals"), ("x", "vocals", "bass")])
+def test_objects_that_exchange_their_names_are_recorded(venue: Venue, tmp_path: Path, names: tuple[str, ...]) -> None:
+    renamed = venue.defaults
+    for ident, name in enumerate(names):
+        item = renamed.find(ident)
+        assert item is not None
+        renamed = renamed.with_object(replace(item, name=name))
+    for scenes in ([venue.defaults, renamed], [renamed], [renamed, venue.defaults]):
+        last = recorded(scenes, venue, tmp_path / "take.jsonl")
+        assert [o.name for o in last.objects] == [o.name for o in scenes[-1].objects]
