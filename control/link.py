@@ -6,6 +6,7 @@ Everything here may wait for a server, so all of it runs in one lane of its own 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,10 @@ EARS = ("monitor_left", "monitor_right")
 """Port names of the binaural monitor."""
 FREEWHEEL_STALL_S = 6.0
 """In freewheel a block may take as long as the engine waits for stems, and a little longer."""
+RENAME_S = 30.0
+"""So long it takes at least from one attempt to be called by the configured name to the next."""
+SINK_S = 0.8
+"""So long the sound may take to sink into silence at the end: three of the longest periods, and the fade."""
 MOST_OFFERED = 64
 """So many ports of others are told of."""
 STALL_S = 2.0
@@ -64,7 +69,12 @@ class Link:
         self._wishes = Wishes(layout.speakers if config.role != "separation" else ())
         self._told: set[str] = set()
         """What could not be connected, and how what could was found; told once."""
+        self._layout = layout
         self._joined_once = keeper is not None
+        self._had_name = False
+        """Whether a server has called us as the configuration does."""
+        self._rename_s = 0.0
+        """When that may be tried again."""
         self._calls = 0
         self._calls_s = 0.0
         self._given_up = False
@@ -106,6 +116,10 @@ class Link:
             self._connect(driver)
         # What is connected now is heard from its beginning to rise.
         self._engine.rise()
+        if not isinstance(driver, ClockDriver):
+            has_name = driver.client_name == self._config.jack.client_name
+            self._had_name = self._had_name or has_name
+            self._rename_s = 0.0 if has_name else self._rename_s
         self.driver, self._joined_once, self._refused = driver, True, ""
         self._calls, self._calls_s = -1, now_s
         return True
@@ -129,8 +143,32 @@ class Link:
             self.leave()
             return False
         if self._calls_s == now_s:
+            if self._may_have_its_name(driver, now_s):
+                log.info("%s may be called %s again: joined anew", driver.client_name, self._config.jack.client_name)
+                if self._engine is not None:
+                    fade_out(self._engine)
+                self.leave()
+                return False
             self._connect(driver)
         return True
+
+    def _may_have_its_name(self, driver: JackDriver, now_s: float) -> bool:
+        """Whether the name is free that we had before a stall, when the server still knew the client that we left.
+
+        What others have connected, and will, they have by that name.
+        """
+        name = self._config.jack.client_name
+        if not self._had_name or driver.client_name == name or now_s < self._rename_s or not driver.is_free(name):
+            return False
+        self._rename_s = now_s + RENAME_S
+        return True
+
+    def heir(self, config: Config) -> Link:
+        """One that knows what this one has learnt, which is left to itself: a server does not let it go."""
+        heir = Link(config, self._layout, self.keeper, self._sink)
+        heir._wishes, heir._told = self._wishes, self._told
+        heir._had_name, heir._rename_s = self._had_name, self._rename_s
+        return heir
 
     def give_up(self) -> bool:
         """Joins nothing any more, from any thread; whether there is something to leave."""
@@ -238,6 +276,17 @@ class Link:
                 if text not in self._told:
                     log.log(level, "%s", text)
         self._told = {*problems, *notes}
+
+
+def fade_out(engine: Engine) -> None:
+    """Lets an engine sink into silence, and its driver pass that on."""
+    end_s = time.monotonic() + SINK_S
+    engine.sink()
+    while not engine.is_silent and time.monotonic() < end_s:
+        time.sleep(0.005)
+    calls = engine.counters().calls
+    while engine.counters().calls < calls + 2 and time.monotonic() < end_s:
+        time.sleep(0.005)
 
 
 def _wiring(server: str, driver: JackDriver, ports: JackPorts, there: set[Connection]) -> Wiring:

@@ -26,7 +26,7 @@ from stemfield.control.ears import Ears
 from stemfield.control.equipment import fit
 from stemfield.control.lane import Lane
 from stemfield.control.levels import SILENT, Levels
-from stemfield.control.link import Link
+from stemfield.control.link import Link, fade_out
 from stemfield.control.newest import Newest
 from stemfield.control.player import Player
 from stemfield.control.roles import SILENT_ROWS, engine_of
@@ -50,8 +50,6 @@ TEND_S = 8.0
 """No answer of a server may take longer."""
 LEAVE_S = 3.0
 """A server that does not let us go within this time is left to itself."""
-SINK_S = 0.8
-"""So long the sound may take to sink into silence at the end: three of the longest periods, and the fade."""
 SOON_S = 0.1
 MISSED_S = 0.5
 """Stems that are missing for so long are worth a line in the log."""
@@ -288,7 +286,7 @@ class Sound:
         """Begins anew beside a call that hangs in the server, which may yet come back and call the old engine."""
         self._abandoned.append((self._link, self._lane, self.room))
         self._leave_engine()
-        self._link = Link(self._config, self._layout, self._link.keeper, self._ears.take)
+        self._link = self._link.heir(self._config)
         self._lane = Lane("sound server")
 
     async def _in_lane(self, call: Callable[[], bool]) -> bool:
@@ -424,7 +422,7 @@ class Sound:
         """Sinks into silence, leaves the server, ends the worker and the player."""
         room = self.room
         if room is not None and self.playing:
-            _sink(room.engine)
+            fade_out(room.engine)
         is_open = self._link.give_up()  # otherwise the lane may be at the audio code, which takes its time
         leaving = self._lane.submit(self._link.leave)
         try:
@@ -441,17 +439,6 @@ class Sound:
             thread.join()
         if self._player is not None:
             self._player.close()
-
-
-def _sink(engine: Engine) -> None:
-    """Lets an engine sink into silence, and its driver pass that on."""
-    end_s = time.monotonic() + SINK_S
-    engine.sink()
-    while not engine.is_silent and time.monotonic() < end_s:
-        time.sleep(0.005)
-    calls = engine.counters().calls
-    while engine.counters().calls < calls + 2 and time.monotonic() < end_s:
-        time.sleep(0.005)
 
 
 def _overtaken(older: Sequence[Cue], newer: Sequence[Cue]) -> Sequence[Cue]:

@@ -223,6 +223,14 @@ class JackDriver:
         """How long at most what comes into inputs of ours, by short name, has been on its way through the server."""
         return max((libjack.capture_latency_frames(libjack.address(self._ports[name])) for name in inputs), default=0)
 
+    def is_free(self, client_name: str) -> bool:
+        """Whether no client of the server has this name."""
+        try:
+            self._client.get_uuid_for_client_name(client_name)
+        except jack.JackError:
+            return True
+        return False
+
     def exists(self, peer: str) -> bool:
         """Whether a port of this full name is there."""
         with refused():

@@ -26,6 +26,9 @@ class Server:
     def __init__(self) -> None:
         self.connected: set[tuple[str, str]] = set()
 
+    def is_free(self, _: str) -> bool:
+        return False
+
     def start(self, *_: Any) -> None:
         self.connected.clear()
 
@@ -103,3 +106,48 @@ def test_what_a_user_disconnects_stays_disconnected(engine: Engine, monkeypatch:
             server.connected.clear()
     assert link.join(lambda *_: engine, 5.0)
     assert server.connected == set()
+
+
+class Crowded(Server):
+    """A server that still knows the client which a stall has made us leave."""
+
+    def __init__(self, name: str, *, ghost: bool = True) -> None:
+        super().__init__()
+        self.client_name = name
+        self.ghost = ghost
+
+    def is_free(self, name: str) -> bool:
+        return name == "stemfield" and not self.ghost
+
+
+def test_the_name_from_before_a_stall_is_taken_again_when_it_is_free(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stemfield.control.link.SINK_S", 0.0)
+    first = Link(Config(), load_layout("stereo"))
+    monkeypatch.setattr(first, "_open", lambda: Server())
+    assert first.join(lambda *_: engine, 0.0)
+
+    link, numbered = first.heir(Config()), Crowded("stemfield-01")
+    monkeypatch.setattr(link, "_open", lambda: numbered)
+    assert link.join(lambda *_: engine, 10.0)
+
+    def look(now_s: float) -> bool:
+        engine.process(np.zeros((2, 256), np.float32), np.zeros((2, 256), np.float32))
+        return link.tend(lambda *_: True, now_s)
+
+    assert look(10.5)
+    assert look(11.0)
+    numbered.ghost = False
+    assert not look(11.5), "it joins anew"
+    assert link.join(lambda *_: engine, 12.0)
+    assert look(12.5), "called otherwise once more: that is not tried twice a second"
+    assert not look(45.0)
+
+
+def test_a_second_daemon_does_not_take_the_name_of_the_first(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    second = Link(Config(), load_layout("stereo"))
+    monkeypatch.setattr(second, "_open", lambda: Crowded("stemfield-01", ghost=False))
+    assert second.join(lambda *_: engine, 0.0)
+    engine.process(np.zeros((2, 256), np.float32), np.zeros((2, 256), np.float32))
+    assert second.tend(lambda *_: True, 0.5)

@@ -235,6 +235,8 @@ def test_patterns_ask_for_connections_by_wired_channel(jackd, live):
     assert driver.exists("system:playback_1")
     assert not driver.exists("system:playback_99")
     assert not driver.connect(("mixture_L", "nobody:out"))
+    assert driver.is_free("nobody")
+    assert not driver.is_free("stemfield")
 
 
 def test_aliases_and_titles_say_where_a_port_belongs_and_it_may_be_renamed(jackd, live, until):
