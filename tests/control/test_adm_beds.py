@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-from adm_cases import cube, document
+from adm_cases import RATE, cube, document, impulses, sound_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,8 +12,10 @@ from stemfield.control.adm.gains import BlockGains
 from stemfield.control.adm.labels import place_of
 from stemfield.control.adm.model import SpeakerBlock
 from stemfield.control.adm.reading import read_document
+from stemfield.control.cli import main
 from stemfield.layouts import Layout, Speaker, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.renderer.drivers.bw64_writer import Bw64Writer
 from stemfield.renderer.panning import Panner
 
 
@@ -76,7 +78,7 @@ def test_corners_are_the_pairs_of_rooms_that_stand_elsewhere_than_the_standard_s
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.tuples(*[st.floats(-1, 1)] * 3), st.sampled_from(["attic", "dome", "22.2", "cube", "living-room"]))
+@given(st.tuples(*[st.floats(-1, 1)] * 3), st.sampled_from(["attic", "22.2", "cube", "living-room"]))
 def test_a_bed_channel_has_power_1_anywhere_in_any_room(position, layout):
     gains = bed_gains(layout, "", position)
     assert sum(gain**2 for gain in gains.values()) == pytest.approx(1.0)
@@ -119,3 +121,42 @@ def test_a_bed_channel_without_a_position_is_where_its_label_says():
     xml, _ = document(["<speakerLabel>RC_Lss</speakerLabel>"], "DirectSpeakers")
     ((block,),) = (channel.blocks for channel in read_document(xml).channels.values())
     assert (block.cartesian, block.position) == (False, (90.0, 0.0, 1.0))
+
+
+def master_file(path):
+    """A master as others write them: a bed of 7.1.2 with an object and Ambisonics, IDs in small letters, UTF-16."""
+    bed = [
+        f"<speakerLabel>{label}</speakerLabel>{cube(*position)}"
+        for label, position in DOLBY_BED.items()
+        if label not in ("RC_Ls", "RC_Rs")
+    ]
+    xml, entries = document([*bed, cube(0, 1, 0), cube(0, 1, 0)], "DirectSpeakers")
+    text = xml.decode().replace('encoding="UTF-8"', 'encoding="UTF-16"')
+    last = f"{len(entries):08x}"
+    begin = text.index(f'<audioTrackUID UID="ATU_{last}"')
+    text = text[:begin] + text[begin:].replace(f"AT_0001{0x1000 + len(entries):04x}_01", "AT_00040001_01")
+    entries[-1] = replace(entries[-1], track_ref="AT_00040001_01", pack_ref="AP_00040001")
+    entries = [replace(entry, uid=entry.uid.lower(), pack_ref=entry.pack_ref.lower()) for entry in entries]
+    with Bw64Writer(path, RATE, len(entries), entries) as writer:
+        writer.write(impulses(len(entries)))
+        writer.axml = text.encode("utf-16")
+    return len(entries)
+
+
+def test_a_master_is_rendered_as_it_was_mixed(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    tracks = master_file(tmp_path / "master.wav")
+    words = ["render", str(tmp_path / "master.wav"), "--layout", "7.1.4", "-o", str(tmp_path / "room.wav")]
+    assert main(words) == 0
+    assert f"HOA is left out: object {tracks}" in capsys.readouterr().err
+    feeds, labels = sound_of(tmp_path / "room.wav"), load_layout("7.1.4").labels
+    gains = {
+        label: {
+            name: round(float(feed[track]) / 0.5, 3) for name, feed in zip(labels, feeds, strict=True) if feed[track]
+        }
+        for track, label in enumerate(DOLBY_BED)
+        if track < tracks - 2
+    }
+    alone = zip(DOLBY_BED, "M+030 M-030 M+000 LFE1 M+090 M-090 M+135 M-135".split(), strict=False)  # noqa: SIM905
+    above = {"RC_Lts": {"U+045": 0.707, "U+135": 0.707}, "RC_Rts": {"U-045": 0.707, "U-135": 0.707}}
+    assert gains == {label: {name: 1.0} for label, name in alone} | above
