@@ -53,6 +53,8 @@ class Argument:
     optional: bool = False
     repeated: bool = False
     """All arguments of the address, as a group, may come any number of times."""
+    exact: bool = False
+    """A whole number that chooses something: one with a fraction is refused instead of rounded."""
     words: str = ""
     """What a string may be, where that is more than text."""
 
@@ -75,7 +77,9 @@ class Argument:
             number = float(value)
         except OverflowError:
             number = math.inf
-        if not math.isfinite(number):
+        if number == -math.inf and self.unit == "gain.db":
+            number = self.low  # as sound programs write silence
+        if not math.isfinite(number) or ((self.exact or strict) and self.tag == "i" and not number.is_integer()):
             raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
         if self.tag == "T":
             return bool(number)
@@ -114,10 +118,14 @@ def accept_all(arguments: Sequence[Argument], values: Sequence[object], *, stric
     Returns:
         The values as their types and within their ranges; optional ones that are missing are left out.
 
+    What programs send behind all that an address takes is passed over, such as a button's state, but not in a file.
+
     Raises:
-        RefusedError: too few or too many arguments, or one that `Argument.accept` refuses.
+        RefusedError: too few or (strict) too many arguments, or one that `Argument.accept` refuses.
     """
     endless = bool(arguments) and arguments[-1].repeated
+    if not strict and not endless:
+        values = values[: len(arguments)]
     once = sum(not a.optional for a in arguments) <= len(values) <= len(arguments)
     if not once and not (endless and values and len(values) % len(arguments) == 0):
         names = " ".join(f"[{a.name}]" if a.optional else a.name for a in arguments) or "none"
@@ -149,8 +157,29 @@ def sayable(text: str) -> str:
 
 def shown(value: object) -> str:
     """A value as it is quoted in a message: short, whatever it is."""
-    text = repr(value) if isinstance(value, str | bytes) else str(value)
+    match value:
+        case str():
+            text = repr(value)
+        case bytes() | bytearray():
+            text = f"{len(value)} bytes"
+        case None:
+            text = "null"
+        case bool():
+            text = str(value).lower()
+        case float():
+            text = f"{value:.7g}"
+        case _:
+            text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def neat(value: Value) -> Value:
+    """A value as JSON has it for people and programs: of a number as much as the floats of OSC hold.
+
+    >>> neat(59.99999999999999), neat("a"), neat(True)
+    (60.0, 'a', True)
+    """
+    return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

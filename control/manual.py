@@ -47,7 +47,9 @@ the model. Address patterns (`*` `?` `[a-z]` `{one,two}`) reach many at once.
 - **Questions.** An address without arguments is a question. The answer is the same address with the present value,
   sent to the port that asked. Rows marked *do* are no values: they act, and have no answer. Rows marked *ask* can be
   asked for and subscribed to, not set.
-- **Types.** `i` `f` `d` `h` `T` `F` stand for one another wherever a number or a truth value is wanted.
+- **Types.** `i` `f` `d` `h` `T` `F` stand for one another wherever a number or a truth value is wanted, `s` and `S` for
+  one another; brackets of arrays are passed over, and so are arguments behind those that an address takes. A gain of
+  minus infinity is silence.
 - **Limits.** A number outside its range is clamped. NaN, infinity and wrong types change nothing and are reported to
   the sender on `/error` (address, reason), at most ten a second.
 - **Time.** A bundle with a time tag is carried out at its time, a past one at once; one that lies more than 10 s ahead

@@ -305,7 +305,7 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
     object_field("priority", Argument("i", "priority", "", 0, _MAX_INTEGER), "0 is the highest.", 0),
     Parameter(
         "/object/{o}/channels",
-        (Argument("i", "channel", "", 0, _MAX_INTEGER, repeated=True),),
+        (Argument("i", "channel", "", 0, _MAX_INTEGER, repeated=True, exact=True),),
         "The direct inputs it plays, counted from 0, one or two; a stem has none.",
         stored=True,
         read=lambda scene, key: found_object(scene, key).channels,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-from stemfield.control.arguments import Argument
+from stemfield.control.arguments import Argument, neat
 from stemfield.control.routes import OBJECTS, ROWS, Route, routes
 from stemfield.control.rows import Parameter, Values
 from stemfield.control.venue import Venue
@@ -187,7 +187,7 @@ def _method(route: Route, scene: Scene, venue: Venue) -> Node:
         "TYPE": "".join(argument.tag for argument in arguments),
         "ACCESS": _ACCESS[row.access],
         # A method that cannot be read has the right number of nothings: one client takes it for broken otherwise.
-        "VALUE": list(values) if values else [None] * len(arguments),
+        "VALUE": [neat(value) for value in values] if values else [None] * len(arguments),
         "RANGE": [_range(argument) for argument in arguments],
         "CLIPMODE": ["none" if a.cyclic or "MAX" not in _range(a) else "both" for a in arguments],
     }

@@ -279,7 +279,7 @@ TABLE: tuple[Parameter, ...] = (
         (
             _PATTERN,
             Argument("i", "rate", "frequency.hz", 1, 60, optional=True),
-            Argument("i", "port", "", 1, 65535, optional=True),
+            Argument("i", "port", "", 1, 65535, optional=True, exact=True),
         ),
         "Be told what changes among the matching addresses, at most `rate` times a second (20 where not given), at the "
         "sender's port or another one; what is told at once comes as a bundle. Ends 30 s after the last `/renew`.",

@@ -6,6 +6,7 @@ Those who want the same at the same rate are told together, so that fifty listen
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -69,7 +70,9 @@ class Subscriptions:
         self._channels: dict[tuple[str, int], Channel] = {}
 
     def __len__(self) -> int:
-        return len(self._book)
+        """How many run now; those that have ended are cleared away at the next occasion."""
+        now_s = time.monotonic()
+        return sum(one.ends_s > now_s for one in tuple(self._book.values()))
 
     def add(self, pattern: str, rate_hz: int, owner: Peer, to: Peer) -> Iterator[int]:
         """Begin a subscription, or change the rate of one that runs, once every matching value was told, step by step.

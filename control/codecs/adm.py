@@ -23,7 +23,7 @@ def command(message: Message) -> Command | Problem:
         return Ping(message.raw_arguments, "/adm/pong")
     if address == "/adm/env/change" and arguments:
         match arguments:
-            case [str() as name]:
+            case [str() as name, *_]:
                 return LoadScene(name, CHANGE_FADE_S, address=address)
         return Problem(address, f"{len(arguments)} arguments: allowed the name of a scene")
     head, _, last = address.rpartition("/")

@@ -6,6 +6,7 @@ recurses as deep as a sender likes, and whose messages have zeros where a datagr
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from functools import lru_cache
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
+from stemfield.control.arguments import shown
 from stemfield.control.commands import Problem, Value
 
 MAX_AHEAD_S = 10.0
@@ -27,8 +29,12 @@ _BUNDLE = b"#bundle\0"
 _IMMEDIATELY = 1
 _NTP_TO_UNIX_S = 2_208_988_800
 _NUMBERS = {ord(tag): struct.Struct(f">{code}") for tag, code in zip("ifhd", "ifqd", strict=True)}
-_CONSTANTS = {ord("T"): True, ord("F"): False, ord("N"): None}
-_TAGS = frozenset(_NUMBERS) | frozenset(_CONSTANTS) | frozenset(b"sb")
+_CONSTANTS = {ord("T"): True, ord("F"): False, ord("N"): None, ord("I"): math.inf}
+_FOUR_BYTES = frozenset(b"rm")
+"""Colours and MIDI messages, which nothing here takes."""
+_STRINGS = frozenset(b"sS")
+_BRACKETS = frozenset(b"[]")
+_TAGS = frozenset(_NUMBERS) | frozenset(_CONSTANTS) | _FOUR_BYTES | _STRINGS | _BRACKETS | frozenset(b"bct")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +166,8 @@ def _message(packet: bytes) -> Message | Problem:
     end = packet.find(0, start)
     tags = packet[start + 1 : end]
     if packet[start] != ord(",") or end < 0 or not _TAGS.issuperset(tags):
-        return Problem(address, f"type tags {packet[start:end][:20]!r}: allowed a comma, then any of ifdhsbTFN")
+        given = packet[start : end if end >= 0 else None][:20].decode("ascii", "backslashreplace")
+        return Problem(address, f"type tags {shown(given)}: allowed a comma, then any of ifdhsSbcrtmTFNI[]")
     try:
         arguments = _arguments(tags, packet, end + 4 & ~3)
     except UnicodeDecodeError:
@@ -171,7 +178,7 @@ def _message(packet: bytes) -> Message | Problem:
 
 
 def _arguments(tags: bytes, packet: bytes, index: int) -> list[object]:
-    """The values from an index on.
+    """The values from an index on; those of an array as if there were no brackets, which is what senders mean.
 
     Raises:
         UnicodeDecodeError: a string is not UTF-8.
@@ -184,10 +191,22 @@ def _arguments(tags: bytes, packet: bytes, index: int) -> list[object]:
             index += number.size
         elif tag in _CONSTANTS:
             arguments.append(_CONSTANTS[tag])
-        elif tag == ord("s"):
+        elif tag in _BRACKETS:
+            continue
+        elif tag in _STRINGS:
             end = packet.index(0, index)
             arguments.append(packet[index:end].decode())
             index = end + 4 & ~3
+        elif tag == ord("c"):
+            (letter,) = struct.unpack_from(">I", packet, index)
+            arguments.append(chr(letter & 0x7F))
+            index += 4
+        elif tag == ord("t"):
+            arguments.append(struct.unpack_from(">Q", packet, index)[0])
+            index += 8
+        elif tag in _FOUR_BYTES:
+            arguments.append(struct.unpack_from(">4s", packet, index)[0])
+            index += 4
         else:
             (size,) = struct.unpack_from(">i", packet, index)
             if not 0 <= size <= len(packet) - index - 4:

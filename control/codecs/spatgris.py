@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from stemfield.control.arguments import Argument, accept_all
+from stemfield.control.arguments import Argument, accept_all, shown
 from stemfield.control.codecs.osc import Message
 from stemfield.control.commands import Command, Problem, RefusedError, SetParameter
 
@@ -18,7 +18,7 @@ SPAT_PREFIX = "/spat/"
 ADDRESS = "/spat/serv"
 MAX_SOURCE = 10_000
 
-_SOURCE = Argument("i", "source", "", 1, MAX_SOURCE)
+_SOURCE = Argument("i", "source", "", 1, MAX_SOURCE, exact=True)
 """Never clamped: that would move another one."""
 
 _SPANS = (Argument("f", "horizontal span", "", 0.0, 1.0), Argument("f", "vertical span", "", 0.0, 1.0))
@@ -44,7 +44,7 @@ def commands(message: Message) -> Sequence[Command | Problem]:
         return (Problem(message.address, f"unknown address: SpatGRIS has {ADDRESS} alone", unknown=True),)
     kind, *arguments = message.arguments or [""]
     if not isinstance(kind, str) or kind not in _ARGUMENTS:
-        return (Problem(ADDRESS, f"{kind!r:.40}: allowed {', '.join(_ARGUMENTS)}"),)
+        return (Problem(ADDRESS, f"{shown(kind)}: allowed {', '.join(_ARGUMENTS)}"),)
     try:
         source = _SOURCE.accept(arguments[0], strict=True) if arguments else 0
         _, *values = accept_all(_ARGUMENTS[kind], arguments)

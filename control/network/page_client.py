@@ -17,6 +17,7 @@ from typing import Any, Final
 from aiohttp import WSMessage, WSMsgType, web
 
 from stemfield.control.adm_parameters import ADM_PREFIX
+from stemfield.control.arguments import neat
 from stemfield.control.codecs import adm, native
 from stemfield.control.codecs.osc import Message, parse
 from stemfield.control.commands import Command, Problem
@@ -197,7 +198,7 @@ def _watch(patterns: Sequence[str], hub: Hub) -> Watch:
 
 
 def _values(watch: Watch, scene: Scene) -> dict[str, object]:
-    return {route.address: values for route, values in watch.news(scene)}
+    return {route.address: [neat(value) for value in values] for route, values in watch.news(scene)}
 
 
 def _command(message: object) -> Command | Problem:

@@ -93,7 +93,7 @@ def test_every_problem_at_once_in_these_words(tmp_path: Path) -> None:
     [
         ("[1, 2]", "[1, 2]: allowed a block of keys"),
         ("layout: [1]", "layout: [1]: allowed a string"),
-        ("layout: true", "layout: True: allowed a string"),
+        ("layout: true", "layout: true: allowed a string"),
         ("a: &x 1\nb: *x", "aliases"),
         ("osc: {port: 1, port: 2}", "twice"),
         ("osc: !!python/object:os.system {}", "python/object"),

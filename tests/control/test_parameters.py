@@ -70,6 +70,8 @@ def test_polar_is_that_of_the_one_convention(azimuth: float, elevation: float, d
 def test_what_is_no_number_leaves_the_value_alone(venue: Venue, address: str, bad: object) -> None:
     concrete = address.format(o="guitar", n=6, group=3, label="M+030", stem="bass")
     arguments = NUMBERS[address].arguments
+    if bad == -math.inf and arguments[-1].unit == "gain.db":
+        return  # silence, as sound programs write it
     reason = refused(venue.defaults, venue, concrete, *(1.0 for _ in arguments[1:]), bad)
     assert "allowed a" in reason
 

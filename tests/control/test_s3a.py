@@ -234,7 +234,7 @@ def test_more_entries_than_channels_are_refused() -> None:
         (b"\xff", "not UTF-8"),
         (b"[" * 60_000, "nested too deeply"),
         (b"[1]", "allowed an object"),
-        (b"{}", "objects: None: allowed a list of objects"),
+        (b"{}", "objects: null: allowed a list of objects"),
         (b'{"objects": {}}', "allowed a list"),
         (b'{"objects": [{"id": 0, "level": NaN}]}', "NaN is no number"),
         (b'{"objects": [{"id": ' + b"9" * 5000 + b"}]}", "no JSON"),
