@@ -81,17 +81,18 @@ def _edge(client: Any) -> tuple[int, float]:
 
 
 def _ports(client: Any) -> list[dict[str, Any]]:
-    from stemfield.renderer.drivers.port_channels import channel_of_port
+    from stemfield.renderer.drivers.port_channels import channels_of_ports
 
+    ports = client.get_ports(is_audio=True)[:MAX_PORTS]
     return [
         {
             "name": port.name,
             "is_input": port.is_input,
             "is_physical": port.is_physical,
-            "channel": channel_of_port(port, {}) if port.is_physical else None,
+            "channel": channel,
             "connections": sorted(peer.name for peer in client.get_all_connections(port)),
         }
-        for port in client.get_ports(is_audio=True)[:MAX_PORTS]
+        for port, channel in zip(ports, channels_of_ports(ports, {}), strict=True)
     ]
 
 

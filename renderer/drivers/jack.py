@@ -15,7 +15,7 @@ import jack
 from stemfield.renderer.drivers import libjack
 from stemfield.renderer.drivers.connections import Connection
 from stemfield.renderer.drivers.jack_callback import CallbackBlock, compile_callback, compile_freewheel, compile_latency
-from stemfield.renderer.drivers.port_channels import channel_of_port
+from stemfield.renderer.drivers.port_channels import channels_of_ports
 from stemfield.renderer.drivers.wishes import Peer, Wishes
 from stemfield.renderer.engine import Engine
 
@@ -183,7 +183,8 @@ class JackDriver:
         """Audio ports of others in the server's order."""
         own = f"{self.client_name}:"
         ports = [port for port in self._client.get_ports(is_audio=True, **kind) if not port.name.startswith(own)]
-        return [Peer(port.name, tuple(port.aliases), channel_of_port(port, self._titles)) for port in ports]
+        channels = channels_of_ports(ports, self._titles)
+        return [Peer(port.name, tuple(port.aliases), channel) for port, channel in zip(ports, channels, strict=True)]
 
     def connections(self) -> set[Connection]:
         """What our ports are connected to now; `renamed` says which of these ports have another name."""
