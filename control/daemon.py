@@ -94,6 +94,7 @@ class Daemon:
         self._sound = Sound(config, self._layout, card, player, self._tell_status, self._venue.status.ears)
         self._venue.status.levels = self._sound.levels
         self._venue.status.heard = self._sound.heard
+        self._venue.status.sounding = self._sound.sounding
         self._venue.status.match_db = self._sound.match_db
         self._venue.status.sound = self._sound.state
         self._last_run = LastRun(config.state_folder)

@@ -30,7 +30,7 @@ WATCHED: Final = (
     "/scene/*",
     "/scene/distance/*",
     "/scene/recall/*",
-    "/speaker/*/{gain,mute,solo}",
+    "/speaker/*/{gain,mute,solo,sounding}",
     "/listener/*",
     "/monitor/*",
     "/master/*",

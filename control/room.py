@@ -190,6 +190,11 @@ class Room:
                 found[self._rows[row]] = _sections(own, self.engine.sample_rate_hz)
         return found
 
+    def sounding(self, label: str) -> str:
+        """By which sound a loudspeaker is looked for now, or nothing."""
+        sound = self.engine.identified()[self.layout.labels.index(label)]
+        return next(name for name, number in _SOUNDS.items() if number == sound) if sound else ""
+
     def _identify(self, before: Mapping[str, SpeakerTrim], now: Mapping[str, SpeakerTrim]) -> None:
         for index, label in enumerate(self.layout.labels):
             asked = now.get(label, SpeakerTrim()).identify

@@ -152,6 +152,11 @@ class Sound:
         room = self.room
         return np.zeros((0, 3), np.float32) if room is None else room.heard
 
+    def sounding(self, label: str) -> str:
+        """By which sound a loudspeaker is looked for now; nothing where it is not, or there is no engine."""
+        room = self.room
+        return "" if room is None else room.sounding(label)
+
     def bad_samples(self) -> BadSamples:
         """What came in and was no sound, since the engine began."""
         room = self.room

@@ -30,6 +30,8 @@ class Status:
         self.heard: Callable[[], NDArray[np.float32]] = lambda: np.zeros((0, 3), np.float32)
         """Where each object of the scene is heard, shape (objects, 3): the mean direction of its energy, whose length
         is 1 where all of it comes from one direction."""
+        self.sounding: Callable[[str], str] = lambda _: ""
+        """By which sound a loudspeaker is looked for now, by its label."""
         self.ears = Ears()
         """Who listens on the panner page."""
         self.match_db: Callable[[], float] = lambda: 0.0

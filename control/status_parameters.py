@@ -27,6 +27,13 @@ STATUS_ROWS = (
         watch=lambda status, key: (status.holder(key),),
     ),
     Parameter(
+        "/speaker/{label}/sounding",
+        (Argument("s", "sound"),),
+        "By which sound it is looked for at this moment: `spoken`, `noise` or `sweep`; empty where it is not.",
+        "status",
+        watch=lambda status, label: (status.sounding(label),),
+    ),
+    Parameter(
         "/scene/name",
         (Argument("s", "name"),),
         "The scene that was taken up or kept last; empty where none was.",

@@ -202,6 +202,10 @@ class Engine:
         """
         self._finder.request(speaker, sound, level)
 
+    def identified(self) -> tuple[int, ...]:
+        """Of each loudspeaker the sound of `identify` that it plays now; 0 is none."""
+        return self._finder.sounding
+
     def settle(self) -> None:
         """Puts the published gains in force without a ramp and the stems at full share: for the start of a file.
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from stemfield.renderer import chain_memory as c
 from stemfield.renderer.dsp.chain import Chain
-from stemfield.renderer.dsp.identify import SOUNDS, SPOKEN, identifying_sound
+from stemfield.renderer.dsp.identify import SEEN, SOUND, SOUNDS, SPOKEN, identifying_sound
 from stemfield.renderer.dsp.kinds import Floats
 from stemfield.renderer.memory import Memory
 from stemfield.renderer.native import store
@@ -36,6 +36,16 @@ class Finder:
         chain[c.IDENTIFY_LEVELS][speaker] = level
         requests = chain[c.IDENTIFY_REQUESTS]
         store(requests[speaker:].ctypes.data, ((int(requests[speaker]) >> 2) + 1 << 2) + sound)
+
+    @property
+    def sounding(self) -> tuple[int, ...]:
+        """Of each loudspeaker the sound by which it is found that it plays or is about to play; 0 is none."""
+        chain = self._memory.chain
+        words, requests = chain[c.IDENTIFY], chain[c.IDENTIFY_REQUESTS]
+        return tuple(
+            int(own[SOUND] if own[SEEN] == request else request & 3)
+            for own, request in zip(words, requests, strict=True)
+        )
 
     def _provide(self, speaker: int, sound: int) -> None:
         chain = self._chain

@@ -221,13 +221,17 @@ def test_a_loudspeaker_is_found_once_for_every_request():
     first = stage.levels(sound=silence, settled=False)
     assert first["M-135"] > 1e-3
     assert sum(first.values()) == first["M-135"]
+    assert stage.room.sounding("M-135") == ""  # it has an end
     assert sum(stage.levels(sound=silence, settled=False).values()) == 0.0
     stage.put(speakers={"M-135": SpeakerTrim(identify=Identify("noise", 2))})
     assert stage.levels(sound=silence, settled=False)["M-135"] > 1e-3
     stage.put(speakers={"M-135": SpeakerTrim(identify=Identify("sweep", 3))})
+    stage.room.apply(stage.scene)
+    assert [stage.room.sounding(label) for label in ("M-135", "M+045")] == ["sweep", ""]
     assert stage.levels(sound=silence, settled=False)["M-135"] > 1e-3
     stage.put(speakers={"M-135": SpeakerTrim(identify=Identify("none", 4))})
     stage.feeds(silence[:1000], settled=False)
+    assert stage.room.sounding("M-135") == ""
     assert sum(stage.levels(sound=silence, settled=False).values()) == 0.0
 
 

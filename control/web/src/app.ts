@@ -1,7 +1,7 @@
 /** What every part of the page is given, and what several of them do. */
 
 import { batch, computed, type ReadonlySignal, signal, type Signal } from "@preact/signals-core";
-import { Chorus, everyFrame } from "./dom";
+import { Chorus, colour, everyFrame } from "./dom";
 import { type Aed, followed } from "./geometry";
 import { Link } from "./link";
 import type { Argument, SceneObject, Value, Values } from "./protocol";
@@ -16,6 +16,7 @@ export interface Voice {
   row: number;
   aed: Signal<Values | undefined>;
   isHeard: ReadonlySignal<boolean>;
+  colour: string;
 }
 
 export class App {
@@ -24,6 +25,8 @@ export class App {
   readonly selected: Signal<number> = signal(0);
   /** Whether the OSC address of every control is shown. */
   readonly showsOsc: Signal<boolean> = signal(false);
+  /** What was just done to a kept scene, while it is offered to be undone. */
+  readonly undoable: Signal<string> = signal("");
   /** Whether this browser plays what the room hears. */
   readonly listens: Signal<boolean> = signal(false);
   /** Called in the first frame after new levels came. */
@@ -47,6 +50,10 @@ export class App {
 
   get item(): SceneObject | undefined {
     return this.store.objects.value.find((o) => o.id === this.selected.value);
+  }
+
+  colour(item: SceneObject): string {
+    return colour(item.id, item.kind === "stem" ? (this.store.hello.value?.stems[item.id] ?? "residual") : "");
   }
 
   argument(row: string, index = 0): Argument | undefined {
@@ -141,7 +148,7 @@ export class App {
   private voice(item: SceneObject, row: number): Voice {
     const store = this.store;
     const isHeard = computed(() => !store.is(at(item, "mute")) && (!this.someSolo.value || store.is(at(item, "solo"))));
-    return { item, row, aed: store.values(at(item, "aed")), isHeard };
+    return { item, row, aed: store.values(at(item, "aed")), isHeard, colour: this.colour(item) };
   }
 }
 

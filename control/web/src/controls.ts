@@ -6,7 +6,7 @@ import { follow, h, inSight, live } from "./dom";
 import type { SceneObject } from "./protocol";
 import { slider } from "./slider";
 import { LEVEL, type Unit } from "./units";
-import { faderOf, levelOf, meterOf, osc } from "./words";
+import { faderOf, levelOf, METER_END_DB, meterOf, osc } from "./words";
 
 export interface Scale {
   low: number;
@@ -198,13 +198,28 @@ export function action(app: App, text: string, address: string, values: () => (s
   return addressed(app, button, address, values);
 }
 
-/** A peak meter with a latch that says that full scale was reached; a tap lets it go. */
-export function meter(app: App, label: string, peak: () => number): HTMLElement {
+const HOLD_MS = 1000;
+const LEAST_REDUCTION_DB = 0.05;
+
+export interface Meter {
+  /** By how much a limiter takes it back, dB. */
+  reduction?: () => number;
+  /** Whether numbers stand at its ticks, which are 10 dB apart. */
+  hasScale?: boolean;
+}
+
+/** A peak meter with the loudest of the last second as a number, and a latch that says that full scale was reached; a tap lets it go. */
+export function meter(app: App, label: string, peak: () => number, { reduction, hasScale }: Meter = {}): HTMLElement {
   const bar = h("i", {});
+  const number = h("span", { class: "number", title: "The loudest of the last second, dB of full scale" });
+  const limited = reduction && h("span", { class: "reduction", title: "What the limiter takes away" });
   const clip = h("button", { type: "button", class: "clip", "aria-label": `${label}: full scale not reached`, title: "Full scale was reached; tap to forget" });
-  const box = h("span", { class: "meter" }, h("span", { class: "track" }, bar), clip);
+  const scale = hasScale && h("span", { class: "scale", "aria-hidden": "true" }, ...[-40, -20, 0].map((at) => h("span", {}, at === 0 ? "0" : `−${-at}`)));
+  const box = h("span", { class: "meter" }, h("span", { class: "track" }, bar), number, clip, scale, limited);
   let shown = -1;
   let latched = false;
+  const loudest = held((text) => (number.textContent = text), (level) => (level < METER_END_DB ? "−∞" : `${level < -0.5 ? "−" : level >= 0.5 ? "+" : ""}${Math.abs(Math.round(level))}`));
+  const most = limited && held((text) => (limited.textContent = text), (level) => (level < LEAST_REDUCTION_DB ? "" : `limited by ${level.toFixed(1)} dB`));
   clip.onclick = () => latch(false);
   function latch(on: boolean): void {
     latched = on;
@@ -212,14 +227,29 @@ export function meter(app: App, label: string, peak: () => number): HTMLElement 
     clip.setAttribute("aria-label", `${label}: full scale ${on ? "was" : "not"} reached`);
   }
   const isSeen = inSight(box);
-  app.onLevels.join(() => {
+  app.onLevels.join((now) => {
     const level = peak();
     if (level >= 0 && !latched) latch(true);
     if (!isSeen()) return;
+    loudest(level, now);
+    most?.(reduction!(), now);
     const next = Math.round(400 * meterOf(level)) / 400;
     if (next !== shown) bar.style.clipPath = `inset(0 ${100 - 100 * (shown = next)}% 0 0)`;
   });
   return box;
+}
+
+/** Shows the highest of the last second, and a higher one at once. */
+function held(show: (text: string) => void, say: (value: number) => string): (value: number, now: number) => void {
+  let most = -Infinity;
+  let since = -Infinity;
+  let shown: string | null = null;
+  return (value, now) => {
+    if (value < most && now - since < HOLD_MS) return;
+    [most, since] = [value, now];
+    const text = say(value);
+    if (text !== shown) show((shown = text));
+  };
 }
 
 export function panel(title: string, ...children: (Node | string)[]): HTMLElement {

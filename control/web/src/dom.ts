@@ -143,9 +143,9 @@ export function inSight(element: Element): () => boolean {
   return () => seen.has(element);
 }
 
-const NAMED: Record<string, string> = { vocals: "#ffb74a", bass: "#b79bff", drums: "#ff7a70", other: "#4fd1c5", residual: "#a3adba" };
+const STEMS: Record<string, string> = { vocals: "#ffb74a", bass: "#b79bff", drums: "#ff7a70", other: "#4fd1c5", residual: "#a3adba" };
 
-/** An object's colour: the stems' own, the others' spread over the wheel. */
-export function colour(id: number, name: string): string {
-  return NAMED[name] ?? `hsl(${(id * 137.5) % 360}, 70%, 68%)`;
+/** An object's colour, whatever it is called now: the stems' own, by what the model calls them, and the others' spread over the wheel. */
+export function colour(id: number, stem = ""): string {
+  return STEMS[stem] ?? `hsl(${(id * 137.5) % 360}, 70%, 68%)`;
 }

@@ -1,7 +1,7 @@
 /** An object in the plan: what there is to show, and the elements that show it where it is not one of a crowd. */
 
 import type { Voice } from "./app";
-import { colour, s } from "./dom";
+import { s } from "./dom";
 import { type Aed, aed, angleBetween, position, projected, type View, type Xyz } from "./geometry";
 import { short } from "./words";
 
@@ -44,7 +44,7 @@ export class Dot {
     isSmall: boolean,
   ) {
     const { item } = voice;
-    this.colour = colour(item.id, item.name);
+    this.colour = voice.colour;
     this.radius = isSmall ? 0.035 : 0.065;
     this.disc = s("circle", { r: this.radius, class: "disc" });
     const touch = s("circle", { r: isSmall ? TOUCH_SMALL : TOUCH, class: "touch" });

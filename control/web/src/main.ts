@@ -1,6 +1,6 @@
 /** The page: top bar, tabs, and what is told when the link is not well. */
 
-import { signal } from "@preact/signals-core";
+import { batch, signal } from "@preact/signals-core";
 import { App } from "./app";
 import { action } from "./controls";
 import { everyFrame, follow, h, lasting, live } from "./dom";
@@ -8,6 +8,7 @@ import { mixer } from "./mixer";
 import { connect, packets, speakers } from "./pages";
 import { room } from "./room";
 import { scenes } from "./scenes";
+import { standing } from "./standing";
 import { compare, master, stems } from "./stems";
 
 const KEY = "stemfield.token";
@@ -114,6 +115,27 @@ follow(() => {
   // What cannot be sent cannot be set.
   main.inert = state === "lost" || state === "denied" || state === "refused";
 });
+const stands = h("div", { class: "standing", role: "group", "aria-label": "What is turned on" });
+follow(() => {
+  const { store } = app;
+  const all = standing({ objects: store.objects.value, speakers: store.hello.value?.room.speakers ?? [], is: (address) => store.is(address) });
+  stands.replaceChildren(
+    ...all.map(({ text, send }) => {
+      const button = h("button", { type: "button", title: "Tap to end it", "aria-label": `${text}: end it` }, h("span", {}, text), h("span", { "aria-hidden": "true" }, "✕"));
+      button.onclick = () => batch(() => send.forEach(([address, ...values]) => app.set(address, ...values)));
+      return button;
+    }),
+  );
+});
+const again = action(app, "Bring it back", "/scene/undo");
+again.addEventListener("click", () => (app.undoable.value = ""));
+const undoable = h("div", { class: "toast", role: "status" }, live(() => app.undoable.value), again);
+let offered = 0;
+follow(() => {
+  undoable.classList.toggle("on", app.undoable.value !== "");
+  window.clearTimeout(offered);
+  offered = window.setTimeout(() => (app.undoable.value = ""), 10_000);
+});
 const complaint = h("div", { class: "toast", role: "status" }, live(() => app.store.complaint.value));
 let fading = 0;
 follow(() => {
@@ -136,7 +158,9 @@ document.getElementById("app")!.append(
   nav,
   banner,
   enter,
+  stands,
   main,
+  undoable,
   complaint,
 );
 app.link.start();

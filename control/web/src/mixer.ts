@@ -2,8 +2,8 @@
 
 import { type App, at } from "./app";
 import { addressChip, fader, flip, GAIN, meter, panel, toggle } from "./controls";
-import { colour, follow, h, live } from "./dom";
-import { LINKED, toggled } from "./links";
+import { follow, h, live } from "./dom";
+import { LINKED, type Linked, toggled } from "./links";
 import type { SceneObject } from "./protocol";
 import { ANGLE, GROUP, SHARE, TIME } from "./units";
 import { percent, seconds, words } from "./words";
@@ -19,7 +19,7 @@ function channel(app: App, item: SceneObject): HTMLElement {
     "article",
     { class: "channel", "aria-label": item.name },
     h("h3", {}, h("i", { class: "dot" }), item.label),
-    h("div", { class: "row" }, meter(app, item.name, () => app.peak(item.id)), flip(app, item, "solo"), flip(app, item, "mute")),
+    h("div", { class: "row" }, meter(app, item.name, () => app.peak(item.id), { hasScale: true }), flip(app, item, "solo"), flip(app, item, "mute")),
     fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to), reach: () => app.reach(item, "gain") }, 0, item.name),
     fader(app, "Width", at(item, "width"), { low: 0, high: 360, step: 1, unit: ANGLE, home: 0, send: (to) => app.change(item, "width", to), reach: () => app.reach(item, "width") }, 0, item.name),
     fader(app, "Extent upwards", at(item, "height"), { low: 0, high: 180, step: 1, unit: ANGLE, home: 0 }, 0, item.name),
@@ -28,7 +28,7 @@ function channel(app: App, item: SceneObject): HTMLElement {
     fader(app, "Smoothing", at(item, "smooth"), { low: 0, high: 10, step: 0.01, unit: TIME, home: 0.05 }, 0, item.name),
     fader(app, "Group", at(item, "group"), { low: 0, high: 16, step: 1, unit: GROUP, home: 0 }, 0, item.name),
   );
-  box.style.setProperty("--own", colour(item.id, item.name));
+  box.style.setProperty("--own", app.colour(item));
   return box;
 }
 
@@ -41,6 +41,8 @@ function groups(app: App): HTMLElement {
   return panel("Groups", list);
 }
 
+const LINK_NAMES: Record<Linked, string> = { position: "Positions", level: "Levels", mute: "Mutes", solo: "Solos", width: "Widths" };
+
 function group(app: App, number: number): HTMLElement {
   const address = `/group/${number}/links`;
   const members = () => app.store.objects.value.filter((item) => app.group(item) === number).map((item) => item.name);
@@ -50,12 +52,12 @@ function group(app: App, number: number): HTMLElement {
     { class: "channel", "aria-label": `Group ${number}` },
     h("h3", {}, `Group ${number}`),
     h("p", { class: "note" }, live(() => members().join(", "))),
+    h("p", { class: "note" }, "A hand on one moves of the others:"),
     h(
       "div",
       { class: "row", role: "group", "aria-label": `What group ${number} links` },
       ...LINKED.map((what) => {
-        const text = what[0]!.toUpperCase() + what.slice(1);
-        const button = h("button", { type: "button", "aria-label": `Link ${what} in group ${number}` }, text);
+        const button = h("button", { type: "button", "aria-label": `Link ${what} in group ${number}` }, LINK_NAMES[what]);
         button.onclick = () => app.set(address, toggled(links(), what));
         follow(() => button.setAttribute("aria-pressed", String(words(links()).includes(what))));
         return button;
@@ -63,14 +65,14 @@ function group(app: App, number: number): HTMLElement {
       toggle(app, "Mirrored", `Mirrored positions in group ${number}`, `/group/${number}/mirrored`),
     ),
     addressChip(app, address),
-    h("div", { class: "row" }, toggle(app, "Mute", `Mute group ${number}`, `/group/${number}/mute`, "mute")),
+    h("div", { class: "row" }, toggle(app, "Mute group", `Mute group ${number}`, `/group/${number}/mute`, "mute")),
     fader(app, "Level", `/group/${number}/gain`, GAIN, 0, `group ${number}`),
     fader(app, "Turn", `/group/${number}/rotate`, { low: -180, high: 180, step: 1, unit: ANGLE, home: 0, toSlider: (v) => -v, fromSlider: (v) => -v }, 0, `group ${number}`),
   );
 }
 
 function separation(app: App): HTMLElement {
-  const model = h("select", { "aria-label": "Model" });
+  const model = h("select", { "aria-label": "Model", autocomplete: "off" });
   follow(() => model.replaceChildren(h("option", { value: "" }, "as configured"), ...(app.store.hello.value?.models ?? []).map((name) => h("option", { value: name }, name))));
   follow(() => {
     void app.store.hello.value;
@@ -97,7 +99,7 @@ function separation(app: App): HTMLElement {
 function monitor(app: App): HTMLElement {
   return panel(
     "Headphones (binaural monitor)",
-    h("div", { class: "row" }, meter(app, "Headphones", () => Math.max(app.store.telemetry?.monitor[0] ?? -120, app.store.telemetry?.monitor[2] ?? -120)), toggle(app, "Mute", "Mute the headphones", "/monitor/mute", "mute")),
+    h("div", { class: "row" }, meter(app, "Headphones", () => Math.max(app.store.telemetry?.monitor[0] ?? -120, app.store.telemetry?.monitor[2] ?? -120), { hasScale: true }), toggle(app, "Mute", "Mute the headphones", "/monitor/mute", "mute")),
     fader(app, "Volume", "/monitor/gain", GAIN),
   );
 }

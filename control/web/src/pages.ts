@@ -16,18 +16,28 @@ export function speakers(app: App): HTMLElement {
           "article",
           { class: "channel", "aria-label": speaker.label },
           h("h3", {}, speaker.label, h("small", {}, speaker.lfe ? " LFE" : ` ${direction(speaker.azimuth, speaker.elevation)}, ${distance(speaker.radius)}`)),
-          h("div", { class: "row" }, meter(app, speaker.label, () => app.store.telemetry?.speakers[3 * index] ?? -120), toggle(app, "S", `Solo ${speaker.label}`, `/speaker/${speaker.label}/solo`, "solo"), toggle(app, "M", `Mute ${speaker.label}`, `/speaker/${speaker.label}/mute`, "mute")),
+          h("div", { class: "row" }, meter(app, speaker.label, () => app.store.telemetry?.speakers[3 * index] ?? -120, { hasScale: true, reduction: () => app.store.telemetry?.speakers[3 * index + 2] ?? 0 }), toggle(app, "S", `Solo ${speaker.label}`, `/speaker/${speaker.label}/solo`, "solo"), toggle(app, "M", `Mute ${speaker.label}`, `/speaker/${speaker.label}/mute`, "mute")),
           fader(app, "Trim", `/speaker/${speaker.label}/gain`, GAIN, 0, speaker.label),
-          h("div", { class: "row" }, ...["identify", "noise"].map((what) => {
-            const button = action(app, what === "identify" ? "Say its name" : "Noise", `/speaker/${speaker.label}/${what}`);
-            button.setAttribute("aria-label", `${button.textContent}: ${speaker.label}`);
-            return button;
-          })),
+          h("div", { class: "row" }, finder(app, speaker.label, "identify", "spoken", "Say its name"), finder(app, speaker.label, "noise", "noise", "Noise")),
         ),
       ),
     );
   });
   return h("div", { class: "page" }, panel("Loudspeakers", list));
+}
+
+/** Lets a loudspeaker be found by a sound; while it sounds, the button ends that. */
+function finder(app: App, label: string, what: string, sound: string, text: string): HTMLElement {
+  const address = `/speaker/${label}/${what}`;
+  const sounds = () => app.store.text(`/speaker/${label}/sounding`) === sound;
+  const button = action(app, text, address, () => (sounds() ? [false] : []));
+  follow(() => {
+    const now = sounds();
+    button.textContent = now ? "Stop" : text;
+    button.classList.toggle("sounding", now);
+    button.setAttribute("aria-label", `${now ? `Stop: ${text}` : text}: ${label}`);
+  });
+  return button;
 }
 
 export function connect(app: App, token: () => string): HTMLElement {

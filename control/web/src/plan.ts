@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals-core";
 import { type App, at } from "./app";
 import { Crowd } from "./crowd";
-import { colour, everyFrame, follow, h, inSight, later, s } from "./dom";
+import { everyFrame, follow, h, inSight, later, s } from "./dom";
 import { Dot, TOUCH, TOUCH_SMALL } from "./dot";
 import { fanned } from "./fan";
 import { fingers } from "./fingers";
@@ -188,7 +188,9 @@ function loudspeakers(app: App, seen: View, lamps: Lamp[], height: number): Node
     lamps.push({ element, level: -1 });
     const isFar = seen === "top" ? Math.abs(speaker.elevation) > 15 : places[index]![0] > 0.2;
     const shape = speaker.lfe ? s("circle", { r: SPEAKER }) : s("rect", { x: -SPEAKER, y: -SPEAKER, width: 2 * SPEAKER, height: 2 * SPEAKER, rx: 0.012 });
-    return s("g", { class: `speaker${isFar ? " far" : ""}`, transform: `translate(${x} ${y})` }, element, shape, s("text", { x: right - x, y: down - y }, speaker.label));
+    const group = s("g", { class: `speaker${isFar ? " far" : ""}`, transform: `translate(${x} ${y})` }, element, shape, s("text", { x: right - x, y: down - y }, speaker.label));
+    follow(() => group.classList.toggle("sounding", app.store.text(`/speaker/${speaker.label}/sounding`) !== ""));
+    return group;
   });
 }
 
@@ -210,8 +212,8 @@ function drawWidth(app: App, arc: SVGPathElement, handle: SVGCircleElement, isTo
   const [azimuth, elevation, far] = app.aed(item);
   const radius = Math.min(Math.max((far / app.scale.value) * Math.cos((elevation * Math.PI) / 180), 0.25), 1.15);
   const point = (angle: number) => projected(position([angle, 0, radius]), "top");
-  arc.style.setProperty("--own", colour(item.id, item.name));
-  handle.style.setProperty("--own", colour(item.id, item.name));
+  arc.style.setProperty("--own", app.colour(item));
+  handle.style.setProperty("--own", app.colour(item));
   if (width > 0) arc.setAttribute("d", `M${point(azimuth + width / 2)}A${radius} ${radius} 0 ${width > 180 ? 1 : 0} 1 ${point(azimuth - width / 2)}`);
   const knob = point(azimuth - width / 2 - HANDLE_DEG);
   handle.setAttribute("cx", String(knob[0]));

@@ -14,25 +14,34 @@ export function scenes(app: App): HTMLElement {
     return () => void (fade.value = before);
   };
   const fader = h("div", { class: "fader" }, ...slide({ low: 0, high: 10, step: 0.1, unit: TIME, home: 1 }, "Cross-fade", "", { value: () => fade.value, send: (to) => (fade.value = to), keep }));
-  const name = h("input", { type: "text", maxlength: 64, pattern: "[A-Za-z0-9 _\\-]{1,64}", placeholder: "A new name", "aria-label": "Name of the scene", autocomplete: "off" });
+  const name = h("input", { type: "text", maxlength: 64, placeholder: "A new name", "aria-label": "Name of the scene", autocomplete: "off" });
   const save = h("button", { type: "button", class: "primary" }, "Save");
   save.onclick = () => {
-    if (!name.value.trim() || !name.reportValidity()) return name.focus();
-    app.link.act("/scene/save", name.value.trim());
+    const chosen = name.value.trim().normalize("NFC");
+    if (!chosen) return name.focus();
+    const kept = (app.store.values("/scene/list").peek() ?? []).includes(chosen) && !presets().has(chosen);
+    app.link.act("/scene/save", chosen);
+    app.undoable.value = kept ? `“${chosen}” is overwritten. ` : "";
     name.value = "";
   };
+  name.onkeydown = (event) => event.key === "Enter" && save.click();
+  const presets = () => new Set(app.store.hello.value?.presets ?? []);
   const list = h("ul", { class: "list" });
   follow(() => {
     const names = (app.store.values("/scene/list").value ?? []).map(String);
     const present = app.store.text("/scene/name");
-    const presets = new Set(app.store.hello.value?.presets ?? []);
+    const isChanged = app.store.is("/scene/changed");
+    const shipped = presets();
     list.replaceChildren(
       ...names.map((each) => {
-        const load = h("button", { type: "button", class: "wide", "aria-pressed": each === present }, each, h("small", {}, presets.has(each) ? " preset" : ""));
+        const isPresent = each === present;
+        const state = isPresent ? (isChanged ? "loaded, changed since" : "loaded") : "";
+        const load = h("button", { type: "button", class: "wide", "aria-pressed": String(isPresent), "aria-description": state || null }, each, shipped.has(each) && h("small", {}, " preset"), state !== "" && h("small", { class: "state", "aria-hidden": "true" }, ` ${state}`));
         load.onclick = () => app.link.act("/scene/load", each, fade.value);
         const drop = action(app, "Delete", "/scene/delete", () => [each]);
+        drop.addEventListener("click", () => (app.undoable.value = `“${each}” is deleted. `));
         drop.setAttribute("aria-label", `Delete ${each}`);
-        return h("li", { class: "row" }, load, presets.has(each) ? null : drop);
+        return h("li", { class: "row" }, load, shipped.has(each) ? null : drop);
       }),
     );
   });

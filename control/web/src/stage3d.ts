@@ -23,7 +23,6 @@ import {
   WebGLRenderer,
 } from "three";
 import type { Voice } from "./app";
-import { colour } from "./dom";
 import { OTHERWISE_DEG } from "./dot";
 import { type Aed, angleBetween, position, RIM, type Xyz } from "./geometry";
 import { type Label, Labels } from "./labels3d";
@@ -135,7 +134,7 @@ export class Stage {
     const mesh = (this.ballMesh = new InstancedMesh(new SphereGeometry(BALL, 20, 14), new MeshBasicMaterial(), voices.length));
     mesh.instanceMatrix.setUsage(DynamicDrawUsage);
     mesh.frustumCulled = false;
-    const tones = voices.map(({ item }) => colour(item.id, item.name));
+    const tones = voices.map((voice) => voice.colour);
     this.ballLabels = new Labels(voices.map(({ item }, i): Label => ({ text: short(item.label), tone: tones[i]!, height: voices.length > 24 ? 0.055 : 0.08 })));
     // Of each object a line to the floor, and one to where it sounds.
     const lines = new BufferGeometry();

@@ -2,7 +2,7 @@
 
 import { type App, at } from "./app";
 import { addressChip, fader, flip, GAIN, meter, panel, toggle } from "./controls";
-import { colour, follow, h, live } from "./dom";
+import { follow, h, live } from "./dom";
 import { headphones } from "./headphones";
 import type { SceneObject } from "./protocol";
 import { SHARE } from "./units";
@@ -28,7 +28,7 @@ function stem(app: App, item: SceneObject): HTMLElement {
     flip(app, item, "mute"),
     fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to), reach: () => app.reach(item, "gain") }, 0, item.name),
   );
-  row.style.setProperty("--own", colour(item.id, item.name));
+  row.style.setProperty("--own", app.colour(item));
   follow(() => {
     row.classList.toggle("chosen", app.selected.value === item.id);
     row.classList.toggle("quiet", !app.isHeard(item));
@@ -60,16 +60,23 @@ export function compare(app: App): HTMLElement {
 }
 
 export function master(app: App): HTMLElement {
-  const loudest = () => {
-    const peaks = app.store.telemetry?.speakers;
-    let found = -120;
-    if (peaks) for (let i = 0; i < peaks.length; i += 3) found = Math.max(found, peaks[i]!);
+  /** The most of a kind of numbers of all loudspeakers: peaks are the first of three, reductions the last. */
+  const most = (kind: 0 | 2, least: number) => {
+    const levels = app.store.telemetry?.speakers ?? [];
+    let found = least;
+    for (let i = kind; i < levels.length; i += 3) found = Math.max(found, levels[i]!);
     return found;
+  };
+  const sounding = () => {
+    const sound = app.store.sound.value;
+    const text = sound?.text ?? "";
+    // The clock plays to nobody, but for who listens here.
+    return sound?.driver === "clock" && app.listens.value ? `this browser plays what the room would hear ${/\(.*\)$/.exec(text)?.[0] ?? ""}` : text;
   };
   return panel(
     "Master",
-    h("div", { class: "row" }, meter(app, "Loudspeakers", loudest), toggle(app, "Mute", "Mute everything", "/master/mute", "mute")),
+    h("div", { class: "row" }, meter(app, "Loudspeakers", () => most(0, -120), { hasScale: true, reduction: () => most(2, 0) }), toggle(app, "Mute", "Mute everything", "/master/mute", "mute")),
     fader(app, "Volume", "/master/gain", GAIN),
-    h("p", { class: "note" }, live(() => app.store.sound.value?.text ?? "")),
+    h("p", { class: "note" }, live(sounding)),
   );
 }

@@ -2,7 +2,7 @@
 
 import { type App, at } from "./app";
 import { addressChip, fader } from "./controls";
-import { colour, follow, h, live } from "./dom";
+import { follow, h, live } from "./dom";
 import { OTHERWISE_DEG } from "./dot";
 import { aed, type Aed, angleBetween, position, type Xyz } from "./geometry";
 import type { SceneObject } from "./protocol";
@@ -31,7 +31,7 @@ export function strip(app: App): HTMLElement {
       to[index] = value;
       app.move(item, to);
     };
-    box.style.setProperty("--own", colour(item.id, item.name));
+    box.style.setProperty("--own", app.colour(item));
     box.replaceChildren(
       h(
         "summary",

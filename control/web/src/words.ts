@@ -3,6 +3,8 @@
 import type { Aed } from "./geometry";
 
 export const SILENCE_DB = -120;
+/** The lower end of a meter. */
+export const METER_END_DB = -60;
 
 export function direction(azimuth: number, elevation = 0): string {
   const turn = Math.round(Math.abs(azimuth));
@@ -52,7 +54,7 @@ export function levelOf(fader: number, top: number): number {
 
 /** How long a meter is, 0..1, for a level: linear in decibels from -60 to 0. */
 export function meterOf(decibel: number): number {
-  return Math.min(Math.max((decibel + 60) / 60, 0), 1);
+  return Math.min(Math.max(1 - decibel / METER_END_DB, 0), 1);
 }
 
 /** A name where there is little room for it. */

@@ -132,7 +132,7 @@ test("on every screen each page is reached and fits, and the room comes first", 
   for (const [width, height] of [[320, 568], [390, 844], [844, 390], [568, 320], [768, 1024], [1440, 900]] as const) {
     await page.setViewportSize({ width, height });
     const screen = `${width} x ${height}`;
-    for (const isShown of [false, true]) {
+    for (const isShown of width === 320 ? [false, true] : [false]) {
       for (const tab of await page.getByRole("tab").all()) {
         await tab.tap();
         await expect(tab).toHaveAttribute("aria-selected", "true");
@@ -145,8 +145,8 @@ test("on every screen each page is reached and fits, and the room comes first", 
       expect(plan!.y + (isBeside ? 0.9 : 1) * plan!.height, screen).toBeLessThan(height);
       if (isBeside) expect([room!.y - (await page.locator(".side").boundingBox())!.y, room!.x < stems!.x], screen).toEqual([0, true]);
       else expect(room!.y + room!.height, screen).toBeLessThan(stems!.y);
-      await page.getByRole("button", { name: "OSC", exact: true }).tap();
+      if (width === 320) await page.getByRole("button", { name: "OSC", exact: true }).tap();
     }
-    await page.getByRole("button", { name: "OSC", exact: true }).tap();
+    if (width === 320) await page.getByRole("button", { name: "OSC", exact: true }).tap();
   }
 });

@@ -1,0 +1,43 @@
+/** What was turned on somewhere and is easily forgotten: solos, mutes, comparison, bypass. Each with what ends it. Pure. */
+
+import type { SceneObject, Speaker, Value } from "./protocol";
+import { short } from "./words";
+
+export interface Standing {
+  text: string;
+  send: [string, ...Value[]][];
+}
+
+/** What the list is made of. */
+export interface Desk {
+  objects: SceneObject[];
+  speakers: Speaker[];
+  is: (address: string) => boolean;
+}
+
+const GROUPS = 16;
+const NAMED = 3;
+
+export function standing({ objects, speakers, is }: Desk): Standing[] {
+  const found: Standing[] = [];
+  const one = (address: string, text: string) => is(address) && found.push({ text, send: [[address, false]] });
+  const all = (text: string, some: { name: string; label: string }[], address: (name: string) => string) => {
+    const on = some.filter(({ name }) => is(address(name)));
+    if (on.length) found.push({ text: `${text}: ${listed(on.map(({ label }) => label))}`, send: on.map(({ name }) => [address(name), false]) });
+  };
+  one("/scene/compare", "B: the untouched recording");
+  one("/separation/bypass", "No separation");
+  one("/master/mute", "All is silenced");
+  for (const [what, text] of [["solo", "Solo"], ["mute", "Muted"]] as const) {
+    all(text, objects, (name) => `/object/${name}/${what}`);
+    all(`Loudspeakers, ${text.toLowerCase()}`, speakers.map(({ label }) => ({ name: label, label })), (label) => `/speaker/${label}/${what}`);
+  }
+  all("Muted groups", Array.from({ length: GROUPS }, (_, group) => ({ name: String(group + 1), label: String(group + 1) })), (group) => `/group/${group}/mute`);
+  one("/monitor/mute", "Headphones silenced");
+  return found;
+}
+
+function listed(names: string[]): string {
+  const shown = names.slice(0, NAMED).map((name) => short(name, 12));
+  return names.length > NAMED ? `${shown.join(", ")} and ${names.length - NAMED} more` : shown.join(", ");
+}
