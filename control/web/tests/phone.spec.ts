@@ -52,7 +52,7 @@ async function settled(page: Page): Promise<void> {
 test("a scroll that begins on a slider sets nothing", async ({ page }) => {
   await daemon.send("/master/gain", -30);
   await daemon.send("/object/vocals/gain", -30);
-  await expect(level(page, "Volume")).toHaveAttribute("aria-valuetext", "−30.0 dB");
+  for (const name of ["Volume", "Level of vocals"]) await expect(level(page, name)).toHaveAttribute("aria-valuetext", "−30.0 dB");
   for (const name of ["Level of vocals", "Volume", "Amount", "Direction"]) {
     if (name === "Direction") await page.locator(".strip summary").tap();
     const slider = level(page, name);
