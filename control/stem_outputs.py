@@ -36,6 +36,10 @@ class StemOutputs:
         self.engine.exchange.threshold = separation.threshold
         self.engine.bypass(separation.bypass)
 
+    def sounding(self, _: str) -> str:
+        """By which sound a loudspeaker is looked for: none is here."""
+        return ""
+
     def levels(self) -> Levels:
         """What the meters show now; from any thread."""
         meters = self.engine.meters()
