@@ -15,6 +15,7 @@ from typing import Any
 
 from stemfield.control.batch.plan import BATCH_FOLDER
 from stemfield.control.batch.recipe import file_digest
+from stemfield.layouts.plain_data import parse_json, read_file
 from stemfield.renderer.drivers.part_file import PartFile
 
 LONGEST_NAME = 255
@@ -111,11 +112,11 @@ class Result:
     def _read(self) -> Facts | None:
         """The record; None where there is none that can be used."""
         with suppress(OSError, ValueError):
-            record = json.loads(self._record.read_text())
-            if isinstance(record, dict) and record.keys() >= {"key", "digest", "recording", "files"}:
-                paths = [Path(file) for file in record["files"]]
-                if not any(path.is_absolute() or ".." in path.parts for path in paths):
-                    return record
+            record: Facts = parse_json(read_file(self._record))
+            match record:
+                case {"key": str(), "digest": str(), "recording": dict(), "files": dict() as files}:
+                    if all(_is_inside(Path(name)) and _is_facts(facts) for name, facts in files.items()):
+                        return record
         return None
 
     def _write(self, record: Facts) -> None:
@@ -137,6 +138,17 @@ def facts_of(path: Path, *, read: bool = False) -> Facts:
     found = path.stat()
     facts: Facts = {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "ctime_ns": found.st_ctime_ns}
     return facts | {"sha256": file_digest(path)} if read else facts
+
+
+def _is_inside(path: Path) -> bool:
+    return not path.is_absolute() and ".." not in path.parts
+
+
+def _is_facts(facts: object) -> bool:
+    match facts:
+        case {"size": int(), "sha256": str()}:
+            return True
+    return False
 
 
 def _same_times(one: Facts, other: Facts) -> bool:
