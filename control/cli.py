@@ -29,8 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 failed while working, 2 bad usage or input, 130 interrupted.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr: file names may be of any bytes
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may be of any bytes
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = make_parser()
     if "_ARGCOMPLETE" in os.environ:

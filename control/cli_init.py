@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ipaddress
+import os
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -210,6 +211,8 @@ def _music(answer: str) -> str:
     path = Path(answer).expanduser().absolute()
     with refusals():
         AudioReader(path).close()
+    if os.fsencode(path).decode("utf-8", "replace") != str(path):
+        raise CliError([f"{path}: its name is no UTF-8, which a configuration cannot hold; rename it"])
     return str(path)
 
 

@@ -10,6 +10,7 @@ from stemfield.renderer.drivers.spans import Span, Window
 
 ACCEPTED: Final = "WAV, FLAC, OGG and MP3"
 MAX_STREAMS: Final = 1000
+_OGG_HEAD_BYTES: Final = 64
 
 _OTHERS: Final = (
     (0, b"FORM", "an AIFF file"),
@@ -18,6 +19,8 @@ _OTHERS: Final = (
     (0, b"RIFX", "a big-endian WAV file"),
     (0, b".snd", "an AU file"),
     (4, b"ftyp", "an MP4 file (M4A: AAC or ALAC)"),
+    (0, b"\xff\xfc", "an MPEG file of layer II"),
+    (0, b"\xff\xfd", "an MPEG file of layer II"),
     (0, b"\xff\xf1", "an AAC file"),
     (0, b"\xff\xf9", "an AAC file"),
     (0, b"\x30\x26\xb2\x75", "a WMA file"),
@@ -29,6 +32,14 @@ _OTHERS: Final = (
     (0, b"MThd", "a MIDI file"),
     (0, b"\x0b\x77", "an AC-3 file"),
 )
+
+
+_OGG_OTHERS: Final = (
+    (b"\x7fFLAC", "FLAC"),
+    (b"Speex", "Speex"),
+    (b"\x80theora", "Theora"),
+)
+"""What may be in an OGG file, and how it begins there."""
 
 
 class ContentsError(ValueError):
@@ -81,11 +92,18 @@ def contents_of(window: Window) -> Contents:
         streams = [_flac(each, notes) for each in flac.find_streams(window, start, window.size)]
     elif head[:4] == ogg.CAPTURE:
         links = ogg.find_links(window, start, window.size)
+        for codec, told in _OGG_OTHERS:
+            if codec in window.bytes_at(start, _OGG_HEAD_BYTES):
+                raise ContentsError(f"an OGG file of {told}; accepted in OGG are Vorbis and Opus")
         if not all(link.ended for link in links):
             notes.append("the file is cut off; read is what there is")
         streams = [Stream((range(link.start, link.stop),), not link.begins_late) for link in links]
     else:
         streams = _mp3(window, start, window.size, notes)
+        if not streams and mp3.is_free(head):
+            streams = [Stream((range(start, window.size),))]  # the decoder finds out how long its frames are
+        if not streams and not window.size:
+            raise ContentsError(f"is empty; accepted are {ACCEPTED}")
         if not streams:
             kind = next((told for at, magic, told in _OTHERS if head[at : at + len(magic)] == magic), None)
             if kind is None:

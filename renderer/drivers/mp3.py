@@ -182,6 +182,11 @@ class Found:
     strange_bytes: int
 
 
+def is_free(head: bytes) -> bool:
+    """Whether a frame of free format begins with these bytes: of a rate that no table has."""
+    return len(head) >= 4 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2 and head[2] >> 4 == 0 and head[1] & 0x18 != 8
+
+
 def find_streams(window: Window, start: int, end: int) -> Found:
     """Looks at everything between two positions.
 

@@ -352,11 +352,17 @@ class TestOthers:
             ("a.wv", "a WavPack file"),
             ("a.mka", "a Matroska or WebM file"),
             ("a.au", "an AU file"),
+            ("a.mp2", "an MPEG file of layer II"),
         ],
     )
     def test_what_is_not_read_is_called_by_its_name(self, tmp_path: Path, name: str, told: str) -> None:
         path = encoded(tmp_path / name, music(0.2))
         with pytest.raises(AudioFileError, match=f"{name}: {told}.*accepted are WAV, FLAC, OGG and MP3"):
+            AudioReader(path)
+
+    def test_codecs_in_ogg_too(self, tmp_path: Path) -> None:
+        path = encoded(tmp_path / "a.ogg", music(0.2), "-c:a", "flac")
+        with pytest.raises(AudioFileError, match=r"a\.ogg: an OGG file of FLAC; accepted in OGG are Vorbis and Opus"):
             AudioReader(path)
 
     def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:

@@ -126,7 +126,7 @@ class TestBrokenFiles:
         [
             ("text.mp3", b"hello world, this is no music\n" * 90, "not a sound file"),
             ("noise.wav", np.random.default_rng(0).bytes(5000), "not a sound file"),
-            ("empty.flac", b"", "not a sound file"),
+            ("empty.flac", b"", "is empty"),
             ("head.wav", b"RIFF\x24\0\0\0WAVE", "damaged|no sound"),
             ("head.flac", b"fLaC" + bytes(60), "damaged"),
         ],
