@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -25,6 +26,7 @@ SILENT_DB: Final = -100.0
 _STEMS: Final = tuple(f"{name}_{side}" for name in (*STEMS, RESIDUAL) for side in "LR")
 _INPUTS: Final = ("mixture_L", "mixture_R", "mixture", *_STEMS)
 """Of every role."""
+_TOOLS_IN_JACKD2: Final = ({"ID=debian", "VERSION_ID=12"}, {"ID=ubuntu", "VERSION_ID=24.04"})
 
 
 def unconnected(seen: Evidence) -> Iterator[Finding]:
@@ -78,11 +80,23 @@ def _connect(seen: Evidence, source: str, target: str) -> str:
 
 
 def _for_server(seen: Evidence, command: str) -> str:
-    """A command of JACK's own tools, for the server that is meant."""
-    if seen.jack is not None and seen.jack.from_pipewire:
-        return f"pw-jack {command}"
+    """A command of JACK's own tools for the server that is meant, with their package where they are missing."""
     name = seen.config.jack.server_name
-    return f"JACK_DEFAULT_SERVER={shlex.quote(name)} {command}" if name else command
+    if seen.jack is not None and seen.jack.from_pipewire:
+        told = f"pw-jack {command}"
+    else:
+        told = f"JACK_DEFAULT_SERVER={shlex.quote(name)} {command}" if name else command
+    there = shutil.which(command.split()[0]) is not None
+    return told if there else f"sudo apt install {_tools_package(seen)} && {told}"
+
+
+def _tools_package(seen: Evidence) -> str:
+    """What has JACK's tools: on newer systems a package of their own."""
+    try:
+        lines = (seen.root / "etc/os-release").read_text(encoding="utf-8").replace('"', "").splitlines()
+    except OSError:
+        lines = []
+    return "jackd2" if any(set(lines) >= release for release in _TOOLS_IN_JACKD2) else "jack-example-tools"
 
 
 def interrupted(seen: Evidence) -> Iterator[Finding]:

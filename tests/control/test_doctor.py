@@ -23,6 +23,7 @@ from stemfield.control.doctor.jack_look import JackLook, JackVisit
 from stemfield.control.doctor.processes import Process, SoundServer
 from stemfield.control.doctor.rights_checks import realtime
 from stemfield.control.doctor.rights_look import NotTriedError
+from stemfield.control.doctor.sound_checks import interrupted
 from stemfield.control.qr import qr_text
 
 RIGHTS = {"realtime-refused", "memory-lock-refused", "limits-without-effect"}
@@ -279,6 +280,31 @@ def test_root_looks_at_the_server_of_whoever_has_it(
     monkeypatch.setattr(os, "geteuid", lambda: 1)
     monkeypatch.setattr(evidence, "jack_servers", lambda: (theirs,))
     assert set(causes(file(JACK), tmp_path / "root")) == {"jack-server-missing"}
+
+
+@pytest.mark.parametrize(
+    ("release", "package"),
+    [
+        ('ID=debian\nVERSION_ID="12"\n', "jackd2"),
+        ('ID=debian\nVERSION_ID="13"\n', "jack-example-tools"),
+        ('VERSION_ID="24.04"\nID=ubuntu\n', "jackd2"),
+        ("", "jack-example-tools"),
+    ],
+)
+def test_tools_that_are_missing_are_installed_by_the_cure(
+    release: str, package: str, file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "root"
+    (root / "etc").mkdir()
+    (root / "etc" / "os-release").write_text(release)
+    jack = JackLook(opened=True, xruns=3, rate_hz=48_000, period_frames=64)
+    seen = replace(look(file(JACK), 0.0, root), jack=jack)
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/jack_bufsize")
+    (found,) = interrupted(seen)
+    assert found.cure == "JACK_DEFAULT_SERVER=stemfield-test-none jack_bufsize 128"
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    (bare,) = interrupted(seen)
+    assert bare.cure == f"sudo apt install {package} && {found.cure}"
 
 
 def test_a_code_for_the_camera_of_a_telephone() -> None:
