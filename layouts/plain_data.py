@@ -67,7 +67,7 @@ def open_file(path: Path, most: int) -> BinaryIO:
 
 def without_waiting(path: str, flags: int) -> int:
     """An opener for `open` that fails where a FIFO without another end would make it wait."""
-    return os.open(path, flags | os.O_NONBLOCK)
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
 
 
 def decode(content: bytes) -> str:

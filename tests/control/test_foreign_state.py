@@ -118,6 +118,16 @@ def test_a_fifo_in_the_way_is_told_and_holds_nothing_up(venue: Venue, tmp_path: 
     assert SceneStore(tmp_path, venue).load() == (venue.defaults, ())
 
 
+def test_nothing_in_the_folder_is_a_program(venue: Venue, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, venue)
+    store.prepare()
+    store.save(venue.defaults)
+    with LastRun(tmp_path):
+        pass
+    modes = {path.name: oct(path.stat().st_mode & 0o111) for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("scene.json", "scene.journal", "run.json"), "0o0")
+
+
 def test_what_cannot_be_used_in_part_stays_in_a_copy(venue: Venue, tmp_path: Path) -> None:
     text = json.dumps({"format": 1, "speaker": {"U+045": {"gain": -3}}, "scene": {"amount": 0.75, "haze": 1}})
     (tmp_path / "scene.json").write_text(text)
