@@ -142,7 +142,8 @@ class Link:
             log.warning("%s", reason)
             self.leave()
             return False
-        if self._calls_s == now_s:
+        # In freewheel jackd takes the sound card's connections away itself, and nobody's export is to be cut.
+        if self._calls_s == now_s and not driver.freewheeling:
             if self._may_have_its_name(driver, now_s):
                 log.info("%s may be called %s again: joined anew", driver.client_name, self._config.jack.client_name)
                 if self._engine is not None:

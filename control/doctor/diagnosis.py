@@ -26,6 +26,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     rights_checks.service,
     rights_checks.linger,
     sound_checks.unconnected,
+    sound_checks.unmatched,
     sound_checks.off_rate,
     sound_checks.forced,
     sound_checks.interrupted,

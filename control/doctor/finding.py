@@ -20,6 +20,7 @@ Id = Literal[
     "service-without-linger",
     "device-busy",
     "nothing-connected",
+    "port-missing",
     "xruns-ours",
     "xruns-server",
     "pipewire-forced",

@@ -32,6 +32,7 @@ class Port:
         is_physical: whether it is the sound card's.
         connections: full names of the ports that it is connected to.
         channel: which channel of the sound card it is, such as `FL`, where anything says so.
+        aliases: other names of it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Port:
     is_physical: bool
     connections: tuple[str, ...]
     channel: str | None = None
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,4 +162,4 @@ class JackVisit:
 
 
 def _port(facts: dict[str, Any]) -> Port:
-    return Port(**facts | {"connections": tuple(facts["connections"])})
+    return Port(**facts | {key: tuple(facts[key]) for key in ("connections", "aliases")})

@@ -90,6 +90,7 @@ def _ports(client: Any) -> list[dict[str, Any]]:
             "is_input": port.is_input,
             "is_physical": port.is_physical,
             "channel": channel,
+            "aliases": port.aliases,
             "connections": sorted(peer.name for peer in client.get_all_connections(port)),
         }
         for port, channel in zip(ports, channels_of_ports(ports, {}), strict=True)

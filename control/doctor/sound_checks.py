@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from typing import Final
 
 from stemfield.control.doctor.evidence import Evidence
@@ -13,6 +14,7 @@ from stemfield.control.doctor.finding import Finding
 from stemfield.control.doctor.jack_look import JackLook, Port
 from stemfield.control.doctor.pipewire_look import Force
 from stemfield.control.doctor.processes import SoundServer
+from stemfield.renderer.drivers.wishes import Peer, matching
 from stemfield.renderer.scene import RESIDUAL, STEMS
 
 RATE_TOLERANCE: Final = 0.03
@@ -51,6 +53,33 @@ def unconnected(seen: Evidence) -> Iterator[Finding]:
             f"{outputs[0].name} and our other outputs are connected to nothing: no loudspeaker plays",
             _connect(seen, outputs[0].name, sink.name) if sink else "stemfield connect",
         )
+
+
+def unmatched(seen: Evidence) -> Iterator[Finding]:
+    """Ports that the configuration names and that are not there."""
+    jack, config = seen.jack, seen.config.jack
+    if jack is None or not jack.opened:
+        return
+    ours = _own_ports(jack, config.client_name)
+    for key, wanted, is_input in (
+        ("connect_inputs", config.connect_inputs, False),
+        ("connect_outputs", config.connect_outputs, True),
+        ("connect_speakers", tuple(config.connect_speakers.values()), True),
+        ("connect_monitor", config.connect_monitor, True),
+    ):
+        others = [port for port in jack.ports if port.is_input == is_input and port not in ours]
+        peers = [Peer(port.name, port.aliases) for port in others]
+        for pattern in wanted:
+            if not any(pattern in (peer.name, *peer.aliases) for peer in peers) and not matching(pattern, peers):
+                cause = f"jack.{key}: {pattern} matches no port"
+                near = get_close_matches(pattern, [peer.name for peer in peers], 1)
+                yield Finding(
+                    "port-missing",
+                    f"{cause}; the nearest name is {near[0]}" if near else cause,
+                    "stemfield connect"
+                    if key in ("connect_outputs", "connect_speakers")
+                    else _for_server(seen, "jack_lsp"),
+                )
 
 
 def _own_ports(jack: JackLook, client: str) -> list[Port]:

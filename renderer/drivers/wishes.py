@@ -170,7 +170,7 @@ class _Look:
         literal: list[int] = []
         for pattern in patterns:
             exact = by_name.get(pattern)
-            now = [exact] if exact is not None else _matches(pattern, peers)
+            now = [exact] if exact is not None else matching(pattern, peers)
             if exact is not None:
                 literal.append(names.index(exact))
             if not now:
@@ -190,7 +190,7 @@ def _is_pattern(text: str) -> bool:
     return any(letter in text for letter in "*?")
 
 
-def _matches(pattern: str, peers: Sequence[Peer]) -> list[str]:
+def matching(pattern: str, peers: Sequence[Peer]) -> list[str]:
     """Names of ports in their order; brackets are letters like others, unless only a set of letters makes sense."""
     glob = re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
     found = [peer.name for peer in peers if any(map(glob.fullmatch, (peer.name, *peer.aliases)))]

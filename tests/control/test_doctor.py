@@ -19,11 +19,11 @@ from stemfield.control.config import Config, JackConfig
 from stemfield.control.doctor import evidence
 from stemfield.control.doctor.diagnosis import diagnose
 from stemfield.control.doctor.evidence import look
-from stemfield.control.doctor.jack_look import JackLook, JackVisit
+from stemfield.control.doctor.jack_look import JackLook, JackVisit, Port
 from stemfield.control.doctor.processes import Process, SoundServer
 from stemfield.control.doctor.rights_checks import realtime
 from stemfield.control.doctor.rights_look import NotTriedError
-from stemfield.control.doctor.sound_checks import interrupted
+from stemfield.control.doctor.sound_checks import interrupted, unmatched
 from stemfield.control.qr import qr_text
 
 RIGHTS = {"realtime-refused", "memory-lock-refused", "limits-without-effect"}
@@ -231,6 +231,23 @@ def test_a_server_without_real_time_is_started_anew_as_it_was(file: Callable[...
     assert found.cure == "kill 7; /usr/bin/jackd -R -n studio -d alsa -d hw:0 -r 44100 -p 128"
     (theirs,) = realtime(replace(seen, servers=(replace(seen.servers[0], user=os.geteuid() + 1),)))
     assert theirs.cure.startswith(f"kill 7; sudo -u '#{os.geteuid() + 1}' /usr/bin/jackd -R ")
+
+
+def test_ports_of_the_configuration_that_are_not_there(file: Callable[..., Path], tmp_path: Path) -> None:
+    seen = look(file(), 0.0, tmp_path / "root")
+    wires = {"connect_inputs": ("mic [1]:out",), "connect_outputs": ("card:*", "sytem:playback_1", "main")}
+    ports = (
+        Port("mic [1]:out", False, True, ()),
+        Port("system:playback_1", True, True, (), aliases=("main",)),
+        Port("stemfield:card", True, False, ()),
+    )
+    server = JackLook(library="libjack.so.0", opened=True, rate_hz=48_000, period_frames=64, ports=ports)
+    found = list(unmatched(replace(seen, config=Config(jack=JackConfig(**wires)), jack=server)))
+    assert [finding.cause for finding in found] == [
+        "jack.connect_outputs: card:* matches no port",
+        "jack.connect_outputs: sytem:playback_1 matches no port; the nearest name is system:playback_1",
+    ]
+    assert {finding.cure for finding in found} == {"stemfield connect"}
 
 
 def test_an_interrupt_leaves_nobody_at_the_door_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
