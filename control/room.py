@@ -141,7 +141,7 @@ class Room:
         return self._shown[1]
 
     def _from_a_place(self, scene: Scene) -> Scene:
-        """The scene, heard from the last place where no loudspeaker hides another: at some nothing can be panned."""
+        """The scene, heard from the last place from which the loudspeakers are not all in one direction."""
         if scene.listener != self._asked:
             self._asked = scene.listener
             try:

@@ -111,6 +111,9 @@ class Panner:
         Args:
             without: indices of loudspeakers that are left out.
             listener: metres; rounded to a centimetre.
+
+        Raises:
+            ValueError: from there all loudspeakers of the room are in one direction.
         """
         key = (frozenset(without), tuple(round(value, 2) + 0.0 for value in listener))
         if not any(key[1]) and not key[0]:
@@ -118,7 +121,10 @@ class Panner:
         if key not in self._variants:
             if len(self._variants) >= _KEPT_VARIANTS:
                 del self._variants[next(iter(self._variants))]
-            self._variants[key] = Panner(seen_from(self.layout, key[1]), key[0])
+            panner = Panner(seen_from(self.layout, key[1]), key[0])
+            if len(panner.together) == 1 and not key[0]:
+                raise ValueError("all loudspeakers are in one direction from there")
+            self._variants[key] = panner
         return self._variants[key]
 
     @cached_property

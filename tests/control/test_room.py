@@ -159,15 +159,27 @@ def test_from_the_left_what_was_in_front_is_to_the_right():
     assert heard_at_deg(stage) == pytest.approx(0.0, abs=0.1)
 
 
-def test_where_one_loudspeaker_hides_another_the_listener_stays(caplog):
-    stage = Stage("cube", position=at(20.0, 10.0))
+def test_where_all_loudspeakers_are_in_one_direction_the_listener_stays(caplog):
+    stage = Stage("stereo", position=at(20.0, 10.0))
     stage.put(listener=(0.2, 0.1, 0.0))
     before = stage.feeds()
-    stage.put(listener=(100.0, 100.0, 100.0))
+    in_line_m = stage.layout.speakers[0].radius_m * np.cos(np.radians(30.0))
+    stage.put(listener=(in_line_m, 5.0, 0.0))
     np.testing.assert_array_equal(rms(stage.feeds()), rms(before))
-    assert "the listener cannot be at 100.00 100.00 100.00" in caplog.text
+    assert "the listener cannot be at 1.73 5.00 0.00" in caplog.text
     stage.put(listener=(0.0, 0.0, 0.0))
     assert (rms(stage.feeds()) != rms(before)).any()
+
+
+def test_where_one_loudspeaker_hides_another_both_play_what_comes_from_there(caplog):
+    stage = Stage("quad", position=at(45.0, 0.0))
+    corner_m = stage.layout.speakers[0].radius_m * np.cos(np.radians(45.0))
+    stage.put(listener=(-3.0 * corner_m, -corner_m, 0.0))  # behind the right pair
+    towards = stage.layout.labels.index("M-045"), stage.layout.labels.index("M-135")
+    stage.change(position=(corner_m, -corner_m, 0.0))
+    heard = rms(stage.feeds())
+    assert heard[list(towards)] == pytest.approx([heard.max()] * 2, rel=1e-3)
+    assert not caplog.text
 
 
 def test_delays_and_gains_follow_the_listener_where_the_layout_compensates():

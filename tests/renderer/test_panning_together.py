@@ -70,3 +70,11 @@ def test_a_listener_may_sit_where_loudspeakers_are_one_behind_the_other():
         listener = near + (near - far) * share
         gains = Panner(room).variant((), listener.tolist()).gains(DIRECTIONS)
         np.testing.assert_allclose((gains**2).sum(axis=1), 1, atol=1e-6)
+
+
+def test_two_in_one_place_may_be_all_that_is_left():
+    room = with_another(load_layout("5.1"), "M+110")
+    kept = [index for index, speaker in enumerate(room.speakers) if speaker.azimuth_deg == 110]
+    panner = Panner(room).variant([index for index in range(len(room.speakers)) if index not in kept], (0.0, 0.0, 0.0))
+    gains = panner.gains(DIRECTIONS)
+    np.testing.assert_allclose(gains[:, kept], 0.5**0.5, atol=1e-9)
