@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
 
 MAX_TEXT = 128
+MAX_LABEL_BYTES = 200
 _NO_ADDRESS = "/{}[],*?#"
 
 
@@ -44,10 +45,14 @@ def text_problems(path: str, value: object, longest: int = MAX_TEXT) -> Iterator
 
 
 def label_problems(path: str, value: object) -> Iterator[str]:
-    """That a value is no text, or a label that no OSC address can hold."""
+    """That a value is no text, or a label that no OSC address or no JACK port can hold."""
     problems = list(text_problems(path, value))
     yield from problems
-    if isinstance(value, str) and not problems and reachable_label(value) != value:
+    if not isinstance(value, str) or problems:
+        return
+    if (size := len(value.encode())) > MAX_LABEL_BYTES:
+        yield f"{path}: {size} bytes are too long for the name of a JACK port, at most {MAX_LABEL_BYTES}"
+    if reachable_label(value) != value:
         found = "".join(dict.fromkeys(letter for letter in value if letter in _NO_ADDRESS))
         yield f"{path}: no OSC address reaches {value!r}, because of {found}; {reachable_label(value)!r} would do"
 

@@ -55,6 +55,10 @@ def test_a_good_layout_has_no_problems():
         ({"label": "S0"}, "speakers[1].label: S0 is already that of speakers[0]"),
         ({"label": 30}, "speakers[1].label: 30 is a number here; write it in quotes"),
         ({"label": ["a"]}, "speakers[1].label: must be text, not a list"),
+        (
+            {"label": "é" * 128},
+            f"speakers[1].label: 256 bytes are too long for the name of a JACK port, at most 200 ({'é' * 128})",
+        ),
         ({"label": " "}, "speakers[1].label: must be 1..128 printable characters without space at its ends"),
         ({"lfe": "no"}, "speakers[1].lfe: must be true or false, not the text 'no'"),
         ({"azimut_deg": 3}, "speakers[1].azimut_deg: unknown key, did you mean 'azimuth_deg'?"),
