@@ -139,7 +139,7 @@ test("by day and in forced colours everything is legible", async ({ page }) => {
   await page.emulateMedia({ colorScheme: "light" });
   const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   expect(Number(/\d+/.exec(ground)![0])).toBeGreaterThan(128);
-  for (const tab of TABS.slice(0, 4)) {
+  for (const tab of ["Play", "Scenes"]) {
     await show(page, tab);
     const { violations } = await new AxeBuilder({ page }).withRules(["color-contrast"]).analyze(); // the others hold in every scheme
     expect(violations.flatMap(({ nodes }) => nodes.map(({ html }) => html)), tab).toEqual([]);

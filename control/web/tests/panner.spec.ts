@@ -166,7 +166,9 @@ test("headphones hear the room, one at a time", async ({ page, context }) => {
   await open(other);
   await other.getByRole("button", { name: "Listen by headphones" }).click();
   await expect(other.getByText("somebody listens already")).toBeVisible();
+  await expect(page.getByText("this browser plays what the room would hear")).toBeVisible();
   await page.getByRole("button", { name: "Stop listening" }).click();
+  await expect(page.getByText("nothing is heard without a JACK server")).toBeVisible();
 });
 
 test("a group moves what it links, on every page and after a reload", async ({ page }) => {
@@ -174,6 +176,8 @@ test("a group moves what it links, on every page and after a reload", async ({ p
   await open(page);
   await page.getByRole("tab", { name: "Mixer" }).click();
   const group = page.getByRole("article", { name: "Group 3" });
+  const texts = await group.getByRole("button").filter({ visible: true }).allTextContents();
+  expect(new Set(texts).size).toBe(texts.length);
   await group.getByRole("button", { name: "Link level in group 3" }).click();
   await group.getByRole("button", { name: "Mirrored positions in group 3" }).click();
   await expect.poll(() => daemon.ask("/group/3/links")).toEqual(["position, level"]);
@@ -322,11 +326,15 @@ test("addresses are shown and copied, packets have verdicts", async ({ page, con
   await expect(page.getByText("out of range: 1").first()).toBeVisible();
 });
 
-test("a script in a name stays text", async ({ page }) => {
+test("a script in a name stays text, and who is renamed keeps its colour", async ({ page }) => {
   const name = "<img src=x onerror=document.title='broken'>";
-  await daemon.send("/object/4/name", name);
   await open(page);
+  const disc = page.locator(".object[data-id='4'] .disc");
+  const colour = () => disc.evaluate((element) => getComputedStyle(element).fill);
+  const before = await colour();
+  await daemon.send("/object/4/name", name);
   await expect(page.getByRole("button", { name: `Mute ${name}` })).toBeVisible();
+  expect(await colour()).toBe(before);
   for (const tab of TABS) await page.getByRole("tab", { name: tab }).click();
   expect(await page.title()).toBe("stemfield");
   expect(await page.locator("img").count()).toBe(0);
