@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from stemfield.control.commands import RefusedError
+from stemfield.control.faults import Contained, cause
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioWriter
 from stemfield.renderer.engine import Engine
 
@@ -79,18 +80,19 @@ class Capture:
         self._thread.join()
 
     def _run(self) -> None:
-        try:
-            with self._writer:
-                try:
-                    self._write()
-                finally:
-                    self._engine.tape.stop()
-                    self._ended = True
-                self._finishing.wait()
-        except AudioFileError as error:
-            self.problem = str(error)
-        except OSError as error:
-            self.problem = f"{self._writer.path}: {error.strerror}"
+        with Contained() as fault:
+            try:
+                with self._writer:
+                    try:
+                        self._write()
+                    finally:
+                        self._engine.tape.stop()
+                        self._ended = True
+                    self._finishing.wait()
+            except AudioFileError as error:
+                self.problem = str(error)
+        if fault.error is not None:
+            self.problem = f"{self._writer.path}: {cause(fault.error)}"
 
     def _write(self) -> None:
         tape, at, heard_s = self._engine.tape, self._first, time.monotonic()

@@ -17,6 +17,7 @@ from stemfield.control.bass import with_bass
 from stemfield.control.changes import Dirty
 from stemfield.control.config import Config
 from stemfield.control.cues import Cue
+from stemfield.control.faults import Contained
 from stemfield.control.hub import Hub
 from stemfield.control.lag import Lag
 from stemfield.control.last_resort import end_in_time
@@ -186,9 +187,9 @@ class Daemon:
         stack.push_async_callback(hub.close)
 
         def changed(scene: Scene, dirty: Dirty) -> None:
+            saver.offer(scene)
             if "separation" in dirty.parts:
                 self._follow_model(scene.separation.model)
-            saver.offer(scene)
 
         hub.listen(changed)
         self._lag = Lag(self._sound.follow, lag_of(self._config.mirror), lambda: hub.told_s)
@@ -269,7 +270,8 @@ class Daemon:
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             now_s = time.monotonic()
-            self._sound.look_after(now_s)
+            with Contained("the separation cannot be looked after"):  # the music goes on without
+                self._sound.look_after(now_s)
             if watchdog_s is None:
                 continue
             lives = pulse.lives(now_s, joined=self._sound.playing, blocks=self._sound.blocks)

@@ -12,6 +12,7 @@ from stemfield.control.adm_parameters import ADM_ROWS
 from stemfield.control.changes import Dirty
 from stemfield.control.codecs import osc, s3a
 from stemfield.control.codecs.osc import in_bundles
+from stemfield.control.faults import Contained
 from stemfield.control.peers import Address
 from stemfield.control.rows import Parameter
 from stemfield.renderer.gains import object_level
@@ -99,9 +100,10 @@ class Mirror:
             self._dirty = {o.id for o in scene.objects}
         told, self._dirty = self._dirty, set()
         made_s, self._made_s = self._made_s or time.time(), None
-        packets = self._encode(scene, told) if told else []
-        for packet in in_bundles(packets, made_s + self._ahead_s) if self._ahead_s else packets:
-            self._send(packet)
+        with Contained("a mirror cannot be told"):
+            packets = self._encode(scene, told) if told else []
+            for packet in in_bundles(packets, made_s + self._ahead_s) if self._ahead_s else packets:
+                self._send(packet)
         self._timer = loop.call_later(self._period_s, self._tick)
 
     def _send(self, packet: bytes) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from stemfield.control.faults import Contained
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
 from stemfield.renderer.engine import Engine
 
@@ -48,6 +49,10 @@ class Player:
         self._thread.start()
 
     def _run(self, engine: Engine) -> None:
+        with Contained("the music file cannot be played"):
+            self._play(engine)
+
+    def _play(self, engine: Engine) -> None:
         engine.playing(True)
         resampler = None
         if self._reader.sample_rate_hz != engine.sample_rate_hz:

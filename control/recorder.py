@@ -18,7 +18,7 @@ from stemfield.control.arguments import shown
 from stemfield.control.capture import Capture
 from stemfield.control.changes import Dirty
 from stemfield.control.commands import RefusedError, SetParameter
-from stemfield.control.faults import cause
+from stemfield.control.faults import Contained, cause
 from stemfield.control.hub import Hub
 from stemfield.control.kept_names import file_stem, kept_name, name_of
 from stemfield.control.peers import Peer
@@ -267,21 +267,17 @@ class Recorder:
             if before:
                 await asyncio.wait(before)
             try:
-                await work()
-            except RecordingError as error:
-                self._report(f"{doing} {name}: {error}")
+                with Contained() as fault:
+                    await work()
+                if (error := fault.error) is not None:
+                    self._report(f"{doing} {name}: {error if isinstance(error, RecordingError) else cause(error)}")
             finally:
                 if self._task is task:
                     self._state = ""
 
-        def ended(task: asyncio.Task[None]) -> None:
-            del self._tasks[task]
-            if not task.cancelled() and (error := task.exception()) is not None:
-                self._report(f"{doing} {name}: {cause(error)}")
-
         task = asyncio.get_running_loop().create_task(run())
         self._tasks[task] = path
-        task.add_done_callback(ended)
+        task.add_done_callback(self._tasks.pop)
         return task
 
     async def _write(self, take: _Take, capture: Capture) -> None:

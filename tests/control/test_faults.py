@@ -17,6 +17,7 @@ import pytest
 
 from stemfield.control import faults
 from stemfield.control.commands import Record
+from stemfield.control.mirror import Mirror
 from stemfield.control.recorder import Recorder
 from stemfield.control.scene_book import SceneBook
 from stemfield.control.state import Saver, SceneStore
@@ -223,3 +224,28 @@ def test_messages_from_files_that_quote_half_a_pair_can_be_told(control: Any, pe
     assert (address, about) == ("/error", "/scene/load")
     assert "is no text: UTF-8 cannot hold half a surrogate pair" in reason
     assert peer.ask("/scene/amount") == [1.0]
+
+
+def test_a_mirror_that_could_not_be_told_once_is_told_again(
+    venue: Venue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stemfield.control.mirror.REFRESH_S", 0.02)
+    sent: list[bytes] = []
+    broken = [ValueError("no such thing")]
+
+    def encode(*_: object) -> list[bytes]:
+        if broken:
+            raise broken.pop()
+        return [b"/a\0\0,\0\0\0"]
+
+    async def run() -> None:
+        mirror = Mirror("adm", ("127.0.0.1", 9), 100.0, lambda: venue.defaults)
+        monkeypatch.setattr(mirror, "_encode", encode)
+        monkeypatch.setattr(mirror, "_send", sent.append)
+        mirror.start()
+        while not sent:
+            await asyncio.sleep(0.005)
+        mirror.close()
+
+    asyncio.run(asyncio.wait_for(run(), 10.0))
+    assert warnings_of(caplog) == ["a mirror cannot be told: ValueError: no such thing"]
