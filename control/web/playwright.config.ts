@@ -12,6 +12,7 @@ export default defineConfig({
   projects: [
     { name: "tests", testDir: "tests" },
     { name: "bench", testDir: "bench" },
+    { name: "pictures", testDir: "pictures" },
   ],
   workers: 1,
   // No test says how fast a machine is that others use too.
