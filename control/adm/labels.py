@@ -20,6 +20,7 @@ _ROOM_CENTRIC: Final = {
 """Of Dolby's master files, after `RC_`, in capitals."""
 _PLACE: Final = re.compile(r"(M|U|UH|B|T)([+-])(\d{1,3}|SC)")
 _ELEVATIONS_DEG: Final = {"M": 0.0, "U": 30.0, "UH": 45.0, "B": -30.0, "T": 90.0}
+_LFE: Final = re.compile(r"LFE|LowFrequency|(?i:\b|_)(?i:lfe)")
 _AZIMUTHS_DEG: Final = {"SC": 25.0, "022": 22.5}
 """Where a name is not the azimuth: the edges of a screen, and what has no third digit for its half degree."""
 
@@ -51,8 +52,12 @@ def place_of(label: str) -> tuple[float, float] | None:
 
 
 def is_lfe(labels: Sequence[str]) -> bool:
-    """Whether one of these labels is that of a channel for low-frequency effects, such as `LFE2` or `RC_LFE`."""
-    return any("LFE" in label.upper() for label in labels)
+    """Whether one of these labels, or names, is that of a channel for low-frequency effects.
+
+    >>> [is_lfe([name]) for name in ("RC_LFE", "lfe2", "RoomCentricLFE", "LowFrequencyEffectsL", "halfEast")]
+    [True, True, True, True, False]
+    """
+    return any(_LFE.search(label) for label in labels)
 
 
 def is_second_lfe(labels: Sequence[str]) -> bool:

@@ -1,5 +1,6 @@
 """Beds: channels for loudspeakers, by label, in the cube of a room, and for low-frequency effects."""
 
+import doctest
 from dataclasses import replace
 from functools import cache
 
@@ -8,6 +9,8 @@ from adm_cases import RATE, cube, document, impulses, sound_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stemfield.control.adm import cube as cube_module
+from stemfield.control.adm import labels, model
 from stemfield.control.adm.gains import BlockGains
 from stemfield.control.adm.labels import place_of
 from stemfield.control.adm.model import SpeakerBlock
@@ -94,7 +97,7 @@ def test_in_a_room_that_is_no_cube_a_bed_channel_is_where_its_label_says():
             assert [found.get(name, 0.0) for name in room.labels] == pytest.approx(expected.tolist(), abs=1e-9), label
 
 
-@pytest.mark.parametrize("label", ["RC_LFE", "rc_lfe", "LFE", "urn:itu:bs:2051:0:speaker:LFE1", "LFE_1"])
+@pytest.mark.parametrize("label", ["RC_LFE", "rc_lfe", "LFE", "urn:itu:bs:2051:0:speaker:LFE1", "LFE_1", "Lfe"])
 def test_low_frequency_effects_are_known_by_any_of_their_names(label):
     assert bed_gains("7.1.4", label, (-1, 1, -1)) == {"LFE1": 1.0}
     assert bed_gains("quad", label, (-1, 1, -1)) == {}
@@ -104,6 +107,13 @@ def test_low_frequency_effects_without_a_label_are_known_by_the_name_of_their_ch
     xml, _ = document([cube(-1, 1, -1), cube(-1, 1, 0)], "DirectSpeakers")
     read = read_document(xml.replace(b'"channel 1"', b'"RoomCentricLFE"'))
     assert [channel.lfe for channel in read.channels.values()] == [True, False]
+
+
+def test_the_examples_in_the_texts():
+    for module in (labels, cube_module, model):
+        result = doctest.testmod(module)
+        assert result.attempted > 0
+        assert result.failed == 0
 
 
 @pytest.mark.parametrize(("azimuth", "elevation"), [(30, 0), (180, 0), (-180, 0), (0, 90), (77, 90), (-45, 30)])
