@@ -15,6 +15,12 @@ _HOPS_MOVED = (
 FAILING_ON_PIPEWIRE: dict[str, tuple[type[AssertionError], str]] = {
     "test_live_equals_the_file_renderer_sample_by_sample": (AssertionError, _HOPS_MOVED),
     "test_threshold_and_gains_of_instruments_by_osc_are_those_of_the_offline_remix": (AssertionError, _HOPS_MOVED),
+    "test_an_export_in_freewheel_equals_the_file_renderer_sample_by_sample[256-15]": (AssertionError, _HOPS_MOVED),
+    "test_an_export_in_freewheel_equals_the_file_renderer_sample_by_sample[2048-5]": (AssertionError, _HOPS_MOVED),
+    "test_a_desktops_card_gets_each_feed_at_its_loudspeaker_whatever_happens_to_its_ports": (
+        AssertionError,
+        "PipeWire tells other clients nothing of a port's new name",
+    ),
     "test_outputs_rise_and_sink_whenever_the_daemon_or_the_server_comes_and_goes": (
         StepError,
         "PipeWire swallows the first period that sounds after silence, and leaves out one whose client is late:"

@@ -42,20 +42,20 @@ def card(jackd):
 def test_a_desktops_card_gets_each_feed_at_its_loudspeaker_whatever_happens_to_its_ports(jackd, daemon, card, until):
     server = jackd(period_frames=256)
     playback = [f"playback_{name}" for name in ALSA]
-    sound = card(server, "card", playback)
+    sound = card(server, "desk", playback)
     wanted = {f"playback_{name}": [label] for label, name in FIVE.items()}
-    jack_config = {"server_name": server.name, "connect_outputs": ["card:*", "sytem:*"]}
+    jack_config = {"server_name": server.name, "connect_outputs": ["desk:*", "sytem:*"]}
     room = daemon(driver="jack", layout="5.1", separation={"enabled": False}, jack=jack_config)
     room.start()
     until(lambda: sound.wires() == wanted, 10, "the configured connections")
     room.wait_for("sytem:* matches no port")
 
     sound.inports[4].shortname = "middle"
-    room.wait_for("card:playback_FC is called card:middle now")
+    room.wait_for("desk:playback_FC is called desk:middle now")
     wanted["middle"] = wanted.pop("playback_FC")
     early = card(server, "another", ["playback_1"])
     config = yaml.safe_load((room.folder / "config.yaml").read_text())
-    config["jack"]["connect_outputs"] = ["another:*", "card:*_FR", "nobody:*", "card:*"]
+    config["jack"]["connect_outputs"] = ["another:*", "desk:*_FR", "nobody:*", "desk:*"]
     (room.folder / "config.yaml").write_text(yaml.safe_dump(config))
     assert sound.wires() == wanted
     room.process.send_signal(signal.SIGHUP)
