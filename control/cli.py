@@ -14,10 +14,13 @@ from types import TracebackType
 
 from stemfield.control.cli_error import ENDS, FAILED, CliError, termination_waits
 from stemfield.control.cli_parser import make_parser
-from stemfield.control.log_lines import error_prefix
+from stemfield.control.log_lines import error_prefix, shortened
+from stemfield.control.standard_streams import fill_standard_streams
 
 INTERRUPTED = 130
 AGAIN_S = 0.05
+MAX_ERRORS = 100
+"""Lines of them that a person may still read."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 failed while working, 2 bad usage or input, 130 interrupted.
     """
+    fill_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names may be of any bytes
@@ -54,11 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CliError as error:
         if options.debug:
             raise
-        for line in error.lines:
+        for line in shortened(error.lines, MAX_ERRORS):
             print(f"{error_prefix(sys.stderr)}stemfield: error: {line}", file=sys.stderr)
         return error.status
     except BrokenPipeError:
         # the reader of our output has seen enough; Python would complain once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        if options.debug or not _output_is_lost():
+            raise
+        print(f"{error_prefix(sys.stderr)}stemfield: error: standard output: {error.strerror}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
@@ -66,6 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return INTERRUPTED
     return status
+
+
+def _output_is_lost() -> bool:
+    """Whether what was printed cannot be written: Python forgets it with the error, so a line more is tried."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
 
 
 def _ask_again(lost: sys.UnraisableHookArgs, *, tell: bool) -> None:

@@ -18,6 +18,7 @@ from stemfield.control.cli_error import CliError
 from stemfield.control.cli_offline import work
 from stemfield.control.equipment import head_of
 from stemfield.control.limiting import Limiting, tell_limiting
+from stemfield.control.log_lines import shortened
 from stemfield.renderer.drivers.audiofile import AudioWriter, check_output
 from stemfield.renderer.drivers.bw64 import Bw64Reader
 
@@ -43,7 +44,7 @@ def render(options: argparse.Namespace) -> int:
         rate_hz = reader.sample_rate_hz
         ears = None if hrtf is None else head_of(hrtf, rate_hz)
         with work(source.name, rate_hz) as progress, refusals():
-            for note in selection.notes:
+            for note in shortened(selection.notes):
                 print(f"stemfield: warning: {source}: {note}", file=sys.stderr)
             with AudioWriter(target, rate_hz, width, [source]) as writer:
                 blocks = reader.blocks(BLOCK_FRAMES)

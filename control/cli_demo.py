@@ -8,6 +8,7 @@ import socket
 import tempfile
 import threading
 import webbrowser
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -17,10 +18,12 @@ from stemfield.control.cli_commands import layout_of, refusals
 from stemfield.control.cli_error import FAILED, CliError, termination_waits
 from stemfield.control.config import Config, DiscoveryConfig, JackConfig, MonitorConfig, parse_config
 from stemfield.control.demo import demo_mixture_file
+from stemfield.control.free_ports import Claims, NoFreePortError
 from stemfield.control.neighbourhood import Neighbourhood, neighbourhoods
 from stemfield.control.network_config import HttpConfig, OscConfig, S3aConfig
 from stemfield.control.playback import EARS, SoundCard, sound_card, suggested_layouts, wires
 from stemfield.control.qr import show_qr
+from stemfield.control.standard_streams import whoever_reads
 
 LOOPBACK: Final = "127.0.0.1"
 WITHOUT_CARD: Final = "22.2"
@@ -32,9 +35,12 @@ def demo(options: argparse.Namespace) -> int:
     """Play the demo song until it is told to stop."""
     neighbours = _neighbourhood(options.interface) if options.network or options.interface else None
     card = SoundCard() if options.driver == "clock" else sound_card()
-    with tempfile.TemporaryDirectory(prefix="stemfield-demo-") as folder:
-        with refusals():
-            config = _config(options, card, neighbours, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="stemfield-demo-") as folder, closing(Claims()) as ports:
+        try:
+            with refusals():
+                config = _config(options, card, neighbours, Path(folder), ports)
+        except NoFreePortError as error:
+            raise CliError([f"{error} for the demo"], FAILED) from error
         layout_of(config.layout, config)
         with termination_waits():
             from stemfield.control.daemon import run
@@ -46,7 +52,9 @@ def demo(options: argparse.Namespace) -> int:
             raise CliError([error.strerror or str(error)], FAILED) from error
 
 
-def _config(options: argparse.Namespace, card: SoundCard, neighbours: Neighbourhood | None, folder: Path) -> Config:
+def _config(
+    options: argparse.Namespace, card: SoundCard, neighbours: Neighbourhood | None, folder: Path, ports: Claims
+) -> Config:
     """A configuration of its own, which touches neither the user's nor the scene that is kept for it."""
     fitting = suggested_layouts(len(card.playback), channels=card.names)
     layout = options.layout or (fitting[0].name if len(card.playback) > EARS else WITHOUT_CARD)
@@ -59,8 +67,8 @@ def _config(options: argparse.Namespace, card: SoundCard, neighbours: Neighbourh
         "monitor": MonitorConfig(binaural=True),
         "jack": jack,
         "bass_crossover_hz": bass_hz,
-        "osc": OscConfig(port=_free_port(4001, socket.SOCK_DGRAM, addresses)),
-        "http": HttpConfig(port=_free_port(8010, socket.SOCK_STREAM, addresses)),
+        "osc": OscConfig(port=ports.take(4001, socket.SOCK_DGRAM, addresses)),
+        "http": HttpConfig(port=ports.take(8010, socket.SOCK_STREAM, addresses)),
         "s3a": S3aConfig(enabled=False),
         "discovery": DiscoveryConfig(enabled=False),
         "state_folder": folder / "state",
@@ -86,25 +94,6 @@ def _connections(name: str, card: SoundCard) -> tuple[float | None, JackConfig]:
     return suggested_hz(layout), by_name if found.by_name else JackConfig(connect_outputs=card.playback)
 
 
-def _free_port(wanted: int, kind: socket.SocketKind, addresses: tuple[str, ...]) -> int:
-    """The wanted port where it is free at all addresses, otherwise any that is."""
-    for port in (wanted, 0):
-        doors = [socket.socket(socket.AF_INET, kind) for _ in addresses]
-        try:
-            for door, address in zip(doors, addresses, strict=True):
-                if kind == socket.SOCK_STREAM:
-                    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                door.bind((address, port))
-                port = int(door.getsockname()[1])
-            return port
-        except OSError:
-            continue
-        finally:
-            for door in doors:
-                door.close()
-    raise CliError(["no port is free for the demo"], FAILED)
-
-
 def _neighbourhood(interface: str | None) -> Neighbourhood:
     """The network to open to: behind the interface that is named, or the one through which others are reached."""
     found = neighbourhoods()
@@ -122,6 +111,14 @@ def _tell(config: Config, neighbours: Neighbourhood | None, *, browser: bool) ->
     host = LOOPBACK if neighbours is None else neighbours.address
     token = f"#token={quote(config.network.token)}" if config.network.token else ""
     url = f"http://{host}:{config.http.port}/{token}"
+    with whoever_reads():
+        _print(config, neighbours, url)
+    if browser:
+        # some browsers keep their caller waiting
+        threading.Thread(target=webbrowser.open, args=(url,), name="browser", daemon=True).start()
+
+
+def _print(config: Config, neighbours: Neighbourhood | None, url: str) -> None:
     print()
     show_qr(url)
     print(f"\nOpen {url} in a browser: drag the instruments while they play.")
@@ -130,6 +127,3 @@ def _tell(config: Config, neighbours: Neighbourhood | None, *, browser: bool) ->
     if neighbours is None:
         print("That address is for this machine only; stemfield demo --network lets telephones and tablets in, too.")
     print("Ctrl-C ends it. What next: stemfield init; where nothing sounds: stemfield doctor.", flush=True)
-    if browser:
-        # some browsers keep their caller waiting
-        threading.Thread(target=webbrowser.open, args=(url,), name="browser", daemon=True).start()

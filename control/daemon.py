@@ -22,7 +22,7 @@ from stemfield.control.hub import Hub
 from stemfield.control.lag import Lag
 from stemfield.control.last_resort import end_in_time
 from stemfield.control.last_run import LastRun
-from stemfield.control.log_lines import begin_log
+from stemfield.control.log_lines import begin_log, shortened
 from stemfield.control.network_config import lag_of
 from stemfield.control.notify import notify, watchdog_interval_s
 from stemfield.control.player import Player
@@ -33,6 +33,7 @@ from stemfield.control.recorder import Recorder
 from stemfield.control.reload import Reloader
 from stemfield.control.roles import elsewhere
 from stemfield.control.sound import Sound
+from stemfield.control.standard_streams import whoever_reads
 from stemfield.control.state import Saver, SceneStore
 from stemfield.control.state_lock import StateLock
 from stemfield.control.venue import Venue
@@ -108,7 +109,7 @@ class Daemon:
         try:
             return usable_card(name, self._config)
         except CardError as error:
-            for problem in error.problems:
+            for problem in shortened(error.problems):
                 log.error("model %s: %s", error.source, problem)
             return None
 
@@ -167,7 +168,7 @@ class Daemon:
         """The hub with the scene of last time, and the listeners that put each change in force and on disk."""
         stack.enter_context(StateLock(self._config.state_folder))
         scene, problems = self._store.load()
-        for problem in problems:
+        for problem in shortened(problems):
             log.warning("%s", problem)
         try:
             self._store.prepare()
@@ -257,8 +258,9 @@ class Daemon:
         self._last_run.sounding()
         notify("READY=1")
         log.debug("sound after %.2f s", time.monotonic() - begun_s)
-        for line in self._welcome(places):
-            self._announce(line)
+        with whoever_reads():
+            for line in self._welcome(places):
+                self._announce(line)
         self._on_ready()
         while True:
             await asyncio.sleep(MENDING_S)

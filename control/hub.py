@@ -24,6 +24,7 @@ from stemfield.control.cues import Cue, Moment, Schedule, upcoming
 from stemfield.control.descriptions import describe
 from stemfield.control.faults import Contained, cause, note
 from stemfield.control.hands import Hands
+from stemfield.control.log_lines import shortened
 from stemfield.control.packet_log import PacketLog
 from stemfield.control.patterns import is_pattern
 from stemfield.control.peers import Peer
@@ -343,7 +344,7 @@ class Hub:
                 self.replace_scene(recalled(self._scene, kept, recall), fade_s)
                 self._history.part()
                 self._book.mark(name, self._scene)
-                for problem in problems:
+                for problem in shortened(problems):
                     self._reports.tell(Problem(address, problem), peer)
             case commands.DeleteScene(name):
                 self._history.rewritten(self._book.remove(name))

@@ -1,13 +1,57 @@
-"""How the log looks: with times for people, with priorities for the journal."""
+"""How the log looks: with times for people, with priorities for the journal, and never endless."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
-from typing import TextIO
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, TextIO
 
 _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
+
+
+MAX_LINES: Final = 20
+"""Of one kind within `PERIOD_S`, and of one list of problems."""
+PERIOD_S: Final = 10.0
+_MAX_KINDS: Final = 256
+
+
+def shortened(lines: Sequence[str], most: int = MAX_LINES) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = len(lines) - most
+    return [*lines[:most], f"and {more} more"] if more > 0 else list(lines)
+
+
+class Flood(logging.Filter):
+    """Leaves out what is logged over and over: a log that nobody can read fills the disk too.
+
+    Args:
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._counts: dict[tuple[str, int, str], tuple[int, float]] = {}
+        """By kind: how many since when."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is one of the first of its kind; the last of these says that more are left out."""
+        if record.levelno < logging.INFO:
+            return True  # whoever wants to debug wants everything
+        kind, now_s = (record.name, record.levelno, str(record.msg)), self._clock()
+        count, since_s = self._counts.get(kind, (0, now_s))
+        if now_s - since_s >= PERIOD_S:
+            count, since_s = 0, now_s
+        if len(self._counts) >= _MAX_KINDS:
+            self._counts.clear()
+        self._counts[kind] = count + 1, since_s
+        if count == MAX_LINES - 1:
+            record.msg = f"{record.getMessage()} (more of this kind is left out for up to {PERIOD_S:g} s)"
+            record.args = ()
+        return count < MAX_LINES
 
 
 class JournalFormatter(logging.Formatter):
@@ -23,7 +67,7 @@ def goes_to_journal(stream: TextIO) -> bool:
     """Whether the service manager has connected this very stream to the journal."""
     try:
         status = os.fstat(stream.fileno())
-    except (OSError, ValueError):
+    except (OSError, ValueError, AttributeError):  # it is closed, or there is none
         return False
     return os.environ.get("JOURNAL_STREAM", "") == f"{status.st_dev}:{status.st_ino}"
 
@@ -40,6 +84,7 @@ def begin_log(level: str) -> None:
         level: debug, info, warning or error.
     """
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(Flood())
     if goes_to_journal(sys.stderr):
         handler.setFormatter(JournalFormatter("%(message)s"))
     else:

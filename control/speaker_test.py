@@ -23,6 +23,7 @@ from typing import Final, Self
 import jack
 
 from stemfield.control.codecs.osc import encode
+from stemfield.control.free_ports import Claims
 from stemfield.control.network.asking import exchange
 from stemfield.control.speaker_bench import CLIENT, READY
 from stemfield.layouts import Layout
@@ -70,7 +71,8 @@ class SpeakerTest:
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="stemfield-test-")
-        self._osc = _free_port()
+        self._ports = Claims()
+        self._osc = self._ports.take(0, socket.SOCK_DGRAM, (HOST,))
         command = [sys.executable, "-P", "-m", "stemfield.control.speaker_bench", str(os.getpid())]
         self._bench = subprocess.Popen(
             [*command, self._name, self._server or "", str(self._osc), self._folder.name, *map(str, self._folders)],
@@ -168,6 +170,7 @@ class SpeakerTest:
             self._end_bench()
 
     def _end_bench(self) -> None:
+        self._ports.close()
         self._bench.terminate()
         try:
             self._bench.wait(STOP_S)
@@ -209,9 +212,3 @@ class Hush:
             list(exchange([encode("/master/mute", "T", (on,))], *self._to))
         except OSError:
             return  # it is gone
-
-
-def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
-        door.bind((HOST, 0))
-        return int(door.getsockname()[1])

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import stat
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from stemfield.control.cli import main
 from stemfield.control.config import Config, load_config
 from stemfield.control.config_errors import ConfigError
 from stemfield.control.config_file import changed, checked, commented, write_config
+from stemfield.control.free_ports import Claims
 from stemfield.control.neighbourhood import Neighbourhood, neighbourhoods
 from stemfield.control.playback import PREFERRED, SoundCard, suggested_layouts
 from stemfield.layouts import BassManagement, load_layout
@@ -86,7 +87,8 @@ def test_a_card_whose_channels_have_names(
     assert config.jack.connect_outputs == ()
     assert config.jack.connect_speakers.get("M+000") == centre
     assert len(set(config.jack.connect_speakers.values())) == len(load_layout(layout).labels)
-    demo = cli_demo._config(options_of_demo(layout), desktop(*names), None, target.parent)
+    with closing(Claims()) as ports:
+        demo = cli_demo._config(options_of_demo(layout), desktop(*names), None, target.parent, ports)
     if len(config.jack.connect_speakers) > 2:
         assert demo.jack.connect_speakers == config.jack.connect_speakers
     else:
