@@ -110,8 +110,10 @@ def nearest_address(network: NetworkConfig) -> str:
     """The numeric address at which this machine itself reaches a daemon that listens there."""
     if network.interfaces:
         return LOOPBACK
-    (address, *_) = _bound(network.bind)
-    return LOOPBACK if ipaddress.ip_address(address).is_unspecified else address
+    address = _bound(network.bind)[-1]
+    if not ipaddress.ip_address(address).is_unspecified:
+        return address
+    return LOOPBACK if address in ANYWHERE[:1] else "::1"
 
 
 async def _open(stack: ExitStack, server: UdpServer, hub: Hub) -> None:
