@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import sosfilt
 
-from stemfield.layouts import Layout
+from stemfield.renderer.loudness import channel_weights
+
+__all__ = ["LoudnessMeter", "channel_weights"]
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +28,6 @@ _STEPS = 4
 _OFFSET_DB = -0.691
 _ABSOLUTE_LKFS = -70.0
 _RELATIVE_DB = -10.0
-_AT_THE_SIDES = 10.0**0.15
 
 
 class LoudnessMeter:
@@ -65,18 +66,6 @@ class LoudnessMeter:
             return -math.inf
         blocks = blocks[_lkfs(blocks) > _lkfs(blocks.mean()) + _RELATIVE_DB]
         return float(_lkfs(blocks.mean()))
-
-
-def channel_weights(layout: Layout) -> list[float]:
-    """By how much the power of each loudspeaker counts: at the sides for more, of LFE channels not at all."""
-    return [
-        0.0
-        if speaker.lfe
-        else _AT_THE_SIDES
-        if abs(speaker.elevation_deg) < 30.0 and 60.0 <= abs(speaker.azimuth_deg) <= 120.0
-        else 1.0
-        for speaker in layout.speakers
-    ]
 
 
 def _lkfs(power: Floats | float) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.layouts import Layout
-from stemfield.renderer.gains import Source, diffuse_gains, ramp_frames, source_gains, sources_of
+from stemfield.renderer.gains import Source, instruments_raised, placed, ramp_frames, sources_of
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.placement import channel_count
 from stemfield.renderer.scene import Scene, SceneObject
@@ -42,8 +42,8 @@ class ObjectGains:
         self._common: tuple[object, ...] = ()
         self._starts: list[int] = []
         self.sources: tuple[Source, ...] = ()
-        none = np.zeros((0, len(layout.speakers)), np.float32)
-        self.direct, self.diffuse = none, none
+        self._direct = self._diffuse = np.zeros((0, len(layout.speakers)))
+        self.direct = self.diffuse = np.zeros((0, len(layout.speakers)), np.float32)
         self.ramps = np.zeros(0, np.int64)
 
     def show(self, scene: Scene) -> bool:
@@ -88,7 +88,7 @@ class ObjectGains:
         self.sources = sources_of(scene)
         self._starts = [0, *np.cumsum([channel_count(o) for o in scene.objects]).tolist()]
         shape = (len(self.sources), len(self._layout.speakers))
-        self.direct, self.diffuse = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self._direct, self._diffuse = np.zeros(shape), np.zeros(shape)
         self.ramps = np.ones(shape[0], np.int64)
 
     def _renew(self, scene: Scene, stale: Sequence[int], *, any_solo: bool) -> None:
@@ -98,12 +98,14 @@ class ObjectGains:
             heard = [replace(o, mute=o.mute or not o.solo, solo=False) for o in heard]
         part = replace(scene, objects=tuple(heard))
         rows = np.concatenate([self.rows_of(i) for i in stale]).astype(np.intp)
-        self.direct[rows] = source_gains(part, self._layout, self._panner)
+        found = placed(part, self._layout, self._panner)
+        self._direct[rows], self._diffuse[rows] = found.direct, found.diffuse
         self.ramps[rows] = ramp_frames(part, sources_of(part), self._sample_rate_hz)
-        if any(o.type == "diffuse" or o.diffuseness > 0.0 for o in heard):
-            self.diffuse[rows] = diffuse_gains(part, self._layout)
-        else:
-            self.diffuse[rows] = 0.0
+        raised = instruments_raised(scene, self._layout, self._direct, self._diffuse)[:, None]
+        self.direct, self.diffuse = (
+            (raised * self._direct).astype(np.float32),
+            (raised * self._diffuse).astype(np.float32),
+        )
 
 
 def _row_kind(item: SceneObject) -> tuple[int, str, tuple[int, ...]]:

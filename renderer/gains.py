@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stemfield.layouts import Layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.renderer.loudness import all_around, channel_weights, instruments_gain, taken_apart
 from stemfield.renderer.panning import Panner, amplitude_normalised
 from stemfield.renderer.placement import channel_count, distance_gain, excluded, pans
 from stemfield.renderer.scene import RESIDUAL, SILENCE_DB, STEMS, Group, Scene, SceneObject, Separation, SpeakerTrim
@@ -19,6 +20,9 @@ Floats = NDArray[np.float64]
 
 CLICK_FREE_S = 0.005
 """No ramp is shorter: a faster change of gain is heard as a click."""
+
+STAGE_DEG = 10.0
+"""An object with two sides and less width is on its way to a point, where they are summed."""
 
 STEREO_PAIR = ("M+030", "M-030")
 STEREO_AZIMUTH_DEG = 30.0
@@ -51,17 +55,92 @@ def sources_of(scene: Scene) -> tuple[Source, ...]:
     return tuple(rows)
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where the channels of a scene's objects are heard, each object as loud as what it plays."""
+
+    direct: Floats
+    """Linear gains, shape (sources, loudspeakers), in layout order."""
+    diffuse: Floats
+    """To the loudspeakers' decorrelators: what two sides differ in has opposite signs in both."""
+    near: Floats
+    """What of an object is direct is multiplied by this for its loudness, shape (objects,)."""
+    far: Floats
+    """And what is diffuse by this."""
+
+
+def placed(scene: Scene, layout: Layout, panner: Panner) -> Placed:
+    """The gains of every channel of every object, before `instruments_raised`.
+
+    The channels of an object stand `width_deg` apart about its position, first channel left, at its elevation and
+    distance and at full level each. Without width they are summed. From `STAGE_DEG` on they are taken apart where they
+    share loudspeakers (`loudness.taken_apart`), and a stem's two sides together have the loudness of its level wherever
+    they are; in between it is a mixture of both. Mute, solo (of any object: the others are silent), level, group,
+    distance and the separator's re-scaling multiply. The diffuse part of the power is shared by all loudspeakers that
+    are not LFEs and that the object does not leave out. A `channel` object sends each channel at full level to the
+    loudspeakers of that place in `outputs`, LFE ones included, or all channels to the only place there. Between the
+    recording as it was mixed (`amount` 0) and the scene (1) the powers are mixed.
+    """
+    levels, diffuseness, stem = _levels(scene), _diffuseness(scene), _is_stem(scene)
+    wanted = levels**2
+    direct = (levels * np.sqrt(1.0 - diffuseness))[:, None] * _unit_gains(scene, layout, panner)
+    diffuse = (levels * np.sqrt(diffuseness))[:, None] * _everywhere(scene, layout)
+    if scene.amount < 1.0:
+        pair = _stereo_gains(layout, panner)
+        recording = np.array([pair[int(source.side == "right")] for source in sources_of(scene)]).reshape(direct.shape)
+        mixed = np.sqrt((1.0 - scene.amount) * recording**2 + scene.amount * direct**2)
+        direct[stem], diffuse[stem] = mixed[stem], np.sqrt(scene.amount) * diffuse[stem]
+        wanted[stem] = (1.0 - scene.amount) + scene.amount * wanted[stem]
+    near, far = np.ones(len(scene.objects)), np.ones(len(scene.objects))
+    firsts = np.cumsum([0, *(channel_count(item) for item in scene.objects)])[:-1]
+    two = np.array([i for i, item in enumerate(scene.objects) if _has_sides(item)], np.intp)
+    left, right = firsts[two], firsts[two] + 1
+    widths = _stage_shares(scene)[left]
+    scales, difference = taken_apart(direct[left], direct[right])
+    scales = 1.0 + widths * (scales - 1.0)
+    direct[left] *= scales[:, None]
+    direct[right] *= scales[:, None]
+    diffuse[left] += widths[:, None] * difference
+    diffuse[right] -= widths[:, None] * difference
+    near[two], far[two] = scales, np.sqrt(0.5)
+    stems = stem[left]
+    two, left, right = two[stems], left[stems], right[stems]
+    powers = (direct**2 + diffuse**2) @ np.array(channel_weights(layout))
+    sides = powers[left] + powers[right]
+    scales = np.sqrt(np.divide(2.0 * wanted[left], sides, out=np.ones_like(sides), where=sides > 0.0))
+    scales = 1.0 + widths[stems] * (scales - 1.0)
+    for rows in (left, right):
+        direct[rows] *= scales[:, None]
+        diffuse[rows] *= scales[:, None]
+    near[two] *= scales
+    far[two] *= scales
+    return Placed(direct, diffuse, near, far)
+
+
+def instruments_raised(scene: Scene, layout: Layout, direct: Floats, diffuse: Floats) -> Floats:
+    """By how much every source is raised so that the separated instruments are as loud as the recording, apart or not.
+
+    Args:
+        scene: what plays.
+        layout: the room.
+        direct: of `placed`, shape (sources, loudspeakers).
+        diffuse: of `placed`.
+
+    Returns:
+        Shape (sources,); 1 for what is no instrument or has no width, and for all where they are at one place.
+    """
+    rows = np.flatnonzero(_per_source(scene, [item.id < len(STEMS) and _has_sides(item) for item in scene.objects]))
+    gains = np.ones(len(direct))
+    if len(rows):
+        raised = instruments_gain(direct[rows], diffuse[rows], np.array(channel_weights(layout)))
+        gains[rows] += _stage_shares(scene)[rows] * (raised - 1.0)
+    return gains
+
+
 def source_gains(
     scene: Scene, layout: Layout, panner: Panner, sources: Sequence[Source] | None = None
 ) -> NDArray[np.float32]:
-    """The gain of every source on every loudspeaker, directly.
-
-    The channels of an object stand `width_deg` apart about its position, first channel left, at its elevation and
-    distance and at full level each: the sides of an object without width are summed. Mute, solo (of any object:
-    the others are silent), level, group, distance and the separator's re-scaling multiply. What is diffuse is left
-    out, see `diffuse_gains`. A `channel` object sends each channel at full level to the loudspeakers of that place in
-    `outputs`, LFE ones included, or all channels to the only place there. Between the recording as it was mixed
-    (`amount` 0) and the scene (1) the powers are mixed.
+    """The gain of every source on every loudspeaker, directly; `diffuse_gains` has the rest.
 
     Args:
         scene: what plays, and where.
@@ -72,15 +151,24 @@ def source_gains(
     Returns:
         Linear gains, shape (sources, loudspeakers), in layout order.
     """
+    return both_gains(scene, layout, panner, sources)[0]
+
+
+def diffuse_gains(
+    scene: Scene, layout: Layout, panner: Panner, sources: Sequence[Source] | None = None
+) -> NDArray[np.float32]:
+    """How much of every source is sent to every loudspeaker's decorrelator, as `source_gains`."""
+    return both_gains(scene, layout, panner, sources)[1]
+
+
+def both_gains(
+    scene: Scene, layout: Layout, panner: Panner, sources: Sequence[Source] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The direct and the diffuse gains of every source."""
+    found = placed(scene, layout, panner)
+    raised = instruments_raised(scene, layout, found.direct, found.diffuse)[:, None]
     own = sources_of(scene)
-    levels = _levels(scene) * np.sqrt(1.0 - _diffuseness(scene))
-    matrix = levels[:, None] * _unit_gains(scene, layout, panner)
-    if scene.amount < 1.0:
-        pair = _stereo_gains(layout, panner)
-        recording = np.array([pair[int(source.side == "right")] for source in own]).reshape(matrix.shape)
-        mixed = np.sqrt((1.0 - scene.amount) * recording**2 + scene.amount * matrix**2)
-        matrix = np.where(_is_stem(scene)[:, None], mixed, matrix)
-    return _rows(matrix, own, sources)
+    return _rows(raised * found.direct, own, sources), _rows(raised * found.diffuse, own, sources)
 
 
 def band_gains(
@@ -96,30 +184,6 @@ def band_gains(
     """
     above = source_gains(scene, layout, panner, sources)
     return amplitude_normalised(above.astype(np.float64)).astype(np.float32), above
-
-
-def diffuse_gains(scene: Scene, layout: Layout, sources: Sequence[Source] | None = None) -> NDArray[np.float32]:
-    """How much of every source is sent to every loudspeaker's decorrelator.
-
-    The diffuse part of the power, the same on every loudspeaker that is not an LFE and that the object does not
-    leave out. With `source_gains` it makes the power of the source.
-
-    Args:
-        scene: what plays.
-        layout: the room.
-        sources: the rows wanted; `sources_of(scene)` when not given. Those that are not of the scene are silent.
-
-    Returns:
-        Linear gains, shape (sources, loudspeakers), in layout order.
-    """
-    levels = _levels(scene) * np.sqrt(_diffuseness(scene))
-    levels *= np.where(_is_stem(scene), np.sqrt(scene.amount), 1.0)
-    heard = [np.zeros((0, len(layout.speakers)))]
-    for item in scene.objects:
-        without = excluded(item, layout)
-        plays = np.array([not s.lfe and index not in without for index, s in enumerate(layout.speakers)], np.float64)
-        heard.append(np.tile(plays / np.sqrt(plays.sum()), (channel_count(item), 1)))
-    return _rows(levels[:, None] * np.concatenate(heard), sources_of(scene), sources)
 
 
 def speaker_gains(scene: Scene, layout: Layout) -> NDArray[np.float32]:
@@ -191,6 +255,32 @@ def _levels(scene: Scene) -> Floats:
 
 def _diffuseness(scene: Scene) -> Floats:
     return _per_source(scene, [1.0 if item.type == "diffuse" else item.diffuseness for item in scene.objects])
+
+
+def _has_sides(item: SceneObject) -> bool:
+    """Whether it has a left and a right channel that are panned."""
+    return channel_count(item) == 2 and item.type != "channel"
+
+
+def _stage_shares(scene: Scene) -> Floats:
+    """Shape (sources of the scene,): 1 for what is as wide as a stage, 0 for a point."""
+    return _per_source(scene, [min(item.width_deg / STAGE_DEG, 1.0) for item in scene.objects])
+
+
+def _everywhere(scene: Scene, layout: Layout) -> Floats:
+    """Shape (sources of the scene, loudspeakers): the diffuse sound of each, of power 1; zeros where there is none."""
+    blocks = [np.zeros((0, len(layout.speakers)))]
+    for item in scene.objects:
+        gains = np.zeros((channel_count(item), len(layout.speakers)))
+        if item.type == "diffuse" or item.diffuseness > 0.0:
+            without = excluded(item, layout)
+            plays = np.array([float(not s.lfe and at not in without) for at, s in enumerate(layout.speakers)])
+            if _has_sides(item):
+                gains[:] = all_around(plays, np.array([s.azimuth_deg for s in layout.speakers]))
+            else:
+                gains[:] = plays / np.sqrt(plays.sum())
+        blocks.append(gains)
+    return np.concatenate(blocks)
 
 
 def _is_stem(scene: Scene) -> NDArray[np.bool_]:

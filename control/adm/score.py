@@ -11,6 +11,7 @@ from stemfield.control.adm.voices import FIELD, Setting, Voice, silenced, voices
 from stemfield.layouts import Layout
 from stemfield.renderer.drivers.bw64 import TrackEntry
 from stemfield.renderer.gains import CLICK_FREE_S
+from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene import Scene
 
 Moment = tuple[int, Scene, float]
@@ -59,16 +60,17 @@ def score_of(moments: Iterable[Moment], layout: Layout, sample_rate_hz: int, row
 
     Args:
         moments: in the order of their frames; the first counts from the beginning.
-        layout: the room, for loudspeakers that are named.
+        layout: the room whose loudness and loudspeakers the scenes have.
         sample_rate_hz: of the frames.
         rows: of the engine's sources, as many as there is sound of; what plays others is left out.
     """
+    panner = Panner(layout)
     lines: dict[Voice, Line] = {}
     names: dict[int, str] = {}
     sides: dict[int, int] = {}
     notes: dict[str, None] = {}
     for place, (frame, scene, fade_s) in enumerate(moments):
-        every = voices_of(scene, layout)
+        every = voices_of(scene, layout, panner)
         found = {voice: setting for voice, setting in every.items() if voice.row < rows}
         silent = dict.fromkeys(voice.object_id for voice in every.keys() - found.keys())
         notes |= {

@@ -14,7 +14,15 @@ from stemfield.control.adm.model import Zone
 from stemfield.control.room import STEM_ROWS
 from stemfield.layouts import Layout
 from stemfield.layouts.coordinates import polar
-from stemfield.renderer.gains import STEREO_AZIMUTH_DEG, object_level, separation_gain
+from stemfield.renderer.gains import (
+    STEREO_AZIMUTH_DEG,
+    Placed,
+    instruments_raised,
+    object_level,
+    placed,
+    separation_gain,
+)
+from stemfield.renderer.panning import Panner
 from stemfield.renderer.placement import channel_count, distance_gain, excluded, placement_of
 from stemfield.renderer.scene import Scene, SceneObject
 
@@ -54,23 +62,38 @@ class Setting:
     zones: tuple[Zone, ...] = ()
 
 
-def voices_of(scene: Scene, layout: Layout) -> Mapping[Voice, Setting]:
-    """The voices of a scene, those that are silent too.
+def voices_of(scene: Scene, layout: Layout, panner: Panner) -> Mapping[Voice, Setting]:
+    """The voices of a scene, those that are silent too, as loud as in the room.
 
     What belongs to the room is left out: the master, the loudspeakers' own gains, and the mixing of the recording with
     the scene, which is one of both here.
 
     Args:
         scene: what plays.
-        layout: the room, for loudspeakers that are named.
+        layout: the room.
+        panner: of that layout.
     """
     found: dict[Voice, Setting] = {}
-    for item in scene.objects:
+    heard = _in_the_room(scene, layout, panner)
+    raised = instruments_raised(scene, layout, heard.direct, heard.diffuse)
+    first = 0
+    for item, near, far in zip(scene.objects, heard.near, heard.far, strict=True):
         as_mixed = scene.amount == 0.0 and item.kind == "stem"
         for channel, part, setting in _as_mixed() if as_mixed else _placed(item, scene, layout):
+            scale = float(raised[first + channel] * (far if part == FIELD else near))
+            setting = replace(setting, gain=round(setting.gain * scale, _DECIMALS))
             row = 2 * item.id + channel if item.kind == "stem" else STEM_ROWS + item.channels[channel]
             found[Voice(item.id, channel, row, part)] = setting
+        first += channel_count(item)
     return found
+
+
+def _in_the_room(scene: Scene, layout: Layout, panner: Panner) -> Placed:
+    scene = replace(scene, amount=0.0 if scene.amount == 0.0 else 1.0)
+    try:
+        return placed(scene, layout, panner)
+    except ValueError:  # from some places one loudspeaker hides another: nothing can be panned
+        return placed(replace(scene, listener=(0.0, 0.0, 0.0)), layout, panner)
 
 
 def silenced(setting: Setting) -> Setting:

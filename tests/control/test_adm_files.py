@@ -29,7 +29,7 @@ from stemfield.renderer.drivers.bw64 import Bw64Reader
 from stemfield.renderer.drivers.bw64_writer import Bw64Writer
 from stemfield.renderer.dsp.bounds import LOUDEST_SOURCE
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import MAX_LEVEL, DistanceLaw, Group, Sector, Separation, default_scene
+from stemfield.renderer.scene import MAX_LEVEL, DistanceLaw, Group, Scene, Sector, Separation, default_scene
 
 FRAMES = 9_000
 BEFORE_NEXT = 3_000
@@ -55,12 +55,13 @@ class Shares:
         return np.stack([share * ready for share in (0.4, -0.3, 0.2, 0.5)]).astype(np.float32)
 
 
-def mixture():
-    return np.random.default_rng(5).uniform(-0.5, 0.5, (2, FRAMES)).astype(np.float32)
+def mixture(channels=1):
+    """Mono: what two sides differ in is diffused where they share loudspeakers, and ADM has no word for that."""
+    sound = np.random.default_rng(5).uniform(-0.5, 0.5, (channels, FRAMES)).astype(np.float32)
+    return np.broadcast_to(sound, (2, FRAMES))
 
 
-def blocks():
-    sound = mixture()
+def blocks(sound):
     return iter(np.split(sound, range(1000, FRAMES, 1000), axis=1))
 
 
@@ -68,10 +69,10 @@ def joined(parts):
     return np.concatenate(list(parts), axis=1)
 
 
-def through_a_file(moments, layout, folder):
+def through_a_file(moments, layout, folder, sound=None):
     """What is played of a file that the moments were exported to."""
     scene, *later = ((frame / RATE, scene, fade_s) for frame, scene, fade_s in moments)
-    tape = joined(offline.objects_of(blocks(), RATE, scene[1], Shares(), later))
+    tape = joined(offline.objects_of(blocks(mixture() if sound is None else sound), RATE, scene[1], Shares(), later))
     soundfile.write(folder / "tape.wav", tape.T, RATE, subtype="FLOAT")
     export_tape(folder / "tape.wav", folder / "a.adm.wav", layout, moments, "piece")
     with Bw64Reader(folder / "a.adm.wav") as reader:
@@ -79,10 +80,12 @@ def through_a_file(moments, layout, folder):
         return joined(feeds_of(reader.blocks(777), RATE, items, layout))
 
 
-def directly(moments, layout):
+def directly(moments, layout, sound=None):
     (_, scene, _), *later = moments
     changes = [(frame / RATE, new, fade_s) for frame, new, fade_s in later]
-    return joined(offline.feeds_of(blocks(), RATE, layout, scene, Shares(), changes=changes))
+    return joined(
+        offline.feeds_of(blocks(mixture() if sound is None else sound), RATE, layout, scene, Shares(), changes=changes)
+    )
 
 
 def worst_db(found, expected):
@@ -156,6 +159,18 @@ def test_what_a_scene_plays_is_what_is_played_of_its_file(folder, drawn, first, 
     assert worst_db(through_a_file(moments, layout, folder), directly(moments, layout)) < -100
 
 
+def test_of_sides_that_share_a_loudspeaker_the_direct_part_is_written(folder):
+    """What they differ in is diffused in the room; a file cannot say so, and other renderers would play it directly."""
+    layout, sound = load_layout("quad"), mixture(2)
+    scene = default_scene()
+    apart = Scene(tuple(replace(o, width_deg=90.0) for o in scene.objects))
+    point, narrow = (Scene(tuple(replace(o, width_deg=width_deg) for o in scene.objects)) for width_deg in (0.0, 10.0))
+    for placed, least_db, most_db in ((apart, -300, -100), (point, -300, -100), (narrow, -20, 0)):
+        moments = [(0, placed, 0.0)]
+        found = through_a_file(moments, layout, folder, sound), directly(moments, layout, sound)
+        assert least_db < worst_db(*found) < most_db
+
+
 def test_a_move_that_is_overtaken_arrives_where_the_next_begins(folder):
     """Of a hand that drags, ours is behind by its smoothing; a file has the positions themselves."""
     layout, scene = load_layout("22.2"), default_scene()
@@ -197,7 +212,7 @@ def test_what_is_beyond_full_scale_is_not_clipped(folder):
 def test_the_loudest_that_is_written_is_read(folder):
     """Everything turned up, and a tape that is as loud as an equaliser may make it."""
     scene = default_scene()
-    scene = scene.with_object(replace(scene.objects[1], level=MAX_LEVEL))
+    scene = scene.with_object(replace(scene.objects[1], level=MAX_LEVEL, width_deg=90.0))
     loud = {"groups": {0: Group(gain_db=MAX_GAIN_DB)}, "separation": Separation(gains_db={"bass": MAX_GAIN_DB})}
     sine = np.zeros((10, FRAMES), np.float32)
     sine[2:4] = LOUDEST_SOURCE * np.sin(np.arange(FRAMES) / 20.0)
@@ -353,7 +368,10 @@ class TestCommands:
         state.mkdir(parents=True)
         lines = ['{"stemfield": "recording", "format": 1}', '[0.5, "/object/vocals/aed", [120, 0, 1]]']
         (state / "Take+1.jsonl").write_text("\n".join(lines) + "\n")
+        # wide enough that no two sides share a loudspeaker
+        (tmp_path / "wide.yaml").write_text("object: {vocals: {width: 60}, bass: {width: 60}}")
         words = ("--recording", "Take 1", "--adm", tmp_path / "song.adm.wav", "--layout", "22.2")
+        words = (*words, "--scene", tmp_path / "wide.yaml")
         status, out, err = self.run("upmix", song, tmp_path / "room.wav", *words)
         assert status == 0, err
         assert out[1].startswith(f"{tmp_path / 'song.adm.wav'}: 10 objects, -")
