@@ -146,6 +146,8 @@ def _mp3(window: Window, start: int, end: int, notes: list[str]) -> list[Stream]
 
 
 def _flac(stream: flac.FlacStream, notes: list[str]) -> Stream:
+    if not stream.rate_hz:
+        raise ContentsError("damaged: its header says a sample rate of 0 Hz")
     if stream.declared and stream.counted > stream.declared:
         _compare(stream.declared / stream.rate_hz, stream.counted / stream.rate_hz, notes)
     elif not stream.declared and stream.cut_at is not None:

@@ -217,6 +217,15 @@ class TestFlac:
         np.testing.assert_allclose(found, sound[:, : found.shape[1]], rtol=0, atol=2**-15)
         assert f"cut off; read is what there is, {found.shape[1] / RATE:.2f} s" in str(warning)
 
+    def test_a_rate_of_nothing(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.flac"
+        soundfile.write(path, music(0.2).T, RATE)
+        data = bytearray(path.read_bytes())
+        data[18:26] = bytes((0, 0, data[20] & 0x0F, *data[21:26]))
+        path.write_bytes(data)
+        with pytest.raises(AudioFileError, match=r"a\.flac: damaged: its header says a sample rate of 0 Hz"):
+            AudioReader(path)
+
     @pytest.mark.parametrize("blocks", ["fixed", "odd"])
     def test_a_length_that_is_too_short(self, tmp_path: Path, blocks: str) -> None:
         sound, path = music(2.0), tmp_path / "a.flac"
