@@ -71,7 +71,10 @@ def test_a_scene_for_later_is_read_ahead_with_its_fade(peer: Any, plans: Any, un
     peer.send_bytes(bundle_at(time.time() + 0.5, "/scene/load", "quiet", 3.0))
     until(lambda: [1.0, 0.25] in map(vocals, plans), 2, "it is in sight")
     until(lambda: vocals(plans[-1]) == [0.25], 2, "its time")
-    assert plans[-1][0].fade_s == next(plan for plan in plans if len(plan) == 2)[1].fade_s == 3.0
+    foreseen = next(number for number, plan in enumerate(plans) if len(plan) == 2)
+    # The plan after it may be made twice, when reading the scene takes longer than a turn of the loop.
+    heard = next(plan for plan in plans[foreseen:] if vocals(plan) == [0.25])
+    assert heard[0].fade_s == plans[foreseen][1].fade_s == 3.0
 
 
 def test_what_will_be_refused_is_not_foreseen(control: Any, peer: Any, plans: Any, until: Callable[..., None]) -> None:
