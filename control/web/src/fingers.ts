@@ -23,7 +23,7 @@ interface Grip {
 /** Lets objects be dragged; the answer says which are. `changed` is called when one is taken or let go. */
 export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGElement, nearest: (x: number, y: number) => Dot | undefined, changed: () => void): (id: number) => boolean {
   const grips = new Map<number, Grip>();
-  const widths = new Map<number, { item: SceneObject; putBack: () => void }>();
+  const widths = new Map<number, { item: SceneObject; beside: number; putBack: () => void }>();
   /** Fingers beside the objects. */
   const loose = new Set<number>();
   let tapped = { id: -1, at: 0 };
@@ -34,6 +34,9 @@ export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGEle
     return [(event.clientX - box.left - box.width / 2) * unit, (event.clientY - box.top - box.height / 2) * unit];
   };
 
+  /** The width of an object whose handle is there. */
+  const spread = (item: SceneObject, right: number, down: number) => 2 * (Math.abs(wrapped(app.aed(item)[0] - (Math.atan2(-right, -down) * 180) / Math.PI)) - HANDLE_DEG);
+
   svg.addEventListener("pointerdown", (event) => {
     if (!(event.target instanceof Element) || event.button > 0) return;
     box = svg.getBoundingClientRect(); // asked for here, and not in every move
@@ -41,7 +44,11 @@ export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGEle
     const dot = nearest(x / app.scale.peek(), y / app.scale.peek());
     event.preventDefault();
     svg.setPointerCapture(event.pointerId);
-    if (event.target === handle && app.item) return void widths.set(event.pointerId, { item: app.item, putBack: app.keep(app.reach(app.item, "width")) });
+    if (event.target === handle && app.item) {
+      const { item } = app;
+      const beside = app.store.number(at(item, "width")) - spread(item, x, y);
+      return void widths.set(event.pointerId, { item, beside, putBack: app.keep(app.reach(item, "width")) });
+    }
     if (!dot) return void loose.add(event.pointerId);
     const { item } = dot.voice;
     const { id } = item;
@@ -64,8 +71,7 @@ export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGEle
     if (!wide && !grip) return;
     const [right, down] = metres(event);
     if (wide) {
-      const away = app.aed(wide.item)[0] - (Math.atan2(-right, -down) * 180) / Math.PI;
-      app.change(wide.item, "width", Math.round(Math.min(Math.max(2 * (Math.abs(wrapped(away)) - HANDLE_DEG), 0), 360)));
+      app.change(wide.item, "width", Math.round(Math.min(Math.max(spread(wide.item, right, down) + wide.beside, 0), 360)));
       return;
     }
     if (grip) drag(grip, right, down, event.shiftKey || loose.size > 0 ? FINE : 1);

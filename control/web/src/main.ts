@@ -41,7 +41,10 @@ const nav = h(
   { role: "tablist", "aria-label": "Pages" },
   ...tabs.map(([name], index) => {
     const tab = h("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `page-${name}` }, name);
-    tab.onclick = () => (open.value = name);
+    tab.onclick = () => {
+      open.value = name;
+      scrollTo(0, 0);
+    };
     tab.onkeydown = (event) => {
       const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
       if (!step) return;

@@ -1,9 +1,9 @@
 /** The room in three dimensions. A touch that hits an object moves it on its sphere, one that misses turns the view. */
 
-import { Plane, Raycaster, Sphere, Vector2, Vector3 } from "three";
+import { Raycaster, Vector2, Vector3 } from "three";
 import { type App, at } from "./app";
 import { everyFrame, follow, h, inSight } from "./dom";
-import { aed, RIM } from "./geometry";
+import { aed, position, RIM } from "./geometry";
 import type { SceneObject, Telemetry } from "./protocol";
 import { ours, Stage } from "./stage3d";
 
@@ -35,15 +35,21 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
   const ray = new Raycaster();
   const spot = new Vector2();
   const target = new Vector3();
-  const middle = new Vector3();
-  const sphere = new Sphere();
-  const plane = new Plane();
+  const other = new Vector3();
+  const own = new Vector3();
   let area = new DOMRect();
-  const aim = (event: PointerEvent) => {
-    spot.set(((event.clientX - area.left) / area.width) * 2 - 1, 1 - ((event.clientY - area.top) / area.height) * 2);
+  const aim = (event: PointerEvent, beside = new Vector2()) => {
+    spot.set(((event.clientX - area.left) / area.width) * 2 - 1, 1 - ((event.clientY - area.top) / area.height) * 2).add(beside);
     ray.setFromCamera(spot, stage.camera);
   };
-  const held = new Map<number, { item: SceneObject; putBack: () => void }>();
+  /** Where an object is drawn. */
+  const find = (item: SceneObject) => {
+    const [azimuth, elevation, far] = app.aed(item);
+    const [front, left, up] = position([azimuth, elevation, Math.min(far / app.scale.peek(), RIM)]);
+    return own.set(-left, up, -front);
+  };
+  /** Objects in hand, and by how much the finger was beside each. */
+  const held = new Map<number, { item: SceneObject; beside: Vector2; putBack: () => void }>();
   const looking = new Map<number, [number, number]>();
   box.addEventListener("pointerdown", (event) => {
     area = box.getBoundingClientRect();
@@ -52,22 +58,26 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
     const near = stage.nearest(ray.ray, REACH);
     if (!near) return void looking.set(event.pointerId, [event.clientX, event.clientY]);
     app.selected.value = near.id;
-    held.set(event.pointerId, { item: near, putBack: app.keep(app.reach(near, "aed")) });
+    const seen = find(near).project(stage.camera);
+    held.set(event.pointerId, { item: near, beside: new Vector2(seen.x - spot.x, seen.y - spot.y), putBack: app.keep(app.reach(near, "aed")) });
     app.link.act(at(near, "touch"), true);
   });
   box.addEventListener("pointermove", (event) => {
     const grip = held.get(event.pointerId);
     if (grip) {
-      const { item } = grip;
-      aim(event);
-      const own = app.aed(item);
-      const radius = Math.min(own[2] / app.scale.peek(), RIM);
-      // On its sphere; beyond the rim on the plane through its centre, drawn back to the sphere.
-      sphere.set(middle.set(0, 0, 0), radius);
-      const hit = ray.ray.intersectSphere(sphere, target) ?? ray.ray.intersectPlane(plane.setFromNormalAndCoplanarPoint(stage.camera.getWorldDirection(target), middle), target);
-      if (!hit) return;
+      const { item, beside } = grip;
+      aim(event, beside);
+      // On its sphere, which the finger meets before and behind: where the object is nearer to. Beyond the rim on the rim.
+      const radius = find(item).length();
+      const nearest = -ray.ray.origin.dot(ray.ray.direction);
+      const within = radius ** 2 - ray.ray.at(nearest, target).lengthSq();
+      if (within > 0) {
+        ray.ray.at(nearest - Math.sqrt(within), target);
+        ray.ray.at(nearest + Math.sqrt(within), other);
+        if (other.distanceTo(own) < target.distanceTo(own)) target.copy(other);
+      }
       const [azimuth, elevation] = aed(ours(target.setLength(radius)));
-      app.move(item, [azimuth, elevation, own[2]]);
+      app.move(item, [azimuth, elevation, app.aed(item)[2]]);
       return;
     }
     const last = looking.get(event.pointerId);

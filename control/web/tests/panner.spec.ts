@@ -2,6 +2,7 @@
 
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type Page } from "@playwright/test";
+import { PerspectiveCamera, Vector3 } from "three";
 import { Daemon, FIRST_START_MS } from "./daemon";
 
 const TABS = ["Play", "Mixer", "Speakers", "Scenes", "Connect", "Packets"];
@@ -259,6 +260,39 @@ test("the third view is made once, and draws only while it is in sight", async (
   expect(await moved()).toBe(0);
   await page.getByRole("tab", { name: "Play" }).click();
   await expect.poll(moved).toBeGreaterThan(0);
+});
+
+test("in three dimensions an object goes along with the hand, on the side where it is, and back where the browser takes it away", async ({ page }) => {
+  await daemon.send("/object/vocals/aed", 20, 0, 2);
+  await open(page);
+  await expect(page.getByRole("slider", { name: "vocals: direction" })).toHaveAttribute("aria-valuetext", /20° left/);
+  await page.getByRole("button", { name: "3-D" }).click();
+  const solid = page.locator(".solid");
+  await expect(solid.locator("canvas")).toBeVisible({ timeout: 60_000 });
+  const box = (await solid.boundingBox())!;
+  // As the stage looks at first.
+  const camera = new PerspectiveCamera(45, box.width / box.height, 0.1, 50);
+  camera.position.set(0, 3.1 * Math.sin(0.5), 3.1 * Math.cos(0.5));
+  camera.lookAt(0, 0.1, 0);
+  camera.updateMatrixWorld();
+  const drawn = (azimuth: number) => {
+    const angle = (azimuth * Math.PI) / 180;
+    const seen = new Vector3(-Math.sin(angle), 0, -Math.cos(angle)).project(camera);
+    return { x: box.x + (box.width * (seen.x + 1)) / 2, y: box.y + (box.height * (1 - seen.y)) / 2 };
+  };
+  const [from, to] = [drawn(20), drawn(-30)];
+  // The hand takes it at its edge, and it does not leap under the hand.
+  await page.mouse.move(from.x + 8, from.y);
+  await page.mouse.down();
+  await page.mouse.move(from.x + 9, from.y);
+  await page.mouse.move(from.x + 8, from.y);
+  await expect.poll(() => daemon.ask("/object/vocals/holder")).not.toEqual([""]);
+  await expect.poll(async () => Math.abs((await azimuth("vocals")) - 20)).toBeLessThan(1);
+  await page.mouse.move(to.x + 8, to.y, { steps: 10 });
+  await expect.poll(async () => Math.abs((await azimuth("vocals")) + 30)).toBeLessThan(2);
+  await solid.dispatchEvent("pointercancel", { pointerId: 1 });
+  await expect.poll(async () => Math.abs((await azimuth("vocals")) - 20)).toBeLessThan(0.01);
+  await page.mouse.up();
 });
 
 test("without WebGL nothing is missing but the third view", async ({ page }) => {
