@@ -1,6 +1,7 @@
 """A process whose interpreter is stuck ends all the same when it is asked to."""
 
 import signal
+import socket
 import subprocess
 import sys
 
@@ -59,3 +60,44 @@ def test_one_that_ends_is_left_alone():
 
 def test_a_signal_that_does_not_mean_the_end_is_none():
     assert ended(signal.SIGTERM, "reads") == (0, ["ready", "read", "asked"])
+
+
+DAEMON = """
+import ctypes, sys, threading
+from functools import partial
+from pathlib import Path
+from stemfield.control import daemon
+from stemfield.control.config import parse_config
+
+daemon.end_in_time = partial(daemon.end_in_time, patience_s=1)
+config = parse_config(
+    {
+        "layout": "stereo",
+        "driver": "clock",
+        "state_folder": sys.argv[1],
+        "osc": {"port": int(sys.argv[2])},
+        "separation": {"enabled": False},
+        **{name: {"enabled": False} for name in ("http", "s3a", "discovery")},
+    },
+    "the test",
+)
+
+def hold():
+    threading.Thread(target=ctypes.PyDLL(None).sleep, args=(1000,), daemon=True).start()
+
+daemon.run(config, lambda: config, hold)
+"""
+
+
+def test_the_daemon_too(tmp_path):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", DAEMON, str(tmp_path / "state"), str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        words = ""
+        while "as it was" not in words:
+            words += process.stdout.readline()
+            assert process.poll() is None, words
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == -signal.SIGALRM
