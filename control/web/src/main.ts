@@ -134,6 +134,15 @@ const again = action(app, "Bring it back", "/scene/undo");
 again.addEventListener("click", () => (app.undoable.value = ""));
 const undoable = h("div", { class: "toast", role: "status" }, live(() => app.undoable.value), again);
 let offered = 0;
+// It would take back whatever came last: the offer ends where a hand goes on to something else.
+for (const begins of ["pointerdown", "keydown"])
+  document.addEventListener(
+    begins,
+    ({ target }) => {
+      if (!(target instanceof Node && undoable.contains(target))) app.undoable.value = "";
+    },
+    { capture: true },
+  );
 follow(() => {
   undoable.classList.toggle("on", app.undoable.value !== "");
   window.clearTimeout(offered);
