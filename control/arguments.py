@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from stemfield.control.commands import RefusedError, Value
-from stemfield.layouts.plain_data import is_encodable
 
 Tag = Literal["f", "i", "s", "T"]
 
@@ -27,7 +26,7 @@ MAX_KEPT_BYTES = 2048
 """Of one string that a scene keeps, as its file has it: the largest scene still fits into one, and into its journal."""
 MAX_SAID = 1024
 """Characters of a reason that a sender is told."""
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 _KINDS = {"f": "a number", "i": "a whole number", "s": "a string", "T": "true or false"}
 
@@ -93,7 +92,7 @@ class Argument:
     def _accept_string(self, value: object) -> str:
         if not isinstance(value, str):
             raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
-        if not is_encodable(value) or _CONTROL.search(value):
+        if _NO_TEXT.search(value):
             words = self.words or "text in UTF-8 without control characters"
             raise RefusedError(f"{shown(value)}: allowed {words}")
         if (size := len(value.encode())) > MAX_TEXT_BYTES:
