@@ -43,6 +43,7 @@ class ObjectGains:
         self._starts: list[int] = []
         self.sources: tuple[Source, ...] = ()
         self._direct = self._diffuse = np.zeros((0, len(layout.speakers)))
+        self._raised = np.ones(0)
         self.direct = self.diffuse = np.zeros((0, len(layout.speakers)), np.float32)
         self.ramps = np.zeros(0, np.int64)
 
@@ -88,7 +89,8 @@ class ObjectGains:
         self.sources = sources_of(scene)
         self._starts = [0, *np.cumsum([channel_count(o) for o in scene.objects]).tolist()]
         shape = (len(self.sources), len(self._layout.speakers))
-        self._direct, self._diffuse = np.zeros(shape), np.zeros(shape)
+        self._direct, self._diffuse, self._raised = np.zeros(shape), np.zeros(shape), np.ones(shape[0])
+        self.direct, self.diffuse = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self.ramps = np.ones(shape[0], np.int64)
 
     def _renew(self, scene: Scene, stale: Sequence[int], *, any_solo: bool) -> None:
@@ -101,11 +103,12 @@ class ObjectGains:
         found = placed(part, self._layout, self._panner)
         self._direct[rows], self._diffuse[rows] = found.direct, found.diffuse
         self.ramps[rows] = ramp_frames(part, sources_of(part), self._sample_rate_hz)
-        raised = instruments_raised(scene, self._layout, self._direct, self._diffuse)[:, None]
-        self.direct, self.diffuse = (
-            (raised * self._direct).astype(np.float32),
-            (raised * self._diffuse).astype(np.float32),
-        )
+        if any(item.kind == "stem" for item in heard):
+            raised = instruments_raised(scene, self._layout, self._direct, self._diffuse)
+            rows = np.union1d(rows, np.flatnonzero(raised != self._raised))
+            self._raised = raised
+        self.direct[rows] = self._raised[rows, None] * self._direct[rows]
+        self.diffuse[rows] = self._raised[rows, None] * self._diffuse[rows]
 
 
 def _row_kind(item: SceneObject) -> tuple[int, str, tuple[int, ...]]:

@@ -92,28 +92,27 @@ def placed(scene: Scene, layout: Layout, panner: Panner) -> Placed:
         direct[stem], diffuse[stem] = mixed[stem], np.sqrt(scene.amount) * diffuse[stem]
         wanted[stem] = (1.0 - scene.amount) + scene.amount * wanted[stem]
     near, far = np.ones(len(scene.objects)), np.ones(len(scene.objects))
-    firsts = np.cumsum([0, *(channel_count(item) for item in scene.objects)])[:-1]
     two = np.array([i for i, item in enumerate(scene.objects) if _has_sides(item)], np.intp)
-    left, right = firsts[two], firsts[two] + 1
-    widths = _stage_shares(scene)[left]
-    scales, difference = taken_apart(direct[left], direct[right])
-    scales = 1.0 + widths * (scales - 1.0)
-    direct[left] *= scales[:, None]
-    direct[right] *= scales[:, None]
-    diffuse[left] += widths[:, None] * difference
-    diffuse[right] -= widths[:, None] * difference
-    near[two], far[two] = scales, np.sqrt(0.5)
-    stems = stem[left]
-    two, left, right = two[stems], left[stems], right[stems]
-    powers = (direct**2 + diffuse**2) @ np.array(channel_weights(layout))
-    sides = powers[left] + powers[right]
-    scales = np.sqrt(np.divide(2.0 * wanted[left], sides, out=np.ones_like(sides), where=sides > 0.0))
-    scales = 1.0 + widths[stems] * (scales - 1.0)
-    for rows in (left, right):
-        direct[rows] *= scales[:, None]
-        diffuse[rows] *= scales[:, None]
-    near[two] *= scales
-    far[two] *= scales
+    if len(two):
+        left = np.cumsum([0, *(channel_count(item) for item in scene.objects)])[two]
+        right = left + 1
+        widths = _stage_shares(scene)[left]
+        scales, difference = taken_apart(direct[left], direct[right])
+        scales = 1.0 + widths * (scales - 1.0)
+        diffuse[left] += widths[:, None] * difference
+        diffuse[right] -= widths[:, None] * difference
+        direct[left] *= scales[:, None]
+        direct[right] *= scales[:, None]
+        near[two], far[two] = scales, np.sqrt(0.5)
+        weights = np.where(stem[left][:, None], channel_weights(layout), 0.0)
+        sides = sum(((direct[rows] ** 2 + diffuse[rows] ** 2) * weights).sum(axis=1) for rows in (left, right))
+        scales = np.sqrt(np.divide(2.0 * wanted[left], sides, out=np.ones_like(scales), where=sides > 0.0))
+        scales = 1.0 + widths * (scales - 1.0)
+        for rows in (left, right):
+            direct[rows] *= scales[:, None]
+            diffuse[rows] *= scales[:, None]
+        near[two] *= scales
+        far[two] *= scales
     return Placed(direct, diffuse, near, far)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
+from stemfield.control.object_gains import ObjectGains
 from stemfield.control.offline import feeds_of
 from stemfield.control.presets import presets
 from stemfield.layouts import available_layouts, load_layout
@@ -99,6 +100,23 @@ def test_at_one_place_instruments_are_not_raised(name, width_deg):
     direct, diffuse = both_gains(together, layout, Panner(layout))
     for rows in (direct, diffuse):
         np.testing.assert_array_equal(rows, np.tile(rows[:2], (5, 1)))
+
+
+def test_where_one_instrument_moves_the_others_follow():
+    """What is kept from scene to scene is what the new scene has by itself."""
+    layout = load_layout("22.2")
+    panner = Panner(layout)
+    scene = default_scene([("mic", (0,))])
+    kept = ObjectGains(layout, panner, RATE)
+    kept.show(scene)
+    before = kept.direct.copy()
+    for number in (0, 2, 5, 0):
+        moved = replace(scene.objects[number], position=at(170.0 - 40.0 * number))
+        scene = scene.with_object(moved)
+        kept.show(scene)
+        for ours, wanted in zip((kept.direct, kept.diffuse), both_gains(scene, layout, panner), strict=True):
+            np.testing.assert_allclose(ours, wanted, atol=1e-7)
+    assert (kept.direct[2:4] > before[2:4])[before[2:4] > 0].all()  # the bass, which is at its place still
 
 
 def test_a_point_is_the_sum_of_its_sides_and_width_begins_softly():
