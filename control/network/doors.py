@@ -85,8 +85,17 @@ def _bound(bind: str) -> tuple[str, ...]:
     if isinstance(number, ipaddress.IPv6Address) and number.ipv4_mapped:
         number = number.ipv4_mapped
     if number.is_unspecified:
-        return ANYWHERE if number.version == 6 else ANYWHERE[:1]
+        return ANYWHERE if number.version == 6 and _has_ipv6() else ANYWHERE[:1]
     return (str(number),)
+
+
+def _has_ipv6() -> bool:
+    """Whether the kernel speaks it at all."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+    except OSError:
+        return False
+    return True
 
 
 def address_problems(network: NetworkConfig) -> list[str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import itertools
 import socket
@@ -99,6 +100,19 @@ def test_the_addresses_of_interfaces() -> None:
         listen_addresses(loopback.model_copy(update={"interfaces": ("loo",)}))
     with pytest.raises(OSError, match=r"no interface 'zzz': there are .*lo"):
         listen_addresses(loopback.model_copy(update={"interfaces": ("zzz",)}))
+
+
+def test_without_ipv6_everything_is_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = socket.socket
+
+    def socket_without(family: int, kind: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return make(family, kind)
+
+    monkeypatch.setattr("stemfield.control.network.doors.socket.socket", socket_without)
+    everybody = (ipaddress.ip_network("0.0.0.0/0"),)
+    assert listen_addresses(NetworkConfig(bind="::", allow=everybody)) == ("0.0.0.0",)
 
 
 def test_where_this_machine_cannot_listen_is_found_by_a_check() -> None:

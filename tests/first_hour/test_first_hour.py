@@ -133,7 +133,7 @@ def test_the_demo_on_headphones_and_on_the_network_by_a_word(run, card, monkeypa
     with jack.Client("looker", no_start_server=True, servername=server.name) as looker:
         until(lambda: connections(looker, wired) == wired, 10, "connections to the ears")
     if not is_alone:
-        url, token = re.search(r"Open (http://[\d.]+:\d+/)\?token=(\S+) in a browser", text).groups()
+        url, token = re.search(r"Open (http://[\d.]+:\d+/)#token=(\S+) in a browser", text).groups()
         assert "127.0.0.1" not in url
         assert asyncio.run(statuses(f"{url}?VALUE", f"{url}?HOST_INFO&token={token}")) == [401, 200]
     assert demo.interrupt() == 0
