@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from servers import need
@@ -67,9 +69,9 @@ class PipeWire:
         self._await(lambda: (self.folder / self.name).exists())
 
     def run(self, program: str, *arguments: str) -> None:
-        """Starts a program beside the server, with which it ends."""
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self._processes.append(subprocess.Popen([need(program), *arguments], env=self.environment, **quiet))
+        """Starts a program beside the server, with which it and what it starts end."""
+        options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
+        self._processes.append(subprocess.Popen([need(program), *arguments], env=self.environment, **options))
 
     def _await(self, true: Callable[[], object]) -> None:
         deadline = time.monotonic() + 20
@@ -119,7 +121,8 @@ class PipeWire:
 
     def stop(self, *, kill: bool = False) -> None:
         for process in self._processes:
-            (process.kill if kill else process.terminate)()
+            with suppress(ProcessLookupError):  # one that has ended by itself
+                os.killpg(process.pid, signal.SIGKILL if kill else signal.SIGTERM)
         for process in self._processes:
             process.wait(10)
         self._processes.clear()
