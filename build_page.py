@@ -32,7 +32,8 @@ def build() -> None:
     stamp = sources()
     if STAMP.is_file() and STAMP.read_text() == stamp:
         return
-    path = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+    # an environment has a Node.js only where the system's is too old
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     npm = shutil.which("npm", path=path)
     if npm is None or not _has_node(path):
         wanted = ".".join(map(str, NODE))

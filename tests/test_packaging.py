@@ -137,6 +137,24 @@ def test_a_wheel_without_npm_is_refused_unless_the_page_is_there(tmp_path: Path)
     assert (taken.returncode, taken.stderr) == (0, "")
 
 
+def test_the_page_is_built_by_the_environments_nodejs_where_the_systems_is_too_old(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT / "control" / "web", tree / "control" / "web", ignore=shutil.ignore_patterns("node_modules"))
+    shutil.copy(ROOT / "build_page.py", tree)
+    system, environment = tmp_path / "system", tmp_path / "environment"
+    for folder, version in ((system, "v18.19.1"), (environment, "v22.20.0")):
+        folder.mkdir()
+        programs = {"node": f"echo {version}", "npm": f"/bin/mkdir -p {tree}/control/static; echo $0 >> {tmp_path}/log"}
+        for name, text in programs.items():
+            (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+            (folder / name).chmod(0o755)
+    (environment / "python").symlink_to(os.path.realpath(sys.executable))
+    command = [str(environment / "python"), "-I", str(tree / "build_page.py")]
+    done = subprocess.run(command, env={"PATH": str(system)}, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set((tmp_path / "log").read_text().split()) == {str(environment / "npm")}
+
+
 def test_installed_packages_come_from_the_wheel_and_import(installed: Path) -> None:
     script = f"""
 import importlib
