@@ -170,7 +170,7 @@ def test_a_configuration_that_is_rewritten_is_taken_as_far_as_it_can_be(stage: M
         "mirror": [{"dialect": "adm", "host": "127.0.0.1", "port": mirrored}],
         "network": {"max_messages_per_s": 1000.0},
         "hands": {"hold_s": 0.5},
-        "jack": good["jack"] | {"connect_outputs": ["studio:in*", "system:playback_*"]},
+        "jack": good["jack"] | {"connect_outputs": ["ears:in*", "system:playback_*"]},
     }
     told = rewrite(yaml.safe_dump(wanted), "these wait for the next start: layout")
     for key in ("mirror", "network.max_messages_per_s", "hands.hold_s", "jack.connect_outputs"):
