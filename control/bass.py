@@ -14,7 +14,7 @@ from stemfield.layouts import BassManagement, Layout
 BASS_HZ: Final = 80.0
 """Where a subwoofer usually takes over."""
 _LARGE: Final = 20
-"""A room of so many loudspeakers has full-range ones, or sees to the bass itself."""
+"""From this number of loudspeakers on a room is taken to have full-range ones, or bass management of its own."""
 
 
 def is_open(layout: Layout) -> bool:

@@ -41,7 +41,7 @@ from stemfield.renderer.scene import Scene
 MAX_WORK = 8192
 """What one datagram may cost: a thousand patterns in it that describe everything would keep the loop for a minute."""
 TURN_S = 0.005
-"""What is due is carried out for so long at a stretch, and a step; then others have their turn."""
+"""Longest time that due work runs without a break, give or take one step."""
 STEP = 64
 """Values set or told at a time: a step."""
 PATTERN_WORK = 16

@@ -30,9 +30,9 @@ EARS = ("monitor_left", "monitor_right")
 FREEWHEEL_STALL_S = 6.0
 """In freewheel a block may take as long as the engine waits for stems, and a little longer."""
 RENAME_S = 30.0
-"""So long it takes at least from one attempt to be called by the configured name to the next."""
+"""Shortest time between two attempts to get the configured client name back."""
 SINK_S = 0.8
-"""So long the sound may take to sink into silence at the end: three of the longest periods, and the fade."""
+"""Timeout of the fade-out at the end: three of the longest periods, and the fade."""
 MOST_OFFERED = 64
 """So many ports of others are told of."""
 STALL_S = 2.0
@@ -165,7 +165,7 @@ class Link:
         return True
 
     def heir(self, config: Config) -> Link:
-        """One that knows what this one has learnt, which is left to itself: a server does not let it go."""
+        """A new link with what this one has learnt, for when a server does not release this one and it is abandoned."""
         heir = Link(config, self._layout, self.keeper, self._sink)
         heir._wishes, heir._told = self._wishes, self._told
         heir._had_name, heir._rename_s = self._had_name, self._rename_s

@@ -15,9 +15,9 @@ from stemfield.control.state import SceneStore
 from stemfield.renderer.scene import Scene
 
 MAX_SCENES = 512
-"""So many can be kept."""
+"""Maximum number of kept scenes."""
 MAX_NAMES_BYTES = 60_000
-"""So long may all names together be: they fit into one answer."""
+"""Maximum size of all names together, so that a list of them fits into one answer."""
 MAX_WAITING = 16
 """So many may wait for the disk."""
 MAX_STEPS = 100

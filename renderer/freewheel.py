@@ -21,8 +21,8 @@ from stemfield.renderer.processor import address_of, now_ns, process
 PIECE_FRAMES: Final = 64
 """Never more than the margin by which the worker may be late, or both would wait for each other."""
 PATIENCE_NS: Final = 4_000_000_000
-"""So long a separation is waited for that has kept up so far. jackd throws out a client that takes 10 s, and systemd is
-told that the daemon hangs when it renders nothing for 5 s."""
+"""Timeout for stems of a worker that has kept up until now. jackd removes a client after 10 s, and systemd is told that
+the daemon hangs when it renders nothing for 5 s."""
 POLL_US: Final = 200
 _METER_PERIOD_NS: Final = round(1e9 * m.METER_PERIOD_S)
 

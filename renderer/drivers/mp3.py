@@ -22,15 +22,15 @@ _KBPS: Final = {
 _RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 """By the bits of the version."""
 _SEARCH_BYTES: Final = 1 << 20
-"""So far the first frame may be behind the beginning."""
+"""Where the first frame is looked for, from the beginning."""
 _SURE: Final = 3
-"""So many frames in a row are no accident."""
+"""Number of consecutive frames by which a stream is recognised."""
 _HEADER_BITRATE: Final = 9
 """Index of a rate at which a frame is long enough for a header."""
 _DECODER_DELAY: Final = 529
 """In samples, of every decoder of layer III; with a header in front, mpg123 takes it away."""
 MAX_BACK_BYTES: Final = 511
-"""So far the sound of a frame may begin before it."""
+"""Size of the bit reservoir: where the data of a frame may begin at the earliest, before its header."""
 _HEADER_BYTES: Final = 200
 """Of a frame, in which a header is found."""
 
@@ -247,7 +247,7 @@ def _is_sure(window: Window, at: int, end: int) -> bool:
 
 
 def _points_back(data: bytes, frame: Frame) -> int:
-    """Where the sound of a frame begins: so many bytes before it."""
+    """Where the data of a frame begins, in bytes before it (`main_data_begin`)."""
     at = 4 if data[1] & 1 else 6
     return data[at] << 1 | data[at + 1] >> 7 if frame.version == 3 else data[at]
 

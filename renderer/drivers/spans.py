@@ -83,7 +83,7 @@ class Window:
         self._start, self._data = 0, b""
 
     def bytes_at(self, at: int, count: int) -> bytes:
-        """So many bytes from a position, fewer at the end of the file.
+        """Read `count` bytes from a position, fewer at the end of the file.
 
         Raises:
             OSError: they cannot be read.
