@@ -80,7 +80,7 @@ def wires(layout: Layout, card: SoundCard) -> Wires:
 def sound_card(server_name: str | None = None) -> SoundCard:
     """What there is now; none where no server answers. Starts no server and does not hang."""
     with JackVisit(server_name) as visit:
-        ports = [port for port in visit.seen.ports if port.is_physical]
+        ports = visit.seen.card_ports
         sinks = [port.name for port in ports if port.is_input]
         clients = [name.partition(":")[0] for name in sinks]
         card = max(clients, key=clients.count, default="")

@@ -16,11 +16,15 @@ from pwd import struct_passwd
 from types import TracebackType
 from typing import Any, Final, Self
 
+from stemfield.renderer.drivers.connections import heard_sinks
+
 JOIN_S: Final = 6.0
 """A libjack that does not come back within this time hangs."""
 ANSWER_S: Final = 3.0
 LEAVE_S: Final = 2.0
 PRIORITY: Final = 95
+OURS: Final = "stemfield"
+"""So begin the names of our clients, and of the sink of the manual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,19 @@ class JackLook:
     measured_rate_hz: float = 0.0
     load: float = 0.0
     xruns: int = 0
+
+    @property
+    def card_ports(self) -> tuple[Port, ...]:
+        """The sound cards', without the sinks that we hear: PipeWire calls sinks without a card physical too.
+
+        We hear a sink whose monitors are connected to us, or one with our name, as the manual makes it.
+        """
+        heard = heard_sinks([port.name for port in self.ports if any(map(_is_ours, port.connections))])
+        return tuple(
+            port
+            for port in self.ports
+            if port.is_physical and port.name not in heard and not (port.is_input and _is_ours(port.name))
+        )
 
 
 class JackVisit:
@@ -159,6 +176,10 @@ class JackVisit:
             text += more
         facts: dict[str, Any] = json.loads(text)
         return facts
+
+
+def _is_ours(name: str) -> bool:
+    return name.casefold().startswith(OURS)
 
 
 def _port(facts: dict[str, Any]) -> Port:

@@ -40,14 +40,14 @@ def unconnected(seen: Evidence) -> Iterator[Finding]:
     inputs = [port for port in ours if port.is_input and _short(port) in _INPUTS]
     outputs = [port for port in ours if not port.is_input]
     if inputs and not any(port.connections for port in inputs) and not _has_music(seen):
-        source = _first(jack.ports, ours, is_input=False)
+        source = _first(jack, ours, is_input=False)
         yield Finding(
             "nothing-connected",
             f"nothing is connected to {inputs[0].name}: no music comes in",
             _connect(seen, source.name, inputs[0].name) if source else "stemfield serve --input demo",
         )
     elif outputs and not any(port.connections for port in outputs):
-        sink = _first(jack.ports, ours, is_input=True)
+        sink = _first(jack, ours, is_input=True)
         yield Finding(
             "nothing-connected",
             f"{outputs[0].name} and our other outputs are connected to nothing: no loudspeaker plays",
@@ -98,10 +98,10 @@ def _has_music(seen: Evidence) -> bool:
     return any(isinstance(level, int | float) and level > SILENT_DB for level in levels)
 
 
-def _first(ports: Sequence[Port], ours: Sequence[Port], *, is_input: bool) -> Port | None:
-    """The port of somebody else that a connection would begin or end at, rather a physical one."""
-    others = [port for port in ports if port.is_input == is_input and port not in ours]
-    return next((port for port in others if port.is_physical), next(iter(others), None))
+def _first(jack: JackLook, ours: Sequence[Port], *, is_input: bool) -> Port | None:
+    """The port of somebody else that a connection would begin or end at, rather a sound card's."""
+    programs = [port for port in jack.ports if not port.is_physical and port not in ours]
+    return next((port for port in (*jack.card_ports, *programs) if port.is_input == is_input), None)
 
 
 def _connect(seen: Evidence, source: str, target: str) -> str:

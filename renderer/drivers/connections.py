@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 Connection = tuple[str, str]
 """The short name of a port of ours, and the full name of the port it is connected to."""
+
+
+def heard_sinks(sources: Collection[str]) -> frozenset[str]:
+    """Full names of the sinks' ports that some sources let hear: PipeWire's sinks have monitors, channel by channel.
+
+    What plays to such a sink comes back from its monitor.
+    """
+    parts = [name.rpartition(":monitor_") for name in sources]
+    return frozenset(f"{client}:playback_{channel}" for client, mark, channel in parts if mark)
 
 
 class ConnectionKeeper:

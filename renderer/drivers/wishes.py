@@ -5,6 +5,9 @@ or not. A pattern has as many places as ports match; while it has never matched 
 what follows it waits. Ports that vanish keep their places, and one that is renamed keeps its own, so that no
 loudspeaker wanders when an interface comes late, leaves, or returns in another order.
 
+A sink whose monitors are the music takes none of our outputs, which would come back in: a pattern leaves it out, and
+where it is named the loudspeaker stays without a port.
+
 Loudspeakers are matched to places by the channels' names wherever these have any, otherwise by number: the n-th place
 takes channel n of the layout. Names that a person has put into another order than the server's are taken by number too.
 """
@@ -20,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from stemfield.layouts import Speaker
 from stemfield.layouts.channels import channel_of, matched, wired
-from stemfield.renderer.drivers.connections import Connection
+from stemfield.renderer.drivers.connections import Connection, heard_sinks
 
 if TYPE_CHECKING:
     from stemfield.renderer.drivers.jack import JackPorts, JackSettings
@@ -74,6 +77,7 @@ class Wishes:
         look = _Look(self._known, self._channels)
         inputs = ports.inputs[: ports.mixture_inputs]
         wanted = look.pairs("connect_inputs", settings.connect_inputs, sources, _sides(inputs), inputs)
+        look.heard = heard_sinks([port for _, port in wanted])
         own = look.singles(settings.connect_speakers, ports.outputs, sinks)
         feeds = {label: n for label, n in zip(ports.outputs, ports.channels, strict=True) if label not in own}
         speakers = [speaker for speaker in self._speakers if speaker.label in feeds]
@@ -85,8 +89,9 @@ class Wishes:
             look.problems.append(
                 f"jack.connect_monitor: {', '.join(twice)} takes a loudspeaker already: the monitor is not connected"
             )
+        wanted = look.without_echo(wanted if twice else wanted | ears)
         self.problems, self.notes = tuple(look.problems), tuple(look.notes)
-        return wanted if twice else wanted | ears
+        return wanted
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Ports were renamed, from keys to values: they keep their places, and stay the channels that they are."""
@@ -111,6 +116,14 @@ class _Look:
         self._channels = channels
         self.problems: list[str] = []
         self.notes: list[str] = []
+        self.heard: frozenset[str] = frozenset()
+        """Ports of sinks whose monitors are the music."""
+
+    def without_echo(self, wanted: set[Connection]) -> set[Connection]:
+        """Without what would play into the music."""
+        if echoes := sorted(port for _, port in wanted if port in self.heard):
+            self.problems.append(f"jack: {_some(echoes)} would come back in by connect_inputs: not connected")
+        return {connection for connection in wanted if connection[1] not in self.heard}
 
     def singles(self, wanted: Mapping[str, str], labels: Sequence[str], peers: Sequence[Peer]) -> dict[str, str]:
         """The full name of the port of each loudspeaker that has one of its own, there or not."""
@@ -182,6 +195,9 @@ class _Look:
                 if pattern != patterns[-1]:
                     self.problems[-1] += "; what follows it waits"
                 break
+            if _is_pattern(pattern) and (echoes := [name for name in known if name in self.heard]):
+                self.notes.append(f"jack.{key}: {pattern} leaves out {_some(echoes)}, which connect_inputs hears")
+                known = [name for name in known if name not in echoes]
             places += [name for name in known if name not in places]
         return places, literal != sorted(literal)
 

@@ -73,3 +73,14 @@ def test_every_feed_comes_to_its_loudspeaker(pipewire, tmp_path, until, how):
             process.terminate()
             process.wait(20)
     assert "by number" not in (tmp_path / "log.txt").read_text()
+
+
+def test_the_sink_of_the_manual_is_no_sound_card(pipewire, tmp_path):
+    """PipeWire calls its ports physical too; what plays there would come back in."""
+    pipewire.add_card("stemfield music", DESKTOP)
+    pipewire.add_card("Desk [HD]", DESKTOP[:6])
+    path = tmp_path / "config.yaml"
+    command = [need("pw-jack"), STEMFIELD, "init", "--yes", "--config", str(path)]
+    done = subprocess.run(command, env=pipewire.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert load_config(path).jack.connect_speakers == ports(FIVE)

@@ -178,3 +178,52 @@ def test_a_pattern_that_matches_nothing_is_told(key):
         f"jack.{key}: sytem:playback_1 matches no port, did you mean system:playback_1?" in problem
         for problem in desk.wishes.problems
     )
+
+
+SINK = ("music:playback_FL", "music:playback_FR")
+MONITORS = ("music:monitor_FL", "music:monitor_FR")
+
+
+@pytest.mark.parametrize("inputs", [MONITORS, ("music:monitor_*",), ("*:monitor_*",)])
+@pytest.mark.parametrize("outputs", [("*:playback_*",), ("music:*", "card:*"), ("*",)])
+def test_a_pattern_leaves_out_the_sink_whose_monitors_are_the_music(inputs, outputs):
+    desk = Desk(connect_inputs=inputs, connect_outputs=outputs)
+    music = dict(zip(STEREO_IN, MONITORS, strict=True))
+    wanted = desk.wanted((*SINK, *DESKTOP[:6]), MONITORS)
+    assert wanted == music | {label: f"card:playback_{name}" for label, name in FIVE.items()}
+    assert any("music:playback_FL" in note for note in desk.wishes.notes)
+
+
+def test_a_sink_that_was_taken_before_its_monitors_came_is_let_go():
+    desk = Desk("stereo", connect_inputs=("music:monitor_*",), connect_outputs=("*:playback_*",))
+    sinks = (*SINK, *DESKTOP[:2])
+    assert desk.wanted(sinks) == dict(zip(desk.layout.labels, SINK, strict=True))
+    wanted = desk.wanted(sinks, MONITORS)
+    assert wanted == dict(zip((*STEREO_IN, *desk.layout.labels), (*MONITORS, *DESKTOP[:2]), strict=True))
+    assert desk.wanted(sinks) == wanted, "and stays so without the monitors"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"connect_outputs": SINK},
+        {"connect_outputs": ("nickname", SINK[1])},
+        {"connect_speakers": {"M+030": SINK[0], "M-030": SINK[1]}},
+        {"connect_monitor": SINK},
+    ],
+)
+def test_a_sink_whose_monitors_are_the_music_is_refused_by_name_too(settings):
+    desk = Desk("stereo", EARS, connect_inputs=MONITORS, **settings)
+    sinks = [Peer(SINK[0], ("nickname",), "FL"), Peer(SINK[1], (), "FR")]
+    wanted = dict(desk.wishes.connections(desk.settings, desk.ports, peers(MONITORS), sinks))
+    assert wanted == dict(zip(STEREO_IN, MONITORS, strict=True))
+    assert [text for text in desk.wishes.problems if "music:playback_FL, music:playback_FR" in text]
+
+
+def test_the_other_channels_of_a_card_whose_monitors_are_the_music_play():
+    desk = Desk(
+        "stereo", connect_inputs=("card:monitor_AUX8", "card:monitor_AUX9"), connect_outputs=("card:playback_*",)
+    )
+    sinks = [f"card:playback_AUX{n}" for n in range(10)]
+    wanted = desk.wanted(sinks, [name.replace("playback", "monitor") for name in sinks])
+    assert [wanted[label] for label in desk.layout.labels] == sinks[:2]
