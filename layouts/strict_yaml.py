@@ -64,13 +64,20 @@ def parse_yaml(text: str) -> object:
         StrictYamlError: no YAML, an alias, a tag, a repeated key, deep nesting, text that UTF-8 cannot hold, or a
             whole number without end; the message names the line or the key.
     """
+    loader = None
     try:
-        data: object = _StrictLoader(text).get_single_data()
+        loader = _StrictLoader(text)
+        data: object = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise StrictYamlError(f"{line}{error.problem}") from error
-    except (yaml.YAMLError, ValueError) as error:
+    except yaml.YAMLError as error:
         raise StrictYamlError(str(error).splitlines()[0]) from error
+    except StrictYamlError:
+        raise
+    except (ValueError, OverflowError) as error:  # such as "\UFFFFFFFF", or a number of 5000 digits
+        line = f"line {loader.line + 1}: " if loader else ""
+        raise StrictYamlError(f"{line}a number or an escaped character is out of range: {error}") from error
     if problems := "; ".join(unusable(data)):
         raise StrictYamlError(problems)
     return data

@@ -95,6 +95,8 @@ def test_every_problem_of_a_file_is_in_the_message(tmp_path):
         ("{[a]: b}", "line 1: a key must be a word"),
         ("name: [", "line 1: expected the node content, but found '<stream end>'"),
         ("a: 1\nb: !!python/object:os.system x", "line 2: YAML tags (!!python/object:os.system) are not allowed"),
+        ('name: "\\UFFFFFFFF"', "line 1: a number or an escaped character is out of range"),
+        ('name: "\\U00110000"', "line 1: a number or an escaped character is out of range"),
         ("name: !!bool foo", "line 1: YAML tags (!!bool) are not allowed"),
         ("name: !!int ''", "line 1: YAML tags (!!int) are not allowed"),
         ("name: !!float ''", "line 1: YAML tags (!!float) are not allowed"),
