@@ -43,6 +43,8 @@ from stemfield.renderer.scene import Scene
 FLUSH_S = 1.0
 MAX_RECORDINGS = 128
 """With the most that one may be, 8 GiB."""
+MAX_WAITING = 16
+"""So many may wait for the disk, as scenes do."""
 READ_AHEAD = 256
 """Steps that are read at once, and carried out before the rest of the loop gets its turn."""
 _STAYS = ("/master/", "/speaker/", "/listener/", "/monitor/", "/scene/recall/")
@@ -181,7 +183,7 @@ class Recorder:
         Raises:
             RefusedError: the name is not allowed, or there are too many.
         """
-        path = self._path(name)
+        path = self._place(name)
         if name not in self._names and len(self._names) >= MAX_RECORDINGS:
             raise RefusedError(f"{MAX_RECORDINGS} recordings are kept: allowed no more; /recorder/delete forgets one")
         self.stop()
@@ -196,7 +198,7 @@ class Recorder:
             RefusedError: the name is not allowed, nothing plays, or the file cannot be written or is being written;
                 what was going on goes on.
         """
-        path = capture_path(self._folder, self._path(name).stem)
+        path = capture_path(self._folder, self._place(name).stem)
         if path in self._tasks.values():
             raise RefusedError(f"{shown(name)}: is being written: allowed another name, or this after /recorder/stop")
         engine = self._engine()
@@ -294,13 +296,16 @@ class Recorder:
             raise RecordingError(capture.problem)
 
     def _known(self, name: str) -> Path:
-        path = self._path(name)
+        path = self._place(name)
         if name not in self._names:
             known = ", ".join(self.names()) or "none is there"
             raise RefusedError(f"{shown(name)}: no such recording: allowed {known}")
         return path
 
-    def _path(self, name: str) -> Path:
+    def _place(self, name: str) -> Path:
+        """The file of this name, for whatever comes next; raises RefusedError where too much is not over yet."""
+        if len(self._tasks) >= MAX_WAITING:
+            raise RefusedError(f"{MAX_WAITING} recordings wait for the disk: allowed no more")
         return self._folder / f"{file_stem(name)}.jsonl"
 
     async def _play(self, path: Path) -> None:

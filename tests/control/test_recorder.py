@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.commands import SetParameter
+from stemfield.control.commands import RefusedError, SetParameter
 from stemfield.control.recorder import Recorder
 from stemfield.control.recording import RecordingError, read_recording, scenes_of
 from stemfield.control.routes import apply
@@ -259,6 +259,24 @@ def test_there_are_never_too_many(peer: Any, recorder: Recorder, monkeypatch: py
     peer.send("/recorder/delete", "b")
     peer.send("/recorder/record", "c")
     assert peer.ask("/recorder/list") == ["a", "c"]
+
+
+def test_no_more_wait_for_the_disk_than_it_takes(control: Any, peer: Any, recorder: Recorder) -> None:
+    """A thousand recordings a second, each of which waits for all before it, would keep everybody else waiting."""
+
+    async def hurry() -> list[str]:
+        refused = []
+        for _ in range(50):
+            try:
+                recorder.record("x")
+            except RefusedError as refusal:
+                refused.append(str(refusal))
+        return refused
+
+    assert control.on_loop(hurry()) == ["16 recordings wait for the disk: allowed no more"] * (50 - 16)
+    control.on_loop(recorder.close())
+    peer.send("/recorder/record", "y")
+    assert peer.ask("/recorder/state") == ["recording y"]
 
 
 def test_what_is_too_long_ends_and_is_told(
