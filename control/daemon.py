@@ -80,6 +80,7 @@ class Daemon:
         self._on_ready = on_ready
         self._layout = with_bass(load_layout(config.layout, config.layout_folders), config.bass_crossover_hz)
         self._wanted = config.model or DEFAULT
+        self._switching: asyncio.Task[None] | None = None
         # Where another machine separates, the models are there.
         separates = config.role != "renderer"
         card = self._find_card(self._wanted) if separates else None
@@ -203,7 +204,8 @@ class Daemon:
             self._captured,
         )
         stack.push_async_callback(recorder.close)
-        self._follow_model(scene.separation.model)
+        if self._wants_other_model(scene.separation.model):
+            self._use_model(self._find_card(self._wanted))  # at once: the latency of the whole run is that of this one
         self._lag.follow((Cue(scene),))  # by which it knows what the first change changes
         return hub
 
@@ -212,18 +214,34 @@ class Daemon:
         room = self._sound.room
         return room.engine if room is not None and self._config.role == "both" else None
 
-    def _follow_model(self, name: str) -> None:
-        """Uses the model that the scene asks for, tried once each time it asks for another."""
+    def _wants_other_model(self, name: str) -> bool:
+        """Notes which model the scene asks for; each is tried once each time it asks for another."""
         wanted = name or self._config.model or DEFAULT
         if wanted == self._wanted or self._config.role == "renderer":
-            return
+            return False
         self._wanted = wanted
-        card = self._find_card(wanted)
+        return True
+
+    def _follow_model(self, name: str) -> None:
+        """Uses the model that the scene asks for, as soon as it is read."""
+        if self._wants_other_model(name) and (self._switching is None or self._switching.done()):
+            self._switching = asyncio.get_running_loop().create_task(self._switch_model())
+
+    async def _switch_model(self) -> None:
+        """Reads models in a thread, because checksums take a while, until one is still wanted then."""
+        with Contained("the model cannot be changed"):
+            wanted, card = "", None
+            while wanted != self._wanted:
+                wanted = self._wanted
+                card = await asyncio.to_thread(self._find_card, wanted)
+            self._use_model(card)
+
+    def _use_model(self, card: ModelCard | None) -> None:
         refusal = "it cannot be used" if card is None else self._sound.use_model(card)
         if refusal or card is None:
-            log.error("model %s: %s; %s plays on", wanted, refusal, self._sound.model or "the recording as it is")
+            log.error("model %s: %s; %s plays on", self._wanted, refusal, self._sound.model or "the recording as it is")
         else:
-            log.info("model %s is asked for", _name_of(wanted, card.name))
+            log.info("model %s is asked for", _name_of(self._wanted, card.name))
 
     def _tell_control(self) -> None:
         count = self._venue.status.read
@@ -231,6 +249,8 @@ class Daemon:
         log.info("%d messages heard, %d refused; datagrams dropped: %s", count("messages"), count("problems"), dropped)
 
     def _end_sound(self) -> None:
+        if self._switching is not None:
+            self._switching.cancel()
         log.info("%s", self._sound.summary())
         self._sound.close()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from contextlib import AsyncExitStack
 from functools import partial
@@ -152,6 +153,40 @@ def test_the_first_change_after_the_start_is_heard_later_too(tmp_path):
     begun_s = asyncio.run(play())
     assert [[cue.scene.master_gain_db for cue in cues] for cues in told] == [[0.0], [0.0, -6.0]]
     assert told[1][1].at_s - begun_s == pytest.approx(0.15, abs=0.02)
+
+
+def test_nobody_waits_while_models_are_read(tmp_path, monkeypatch):
+    """Checksums take a tenth of a second each: whoever asks for one model after another holds up nobody else."""
+    config = parse_config({"driver": "clock", "state_folder": str(tmp_path)}, "test")
+    used = []
+
+    async def play():
+        daemon = Daemon(config, lambda: config)
+        monkeypatch.setattr(daemon._sound, "use_model", lambda card: used.append(card) or "")
+        free, read = threading.Event(), []
+
+        def find(name):
+            read.append(name)
+            return card if free.wait(10.0) else None
+
+        async with AsyncExitStack() as stack:
+            hub = daemon._restore(stack)
+            card = daemon._find_card("light")
+            monkeypatch.setattr(daemon, "_find_card", find)
+            for model in ("light", "studio", "", "light"):
+                hub.perform([SetParameter("/separation/model", (model,))], Peer("127.0.0.1", 9, lambda *_: None))
+                await asyncio.sleep(0.01)
+            assert (read, used) == (["light"], [])
+            free.set()
+            await daemon._switching
+            assert used == [card]
+            hub.perform([SetParameter("/separation/model", ("studio",))], Peer("127.0.0.1", 9, lambda *_: None))
+            await asyncio.sleep(0.01)
+            await daemon._switching
+            assert read == ["light", "studio"]
+        daemon._sound.close()
+
+    asyncio.run(play())
 
 
 def test_no_more_is_worked_out_ahead_than_a_plan_holds():
