@@ -128,6 +128,10 @@ class Stream:
         self._kept_bytes += sound_bytes
         self.count += 1
 
+    def break_off(self) -> None:
+        """Something is missing here: later frames cannot point back across it."""
+        self._kept_bytes = 0
+
     def trusted(self) -> list[Span]:
         """The frames, behind a header that is true."""
         if self.delay is not None:
@@ -206,6 +210,8 @@ def find_streams(window: Window, start: int, end: int) -> Found:
                 found = _next_frame(window, at + 1, end if streams else min(end, start + _SEARCH_BYTES))
                 after = end if found is None else found
                 strange += after - at
+                if stream is not None:
+                    stream.break_off()
             at = after
             continue
         if at + frame.size > end:

@@ -142,6 +142,21 @@ class TestMp3:
         np.testing.assert_allclose(found, expected[:, :-1152], rtol=0, atol=1e-5)
         assert "cut off" in str(warning)
 
+    @pytest.mark.parametrize(("at", "instead"), [(20000, b""), (38021, b""), (38021, bytes(2000)), (74063, b"")])
+    def test_a_hole_costs_the_frames_that_need_what_is_missing(self, tmp_path: Path, at: int, instead: bytes) -> None:
+        """Others take what they find in its place, which is twice as loud as the music."""
+        path = encoded(tmp_path / "a.mp3", music(4.0), *VBR)
+        clean, _ = read(path)
+        data = path.read_bytes()
+        path.write_bytes(data[:at] + instead + data[at + 2000 :])
+        found, warning = read(path)
+        assert np.abs(found).max() <= np.abs(clean).max()
+        lost = next(n for n in range(1152, 6 * 1152, 1152) if n >= clean.shape[1] - found.shape[1])
+        behind = int((at + 2000) / len(data) * clean.shape[1]) + RATE // 4
+        expected = clean[:, behind + lost :]
+        np.testing.assert_allclose(found[:, behind:][:, : expected.shape[1]], expected, rtol=0, atol=1e-5)
+        assert "neither sound nor a tag" in str(warning)
+
     def test_in_a_wav_file(self, tmp_path: Path) -> None:
         path = encoded(tmp_path / "a.wav", music(1.0), "-c:a", "libmp3lame", *NO_HEADER)
         found, warning = read(path)
