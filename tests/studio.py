@@ -82,6 +82,7 @@ class Tape:
         return int(self.words[0])
 
     def wait(self, frame: int, patience_s: float = 60) -> None:
+        assert frame <= self.tape.shape[1], f"the tape ends at {self.tape.shape[1]}, before {frame}"
         deadline = time.monotonic() + patience_s
         while self.at < frame:
             assert time.monotonic() < deadline, f"the tape stands at {self.at} of {frame}"
