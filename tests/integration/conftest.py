@@ -21,6 +21,14 @@ FAILING_ON_PIPEWIRE: dict[str, tuple[type[AssertionError], str]] = {
         AssertionError,
         "PipeWire tells other clients nothing of a port's new name",
     ),
+    **{
+        f"test_other_rates_separate_too[{rate_hz}]": (
+            StepError,
+            "PipeWire leaves out a period of a client that is late: the sound is 256 frames late, exactly, for as long"
+            " as it takes through the daemon (whose blocks took 54 us of 2903)",
+        )
+        for rate_hz in (44_100, 88_200, 96_000)
+    },
     "test_outputs_rise_and_sink_whenever_the_daemon_or_the_server_comes_and_goes": (
         StepError,
         "PipeWire swallows the first period that sounds after silence, and leaves out one whose client is late:"
