@@ -30,8 +30,8 @@ def gains(options: argparse.Namespace) -> int:
     layout = layout_of(options.layout, user_config())
     name = options.positions
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
-        positions = read_positions(text.splitlines())
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        positions = read_positions(data.decode("utf-8-sig").splitlines())
     except PositionsError as error:
         raise CliError([f"{name}: {problem}" for problem in error.problems]) from error
     except UnicodeDecodeError as error:

@@ -301,6 +301,13 @@ class TestGains:
         assert rows[1] == pytest.approx({"U+045": 0.6726, "U+000": 0.7015, "T+000": 0.2355}, abs=1e-4)
         assert rows[2] == pytest.approx({"T+000": 1.0}, abs=1e-9)
 
+    def test_a_table_of_a_spreadsheet_from_stdin(self) -> None:
+        table = "azimuth_deg,elevation_deg,distance_m\n30,0,1\n"
+        plain, marked = (
+            stemfield("gains", "--layout", "5.1", "--from", "-", stdin=t) for t in (table, "\ufeff" + table)
+        )
+        assert (marked.stderr, marked.stdout) == ("", plain.stdout)
+
     def test_columns_in_any_order_and_from_stdin(self, tmp_path: Path) -> None:
         usual = self.table(tmp_path, "azimuth_deg,elevation_deg,distance_m\n40,10,2\n")
         turned = "distance_m,azimuth_deg,elevation_deg\n2,40,10\n"
