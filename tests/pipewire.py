@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 from servers import need
 
 _names = itertools.count()
@@ -141,6 +142,18 @@ class PipeWire:
 
 class StepError(AssertionError):
     """A step in the sound, as where PipeWire leaves out a period."""
+
+
+def check_sound(heard: np.ndarray, wanted: np.ndarray, period_frames: int, tolerance: float) -> None:
+    """Sample by sample; a `StepError` where periods were left out and nothing else is wrong.
+
+    Such a period is silent, and what follows comes exactly so much later until the silence that went in comes out.
+    """
+    off = np.abs(heard - wanted) >= tolerance
+    if off.any():
+        later = [np.abs(heard - np.roll(wanted, n * period_frames)) < tolerance for n in (1, 2, 3)]
+        assert np.any([heard == 0.0, *later], axis=0)[off].all(), f"{np.abs(heard - wanted).max()} at most"
+        raise StepError(f"{off.sum()} samples are whole periods late")
 
 
 class InPlaceOfJackd(PipeWire):
