@@ -18,6 +18,8 @@ _INFO_BYTES: Final = 42
 _TAIL_BYTES: Final = 1 << 20
 """Longer than two frames of stereo."""
 _HEAD_BYTES: Final = 16
+_TAGS: Final = (b"TAG", b"APETAGEX", b"ID3")
+"""What programs write behind the last frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ def _stream(window: Window, place: range) -> FlacStream:
         # a header that follows no other one is an accident
         if first == last[1] or before == last == (0, 0, 0):
             before, last = last, (at, first + size, first)
-    if last[1] and _crc16(tail[last[0] :]):
+    ends = [len(tail), *(end for mark in _TAGS if (end := tail.find(mark, last[0])) >= 0)]
+    if last[1] and all(_crc16(tail[last[0] : end]) for end in ends):
         return FlacStream(place, info, last[2], begin + last[0])
     return FlacStream(place, info, last[1], None)
 

@@ -225,6 +225,12 @@ class TestFlac:
         found, warning = read(tmp_path / "a.flac")
         np.testing.assert_allclose(found, sound, rtol=0, atol=2**-15)
         assert warning is None
+        id3v1 = b"TAG" + bytes(124) + b"\xff"
+        for tag in (id3v1, b"APETAGEX" + bytes(24) + id3v1, b"ID3\3\0\0\0\0\0\x0a" + bytes(9) + b"x"):
+            (tmp_path / "a.flac").write_bytes(data + tag)
+            tagged, warning = read(tmp_path / "a.flac")
+            np.testing.assert_array_equal(tagged, found)
+            assert warning is None
         # cut off while it was streamed
         (tmp_path / "a.flac").write_bytes(data[: len(data) // 2])
         found, warning = read(tmp_path / "a.flac")
