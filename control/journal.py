@@ -11,7 +11,7 @@ import struct
 import zlib
 from pathlib import Path
 
-from stemfield.layouts.plain_data import read_file, without_waiting
+from stemfield.layouts.plain_data import PlainDataError, read_file, without_waiting
 
 SLOT_BYTES = 1 << 20
 _MAGIC = b"stemfld1"
@@ -57,14 +57,17 @@ class Journal:
         """What was kept last; None where that is nothing.
 
         Raises:
-            PlainDataError, OSError: it cannot be read, or is no journal by its size.
+            PlainDataError, OSError: it cannot be read, or is no journal of this version.
         """
         try:
             whole = read_file(self._path, 2 * SLOT_BYTES)
         except FileNotFoundError:
             return None
-        slots = [self._slot(whole[at : at + SLOT_BYTES]) for at in (0, SLOT_BYTES)]
-        number, content = max(slots, key=lambda slot: slot[0])
+        halves = whole[:SLOT_BYTES], whole[SLOT_BYTES:]
+        number, content = max(map(self._slot, halves), key=lambda slot: slot[0])
+        begin = len(_MAGIC)
+        if content is None and any(half[:begin].strip(b"\0") and half[:begin] != _MAGIC for half in halves):
+            raise PlainDataError("no journal of this version")  # whose content must not be overwritten
         self._number = max(number, self._number)
         return content
 

@@ -95,6 +95,17 @@ def test_what_is_no_file_holds_nothing_up(venue: Venue, tmp_path: Path, name: st
     assert os.path.lexists(tmp_path / f"{name}.broken-1")
 
 
+@pytest.mark.parametrize(
+    "content", [b"stemfld2" + bytes(2 * SLOT_BYTES - 8), bytes(SLOT_BYTES) + b"stemfld2", b"diary\n"]
+)
+def test_a_journal_of_another_kind_is_kept(venue: Venue, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "scene.journal").write_bytes(content)
+    loaded, told = after_a_change(venue, tmp_path)
+    assert loaded == venue.defaults
+    assert "scene.journal: set aside as scene.journal.broken-1; scene.json is used" in told
+    assert (tmp_path / "scene.journal.broken-1").read_bytes() == content
+
+
 def test_a_journal_numbered_beyond_all_is_none(venue: Venue, tmp_path: Path) -> None:
     made = journal(tmp_path, b"{}")
     made._number = 2**64 - 3
