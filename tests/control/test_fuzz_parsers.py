@@ -39,6 +39,7 @@ from stemfield.control.scene_file import SceneFileError, load_scene_file, scene_
 from stemfield.control.state import SceneStore
 from stemfield.control.venue import Venue
 from stemfield.layouts import LayoutError, available_layouts, load_layout
+from stemfield.layouts.plain_data import PlainDataError
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
 from stemfield.renderer.dsp.fir import FirError, load_fir
 from stemfield.separation.card import SHIPPED, CardError, load_card
@@ -103,7 +104,7 @@ def test_damaged_files(venue: Venue, tmp_path: Path) -> None:
         ("take.jsonl", [recording(venue)], lambda p: list(read_recording(p)), RecordingError),
         ("song.wav", [wav("PCM_16"), wav("FLOAT"), wav("PCM_24", "FLAC")], read_all, AudioFileError),
         ("taps.wav", [wav("FLOAT"), wav("DOUBLE")], lambda p: load_fir(p, 48_000), FirError),
-        ("scene.journal", [journal(tmp_path / "whole", scene)], lambda p: Journal(p).read(), ()),
+        ("scene.journal", [journal(tmp_path / "whole", scene)], lambda p: Journal(p).read(), PlainDataError),
     ]
     for seed, (name, samples, read, refusal) in enumerate(kinds):
         refused = 0
@@ -115,7 +116,7 @@ def test_damaged_files(venue: Venue, tmp_path: Path) -> None:
             except refusal:
                 refused += 1
         assert refused < FILES, f"{name}: some are as good as new"
-        assert refused > FILES / 10 or not refusal or name.endswith((".jsonl", ".wav")), name
+        assert refused > FILES / 10 or not refusal or name.endswith((".jsonl", ".wav", ".journal")), name
 
 
 def journal(path: Path, content: bytes) -> bytes:

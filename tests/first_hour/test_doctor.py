@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,19 +127,31 @@ def test_xruns_of_another_client(room, server, findings):
 
 
 def test_xruns_of_ours(room, server, findings):
-    """128 objects, each from everywhere and equalised, in blocks of a twelfth of a millisecond."""
+    """A daemon that is halted for a millisecond now and then, with much to do in each of its short blocks."""
     config = room.folder / "config.yaml"
     room.send("/object/*/width", 360.0)
     room.send("/object/*/eq", *[value for hz in range(200, 3400, 400) for value in ("peak", float(hz), 2.0, -3.0)])
     room.settle()
+    done = threading.Event()
+
+    def halt() -> None:
+        while not done.wait(0.01):
+            room.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.001)
+            room.process.send_signal(signal.SIGCONT)
+
     with jack.Client("changer", no_start_server=True, servername=server.name) as changer:
         changer.blocksize = 16
+        halting = threading.Thread(target=halt)
+        halting.start()
         try:
             time.sleep(2.2)  # the blocks that are looked at
             found = findings(config, 1.0, xruns=True)
         finally:
+            done.set()
+            halting.join()
             changer.blocksize = PERIOD
-    assert set(found) - {"osc-ignored"} == {"xruns-ours"}
+    assert set(found) - {"osc-ignored"} == {"xruns-ours"}, found
     assert found["xruns-ours"].cure == f"JACK_DEFAULT_SERVER={server.name} jack_bufsize 32"
     time.sleep(2.2)
 
