@@ -44,7 +44,7 @@ FLUSH_S = 1.0
 MAX_RECORDINGS = 128
 """With the most that one may be, 8 GiB."""
 MAX_WAITING = 16
-"""So many may wait for the disk, as scenes do."""
+"""Maximum number of recordings that wait for the disk; as many scenes may."""
 READ_AHEAD = 256
 """Steps that are read at once, and carried out before the rest of the loop gets its turn."""
 _STAYS = ("/master/", "/speaker/", "/listener/", "/monitor/", "/scene/recall/")

@@ -1,8 +1,8 @@
 """Rendering that waits for the separation: for a driver that is in no hurry, such as a JACK server in freewheel.
 
 A program that exports asks for blocks as fast as it gets them, many times faster than a model separates. The next piece
-is rendered as soon as its stems are there. Where none come for a while (the worker died, or hangs) nobody waits longer
-than real time would have left it, until stems are there again.
+is rendered as soon as its stems are there. After a timeout (the worker died, or hangs) a block waits no longer than its
+own duration, until stems come again.
 """
 
 from __future__ import annotations
