@@ -90,7 +90,7 @@ format: $(VENV)/.test
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.run
-	$(BIN)/python -m stemfield.control.manual docs
+	$(BIN)/python -m docs._generate.manual docs
 
 # warnings are errors; the second builder finds the pages read
 docs-site: $(VENV)/.test

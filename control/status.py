@@ -8,10 +8,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.ears import Ears
-from stemfield.control.levels import SILENT, Levels
+from stemfield.control.network.headphones import Ears
 from stemfield.control.sound_state import QUIET, UNCALLED, CallbackState, SoundState
-from stemfield.renderer.bad_samples import BadSamples
+from stemfield.renderer.engine.bad_samples import BadSamples
+from stemfield.renderer.engine.levels_shown import SILENT, Levels
 
 MAX_COUNT = 2**31 - 1
 

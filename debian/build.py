@@ -102,7 +102,7 @@ def surroundings(stage: Path, man: Path | None) -> None:
     shutil.copy(drop_in, papers / "examples" / "pipewire.conf")
     python = stage / HOME.relative_to("/") / "bin" / "python"
     for shell, path in SHELLS.items():
-        command = [str(python), "-m", "stemfield.control.cli", "completion", shell]
+        command = [str(python), "-m", "stemfield.control.cli.main", "completion", shell]
         script = subprocess.run(command, check=True, capture_output=True).stdout
         put((stage / path).parent).joinpath(Path(path).name).write_bytes(script)
     for page in sorted(man.glob("*.[157]")) if man else []:

@@ -19,12 +19,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import soundfile
 
-from stemfield.control.adm.export import export_tape
+from stemfield.control.offline.adm_export import export_tape
 from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.drivers.bw64 import Bw64Reader, TrackEntry
 from stemfield.renderer.drivers.bw64_writer import Bw64Writer
-from stemfield.renderer.scene import Group, Scene, default_scene
+from stemfield.renderer.scene.scene import Group, Scene, default_scene
 
 RATE = 48_000
 FRAMES = 9_600

@@ -71,16 +71,16 @@ def answers(address: str) -> dict[str, bool]:
 
 async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, Any]:
     """The addresses that are printed, announced and shown by the page, each with what answers there."""
-    from stemfield.control.config import parse_config
-    from stemfield.control.hub import Hub
+    from stemfield.control.config.configuration import parse_config
+    from stemfield.control.hub.hub import Hub
     from stemfield.control.network.discovery import OSC, Advert, Presence
-    from stemfield.control.network.doors import listen_addresses
-    from stemfield.control.page_facts import daemon_facts
-    from stemfield.control.reach import open_reach
-    from stemfield.control.state import SceneStore
-    from stemfield.control.venue import Venue
+    from stemfield.control.network.listeners import listen_addresses
+    from stemfield.control.network.page_facts import daemon_facts
+    from stemfield.control.network.services import open_reach
+    from stemfield.control.parameters.context import Venue
+    from stemfield.control.scenes.store import SceneStore
     from stemfield.layouts import load_layout
-    from stemfield.renderer.scene import default_scene
+    from stemfield.renderer.scene.scene import default_scene
 
     allow = {"allow": ALLOW} if network else {}
     config = parse_config(

@@ -9,12 +9,12 @@ import pytest
 import soundfile
 from scipy import signal
 
-from stemfield.control import demo
-from stemfield.renderer.scene import STEMS
-from stemfield.separation import demosong, instruments
-from stemfield.separation.card import load_card
-from stemfield.separation.presets import DEFAULT
-from stemfield.separation.streaming import Separator
+from stemfield.control.offline import demo
+from stemfield.renderer.scene.scene import STEMS
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.cards.presets import DEFAULT
+from stemfield.separation.streaming.streaming import Separator
+from tools import demosong, instruments
 
 RATE = instruments.RATE_HZ
 
@@ -40,7 +40,7 @@ def test_command_writes_the_four_files(tmp_path: Path, stems: np.ndarray) -> Non
     for path, stem in zip(paths, stems, strict=True):
         np.testing.assert_array_equal(soundfile.read(path, dtype="float32")[0].T, stem)
     helped = subprocess.run(
-        [sys.executable, "-m", "stemfield.separation.demosong", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "tools.demosong", "--help"], capture_output=True, text=True, check=True
     )
     assert "folder" in helped.stdout
 

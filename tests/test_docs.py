@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stemfield.control.cli_parser import make_parser
-from stemfield.control.config import Config, parse_config
+from stemfield.control.cli.parser_tree import make_parser
+from stemfield.control.config.configuration import Config, parse_config
 from stemfield.layouts import load_layout
 
 ROOT = Path(__file__).parents[1]

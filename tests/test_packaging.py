@@ -20,7 +20,7 @@ import mypy.main
 import pytest
 from copied_machine import CopiedMachine
 
-from stemfield.control import manual
+from docs._generate import manual
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("control", "layouts", "renderer", "separation", "systemd")
@@ -171,12 +171,15 @@ def test_installed_command_finds_its_data(installed: Path) -> None:
     for path in (ROOT / "layouts" / "data").glob("*.yaml"):
         assert path.stem in listed
     measured = run_away(
-        installed, "python", "-c", "from stemfield.control.demo import demo_mixture; print(demo_mixture().shape)"
+        installed,
+        "python",
+        "-c",
+        "from stemfield.control.offline.demo import demo_mixture; print(demo_mixture().shape)",
     )
     assert measured.strip() == "(2, 1152000)"
     script = """
 from stemfield.control.network.page_files import PLACEHOLDER, page_files
-from stemfield.control.service_files import Path, service_files
+from stemfield.systemd.files import Path, service_files
 assert page_files()["index.html"].content != PLACEHOLDER.encode()
 for scope, server in (("system", "jackd"), ("system", "pipewire"), ("user", "jackd"), ("user", "pipewire")):
     print(*(file.path for file in service_files(scope, server, Path("/opt/stemfield/bin/stemfield"), Path("/"))))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from stemfield.control.doctor import reach_checks, rights_checks, server_checks, sound_checks
+from stemfield.control.doctor import check_network as reach_checks
+from stemfield.control.doctor import check_rights as rights_checks
+from stemfield.control.doctor import check_server as server_checks
+from stemfield.control.doctor import check_sound as sound_checks
 from stemfield.control.doctor.evidence import Evidence
 from stemfield.control.doctor.finding import Finding
 

@@ -11,17 +11,17 @@ from pathlib import Path
 from pwd import getpwuid, struct_passwd
 from typing import Final
 
-from stemfield.control.config import Config, load_config
-from stemfield.control.config_errors import ConfigError
-from stemfield.control.doctor.cards_look import Card, sound_cards
-from stemfield.control.doctor.daemon_look import DaemonLook, look_at_daemon
-from stemfield.control.doctor.jack_look import JackLook, JackVisit
-from stemfield.control.doctor.pipewire_look import PipeWireLook, look_at_pipewire
+from stemfield.control.config.configuration import Config, load_config
+from stemfield.control.config.errors import ConfigError
+from stemfield.control.daemon.last_run import Run, last_runs
+from stemfield.control.doctor.probe_cards import Card, sound_cards
+from stemfield.control.doctor.probe_daemon import DaemonLook, look_at_daemon
+from stemfield.control.doctor.probe_jack import JackLook, JackVisit
+from stemfield.control.doctor.probe_pipewire import PipeWireLook, look_at_pipewire
+from stemfield.control.doctor.probe_rights import NotTriedError, Rights, look_at_rights
+from stemfield.control.doctor.probe_units import Unit, installed_units, lingers
 from stemfield.control.doctor.processes import SoundServer, environment_of, jack_servers, user_of
 from stemfield.control.doctor.remnants import Remnant, remnants
-from stemfield.control.doctor.rights_look import NotTriedError, Rights, look_at_rights
-from stemfield.control.doctor.units_look import Unit, installed_units, lingers
-from stemfield.control.last_run import Run, last_runs
 
 WATCH_S: Final = 2.0
 """How long xruns and the server's clock are watched, where nothing else is asked for."""

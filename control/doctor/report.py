@@ -15,7 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from stemfield.control.config_errors import HIDDEN
+from stemfield.control.config.errors import HIDDEN
 from stemfield.control.doctor.evidence import Evidence
 from stemfield.control.doctor.finding import Finding
 

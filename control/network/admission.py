@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from stemfield.control.hub.peers import Peer
 from stemfield.control.network.shares import Pay, Shares
-from stemfield.control.peers import Peer
 from stemfield.control.status import Status
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion, ServiceInfo, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
+from stemfield.control.config.host_names import announced_name
 from stemfield.control.network.addresses import outside, reachable_addresses
-from stemfield.control.network.host_names import announced_name
 
 OSC = "_osc._udp.local."
 OSCJSON = "_oscjson._tcp.local."

@@ -18,27 +18,27 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from stemfield.control.arguments import shown
-from stemfield.control.changes import Dirty
+from stemfield.control.config.host_names import HostNames
 from stemfield.control.faults import note
-from stemfield.control.hub import Hub
-from stemfield.control.metrics import CONTENT_TYPE, exposition
+from stemfield.control.hub.hub import Hub
+from stemfield.control.network.accept import Connections
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.connections import Connections
-from stemfield.control.network.conversation import hang_up
 from stemfield.control.network.frames import expect_masked
-from stemfield.control.network.host_names import HostNames
-from stemfield.control.network.panner import PRIVATE, ROOT, Panner
+from stemfield.control.network.metrics import CONTENT_TYPE, exposition
+from stemfield.control.network.oscquery import ATTRIBUTES, count, host_info, node_at, path_events
+from stemfield.control.network.page_facts import Facts, daemon_facts
+from stemfield.control.network.page_routes import PRIVATE, ROOT, Panner
+from stemfield.control.network.quota import Seats
 from stemfield.control.network.requests import peer_of
-from stemfield.control.network.seats import Seats
+from stemfield.control.network.session import hang_up
 from stemfield.control.network.turns import FairThreads, Turns
 from stemfield.control.network.udp import PortTakenError
 from stemfield.control.network.websocket import WebSocketClient
-from stemfield.control.oscquery import ATTRIBUTES, count, host_info, node_at, path_events
-from stemfield.control.page_facts import Facts, daemon_facts
-from stemfield.control.patterns import is_pattern
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import Scene
+from stemfield.control.parameters.argument import shown
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.patterns import is_pattern
+from stemfield.control.scenes.changes import Dirty
+from stemfield.renderer.scene.scene import Scene
 
 MAX_CLIENTS = 64
 MAX_MESSAGE = 65_536

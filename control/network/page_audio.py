@@ -8,8 +8,8 @@ from typing import Final
 
 from aiohttp import WSMsgType, web
 
-from stemfield.control.commands import RefusedError
-from stemfield.control.ears import Ears
+from stemfield.control.network.headphones import Ears
+from stemfield.control.parameters.commands import RefusedError
 
 KEPT: Final = 24
 """Blocks that wait at most."""

@@ -16,23 +16,23 @@ from typing import Any, Final
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from stemfield.control.adm_parameters import ADM_PREFIX
-from stemfield.control.arguments import neat
-from stemfield.control.codecs import adm, native
-from stemfield.control.codecs.osc import Message, parse
-from stemfield.control.commands import Command, Problem
-from stemfield.control.hub import Hub
+from stemfield.control.dialects import adm, native
+from stemfield.control.dialects.osc import Message, parse
+from stemfield.control.hub.hub import Hub
+from stemfield.control.hub.peers import Address, Peer
+from stemfield.control.hub.watching import Watch
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.conversation import Backlog, converse
+from stemfield.control.network.page_facts import COUNTED, WATCHED, Facts, object_facts
 from stemfield.control.network.requests import listening
+from stemfield.control.network.session import Backlog, converse
+from stemfield.control.network.telemetry import pack
 from stemfield.control.network.turns import Turns
-from stemfield.control.page_facts import COUNTED, WATCHED, Facts, object_facts
-from stemfield.control.peers import Address, Peer
-from stemfield.control.routes import Route, routes
-from stemfield.control.telemetry import pack
-from stemfield.control.watching import Watch
+from stemfield.control.parameters.adm_rows import ADM_PREFIX
+from stemfield.control.parameters.argument import neat
+from stemfield.control.parameters.commands import Command, Problem
+from stemfield.control.parameters.routes import Route, routes
 from stemfield.layouts.plain_data import PlainDataError, parse_json
-from stemfield.renderer.scene import Scene
+from stemfield.renderer.scene.scene import Scene
 
 MAX_COMMANDS: Final = 256
 MAX_ADDRESS: Final = 256

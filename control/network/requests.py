@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from stemfield.control.hub.peers import Peer, Send
 from stemfield.control.network.admission import Admission
-from stemfield.control.peers import Peer, Send
 
 
 def _nobody(_packet: bytes, _to: object) -> None:

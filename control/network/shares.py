@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from stemfield.control.limits import Limiter
-from stemfield.control.peers import Peer
+from stemfield.control.hub.peers import Peer
+from stemfield.control.hub.rate_limit import Limiter
 
 _OF_A_SENDER: Final = 0.01
 _OF_ALL_RESERVES: Final = 0.1

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, ParamSpec, TypeVar
 
 from stemfield.control.faults import Contained
-from stemfield.control.peers import Peer
+from stemfield.control.hub.peers import Peer
 
 TURN_S: Final = 0.005
 """Longest time worked at a stretch, but for the step in which it ends; then the rest of the loop has its turn."""

@@ -9,9 +9,9 @@ import socket
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
+from stemfield.control.hub.peers import Address, Peer
 from stemfield.control.network.admission import Admission, paid
 from stemfield.control.network.turns import Turns
-from stemfield.control.peers import Address, Peer
 
 MAX_PACKET = 65_507
 BATCH = 512

@@ -7,18 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from aiohttp import WSMessage, WSMsgType, web
 
-from stemfield.control.codecs.osc import encode
-from stemfield.control.hub import Hub
+from stemfield.control.dialects.osc import encode
+from stemfield.control.hub.hub import Hub
+from stemfield.control.hub.peers import Address, Peer
+from stemfield.control.hub.watching import Watch
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.conversation import Backlog, converse
 from stemfield.control.network.requests import listening
+from stemfield.control.network.session import Backlog, converse
 from stemfield.control.network.turns import Turns
-from stemfield.control.patterns import is_pattern
-from stemfield.control.peers import Address, Peer
-from stemfield.control.routes import Route, routes
-from stemfield.control.watching import Watch
+from stemfield.control.parameters.patterns import is_pattern
+from stemfield.control.parameters.routes import Route, routes
 from stemfield.layouts.plain_data import PlainDataError, parse_json
-from stemfield.renderer.scene import Scene
+from stemfield.renderer.scene.scene import Scene
 
 MAX_LISTENED = 8192
 PERIOD_S = 1.0 / 60.0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 
 POLL_S = 0.0002
 PATIENCE_S = 2.0

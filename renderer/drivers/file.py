@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 
 BLOCK_FRAMES = 4096
 

@@ -17,7 +17,7 @@ from stemfield.renderer.drivers.connections import Connection
 from stemfield.renderer.drivers.jack_callback import CallbackBlock, compile_callback, compile_freewheel, compile_latency
 from stemfield.renderer.drivers.port_channels import channels_of_ports
 from stemfield.renderer.drivers.wishes import Peer, Wishes
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from numba import carray, cfunc, types
 from numpy.typing import NDArray
 
 from stemfield.renderer.drivers.libjack import LIBJACK
-from stemfield.renderer.freewheel import compile_patient
-from stemfield.renderer.native import NATIVE, as_address, as_pointer, call_at
-from stemfield.renderer.processor import compile_ahead
+from stemfield.renderer.engine.freewheel import compile_patient
+from stemfield.renderer.engine.native import NATIVE, as_address, as_pointer, call_at
+from stemfield.renderer.engine.processor import compile_ahead
 
 llvmlite.binding.load_library_permanently(LIBJACK)
 

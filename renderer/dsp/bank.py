@@ -11,8 +11,8 @@ from numba import njit
 
 from stemfield.renderer.dsp.biquad import IDENTITY, cascades
 from stemfield.renderer.dsp.kinds import Doubles, Floats
+from stemfield.renderer.engine.native import INNER
 from stemfield.renderer.lanes import DOUBLES, turn_to_frames, turn_to_rows
-from stemfield.renderer.native import INNER
 
 
 def banks(rows: int) -> int:

@@ -12,8 +12,8 @@ from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.dsp.fir import forget, remember
 from stemfield.renderer.dsp.hrtf import rotated
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
+from stemfield.renderer.engine.native import INNER, NATIVE
 from stemfield.renderer.lanes import FLOATS, fused, load_part, spread, store_part
-from stemfield.renderer.native import INNER, NATIVE
 
 FADE_S: Final = 0.02
 ZERO = np.float32(0.0)

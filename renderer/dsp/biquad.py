@@ -17,8 +17,8 @@ from numba import njit
 
 from stemfield.layouts import EqBand
 from stemfield.renderer.dsp.kinds import Doubles
+from stemfield.renderer.engine.native import INNER, NATIVE
 from stemfield.renderer.lanes import fused, load, store
-from stemfield.renderer.native import INNER, NATIVE
 
 HIGHEST = 0.49
 """Bands above this part of the sample rate are designed for it: the bilinear transform ends at the half."""

@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 
 from stemfield.renderer.dsp.kinds import Floats
+from stemfield.renderer.engine.native import INNER
 from stemfield.renderer.lanes import FLOATS, beyond, load_part, magnitude, spread, store_part
-from stemfield.renderer.native import INNER
 
 LOUDEST: Final = np.float32(1e4)
 """Input beyond this, 80 dB over full scale, is a fault and is replaced by silence."""

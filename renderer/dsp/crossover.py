@@ -18,7 +18,7 @@ from numba import njit
 from stemfield.layouts import EqBand
 from stemfield.renderer.dsp.biquad import BUTTERWORTH_Q, cascade, sections
 from stemfield.renderer.dsp.kinds import Doubles, Floats
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.engine.native import NATIVE
 
 DUAL_BAND_HZ = 700.0
 

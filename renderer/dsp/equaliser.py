@@ -13,7 +13,7 @@ from numba import njit
 
 from stemfield.renderer.dsp.biquad import IDENTITY, cascade
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
-from stemfield.renderer.native import INNER, NATIVE
+from stemfield.renderer.engine.native import INNER, NATIVE
 
 MAX_SECTIONS: Final = 16
 """Bands of one object's equaliser."""

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from stemfield.renderer.dsp.kinds import Doubles, Words
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.engine.native import NATIVE
 
 
 class Plan(NamedTuple):

@@ -20,8 +20,8 @@ from numba import njit
 
 from stemfield.renderer.dsp.fft import transform
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
+from stemfield.renderer.engine.native import INNER, NATIVE
 from stemfield.renderer.lanes import copy
-from stemfield.renderer.native import INNER, NATIVE
 
 HEAD: Final = 256
 """Taps that are convolved directly, and the length of a partition; a power of two."""

@@ -13,7 +13,7 @@ from numba import carray, njit
 
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
 from stemfield.renderer.dsp.speech import spoken
-from stemfield.renderer.native import INNER, as_pointer
+from stemfield.renderer.engine.native import INNER, as_pointer
 
 NOISE, SWEEP, SPOKEN = 1, 2, 3
 SOUNDS: Final = 3

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 
 from stemfield.renderer.dsp.kinds import Floats, Words
-from stemfield.renderer.native import NATIVE
+from stemfield.renderer.engine.native import NATIVE
 
 LOOK_AHEAD_S: Final = 0.0015
 RELEASE_S: Final = 0.1

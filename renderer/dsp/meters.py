@@ -6,8 +6,8 @@ import numpy as np
 from numba import njit
 
 from stemfield.renderer.dsp.kinds import Doubles, Floats
+from stemfield.renderer.engine.native import INNER
 from stemfield.renderer.lanes import FLOATS, fused, largest, largest_of, load_part, magnitude, spread, total
-from stemfield.renderer.native import INNER
 
 ZERO = np.float32(0.0)
 

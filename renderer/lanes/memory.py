@@ -10,8 +10,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from stemfield.renderer.dsp.kinds import Floats
+from stemfield.renderer.engine.native import INNER
 from stemfield.renderer.lanes.kind import FLOATS, I32, bytes_of, call, first, lanes_of, suffix, vector_of
-from stemfield.renderer.native import INNER
 
 
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:

@@ -17,8 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from stemfield.layouts.yaml_scalars import dump_yaml
-from stemfield.separation.card import CARD, ModelCard, load_card
-from stemfield.separation.streaming import Separator
+from stemfield.separation.cards.card import CARD, ModelCard, load_card
+from stemfield.separation.streaming.streaming import Separator
 from stemfield.separation.training.effects import RATE_HZ
 from stemfield.separation.training.hop import Ensemble, Hop
 from stemfield.separation.training.judging import LEVEL_DB, PLACES_S, separate

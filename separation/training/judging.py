@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from scipy import signal
 
-from stemfield.separation.evaluate import sdr, si_sdr
-from stemfield.separation.level import RunningGain
-from stemfield.separation.places import Places
+from stemfield.separation.evaluation.evaluate import sdr, si_sdr
+from stemfield.separation.streaming.level import RunningGain
+from stemfield.separation.streaming.places import Places
 from stemfield.separation.training.effects import RATE_HZ
 from stemfield.separation.training.hop import Ensemble
 from stemfield.separation.training.network import REST, Network

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from stemfield.separation.card import ModelCard, load_card
-from stemfield.separation.streaming import Separator
+from stemfield.separation.cards.card import ModelCard, load_card
+from stemfield.separation.streaming.streaming import Separator
 from stemfield.separation.training import options
 from stemfield.separation.training.curves import draw
 from stemfield.separation.training.effects import RATE_HZ

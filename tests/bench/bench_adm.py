@@ -21,7 +21,7 @@ import soundfile
 from adm_cases import FIRST, RATE, SYSTEM, render_by_ear, scene, sound_of
 from bench import Row, give
 
-from stemfield.control.adm.export import export_tape
+from stemfield.control.offline.adm_export import export_tape
 from stemfield.layouts import load_layout
 
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")

@@ -21,7 +21,7 @@ import soundfile
 import yaml
 from bench import Row, give
 
-from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture
+from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")
 FILES, ROUNDS = 12, 2

@@ -19,7 +19,7 @@ from numba import carray, cfunc, types
 
 from stemfield.layouts import load_layout
 from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.ring import WORD_STEMS_END, WORD_STEMS_START
 

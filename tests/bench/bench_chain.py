@@ -26,7 +26,7 @@ from stemfield.renderer.dsp.binaural import monitor_filters
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.chain import Chain, design_chain
 from stemfield.renderer.dsp.hrtf import AnalyticHead
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.lanes import FLOATS, fused, load, spread, total
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.ring import WORD_STEMS_END, WORD_STEMS_START

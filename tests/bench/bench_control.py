@@ -23,21 +23,21 @@ from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_message_builder import build_msg
 from studio import Studio, bundle_at
 
-from stemfield.control.commands import LoadScene, SetParameter, Subscribe
-from stemfield.control.hub import Hub
+from stemfield.control.hub.hub import Hub
+from stemfield.control.hub.peers import Peer
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.turns import Turns
 from stemfield.control.network.udp import UdpServer
-from stemfield.control.peers import Peer
-from stemfield.control.room import Room
-from stemfield.control.routes import every_route
-from stemfield.control.state import SceneStore
-from stemfield.control.venue import Venue
+from stemfield.control.parameters.commands import LoadScene, SetParameter, Subscribe
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import every_route
+from stemfield.control.scenes.store import SceneStore
 from stemfield.layouts import load_layout
 from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import default_scene
+from stemfield.renderer.renderer import Room
+from stemfield.renderer.scene.scene import default_scene
 
 OBJECTS, FRAMES, RATE, TAGGED = 20, 64, 48_000, 75
 FLOOD_PER_S, FLOOD_S, SENDERS = 20_000, float(os.environ.get("STEMFIELD_BENCH_FLOOD_S", "60")), 8

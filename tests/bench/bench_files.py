@@ -13,7 +13,7 @@ import numpy as np
 import soundfile
 from bench import Row, give
 
-from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture
+from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")
 SHORT, LONG = 2, 10

@@ -25,9 +25,9 @@ import jack
 from bench import Row, give, jackd
 from studio import Daemon
 
-from stemfield.control.demo import demo_mixture_file
-from stemfield.separation.card import load_card
-from stemfield.separation.presets import DEFAULT
+from stemfield.control.offline.demo import demo_mixture_file
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.cards.presets import DEFAULT
 
 RATE, FRAMES, SPEAKERS = 48_000, 128, 24
 SECONDS = 60 * float(os.environ.get("STEMFIELD_LIVE_MINUTES", "1"))

@@ -18,9 +18,9 @@ import numpy as np
 from bench import Row, give
 
 from stemfield.layouts import load_layout
-from stemfield.renderer.gains import source_gains
 from stemfield.renderer.panning import Panner, extent_gains
-from stemfield.renderer.scene import Scene, SceneObject
+from stemfield.renderer.scene.gains import source_gains
+from stemfield.renderer.scene.scene import Scene, SceneObject
 
 POSITIONS = 4096
 ROUNDS = 15

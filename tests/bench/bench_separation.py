@@ -21,15 +21,15 @@ import numpy as np
 from bench import Row, give, jackd
 from studio import Daemon, Studio
 
-from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture, demo_stems
-from stemfield.control.evaluation import baselines, result_of, separations
-from stemfield.control.evaluation_report import Result, summary
-from stemfield.control.evaluation_songs import Song, load, songs_in
+from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture, demo_stems
+from stemfield.control.offline.evaluation.evaluate import baselines, result_of, separations
+from stemfield.control.offline.evaluation.report import Result, summary
+from stemfield.control.offline.evaluation.songs import Song, load, songs_in
 from stemfield.layouts import load_layout
-from stemfield.separation.baselines import STEMS
-from stemfield.separation.card import ModelCard, load_card
-from stemfield.separation.presets import PRESETS
-from stemfield.separation.streaming import Separator
+from stemfield.separation.cards.card import ModelCard, load_card
+from stemfield.separation.cards.presets import PRESETS
+from stemfield.separation.evaluation.baselines import STEMS
+from stemfield.separation.streaming.streaming import Separator
 
 RATE, FRAMES = 48_000, 64
 HIGHEST_SHARE = {"default": 0.25, "light": 0.08}

@@ -33,8 +33,8 @@ from numba import carray, cfunc, types
 from stemfield.layouts import Layout, Speaker
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
-from stemfield.renderer.engine import Engine
-from stemfield.renderer.native import as_pointer
+from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.engine.native import as_pointer
 from stemfield.renderer.panning import Panner
 
 SOURCES, SPEAKERS, RATE, FRAMES = 32, 24, 48_000, 64

@@ -18,16 +18,16 @@ import pytest
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
 
-from stemfield.control.changes import Dirty
-from stemfield.control.codecs.door import decode
-from stemfield.control.hub import Hub
+from stemfield.control.dialects.demux import decode
+from stemfield.control.hub.hub import Hub
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.http import HttpServer
 from stemfield.control.network.turns import Turns
 from stemfield.control.network.udp import UdpServer
-from stemfield.control.state import SceneStore
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import Scene, default_scene
+from stemfield.control.parameters.context import Venue
+from stemfield.control.scenes.changes import Dirty
+from stemfield.control.scenes.store import SceneStore
+from stemfield.renderer.scene.scene import Scene, default_scene
 
 LABELS = ("M+030", "M-030", "M+000", "LFE1", "M+110", "M-110")
 

@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.adm_parameters import ADM_ROWS
-from stemfield.control.codecs.door import decode
-from stemfield.control.commands import LoadScene, Ping, SetParameter, Touch
-from stemfield.control.routes import answers, apply
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import Scene, default_scene
+from stemfield.control.dialects.demux import decode
+from stemfield.control.parameters.adm_rows import ADM_ROWS
+from stemfield.control.parameters.commands import LoadScene, Ping, SetParameter, Touch
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import answers, apply
+from stemfield.renderer.scene.scene import Scene, default_scene
 
 VENUE = Venue(("M+030", "M-030"), default_scene([("guitar", (0,))]))
 

@@ -9,15 +9,15 @@ from adm_cases import RATE, cube, document, impulses, sound_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemfield.control.adm import cube as cube_module
-from stemfield.control.adm import labels, model
-from stemfield.control.adm.gains import BlockGains
-from stemfield.control.adm.labels import place_of
-from stemfield.control.adm.model import SpeakerBlock
-from stemfield.control.adm.reading import read_document
-from stemfield.control.cli import main
+from stemfield.control.cli.main import main
 from stemfield.layouts import Layout, Speaker, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.renderer.adm import cube as cube_module
+from stemfield.renderer.adm import labels, model
+from stemfield.renderer.adm.gains import BlockGains
+from stemfield.renderer.adm.labels import place_of
+from stemfield.renderer.adm.model import SpeakerBlock
+from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.drivers.bw64_writer import Bw64Writer
 from stemfield.renderer.panning import Panner
 

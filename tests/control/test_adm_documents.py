@@ -12,13 +12,13 @@ from adm_cases import CASES, OURS, SYSTEM, at, block, common_document, cube, doc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemfield.control.adm.model import AdmError, AudioObject, Block, Document, SpeakerBlock, Zone
-from stemfield.control.adm.reading import read_document
-from stemfield.control.adm.score import document_of, score_of
-from stemfield.control.adm.selection import MAX_DEPTH, MAX_ITEMS, select
-from stemfield.control.adm.times import parse_seconds, parse_time, step_time, time_text
-from stemfield.control.adm.writing import write_document
 from stemfield.layouts import load_layout
+from stemfield.renderer.adm.model import AdmError, AudioObject, Block, Document, SpeakerBlock, Zone
+from stemfield.renderer.adm.reading import read_document
+from stemfield.renderer.adm.score import document_of, score_of
+from stemfield.renderer.adm.selection import MAX_DEPTH, MAX_ITEMS, select
+from stemfield.renderer.adm.times import parse_seconds, parse_time, step_time, time_text
+from stemfield.renderer.adm.writing import write_document
 from stemfield.renderer.drivers.bw64 import TrackEntry
 
 

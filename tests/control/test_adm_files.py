@@ -12,24 +12,24 @@ from adm_cases import RATE, STEP, at, cube, document, impulses, sound_of, write_
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from stemfield.control import offline
-from stemfield.control.adm.export import export_tape
-from stemfield.control.adm.gains import BlockGains
-from stemfield.control.adm.model import Block, SpeakerBlock, Zone
-from stemfield.control.adm.playing import feeds_of
-from stemfield.control.adm.reading import read_document
-from stemfield.control.adm.selection import select
-from stemfield.control.cli import main
-from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture
-from stemfield.control.object_parameters import MAX_GAIN_DB
+from stemfield.control.cli.main import main
+from stemfield.control.offline import render as offline
+from stemfield.control.offline.adm_export import export_tape
+from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
+from stemfield.control.parameters.object_rows import MAX_GAIN_DB
 from stemfield.layouts import EqBand, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.renderer.adm.gains import BlockGains
+from stemfield.renderer.adm.model import Block, SpeakerBlock, Zone
+from stemfield.renderer.adm.playing import feeds_of
+from stemfield.renderer.adm.reading import read_document
+from stemfield.renderer.adm.selection import select
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.drivers.bw64 import Bw64Reader
 from stemfield.renderer.drivers.bw64_writer import Bw64Writer
 from stemfield.renderer.dsp.bounds import LOUDEST_SOURCE
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import MAX_LEVEL, DistanceLaw, Group, Scene, Sector, Separation, default_scene
+from stemfield.renderer.scene.scene import MAX_LEVEL, DistanceLaw, Group, Scene, Sector, Separation, default_scene
 
 FRAMES = 9_000
 BEFORE_NEXT = 3_000

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from adm_cases import CASES, OURS, SYSTEM, bed_places, write_case
 
-from stemfield.control.adm.gains import BlockGains
-from stemfield.control.adm.model import SpeakerBlock
-from stemfield.control.adm.playing import feeds_of
-from stemfield.control.adm.reading import read_document
-from stemfield.control.adm.selection import select
 from stemfield.layouts import load_layout
+from stemfield.renderer.adm.gains import BlockGains
+from stemfield.renderer.adm.model import SpeakerBlock
+from stemfield.renderer.adm.playing import feeds_of
+from stemfield.renderer.adm.reading import read_document
+from stemfield.renderer.adm.selection import select
 from stemfield.renderer.drivers.bw64 import Bw64Reader
 from stemfield.renderer.panning import Panner
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.control.cli import main
+from stemfield.control.cli.main import main
 
 NAMES = ("vocals", "bass", "drums", "other", "residual")
 

@@ -17,15 +17,16 @@ import pytest
 import soundfile
 import yaml
 
-from stemfield.control import cli_batch, cli_offline
-from stemfield.control.batch.inputs import find_recordings
-from stemfield.control.batch.plan import Source, Upmix, read_plan
-from stemfield.control.batch.recipe import order_of
-from stemfield.control.batch.report import Report
-from stemfield.control.batch.work import Outcome, kept, perform
-from stemfield.control.cli_error import CliError
-from stemfield.control.cli_parser import make_parser
-from stemfield.control.config import Config, MonitorConfig
+from stemfield.control.cli import batch as cli_batch
+from stemfield.control.cli import offline as cli_offline
+from stemfield.control.cli.parser_tree import make_parser
+from stemfield.control.config.configuration import Config, MonitorConfig
+from stemfield.control.offline.batch.inputs import find_recordings
+from stemfield.control.offline.batch.job import order_of
+from stemfield.control.offline.batch.plan import Source, Upmix, read_plan
+from stemfield.control.offline.batch.report import Report
+from stemfield.control.offline.batch.work import Outcome, kept, perform
+from stemfield.control.problems import CliError
 
 RATE = 44100
 COMMAND = Path(sys.executable).with_name("stemfield")
@@ -218,7 +219,7 @@ def test_a_name_that_is_given_comes_before_that_of_a_pattern(order: int, tmp_pat
 
 
 def test_a_link_out_of_the_output_folder_is_not_followed(tmp_path: Path) -> None:
-    from stemfield.control.batch.results import OutsideError, Result
+    from stemfield.control.offline.batch.results import OutsideError, Result
 
     (tmp_path / "elsewhere").mkdir()
     output = tmp_path / "out"

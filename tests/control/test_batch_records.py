@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stemfield.control.batch.results import Result, facts_of
+from stemfield.control.offline.batch.results import Result, facts_of
 
 
 @pytest.mark.parametrize(

@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stemfield.control import capture
-from stemfield.control.cli_error import CliError
-from stemfield.control.cli_record import record
-from stemfield.control.recorder import Recorder
-from stemfield.control.recording import RecordingError, captured_objects
-from stemfield.renderer import memory
+from stemfield.control.audio import capture
+from stemfield.control.cli.record import record
+from stemfield.control.hub.recorder import Recorder
+from stemfield.control.problems import CliError
+from stemfield.control.scenes.recording import RecordingError, captured_objects
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.drivers.bw64 import Bw64Reader
 from stemfield.renderer.drivers.part_file import PartFile
-from stemfield.renderer.engine import Engine
-from stemfield.renderer.processor import compile_ahead
+from stemfield.renderer.engine import memory
+from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.engine.processor import compile_ahead
 
 RATE = 48_000
 PERIOD = 480
@@ -186,7 +186,7 @@ def test_it_ends_when_the_disk_fails(
     def fail(_: Path) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("stemfield.control.capture.shutil.disk_usage", fail)
+    monkeypatch.setattr("stemfield.control.audio.capture.shutil.disk_usage", fail)
     peer.send("/recorder/capture", "x")
     peer.wait_idle()
     folder = tmp_path / "recordings" / "captures"
@@ -220,7 +220,7 @@ def test_where_no_file_can_be_made_the_command_says_where_the_capture_is(
     def export(*_: Any) -> None:
         raise AudioFileError("the disk is full")
 
-    monkeypatch.setattr("stemfield.control.cli_record.export_tape", export)
+    monkeypatch.setattr("stemfield.control.cli.record.export_tape", export)
     (tmp_path / "c.yaml").write_text(f"state_folder: {tmp_path}\n")
     options = argparse.Namespace(
         config=str(tmp_path / "c.yaml"),

@@ -16,7 +16,7 @@ import pytest
 import sofar
 import soundfile
 
-from stemfield.control.cli import main
+from stemfield.control.cli.main import main
 from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.dsp.hrtf import AnalyticHead
@@ -88,7 +88,8 @@ MUTED = ((1, "true"), (1.5, "false"))
 
 class TestUsage:
     def test_help_is_quick_and_loads_nothing_heavy(self) -> None:
-        code = "import sys\nfrom stemfield.control.cli import main\ntry:\n main(['--help'])\nexcept SystemExit: pass\n"
+        code = "import sys\nfrom stemfield.control.cli.main import main\n"
+        code += "try:\n main(['--help'])\nexcept SystemExit: pass\n"
         code += "print(sorted({'numpy', 'numba', 'pydantic', 'onnxruntime', 'scipy', 'rich'} & set(sys.modules)))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == "[]"

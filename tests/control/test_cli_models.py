@@ -7,9 +7,9 @@ import pytest
 import toy_models as toys
 import yaml
 
-from stemfield.control.cli import main
-from stemfield.separation.card import load_card
-from stemfield.separation.streaming import Separator
+from stemfield.control.cli.main import main
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.streaming.streaming import Separator
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.cli import main
+from stemfield.control.cli.main import main
 
 
 def send(control: Any, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:

@@ -7,9 +7,9 @@ import pytest
 import soundfile
 import torch
 
-from stemfield.control import cli_train
-from stemfield.control.cli import main
-from stemfield.separation.card import load_card
+from stemfield.control.cli import train as cli_train
+from stemfield.control.cli.main import main
+from stemfield.separation.cards.card import load_card
 
 RATE_HZ = 44100
 STEMS = ("vocals", "bass", "drums", "other")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from stemfield.control.config import Config, load_config, parse_config
-from stemfield.control.config_errors import ConfigError
-from stemfield.renderer.scene import default_scene
+from stemfield.control.config.configuration import Config, load_config, parse_config
+from stemfield.control.config.errors import ConfigError
+from stemfield.renderer.scene.scene import default_scene
 
 
 @pytest.fixture(autouse=True)

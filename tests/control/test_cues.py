@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from studio import bundle_at
 
-from stemfield.control.cues import Cue
+from stemfield.control.hub.schedule import Cue
 
 
 @pytest.fixture

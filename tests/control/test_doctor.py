@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from stemfield.control.cli import main
-from stemfield.control.config import Config, JackConfig
+from stemfield.control.cli.main import main
+from stemfield.control.cli.qr import qr_text
+from stemfield.control.config.configuration import Config, JackConfig
 from stemfield.control.doctor import evidence
+from stemfield.control.doctor.check_rights import realtime
+from stemfield.control.doctor.check_sound import interrupted, unmatched
 from stemfield.control.doctor.diagnosis import diagnose
 from stemfield.control.doctor.evidence import look
-from stemfield.control.doctor.jack_look import JackLook, JackVisit, Port
+from stemfield.control.doctor.probe_jack import JackLook, JackVisit, Port
+from stemfield.control.doctor.probe_rights import NotTriedError
 from stemfield.control.doctor.processes import Process, SoundServer
-from stemfield.control.doctor.rights_checks import realtime
-from stemfield.control.doctor.rights_look import NotTriedError
-from stemfield.control.doctor.sound_checks import interrupted, unmatched
-from stemfield.control.qr import qr_text
 
 RIGHTS = {"realtime-refused", "memory-lock-refused", "limits-without-effect"}
 """Whether there are any is the machine's business here."""

@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.control.cli import main
-from stemfield.control.evaluation import baselines
-from stemfield.control.evaluation_room import RoomJudge
-from stemfield.control.evaluation_songs import Song, SongsError, load, songs_in
+from stemfield.control.cli.main import main
+from stemfield.control.offline.evaluation.evaluate import baselines
+from stemfield.control.offline.evaluation.room import RoomJudge
+from stemfield.control.offline.evaluation.songs import Song, SongsError, load, songs_in
 from stemfield.layouts import load_layout
-from stemfield.renderer.scene import default_scene
-from stemfield.separation.baselines import STEMS, no_learning, oracle
-from stemfield.separation.evaluate import sdr, si_sdr
-from stemfield.separation.presets import DEFAULT, PRESETS
-from stemfield.separation.scoring import score
+from stemfield.renderer.scene.scene import default_scene
+from stemfield.separation.cards.presets import DEFAULT, PRESETS
+from stemfield.separation.evaluation.baselines import STEMS, no_learning, oracle
+from stemfield.separation.evaluation.evaluate import sdr, si_sdr
+from stemfield.separation.evaluation.scoring import score
 
 RATE_HZ = 44100
 MODEL = PRESETS[DEFAULT]

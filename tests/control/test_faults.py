@@ -16,13 +16,13 @@ import aiohttp
 import pytest
 
 from stemfield.control import faults
-from stemfield.control.commands import Record
-from stemfield.control.mirror import Mirror
-from stemfield.control.recorder import Recorder
-from stemfield.control.scene_book import SceneBook
-from stemfield.control.state import Saver, SceneStore
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import Scene
+from stemfield.control.hub.recorder import Recorder
+from stemfield.control.network.mirror import Mirror
+from stemfield.control.parameters.commands import Record
+from stemfield.control.parameters.context import Venue
+from stemfield.control.scenes.library import SceneBook
+from stemfield.control.scenes.store import Saver, SceneStore
+from stemfield.renderer.scene.scene import Scene
 
 HALF = "*\ud800"
 
@@ -76,7 +76,7 @@ def test_half_a_surrogate_pair_is_refused_by_the_page(control: Any, web: Any, ca
 
 
 def test_the_saver_outlives_whatever_goes_wrong(venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stemfield.control.state.AGAIN_S", 0.05)
+    monkeypatch.setattr("stemfield.control.scenes.store.AGAIN_S", 0.05)
     told: list[str] = []
     broken = [ValueError("no such thing"), KeyError("x"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates")]
 
@@ -142,7 +142,7 @@ def test_a_recorder_says_whatever_goes_wrong(
         raise ValueError("no such thing")
 
     with monkeypatch.context() as patch:
-        patch.setattr("stemfield.control.recorder._Take._append", fails)
+        patch.setattr("stemfield.control.hub.recorder._Take._append", fails)
         peer.send("/recorder/record", "take")
         peer.wait_idle()
     assert told == ["recording take: ValueError: no such thing"]
@@ -229,7 +229,7 @@ def test_messages_from_files_that_quote_half_a_pair_can_be_told(control: Any, pe
 def test_a_mirror_that_could_not_be_told_once_is_told_again(
     venue: Venue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stemfield.control.mirror.REFRESH_S", 0.02)
+    monkeypatch.setattr("stemfield.control.network.mirror.REFRESH_S", 0.02)
     sent: list[bytes] = []
     broken = [ValueError("no such thing")]
 

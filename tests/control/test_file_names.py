@@ -11,8 +11,8 @@ import pytest
 import soundfile
 import yaml
 
-from stemfield.control.adm.reading import read_document
-from stemfield.control.cli import main
+from stemfield.control.cli.main import main
+from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.drivers.bw64 import Bw64Reader
 
 RATE = 44100

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.journal import SLOT_BYTES, Journal
-from stemfield.control.last_run import LastRun, last_runs
-from stemfield.control.recorder import Recorder
-from stemfield.control.scene_book import SceneBook
-from stemfield.control.scene_file import SceneFileError, load_scene_file
-from stemfield.control.state import SceneStore
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import Scene
+from stemfield.control.daemon.last_run import LastRun, last_runs
+from stemfield.control.hub.recorder import Recorder
+from stemfield.control.parameters.context import Venue
+from stemfield.control.scenes.file import SceneFileError, load_scene_file
+from stemfield.control.scenes.journal import SLOT_BYTES, Journal
+from stemfield.control.scenes.library import SceneBook
+from stemfield.control.scenes.store import SceneStore
+from stemfield.renderer.scene.scene import Scene
 
 NEWER = json.dumps({"format": 2, "scene": {"amount": 0.25}, "beams": [1, 2]}).encode()
 

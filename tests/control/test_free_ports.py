@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from stemfield.control.free_ports import Claims, NoFreePortError
+from stemfield.control.config.free_ports import Claims, NoFreePortError
 
 KINDS = [socket.SOCK_DGRAM, socket.SOCK_STREAM]
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from damage import damaged
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.arguments import accept_all
-from stemfield.control.codecs import listener, s3a
-from stemfield.control.codecs.door import decode
-from stemfield.control.hub import Hub
-from stemfield.control.peers import Peer
-from stemfield.control.routes import every_route
-from stemfield.control.state import SceneStore
-from stemfield.control.venue import Venue
+from stemfield.control.dialects import listener, s3a
+from stemfield.control.dialects.demux import decode
+from stemfield.control.hub.hub import Hub
+from stemfield.control.hub.peers import Peer
+from stemfield.control.parameters.argument import accept_all
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import every_route
+from stemfield.control.scenes.store import SceneStore
 
 COUNT = int(os.environ.get("STEMFIELD_FUZZ", "20000"))
 MESSAGES = [

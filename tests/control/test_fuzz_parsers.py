@@ -24,25 +24,25 @@ import yaml
 from aiohttp import WSMessage, WSMsgType
 from damage import damaged
 
-from stemfield.control.config import load_config
-from stemfield.control.config_errors import ConfigError
-from stemfield.control.journal import Journal
+from stemfield.control.config.configuration import load_config
+from stemfield.control.config.errors import ConfigError
+from stemfield.control.hub.peers import Peer
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.http import HttpServer
+from stemfield.control.network.oscquery import node_at
 from stemfield.control.network.page_client import PageClient
 from stemfield.control.network.websocket import WebSocketClient
-from stemfield.control.oscquery import node_at
-from stemfield.control.patterns import PatternError
-from stemfield.control.peers import Peer
-from stemfield.control.recording import HEADER, RecordingError, encode_step, read_recording
-from stemfield.control.scene_file import SceneFileError, load_scene_file, scene_to_dict, stored_changes
-from stemfield.control.state import SceneStore
-from stemfield.control.venue import Venue
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.patterns import PatternError
+from stemfield.control.scenes.file import SceneFileError, load_scene_file, scene_to_dict, stored_changes
+from stemfield.control.scenes.journal import Journal
+from stemfield.control.scenes.recording import HEADER, RecordingError, encode_step, read_recording
+from stemfield.control.scenes.store import SceneStore
 from stemfield.layouts import LayoutError, available_layouts, load_layout
 from stemfield.layouts.plain_data import PlainDataError
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
 from stemfield.renderer.dsp.fir import FirError, load_fir
-from stemfield.separation.card import SHIPPED, CardError, load_card
+from stemfield.separation.cards.card import SHIPPED, CardError, load_card
 
 COUNT = max(int(os.environ.get("STEMFIELD_FUZZ", "20000")) // 20, 1)
 FILES = max(COUNT // 5, 1)

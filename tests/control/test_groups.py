@@ -5,15 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stemfield.control.commands import SetParameter
-from stemfield.control.group_parameters import MAX_GROUPS
-from stemfield.control.object_gains import ObjectGains
-from stemfield.control.routes import apply
-from stemfield.control.scene_file import scene_from_dict, scene_to_dict
-from stemfield.control.venue import Venue
+from stemfield.control.parameters.commands import SetParameter
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.group_rows import MAX_GROUPS
+from stemfield.control.parameters.routes import apply
+from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
 from stemfield.layouts import load_layout
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import Scene
+from stemfield.renderer.scene.object_gains import ObjectGains
+from stemfield.renderer.scene.scene import Scene
 
 
 def do(scene: Scene, venue: Venue, address: str, *values: object) -> Scene:

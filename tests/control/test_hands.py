@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.hands import STALE_S, Hands
-from stemfield.control.peers import Peer
+from stemfield.control.hub.ownership import STALE_S, Hands
+from stemfield.control.hub.peers import Peer
 
 RANKS = {"osc": 2, "s3a": 1}
 A, B, STREAM = (Peer("127.0.0.1", port, lambda *_: None) for port in (1, 2, 3))

@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from stemfield.control.config.host_names import HostNames, check_name
 from stemfield.control.network.discovery import OSC, Advert, Presence
-from stemfield.control.network.host_names import HostNames, check_name
 
 OWN = socket.gethostname()
 

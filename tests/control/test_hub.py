@@ -15,11 +15,11 @@ from pythonosc.osc_message_builder import build_msg
 from pythonosc.udp_client import SimpleUDPClient
 from studio import bundle_at
 
-from stemfield.control.commands import SetParameter, Subscribe, Touch, Unsubscribe
-from stemfield.control.hub import MAX_WORK
-from stemfield.control.parameters import TABLE
-from stemfield.control.peers import Peer
-from stemfield.renderer.scene import Scene
+from stemfield.control.hub.hub import MAX_WORK
+from stemfield.control.hub.peers import Peer
+from stemfield.control.parameters.commands import SetParameter, Subscribe, Touch, Unsubscribe
+from stemfield.control.parameters.table import TABLE
+from stemfield.renderer.scene.scene import Scene
 
 # A value of one's own for every row that holds one: sent, asked for, and expected back.
 WRITTEN: dict[str, tuple[Any, ...]] = {
@@ -357,7 +357,7 @@ def test_a_subscription_follows_a_new_name(peer: Any) -> None:
 def test_a_subscription_can_name_another_port_and_needs_renewal(
     control: Any, peer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stemfield.control.subscriptions.LIFETIME_S", 0.3)
+    monkeypatch.setattr("stemfield.control.hub.subscriptions.LIFETIME_S", 0.3)
     listener = control.peer()
     peer.send("/subscribe", "/scene/amount", 60, listener.port)
     assert listener.receive() == ("/scene/amount", [1.0])

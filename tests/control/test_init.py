@@ -13,16 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from stemfield.control import cli_connect, cli_demo, cli_init, config_file, speaker_test
-from stemfield.control.bass import with_bass
-from stemfield.control.cli import main
-from stemfield.control.config import Config, load_config
-from stemfield.control.config_errors import ConfigError
-from stemfield.control.config_file import changed, checked, commented, write_config
-from stemfield.control.free_ports import Claims
-from stemfield.control.neighbourhood import Neighbourhood, neighbourhoods
-from stemfield.control.playback import PREFERRED, SoundCard, suggested_layouts
+from stemfield.control.cli import connect as cli_connect
+from stemfield.control.cli import demo as cli_demo
+from stemfield.control.cli import init as cli_init
+from stemfield.control.cli.main import main
+from stemfield.control.config import edit as config_file
+from stemfield.control.config.configuration import Config, load_config
+from stemfield.control.config.edit import changed, checked, commented, write_config
+from stemfield.control.config.errors import ConfigError
+from stemfield.control.config.free_ports import Claims
+from stemfield.control.doctor import speaker_test
+from stemfield.control.doctor.sound_card import PREFERRED, SoundCard, suggested_layouts
+from stemfield.control.network.neighbourhood import Neighbourhood, neighbourhoods
 from stemfield.layouts import BassManagement, load_layout
+from stemfield.renderer.dsp.bass import with_bass
 
 EIGHT = SoundCard(True, tuple(f"system:playback_{n}" for n in range(1, 9)), ("system:capture_1", "system:capture_2"))
 LAN = Neighbourhood("lan0", "192.168.7.5", "192.168.7.0/24")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemfield.control.commands import RefusedError
-from stemfield.control.kept_names import file_stem, kept_name, name_of
-from stemfield.control.state import SceneStore
+from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.parameters.names import file_stem, kept_name, name_of
+from stemfield.control.scenes.store import SceneStore
 
 
 def level(peer: Any) -> float:
@@ -112,7 +112,7 @@ def test_what_cannot_be_undone_stays_to_be_undone(control: Any, peer: Any, until
     keep(control, peer, until, "verse", 0.25)
     peer.send("/scene/delete", "verse")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stemfield.control.scene_book.MAX_WAITING", 0)
+        patch.setattr("stemfield.control.scenes.library.MAX_WAITING", 0)
         peer.send("/scene/undo")
         assert peer.received() == [("/error", ["/scene/undo", "0 scenes wait for the disk: allowed no more"])]
     peer.send("/scene/undo")

@@ -4,12 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.codecs.door import decode
-from stemfield.control.routes import apply
-from stemfield.control.venue import Venue
+from stemfield.control.dialects.demux import decode
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import apply
 from stemfield.layouts import check_layout
 from stemfield.layouts.problems import reachable_label
-from stemfield.renderer.scene import default_scene
+from stemfield.renderer.scene.scene import default_scene
 
 texts = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=6)
 labels = st.one_of(texts, st.text("AB/*?[]{},#!-+~ 0", min_size=1, max_size=5))

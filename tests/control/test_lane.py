@@ -4,7 +4,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from stemfield.control.lane import Lane
+from stemfield.control.audio.serial_executor import Lane
 
 
 def test_calls_never_overlap_and_keep_their_order():

@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import asyncio, ctypes, signal, sys, threading
-from stemfield.control.last_resort import end_in_time
+from stemfield.control.daemon.last_resort import end_in_time
 
 async def main():
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -66,8 +66,8 @@ DAEMON = """
 import ctypes, sys, threading
 from functools import partial
 from pathlib import Path
-from stemfield.control import daemon
-from stemfield.control.config import parse_config
+from stemfield.control.daemon import daemon
+from stemfield.control.config.configuration import parse_config
 
 daemon.end_in_time = partial(daemon.end_in_time, patience_s=1)
 config = parse_config(

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.control import offline
-from stemfield.control.cli import main
-from stemfield.control.limiting import Limiting
+from stemfield.control.cli.main import main
+from stemfield.control.offline import render as offline
 from stemfield.layouts import load_layout
-from stemfield.renderer.scene import default_scene
+from stemfield.renderer.drivers.limiting import Limiting
+from stemfield.renderer.scene.scene import default_scene
 
 RATE = 48000
 LAYOUT = load_layout("5.1")

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stemfield.control.config import Config
-from stemfield.control.link import STALL_S, Link
+from stemfield.control.audio.jack_link import STALL_S, Link
+from stemfield.control.config.configuration import Config
 from stemfield.layouts import load_layout
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 
 WISH = ("M+030", "player:in0")
 
@@ -123,7 +123,7 @@ class Crowded(Server):
 def test_the_name_from_before_a_stall_is_taken_again_when_it_is_free(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stemfield.control.link.SINK_S", 0.0)
+    monkeypatch.setattr("stemfield.control.audio.jack_link.SINK_S", 0.0)
     first = Link(Config(), load_layout("stereo"))
     monkeypatch.setattr(first, "_open", lambda: Server())
     assert first.join(lambda *_: engine, 0.0)

@@ -11,7 +11,7 @@ import pytest
 
 SAY = """
 import logging
-from stemfield.control.log_lines import begin_log
+from stemfield.control.daemon.log import begin_log
 begin_log("debug")
 log = logging.getLogger("somewhere")
 log.debug("fine"), log.info("usual"), log.warning("odd"), log.error("two\\nlines")

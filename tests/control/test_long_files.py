@@ -15,7 +15,7 @@ FRAME_BYTES = 4 * 2 * RATE_HZ
 """Of a second of stereo."""
 PEAK = """
 import resource, sys
-from stemfield.control.cli import main
+from stemfield.control.cli.main import main
 status = main(sys.argv[1:])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 sys.exit(status)

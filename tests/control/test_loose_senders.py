@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.arguments import shown
-from stemfield.control.codecs.osc import Message, parse
+from stemfield.control.dialects.osc import Message, parse
+from stemfield.control.parameters.argument import shown
 
 
 def padded(text: bytes) -> bytes:
@@ -113,7 +113,7 @@ def test_numbers_in_json_have_no_noise(control: Any, peer: Any, serve: Callable[
 def test_subscriptions_that_have_ended_are_not_counted(
     peer: Any, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stemfield.control.subscriptions.LIFETIME_S", 0.5)
+    monkeypatch.setattr("stemfield.control.hub.subscriptions.LIFETIME_S", 0.5)
     for number in range(3):
         peer.send("/subscribe", "/scene/amount", 1 + number, 10_000 + number)
     peer.received()

@@ -4,9 +4,9 @@ import numpy as np
 import pyloudnorm
 import pytest
 
-from stemfield.control import loudness
-from stemfield.control.loudness import LoudnessMeter, channel_weights
 from stemfield.layouts import load_layout
+from stemfield.renderer.dsp import loudness
+from stemfield.renderer.dsp.loudness import LoudnessMeter, channel_weights
 
 RATE = 48_000
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemfield.control.levels import SILENT, Levels
-from stemfield.control.meters import FALL_DB_PER_S, shown_levels
-from stemfield.control.room import Room
 from stemfield.layouts import load_layout
 from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.hrtf import AnalyticHead
-from stemfield.renderer.engine import METER_PERIOD_S, Engine, Meters
+from stemfield.renderer.engine.engine import METER_PERIOD_S, Engine, Meters
+from stemfield.renderer.engine.levels import FALL_DB_PER_S, shown_levels
+from stemfield.renderer.engine.levels_shown import SILENT, Levels
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import STEMS, default_scene
+from stemfield.renderer.renderer import Room
+from stemfield.renderer.scene.scene import STEMS, default_scene
 
 RATE = 48_000
 
@@ -184,7 +184,7 @@ def test_a_subscriber_of_meters_is_told_at_its_rate_what_changes(control, peer, 
 
 
 def test_a_subscription_of_meters_ends_without_renewal(control, peer, venue, monkeypatch):
-    monkeypatch.setattr("stemfield.control.subscriptions.LIFETIME_S", 0.3)
+    monkeypatch.setattr("stemfield.control.hub.subscriptions.LIFETIME_S", 0.3)
     count = iter(range(100_000))
     venue.status.levels = lambda: replace(LOUD, mixture=(float(next(count)), 0.0, 0.0, 0.0))
     peer.send("/subscribe", "/meter/mixture", 60)

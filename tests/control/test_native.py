@@ -11,9 +11,9 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.codecs.door import decode, encode_pong
-from stemfield.control.codecs.osc import MAX_BUNDLE, MAX_MESSAGES, Message, encode, in_bundles, parse
-from stemfield.control.commands import (
+from stemfield.control.dialects.demux import decode, encode_pong
+from stemfield.control.dialects.osc import MAX_BUNDLE, MAX_MESSAGES, Message, encode, in_bundles, parse
+from stemfield.control.parameters.commands import (
     Ask,
     Command,
     LoadScene,
@@ -26,9 +26,9 @@ from stemfield.control.commands import (
     Timed,
     Unsubscribe,
 )
-from stemfield.control.routes import apply
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import default_scene
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import apply
+from stemfield.renderer.scene.scene import default_scene
 
 NOW_S = 1_700_000_000.0
 

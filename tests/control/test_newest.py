@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from stemfield.control.newest import Newest
+from stemfield.control.audio.latest_wins import Newest
 
 
 def test_what_is_overtaken_is_left_out_and_the_last_is_carried_out():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stemfield.control.notify import notify, watchdog_interval_s
+from stemfield.systemd.notify import notify, watchdog_interval_s
 
 
 @pytest.mark.parametrize("abstract", [False, True])

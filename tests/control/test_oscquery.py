@@ -25,18 +25,18 @@ from pythonosc.osc_message_builder import build_msg
 from pythonoscquery.osc_query_client import OSCQueryClient
 from zeroconf import ServiceInfo
 
-from stemfield.control.arguments import Argument
-from stemfield.control.network.connections import MAX_CONNECTIONS, MAX_STRANGERS
-from stemfield.control.network.conversation import Backlog
+from stemfield.control.hub.watching import Watch
+from stemfield.control.network.accept import MAX_CONNECTIONS, MAX_STRANGERS
 from stemfield.control.network.http import MAX_CLIENTS
-from stemfield.control.network.seats import Seats
-from stemfield.control.oscquery import count, node_at
-from stemfield.control.routes import Route, every_route
-from stemfield.control.rows import Parameter
-from stemfield.control.state import Saver, SceneStore
-from stemfield.control.venue import Venue
-from stemfield.control.watching import Watch
-from stemfield.renderer.scene import default_scene
+from stemfield.control.network.oscquery import count, node_at
+from stemfield.control.network.quota import Seats
+from stemfield.control.network.session import Backlog
+from stemfield.control.parameters.argument import Argument
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import Route, every_route
+from stemfield.control.parameters.rows import Parameter
+from stemfield.control.scenes.store import Saver, SceneStore
+from stemfield.renderer.scene.scene import default_scene
 from tests.control.conftest import Web
 
 

@@ -19,18 +19,18 @@ import numpy as np
 import pytest
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.comparison import LoudnessMatch, untouched
-from stemfield.control.levels import Levels
 from stemfield.control.network import page_files as module
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.http import HttpServer
+from stemfield.control.network.page_facts import daemon_facts, room_facts
 from stemfield.control.network.page_files import page_files
-from stemfield.control.page_facts import daemon_facts, room_facts
+from stemfield.control.network.telemetry import pack
+from stemfield.control.parameters.context import Venue
 from stemfield.control.sound_state import SoundState
-from stemfield.control.telemetry import pack
-from stemfield.control.venue import Venue
 from stemfield.layouts import load_layout
-from stemfield.renderer.scene import default_scene
+from stemfield.renderer.engine.levels_shown import Levels
+from stemfield.renderer.scene.compare import LoudnessMatch, untouched
+from stemfield.renderer.scene.scene import default_scene
 
 
 class Web:

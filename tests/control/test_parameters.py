@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemfield.control.commands import SetParameter
-from stemfield.control.parameters import TABLE
-from stemfield.control.routes import ROWS, answers, apply, every_route, is_trigger, routes, suggestion
-from stemfield.control.units import aed_of, position_of
-from stemfield.control.venue import Venue
+from stemfield.control.parameters.commands import SetParameter
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import ROWS, answers, apply, every_route, is_trigger, routes, suggestion
+from stemfield.control.parameters.table import TABLE
 from stemfield.layouts import EqBand
 from stemfield.layouts.coordinates import cartesian, polar
-from stemfield.renderer.scene import MAX_LEVEL, DistanceLaw, Scene, Sector
+from stemfield.renderer.scene.scene import MAX_LEVEL, DistanceLaw, Scene, Sector
+from stemfield.renderer.scene.units import aed_of, position_of
 
 NUMBERS = {p.address: p for p in ROWS if p.read and all(a.tag in "fi" for a in p.arguments)}
 

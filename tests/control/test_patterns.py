@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemfield.control.patterns import PatternError, matches
+from stemfield.control.parameters.patterns import PatternError, matches
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from stemfield.control.plot import PlotError, layout_svg, plot_layout
 from stemfield.layouts import available_layouts, load_layout
+from stemfield.renderer.panning.plot import PlotError, layout_svg, plot_layout
 
 SVG = "{http://www.w3.org/2000/svg}"
 

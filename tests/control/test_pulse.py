@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from stemfield.control.pulse import Pulse
+from stemfield.control.daemon.watchdog import Pulse
 
 TURN_S = 0.1
 PATIENCE_S = 5.0

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.commands import RefusedError, SetParameter
-from stemfield.control.recorder import Recorder
-from stemfield.control.recording import RecordingError, read_recording, scenes_of
-from stemfield.control.routes import apply
-from stemfield.control.scene_file import stored_changes
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import Scene
+from stemfield.control.hub.recorder import Recorder
+from stemfield.control.parameters.commands import RefusedError, SetParameter
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import apply
+from stemfield.control.scenes.file import stored_changes
+from stemfield.control.scenes.recording import RecordingError, read_recording, scenes_of
+from stemfield.renderer.scene.scene import Scene
 
 
 @pytest.fixture
@@ -250,7 +250,7 @@ def test_recordings_are_deleted(control: Any, peer: Any, recorder: Recorder, tmp
 
 
 def test_there_are_never_too_many(peer: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stemfield.control.recorder.MAX_RECORDINGS", 2)
+    monkeypatch.setattr("stemfield.control.hub.recorder.MAX_RECORDINGS", 2)
     for name in ("a", "b", "c", "a"):
         peer.send("/recorder/record", name)
     (error,) = [values for address, values in peer.received() if address == "/error"]
@@ -283,7 +283,7 @@ def test_what_is_too_long_ends_and_is_told(
     control: Any, peer: Any, recorder: Recorder, reported: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most = 1 << 20
-    monkeypatch.setattr("stemfield.control.recorder.MAX_BYTES", most)
+    monkeypatch.setattr("stemfield.control.hub.recorder.MAX_BYTES", most)
     peer.send("/recorder/record", "x")
     for number in range(5000):
         peer.send("/object/*/eq", *(["peak", 100.0 + number, 1.0, 0.125] * 16))

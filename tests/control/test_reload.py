@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.cli_error import CliError
-from stemfield.control.config import Config, parse_config
+from stemfield.control.config.configuration import Config, parse_config
+from stemfield.control.config.network import MirrorConfig
+from stemfield.control.daemon.reload import LIVE, Reloader, _values, compare
 from stemfield.control.network.admission import Admission
-from stemfield.control.network_config import MirrorConfig
-from stemfield.control.reach import Reach
-from stemfield.control.reload import LIVE, Reloader, _values, compare
+from stemfield.control.network.services import Reach
+from stemfield.control.problems import CliError
 
 
 def config(**keys: object) -> Config:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.control import offline
-from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture
+from stemfield.control.offline import render as offline
+from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 from stemfield.layouts import load_layout
-from stemfield.renderer.scene import RESIDUAL, Separation, default_scene
-from stemfield.separation.card import load_card
-from stemfield.separation.presets import PRESETS
+from stemfield.renderer.scene.scene import RESIDUAL, Separation, default_scene
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.cards.presets import PRESETS
 
 SECONDS = 1.5
 THRESHOLDS = {"soft": (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0), "surrey": (0.0, 0.5, 1.0)}

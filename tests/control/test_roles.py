@@ -12,26 +12,26 @@ from functools import partial
 import numpy as np
 import pytest
 
-from stemfield.control.changes import compare
-from stemfield.control.codecs.osc import Message, encode, in_bundles, parse
-from stemfield.control.commands import SetParameter
-from stemfield.control.config import Config, ConfigError, parse_config
-from stemfield.control.cues import Cue
-from stemfield.control.daemon import Daemon
-from stemfield.control.lag import Lag
-from stemfield.control.peers import Peer
-from stemfield.control.roles import SILENT_ROWS, STEM_PORTS, elsewhere, engine_of, ports_of
-from stemfield.control.room import Room
-from stemfield.control.routes import apply
-from stemfield.control.stem_outputs import StemOutputs
-from stemfield.control.upstream import Upstream
-from stemfield.control.venue import Venue
+from stemfield.control.audio.roles import SILENT_ROWS, STEM_PORTS, elsewhere, engine_of, ports_of
+from stemfield.control.audio.scene_delay import Lag
+from stemfield.control.audio.stem_outputs import StemOutputs
+from stemfield.control.config.configuration import Config, ConfigError, parse_config
+from stemfield.control.daemon.daemon import Daemon
+from stemfield.control.dialects.osc import Message, encode, in_bundles, parse
+from stemfield.control.hub.peers import Peer
+from stemfield.control.hub.schedule import Cue
+from stemfield.control.network.upstream import Upstream
+from stemfield.control.parameters.commands import SetParameter
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import apply
+from stemfield.control.scenes.changes import compare
 from stemfield.layouts import load_layout
 from stemfield.renderer.drivers.file import render
 from stemfield.renderer.dsp.chain import design_chain
+from stemfield.renderer.engine.plan import STEPS
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.plan import STEPS
-from stemfield.renderer.scene import default_scene
+from stemfield.renderer.renderer import Room
+from stemfield.renderer.scene.scene import default_scene
 
 QUAD = load_layout("quad")
 RATE_HZ = 48_000
@@ -262,8 +262,8 @@ def test_the_machine_that_separates_is_told_and_asked():
 
 
 def test_a_machine_that_plays_nothing_is_told_and_so_is_its_end(monkeypatch, caplog):
-    monkeypatch.setattr("stemfield.control.upstream.REFRESH_S", 0.02)
-    monkeypatch.setattr("stemfield.control.upstream.FRESH_S", 0.1)
+    monkeypatch.setattr("stemfield.control.network.upstream.REFRESH_S", 0.02)
+    monkeypatch.setattr("stemfield.control.network.upstream.FRESH_S", 0.1)
 
     async def play():
         upstream = Upstream(("127.0.0.1", 9), default_scene)
@@ -272,7 +272,7 @@ def test_a_machine_that_plays_nothing_is_told_and_so_is_its_end(monkeypatch, cap
         await asyncio.sleep(0.3)
         upstream.close()
 
-    with caplog.at_level(logging.INFO, "stemfield.control.upstream"):
+    with caplog.at_level(logging.INFO, "stemfield.control.network.upstream"):
         asyncio.run(play())
     assert [record.getMessage() for record in caplog.records] == [
         "nothing plays on the machine that separates: 127.0.0.1:9",
@@ -281,8 +281,8 @@ def test_a_machine_that_plays_nothing_is_told_and_so_is_its_end(monkeypatch, cap
 
 
 def test_what_the_machine_that_separates_says_every_second_is_told_once(monkeypatch, caplog):
-    monkeypatch.setattr("stemfield.control.upstream.REFRESH_S", 0.02)
-    monkeypatch.setattr("stemfield.control.upstream.FRESH_S", 0.2)
+    monkeypatch.setattr("stemfield.control.network.upstream.REFRESH_S", 0.02)
+    monkeypatch.setattr("stemfield.control.network.upstream.FRESH_S", 0.2)
     latencies_ms = [50.0, 0.0]
 
     class Separator(asyncio.DatagramProtocol):
@@ -309,7 +309,7 @@ def test_what_the_machine_that_separates_says_every_second_is_told_once(monkeypa
         transport.close()
         return transport.get_extra_info("sockname")[1]
 
-    with caplog.at_level(logging.INFO, "stemfield.control.upstream"):
+    with caplog.at_level(logging.INFO, "stemfield.control.network.upstream"):
         port = asyncio.run(asyncio.wait_for(play(), 10))
     assert sorted(record.getMessage() for record in caplog.records) == [
         f"nothing plays on the machine that separates: 127.0.0.1:{port}",

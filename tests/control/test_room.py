@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemfield.control.object_parameters import MAX_EQ_BANDS
-from stemfield.control.room import Room
+from stemfield.control.parameters.object_rows import MAX_EQ_BANDS
 from stemfield.layouts import BassManagement, Compensation, EqBand, Layout, Speaker, load_layout
 from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian
 from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.equaliser import MAX_SECTIONS
 from stemfield.renderer.dsp.hrtf import HEAD_RADIUS_M, AnalyticHead
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import STEMS, DistanceLaw, Identify, SceneObject, Sector, SpeakerTrim, default_scene
+from stemfield.renderer.renderer import Room
+from stemfield.renderer.scene.scene import STEMS, DistanceLaw, Identify, SceneObject, Sector, SpeakerTrim, default_scene
 
 RATE = 48_000
 NOISE = (0.1 * np.random.default_rng(0).standard_normal(RATE)).astype(np.float32)

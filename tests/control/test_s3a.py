@@ -14,18 +14,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemfield.control.codecs import listener, s3a
-from stemfield.control.codecs.listener import angles_of
-from stemfield.control.codecs.s3a import parse_channels
-from stemfield.control.commands import Describe, Problem, RefusedError, SetParameter
-from stemfield.control.descriptions import describe
-from stemfield.control.mirror import Mirror
+from stemfield.control.dialects import listener, s3a
+from stemfield.control.dialects.listener import angles_of
+from stemfield.control.dialects.s3a import parse_channels
 from stemfield.control.network.admission import Admission
+from stemfield.control.network.mirror import Mirror
 from stemfield.control.network.udp import UdpServer
-from stemfield.control.routes import apply
-from stemfield.control.scene_file import scene_from_dict, scene_to_dict
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import Scene, default_scene
+from stemfield.control.parameters.commands import Describe, Problem, RefusedError, SetParameter
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import apply
+from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
+from stemfield.control.scenes.upsert import describe
+from stemfield.renderer.scene.scene import Scene, default_scene
 
 VENUE = Venue(("M+030", "M-030", "U+110"), default_scene([("guitar", (0,)), ("piano", (1, 2))]))
 

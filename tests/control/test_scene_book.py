@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.commands import RefusedError
-from stemfield.control.presets import presets
-from stemfield.control.scene_book import MAX_STEPS, MAX_WAITING, History
-from stemfield.control.state import SceneStore
-from stemfield.control.venue import Venue
+from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.parameters.context import Venue
+from stemfield.control.scenes.library import MAX_STEPS, MAX_WAITING, History
+from stemfield.control.scenes.presets import presets
+from stemfield.control.scenes.store import SceneStore
 from stemfield.layouts import load_layout
-from stemfield.renderer.gains import source_gains
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import Scene, default_scene
+from stemfield.renderer.scene.gains import source_gains
+from stemfield.renderer.scene.scene import Scene, default_scene
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_scenes_are_listed_loaded_hidden_and_forgotten(control: Any, peer: Any, 
 
 
 def test_undo_and_redo(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stemfield.control.scene_book.PAUSE_S", -1.0)
+    monkeypatch.setattr("stemfield.control.scenes.library.PAUSE_S", -1.0)
     for level in (0.5, 0.25):
         peer.send("/object/bass/level", level)
     for address, expected in (("/scene/undo", 0.5), ("/scene/undo", 1.0), ("/scene/redo", 0.5), ("/scene/redo", 0.25)):
@@ -181,7 +181,7 @@ def test_a_scene_can_be_taken_up_before_the_disk_has_it(control: Any, peer: Any,
 
 
 def test_the_number_of_scenes_is_bounded(control: Any, peer: Any, until: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stemfield.control.scene_book.MAX_SCENES", 2)
+    monkeypatch.setattr("stemfield.control.scenes.library.MAX_SCENES", 2)
     for name in ("a", "b", "c", "b"):
         peer.send("/scene/save", name)
     assert peer.received() == [("/error", ["/scene/save", "2 scenes are kept: allowed no more"])]

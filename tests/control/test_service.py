@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 
-from stemfield.control import cli_service
-from stemfield.control.cli_error import CliError
-from stemfield.control.cli_parser import make_parser
-from stemfield.control.service_files import is_untouched
-from stemfield.control.service_state import concerns, last_end, process_limits
+from stemfield.control.cli import service as cli_service
+from stemfield.control.cli.parser_tree import make_parser
+from stemfield.control.problems import CliError
+from stemfield.systemd.files import is_untouched
+from stemfield.systemd.state import concerns, last_end, process_limits
 
 SYSTEM = ["--system", "--program", "/opt/stemfield/bin/stemfield"]
 
@@ -380,7 +380,7 @@ def test_limits_are_those_that_the_kernel_holds(tmp_path: Path) -> None:
 
 
 def test_a_service_of_a_person_that_does_not_linger_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setattr("stemfield.control.service_state.LINGER", tmp_path)
+    monkeypatch.setattr("stemfield.systemd.state.LINGER", tmp_path)
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
     assert any(concern.cure == "loginctl enable-linger ann" for concern in concerns("user"))
     (tmp_path / "ann").touch()

@@ -9,17 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemfield.control.config import Config
-from stemfield.control.levels import SILENT
-from stemfield.control.roles import engine_of
-from stemfield.control.room import Room
-from stemfield.control.sound import Sound
-from stemfield.control.supervisor import Supervisor
+from stemfield.control.audio.roles import engine_of
+from stemfield.control.audio.service import Sound
+from stemfield.control.audio.supervisor import Supervisor
+from stemfield.control.config.configuration import Config
 from stemfield.layouts import load_layout
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.engine.levels_shown import SILENT
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import STEMS, default_scene
-from stemfield.separation.card import load_card
+from stemfield.renderer.renderer import Room
+from stemfield.renderer.scene.scene import STEMS, default_scene
+from stemfield.separation.cards.card import load_card
 
 LAYOUT = load_layout("22.2")
 
@@ -114,7 +114,7 @@ def separating(tmp_path, monkeypatch):
     card = load_card("light")
     other, started = card.model_copy(update={"name": "other"}), []
     monkeypatch.setattr(
-        "stemfield.control.sound.live_latency_frames", lambda one, _: 4800 if one.name == "other" else 100
+        "stemfield.control.audio.service.live_latency_frames", lambda one, _: 4800 if one.name == "other" else 100
     )
     made = Sound(Config(driver="clock", state_folder=tmp_path), LAYOUT, card, None, lambda _: None)
     monkeypatch.setattr(made, "_start_worker", lambda _, one, heir=False: started.append(one.name) or Worker())
@@ -127,7 +127,7 @@ def test_a_model_asked_for_while_the_engine_is_made_is_refused_where_that_is_too
 ):
     sound, other, started = separating
     with_a_wish = lambda *given: (sound.use_model(other), engine_of(*given))[1]  # noqa: E731
-    monkeypatch.setattr("stemfield.control.sound.engine_of", with_a_wish)
+    monkeypatch.setattr("stemfield.control.audio.service.engine_of", with_a_wish)
     with caplog.at_level(logging.ERROR):
         asyncio.run(sound.start())
     sound.look_after(time.monotonic())
@@ -153,7 +153,7 @@ def test_a_model_asked_for_in_the_first_moment_of_the_engine_makes_no_second_wor
     other, made = other.model_copy(update={"name": "light too"}), []
     monkeypatch.setattr(sound._gains, "settle", lambda _: sound.use_model(other))
     monkeypatch.setattr(
-        "stemfield.control.sound.Supervisor", lambda *given: made.append(Supervisor(*given)) or made[-1]
+        "stemfield.control.audio.service.Supervisor", lambda *given: made.append(Supervisor(*given)) or made[-1]
     )
     sound.apply(default_scene())
     asyncio.run(sound.start())

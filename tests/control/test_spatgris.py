@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.codecs.door import decode
-from stemfield.control.commands import Problem
+from stemfield.control.dialects.demux import decode
+from stemfield.control.parameters.commands import Problem
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.network.doors import nearest_address
-from stemfield.control.network_config import NetworkConfig
-from stemfield.control.speaker_test import SpeakerTest
+from stemfield.control.config.network import NetworkConfig
+from stemfield.control.doctor.speaker_test import SpeakerTest
+from stemfield.control.network.listeners import nearest_address
 from stemfield.layouts import load_layout
 
 PERSON = """
 import signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever started the tests, as nohup
-from stemfield.control import cli, speaker_test
+from stemfield.control.cli import main as cli
+from stemfield.control.doctor import speaker_test
 
 class Silent:
     def __init__(self, *_): pass
@@ -52,7 +53,7 @@ def test_the_daemon_sounds_again_however_the_test_is_ended(
 FINALISER = """
 import os, signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-from stemfield.control import cli, cli_connect
+from stemfield.control.cli import main as cli, connect as cli_connect
 
 class Dying:
     def __del__(self): os.kill(os.getpid(), int(sys.argv.pop()))
@@ -105,7 +106,7 @@ def test_an_interrupt_while_it_starts_leaves_nobody_behind(monkeypatch: pytest.M
 def test_it_does_not_begin_where_whoever_started_it_has_gone(tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as gone:
         pass
-    command = [sys.executable, "-P", "-m", "stemfield.control.speaker_bench", str(gone.pid)]
+    command = [sys.executable, "-P", "-m", "stemfield.control.doctor.speaker_bench", str(gone.pid)]
     done = subprocess.run([*command, "quad", "", "30003", str(tmp_path)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
     assert "whoever started this is gone" in done.stderr

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from stemfield.control.log_lines import MAX_LINES, PERIOD_S, Flood, shortened
+from stemfield.control.daemon.log import MAX_LINES, PERIOD_S, Flood, shortened
 
 START = """
 import os, sys
 from contextlib import suppress
-from stemfield.control.standard_streams import fill_standard_streams, whoever_reads
-from stemfield.control.log_lines import begin_log
+from stemfield.control.daemon.standard_streams import fill_standard_streams, whoever_reads
+from stemfield.control.daemon.log import begin_log
 fill_standard_streams()
 begin_log("info")
 with whoever_reads():

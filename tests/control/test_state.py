@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stemfield.control.commands import RefusedError, SetParameter
-from stemfield.control.journal import SLOT_BYTES, Journal
-from stemfield.control.routes import apply
-from stemfield.control.scene_file import SceneFileError, load_scene_file, scene_from_dict, scene_to_dict
-from stemfield.control.state import Saver, SceneStore
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import Scene, default_scene
+from stemfield.control.parameters.commands import RefusedError, SetParameter
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import apply
+from stemfield.control.scenes.file import SceneFileError, load_scene_file, scene_from_dict, scene_to_dict
+from stemfield.control.scenes.journal import SLOT_BYTES, Journal
+from stemfield.control.scenes.store import Saver, SceneStore
+from stemfield.renderer.scene.scene import Scene, default_scene
 
 
 def changed(venue: Venue) -> Scene:
@@ -225,9 +225,9 @@ WRITER = """
 import sys
 from pathlib import Path
 from dataclasses import replace
-from stemfield.control.state import SceneStore
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import default_scene
+from stemfield.control.scenes.store import SceneStore
+from stemfield.control.parameters.context import Venue
+from stemfield.renderer.scene.scene import default_scene
 venue = Venue(("M+030",), default_scene())
 store = SceneStore(Path(sys.argv[1]), venue)
 store.save(venue.defaults)
@@ -292,7 +292,7 @@ def test_what_is_on_disk_already_is_not_written_again(venue: Venue, tmp_path: Pa
 def test_a_disk_that_fails_is_reported_once_and_tried_again(
     venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stemfield.control.state.AGAIN_S", 0.1)
+    monkeypatch.setattr("stemfield.control.scenes.store.AGAIN_S", 0.1)
     told: list[str] = []
     folder = tmp_path / "state"
     folder.write_text("a file in its place")

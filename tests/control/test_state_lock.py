@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from stemfield.control.state_lock import FILE, StateLock, StateTakenError
+from stemfield.control.scenes.lock import FILE, StateLock, StateTakenError
 
 HOLDER = """
 import sys
 from pathlib import Path
-from stemfield.control.state_lock import StateLock
+from stemfield.control.scenes.lock import StateLock
 with StateLock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from stemfield.control.supervisor import (
+from stemfield.control.audio.supervisor import (
     EXIT_BAD_MODEL,
     EXIT_TOO_SLOW,
     FIRST_DELAY_S,

@@ -15,10 +15,10 @@ import aiohttp
 import pytest
 from pythonosc.osc_message_builder import build_msg
 
+from stemfield.control.hub.peers import Peer
 from stemfield.control.network.turns import MAX_WAIT_S, MAX_WAITING, FairQueue, FairThreads, Turns
-from stemfield.control.peers import Peer
-from stemfield.control.venue import Venue
-from stemfield.renderer.scene import default_scene
+from stemfield.control.parameters.context import Venue
+from stemfield.renderer.scene.scene import default_scene
 from tests.control.conftest import Control, Web
 
 SHARE = 20_000.0

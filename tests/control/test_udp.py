@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.limits import MAX_PEERS, Limiter
+from stemfield.control.config.network import NetworkConfig
+from stemfield.control.hub.rate_limit import MAX_PEERS, Limiter
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.doors import address_problems, listen_addresses
+from stemfield.control.network.listeners import address_problems, listen_addresses
 from stemfield.control.network.turns import Turns
 from stemfield.control.network.udp import BATCH, PortTakenError, UdpServer
-from stemfield.control.network_config import NetworkConfig
 
 
 def networks(*names: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
@@ -110,7 +110,7 @@ def test_without_ipv6_everything_is_ipv4(monkeypatch: pytest.MonkeyPatch) -> Non
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
         return make(family, kind)
 
-    monkeypatch.setattr("stemfield.control.network.doors.socket.socket", socket_without)
+    monkeypatch.setattr("stemfield.control.network.listeners.socket.socket", socket_without)
     everybody = (ipaddress.ip_network("0.0.0.0/0"),)
     assert listen_addresses(NetworkConfig(bind="::", allow=everybody)) == ("0.0.0.0",)
 

@@ -13,24 +13,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stemfield.control.arguments import MAX_KEPT_BYTES, MAX_TEXT_BYTES, Argument, sayable
-from stemfield.control.codecs import listener, s3a
-from stemfield.control.codecs.osc import Message, encode, parse
-from stemfield.control.commands import Describe, RefusedError, SetParameter
-from stemfield.control.descriptions import describe
-from stemfield.control.group_parameters import MAX_GROUPS
-from stemfield.control.journal import MAX_CONTENT, Journal
-from stemfield.control.object_parameters import MAX_EQ_BANDS
-from stemfield.control.oscquery import node_at
-from stemfield.control.parameters import TABLE
-from stemfield.control.peers import Peer
-from stemfield.control.recording import HEADER, MAX_LINE, encode_step, read_recording, scenes_of
-from stemfield.control.routes import ROWS, apply, every_route
-from stemfield.control.scene_file import scene_to_dict, stored_changes
-from stemfield.control.state import SceneStore
-from stemfield.control.venue import Venue
+from stemfield.control.dialects import listener, s3a
+from stemfield.control.dialects.osc import Message, encode, parse
+from stemfield.control.hub.peers import Peer
+from stemfield.control.network.oscquery import node_at
+from stemfield.control.parameters.argument import MAX_KEPT_BYTES, MAX_TEXT_BYTES, Argument, sayable
+from stemfield.control.parameters.commands import Describe, RefusedError, SetParameter
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.group_rows import MAX_GROUPS
+from stemfield.control.parameters.object_rows import MAX_EQ_BANDS
+from stemfield.control.parameters.routes import ROWS, apply, every_route
+from stemfield.control.parameters.table import TABLE
+from stemfield.control.scenes.file import scene_to_dict, stored_changes
+from stemfield.control.scenes.journal import MAX_CONTENT, Journal
+from stemfield.control.scenes.recording import HEADER, MAX_LINE, encode_step, read_recording, scenes_of
+from stemfield.control.scenes.store import SceneStore
+from stemfield.control.scenes.upsert import describe
 from stemfield.layouts import load_layout
-from stemfield.renderer.scene import MAX_OBJECTS, Scene, default_scene
+from stemfield.renderer.scene.scene import MAX_OBJECTS, Scene, default_scene
 
 TEXT = (
     st.text(max_size=12)

@@ -37,7 +37,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from servers import Jackd
 from studio import Daemon, free_port
 
-from stemfield.control.demo import demo_mixture_file
+from stemfield.control.offline.demo import demo_mixture_file
 from stemfield.renderer.ring import Exchange
 
 RATE_HZ, PERIOD_FRAMES, HOP = 48_000, 8_192, 2_048

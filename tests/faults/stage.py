@@ -16,9 +16,9 @@ import numpy as np
 from listening import RATE_HZ, Heard, first_sound, listen
 from studio import Daemon, Studio
 
-from stemfield.control.demo import demo_mixture
+from stemfield.control.offline.demo import demo_mixture
 from stemfield.layouts import load_layout
-from stemfield.renderer.engine import RISE_S
+from stemfield.renderer.engine.engine import RISE_S
 
 LABELS = list(load_layout("quad").labels)
 BEHIND = LABELS.index("M-135")

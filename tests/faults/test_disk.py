@@ -15,7 +15,7 @@ from ledger import Ledger
 from stage import Make, ms
 from studio import free_port
 
-from stemfield.control.journal import Journal
+from stemfield.control.scenes.journal import Journal
 
 SECTION = "Disk and configuration"
 

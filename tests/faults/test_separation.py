@@ -17,8 +17,8 @@ from ledger import Ledger
 from listening import RATE_HZ, first_sound
 from stage import BEHIND, Make, Stage, long_tape, ms, seconds
 
-from stemfield.separation.card import load_card
-from stemfield.separation.presets import DEFAULT
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.cards.presets import DEFAULT
 
 SECTION = "The separation"
 

@@ -20,11 +20,11 @@ import yaml
 from servers import Jackd
 from studio import Daemon, free_port
 
-from stemfield.control.doctor import jack_look
+from stemfield.control.daemon.last_run import last_runs
+from stemfield.control.doctor import probe_jack as jack_look
 from stemfield.control.doctor import remnants as remnants_module
 from stemfield.control.doctor.remnants import REGISTRY, SHARED, remnants
-from stemfield.control.last_run import last_runs
-from stemfield.control.neighbourhood import neighbourhoods
+from stemfield.control.network.neighbourhood import neighbourhoods
 
 
 def test_a_server_that_hangs_is_named_and_holds_nothing_up(card, file, findings, monkeypatch):
@@ -178,7 +178,7 @@ def test_a_service_without_limits_that_hangs_and_vanishes(lame, findings):
 RUN = """
 import os, signal, sys
 from pathlib import Path
-from stemfield.control.last_run import LastRun
+from stemfield.control.daemon.last_run import LastRun
 with LastRun(Path(sys.argv[1])):
     os.kill(os.getpid(), signal.SIGKILL if sys.argv[2] == "killed" else 0)
 """

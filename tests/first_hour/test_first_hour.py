@@ -19,10 +19,10 @@ import pexpect
 import pytest
 import yaml
 
-from stemfield.control import speaker_test
-from stemfield.control.config import load_config
-from stemfield.control.neighbourhood import neighbourhoods
-from stemfield.control.speaker_test import SpeakerTest
+from stemfield.control.config.configuration import load_config
+from stemfield.control.doctor import speaker_test
+from stemfield.control.doctor.speaker_test import SpeakerTest
+from stemfield.control.network.neighbourhood import neighbourhoods
 from stemfield.layouts import load_layout
 
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")

@@ -10,7 +10,7 @@ import pytest
 from servers import need
 from studio import free_port
 
-from stemfield.control.config import load_config
+from stemfield.control.config.configuration import load_config
 
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")
 DESKTOP = ("FL", "FR", "RL", "RR", "FC", "LFE", "SL", "SR")

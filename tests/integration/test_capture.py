@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stemfield.control.adm.playing import feeds_of
-from stemfield.control.adm.reading import read_document
-from stemfield.control.adm.selection import select
-from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture
+from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 from stemfield.layouts import load_layout
+from stemfield.renderer.adm.playing import feeds_of
+from stemfield.renderer.adm.reading import read_document
+from stemfield.renderer.adm.selection import select
 from stemfield.renderer.drivers.bw64 import Bw64Reader
 
 LAYOUT = load_layout("22.2")

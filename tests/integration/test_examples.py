@@ -21,7 +21,7 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
 from studio import Daemon, free_port
 
-from stemfield.control.demo import demo_mixture_file
+from stemfield.control.offline.demo import demo_mixture_file
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 

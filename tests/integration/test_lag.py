@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import yaml
 
-from stemfield.control.room import Room
 from stemfield.layouts import load_layout
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import STEMS, default_scene
+from stemfield.renderer.renderer import Room
+from stemfield.renderer.scene.scene import STEMS, default_scene
 
 SPEAKERS, OBJECTS = 64, 20
 DRAG = """

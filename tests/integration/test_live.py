@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from pipewire import check_sound
 
-from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture, demo_stems
+from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture, demo_stems
 from stemfield.layouts import load_layout
 
 LAYOUT = load_layout("22.2")

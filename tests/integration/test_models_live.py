@@ -9,9 +9,9 @@ import toy_models as toys
 import yaml
 from pipewire import check_sound
 
-from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture
+from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 from stemfield.layouts import load_layout
-from stemfield.separation.presets import PRESETS
+from stemfield.separation.cards.presets import PRESETS
 
 LABELS = list(load_layout("quad").labels)
 OBJECTS = ("vocals", "bass", "drums", "other", "residual")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture
+from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 from stemfield.layouts import load_layout
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 

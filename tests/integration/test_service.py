@@ -15,7 +15,7 @@ import jack
 import numpy as np
 import pytest
 
-from stemfield.control.demo import DEMO_RATE_HZ, demo_mixture
+from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 
 LABELS_QUAD = ["M+045", "M-045", "M+135", "M-135"]
 

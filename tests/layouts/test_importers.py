@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from stemfield.control.config import load_config
+from stemfield.control.config.configuration import load_config
 from stemfield.layouts import Compensation, LayoutError, available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.export import layout_yaml

@@ -9,8 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from stemfield.control.config import load_config
-from stemfield.control.scene_file import read_data
+from stemfield.control.config.configuration import load_config
+from stemfield.control.scenes.file import read_data
 from stemfield.layouts import load_layout
 from stemfield.layouts.strict_yaml import parse_yaml
 from stemfield.layouts.yaml_scalars import dump_yaml

@@ -21,7 +21,7 @@ DESCRIBE = """
 import json, re, sys
 import numpy as np
 from numba import carray, cfunc, types
-from stemfield.renderer import processor
+from stemfield.renderer.engine import processor
 from stemfield.renderer.drivers import jack_callback
 
 def planted(frames, argument):
@@ -127,9 +127,9 @@ from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.fir import partition
 from stemfield.renderer.dsp.identify import NOISE
 from numba import njit
-from stemfield.renderer import memory as m
-from stemfield.renderer.engine import Engine
-from stemfield.renderer.processor import process
+from stemfield.renderer.engine import memory as m
+from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.engine.processor import process
 
 heap_calls = ctypes.CDLL(None).heap_calls
 heap_calls.restype = ctypes.c_long

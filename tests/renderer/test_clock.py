@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from stemfield.renderer.drivers.clock import PATIENCE_S, ClockDriver
-from stemfield.renderer.engine import Engine
-from stemfield.renderer.processor import compile_ahead
+from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.engine.processor import compile_ahead
 
 RATE, PERIOD, LATENCY = 48_000, 480, 2_000
 

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from stemfield.renderer import code_cache
-from stemfield.renderer.code_cache import cache_folder, compiled_sources
+from stemfield.renderer.engine import code_cache
+from stemfield.renderer.engine.code_cache import cache_folder, compiled_sources
 
 
 @pytest.fixture

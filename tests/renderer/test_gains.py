@@ -7,9 +7,9 @@ import pytest
 
 from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
-from stemfield.renderer.gains import Source, ramp_frames, source_gains, sources_of, speaker_gains
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene import RESIDUAL, STEMS, Scene, SceneObject, Separation, SpeakerTrim, default_scene
+from stemfield.renderer.scene.gains import Source, ramp_frames, source_gains, sources_of, speaker_gains
+from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, SceneObject, Separation, SpeakerTrim, default_scene
 
 LAYOUT = load_layout("22.2")
 PANNER = Panner(LAYOUT)

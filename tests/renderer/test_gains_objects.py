@@ -7,9 +7,9 @@ import pytest
 
 from stemfield.layouts import available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian
-from stemfield.renderer.gains import band_gains, diffuse_gains, source_gains, sources_of
 from stemfield.renderer.panning import Panner, extent_gains
-from stemfield.renderer.scene import STEMS, DistanceLaw, Scene, SceneObject, Sector, default_scene
+from stemfield.renderer.scene.gains import band_gains, diffuse_gains, source_gains, sources_of
+from stemfield.renderer.scene.scene import STEMS, DistanceLaw, Scene, SceneObject, Sector, default_scene
 
 LAYOUT = load_layout("22.2")
 PANNER = Panner(LAYOUT)

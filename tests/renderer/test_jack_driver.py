@@ -12,7 +12,7 @@ import pytest
 from stemfield.renderer.drivers.connections import ConnectionKeeper
 from stemfield.renderer.drivers.jack import JackDriver, JackError, JackPorts, JackSettings
 from stemfield.renderer.dsp.chain import Chain
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 
 LABELS = tuple(f"M+{n:03d}" for n in range(24))
 LATENCY = 2304

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from stemfield.control.object_gains import ObjectGains
-from stemfield.control.offline import feeds_of
-from stemfield.control.presets import presets
+from stemfield.control.offline.render import feeds_of
+from stemfield.control.scenes.presets import presets
 from stemfield.layouts import available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian
-from stemfield.renderer.gains import both_gains, instruments_raised, placed, source_gains
-from stemfield.renderer.loudness import KEPT, channel_weights
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions
-from stemfield.renderer.scene import STEMS, Scene, SceneObject, default_scene
+from stemfield.renderer.scene.gains import both_gains, instruments_raised, placed, source_gains
+from stemfield.renderer.scene.loudness import KEPT, channel_weights
+from stemfield.renderer.scene.object_gains import ObjectGains
+from stemfield.renderer.scene.scene import STEMS, Scene, SceneObject, default_scene
 
 RATE = 48_000
 NAMES = [entry.name for entry in available_layouts()]

@@ -4,8 +4,8 @@ import doctest
 
 import pytest
 
-from stemfield.renderer import gains, scene
 from stemfield.renderer.panning import distance, panner
+from stemfield.renderer.scene import gains, scene
 
 
 @pytest.mark.parametrize("module", [distance, gains, panner, scene], ids=lambda module: module.__name__)

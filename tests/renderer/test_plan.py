@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from stemfield.layouts import EqBand
-from stemfield.renderer import memory as m
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.chain import Chain
-from stemfield.renderer.engine import Engine
-from stemfield.renderer.plan import STEPS, Targets
+from stemfield.renderer.engine import memory as m
+from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.engine.plan import STEPS, Targets
 
 RATE, SPEAKERS = 48_000, 3
 SOURCES = 6

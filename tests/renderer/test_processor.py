@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stemfield.renderer.engine import Engine, fade_frames
-from stemfield.renderer.memory import POSITION
+from stemfield.renderer.engine.engine import Engine, fade_frames
+from stemfield.renderer.engine.memory import POSITION
 
 RATE, STEMS, SPEAKERS, LATENCY = 48_000, 4, 6, 1000
 SOURCES = 2 * (STEMS + 1)

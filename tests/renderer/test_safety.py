@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from numba import njit
 
 from stemfield.layouts import BassManagement, EqBand, Layout, Speaker
-from stemfield.renderer import memory
 from stemfield.renderer.dsp.binaural import monitor_filters
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.chain import Chain, design_chain
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.dsp.identify import NOISE, SPOKEN, SWEEP, SWEEP_S
-from stemfield.renderer.engine import FALL_S, RISE_S, Engine
-from stemfield.renderer.native import load_acquire
-from stemfield.renderer.outputs import rise
+from stemfield.renderer.engine import memory
+from stemfield.renderer.engine.engine import FALL_S, RISE_S, Engine
+from stemfield.renderer.engine.native import load_acquire
+from stemfield.renderer.engine.outputs import rise
 
 RATE, STEMS, DIRECT, LATENCY = 48_000, 4, 2, 700
 ROWS = 2 * (STEMS + 1) + DIRECT

@@ -5,9 +5,9 @@ import pytest
 
 from stemfield.layouts import EqBand
 from stemfield.renderer.dsp.biquad import sections
-from stemfield.renderer.engine import Engine
-from stemfield.renderer.memory import CHUNK_FRAMES
-from stemfield.renderer.tape import TAPE_FRAMES
+from stemfield.renderer.engine.capture import TAPE_FRAMES
+from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.engine.memory import CHUNK_FRAMES
 
 RATE = 48_000
 

@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 
-from stemfield.renderer.native import store
+from stemfield.renderer.engine.native import store
 from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_STEMS_START, Exchange
-from stemfield.separation.card import load_card
-from stemfield.separation.presets import DEFAULT
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.cards.presets import DEFAULT
 
 
 def _make_music(frames, sample_rate_hz, seed=1, highest_hz=15000.0):

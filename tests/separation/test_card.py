@@ -8,8 +8,8 @@ import pytest
 import toy_models as toys
 import yaml
 
-from stemfield.separation.card import SCHEMAS, CardError, available_models, load_card
-from stemfield.separation.presets import DEFAULT, PRESETS
+from stemfield.separation.cards.card import SCHEMAS, CardError, available_models, load_card
+from stemfield.separation.cards.presets import DEFAULT, PRESETS
 
 SCORE = {"data": "toys", "clips": 1, "stem": "other", "measure": "csdr", "value_db": 1.0}
 

@@ -9,11 +9,11 @@ import toy_models as toys
 import yaml
 from onnx import helper, numpy_helper
 
-from stemfield.separation.card import CardError, load_card
-from stemfield.separation.card_parts import ChunkStft
-from stemfield.separation.chunk_transform import ChunkTransform
-from stemfield.separation.speed import compute_share
-from stemfield.separation.streaming import Separator
+from stemfield.separation.cards.card import CardError, load_card
+from stemfield.separation.cards.card_parts import ChunkStft
+from stemfield.separation.chunks.chunk_transform import ChunkTransform
+from stemfield.separation.streaming.speed import compute_share
+from stemfield.separation.streaming.streaming import Separator
 
 STEMS = ("vocals", "bass", "drums", "other")
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stemfield.separation.evaluate import csdr, sdr, si_sdr
+from stemfield.separation.evaluation.evaluate import csdr, sdr, si_sdr
 
 RATE_HZ = 1000
 

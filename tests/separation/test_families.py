@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import toy_models as toys
 
-from stemfield.separation.card import load_card
-from stemfield.separation.combine import wiener
-from stemfield.separation.streaming import Separator
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.streaming.combine import wiener
+from stemfield.separation.streaming.streaming import Separator
 
 RATE_HZ = 44100
 FOUR = ("drums", "bass", "other", "vocals")

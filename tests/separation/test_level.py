@@ -8,11 +8,11 @@ import soundfile
 import toy_models as toys
 from onnx import helper
 
-from stemfield.control.demo import DEMO_FOLDER
-from stemfield.separation.card import load_card
-from stemfield.separation.evaluate import si_sdr
-from stemfield.separation.level import FLOOR_DB, RunningGain
-from stemfield.separation.streaming import Separator
+from stemfield.control.offline.demo import DEMO_FOLDER
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.evaluation.evaluate import si_sdr
+from stemfield.separation.streaming.level import FLOOR_DB, RunningGain
+from stemfield.separation.streaming.streaming import Separator
 
 HOP, RATE_HZ = 512, 44100
 

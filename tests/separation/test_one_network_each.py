@@ -5,8 +5,8 @@ import pytest
 import toy_models as toys
 import yaml
 
-from stemfield.separation.card import CardError, load_card
-from stemfield.separation.streaming import Separator
+from stemfield.separation.cards.card import CardError, load_card
+from stemfield.separation.streaming.streaming import Separator
 
 HOP = 128
 BINS = 2 * HOP + 1

@@ -11,10 +11,10 @@ import yaml
 from damage import damaged
 from onnx import TensorProto, helper, numpy_helper
 
-from stemfield.separation.card import CardError, available_models, load_card
-from stemfield.separation.graph import open_graph
-from stemfield.separation.onnx_file import OnnxFileError, external_files, outside_weights
-from stemfield.separation.providers import CPU
+from stemfield.separation.cards.card import CardError, available_models, load_card
+from stemfield.separation.cards.onnx_file import OnnxFileError, external_files, outside_weights
+from stemfield.separation.streaming.graph import open_graph
+from stemfield.separation.streaming.providers import CPU
 
 
 def tensor(name, location=None):

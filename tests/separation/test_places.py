@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from slow_places import SlowPlaces
 
-from stemfield.separation.evaluate import si_sdr
-from stemfield.separation.places import Places
+from stemfield.separation.evaluation.evaluate import si_sdr
+from stemfield.separation.streaming.places import Places
 
 HOP_S, MEMORY_S, BINS = 512 / 44100, 4.0, 40
 KEEP = float(np.exp(-HOP_S / MEMORY_S))

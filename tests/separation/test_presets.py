@@ -3,8 +3,8 @@ import shutil
 import pytest
 import yaml
 
-from stemfield.separation.card import SHIPPED, available_models, load_card
-from stemfield.separation.presets import DEFAULT, PRESETS
+from stemfield.separation.cards.card import SHIPPED, available_models, load_card
+from stemfield.separation.cards.presets import DEFAULT, PRESETS
 
 
 def own(folder, name, origin):

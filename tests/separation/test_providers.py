@@ -7,11 +7,11 @@ import onnxruntime
 import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
-from stemfield.separation import graph
-from stemfield.separation.card import CardError, ProviderError
-from stemfield.separation.graph import open_graph
-from stemfield.separation.process import WorkerProcess
-from stemfield.separation.providers import CPU, known_providers, usable_providers
+from stemfield.separation.cards.card import CardError, ProviderError
+from stemfield.separation.streaming import graph
+from stemfield.separation.streaming.graph import open_graph
+from stemfield.separation.streaming.providers import CPU, known_providers, usable_providers
+from stemfield.separation.worker.process import WorkerProcess
 
 HERE = ["OpenVINOExecutionProvider", "CPUExecutionProvider"]
 

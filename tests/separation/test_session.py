@@ -7,9 +7,9 @@ import pytest
 import toy_models as toys
 import yaml
 
-from stemfield.separation.card import CardError, load_card
-from stemfield.separation.presets import PRESETS
-from stemfield.separation.session import Session
+from stemfield.separation.cards.card import CardError, load_card
+from stemfield.separation.cards.presets import PRESETS
+from stemfield.separation.streaming.session import Session
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import onnxruntime
 import pytest
 from slow_places import SlowPlaces
 
-from stemfield.separation.streaming import Separator
+from stemfield.separation.streaming.streaming import Separator
 
 BLOCKS = (1, 7, 64, 512, 1000, 8192)
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import toy_models as toys
 
-from stemfield.separation.card import load_card
-from stemfield.separation.presets import DEFAULT
-from stemfield.separation.process import WorkerProcess
-from stemfield.separation.streaming import Separator
-from stemfield.separation.worker import Worker
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.cards.presets import DEFAULT
+from stemfield.separation.streaming.streaming import Separator
+from stemfield.separation.worker.process import WorkerProcess
+from stemfield.separation.worker.worker import Worker
 
 SHIPPED_ONE = load_card(DEFAULT).folder
 STEMS = ("vocals", "bass", "drums", "other")

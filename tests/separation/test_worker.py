@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import toy_models as toys
 
-from stemfield.separation.card import load_card
-from stemfield.separation.presets import DEFAULT
-from stemfield.separation.process import WorkerProcess
-from stemfield.separation.streaming import Separator
-from stemfield.separation.worker import PIECE_FRAMES, Worker
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.cards.presets import DEFAULT
+from stemfield.separation.streaming.streaming import Separator
+from stemfield.separation.worker.process import WorkerProcess
+from stemfield.separation.worker.worker import PIECE_FRAMES, Worker
 
 MODEL = load_card(DEFAULT).folder
 LATENCY = 8192
@@ -202,7 +202,7 @@ PARENT = f"""
 import sys, time
 from pathlib import Path
 from stemfield.renderer.ring import Exchange
-from stemfield.separation.process import WorkerProcess
+from stemfield.separation.worker.process import WorkerProcess
 exchange = Exchange.create(4)
 worker = WorkerProcess(exchange, Path({str(MODEL)!r}), 48000, 8192)
 while not exchange.beats():

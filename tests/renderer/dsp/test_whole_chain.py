@@ -20,7 +20,7 @@ from stemfield.renderer.dsp.decorrelator import impulse_response
 from stemfield.renderer.dsp.fir import FirError
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.dsp.identify import LFE_NOISE_BAND_HZ, NOISE, SPOKEN, SWEEP
-from stemfield.renderer.engine import Engine
+from stemfield.renderer.engine.engine import Engine
 
 RATE, STEMS, LATENCY, DIRECT = 48_000, 4, 1000, 3
 ROWS = 2 * (STEMS + 1) + DIRECT

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.control.cli import main
+from stemfield.control.cli.main import main
 from stemfield.separation.training import effects, singing, synthesis
 from stemfield.separation.training.composition import Composition, Hit, Note
 from stemfield.separation.training.drumkits import Kit, collection

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 import torch
 
-from stemfield.control.cli import main
-from stemfield.separation.card import load_card
-from stemfield.separation.evaluate import si_sdr
+from stemfield.control.cli.main import main
+from stemfield.separation.cards.card import load_card
+from stemfield.separation.evaluation.evaluate import si_sdr
 from stemfield.separation.training import data, judging, songs
 from stemfield.separation.training.curves import draw
 from stemfield.separation.training.export import Provenance, check, export, streaming_error

@@ -1,0 +1,117 @@
+"""The sound of every object, written down while it plays: from the engine's tape to a file, by a thread of its own.
+
+The file begins at a frame of the engine, so that it belongs to the control that was recorded with it. A reader beside
+the processor keeps what was played, whoever calls the processor; what a JACK client could hear are loudspeakers.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from stemfield.control.faults import Contained, cause
+from stemfield.control.parameters.commands import RefusedError
+from stemfield.renderer.drivers.audiofile import AudioFileError, AudioWriter
+from stemfield.renderer.engine.engine import Engine
+
+MAX_BYTES = 64 << 30
+MAX_CAPTURES = 16
+LEFT_FREE_BYTES = 1 << 30
+READ_S = 0.1
+GONE_S = 3.0
+"""A driver that calls the engine no more for so long has left it."""
+_BLOCK_FRAMES = 8192
+
+
+class Capture:
+    """A tape that is being written down.
+
+    Args:
+        engine: whose objects.
+        path: of the file, which appears when it is complete.
+
+    Attributes:
+        problem: why it ended before it was stopped, or nothing.
+
+    Raises:
+        RefusedError: nothing calls the engine, or too many are kept.
+        AudioFileError: the file cannot be written.
+    """
+
+    def __init__(self, engine: Engine, path: Path) -> None:
+        self._engine = engine
+        if engine.frame_at(time.monotonic()) <= 0:
+            raise RefusedError("nothing is playing: there is no sound to capture")
+        self._latest_s = 0.0
+        self.problem = ""
+        limit_frames = MAX_BYTES // (4 * engine.sources)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if len(set(path.parent.glob("*.wav")) - {path}) >= MAX_CAPTURES:
+            raise RefusedError(f"{MAX_CAPTURES} captures are kept in {path.parent}: allowed no more")
+        self._writer = AudioWriter(path, engine.sample_rate_hz, engine.sources)
+        self._stopping, self._finishing = threading.Event(), threading.Event()
+        self._ended = False
+        self._first = engine.tape.start()
+        self._last = self._first + limit_frames
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    def seconds(self) -> float:
+        """The time on the tape at which what is changed now is heard; never goes back."""
+        frames = self._engine.frame_at(time.monotonic()) - self._first
+        self._latest_s = max(self._latest_s, frames / self._engine.sample_rate_hz)
+        return self._latest_s
+
+    @property
+    def runs(self) -> bool:
+        """Whether what plays is being written."""
+        return not self._ended
+
+    def stop(self) -> None:
+        """End it where it is now; returns at once."""
+        self._stopping.set()
+
+    def finish(self) -> None:
+        """End it, put the file under its name, and wait until it is there."""
+        self._stopping.set()
+        self._finishing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with Contained() as fault:
+            try:
+                with self._writer:
+                    try:
+                        self._write()
+                    finally:
+                        self._engine.tape.stop()
+                        self._ended = True
+                    self._finishing.wait()
+            except AudioFileError as error:
+                self.problem = str(error)
+        if fault.error is not None:
+            self.problem = f"{self._writer.path}: {cause(fault.error)}"
+
+    def _write(self) -> None:
+        tape, at, heard_s = self._engine.tape, self._first, time.monotonic()
+        while not self._stopping.wait(READ_S) or (tape.end or 0) > at:
+            end = tape.end or 0
+            while at < end:
+                block = tape.read(at, min(at + _BLOCK_FRAMES, end))
+                if block is None:
+                    self.problem = "the disk is too slow: what was played is lost from here on"
+                    return
+                self._writer.write(block)
+                at += block.shape[1]
+            if self._engine.frame_at(time.monotonic()) > 0:
+                heard_s = time.monotonic()
+            elif time.monotonic() - heard_s > GONE_S:
+                self.problem = "what played has gone: it ends here"
+            if shutil.disk_usage(self._writer.path.parent).free < LEFT_FREE_BYTES:
+                self.problem = f"less than {LEFT_FREE_BYTES >> 30} GiB is left on the disk: it ends here"
+            if at >= self._last:
+                self.problem = f"{MAX_BYTES >> 30} GiB: allowed no more"
+            if self._stopping.is_set() or self.problem:
+                return

@@ -1,0 +1,141 @@
+"""The command that finds out by ear which loudspeaker is on which port, and writes that into the configuration."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from rich.columns import Columns
+from rich.text import Text
+
+from stemfield.control.cli.commands import layout_of, refusals
+from stemfield.control.cli.questions import Questions
+from stemfield.control.config.configuration import Config, load_config, user_config_file
+from stemfield.control.config.edit import changed, write_config
+from stemfield.control.doctor.sound_card import SoundCard, sound_card
+from stemfield.control.parameters.argument import did_you_mean
+from stemfield.control.problems import FAILED, CliError
+from stemfield.layouts import Layout
+
+AGAIN, SKIP, BACK, QUIT = "r", "s", "b", "q"
+HINT: Final = f"{AGAIN} again, {SKIP} nothing heard, {BACK} one back, {QUIT} enough"
+
+
+def connect(options: argparse.Namespace) -> int:
+    """Play, ask, write."""
+    path = Path(options.config) if options.config else user_config_file()
+    if options.speaker:
+        _write(path, _config_of(path), dict(options.speaker))
+    else:
+        connect_by_ear(path, options.port, confirmed=options.yes)
+    return 0
+
+
+def connect_by_ear(path: Path, ports: Sequence[str] = (), *, confirmed: bool = False) -> None:
+    """Play one port after the other, ask which loudspeaker it was, and write what was found.
+
+    Args:
+        path: the configuration, which need not exist.
+        ports: to play; none takes those of the sound card.
+        confirmed: whether it is written without a last question.
+
+    Raises:
+        CliError: nothing can be played, or the file cannot be written.
+    """
+    config = _config_of(path)
+    layout = layout_of(config.layout, config)
+    card = SoundCard() if ports else sound_card(config.jack.server_name)
+    there = tuple(ports) or (*card.playback, *card.others)
+    if not there:
+        raise CliError(["no playback port is there: see `stemfield doctor`, or name ports by --port"], FAILED)
+    questions = Questions(suggested=False)  # what was heard cannot be suggested
+    console = questions.console
+    console.print(f"Every port plays noise at a low level: bursts of 2 s, for a minute at most. {len(there)} ports.")
+    labels = [Text(f"{number:3} {speaker.label}") for number, speaker in enumerate(layout.speakers, 1)]
+    console.print(Columns(labels, equal=True))
+    try:
+        found = _ask_all(config, layout, there, questions)
+    except OSError as error:
+        raise CliError([error.strerror or str(error)], FAILED) from error
+    missing = [label for label in layout.labels if label not in found]
+    for label, port in found.items():
+        console.print(f"  {label}: {port}", markup=False)
+    if missing:
+        console.print(f"  without a port: {', '.join(missing)}", markup=False)
+    if found and (confirmed or questions.confirm(f"Write this into {path}?", True)):
+        _write(path, config, found)
+
+
+def _ask_all(config: Config, layout: Layout, ports: Sequence[str], questions: Questions) -> Mapping[str, str]:
+    """The port of each loudspeaker that was heard, in layout order."""
+    from stemfield.control.doctor.speaker_test import Hush, SpeakerTest
+    from stemfield.control.network.listeners import nearest_address
+
+    heard: dict[str, str] = {}
+    with ExitStack() as stack:
+        with questions.console.status("preparing the speaker test"):
+            own = SpeakerTest(layout, config.layout, config.layout_folders, config.jack.server_name)
+            test = stack.enter_context(own)
+        stack.enter_context(Hush(nearest_address(config.network), config.osc.port))
+        index = 0
+        while index < len(ports):
+            port = ports[index]
+            test.play(port)
+            answer = _ask(layout, port, heard, questions)
+            if answer == QUIT:
+                break
+            if answer == BACK:
+                index = max(index - 1, 0)
+                heard = {label: known for label, known in heard.items() if known != ports[index]}
+            elif answer != AGAIN:
+                heard = {label: known for label, known in heard.items() if known != port and label != answer}
+                heard |= {answer: port} if answer != SKIP else {}
+                index += 1
+    return {label: heard[label] for label in layout.labels if label in heard}
+
+
+def _ask(layout: Layout, port: str, heard: Mapping[str, str], questions: Questions) -> str:
+    """A label, or one of the letters."""
+
+    def use(answer: str) -> str:
+        if answer.lower() in (AGAIN, SKIP, BACK, QUIT):
+            return answer.lower()
+        if answer.isdecimal() and 1 <= int(answer[:4]) <= len(layout.labels):
+            answer = layout.labels[int(answer[:4]) - 1]
+        by_case = {label.upper(): label for label in layout.labels}
+        label = by_case.get(answer.upper())
+        if label is None:
+            hint = did_you_mean(answer.upper(), by_case) or f": allowed 1 to {len(layout.labels)}, a label, or {HINT}"
+            raise CliError([f"{answer or 'nothing'}: no such loudspeaker{hint}"])
+        if label in heard and heard[label] != port:
+            questions.tell(f"{label} was on {heard[label]} before; now it is on {port}.")
+        return label
+
+    return questions.ask(f"{port} sounds. Which loudspeaker is it? Number or label; {HINT}", AGAIN, use)
+
+
+def _config_of(path: Path) -> Config:
+    if not path.exists():
+        return Config()
+    with refusals():
+        return load_config(path)
+
+
+def _write(path: Path, config: Config, found: Mapping[str, str]) -> None:
+    """Put the connections into the file, in place of those by patterns."""
+    labels = layout_of(config.layout, config).labels
+    unknown = [label for label in found if label not in labels]
+    if unknown:
+        lines = [f"{x}: layout {config.layout} has no such loudspeaker{did_you_mean(x, labels)}" for x in unknown]
+        raise CliError(lines)
+    try:
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        with refusals():
+            new = changed(text, "jack", {"connect_speakers": dict(found), "connect_outputs": None})
+            write_config(path, new)
+    except OSError as error:
+        raise CliError([f"{path}: cannot be written: {error.strerror}"], FAILED) from error
+    print(f"{path}: {len(found)} connections are written; systemctl reload stemfield (SIGHUP) has the daemon take them")

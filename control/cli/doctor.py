@@ -1,0 +1,93 @@
+"""The command that looks for what keeps a machine from sounding."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from stemfield.control.cli.commands import print_json
+from stemfield.control.cli.qr import show_qr
+from stemfield.control.doctor.diagnosis import CHECKS, diagnose
+from stemfield.control.doctor.evidence import Evidence, look
+from stemfield.control.doctor.finding import PAGE, Finding
+from stemfield.control.doctor.report import is_report, report
+from stemfield.control.problems import BAD_INPUT, FAILED, CliError
+
+COULD_NOT_LOOK = BAD_INPUT
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Look, and say one line for everything that is wrong.
+
+    Returns:
+        0 nothing is wrong, 1 something is, 2 not everything could be looked at, and nothing else is wrong.
+    """
+    target = _target(options.report) if options.report is not None else None
+    with Console(stderr=True).status(f"looking; the sound is watched for {options.watch:g} s"):
+        seen = look(Path(options.config) if options.config else None, options.watch)
+    findings = diagnose(seen)
+    if target is not None:
+        _write(target, report(seen, findings))
+    if options.json:
+        _print_json(seen, findings)
+    elif target != Path("-"):
+        _print(seen, findings)
+    if target is not None and target != Path("-") and not options.json:
+        print(f"the report is in {target}: read it before you pass it on")
+    for problem in seen.unseen:
+        print(f"stemfield: could not look: {problem}", file=sys.stderr)
+    if findings:
+        return FAILED
+    return COULD_NOT_LOOK if seen.unseen else 0
+
+
+def _print_json(seen: Evidence, findings: tuple[Finding, ...]) -> None:
+    print_json(
+        {
+            "findings": [{**asdict(finding), "page": finding.page} for finding in findings],
+            "unseen": list(seen.unseen),
+            "urls": [page.shown for page in seen.daemon.pages if not page.problem],
+        }
+    )
+
+
+def _print(seen: Evidence, findings: tuple[Finding, ...]) -> None:
+    for finding in findings:
+        print(finding)
+    if findings:
+        print(f"each is explained in {PAGE}, under its name")
+    elif not seen.unseen:
+        print(f"nothing is wrong: {len(CHECKS)} things were looked at")
+    working = [page for page in seen.daemon.pages if not page.problem]
+    if working:
+        print(f"the page is at {', '.join(page.shown for page in working)}")
+    outside = next((page for page in working if not page.is_local), None)
+    if outside is not None and sys.stdout.isatty():
+        show_qr(outside.url)
+
+
+def _target(given: str) -> Path:
+    """Where the report goes: a file that is not there yet, or an older report.
+
+    Raises:
+        CliError: it is another file.
+    """
+    path = Path(given or time.strftime("stemfield-report-%Y%m%d-%H%M%S.txt"))
+    if path != Path("-") and path.exists() and not is_report(path):
+        raise CliError([f"{path}: is there already, and no report: choose another name"])
+    return path
+
+
+def _write(target: Path, text: str) -> None:
+    if target == Path("-"):
+        print(text, end="")
+        return
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CliError([f"{target}: cannot be written: {error.strerror}"]) from error

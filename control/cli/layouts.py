@@ -1,0 +1,181 @@
+"""Commands of the command line about rooms: layouts and the gains of positions."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from stemfield.control.cli.commands import (
+    entry_problems,
+    layout_of,
+    print_json,
+    print_table,
+    refusals,
+    usable_layout,
+    user_config,
+)
+from stemfield.control.problems import BAD_INPUT, FAILED, CliError
+from stemfield.layouts import Layout, available_layouts, load_layout
+from stemfield.layouts.foreign import name_of
+
+
+def gains(options: argparse.Namespace) -> int:
+    """Print the gains of positions: JSON, or a table where a person looks on."""
+    from stemfield.control.offline.positions import PositionsError, read_positions
+    from stemfield.renderer.panning import Panner, extent_gains
+
+    layout = layout_of(options.layout, user_config())
+    name = options.positions
+    try:
+        data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        positions = read_positions(data.decode("utf-8-sig").splitlines())
+    except PositionsError as error:
+        raise CliError([f"{name}: {problem}" for problem in error.problems]) from error
+    except UnicodeDecodeError as error:
+        raise CliError([f"{name}: not a text in UTF-8"]) from error
+    except OSError as error:
+        raise CliError([f"{name}: {error.strerror}"]) from error
+    rows = extent_gains(Panner(layout), *positions).tolist()
+    if options.json or not sys.stdout.isatty():
+        print_json({"labels": list(layout.labels), "gains": rows})
+    else:
+        for row in rows:
+            print("  ".join(f"{label} {gain:.4f}" for label, gain in zip(layout.labels, row, strict=True) if gain))
+    return 0
+
+
+def layouts_list(options: argparse.Namespace) -> int:
+    """List the layouts that have a name; broken ones with their problems."""
+    entries = available_layouts(user_config().layout_folders)
+    if options.json:
+        print_json(
+            [
+                {"name": e.name, "aliases": list(e.aliases), "title": e.title, "path": str(e.path), **entry_problems(e)}
+                for e in entries
+            ]
+        )
+        return 0
+    rows = [
+        (e.name, ", ".join(e.aliases), e.title or f"has problems: stemfield layouts check {e.path}") for e in entries
+    ]
+    print_table(rows)
+    return 0
+
+
+def layouts_show(options: argparse.Namespace) -> int:
+    """Print the loudspeakers of a layout, in the order of ports and gains."""
+    layout = layout_of(options.layout, user_config())
+    if options.json:
+        keys = ("label", "channel", "azimuth_deg", "elevation_deg", "radius_m", "lfe")
+        speakers = [{key: getattr(speaker, key) for key in keys} for speaker in layout.speakers]
+        print_json({"name": layout.name, "title": layout.title, "speakers": speakers})
+        return 0
+    rows = [("channel", "label", "azimuth", "elevation", "radius", "")]
+    rows += [
+        (str(s.channel), s.label, f"{s.azimuth_deg:g}°", f"{s.elevation_deg:g}°", f"{s.radius_m:g} m", "LFE" * s.lfe)
+        for s in layout.speakers
+    ]
+    print(layout.title)
+    print_table(rows)
+    return 0
+
+
+def layouts_check(options: argparse.Namespace) -> int:
+    """Tell every problem of layouts, and what is to be known of those that can be used."""
+    from stemfield.renderer.panning import review_layout
+
+    config = user_config()
+    checked: list[tuple[str, list[str], list[str], list[str]]] = []
+    for name in options.names:
+        try:
+            remarks = review_layout(usable_layout(name, config))
+        except CliError as error:
+            checked.append((name, list(error.lines), [], []))
+            continue
+        problems, advice, notes = (
+            [remark.text for remark in remarks if remark.severity == severity]
+            for severity in ("problem", "advice", "note")
+        )
+        checked.append((name, [f"{name}: {problem}" for problem in problems], advice, notes))
+    if options.json:
+        print_json([{"name": n, "ok": not p, "problems": p, "advice": a, "notes": notes} for n, p, a, notes in checked])
+        return BAD_INPUT if any(problems for _, problems, *_ in checked) else 0
+    for name, problems, advice, notes in checked:
+        if not problems:
+            print(f"{name}: ok")
+        for kind, lines in (("advice", advice), ("note", notes)):
+            for line in lines:
+                print(f"{name}: {kind}: {line}")
+    if every := [line for _, problems, *_ in checked for line in problems]:
+        raise CliError(every)
+    return 0
+
+
+def layouts_plot(options: argparse.Namespace) -> int:
+    """Draw a room."""
+    from stemfield.renderer.panning.plot import PlotError, plot_layout
+
+    layout = layout_of(options.layout, user_config())
+    try:
+        plot_layout(layout, Path(options.target))
+    except PlotError as error:
+        raise CliError([str(error)]) from error
+    except OSError as error:
+        raise CliError([f"{options.target}: {error.strerror}"], FAILED) from error
+    print(options.target)
+    return 0
+
+
+def layouts_convert(options: argparse.Namespace) -> int:
+    """Write the layout of any file that can be read as a file of our own, and tell what was left out."""
+    from stemfield.layouts.export import layout_yaml
+
+    source, target = Path(options.source), _own_file(options.target)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise CliError([f"{target}: is the input itself"])
+    with refusals():
+        layout = load_layout(str(source.absolute()))
+    _write(target, layout, layout_yaml(layout, target.absolute().parent), as_json=options.json)
+    return 0
+
+
+def layouts_copy(options: argparse.Namespace) -> int:
+    """Write a layout under another name, with the nominal place of every loudspeaker beside the real one."""
+    from stemfield.layouts.export import layout_yaml
+
+    target = _own_file(options.target)
+    name = name_of(target.stem)
+    if not name:
+        raise CliError([f"{target}: is no name of a layout"])
+    copy = replace(layout_of(options.layout, user_config()), name=name, aliases=())
+    _write(target, copy, layout_yaml(copy, target.absolute().parent, nominal=True), as_json=options.json, mode="x")
+    if not options.json:
+        print(f"{target}: put where the loudspeakers really stand; the nominal places say which is which")
+    return 0
+
+
+def _own_file(name: str) -> Path:
+    """The path of a layout file to be written."""
+    if not name.endswith((".yaml", ".yml")):
+        raise CliError([f"{name}: a layout ends in .yaml"])
+    return Path(name)
+
+
+def _write(target: Path, layout: Layout, text: str, *, as_json: bool, mode: Literal["w", "x"] = "w") -> None:
+    """Write the text of a layout, and tell what it is; mode `x` leaves a file that is there."""
+    try:
+        with target.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise CliError([f"{target}: exists already"]) from error
+    except OSError as error:
+        raise CliError([f"{target}: {error.strerror}"], FAILED) from error
+    if as_json:
+        print_json({"path": str(target), "name": layout.name, "labels": layout.labels, "notes": layout.notes})
+        return
+    print(f"{target}: {layout.name}, {len(layout.labels)} loudspeakers")
+    for note in layout.notes:
+        print(f"{target}: note: {note}")

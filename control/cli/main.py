@@ -1,0 +1,116 @@
+"""The command line: runs what is asked for, and tells errors in one line."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from functools import partial
+from types import TracebackType
+
+from stemfield.control.cli.parser_tree import make_parser
+from stemfield.control.daemon.log import error_prefix, shortened
+from stemfield.control.daemon.standard_streams import fill_standard_streams
+from stemfield.control.problems import ENDS, FAILED, CliError, termination_waits
+
+INTERRUPTED = 130
+AGAIN_S = 0.05
+MAX_ERRORS = 100
+"""Lines of them that a person may still read."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: the words after the program's name; None takes those of the process.
+
+    Returns:
+        The exit status: 0 done, 1 failed while working, 2 bad usage or input, 130 interrupted.
+    """
+    fill_standard_streams()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may be of any bytes
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    parser = make_parser()
+    if "_ARGCOMPLETE" in os.environ:
+        importlib.import_module("stemfield.control.cli.completion").complete(parser)
+    parser.check_words(words)
+    options = parser.parse_args(words)
+    sys.unraisablehook = partial(_ask_again, tell=options.debug)
+    if not options.debug:
+        sys.excepthook = _tell_fault
+    module, function = options.run
+    # what was begun is cleared away, as on an interrupt
+    for number in ENDS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, lambda given, _: sys.exit(128 + given))
+    try:
+        with termination_waits():
+            run = getattr(importlib.import_module(f"stemfield.control.{module}"), function)
+        status = int(run(options))
+        sys.stdout.flush()
+    except CliError as error:
+        if options.debug:
+            raise
+        for line in shortened(error.lines, MAX_ERRORS):
+            print(f"{error_prefix(sys.stderr)}stemfield: error: {line}", file=sys.stderr)
+        return error.status
+    except BrokenPipeError:
+        # the reader of our output has seen enough; Python would complain once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except OSError as error:
+        if options.debug or not _output_is_lost():
+            raise
+        print(f"{error_prefix(sys.stderr)}stemfield: error: standard output: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        if options.debug:
+            raise
+        return INTERRUPTED
+    return status
+
+
+def _output_is_lost() -> bool:
+    """Whether what was printed cannot be written: Python forgets it with the error, so a line more is tried."""
+    try:
+        print(flush=True)
+    except OSError:
+        return True
+    return False
+
+
+def _ask_again(lost: sys.UnraisableHookArgs, *, tell: bool) -> None:
+    """An end that was asked for where nothing can be raised, as in a finaliser of a library, is asked for once more."""
+    if tell:
+        sys.__unraisablehook__(lost)
+    match lost.exc_value:
+        case KeyboardInterrupt():
+            number = int(signal.SIGINT)
+        case SystemExit(code=int(code)) if code > 128:
+            number = code - 128
+        case _:
+            return
+    # from another thread: what is raised in here is lost too
+    again = threading.Timer(AGAIN_S, signal.pthread_kill, (threading.main_thread().ident, number))
+    again.daemon = True
+    again.start()
+
+
+def _tell_fault(kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:
+    text = " ".join(str(error).split())
+    print(
+        f"{error_prefix(sys.stderr)}stemfield: error: {kind.__name__}: {text} (run with --debug to see where)",
+        file=sys.stderr,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

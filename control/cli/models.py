@@ -1,0 +1,218 @@
+"""Commands that bring models in and time them."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from stemfield.control.cli.commands import card_of, print_table, refusals, user_config
+from stemfield.control.cli.import_words import unplaced, words_of_the_user
+from stemfield.control.problems import BAD_INPUT, FAILED, CliError
+from stemfield.layouts.yaml_scalars import dump_yaml
+from stemfield.separation.cards.card import CARD, load_card
+from stemfield.separation.cards.families import Answers, card_data
+from stemfield.separation.streaming.join import joined_card
+from stemfield.separation.streaming.latency import live_latency_frames
+from stemfield.separation.streaming.speed import compute_share
+from stemfield.separation.streaming.streaming import Separator
+from stemfield.separation.worker.worker import HIGHEST_SHARE
+
+
+def models_import(options: argparse.Namespace) -> int:
+    """Copy a model into the folder of one's own models, with a card."""
+    sources = [Path(name) for name in options.files]
+    missing = [path for path in sources if not path.exists()]
+    if missing:
+        raise CliError([f"{path}: no such file" for path in missing])
+    with refusals(), tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
+        if options.family:
+            data, paths = _of_family(sources, options), {path.name: path for path in sources}
+            _keep(_with_files(Path(scratch), data, paths), options, paths, data)
+        else:
+            folder, paths = _with_card(sources, Path(scratch))
+            _keep(folder, options, paths)
+    return 0
+
+
+def models_join(options: argparse.Namespace) -> int:
+    """Make one model of several that know one instrument each."""
+    folders = user_config().model_folders
+    with refusals(), tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
+        cards = [load_card(name, folders) for name in options.names]
+        title = options.title or f"{options.name}, one network an instrument"
+        data = joined_card(cards, options.name, title, options.rest)
+        paths = {file["path"]: card.graph for card, file in zip(cards, data["files"], strict=True)}
+        _keep(_with_files(Path(scratch), data, paths), options, paths)
+    return 0
+
+
+def _keep(
+    folder: Path, options: argparse.Namespace, paths: Mapping[str, Path], made: Mapping[str, Any] | None = None
+) -> None:
+    """Puts a model, after a trial, among the user's own.
+
+    Args:
+        folder: of the model, a copy.
+        options: of the command.
+        paths: of what the user gave, by the names of the copies.
+        made: the card, where it was made of options.
+    """
+    config = user_config()
+    target = Path(options.into) if options.into else config.model_folders[0]
+    with refusals(), words_of_the_user(folder, paths, made):
+        card = load_card(str(folder))
+        compute_share(Separator(card, card.sample_rate.nominal_hz, config.separation.providers))
+        place = target / card.name
+        if place.exists() and not options.replace:
+            raise CliError([f"{place}: is there already (--replace overwrites it)"])
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+            if place.exists():
+                shutil.rmtree(place)
+            shutil.copytree(folder, place)
+        except OSError as error:
+            raise CliError([f"{place}: {error.strerror or error}"], FAILED) from error
+    print(f"{place}: {card.title}: {', '.join(card.names)}")
+    for line in unplaced(card):
+        print(f"stemfield: warning: {line}", file=sys.stderr)
+
+
+def _with_card(sources: Sequence[Path], scratch: Path) -> tuple[Path, dict[str, Path]]:
+    """A copy of a model that has a card, given by its folder or its card; and what it is a copy of, by name."""
+    if len(sources) != 1 or sources[0].suffix == ".onnx":
+        raise CliError(["an ONNX file without a card needs --family, which says how its tensors meet the sound"])
+    (given,) = sources
+    origin = given if given.is_dir() else given.parent
+    card = load_card(str(origin / CARD if given.is_dir() else given))
+    folder = scratch / card.name
+    folder.mkdir()
+    paths = {path.name: path for path in (*card.graphs, origin / CARD)}
+    for name, path in paths.items():
+        shutil.copy(path, folder / name)
+    return folder, paths
+
+
+def _of_family(sources: Sequence[Path], options: argparse.Namespace) -> Mapping[str, Any]:
+    """A card for ONNX files of a known family."""
+    answers = Answers(
+        options.name or sources[0].stem.lower(),
+        tuple(options.source),
+        options.rest,
+        dict(options.stem),
+        options.n_fft,
+        options.compensate,
+        options.samples,
+        options.licence or "",
+        options.title or "",
+        tuple(options.attribution),
+        options.trained_on or "not known",
+    )
+    return card_data(options.family, sources, answers)
+
+
+def _with_files(scratch: Path, data: Mapping[str, Any], paths: Mapping[str, Path]) -> Path:
+    """A new folder with a card and its files, by the names that they have there."""
+    folder = scratch / str(data["name"])
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise CliError([f"--name {data['name']}: is no name of up to 64 of a-z, 0-9, _ and -"]) from error
+    for name, path in paths.items():
+        shutil.copy(path, folder / name)
+    (folder / CARD).write_text(dump_yaml(dict(data), width=80), encoding="utf-8")
+    return folder
+
+
+def models_export_openunmix(options: argparse.Namespace) -> int:
+    """Turn checkpoints of Open-Unmix into a model."""
+    if any(importlib.util.find_spec(name) is None for name in ("torch", "onnx")):
+        raise CliError(["reading checkpoints needs torch and onnx: pip install 'stemfield[train]'"])
+    from stemfield.separation.cards.export_openunmix import CheckpointError, read_checkpoint, save_graph
+
+    with tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
+        graphs = []
+        for name in options.files:
+            path = Path(name)
+            # such as vocals-b62c91ce.pth
+            target = path.stem.partition("-")[0]
+            graphs.append(Path(scratch) / f"{target}.onnx")
+            try:
+                save_graph(read_checkpoint(path), graphs[-1])
+            except FileNotFoundError as error:
+                raise CliError([f"{path}: no such file"]) from error
+            except CheckpointError as error:
+                raise CliError([str(error)]) from error
+        options.files = [str(path) for path in graphs]
+        options.source = options.source or [path.stem for path in graphs]
+        options.family, options.name = "openunmix", options.name or "openunmix"
+        return models_import(options)
+
+
+def models_bench(options: argparse.Namespace) -> int:
+    """Time models on this machine."""
+    config = user_config()
+    rows = []
+    problems: list[str] = []
+    for name in options.names:
+        with _collected(problems):
+            card = card_of(name, config)
+            before_kib, began_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+            rate_hz = options.sample_rate
+            with refusals():
+                separator = Separator(card, rate_hz, config.separation.providers)
+                load_s = time.perf_counter() - began_s
+                share = compute_share(separator)
+            grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+            rows.append(
+                {
+                    "name": card.name,
+                    "domain": card.domain,
+                    "compute_share": share,
+                    "live": share <= HIGHEST_SHARE,
+                    "latency_ms": 1e3 * separator.latency_frames / rate_hz,
+                    "live_latency_ms": 1e3 * live_latency_frames(card, rate_hz) / rate_hz,
+                    "load_s": load_s,
+                    "memory_mib": grown_kib / 1024,
+                }
+            )
+    if options.json:
+        print(json.dumps(rows))
+    elif rows:
+        table = [("model", "domain", "compute", "live", "latency", "live latency", "loading", "memory")]
+        table += [
+            (
+                str(row["name"]),
+                str(row["domain"]),
+                f"{row['compute_share']:.3f} s/s",
+                "yes" if row["live"] else "too slow",
+                f"{row['latency_ms']:.0f} ms",
+                f"{row['live_latency_ms']:.0f} ms",
+                f"{row['load_s']:.2f} s",
+                f"{row['memory_mib']:.0f} MiB",
+            )
+            for row in rows
+        ]
+        print_table(table)
+    if problems:
+        raise CliError(problems)
+    return 0
+
+
+@contextmanager
+def _collected(problems: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except CliError as error:
+        if error.status != BAD_INPUT:
+            raise
+        problems += error.lines

@@ -1,0 +1,110 @@
+"""Commands of the command line about daemons on the network: find them, steer them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from stemfield.control.cli.commands import print_json, print_table
+from stemfield.control.dialects.osc import Message, encode
+from stemfield.control.network.client import NobodyAnswersError, exchange
+from stemfield.control.parameters.commands import Value
+from stemfield.control.problems import FAILED, CliError
+
+_WORDS: dict[str, Value] = {"true": True, "false": False}
+
+
+def browse(options: argparse.Namespace) -> int:
+    """Find daemons on the network."""
+    from stemfield.control.network.discovery import browse as listen
+
+    try:
+        found = listen(options.timeout)
+    except OSError as error:
+        raise CliError([f"no network to listen on: {error.strerror or error}"], FAILED) from error
+    if options.json:
+        keys = ("name", "host", "port", "http_port", "layout", "objects", "version")
+        print_json([{key: getattr(daemon, key) for key in keys} for daemon in found])
+    elif found:
+        print_table(
+            [
+                (
+                    d.name,
+                    f"osc.udp://{d.host}:{d.port}",
+                    f"http://{d.host}:{d.http_port}" if d.http_port else "",
+                    d.layout,
+                    f"{d.objects} objects",
+                )
+                for d in found
+            ]
+        )
+    else:
+        print(f"no daemon answered within {options.timeout:g} s", file=sys.stderr)
+    return 0
+
+
+def send(options: argparse.Namespace) -> int:
+    """Send one OSC message to a daemon and print what it answers."""
+    host, port = _found(options.daemon) if options.daemon else (options.host, options.port)
+    values = [_value(word) for word in options.values]
+    tags = "".join(_tag(value) for value in values)
+    try:
+        answers = list(exchange([encode(options.address, tags, values)], host, port))
+    except NobodyAnswersError as error:
+        raise CliError([f"{error}: see stemfield browse"], FAILED) from error
+    except OSError as error:
+        raise CliError([f"{host} port {port}: {error.strerror or error}"], FAILED) from error
+    check_answers(answers)
+    if options.json:
+        print_json([{"address": a.address, "values": a.arguments} for a in answers])
+    else:
+        for answer in answers:
+            print(answer.address, *map(_shown, answer.arguments))
+    return 0
+
+
+def _found(name: str) -> tuple[str, int]:
+    """Host and port of a daemon by its name on the network.
+
+    Raises:
+        CliError: there is none.
+    """
+    from stemfield.control.network.discovery import browse as listen
+
+    daemons = listen()
+    for daemon in daemons:
+        if daemon.name == name:
+            return daemon.host, daemon.port
+    known = ", ".join(daemon.name for daemon in daemons) or "none"
+    raise CliError([f"no daemon is named {name!r} on the network; there are: {known}"], FAILED)
+
+
+def _value(word: str) -> Value:
+    if word.lower() in _WORDS:
+        return _WORDS[word.lower()]
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
+
+
+def _tag(value: Value) -> str:
+    if isinstance(value, bool):
+        return "T"
+    if isinstance(value, int):
+        return "i" if -(2**31) <= value < 2**31 else "f"
+    return "f" if isinstance(value, float) else "s"
+
+
+def check_answers(answers: Sequence[Message]) -> None:
+    """Raises CliError for those that are refusals."""
+    refused = [answer for answer in answers if answer.address == "/error" and len(answer.arguments) == 2]
+    if refused:
+        raise CliError([f"{answer.arguments[0]}: {answer.arguments[1]}" for answer in refused], FAILED)
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)

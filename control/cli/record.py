@@ -1,0 +1,140 @@
+"""`stemfield record`: what a daemon on this machine plays becomes a file of the Audio Definition Model.
+
+The daemon writes sound and control into its own folder, because no path comes over its wire; the file is made of them
+here, in a process that the music does not wait for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from contextlib import ExitStack, suppress
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from stemfield.control.cli.commands import refusals, usable_layout, user_config
+from stemfield.control.cli.network import check_answers
+from stemfield.control.cli.offline import tell_written, work
+from stemfield.control.config.configuration import load_config
+from stemfield.control.dialects.osc import Message, encode
+from stemfield.control.network.client import NobodyAnswersError, exchange
+from stemfield.control.network.listeners import nearest_address
+from stemfield.control.offline.adm_export import export_tape
+from stemfield.control.offline.render import change_frame
+from stemfield.control.parameters.context import Venue
+from stemfield.control.problems import FAILED, CliError
+from stemfield.control.scenes.recording import RecordingError, capture_path, captured_objects, read_recording, scenes_of
+from stemfield.layouts import Layout
+from stemfield.renderer.adm.score import Moment
+from stemfield.renderer.drivers.bw64 import Bw64Reader
+from stemfield.renderer.drivers.bw64_writer import check_bw64
+
+Door = tuple[str, int]
+"""Address and port at which the daemon hears OSC."""
+ASK_S = 0.5
+COMPLETE_S = 30.0
+
+
+def record(options: argparse.Namespace) -> int:
+    """Record what a running daemon plays, as objects that other programs open."""
+    with refusals():
+        config = load_config(Path(options.config)) if options.config else user_config()
+    target = Path(options.target)
+    with refusals():
+        check_bw64(target)
+    layout = usable_layout(options.layout or config.layout, config)
+    name = f"capture {datetime.now():%Y-%m-%d %H-%M-%S}"
+    control = capture_path(config.state_folder / "recordings", name.replace(" ", "+"))
+    tape = control.with_suffix(".wav")
+    with ExitStack() as unfinished:
+        unfinished.callback(_tell_kept, control, tape)
+        _capture((nearest_address(config.network), options.port or config.osc.port), name, tape, options.seconds)
+        with refusals(), Bw64Reader(tape) as reader:
+            rate_hz = reader.sample_rate_hz
+        moments = _moments(control, layout, rate_hz)
+        title = target.name.removesuffix(".wav").removesuffix(".adm")
+        with work(str(target), rate_hz) as progress:
+            written = export_tape(tape, target, layout, moments, title, progress)
+        unfinished.pop_all()
+    tell_written(target, written)
+    for path in (control, tape):
+        path.unlink(missing_ok=True)
+    return 0
+
+
+def _tell_kept(control: Path, tape: Path) -> None:
+    """Say where a capture is that no file was made of."""
+    there = [str(path) for path in (control, tape) if path.exists()]
+    if there:
+        print(f"stemfield: what was captured stays in {' and '.join(there)}", file=sys.stderr)
+
+
+def _capture(door: Door, name: str, tape: Path, seconds: float | None) -> None:
+    """Lets the daemon capture until it is time to end, and waits for the file of the sound."""
+    _ask(door, "/recorder/capture", name)
+    try:
+        _wait(door, f"capturing {name}", seconds)
+    except SystemExit:  # SIGTERM
+        _ask(door, "/recorder/stop", True)
+        with suppress(CliError):
+            _await(tape)  # so that it can be told where it stays
+        raise
+    _ask(door, "/recorder/stop", True)
+    _await(tape)
+
+
+def _await(tape: Path) -> None:
+    end_s = time.monotonic() + COMPLETE_S
+    while not tape.exists():
+        if time.monotonic() > end_s:
+            raise CliError([f"{tape}: is not there: the daemon keeps its state elsewhere (see --config)"], FAILED)
+        time.sleep(0.05)
+
+
+def _wait(door: Door, state: str, seconds: float | None) -> None:
+    """Returns after so many seconds, or when somebody interrupts it.
+
+    Raises:
+        CliError: the daemon ended it before; what it does now is somebody else's.
+    """
+    console = Console(stderr=True)
+    columns = SpinnerColumn(), TextColumn("recording; Ctrl-C ends it"), TimeElapsedColumn()
+    end_s = None if seconds is None else time.monotonic() + seconds
+    try:
+        with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+            bar.add_task("recording", total=None)
+            while end_s is None or time.monotonic() < end_s:
+                time.sleep(ASK_S if end_s is None else max(min(ASK_S, end_s - time.monotonic()), 0.0))
+                told = [answer.arguments for answer in _ask(door, "/recorder/state")]
+                if told and told[0] != [state]:
+                    raise CliError([f"the daemon ended the recording: {told[0][0] or 'see its log'}"], FAILED)
+    except KeyboardInterrupt:
+        pass
+
+
+def _ask(door: Door, address: str, *values: str | bool) -> list[Message]:
+    tags = "".join("T" if value is True else "s" for value in values)
+    try:
+        answers = list(exchange([encode(address, tags, values)], *door))
+    except NobodyAnswersError as error:
+        raise CliError([f"{error}: see stemfield browse"], FAILED) from error
+    except OSError as error:
+        raise CliError([f"{door[0]} port {door[1]}: {error.strerror or error}"], FAILED) from error
+    check_answers(answers)
+    return answers
+
+
+def _moments(control: Path, layout: Layout, rate_hz: int) -> list[Moment]:
+    try:
+        scene = captured_objects(control)
+        later = scenes_of(read_recording(control), scene, Venue(layout.labels, scene))
+        changes = [(change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in later]
+    except RecordingError as error:
+        raise CliError([f"{control}: {error}"], FAILED) from error
+    except OSError as error:
+        raise CliError([f"{control}: cannot be read: {error.strerror}"], FAILED) from error
+    return [(0, scene, 0.0), *changes]

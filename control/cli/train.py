@@ -1,0 +1,127 @@
+"""Commands that make training music, train a separator and make a model of it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from pickle import UnpicklingError
+
+from stemfield.control.problems import FAILED, CliError
+from stemfield.separation.cards.card import CardError, load_card
+
+NOT_WEIGHTS = (EOFError, KeyError, RuntimeError, UnpicklingError)
+"""What torch says of a file that is none of a run's."""
+
+
+def music(options: argparse.Namespace) -> int:
+    """Make songs to learn from."""
+    _need("pyworld", "soundfile")
+    _exist("--voices", [options.voices])
+    _exist("--instruments", [options.instruments] if options.instruments else [])
+    _exist("--soundfont", options.soundfont or [])
+    if not options.no_soundfonts:
+        _need_fluidsynth(options.soundfont)
+    return _run("synthesis", options)
+
+
+def records(options: argparse.Namespace) -> int:
+    """Take records to learn from out of Debian's packages."""
+    _exist("--root", [options.root])
+    return _run("records", options)
+
+
+def learn(options: argparse.Namespace) -> int:
+    """Train a separator, or go on with what was begun."""
+    _need("torch")
+    _exist("--songs", options.songs)
+    _exist("--validation", options.validation)
+    _usable_device(options.device)
+    return _run("train", options)
+
+
+def release(options: argparse.Namespace) -> int:
+    """Make a model of what was learnt."""
+    _need("torch", "onnx", "onnxscript", "matplotlib")
+    _exist("FILE.pt", options.weights)
+    _exist("--validation", options.validation)
+    with _told():
+        for name in options.beside:
+            load_card(name)
+        _check_weights(options.weights)
+    return _run("release", options)
+
+
+def _run(module: str, options: argparse.Namespace) -> int:
+    with _told():
+        run: Callable[[argparse.Namespace], None]
+        run = importlib.import_module(f"stemfield.separation.training.{module}").run
+        run(options)
+    return 0
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turns what training refuses into lines for the user."""
+    try:
+        yield
+    except CardError as error:
+        raise CliError([f"{error.source}: {problem}" for problem in error.problems]) from error
+    except ValueError as error:
+        raise CliError(str(error).split("; ")) from error
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise CliError([f"{place}{error.strerror or error}"], FAILED) from error
+
+
+def _need(*modules: str) -> None:
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing:
+        raise CliError([f'training needs {" and ".join(missing)}: pip install "stemfield[train]"'])
+
+
+def _need_fluidsynth(asked: Sequence[Path] | None) -> None:
+    """Where there are soundfonts they are played; the binding looks for its library when it is imported."""
+    from stemfield.separation.training.soundfonts import DEBIAN
+
+    if not asked and not any(path.exists() for path in DEBIAN):
+        return
+    _need("fluidsynth")
+    try:
+        importlib.import_module("fluidsynth")
+    except ImportError as error:
+        raise CliError(["soundfonts need FluidSynth (Debian: libfluidsynth3), or --no-soundfonts"]) from error
+
+
+def _exist(what: str, paths: Sequence[Path]) -> None:
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        raise CliError([f"{what} {path}: there is no such thing" for path in missing])
+
+
+def _usable_device(device: str | None) -> None:
+    import torch
+
+    if device is None:
+        return
+    try:
+        torch.zeros(1, device=device)
+    except (AssertionError, RuntimeError) as error:  # AssertionError: a build without that kind of device
+        reason = str(error).splitlines()[0]
+        raise CliError([f"--device {device}: {reason}"]) from error
+
+
+def _check_weights(paths: Sequence[Path]) -> None:
+    from stemfield.separation.training.fit import load
+
+    problems = []
+    for path in paths:
+        try:
+            load(path)
+        except NOT_WEIGHTS:
+            problems.append(f"{path}: not the weights of a run (best.pt or step-N.pt)")
+    if problems:
+        raise CliError(problems)

@@ -1,0 +1,108 @@
+"""The problems of a configuration in words: `key.path: value: allowed ...`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from stemfield.control.parameters.argument import did_you_mean, shown
+from stemfield.control.parameters.commands import RefusedError
+
+_WORDS = {
+    "bool": "true or false",
+    "dict": "a block of keys",
+    "float": "a number",
+    "int": "a whole number",
+    "ip": "a network such as 192.168.1.0/24",
+    "model": "a block of keys",
+    "path": "a path",
+    "string": "a string",
+    "tuple": "a list",
+}
+HIDDEN = "(hidden)"
+_LENGTHS = ("string_too_short", "string_too_long", "too_short", "too_long")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used.
+
+    Attributes:
+        source: the file.
+        problems: every one that was found, each as `key.path: value: allowed ...`.
+    """
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+        self.source = source
+        self.problems = tuple(problems)
+
+
+def problem_text(model: type[BaseModel], error: ErrorDetails) -> str:
+    """One problem that pydantic found, in words.
+
+    Args:
+        model: what was validated.
+        error: the problem.
+    """
+    path = ".".join(str(part) for part in error["loc"])
+    owner, declared, limits = _declared(model, error["loc"])
+    field = owner.model_fields.get(path.rpartition(".")[2])
+    value = HIDDEN if field is not None and not field.repr else without_secrets(error["input"])
+    match error["type"]:
+        case "extra_forbidden":
+            return f"{path}: unknown key{did_you_mean(str(error['loc'][-1]), owner.model_fields)}"
+        case "missing":
+            return f"{path}: missing"
+        case "value_error":
+            cause = error["ctx"]["error"]
+            return f"{path}: {cause}" if isinstance(cause, RefusedError) else f"{path}: {value}: {cause}"
+        case "literal_error":
+            choices = [str(choice) for choice in get_args(declared)]
+            return f"{path}: {value}: allowed {', '.join(choices)}{did_you_mean(str(error['input']), choices)}"
+        case kind if "ge" in limits:
+            words = _WORDS["int" if declared is int else "float"]
+            return f"{path}: {value}: allowed {words} from {limits['ge']:g} to {limits['le']:g}"
+        case kind if kind in _LENGTHS:
+            unit = "characters" if kind.startswith("string") else "entries"
+            least, most = limits.get("min_length", 0), limits.get("max_length")
+            return f"{path}: {value}: allowed {least} {f'to {most}' if most else 'or more'} {unit}"
+        case kind:
+            return f"{path}: {value}: allowed {_WORDS.get(kind.partition('_')[0], error['msg'])}"
+
+
+def without_secrets(value: object) -> str:
+    """A value as it is quoted in a message, which may end up in a log or a report."""
+    return HIDDEN if "token" in str(value) else shown(value)
+
+
+def _declared(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[type[BaseModel], Any, dict[str, Any]]:
+    """The innermost model around a problem, the type declared at its place, and the limits there."""
+    declared: Any = model
+    limits: dict[str, Any] = {}
+    for part in loc:
+        alternatives = get_args(declared) if get_origin(declared) in (Union, UnionType) else (declared,)
+        if get_origin(declared) is dict:
+            declared, limits = get_args(declared)[1], {}
+        elif isinstance(part, str):
+            model = next(t for t in alternatives if isinstance(t, type) and issubclass(t, BaseModel))
+            if part not in model.model_fields:
+                break
+            field = model.model_fields[part]
+            declared, limits = field.annotation, _limits(field.metadata)
+        else:
+            items = get_args(next(t for t in alternatives if get_origin(t) is tuple))
+            declared, limits = items[0 if items[-1] is Ellipsis else part], {}
+            if get_origin(declared) is Annotated:
+                declared, *metadata = get_args(declared)
+                limits = _limits([entry for info in metadata if isinstance(info, FieldInfo) for entry in info.metadata])
+    return model, declared, limits
+
+
+def _limits(metadata: Sequence[Any]) -> dict[str, Any]:
+    names = ("ge", "le", "min_length", "max_length")
+    return {name: getattr(entry, name) for entry in metadata for name in names if hasattr(entry, name)}

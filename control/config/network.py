@@ -1,0 +1,195 @@
+"""The parts of the configuration that are about the network, and who wins there."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
+
+from stemfield.control.config.host_names import check_name
+
+
+class Strict(BaseModel):
+    """A block of keys in which nothing is converted and nothing passed over."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def numeric(host: str) -> str:
+    """The address itself.
+
+    Raises:
+        ValueError: it is none in numbers.
+    """
+    try:
+        ipaddress.ip_address(host)
+    except ValueError as error:
+        raise ValueError("allowed a numeric address such as 192.168.1.7") from error
+    return host
+
+
+_Name = Annotated[str, AfterValidator(check_name)]
+_Networks = tuple[IPvAnyNetwork, ...]
+_Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class NetworkConfig(Strict):
+    """Who may reach the daemon: the same for every port that it listens at."""
+
+    bind: str = Field(
+        "127.0.0.1",
+        description="Address to listen at: 127.0.0.1 this machine, 0.0.0.0 the network by IPv4, :: by IPv4 and IPv6.",
+    )
+    interfaces: tuple[str, ...] = Field(
+        (),
+        max_length=16,
+        description="Names of network interfaces, such as eth0: listen at their addresses and at this machine's own "
+        "instead of `bind`.",
+    )
+    allow: _Networks = Field(
+        (),
+        validate_default=True,
+        description="Networks whose senders are heard, such as 192.168.1.0/24; this machine always is.",
+    )
+    read_only: _Networks = Field(
+        (), description="Networks whose senders may ask and subscribe, and change nothing; they come before `allow`."
+    )
+    token: str | None = Field(
+        None,
+        min_length=8,
+        max_length=128,
+        pattern=r"^[A-Za-z0-9._~-]*$",
+        repr=False,
+        description="Word that HTTP and WebSocket clients have to give: `Authorization: Bearer WORD`, or `token=WORD` "
+        "in the address.",
+    )
+    names: tuple[_Name, ...] = Field(
+        (),
+        max_length=16,
+        description="Further host names under which browsers reach the daemon: from a router (`studio.lan`) or of a "
+        "proxy in front, with its port where that is not the usual one (`studio.lan:8443`).",
+    )
+    max_messages_per_s: float = Field(
+        20_000.0, ge=10.0, le=1_000_000.0, description="Messages taken from each sender a second, with bursts as large."
+    )
+
+    @field_validator("bind")
+    @classmethod
+    def _check_bind(cls, bind: str) -> str:
+        try:
+            ipaddress.ip_address(bind)
+        except ValueError as error:
+            raise ValueError("allowed a numeric address such as 127.0.0.1, 0.0.0.0 or ::1") from error
+        return bind
+
+    @field_validator("allow")
+    @classmethod
+    def _check_allow(cls, allow: _Networks, info: ValidationInfo) -> _Networks:
+        bind = info.data.get("bind", "127.0.0.1")
+        if allow:
+            return allow
+        if info.data.get("interfaces"):
+            raise ValueError("network.interfaces opens the network: name at least one network that may send")
+        if not ipaddress.ip_address(bind).is_loopback:
+            raise ValueError(f"network.bind {bind} is open to the network: name at least one network that may send")
+        return allow
+
+
+class OscConfig(Strict):
+    """OSC over UDP: our own addresses, ADM-OSC and SpatGRIS."""
+
+    port: _Port = Field(4001, description="UDP port.")
+    adm_answer_port: _Port = Field(4002, description="Port of the sender to which questions of ADM-OSC are answered.")
+
+
+class S3aConfig(Strict):
+    """Scene messages of S3A and VISR, JSON over UDP."""
+
+    enabled: bool = Field(True, description="Whether they are heard.")
+    port: _Port = Field(4242, description="UDP port of scene messages.")
+    listener_port: _Port = Field(8888, description="UDP port of listener positions.")
+
+
+class SpatGrisConfig(Strict):
+    """SpatGRIS on its own port; `/spat/serv` is always heard on the OSC port."""
+
+    enabled: bool = Field(False, description="Whether its own port is open.")
+    port: _Port = Field(18_032, description="UDP port.")
+
+
+class HttpConfig(Strict):
+    """The panner page, and OSCQuery: addresses, values and ranges by HTTP, changes by WebSocket."""
+
+    enabled: bool = Field(True, description="Whether it is served.")
+    port: _Port = Field(8010, description="TCP port.")
+
+
+class MirrorConfig(Strict):
+    """Another renderer that is told of every change of the scene."""
+
+    dialect: Literal["s3a", "adm"] = Field(description="s3a is JSON, adm is ADM-OSC.")
+    host: str = Field(description="Numeric address of the other renderer.")
+    port: int = Field(0, ge=0, le=65_535, description="Its UDP port; 0 is 4242 for s3a and 4001 for adm.")
+    rate_hz: float = Field(20.0, ge=1.0, le=100.0, description="How often it is told at most.")
+    ahead_ms: float = Field(
+        0.0,
+        ge=0.0,
+        le=200.0,
+        description="So much later than it is made a change is heard, there by a time tag and here too, so that both "
+        "rooms change together; for adm, and at least a period of rate_hz and 20 ms. 0 is as soon as possible.",
+    )
+
+    @field_validator("ahead_ms")
+    @classmethod
+    def _check_ahead(cls, ahead_ms: float, info: ValidationInfo) -> float:
+        least_ms = 1e3 / info.data.get("rate_hz", 100.0) + 20.0
+        if ahead_ms and info.data.get("dialect") == "s3a":
+            raise ValueError("s3a has no time tags: allowed 0, or dialect: adm")
+        if 0.0 < ahead_ms < least_ms:
+            raise ValueError(f"changes would arrive too late: allowed 0, or {least_ms:g} and more at this rate_hz")
+        return ahead_ms
+
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, host: str) -> str:
+        return numeric(host)
+
+
+def lag_of(mirrors: Iterable[MirrorConfig]) -> float:
+    """By how many seconds everything is heard later so that all who are told ahead of time hear it at once."""
+    return max((1e-3 * one.ahead_ms for one in mirrors), default=0.0)
+
+
+class PeerConfig(Strict):
+    """For `role: renderer`: the machine that separates, which is told what the scene asks of it."""
+
+    host: str | None = Field(None, description="Its numeric address; null where nobody is told.")
+    port: _Port = Field(4001, description="Its OSC port.")
+    bridge_ms: float = Field(
+        0.0,
+        ge=0.0,
+        le=5_000.0,
+        description="What the stems take from there to here, as far as JACK does not know it; part of /status/latency.",
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _check_host(cls, host: str | None) -> str | None:
+        return None if host is None else numeric(host)
+
+
+_Rank = Annotated[int, Field(ge=0, le=100)]
+
+
+class HandsConfig(Strict):
+    """Who wins when several senders move one object: the higher rank, among equals the last."""
+
+    hold_s: float = Field(1.0, ge=0.0, le=60.0, description="How long a change keeps senders of lower rank away.")
+    osc: _Rank = Field(2, description="Rank of our own OSC.")
+    adm: _Rank = Field(2, description="Rank of ADM-OSC.")
+    spatgris: _Rank = Field(2, description="Rank of SpatGRIS.")
+    web: _Rank = Field(2, description="Rank of what comes by WebSocket.")
+    s3a: _Rank = Field(1, description="Rank of S3A's scene messages.")
+    playback: _Rank = Field(1, description="Rank of a recording that is played back.")

@@ -1,0 +1,68 @@
+"""JSON as S3A's programs write it: documents of bounded size whose numbers may be quoted. No bytes make it crash."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from stemfield.control.parameters.argument import shown
+from stemfield.control.parameters.commands import RefusedError
+from stemfield.layouts.plain_data import PlainDataError, parse_json
+
+MAX_BYTES = 65_536
+
+
+def read_document(packet: bytes) -> Mapping[str, Any]:
+    """The JSON object of a datagram.
+
+    Raises:
+        RefusedError: too large, not UTF-8, no JSON, nested too deeply, or no object.
+    """
+    if len(packet) > MAX_BYTES:
+        raise RefusedError(f"{len(packet)} bytes: allowed at most {MAX_BYTES}")
+    try:
+        return mapping(parse_json(packet.decode(), finite=True))
+    except UnicodeDecodeError as error:
+        raise RefusedError("not UTF-8") from error
+    except PlainDataError as error:
+        raise RefusedError(f"no JSON: {error!s:.80}") from error
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """A JSON object.
+
+    Raises:
+        RefusedError: it is something else.
+    """
+    if not isinstance(value, Mapping):
+        raise RefusedError(f"{shown(value)}: allowed an object")
+    return value
+
+
+def number(value: object) -> float:
+    """A number, which may be quoted.
+
+    Raises:
+        RefusedError: it is none, or not finite.
+    """
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            found = float(value)
+        except (ValueError, OverflowError):
+            found = math.nan
+        if math.isfinite(found):
+            return found
+    raise RefusedError(f"{shown(value)}: allowed a number")
+
+
+def whole(value: object, low: int, high: int) -> int:
+    """A whole number within a range, which may be quoted.
+
+    Raises:
+        RefusedError: it is none.
+    """
+    found = number(value)
+    if found != int(found) or not low <= found <= high:
+        raise RefusedError(f"{shown(value)}: allowed a whole number from {low} to {high}")
+    return int(found)

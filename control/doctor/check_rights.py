@@ -1,0 +1,125 @@
+"""Judgements about what the kernel lets us do: real time, locked memory, and the same as a service."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from typing import Final
+
+from stemfield.control.doctor.evidence import Evidence
+from stemfield.control.doctor.finding import Finding, Id
+from stemfield.control.doctor.probe_rights import AUDIO, LOCKED_BYTES, Rights, granting
+from stemfield.control.doctor.processes import has_realtime_thread, is_service, realtime_limits, server_and_driver
+
+DESKTOPS: Final = ("x11", "wayland", "mir")
+
+
+def realtime(seen: Evidence) -> Iterator[Finding]:
+    """SCHED_FIFO was refused to us, or the server does without."""
+    if seen.jack is None or seen.rights is None:
+        return
+    if seen.rights.realtime:
+        yield _refused(
+            "realtime-refused", "rtprio", f"real-time priority is refused ({seen.rights.realtime})", seen.rights
+        )
+    server = seen.wanted_server
+    if seen.jack.opened and not seen.jack.realtime and not seen.rights.realtime and server is not None:
+        own, driver = server_and_driver(server.process.command)
+        words = [word for word in own if word not in ("-r", "--no-realtime")] + driver
+        yield Finding(
+            "realtime-refused",
+            f"the JACK server {server.name!r} ({server.process}) runs without real-time priority (-r)",
+            server.again([words[0], "-R", *words[1:]]) if words else "jackd -R -d alsa",
+        )
+
+
+def memory(seen: Evidence) -> Iterator[Finding]:
+    """Locking memory was refused."""
+    if seen.jack is None or seen.rights is None or not seen.rights.memory:
+        return
+    size = f"{LOCKED_BYTES >> 20} MiB of memory cannot be locked ({seen.rights.memory})"
+    yield _refused("memory-lock-refused", "memlock", size, seen.rights)
+
+
+def _refused(id_: Id, item: str, what: str, rights: Rights) -> Finding:
+    """The reason for a refusal: a promise that is not in force, a group that is not joined, or no promise at all."""
+    limit = rights.limits[0 if item == "rtprio" else 1]
+    limited = f"{'RLIMIT_RTPRIO' if item == 'rtprio' else 'RLIMIT_MEMLOCK'} is {limit}"
+    grant = rights.granted(item)
+    again = f"loginctl terminate-user {shlex.quote(rights.user)}  # logs you out everywhere: log in again"
+    if grant is not None and (grant.value == -1 or (limit != -1 and grant.value > limit)):
+        return Finding(
+            "limits-without-effect",
+            f"{what}: {grant.file} says `{grant.line}`, but {limited} in this log-in, which is older or another kind",
+            again,
+        )
+    if AUDIO in rights.account_groups - rights.groups:
+        cause = f"{what}: {limited}, and user {rights.user} is in group {AUDIO} only from the next log-in on"
+        return Finding(id_, cause, again)
+    line = granting(item)
+    if AUDIO not in rights.account_groups and rights.user != "root":
+        cause = f"{what}: {limited}, and user {rights.user} is not in group {AUDIO}"
+        return Finding(id_, cause, f"sudo usermod -aG {AUDIO} {shlex.quote(rights.user)} && {line}  # log out and in")
+    return Finding(id_, f"{what}: {limited}", f"{line}  # log out and in")
+
+
+def service(seen: Evidence) -> Iterator[Finding]:
+    """What the shell may do, the service may not."""
+    rights, daemon = seen.rights, seen.daemon
+    if rights is None or seen.jack is None:
+        return
+    if daemon.pid and is_service(daemon.pid):
+        priority, locked = realtime_limits(daemon.pid)
+        if (not rights.realtime and priority == 0) or (not rights.memory and 0 <= locked < LOCKED_BYTES):
+            unit = next(iter(seen.units), None)
+            yield Finding(
+                "service-limits",
+                f"the daemon runs as a service (process {daemon.pid}) with RLIMIT_RTPRIO {priority} and RLIMIT_MEMLOCK "
+                f"{locked}, which is less than it needs",
+                _drop_in(unit.drop_in, unit.systemctl)
+                if unit
+                else _drop_in("/etc/systemd/system/stemfield.service.d", "sudo systemctl"),
+            )
+            return
+    for unit in seen.units:
+        if unit.missing:
+            yield Finding(
+                "service-limits",
+                f"{unit.path} does not set {' and '.join(unit.missing)}: as a service the sound gets no real time",
+                _drop_in(unit.drop_in, unit.systemctl),
+            )
+
+
+def _drop_in(folder: str, systemctl: str) -> str:
+    sudo = "sudo " if systemctl.startswith("sudo") else ""
+    text = r"'[Service]\nLimitRTPRIO=95\nLimitMEMLOCK=infinity\n'"
+    return (
+        f"{sudo}mkdir -p {folder} && printf {text} | {sudo}tee {folder}/limits.conf && "
+        f"{systemctl} daemon-reload && {systemctl} restart stemfield"
+    )
+
+
+def linger(seen: Evidence) -> Iterator[Finding]:
+    """A user's service ends with the log-in, where there is no desktop that stays logged in."""
+    of_user = [unit for unit in seen.units if unit.kind == "user" and unit.enabled]
+    if of_user and not seen.lingers and os.environ.get("XDG_SESSION_TYPE") not in DESKTOPS:
+        yield Finding(
+            "service-without-linger",
+            f"{of_user[0].path} is a service of a user who does not linger: it ends when the last log-in does",
+            "sudo loginctl enable-linger $USER",
+        )
+
+
+def daemon_without_realtime(seen: Evidence) -> Iterator[Finding]:
+    """The server runs in real time, and our callback in it does not."""
+    jack, daemon, rights = seen.jack, seen.daemon, seen.rights
+    if jack is None or rights is None or not jack.opened or not jack.realtime or not daemon.pid:
+        return
+    if daemon.driver != "jack" or rights.realtime or is_service(daemon.pid) or has_realtime_thread(daemon.pid):
+        return
+    yield Finding(
+        "realtime-refused",
+        f"the daemon (process {daemon.pid}) was started where real-time priority is refused; here it is not",
+        f"kill {daemon.pid}; stemfield serve",
+    )

@@ -1,0 +1,153 @@
+"""The running daemon, as whoever steers it meets it: by OSC, by its page, and by its process."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import ipaddress
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote
+
+from stemfield.control.config.configuration import Config
+from stemfield.control.dialects.osc import encode
+from stemfield.control.doctor.processes import Process, port_owner
+from stemfield.control.network.addresses import reachable_addresses
+from stemfield.control.network.client import NobodyAnswersError, exchange
+from stemfield.control.network.listeners import listen_addresses, nearest_address
+
+PATIENCE_S: Final = 2.0
+PAGE_PATH: Final = "/panner/"
+QUESTIONS: Final = ("/status/*", "/heartbeat", "/meter/mixture")
+
+
+@dataclass(frozen=True, slots=True)
+class PageAddress:
+    """One address at which the page should be.
+
+    Attributes:
+        url: for a browser, with the token where there is one.
+        shown: the same without the token.
+        problem: why it is not there; empty where it is.
+        is_local: whether only this machine can use it.
+    """
+
+    url: str
+    shown: str
+    problem: str
+    is_local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonLook:
+    """What there is to be seen.
+
+    Attributes:
+        addresses: where the configuration says that it listens.
+        address_problem: why it cannot listen there.
+        osc_owner: who has the OSC port.
+        answers: whether a ping came back.
+        values: what it says of itself, by OSC address.
+        pages: where its page should be; none where it is switched off, or there is no daemon.
+        page_owner: who has the page's port.
+    """
+
+    addresses: tuple[str, ...] = ()
+    address_problem: str = ""
+    osc_owner: Process | None = None
+    answers: bool = False
+    values: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    pages: tuple[PageAddress, ...] = ()
+    page_owner: Process | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Whether a daemon of ours has the port, answering or not."""
+        return self.answers or (self.osc_owner is not None and self.osc_owner.is_stemfield)
+
+    @property
+    def pid(self) -> int:
+        """Of its process; 0 where there is none or it is not ours to see."""
+        return self.osc_owner.pid if self.runs and self.osc_owner is not None else 0
+
+    @property
+    def driver(self) -> str:
+        """What calls for its sound."""
+        return str(self.first("/status/driver", ""))
+
+    def first(self, address: str, otherwise: object) -> object:
+        """The first value of an address."""
+        return next(iter(self.values.get(address, ())), otherwise)
+
+    def number(self, address: str) -> float:
+        """The first value of an address; 0 where it is none."""
+        value = self.first(address, 0.0)
+        return float(value) if isinstance(value, int | float) else 0.0
+
+
+def look_at_daemon(config: Config, *, page: bool = True) -> DaemonLook:
+    """Ask it, and open its page; where there is none, try whether it could begin.
+
+    Args:
+        config: of the daemon.
+        page: whether the page is opened.
+    """
+    try:
+        addresses = listen_addresses(config.network)
+    except OSError as error:
+        return DaemonLook(address_problem=str(error))
+    host, port = nearest_address(config.network), config.osc.port
+    owner = port_owner("udp", port, addresses[0])
+    values: dict[str, Sequence[object]] = {}
+    try:
+        answers = True
+        for message in exchange([encode(question, "", ()) for question in QUESTIONS], host, port):
+            values[message.address] = tuple(message.arguments)
+    except NobodyAnswersError:
+        answers = False
+    except OSError as error:
+        return DaemonLook(addresses, f"{host}: {error.strerror or error}", owner)
+    page_owner = port_owner("tcp", config.http.port, addresses[0]) if config.http.enabled else None
+    problem = "" if owner is not None else _cannot_bind(addresses, port)
+    pages = _pages(config, addresses) if answers and page and config.http.enabled else ()
+    return DaemonLook(addresses, problem, owner, answers, values, pages, page_owner)
+
+
+def _cannot_bind(addresses: Sequence[str], port: int) -> str:
+    """Why a port that is free cannot be opened at all of these addresses; empty where it can."""
+    for address in addresses:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as door:
+            try:
+                door.bind((address, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    return f"UDP {address} port {port}: {error.strerror}"
+    return ""
+
+
+def _pages(config: Config, addresses: Sequence[str]) -> tuple[PageAddress, ...]:
+    found = []
+    for address in reachable_addresses(addresses):
+        host = f"[{address}]" if ":" in address else address
+        shown = f"http://{host}:{config.http.port}/"
+        token = f"#token={quote(config.network.token)}" if config.network.token else ""
+        problem = _page_problem(address, config.http.port)
+        found.append(PageAddress(shown + token, shown, problem, ipaddress.ip_address(address).is_loopback))
+    return tuple(found)
+
+
+def _page_problem(address: str, port: int) -> str:
+    """Why a browser does not get the page there; empty where it does."""
+    connection = http.client.HTTPConnection(address, port, timeout=PATIENCE_S)
+    try:
+        connection.request("GET", PAGE_PATH, headers={"Accept": "text/html"})
+        answer = connection.getresponse()
+        text = answer.read(200).decode("utf-8", "replace")
+    except (OSError, http.client.HTTPException) as error:
+        return str(getattr(error, "strerror", None) or error or "no answer")
+    finally:
+        connection.close()
+    return "" if answer.status == 200 else f"{answer.status} {text.splitlines()[0] if text else answer.reason}"

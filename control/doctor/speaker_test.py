@@ -1,0 +1,214 @@
+"""The safe speaker test: one port of the sound card plays bursts of two seconds, for a minute at most.
+
+The sounds are those of `/speaker/{label}/noise`: made beforehand, at a level of their own, with an end, before the
+limiter. Whoever sends them may vanish at any moment, and silence follows. Nobody knows yet what is on a port: noise for
+a loudspeaker and noise for a subwoofer take turns, so that either can play its own.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import jack
+
+from stemfield.control.config.free_ports import Claims
+from stemfield.control.dialects.osc import encode
+from stemfield.control.doctor.speaker_bench import CLIENT, READY
+from stemfield.control.network.client import exchange
+from stemfield.layouts import Layout
+from stemfield.renderer.drivers import libjack
+
+START_S: Final = 120.0
+"""The first start of all compiles the audio code."""
+STOP_S: Final = 5.0
+NOISE_S: Final = 1.0
+"""What one message plays."""
+BURST_S: Final = 2.0
+PAUSE_S: Final = 1.0
+LONGEST_S: Final = 60.0
+HOST: Final = "127.0.0.1"
+
+
+class SpeakerTestError(OSError):
+    """It cannot be played, in one line."""
+
+
+class SpeakerTest:
+    """Plays ports, one at a time, from `with` to its end.
+
+    Args:
+        layout: whose sounds are played.
+        name: by which it is loaded.
+        folders: with layouts of one's own.
+        server: name of the JACK server; None is the default one.
+
+    Raises:
+        SpeakerTestError: the server does not take us.
+    """
+
+    def __init__(self, layout: Layout, name: str, folders: Sequence[Path], server: str | None) -> None:
+        full = [speaker.label for speaker in layout.speakers if not speaker.lfe]
+        low = [speaker.label for speaker in layout.speakers if speaker.lfe]
+        self._voices = [*full[:1], *low[:1]]
+        """One loudspeaker for each kind of noise."""
+        self._name = name
+        self._folders = folders
+        self._server = server
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._port = ""
+
+    def __enter__(self) -> Self:
+        self._folder = tempfile.TemporaryDirectory(prefix="stemfield-test-")
+        self._ports = Claims()
+        self._osc = self._ports.take(0, socket.SOCK_DGRAM, (HOST,))
+        command = [sys.executable, "-P", "-m", "stemfield.control.doctor.speaker_bench", str(os.getpid())]
+        self._bench = subprocess.Popen(
+            [*command, self._name, self._server or "", str(self._osc), self._folder.name, *map(str, self._folders)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # an interrupt is for us, and we stop it then
+        )
+        try:
+            if not self._is_ready():
+                raise SpeakerTestError("the speaker test does not start: see `stemfield doctor`")
+            libjack.say_nothing()
+            self._client = jack.Client("stemfield-connect", no_start_server=True, servername=self._server)
+        except jack.JackOpenError as error:
+            self._end_bench()
+            raise SpeakerTestError("the JACK server is gone") from error
+        except BaseException:  # an interrupt, too: it takes a while
+            self._end_bench()
+            raise
+        return self
+
+    def _is_ready(self) -> bool:
+        assert self._bench.stdout is not None
+        end_s, text = time.monotonic() + START_S, b""
+        while READY.encode() not in text:
+            left_s = end_s - time.monotonic()
+            if left_s <= 0.0 or not select.select([self._bench.stdout], [], [], left_s)[0]:
+                return False
+            more = os.read(self._bench.stdout.fileno(), 65_536)
+            if not more:
+                return False
+            text += more
+        return True
+
+    def play(self, port: str) -> None:
+        """Let a port sound, in place of the one before, until `stop` or for a minute.
+
+        Raises:
+            SpeakerTestError: the port is not there any more.
+        """
+        self.stop()
+        try:
+            for voice in self._voices:
+                self._client.connect(f"{CLIENT}:{voice}", port)
+        except jack.JackError as error:
+            raise SpeakerTestError(f"{port}: cannot be connected") from error
+        self._port = port
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._burst, name="bursts", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether bursts still come."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def stop(self) -> None:
+        """Silence at once."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        for voice in self._voices:
+            self._send(voice, on=False)
+        port, self._port = self._port, ""
+        if port:
+            for voice in self._voices:
+                try:
+                    self._client.disconnect(f"{CLIENT}:{voice}", port)
+                except jack.JackError:
+                    continue  # somebody was faster, or the server is gone
+
+    def _burst(self) -> None:
+        end_s = time.monotonic() + LONGEST_S
+        while True:
+            for voice in self._voices:
+                for _ in range(round(BURST_S / NOISE_S)):
+                    if time.monotonic() > end_s:
+                        return
+                    self._send(voice, on=True)
+                    if self._stop.wait(NOISE_S):
+                        return
+                if self._stop.wait(PAUSE_S):
+                    return
+
+    def _send(self, voice: str, *, on: bool) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
+            door.sendto(encode(f"/speaker/{voice}/noise", "T", (on,)), (HOST, self._osc))
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            self.stop()
+            self._client.close()
+        finally:
+            self._end_bench()
+
+    def _end_bench(self) -> None:
+        self._ports.close()
+        self._bench.terminate()
+        try:
+            self._bench.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._bench.kill()
+            self._bench.wait()
+        assert self._bench.stdout is not None
+        self._bench.stdout.close()
+        self._folder.cleanup()
+
+
+class Hush:
+    """Mutes a daemon that plays, if there is one, from `with` to its end."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._to = host, port
+        self._was_muted = True
+
+    def __enter__(self) -> Self:
+        try:
+            answers = list(exchange([encode("/master/mute", "", ())], *self._to))
+        except OSError:
+            return self
+        self._was_muted = any(answer.arguments == [True] for answer in answers if answer.address == "/master/mute")
+        try:
+            self._mute(True)
+        except BaseException:
+            self._mute(False)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._mute(False)
+
+    def _mute(self, on: bool) -> None:
+        if self._was_muted:
+            return
+        try:
+            list(exchange([encode("/master/mute", "T", (on,))], *self._to))
+        except OSError:
+            return  # it is gone

@@ -1,0 +1,138 @@
+"""What came in lately and what became of it, kept only while somebody looks."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from stemfield.control.hub.peers import Peer
+from stemfield.control.hub.rate_limit import MAX_PEERS, Limiter
+from stemfield.control.parameters.argument import accept_all, shown
+from stemfield.control.parameters.commands import Command, Problem, RefusedError, SetParameter
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import routes
+from stemfield.renderer.scene.scene import Scene
+
+MAX_KEPT: Final = 256
+TURNED_PER_S: Final = 10
+"""So many of those that were turned away at the door are noted of each sender in a second: a flood is told as a sum."""
+_MAX_SHOWN: Final = 8
+_MAX_ADDRESS: Final = 64
+
+
+@dataclass(slots=True)
+class Entry:
+    """One message."""
+
+    at_s: float
+    """Since the epoch."""
+    sender: str
+    address: str
+    arguments: str
+    verdict: str
+    """`taken`, `out of range: ...`, `dropped: ...`, or why it was refused."""
+
+
+class PacketLog:
+    """The newest messages, numbered, while at least one reader has opened it."""
+
+    def __init__(self) -> None:
+        self._entries: deque[tuple[int, Entry]] = deque(maxlen=MAX_KEPT)
+        self._readers = 0
+        self._number = 0
+        self._turned = Limiter(TURNED_PER_S)
+        self._unsaid: dict[str, int] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether somebody looks."""
+        return self._readers > 0
+
+    @property
+    def last(self) -> int:
+        """The number of the newest entry."""
+        return self._number
+
+    def open(self) -> Callable[[], None]:
+        """Begin to look; the answer ends it."""
+        self._readers += 1
+
+        def close() -> None:
+            self._readers -= 1
+            if not self._readers:
+                self._entries.clear()
+
+        return close
+
+    def since(self, number: int) -> list[Entry]:
+        """The entries after a number."""
+        return [entry for own, entry in self._entries if own > number]
+
+    def take(self, command: Command, address: str, peer: Peer, scene: Scene, venue: Venue) -> None:
+        """Note a command that is about to be carried out."""
+        arguments: Sequence[object] = command.arguments if isinstance(command, SetParameter) else ()
+        verdict = _clamped(address, arguments, scene, venue) or "taken"
+        self._add(peer, address, arguments, verdict)
+
+    def refuse(self, problem: Problem, reason: str, peer: Peer) -> None:
+        """Note a problem: of the command that was noted last, or of a message that is none."""
+        if self._entries:
+            newest = self._entries[-1][1]
+            if (newest.sender, newest.verdict) == (str(peer), "taken") and newest.address == problem.address:
+                newest.verdict = reason
+                return
+        self._add(peer, problem.address, (), reason)
+
+    def turn_away(self, sender: str, what: bytes | str, why: str) -> None:
+        """Note what was dropped at the door, before anybody read it.
+
+        Args:
+            sender: host and port.
+            what: a datagram, or what was asked for.
+            why: not.
+        """
+        if not self.is_open:
+            return
+        host = sender.rpartition(":")[0]
+        if not self._turned.take(host, time.monotonic()):
+            if len(self._unsaid) >= MAX_PEERS:
+                self._unsaid.clear()
+            self._unsaid[host] = self._unsaid.get(host, 0) + 1
+            return
+        unsaid = self._unsaid.pop(host, 0)
+        more = f", and {unsaid} more before it" if unsaid else ""
+        self._add(sender, _seen(what), (), f"dropped: {why}{more}")
+
+    def _add(self, sender: Peer | str, address: str, arguments: Sequence[object], verdict: str) -> None:
+        self._number += 1
+        texts = [f"{a:.6g}" if isinstance(a, float) else shown(a) for a in arguments[:_MAX_SHOWN]]
+        more = " ..." if len(arguments) > _MAX_SHOWN else ""
+        entry = Entry(time.time(), str(sender), address, " ".join(texts) + more, verdict)
+        self._entries.append((self._number, entry))
+
+
+def _seen(what: bytes | str) -> str:
+    """An address, as far as there is one to be read."""
+    if isinstance(what, str):
+        return what[:_MAX_ADDRESS]
+    head = what[: what.find(b"\0")] if 0 < what.find(b"\0") <= _MAX_ADDRESS else what[:_MAX_ADDRESS]
+    text = head.decode("ascii", "replace")
+    return text if text.isprintable() and text.startswith(("/", "#", "{")) else f"{len(what)} bytes"
+
+
+def _clamped(address: str, arguments: Sequence[object], scene: Scene, venue: Venue) -> str:
+    """What is said of values out of range."""
+    try:
+        found = routes(address, scene, venue)
+        accepted = accept_all(found[0].parameter.arguments, arguments) if found else ()
+    except RefusedError:
+        return ""
+    pairs = list(zip(arguments, accepted, strict=False))
+    other = [new for old, new in pairs if isinstance(old, float | int) and not math.isclose(old, new, abs_tol=1e-4)]  # type: ignore[arg-type]
+    if not other:
+        return ""
+    return "out of range: " + " ".join(f"{new:.6g}" if isinstance(new, float) else str(new) for _, new in pairs)

@@ -1,0 +1,354 @@
+"""Records control and plays it back.
+
+Everything that changes is recorded, whoever changed it and in whichever dialect. Played back, a recording is one more
+hand, of low rank: a person can take an object out of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
+from contextlib import aclosing
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+from stemfield.control.audio.capture import Capture
+from stemfield.control.faults import Contained, cause
+from stemfield.control.hub.hub import Hub
+from stemfield.control.hub.peers import Peer
+from stemfield.control.parameters import commands
+from stemfield.control.parameters.argument import shown
+from stemfield.control.parameters.commands import RefusedError, SetParameter
+from stemfield.control.parameters.names import file_stem, kept_name, name_of
+from stemfield.control.scenes.changes import Dirty
+from stemfield.control.scenes.file import stored_changes
+from stemfield.control.scenes.recording import (
+    FADE,
+    HEADER,
+    MAX_BYTES,
+    RecordingError,
+    Step,
+    capture_header,
+    capture_path,
+    encode_step,
+    read_recording,
+)
+from stemfield.layouts.plain_data import without_waiting
+from stemfield.renderer.drivers.audiofile import AudioFileError
+from stemfield.renderer.drivers.part_file import clear_leavings
+from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.scene.scene import Scene
+
+FLUSH_S = 1.0
+MAX_RECORDINGS = 128
+"""With the most that one may be, 8 GiB."""
+MAX_WAITING = 16
+"""Maximum number of recordings that wait for the disk; as many scenes may."""
+READ_AHEAD = 256
+"""Steps that are read at once, and carried out before the rest of the loop gets its turn."""
+_STAYS = ("/master/", "/speaker/", "/listener/", "/monitor/", "/scene/recall/")
+"""Belongs to the room: played back where it was changed, not at the beginning."""
+_NEVER_HEARD = ("/master/", "/speaker/", "/monitor/", "/scene/recall/")
+"""Of no object; where the listener is decides in which directions objects are heard."""
+
+
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+class _Take:
+    """A recording that runs: it listens from now until its end.
+
+    Args:
+        path: of the file.
+        hub: whose scene it is.
+        capture: of the sound, whose time counts; the loop's where there is none.
+    """
+
+    def __init__(self, path: Path, hub: Hub, capture: Capture | None = None) -> None:
+        self._path = path
+        self._hub = hub
+        self._scene = hub.scene
+        begun_s = asyncio.get_running_loop().time()
+        self._seconds = capture.seconds if capture else lambda: asyncio.get_running_loop().time() - begun_s
+        whole = stored_changes(None, self._scene, hub.venue)
+        self._lines: list[bytes] = []
+        self._size = 0
+        self._runs = True
+        self._add(HEADER if capture is None else capture_header(self._scene))
+        stays = _STAYS if capture is None else _NEVER_HEARD
+        for entry in whole:
+            if not entry[0].startswith(stays):
+                self._add(encode_step(0.0, *entry))
+        hub.listen(self._changed)
+
+    def end(self) -> None:
+        """Take down what just came, and listen no more."""
+        if self._runs:
+            self._runs = False
+            self._hub.ignore(self._changed)
+            self._note(self._hub.scene)
+
+    async def write(self) -> None:
+        """Write until it has ended.
+
+        Raises:
+            RecordingError: it became too long.
+            OSError: the disk does not take it.
+        """
+        mode: Literal["wb", "ab"] = "wb"
+        try:
+            while self._runs or self._lines:
+                lines, self._lines = self._lines, []
+                await asyncio.to_thread(self._append, mode, lines)
+                mode = "ab"
+                # In short steps, so that an end is soon one.
+                for _ in range(10):
+                    if self._runs:
+                        await asyncio.sleep(FLUSH_S / 10)
+        finally:
+            self.end()
+        if self._size > MAX_BYTES:
+            raise RecordingError(f"{MAX_BYTES >> 20} MiB: allowed no more")
+
+    def _changed(self, scene: Scene, dirty: Dirty) -> None:
+        self._note(scene, dirty.fade_s)
+
+    def _note(self, scene: Scene, fade_s: float = 0.0) -> None:
+        at_s = self._seconds()
+        if fade_s > 0.0:
+            self._add(encode_step(at_s, FADE, (fade_s,)))
+        for address, values in stored_changes(self._scene, scene, self._hub.venue):
+            self._add(encode_step(at_s, address, values))
+        self._scene = scene
+        if self._size > MAX_BYTES:
+            self.end()
+
+    def _add(self, line: str) -> None:
+        self._lines.append(f"{line}\n".encode())
+        self._size += len(self._lines[-1])
+
+    def _append(self, mode: Literal["wb", "ab"], lines: Sequence[bytes]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self._path, mode, opener=without_waiting) as file:
+            file.write(b"".join(lines))
+
+
+class Recorder:
+    """Records or plays, one at a time.
+
+    Args:
+        folder: where recordings are; is made when the first is begun.
+        hub: whose scene it is.
+        report: is told why a recording ended before it was stopped.
+        engine: gives what plays, if anything does.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        hub: Hub,
+        report: Callable[[str], object],
+        engine: Callable[[], Engine | None] = lambda: None,
+    ) -> None:
+        self._folder = folder
+        self._hub = hub
+        self._report = report
+        self._engine = engine
+        self._take: _Take | None = None
+        self._capture: Capture | None = None
+        self._playing: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._tasks: dict[asyncio.Task[None], Path] = {}
+        """What is not over yet, and of which file it is."""
+        self._state = ""
+        self._peer = Peer("playback", 0, lambda *_: None, "playback")
+        self._names = {name for path in folder.glob("*.jsonl") if (name := name_of(path.stem))}
+        clear_leavings(capture_path(folder, "").parent)
+        hub.on(commands.Record, lambda command: self.record(kept_name(command.name)))
+        hub.on(commands.Capture, lambda command: self.capture(kept_name(command.name)))
+        hub.on(commands.Play, lambda command: self.play(kept_name(command.name)))
+        hub.on(commands.DeleteRecording, lambda command: self.delete(kept_name(command.name)))
+        hub.on(commands.Stop, lambda command: self.stop() if command.pressed else None)
+        hub.venue.status.recorder = lambda: self._state
+        hub.venue.status.recordings = self.names
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the recordings, sorted."""
+        return tuple(sorted(self._names))
+
+    def record(self, name: str) -> None:
+        """Begin a recording, in place of one of the same name; ends what was going on.
+
+        Raises:
+            RefusedError: the name is not allowed, or there are too many.
+        """
+        path = self._place(name)
+        if name not in self._names and len(self._names) >= MAX_RECORDINGS:
+            raise RefusedError(f"{MAX_RECORDINGS} recordings are kept: allowed no more; /recorder/delete forgets one")
+        self.stop()
+        self._take = _Take(path, self._hub)
+        self._names.add(name)
+        self._begin("recording", name, path, self._take.write)
+
+    def capture(self, name: str) -> None:
+        """Begin a recording with the sound of every object, in a folder of its own; ends what was going on.
+
+        Raises:
+            RefusedError: the name is not allowed, nothing plays, or the file cannot be written or is being written;
+                what was going on goes on.
+        """
+        path = capture_path(self._folder, self._place(name).stem)
+        if path in self._tasks.values():
+            raise RefusedError(f"{shown(name)}: is being written: allowed another name, or this after /recorder/stop")
+        engine = self._engine()
+        if engine is None:
+            raise RefusedError("nothing is playing: there is no sound to capture")
+        try:
+            capture = Capture(engine, path.with_suffix(".wav"))
+        except (AudioFileError, OSError) as error:
+            raise RefusedError(str(error)) from error
+        self.stop()
+        take = _Take(path, self._hub, capture)
+        self._take, self._capture = take, capture
+        self._begin("capturing", name, path, lambda: self._write(take, capture))
+
+    def play(self, name: str) -> None:
+        """Play a recording back; ends what was going on.
+
+        Raises:
+            RefusedError: the name is not allowed, or there is no recording of it.
+        """
+        path = self._known(name)
+        self.stop()
+        self._playing = self._begin("playing", name, path, lambda: self._play(path))
+
+    def delete(self, name: str) -> None:
+        """Forget a recording; what of it is still being written is awaited.
+
+        Raises:
+            RefusedError: the name is not allowed, there is no recording of it, or it is being made or played.
+        """
+        path = self._known(name)
+        if self._state and self._task is not None and self._tasks.get(self._task) == path:
+            raise RefusedError(f"{shown(name)}: {self._state.partition(' ')[0]} goes on: /recorder/stop comes first")
+        self._names.discard(name)
+        before = [task for task, of in self._tasks.items() if of == path]
+        self._run("deleting", name, path, lambda: asyncio.to_thread(path.unlink, missing_ok=True), before)
+
+    def stop(self) -> None:
+        """End what is going on; what was recorded is written soon."""
+        self._state = ""
+        if self._take is not None:
+            self._take.end()
+            self._take = None
+        if self._capture is not None:
+            self._capture.stop()
+            self._capture = None
+        if self._playing is not None:
+            self._playing.cancel()
+            self._playing = None
+
+    async def close(self) -> None:
+        """End it, and wait until it is written."""
+        self.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _begin(self, doing: str, name: str, path: Path, work: Work) -> asyncio.Task[None]:
+        self._task = self._run(doing, name, path, work, tuple(self._tasks))
+        self._state = f"{doing} {name}"
+        return self._task
+
+    def _run(
+        self, doing: str, name: str, path: Path, work: Work, before: Sequence[asyncio.Task[None]]
+    ) -> asyncio.Task[None]:
+        """Works after what came before has ended."""
+
+        async def run() -> None:
+            if before:
+                await asyncio.wait(before)
+            try:
+                with Contained() as fault:
+                    await work()
+                if (error := fault.error) is not None:
+                    self._report(f"{doing} {name}: {error if isinstance(error, RecordingError) else cause(error)}")
+            finally:
+                if self._task is task:
+                    self._state = ""
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks[task] = path
+        task.add_done_callback(self._tasks.pop)
+        return task
+
+    async def _write(self, take: _Take, capture: Capture) -> None:
+        """Write control and sound until both have ended; the sound appears when the control is complete."""
+        try:
+            writing = asyncio.ensure_future(take.write())
+            while capture.runs and not writing.done():
+                await asyncio.sleep(FLUSH_S / 10)
+            take.end()
+            await writing
+        finally:
+            await asyncio.to_thread(capture.finish)
+        if capture.problem:
+            raise RecordingError(capture.problem)
+
+    def _known(self, name: str) -> Path:
+        path = self._place(name)
+        if name not in self._names:
+            known = ", ".join(self.names()) or "none is there"
+            raise RefusedError(f"{shown(name)}: no such recording: allowed {known}")
+        return path
+
+    def _place(self, name: str) -> Path:
+        """The file of this name, for whatever comes next; raises RefusedError where too much is not over yet."""
+        if len(self._tasks) >= MAX_WAITING:
+            raise RefusedError(f"{MAX_WAITING} recordings wait for the disk: allowed no more")
+        return self._folder / f"{file_stem(name)}.jsonl"
+
+    async def _play(self, path: Path) -> None:
+        loop = asyncio.get_running_loop()
+        begun_s, fade = loop.time(), (-1.0, 0.0)
+        async with aclosing(_read(path)) as steps:
+            async for step in steps:
+                if (wait_s := begun_s + step.at_s - loop.time()) > 0.0:
+                    await asyncio.sleep(wait_s)
+                if step.address == FADE:
+                    fade = step.at_s, float(step.values[0])
+                    continue
+                if step.at_s == fade[0]:  # said again for each step: the loop may have had a turn in between
+                    self._hub.cross_fade(fade[1])
+                self._hub.perform([SetParameter(step.address, step.values, "playback")], self._peer)
+
+
+async def _read(path: Path) -> AsyncGenerator[Step, None]:
+    """The steps of a recording, a few at a time, read in a thread."""
+    steps = read_recording(path)
+    try:
+        while True:
+            reading = asyncio.get_running_loop().run_in_executor(None, _some, steps)
+            try:
+                read, error = await asyncio.shield(reading)
+            except asyncio.CancelledError:
+                await asyncio.wait([reading])  # a thread cannot be stopped, and the file is still its own
+                raise
+            for step in read:
+                yield step
+            if error is not None:
+                raise error
+            if not read:
+                return
+    finally:
+        steps.close()
+
+
+def _some(steps: Iterator[Step]) -> tuple[list[Step], OSError | RecordingError | None]:
+    """The next steps, and what keeps more from being read."""
+    read: list[Step] = []
+    try:
+        read.extend(islice(steps, READ_AHEAD))
+    except (OSError, RecordingError) as error:
+        return read, error
+    return read, None

@@ -1,0 +1,131 @@
+"""All UDP ports that the daemon listens at, each with the codec of its dialect."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
+
+from stemfield.control.config.configuration import Config
+from stemfield.control.config.network import NetworkConfig
+from stemfield.control.dialects import listener, s3a
+from stemfield.control.hub.hub import Hub
+from stemfield.control.network.addresses import broadcasts, interfaces, outside, own_addresses
+from stemfield.control.network.admission import Admission
+from stemfield.control.network.turns import Turns
+from stemfield.control.network.udp import UdpServer
+from stemfield.control.parameters.argument import did_you_mean, shown
+
+LOOPBACK = "127.0.0.1"
+OSC_PORT = "osc.port"
+ANYWHERE = ("0.0.0.0", "::")  # noqa: S104
+
+log = logging.getLogger(__name__)
+
+
+async def open_doors(
+    stack: ExitStack, config: Config, addresses: Sequence[str], admission: Admission, hub: Hub, turns: Turns
+) -> None:
+    """Open every configured UDP port at every address, until the stack closes.
+
+    The OSC port is needed. One of another dialect that cannot be opened is reported and done without.
+
+    Raises:
+        PortTakenError, OSError: the OSC port cannot be opened.
+    """
+    scene, listening = partial(hub.work, decode=s3a.decode), partial(hub.work, decode=listener.decode)
+    for wanted, port, setting, work, dialect in (
+        (True, config.osc.port, OSC_PORT, hub.work, ""),
+        (config.spatgris.enabled, config.spatgris.port, "spatgris.port", hub.work, ""),
+        (config.s3a.enabled, config.s3a.port, "s3a.port", scene, "s3a"),
+        (config.s3a.enabled, config.s3a.listener_port, "s3a.listener_port", listening, "s3a"),
+    ):
+        server = partial(
+            UdpServer, port=port, admission=admission, work=work, turns=turns, setting=setting, dialect=dialect
+        )
+        for address in addresses if wanted else ():
+            try:
+                await _open(stack, server(address), hub)
+            except OSError as error:
+                if setting == OSC_PORT:
+                    raise
+                log.warning("%s", error.strerror)
+                continue
+            for broadcast, device in broadcasts(address):
+                with suppress(OSError):  # another address of the same network has it, or the kernel does not allow it
+                    await _open(stack, server(broadcast, device=device), hub)
+
+
+def listen_addresses(network: NetworkConfig) -> tuple[str, ...]:
+    """The numeric addresses to listen at; each has sockets of its own, which hear one version of IP.
+
+    Raises:
+        OSError: a named interface is not there, or has no address.
+    """
+    if not network.interfaces:
+        return _bound(network.bind)
+    there = interfaces()
+    found = [LOOPBACK]
+    for name in network.interfaces:
+        if name not in there:
+            hint = did_you_mean(name, there) or f": there are {', '.join(there)}"
+            raise OSError(f"network.interfaces: no interface {shown(name)}{hint}")
+        if not there[name]:
+            raise OSError(f"network.interfaces: {name} has no IPv4 address")
+        found += there[name]
+    return tuple(dict.fromkeys(found))
+
+
+def _bound(bind: str) -> tuple[str, ...]:
+    """What `network.bind` means: `::` is every address of the machine, as programs commonly have it."""
+    number = ipaddress.ip_address(bind)
+    if isinstance(number, ipaddress.IPv6Address) and number.ipv4_mapped:
+        number = number.ipv4_mapped
+    if number.is_unspecified:
+        return ANYWHERE if number.version == 6 and _has_ipv6() else ANYWHERE[:1]
+    return (str(number),)
+
+
+def _has_ipv6() -> bool:
+    """Whether the kernel speaks it at all."""
+    try:
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
+    except OSError:
+        return False
+    return True
+
+
+def address_problems(network: NetworkConfig) -> list[str]:
+    """Why this machine cannot listen where the configuration wants it to; found by trying, at ports of no matter."""
+    try:
+        addresses = listen_addresses(network)
+    except OSError as error:
+        return [str(error)]
+    found = []
+    for address in addresses:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as door:
+            try:
+                door.bind((address, 0))
+            except OSError as error:
+                there = ", ".join(outside((*own_addresses(4), *own_addresses(6))))
+                found.append(f"network.bind: {address}: {error.strerror}; this machine has {there}")
+    return found
+
+
+def nearest_address(network: NetworkConfig) -> str:
+    """The numeric address at which this machine itself reaches a daemon that listens there."""
+    if network.interfaces:
+        return LOOPBACK
+    address = _bound(network.bind)[-1]
+    if not ipaddress.ip_address(address).is_unspecified:
+        return address
+    return LOOPBACK if address in ANYWHERE[:1] else "::1"
+
+
+async def _open(stack: ExitStack, server: UdpServer, hub: Hub) -> None:
+    await server.start()
+    hub.venue.status.count("lost", lambda: server.lost)
+    stack.callback(server.close)

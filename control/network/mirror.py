@@ -1,0 +1,131 @@
+"""Other renderers that are told of our scene: S3A JSON or ADM-OSC, changes at once and everything now and then."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Literal
+
+from stemfield.control.dialects import osc, s3a
+from stemfield.control.dialects.osc import in_bundles
+from stemfield.control.faults import Contained
+from stemfield.control.hub.peers import Address
+from stemfield.control.parameters.adm_rows import ADM_ROWS
+from stemfield.control.parameters.rows import Parameter
+from stemfield.control.scenes.changes import Dirty
+from stemfield.renderer.scene.gains import object_level
+from stemfield.renderer.scene.scene import Scene
+
+REFRESH_S = 2.0
+"""So often everything is sent: UDP may lose, and the other renderer may begin later than we do."""
+
+MirrorDialect = Literal["s3a", "adm"]
+DEFAULT_PORTS: Mapping[MirrorDialect, int] = {"s3a": 4242, "adm": 4001}
+
+_ADM: Mapping[str, Parameter] = {row.address.rpartition("/")[2]: row for row in ADM_ROWS if row.variable}
+_ADM_SENT = ("dmax", "dref", "aed", "w", "mute", "name")
+"""In this order: a new `dmax` moves an object."""
+
+
+class Mirror:
+    """One other renderer, told from `start` to `close`.
+
+    Args:
+        dialect: what it understands.
+        to: its host and port.
+        rate_hz: how often it is told at most.
+        scene: gives the present scene.
+        ahead_s: so much later than they are made changes are to be heard there, in ADM-OSC by a time tag.
+        told_s: when the scene was made of which `changed` tells, monotonic.
+    """
+
+    def __init__(
+        self,
+        dialect: MirrorDialect,
+        to: Address,
+        rate_hz: float,
+        scene: Callable[[], Scene],
+        ahead_s: float = 0.0,
+        told_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._encode: Callable[[Scene, Collection[int]], list[bytes]] = _s3a if dialect == "s3a" else _adm
+        self._to = to
+        self._period_s = 1.0 / rate_hz
+        self._scene = scene
+        self._ahead_s = ahead_s if dialect == "adm" else 0.0
+        self._told_s = told_s
+        self._made_s: float | None = None
+        """When the last change that was not told yet was made."""
+        self._dirty: set[int] = set()
+        self._solo = False
+        self._all_s = float("-inf")
+        self._socket: socket.socket | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self.unsent = 0
+        """Datagrams that the network did not take."""
+
+    def start(self) -> None:
+        """Begin to tell.
+
+        Raises:
+            OSError: there is no socket to be had.
+        """
+        family = socket.AF_INET6 if ":" in self._to[0] else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._tick()
+
+    def changed(self, scene: Scene, dirty: Dirty) -> None:
+        """Tell of what changed, at the end of the period: with a solo somewhere, that may be everybody."""
+        solo, self._solo = self._solo, any(o.solo for o in scene.objects)
+        everybody = solo or self._solo or "groups" in dirty.parts
+        self._made_s = time.time() + self._told_s() - time.monotonic()
+        self._dirty |= {o.id for o in scene.objects} if everybody else dirty.objects
+
+    def close(self) -> None:
+        """End it."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        scene = self._scene()
+        if loop.time() - self._all_s >= REFRESH_S:
+            self._all_s = loop.time()
+            self._dirty = {o.id for o in scene.objects}
+        told, self._dirty = self._dirty, set()
+        made_s, self._made_s = self._made_s or time.time(), None
+        with Contained("a mirror cannot be told"):
+            packets = self._encode(scene, told) if told else []
+            for packet in in_bundles(packets, made_s + self._ahead_s) if self._ahead_s else packets:
+                self._send(packet)
+        self._timer = loop.call_later(self._period_s, self._tick)
+
+    def _send(self, packet: bytes) -> None:
+        assert self._socket is not None
+        try:
+            self._socket.sendto(packet, self._to)
+        except OSError:
+            self.unsent += 1
+
+
+def _s3a(scene: Scene, ids: Collection[int]) -> list[bytes]:
+    return s3a.encode([(o, object_level(scene, o)) for o in scene.objects if o.id in ids])
+
+
+def _adm(scene: Scene, ids: Collection[int]) -> list[bytes]:
+    packets = []
+    for item in scene.objects:
+        if item.id not in ids:
+            continue
+        for name in (*_ADM_SENT, "gain"):
+            row = _ADM[name]
+            assert row.read is not None
+            values = (object_level(scene, item),) if name == "gain" else row.read(scene, item.id)
+            packets.append(osc.encode(f"/adm/obj/{item.id + 1}/{name}", row.tags, values))
+    return packets

@@ -1,0 +1,156 @@
+"""Writes pieces as files of the Audio Definition Model: the tape of their objects, and the scenes it was played with.
+
+A tape is a sound file with a track for every row of the engine's sources. It is read twice: for its peaks and the
+loudness of what the objects are in a room, and to be written.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.control.offline.render import Change, Progress, StemSource, change_frame, objects_of
+from stemfield.layouts import Layout, load_layout
+from stemfield.renderer.adm.model import AdmError
+from stemfield.renderer.adm.playing import feeds_of
+from stemfield.renderer.adm.score import Moment, document_of, score_of
+from stemfield.renderer.adm.selection import select
+from stemfield.renderer.adm.writing import write_document
+from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, AudioWriter
+from stemfield.renderer.drivers.bw64 import Bw64Reader
+from stemfield.renderer.drivers.bw64_writer import Bw64Writer
+from stemfield.renderer.dsp.loudness import LoudnessMeter, channel_weights
+from stemfield.renderer.renderer import STEM_ROWS
+from stemfield.renderer.scene.scene import Scene
+
+BLOCK_FRAMES = 8192
+JUDGED_IN = "0+5+0"
+"""The room that the loudness is measured in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written."""
+
+    objects: int
+    loudness_lkfs: float
+    """-inf for silence."""
+    notes: tuple[str, ...]
+    """What cannot be said in such a file."""
+
+
+def export_music(
+    source: Path,
+    target: Path,
+    layout: Layout,
+    scene: Scene,
+    separator_for: Callable[[int], StemSource],
+    changes: Iterable[Change] = (),
+    progress: Progress | None = None,
+) -> Exported:
+    """Writes the instruments of a recording as objects, where scenes place them.
+
+    Args:
+        source: the recording.
+        target: the file to write.
+        layout: the room, for loudspeakers that scenes name.
+        scene: to begin with.
+        separator_for: makes the separator for a sample rate in Hz.
+        changes: later scenes, in order.
+        progress: told of the frames done.
+
+    Raises:
+        AudioFileError: a file cannot be read or written.
+        CardError: the model cannot be used.
+    """
+    later = list(changes)
+    with AudioReader(source) as reader, ExitStack() as stack:
+        rate_hz = reader.sample_rate_hz
+        told = _part(progress, 0.0, 0.8)
+        tape = AudioWriter(target, rate_hz, STEM_ROWS, [source])
+        stack.callback(tape.abandon)
+        for rows in objects_of(reader.blocks(BLOCK_FRAMES), rate_hz, scene, separator_for(rate_hz), later):
+            tape.write(rows)
+            told(tape.frames, reader.frames)
+        moments = [(0, scene, 0.0), *((change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in later)]
+        title = reader.title
+        sound = tape.seal()
+        return export_tape(sound, target, layout, moments, title, _part(progress, 0.8, 0.2), sources=[source])
+
+
+def export_tape(
+    tape: Path,
+    target: Path,
+    layout: Layout,
+    moments: Sequence[Moment],
+    title: str,
+    progress: Progress | None = None,
+    *,
+    sources: Sequence[Path] = (),
+) -> Exported:
+    """Writes what is on a tape as objects, where scenes place them.
+
+    What is beyond full scale on the tape is written so much lower that it is not, and its objects are louder instead.
+
+    Args:
+        tape: a sound file with a track for every row of the engine's sources.
+        target: the file to write.
+        layout: the room, for loudspeakers that scenes name.
+        moments: the scenes, in the order of their frames.
+        title: the programme's name.
+        progress: told of the frames done.
+        sources: files that must not be overwritten.
+
+    Raises:
+        AudioFileError: a file cannot be read or written, or has more objects than are read.
+    """
+    with Bw64Reader(tape) as reader:
+        rate_hz, frames = reader.sample_rate_hz, reader.frames
+        score = score_of(moments, layout, rate_hz, reader.tracks)
+        rows = list(score.rows)
+        document, entries = document_of(score, frames, rate_hz, title)
+        try:
+            items = select(document, entries).items
+        except AdmError as error:
+            raise AudioFileError(f"{target}: {'; '.join(error.problems)}") from error
+        peaks = np.zeros(len(rows), np.float32)
+        room = load_layout(JUDGED_IN)
+        meter = LoudnessMeter(rate_hz, channel_weights(room))
+
+        def heard() -> Iterator[NDArray[np.float32]]:
+            for block in reader.blocks(BLOCK_FRAMES):
+                np.maximum(peaks, np.abs(block[rows]).max(axis=1, initial=0.0), out=peaks)
+                yield block[rows]
+
+        done, told = 0, _part(progress, 0.0, 0.6)
+        for feeds in feeds_of(heard(), rate_hz, items, room, plain=True):
+            meter.hear(feeds)
+            done += feeds.shape[1]
+            told(done, frames)
+        scales = {track: 2.0 ** math.ceil(math.log2(peak)) for track, peak in enumerate(peaks.tolist()) if peak > 1.0}
+        loudness = meter.integrated_lkfs
+        document, entries = document_of(score, frames, rate_hz, title, scales, loudness)
+        lower = np.array([1.0 / scales.get(track, 1.0) for track in range(len(rows))], np.float32)[:, None]
+        told = _part(progress, 0.6, 0.4)
+        with Bw64Writer(target, rate_hz, len(rows), entries, [tape, *sources]) as writer:
+            for block in reader.blocks(BLOCK_FRAMES):
+                writer.write(lower * block[rows])
+                told(writer.frames, frames)
+            writer.axml = write_document(document, rate_hz)
+    return Exported(len(document.objects), loudness, score.notes)
+
+
+def _part(progress: Progress | None, begin: float, share: float) -> Progress:
+    """Tells of a part of the work as if it were all of it."""
+
+    def tell(done: int, frames: int) -> None:
+        if progress is not None:
+            progress(round(begin * frames + share * done), frames)
+
+    return tell

@@ -1,0 +1,93 @@
+"""From the paths and patterns of a plan to recordings, each with the name that its results have."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath
+
+from stemfield.control.offline.batch.plan import Source
+from stemfield.control.parameters.argument import did_you_mean
+from stemfield.renderer.drivers.audiofile import READABLE
+
+Recordings = dict[str, Path]
+"""Absolute paths by the names of their results, such as `album/song`."""
+
+
+def find_recordings(sources: Sequence[Source], folder: Path, output: Path) -> tuple[Recordings, list[str]]:
+    """What a plan names, and every problem with it.
+
+    A file that is found twice is taken once; a name that was given comes before one that follows from a pattern.
+
+    Args:
+        sources: as the plan has them.
+        folder: that relative paths are relative to.
+        output: the output folder, in which patterns find nothing.
+    """
+    problems: list[str] = []
+    names: dict[Path, str] = {}
+    for index, source in enumerate(sources):
+        try:
+            for path, name in _found(source, folder, output):
+                if source.name is not None or path not in names:
+                    names[path] = name
+        except ValueError as error:
+            problems.append(f"inputs.{index}: {source.path}: {error}")
+    return _by_name(names, problems), problems
+
+
+def _by_name(names: dict[Path, str], problems: list[str]) -> Recordings:
+    recordings: Recordings = {}
+    for path, name in names.items():
+        other = recordings.setdefault(name, path)
+        if other != path:
+            problems.append(f"inputs: {other} and {path} would both be {name}: give one of them a name")
+    return recordings
+
+
+def _found(source: Source, folder: Path, output: Path) -> Iterator[tuple[Path, str]]:
+    wanted = plain(folder / Path(source.path).expanduser())
+    if wanted.exists() or not glob.has_magic(source.path):
+        yield _one(wanted, output), _clean(source.name or wanted.stem)
+        return
+    if source.name is not None:
+        raise ValueError("a pattern cannot have a name")
+    fixed = Path(*_fixed_parts(wanted))
+    count = 0
+    for path in sorted(fixed.glob(str(wanted.relative_to(fixed)))):
+        name = path.relative_to(fixed)
+        hidden = any(part.startswith(".") for part in name.parts)
+        if path.suffix.lower() in READABLE and path.is_file() and not hidden and not path.is_relative_to(output):
+            count += 1
+            yield path, str(name.with_suffix(""))
+    if not count:
+        raise ValueError(f"finds no sound file ({', '.join(READABLE)})")
+
+
+def plain(path: Path) -> Path:
+    """A path from the root, without `..`; links stay as they are."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _one(path: Path, output: Path) -> Path:
+    if path.is_dir():
+        raise ValueError(f"is a folder; its files are {path.name}/*")
+    if not path.exists():
+        beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise ValueError(f"no such file{did_you_mean(path.name, beside)}")
+    if path.is_relative_to(output):
+        raise ValueError("lies in the output folder")
+    return path
+
+
+def _fixed_parts(pattern: PurePath) -> Iterator[str]:
+    """What stands before the first part with a wildcard."""
+    for part in pattern.parts[:-1]:
+        if glob.has_magic(part):
+            return
+        yield part
+
+
+def _clean(name: str) -> str:
+    return str(PurePath(name))

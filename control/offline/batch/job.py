@@ -1,0 +1,204 @@
+"""What is made of a recording, ready to be made: the same as the command for one file, with everything loaded.
+
+A recipe travels to other processes as plain data and is loaded there anew. Its digest says that both have the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from stemfield.control.cli import offline as cli_offline
+from stemfield.control.cli.commands import NO_EARS, card_of, usable_hrtf, usable_layout
+from stemfield.control.config.configuration import EMBEDDED, Config, SeparationConfig
+from stemfield.control.offline import render as offline
+from stemfield.control.offline.batch.plan import Kind
+from stemfield.control.parameters.argument import did_you_mean
+from stemfield.control.parameters.context import Venue
+from stemfield.control.problems import CliError
+from stemfield.layouts import Layout, is_layout_path
+from stemfield.renderer.drivers.audiofile import FLAC_CHANNELS
+from stemfield.renderer.scene.scene import RESIDUAL, Scene
+from stemfield.separation.cards.card import CARD, ModelCard
+
+Order = dict[str, Any]
+"""A recipe as plain data: kind, options, and where its parts are looked for. All paths are absolute."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is made of a recording."""
+
+    kind: Kind
+    suffix: str
+    """Of a result's name; empty for a folder of files."""
+    digest: str
+    """Of everything that a result depends on but the recording: the program, the model, layout, scene and options."""
+    make: Callable[[Path, Path], list[str]]
+    """Makes it of a recording, as a file or a folder; says what else there is to say."""
+
+
+def order_of(kind: Kind, options: Mapping[str, Any], folder: Path, config: Config) -> Order:
+    """A recipe as plain data, independent of the plan's folder and of this user's configuration.
+
+    Args:
+        kind: what is made.
+        options: of the plan, with its defaults.
+        folder: that relative paths are relative to.
+        config: of this user.
+
+    Raises:
+        CliError: a recording of control that there is not.
+    """
+
+    def anchored(name: str | None) -> str | None:
+        return None if name is None else str((folder / Path(name).expanduser()).absolute())
+
+    def anchored_name(name: str | None) -> str | None:
+        return anchored(name) if name is not None and is_layout_path(name) else name
+
+    given = dict(options)
+    given["model"] = anchored_name(given["model"]) or config.model
+    given["rule"] = given["rule"] or config.separation.rule
+    if "scene" in given:
+        given["layout"] = anchored_name(given["layout"])
+        given["scene"] = anchored(given["scene"])
+    if given.get("binaural"):
+        given["layout"] = given["layout"] or config.layout
+        given["hrtf"] = given["hrtf"] if given["hrtf"] == EMBEDDED else anchored(given["hrtf"]) or config.monitor.hrtf
+    if kind == "adm":
+        given["layout"] = given["layout"] or config.layout
+    if (recording := given.get("recording")) is not None:
+        beside = folder / Path(recording).expanduser()
+        given["recording"] = str(
+            (beside if beside.exists() else cli_offline.recording_file(recording, config)).absolute()
+        )
+    return {
+        "kind": kind,
+        "options": given,
+        "layout_folders": [str(path) for path in config.layout_folders],
+        "model_folders": [str(path) for path in config.model_folders],
+        "providers": list(config.separation.providers),
+    }
+
+
+def load_recipe(order: Order) -> Recipe:
+    """The recipe of plain data, with everything that it names.
+
+    Raises:
+        CliError: something that it names cannot be used.
+    """
+    kind, options = order["kind"], order["options"]
+    config = Config(
+        layout_folders=tuple(map(Path, order["layout_folders"])),
+        model_folders=tuple(map(Path, order["model_folders"])),
+        separation=SeparationConfig(providers=tuple(order["providers"])),
+    )
+    load = _scenic if "scene" in options else _stereo
+    suffix, parts, make = load(kind, options, config)
+    # what is named is told by its content; that a file lies elsewhere changes nothing
+    named = ("model", "layout", "scene", "recording", "hrtf")
+    facts = {key: value for key, value in options.items() if key not in named} | parts
+    facts |= {"kind": kind, "providers": order["providers"], "stemfield": version("stemfield")}
+    return Recipe(kind, suffix, _digest(json.dumps(facts, sort_keys=True).encode()), make)
+
+
+_Loaded = tuple[str, dict[str, str], Callable[[Path, Path], list[str]]]
+"""Suffix, digests of the parts, and what makes it."""
+
+
+def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
+    card = card_of(options["model"], config, for_a_room=True)
+    binaural = options.get("binaural", False)
+    if options["layout"] is None:
+        raise CliError(["layout: missing: the room to render for (or binaural: true, for headphones)"])
+    if options.get("hrtf") and not binaural:
+        raise CliError([NO_EARS.replace("--", "")])
+    layout = usable_layout(options["layout"], config)
+    hrtf = usable_hrtf(options["hrtf"]) if binaural else None
+    scene = cli_offline.scene_of(options["scene"], layout)
+    changes: list[offline.Change] = []
+    if options["recording"] is not None:
+        venue = Venue(layout.labels, scene)
+        changes = cli_offline.changes_of(Path(options["recording"]), scene, venue)
+    way = cli_offline.way_of(options["rule"], config)
+    parts = {"model": _model_digest(card), "layout": _layout_digest(layout)}
+    files = {key: options[key] for key in ("scene", "recording") if options[key] is not None}
+    if hrtf is not None and hrtf != EMBEDDED:
+        files["hrtf"] = hrtf
+    parts |= {key: file_digest(Path(file)) for key, file in files.items()}
+    if kind == "adm":
+        return ".adm.wav", parts, partial(_make_adm, layout, scene, changes, card, way)
+    channels = 2 if binaural else max(speaker.channel for speaker in layout.speakers)
+    if options["format"] == "flac" and channels > FLAC_CHANNELS:
+        raise CliError([f"format: flac holds at most {FLAC_CHANNELS} channels, not {channels}: allowed wav"])
+
+    def make(source: Path, target: Path) -> list[str]:
+        limit = options["limit"]
+        offline.upmix(source, target, layout, scene, card, changes=changes, hrtf=hrtf, limit=limit, **way)
+        return []
+
+    return f".{options['format']}", parts, make
+
+
+def _make_adm(
+    layout: Layout,
+    scene: Scene,
+    changes: list[offline.Change],
+    card: ModelCard,
+    way: cli_offline.Way,
+    source: Path,
+    target: Path,
+) -> list[str]:
+    return list(cli_offline.write_adm(source, target, layout, scene, changes, card, way).notes)
+
+
+def _stereo(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
+    card = card_of(options["model"], config)
+    way = cli_offline.way_of(options["rule"], config)
+    threshold = options["threshold"] or 0.0
+    parts = {"model": _model_digest(card)}
+
+    def separate(source: Path, target: Path) -> list[str]:
+        offline.separate(source, target, card, threshold, **way)
+        return []
+
+    if kind == "separate":
+        return "", parts, separate
+    names = (*card.names, RESIDUAL)
+    known = ", ".join(names)
+    if unknown := [name for name in options["gains"] if name not in names]:
+        raise CliError([f"gains.{name}: model {card.name} has {known}{did_you_mean(name, names)}" for name in unknown])
+
+    def remix(source: Path, target: Path) -> list[str]:
+        offline.remix(source, target, card, threshold, options["gains"], **way)
+        return []
+
+    return f".{options['format']}", parts, remix
+
+
+def _model_digest(card: ModelCard) -> str:
+    # the card names its files with their checksums, which were compared when it was loaded
+    return file_digest(card.folder / CARD)
+
+
+def _layout_digest(layout: Layout) -> str:
+    filters = [file_digest(speaker.fir) for speaker in layout.speakers if speaker.fir is not None]
+    bare = replace(layout, speakers=tuple(replace(speaker, fir=None) for speaker in layout.speakers))
+    return _digest(json.dumps([repr(bare), filters]).encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, in hexadecimal digits."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

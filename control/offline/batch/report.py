@@ -1,0 +1,116 @@
+"""What became of a batch: a line of JSON a result while it goes on, a table at the end."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from stemfield.control.cli.commands import json_line
+from stemfield.control.offline.batch.work import Outcome
+from stemfield.control.problems import BAD_INPUT, FAILED, CliError
+
+REPORT = "report.jsonl"
+CATALOGUE_H = 1000
+_SHOWN = 20
+
+
+class Report:
+    """The outcomes so far. In a `with` block; every one is in the file as soon as it is known.
+
+    Attributes:
+        outcomes: in the order in which they came.
+    """
+
+    def __init__(self, path: Path, *, as_json: bool = False) -> None:
+        """Begins a new file.
+
+        Args:
+            path: the file.
+            as_json: print each line, too.
+
+        Raises:
+            CliError: it cannot be written.
+        """
+        self.outcomes: list[Outcome] = []
+        self._as_json = as_json
+        self._path = path
+        with self._writing(BAD_INPUT):
+            self._file = path.open("w", encoding="utf-8")
+
+    def add(self, outcome: Outcome) -> None:
+        """One more.
+
+        Raises:
+            CliError: the file cannot be written on.
+        """
+        self.outcomes.append(outcome)
+        line = json_line(asdict(outcome))
+        with self._writing(FAILED):
+            self._file.write(line + "\n")
+            self._file.flush()
+        if self._as_json:
+            print(line, flush=True)
+
+    def count(self, status: str) -> int:
+        """How many outcomes there are of this status."""
+        return sum(outcome.status == status for outcome in self.outcomes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        with suppress(OSError):  # all of it is there already, or that it is not was told
+            self._file.close()
+
+    @contextmanager
+    def _writing(self, status: int) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise CliError([f"{self._path}: cannot be written: {error.strerror or error}"], status) from error
+
+
+def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    """Counts by status, seconds of sound that were worked off, and what that cost."""
+    counts = Counter(outcome.status for outcome in outcomes)
+    made = [outcome for outcome in outcomes if outcome.status == "made"]
+    sound_s, took_s = sum(o.sound_s for o in made), sum(o.took_s for o in made)
+    return {
+        **{status: counts[status] for status in ("made", "kept", "failed")},
+        "sound_s": round(sound_s, 3),
+        "took_s": round(took_s, 3),
+        "core_h_per_1000_h": round(CATALOGUE_H * took_s / sound_s, 2) if sound_s else None,
+    }
+
+
+def show(outcomes: Sequence[Outcome], console: Console) -> None:
+    """Print a table of the jobs, and one of what needs a look."""
+    jobs: dict[str, list[Outcome]] = defaultdict(list)
+    for outcome in outcomes:
+        jobs[outcome.job].append(outcome)
+    table = Table("job", "made", "kept", "failed", "sound", "computed", "a core")
+    for job, parts in jobs.items():
+        facts = summary(parts)
+        speed = f"{facts['sound_s'] / facts['took_s']:.1f} times real time" if facts["took_s"] else ""
+        counts = (str(facts[status]) for status in ("made", "kept", "failed"))
+        table.add_row(job, *counts, f"{facts['sound_s']:.1f} s", f"{facts['took_s']:.1f} s", speed)
+    console.print(table)
+    bad = [outcome for outcome in outcomes if outcome.status == "failed" or outcome.notes]
+    if bad:
+        table = Table("job", "recording", "status", "why")
+        for outcome in bad[:_SHOWN]:
+            told = [outcome.reason] if outcome.reason else outcome.notes
+            why = [line.removeprefix(f"{outcome.recording}: ") for line in told]
+            table.add_row(outcome.job, Text(outcome.recording), outcome.status, Text("; ".join(why)))
+        console.print(table)
+        if len(bad) > _SHOWN:
+            console.print(f"and {len(bad) - _SHOWN} more in {REPORT}")

@@ -1,0 +1,113 @@
+"""Positions from a table of comma-separated values, with every problem told by its line."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.control.parameters.argument import did_you_mean
+from stemfield.layouts.coordinates import cartesian
+
+Floats = NDArray[np.float64]
+
+RANGES = {
+    "azimuth_deg": (-360.0, 360.0),
+    "elevation_deg": (-90.0, 90.0),
+    "distance_m": (0.0, 1000.0),
+    "width_deg": (0.0, 360.0),
+    "height_deg": (0.0, 180.0),
+}
+REQUIRED = ("azimuth_deg", "elevation_deg", "distance_m")
+EXTENT = ("width_deg", "height_deg")
+
+
+class PositionsError(ValueError):
+    """A table that cannot be used.
+
+    Attributes:
+        problems: every one that was found, with its line, counted from 1.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class Positions(NamedTuple):
+    """Sources, by where they are and how large they look."""
+
+    places: Floats
+    """Metres, shape (positions, 3): x front, y left, z up."""
+    width_deg: Floats
+    """Shape (positions,)."""
+    height_deg: Floats
+    """Shape (positions,)."""
+
+
+def read_positions(lines: Iterable[str]) -> Positions:
+    """The positions in a table.
+
+    Args:
+        lines: the first that is not empty names the columns: azimuth_deg, elevation_deg, distance_m, and perhaps
+            width_deg and height_deg, whose empty cells are 0.
+
+    Raises:
+        PositionsError: with every problem.
+    """
+    reader = csv.reader(lines, skipinitialspace=True)
+    columns: list[str] | None = None
+    rows: list[list[float]] = []
+    problems: list[str] = []
+    try:
+        for cells in reader:
+            words = [cell.strip() for cell in cells]
+            if not any(words):
+                continue
+            if columns is None:
+                columns = words
+                problems += _column_problems(columns, reader.line_num)
+                if problems:
+                    break
+                continue
+            values, wrong = _values(columns, words)
+            problems += [f"line {reader.line_num}: {problem}" for problem in wrong]
+            if not wrong:
+                rows.append([values.get(name, 0.0) for name in RANGES])
+    except csv.Error as error:
+        problems.append(f"line {reader.line_num}: {error}")
+    if columns is None:
+        problems.append(f"empty: the first line names the columns {', '.join(REQUIRED)}")
+    elif not rows and not problems:
+        problems.append("holds no position")
+    if problems:
+        raise PositionsError(problems)
+    *place, width_deg, height_deg = np.array(rows, np.float64).T
+    return Positions(cartesian(*place), width_deg, height_deg)
+
+
+def _column_problems(columns: Sequence[str], line: int) -> list[str]:
+    problems = [f"line {line}: unknown column {c!r}{did_you_mean(c, RANGES)}" for c in columns if c not in RANGES]
+    problems += [f"line {line}: column {c} is missing" for c in REQUIRED if c not in columns]
+    return problems + [f"line {line}: column {c} is there twice" for c in RANGES if columns.count(c) > 1]
+
+
+def _values(columns: Sequence[str], words: Sequence[str]) -> tuple[Mapping[str, float], list[str]]:
+    if len(words) != len(columns):
+        return {}, [f"{len(words)} values, but {len(columns)} columns"]
+    values: dict[str, float] = {}
+    problems = []
+    for name, word in zip(columns, words, strict=True):
+        low, high = RANGES[name]
+        try:
+            values[name] = 0.0 if name in EXTENT and not word else float(word)
+        except ValueError:
+            values[name] = math.nan
+        if not low <= values[name] <= high:
+            problems.append(f"{name}: {word or 'nothing'}: allowed a number from {low:g} to {high:g}")
+            values[name] = 0.0
+    return values, problems

@@ -1,0 +1,331 @@
+"""Files through the same code as live: upmix, separate, remix. The output is aligned with the input and as long."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.layouts import Layout
+from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, AudioWriter, check_output
+from stemfield.renderer.drivers.file import BLOCK_FRAMES, render
+from stemfield.renderer.drivers.limiting import Limiting, tell_limiting, watched
+from stemfield.renderer.dsp.binaural import Head
+from stemfield.renderer.dsp.biquad import sections
+from stemfield.renderer.dsp.chain import design_chain
+from stemfield.renderer.engine.chain_builder import head_of
+from stemfield.renderer.engine.engine import Engine, fade_frames
+from stemfield.renderer.engine.plan import NEVER
+from stemfield.renderer.panning import Panner
+from stemfield.renderer.renderer import STEM_ROWS, Room
+from stemfield.renderer.scene.gains import linear
+from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene
+from stemfield.separation.cards.card import ModelCard
+from stemfield.separation.streaming.providers import CPU
+from stemfield.separation.streaming.streaming import Separator
+
+Change = tuple[float, Scene, float]
+"""From these seconds on this scene, cross-faded over so many seconds."""
+
+Progress = Callable[[int, int], None]
+"""Called with the frames done and the frames in all."""
+
+
+class StemSource(Protocol):
+    """What gives stems for blocks of the mixture, as `Separator` does."""
+
+    @property
+    def latency_frames(self) -> int:
+        """After the mixture up to position p was fed, the stems up to p - latency_frames are out."""
+
+    def feed(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The next frames of the mixture, shape (2, n), to the stems that are known by now, shape (stems, 2, m)."""
+
+
+def upmix(
+    source: Path,
+    target: Path,
+    layout: Layout,
+    scene: Scene,
+    card: ModelCard,
+    progress: Progress | None = None,
+    *,
+    providers: Sequence[str] = CPU,
+    rule: str = "soft",
+    changes: Iterable[Change] = (),
+    hrtf: str | None = None,
+    limit: bool = True,
+) -> None:
+    """Renders a recording for a room: one channel of the file for each output channel of the layout.
+
+    Args:
+        source: the recording.
+        target: the file to write.
+        layout: the room.
+        scene: to begin with.
+        card: the model.
+        progress: told of the frames done.
+        providers: ONNX Runtime's execution providers.
+        rule: what of a bin the instruments get.
+        changes: later scenes, in order.
+        hrtf: whose ears hear the room, `default` or a SOFA file: a stereo file for headphones instead.
+        limit: whether outputs are kept within full scale, and loudspeakers below their `max_level_db`; what that
+            takes away is logged.
+
+    Raises:
+        AudioFileError: a file cannot be read or written.
+        CardError: the model cannot be used.
+        SofaError: the head cannot be used.
+    """
+    with AudioReader(source) as reader:
+        separator = Separator(card, reader.sample_rate_hz, providers, rule=rule, stems=STEMS)
+        separator.threshold = scene.separation.threshold
+        ears = None if hrtf is None else head_of(hrtf, reader.sample_rate_hz)
+        channels = [speaker.channel - 1 for speaker in layout.speakers] if ears is None else [0, 1]
+        width = max(channels) + 1
+        with AudioWriter(target, reader.sample_rate_hz, width, [source]) as writer:
+            done = 0
+            limiting = Limiting()
+            blocks = reader.blocks(BLOCK_FRAMES)
+            for feeds in feeds_of(
+                blocks, reader.sample_rate_hz, layout, scene, separator, ears, changes, limit=limit, limiting=limiting
+            ):
+                block = np.zeros((width, feeds.shape[1]), np.float32)
+                block[channels] = feeds
+                writer.write(block)
+                done += feeds.shape[1]
+                _tell(progress, done, reader.frames)
+        tell_limiting(target, limiting)
+
+
+def feeds_of(
+    blocks: Iterator[NDArray[np.float32]],
+    sample_rate_hz: int,
+    layout: Layout,
+    scene: Scene,
+    separator: StemSource,
+    ears: Head | None = None,
+    changes: Iterable[Change] = (),
+    *,
+    limit: bool = True,
+    limiting: Limiting | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """The loudspeaker feeds of a mixture, (loudspeakers, n) in layout order, or what ears hear of them, (2, n).
+
+    Both are without latency. Later scenes begin at the frame of the music that they belong to. Of what is limited
+    an account is kept, if it is wanted.
+    """
+    chain = design_chain(layout, sample_rate_hz, limit=limit)
+    if ears is not None:
+        chain = chain.monitored(ears.taps, ears.latency_frames)
+    engine = Engine(
+        sample_rate_hz, 2, 0, len(layout.labels), len(STEMS), _latency_frames(separator, sample_rate_hz), chain
+    )
+    room = Room(layout, Panner(layout), engine, ears)
+    room.apply(scene)
+    engine.settle()
+    late = engine.late_frames[-1]
+    rendered = _rendered(engine, blocks, separator, changes, room.apply, late)
+    yield from watched(engine, rendered, layout, ears, engine.latency_frames + late, limiting)
+
+
+def objects_of(
+    blocks: Iterator[NDArray[np.float32]],
+    sample_rate_hz: int,
+    scene: Scene,
+    separator: StemSource,
+    changes: Iterable[Change] = (),
+) -> Iterator[NDArray[np.float32]]:
+    """What the objects of a mixture play, (rows of stems and residual, n), after their equalisers: without latency.
+
+    It is what the feeds would be in a room in which every channel of an object has a loudspeaker of its own.
+    """
+    engine = Engine(sample_rate_hz, 2, 0, STEM_ROWS, len(STEMS), _latency_frames(separator, sample_rate_hz))
+    each = np.eye(STEM_ROWS, dtype=np.float32)
+
+    def show(scene: Scene, _fade_s: float = 0.0) -> None:
+        rows = [np.zeros((0, 5))] * STEM_ROWS
+        for item in scene.objects:
+            if item.eq and item.kind == "stem":
+                rows[2 * item.id] = rows[2 * item.id + 1] = sections(item.eq, sample_rate_hz)
+        engine.publish(each, np.ones(STEM_ROWS, np.int64), np.ones(STEM_ROWS, np.float32), 1, equalisers=rows)
+        engine.bypass(scene.separation.bypass)
+
+    show(scene)
+    engine.settle()
+    yield from _rendered(engine, blocks, separator, changes, show)
+
+
+def _rendered(
+    engine: Engine,
+    blocks: Iterable[NDArray[np.float32]],
+    separator: StemSource,
+    changes: Iterable[Change],
+    show: Callable[[Scene, float], None],
+    late_frames: int = 0,
+) -> Iterator[NDArray[np.float32]]:
+    """The outputs of an engine, on which every later scene is shown at its frame."""
+    due, frames = deque(changes), 0
+
+    def until_next() -> int:
+        while due and (begin := change_frame(due[0][0], engine.sample_rate_hz) + engine.stem_latency_frames) <= frames:
+            _, later, fade_s = due.popleft()
+            if isinstance(separator, Separator):
+                separator.threshold = later.separation.threshold
+            show(later, fade_s)
+        return begin - frames if due else NEVER
+
+    def before(block: NDArray[np.float32]) -> None:
+        nonlocal frames
+        engine.exchange.write_stems(separator.feed(block))
+        frames += block.shape[1]
+
+    try:
+        yield from render(engine, blocks, before, late_frames, until_next)
+    finally:
+        engine.exchange.close()
+
+
+def change_frame(at_s: float, sample_rate_hz: int) -> int:
+    """The frame of the music at which a change of these seconds is heard."""
+    return round(at_s * sample_rate_hz)
+
+
+def _latency_frames(separator: StemSource, sample_rate_hz: int) -> int:
+    return separator.latency_frames + fade_frames(sample_rate_hz)
+
+
+def separate(
+    source: Path,
+    folder: Path,
+    card: ModelCard,
+    threshold: float = 0.0,
+    progress: Progress | None = None,
+    *,
+    providers: Sequence[str] = CPU,
+    rule: str = "soft",
+) -> tuple[Path, ...]:
+    """Writes each stem and the residual as a WAV file; they sum to the recording, whatever the threshold.
+
+    Args:
+        source: the recording.
+        folder: for the files; is made where it is missing.
+        card: the model.
+        threshold: 0..1, the least share of a bin that an instrument must have to get it.
+        progress: told of the frames done.
+        providers: ONNX Runtime's execution providers.
+        rule: what of a bin the instruments get.
+
+    Returns:
+        The files written.
+
+    Raises:
+        AudioFileError: a file cannot be read or written.
+        CardError: the model cannot be used.
+    """
+    paths = _stem_paths(folder, card)
+    with AudioReader(source) as reader, ExitStack() as files:
+        folder.mkdir(parents=True, exist_ok=True)
+        writers = [files.enter_context(AudioWriter(path, reader.sample_rate_hz, 2, [source])) for path in paths]
+        separator = Separator(card, reader.sample_rate_hz, providers, rule=rule)
+        separator.threshold = threshold
+        done = 0
+        for stems in stems_of(reader, separator):
+            for writer, stem in zip(writers, stems, strict=True):
+                writer.write(stem)
+            done += stems.shape[2]
+            _tell(progress, done, reader.frames)
+    return paths
+
+
+def check_stems(folder: Path, card: ModelCard, source: Path) -> None:
+    """Whether the stems of a recording can be written there, before any work is done.
+
+    Raises:
+        AudioFileError: naming the first thing that is wrong.
+    """
+    try:
+        if folder.is_dir():
+            for path in _stem_paths(folder, card):
+                check_output(path, 2, [source])
+            return
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        if not there.is_dir():
+            raise AudioFileError(f"{there}: is a file, not a folder")
+        if not os.access(there, os.W_OK):
+            raise AudioFileError(f"{folder}: no permission to write into {there}")
+    except OSError as error:
+        raise AudioFileError(f"{folder}: cannot be written: {error.strerror or error}") from error
+
+
+def _stem_paths(folder: Path, card: ModelCard) -> tuple[Path, ...]:
+    return tuple(folder / f"{name}.wav" for name in (*card.names, RESIDUAL))
+
+
+def remix(
+    source: Path,
+    target: Path,
+    card: ModelCard,
+    threshold: float = 0.0,
+    gains_db: Mapping[str, float] | None = None,
+    progress: Progress | None = None,
+    *,
+    providers: Sequence[str] = CPU,
+    rule: str = "soft",
+) -> None:
+    """Re-balances the instruments of a recording; what the threshold rejects stays as it was.
+
+    Args:
+        source: the recording.
+        target: the file to write, stereo.
+        card: the model.
+        threshold: 0..1, the least share of a bin that an instrument must have to be re-scaled.
+        gains_db: of the instruments, and of the residual; -120 and below silences.
+        progress: told of the frames done.
+        providers: ONNX Runtime's execution providers.
+        rule: what of a bin the instruments get.
+
+    Raises:
+        AudioFileError: a file cannot be read or written.
+        CardError: the model cannot be used.
+    """
+    wanted = dict(gains_db or {})
+    gains = np.array([linear(wanted.get(name, 0.0)) for name in (*card.names, RESIDUAL)], np.float32)
+    with (
+        AudioReader(source) as reader,
+        AudioWriter(target, reader.sample_rate_hz, 2, [source]) as writer,
+    ):
+        separator = Separator(card, reader.sample_rate_hz, providers, rule=rule)
+        separator.threshold = threshold
+        done = 0
+        for stems in stems_of(reader, separator):
+            writer.write(np.einsum("s,scn->cn", gains, stems))
+            done += stems.shape[2]
+            _tell(progress, done, reader.frames)
+
+
+def stems_of(reader: AudioReader, separator: Separator) -> Iterator[NDArray[np.float32]]:
+    """Stems and residual of a file, (stems + 1, 2, n), aligned with it; at each moment they sum to it."""
+    waiting = np.zeros((2, 0), np.float32)
+    for block in reader.blocks(BLOCK_FRAMES):
+        waiting = np.concatenate([waiting, block], axis=1)
+        stems = separator.feed(block)
+        yield _with_residual(stems, waiting[:, : stems.shape[2]])
+        waiting = waiting[:, stems.shape[2] :]
+    stems = separator.flush()
+    yield _with_residual(stems, waiting[:, : stems.shape[2]])
+
+
+def _with_residual(stems: NDArray[np.float32], mixture: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([stems, (mixture - stems.sum(axis=0))[None]])
+
+
+def _tell(progress: Progress | None, done: int, frames: int) -> None:
+    if progress is not None:
+        progress(done, frames)

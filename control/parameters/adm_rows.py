@@ -1,0 +1,229 @@
+"""ADM-OSC 1.0 as rows of a table of its own, over the same scene.
+
+Its axes are x right, y front, z up, and its distances run from 0 to 1, where 1 is the object's `dmax` in metres. An
+object's position is kept in metres, in double precision, and never loses its direction: a distance of 0 is kept as a
+billionth, so that single components change the last representation set, polar or Cartesian.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+from stemfield.control.parameters.argument import Argument
+from stemfield.control.parameters.object_rows import MAX_DISTANCE_M, MAX_LABEL, MIN_DISTANCE_M
+from stemfield.control.parameters.rows import Parameter, Values, found_object
+from stemfield.renderer.scene.scene import MAX_LEVEL, Scene, SceneObject
+from stemfield.renderer.scene.units import aed_of, position_of, reachable
+
+ADM_PREFIX = "/adm/"
+TINY = 1e-9
+"""The distance that stands for 0."""
+
+FULL_TURN_DEG = 360.0
+"""The extent that `w` 1 means."""
+
+_AZIM = Argument("f", "azim", "angle.degree", -180.0, 180.0, cyclic=True)
+_ELEV = Argument("f", "elev", "angle.degree", -90.0, 90.0)
+_DIST = Argument("f", "dist", "", 0.0, 1.0)
+_X, _Y, _Z = (Argument("f", axis, "", -1.0, 1.0) for axis in "xyz")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+Numbers = tuple[float, float, float]
+
+
+def adm_polar(o: SceneObject) -> Numbers:
+    """Azimuth and elevation in degrees, and the distance in parts of `dmax`."""
+    azimuth, elevation, distance_m = aed_of(o.position)
+    distance = distance_m / o.dmax_m
+    return azimuth, elevation, distance if distance > 2.0 * TINY else 0.0
+
+
+def adm_cartesian(o: SceneObject) -> Numbers:
+    """X right, y front, z up, in parts of `dmax`."""
+    x, y, z = o.position
+    return -y / o.dmax_m, x / o.dmax_m, z / o.dmax_m
+
+
+def with_adm_polar(o: SceneObject, azimuth: float, elevation: float, distance: float) -> SceneObject:
+    """The object at a polar position in ADM's terms."""
+    return replace(o, position=reachable(position_of(azimuth, elevation, max(distance, TINY) * o.dmax_m)))
+
+
+def with_adm_cartesian(o: SceneObject, x: float, y: float, z: float) -> SceneObject:
+    """The object at a Cartesian position in ADM's terms."""
+    return replace(o, position=reachable((y * o.dmax_m, -x * o.dmax_m, z * o.dmax_m)))
+
+
+def _row(
+    name: str,
+    arguments: tuple[Argument, ...],
+    description: str,
+    read: Callable[[SceneObject], Values],
+    change: Callable[..., SceneObject],
+) -> Parameter:
+    def within(scene: Scene, key: int) -> Values:
+        # Objects may stand farther out than ADM can say: an answer is never out of its range.
+        values = read(found_object(scene, key))
+        return tuple(a.accept(v) for a, v in zip(arguments, values, strict=True))
+
+    return Parameter(
+        f"/adm/obj/{{n}}/{name}",
+        arguments,
+        description,
+        read=within,
+        write=lambda scene, key, values, _: scene.with_object(change(found_object(scene, key), *values)),
+        change=change,
+    )
+
+
+def _component(
+    argument: Argument,
+    index: int,
+    description: str,
+    read: Callable[[SceneObject], Numbers],
+    change: Callable[..., SceneObject],
+) -> Parameter:
+    def one(o: SceneObject, value: float) -> SceneObject:
+        numbers = list(read(o))
+        numbers[index] = value
+        return change(o, *numbers)
+
+    return _row(argument.name, (argument,), description, lambda o: (read(o)[index],), one)
+
+
+def _listener(
+    name: str,
+    arguments: tuple[Argument, ...],
+    description: str,
+    read: Callable[[Scene], Numbers],
+    change: Callable[..., Scene],
+) -> Iterator[Parameter]:
+    """The row of three numbers about the listener, and one for each of them."""
+
+    def within(scene: Scene, index: int | None) -> Values:
+        values = tuple(a.accept(v) for a, v in zip(arguments, read(scene), strict=True))
+        return values if index is None else (values[index],)
+
+    def one(scene: Scene, index: int, value: float) -> Scene:
+        numbers = list(read(scene))
+        numbers[index] = value
+        return change(scene, *numbers)
+
+    for index, argument in enumerate(arguments):
+        yield Parameter(
+            f"/adm/lis/{argument.name}",
+            (argument,),
+            f"{argument.name} of `{name}` alone.",
+            read=partial(lambda index, scene, _: within(scene, index), index),
+            write=partial(lambda index, scene, _, values, __: one(scene, index, values[0]), index),
+        )
+    yield Parameter(
+        f"/adm/lis/{name}",
+        arguments,
+        description,
+        read=lambda scene, _: within(scene, None),
+        write=lambda scene, _, values, __: change(scene, *values),
+    )
+
+
+def _with_label(o: SceneObject, name: str) -> SceneObject:
+    """ADM takes any name: a track's name is for people, and no address may break by it."""
+    label = " ".join(_CONTROL.sub(" ", name).split())[:MAX_LABEL].strip()
+    return replace(o, label="" if label == o.name else label)
+
+
+def _with_dmax(o: SceneObject, dmax_m: float) -> SceneObject:
+    scale = dmax_m / o.dmax_m
+    x, y, z = o.position
+    return replace(o, dmax_m=dmax_m, position=reachable((x * scale, y * scale, z * scale)))
+
+
+ADM_ROWS: tuple[Parameter, ...] = (
+    _component(_AZIM, 0, "Azimuth, left positive.", adm_polar, with_adm_polar),
+    _component(_ELEV, 1, "Elevation, up positive.", adm_polar, with_adm_polar),
+    _component(_DIST, 2, "Distance, of which 1 is `dmax`.", adm_polar, with_adm_polar),
+    _row("aed", (_AZIM, _ELEV, _DIST), "All three at once.", adm_polar, with_adm_polar),
+    _component(_X, 0, "To the right.", adm_cartesian, with_adm_cartesian),
+    _component(_Y, 1, "To the front.", adm_cartesian, with_adm_cartesian),
+    _component(_Z, 2, "Up.", adm_cartesian, with_adm_cartesian),
+    _row(
+        "xy",
+        (_X, _Y),
+        "Right and front at once.",
+        lambda o: adm_cartesian(o)[:2],
+        lambda o, x, y: with_adm_cartesian(o, x, y, adm_cartesian(o)[2]),
+    ),
+    _row("xyz", (_X, _Y, _Z), "All three at once.", adm_cartesian, with_adm_cartesian),
+    _row(
+        "w",
+        (Argument("f", "w", "", 0.0, 1.0),),
+        "Extent: 1 is 360 degrees of our `width`.",
+        lambda o: (o.width_deg / FULL_TURN_DEG,),
+        lambda o, w: replace(o, width_deg=w * FULL_TURN_DEG),
+    ),
+    _row(
+        "gain",
+        (Argument("f", "gain", "gain.linear", 0.0, MAX_LEVEL),),
+        "Linear gain; our `level`.",
+        lambda o: (o.level,),
+        lambda o, gain: replace(o, level=gain),
+    ),
+    _row(
+        "dref",
+        (Argument("f", "dref", "", 0.0, 1.0),),
+        "Within this part of `dmax` no distance law holds.",
+        lambda o: (o.dref,),
+        lambda o, dref: replace(o, dref=dref),
+    ),
+    _row(
+        "dmax",
+        (Argument("f", "dmax", "distance.m", MIN_DISTANCE_M, MAX_DISTANCE_M),),
+        "What distance 1 means. The object moves with it.",
+        lambda o: (o.dmax_m,),
+        _with_dmax,
+    ),
+    _row(
+        "mute",
+        (Argument("i", "mute", "", 0, 1),),
+        "1 silences it.",
+        lambda o: (int(o.mute),),
+        lambda o, mute: replace(o, mute=bool(mute)),
+    ),
+    _row(
+        "name",
+        (Argument("s", "name"),),
+        "Its name for people, up to 128 characters: our `label`. Addresses stay as they are.",
+        lambda o: (o.title,),
+        _with_label,
+    ),
+    *_listener(
+        "xyz",
+        (_X, _Y, _Z),
+        "Where the listener is: right, front and up, in metres.",
+        lambda scene: (-scene.listener[1], scene.listener[0], scene.listener[2]),
+        lambda scene, x, y, z: replace(scene, listener=(y, -x, z)),
+    ),
+    *_listener(
+        "ypr",
+        (
+            Argument("f", "yaw", "angle.degree", -180.0, 180.0, cyclic=True),
+            Argument("f", "pitch", "angle.degree", -180.0, 180.0, cyclic=True),
+            Argument("f", "roll", "angle.degree", -180.0, 180.0, cyclic=True),
+        ),
+        "How the listener's head is turned: to the left, up, to the right shoulder.",
+        lambda scene: scene.head,
+        lambda scene, yaw, pitch, roll: replace(scene, head=(yaw, pitch, roll)),
+    ),
+    Parameter(
+        "/adm/env/change",
+        (Argument("s", "name"),),
+        "Take up a kept scene or a preset, cross-faded in a second. Asked, it answers which was taken up last.",
+        "status",
+        watch=lambda status, _: (status.scene(),),
+    ),
+    Parameter("/adm/ping", (), "Answered by `/adm/pong` with the same arguments.", "action"),
+)
+"""Every address of ADM-OSC, in the order of its specification."""

@@ -1,0 +1,176 @@
+"""What of another scene is taken up: kinds of things, but for objects that stay as they are. And what undo leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, Final, get_args
+
+from stemfield.control.parameters.argument import check_kept, did_you_mean, shown
+from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.parameters.patterns import is_pattern, matches
+from stemfield.control.parameters.speaker_outputs import listed
+from stemfield.renderer.scene.scene import MAX_OBJECTS, Kind, Recall, Scene, SceneObject, SpeakerTrim
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+MAX_LEFT_OUT: Final = 128
+
+OBJECT_FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "positions": (
+        *("type", "position", "width_deg", "height_deg", "diffuseness", "channel_lock_deg", "smooth_s"),
+        *("exclude", "exclude_sector", "outputs", "dref", "dmax_m"),
+    ),
+    "gains": ("level", "mute", "solo"),
+    "eq": ("eq",),
+    "groups": ("group",),
+    "objects": ("name", "label", "channels", "priority"),
+}
+"""What each kind takes up of an object."""
+
+SCENE_FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
+    "positions": ("amount", "distance"),
+    "groups": ("groups",),
+    "separation": ("separation",),
+    "master": ("master_gain_db", "master_mute"),
+    "listener": ("listener",),
+    "monitor": ("monitor_gain_db", "monitor_mute"),
+}
+"""What each kind takes up of the scene itself; `loudspeakers` are its trims."""
+
+
+def recalled(present: Scene, kept: Scene, recall: Recall | None = None) -> Scene:
+    """The kept scene in the present room.
+
+    Where the head is turned stays, and so does how scenes are recalled; a comparison ends, so that the scene is heard.
+
+    Args:
+        present: what is left where nothing is taken up.
+        kept: what is taken up.
+        recall: which kinds of things, and without which objects; None is what the present scene asks for.
+    """
+    recall = present.recall if recall is None else recall
+    found: dict[str, Any] = {n: getattr(kept, n) for kind in recall.scope for n in SCENE_FIELDS.get(kind, ())}
+    if "loudspeakers" in recall.scope:
+        found["speakers"] = _trims(present, kept)
+    objects = _objects(present, kept, recall)
+    return replace(present, objects=objects, compare=False, compare_gain_db=0.0, **found)
+
+
+def undone(present: Scene, before: Scene) -> Scene:
+    """The scene before: no loudspeaker says again what it was asked to say then, and what is compared goes on."""
+    speakers = _trims(present, before)
+    return replace(before, speakers=speakers, compare=present.compare, compare_gain_db=present.compare_gain_db)
+
+
+def recall_of(scope: str | None, without: str | None, otherwise: Recall) -> Recall:
+    """How a scene is recalled, in the words of a message.
+
+    Args:
+        scope: kinds between commas; None or nothing is as otherwise.
+        without: objects between commas; None is as otherwise.
+        otherwise: what holds where nothing is said.
+
+    Raises:
+        RefusedError: a kind that is none, a pattern that cannot be read, or too many.
+    """
+    return Recall(
+        parse_words(scope, KINDS) if scope else otherwise.scope,
+        otherwise.without if without is None else parse_left_out(without),
+    )
+
+
+def parse_words(text: str, known: Sequence[Any]) -> tuple[Any, ...]:
+    """Words between commas, in the order in which they are known.
+
+    Raises:
+        RefusedError: one that is not known.
+    """
+    words = listed(text)
+    for word in words:
+        if word not in known:
+            raise RefusedError(f"{shown(word)}: allowed {', '.join(known)}{did_you_mean(word, known)}")
+    return tuple(word for word in known if word in words)
+
+
+def parse_left_out(text: str) -> tuple[str, ...]:
+    """Objects between commas: ids, names or patterns, of which any may find nothing.
+
+    Raises:
+        RefusedError: a pattern that cannot be read, or too many.
+    """
+    patterns = listed(text)
+    if len(patterns) > MAX_LEFT_OUT:
+        raise RefusedError(f"{len(patterns)} objects: allowed at most {MAX_LEFT_OUT}")
+    for pattern in patterns:
+        matches(pattern, "")
+    check_kept(", ".join(patterns))
+    return patterns
+
+
+def _trims(present: Scene, other: Scene) -> Mapping[str, SpeakerTrim]:
+    """The loudspeakers of another scene, asked to say what they are asked to say now."""
+    untrimmed = SpeakerTrim()
+    return MappingProxyType(
+        {
+            label: replace(
+                other.speakers.get(label, untrimmed), identify=present.speakers.get(label, untrimmed).identify
+            )
+            for label in (*other.speakers, *present.speakers)
+        }
+    )
+
+
+def _objects(present: Scene, kept: Scene, recall: Recall) -> tuple[SceneObject, ...]:
+    fields = [name for kind in recall.scope for name in OBJECT_FIELDS.get(kind, ())]
+    everything = set(recall.scope) >= OBJECT_FIELDS.keys()
+    if everything and not recall.without:
+        return kept.objects
+    comes_and_goes = "objects" in recall.scope
+    before = {o.id: o for o in present.objects}
+    after = {o.id: o for o in kept.objects}
+    stay = {o.id for o in (*present.objects, *kept.objects) if _is_left_out(o, recall.without)}
+    ids = [*after, *(stay & before.keys() - after.keys())] if comes_and_goes else [*before]
+    found = []
+    for ident in ids:
+        own, other = before.get(ident), after.get(ident)
+        if own is None and other is not None and ident not in stay:
+            found.append(other)
+        elif own is not None:
+            taken = other if other is not None and ident not in stay else own
+            found.append(_with(own, taken, fields))
+    while len(found) > MAX_OBJECTS:
+        found.remove(next(o for o in reversed(found) if o.id not in before))
+    return _named(found, before, stay)
+
+
+def _is_left_out(item: SceneObject, patterns: Iterable[str]) -> bool:
+    names = (item.name, item.own_name, str(item.id))
+    return any(p in names or (is_pattern(p) and any(matches(p, name) for name in names)) for p in patterns)
+
+
+def _with(own: SceneObject, other: SceneObject, fields: Iterable[str]) -> SceneObject:
+    """The very same where nothing is different: it has the same gains."""
+    changes: dict[str, Any] = {n: getattr(other, n) for n in fields if getattr(other, n) != getattr(own, n)}
+    found = replace(own, **changes) if changes else own
+    most = len(found.channels) or 2
+    return replace(found, outputs=found.outputs[:most]) if len(found.outputs) > most else found
+
+
+def _named(
+    objects: Sequence[SceneObject], before: Mapping[int, SceneObject], stay: set[int]
+) -> tuple[SceneObject, ...]:
+    """Each with a name of its own: those that stay keep theirs, whoever had the same in the kept scene."""
+    if len({o.name for o in objects}) == len(objects):
+        return tuple(objects)
+    taken = {o.name for o in objects if o.id in stay}
+    found = []
+    for item in objects:
+        if item.id not in stay:
+            own = (item.name, before[item.id].name if item.id in before else item.name, f"object-{item.id}")
+            further = (f"object-{item.id}-{n}" for n in range(2, MAX_OBJECTS + 3))
+            name = next(name for name in (*own, *further) if name not in taken)
+            taken.add(name)
+            item = item if name == item.name else replace(item, name=name)
+        found.append(item)
+    return tuple(found)

@@ -1,0 +1,314 @@
+"""From an address to the parameters it describes, and what commands do there. Everything here is pure.
+
+A literal address costs three look-ups at most; a pattern is compared with every row and object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from stemfield.control.parameters.adm_rows import ADM_ROWS
+from stemfield.control.parameters.argument import accept_all, did_you_mean, shown
+from stemfield.control.parameters.commands import Problem, RefusedError, SetParameter
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.patterns import is_pattern, matches
+from stemfield.control.parameters.rows import Key, Parameter, Values
+from stemfield.control.parameters.table import TABLE
+from stemfield.renderer.scene.scene import Scene, SceneObject
+
+ROWS = (*TABLE, *ADM_ROWS)
+"""Every address of every dialect that has addresses for its values."""
+
+_PLAIN = {p.address: p for p in ROWS if not p.variable}
+_KEYED = {tuple(p.address.split(p.variable)): p for p in ROWS if p.variable}
+"""By what stands before and behind the variable part, which is the last one or the one before."""
+_TRIGGERS = {(len(p.parts), p.parts[-1]) for p in ROWS if p.access == "trigger"}
+OBJECTS = ("{o}", "{n}")
+"""The variable parts that stand for an object; the key is its id."""
+
+VARIABLES = tuple(dict.fromkeys(p.variable for p in ROWS if p.variable))
+_MAX_ID_DIGITS = 10
+_REMEMBERED = 32
+"""Patterns whose routes are kept: `/*/*/*` has some 4000 where there are 128 objects."""
+
+
+Candidates = tuple[tuple[tuple[str, ...], Key], ...]
+"""Names of one thing each, and its key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One concrete address: a row of the table and what it is about."""
+
+    parameter: Parameter
+    key: Key
+    address: str
+
+
+def routes(address: str, scene: Scene, venue: Venue) -> Sequence[Route]:
+    """Everything in this scene that an address or address pattern describes, in the order of the table.
+
+    Args:
+        address: such as `/object/vocals/aed`, `/object/0/aed` or `/object/*/a[!z]*`.
+        scene: says which objects there are.
+        venue: says which loudspeakers and instruments there are.
+
+    Raises:
+        PatternError: the pattern cannot be read.
+    """
+    if is_pattern(address):
+        return _described(address, tuple(_candidates(variable, scene, venue) for variable in VARIABLES))
+    if plain := _PLAIN.get(address):
+        return (Route(plain, None, address),)
+    above, _, last = address.rpartition("/")
+    head, _, middle = above.rpartition("/")
+    if keyed := _KEYED.get((f"{head}/", f"/{last}")):
+        key = _key(keyed, middle, scene, venue)
+    elif keyed := _KEYED.get((f"{above}/", "")):
+        key = _key(keyed, last, scene, venue)
+    else:
+        return ()
+    return () if key is None else (Route(keyed, key, address),)
+
+
+def every_route(scene: Scene, venue: Venue) -> Iterator[Route]:
+    """All concrete addresses, objects by their names."""
+    for parameter in ROWS:
+        if not parameter.variable:
+            yield Route(parameter, None, parameter.address)
+        for name, key in _keys(parameter.variable, scene, venue):
+            yield Route(parameter, key, _concrete(parameter, name))
+
+
+def is_trigger(address: str) -> bool:
+    """Whether a message without arguments means to trigger something rather than to ask.
+
+    The last part has to be spelt out: a question such as `/object/*/*` must not remove anything.
+    """
+    parts = address[1:].split("/")
+    return (len(parts), parts[-1]) in _TRIGGERS
+
+
+def apply(
+    scene: Scene, command: SetParameter, venue: Venue, held: Callable[[int], str] | None = None
+) -> tuple[Scene, tuple[Problem, ...]]:
+    """The scene after a command, and what could not be done.
+
+    Numbers out of range are clamped; whatever is refused leaves its value alone.
+
+    Args:
+        scene: before.
+        command: what to set.
+        venue: what there is.
+        held: says of an object, by its id, why its sender may not change it, or nothing.
+    """
+    try:
+        found = routes(command.address, scene, venue)
+    except RefusedError as refusal:
+        return scene, (Problem(command.address, str(refusal)),)
+    if not found:
+        return scene, (Problem(command.address, "unknown address", unknown=True),)
+    return apply_at(found, scene, command, venue, held, alone=len(found) == 1)
+
+
+def apply_at(
+    found: Sequence[Route],
+    scene: Scene,
+    command: SetParameter,
+    venue: Venue,
+    held: Callable[[int], str] | None = None,
+    *,
+    alone: bool,
+) -> tuple[Scene, tuple[Problem, ...]]:
+    """The same at some of the routes that the command describes.
+
+    Args:
+        found: these; objects that are gone since are passed over.
+        scene: before.
+        command: what to set.
+        venue: what there is.
+        held: as of `apply`.
+        alone: whether the command describes nothing else. Of many, those that cannot be set are passed over.
+    """
+    problems = []
+    objects: dict[int, SceneObject] = {}
+    """Those that are others now, which a scene takes up all at once."""
+    accepted: tuple[Parameter, Values] | None = None
+    for route in found:
+        parameter = route.parameter
+        key = route.key if parameter.variable in OBJECTS and isinstance(route.key, int) else None
+        item = None if key is None else objects.get(key) or scene.find(key)
+        if key is not None and item is None:
+            continue
+        if parameter.write is None:
+            if alone:
+                problems.append(Problem(route.address, "can be asked for, not set"))
+            continue
+        if parameter.access == "trigger" and not is_trigger(command.address):
+            continue
+        if reason := venue.elsewhere(parameter.address):
+            if alone:
+                problems.append(Problem(route.address, reason))
+            continue
+        try:
+            if command.in_dmax and item is not None:
+                given = _in_metres(command.arguments, parameter, item.dmax_m)
+                values = accept_all(parameter.arguments, given)
+            elif accepted is not None and accepted[0] is parameter:
+                values = accepted[1]
+            else:
+                values = accept_all(parameter.arguments, command.arguments)
+                accepted = parameter, values
+            if held is not None and key is not None and (reason := held(key)):
+                problems.append(Problem(route.address, reason, conflict=True))
+                continue
+            if parameter.change is not None and key is not None:
+                objects[key] = parameter.change(item, *values)
+                continue
+            scene = scene.with_objects(objects)
+            objects = {}
+            scene = parameter.write(scene, route.key, values, venue)
+        except RefusedError as refusal:
+            problems.append(Problem(route.address, str(refusal)))
+    return scene.with_objects(objects), tuple(problems)
+
+
+def readable(address: str, scene: Scene, venue: Venue) -> Sequence[Route]:
+    """Everything that the address describes and that holds a value.
+
+    Raises:
+        RefusedError: the pattern cannot be read, or the address is one that holds no value.
+    """
+    found = routes(address, scene, venue)
+    holding = [route for route in found if route.parameter.read is not None or route.parameter.watch is not None]
+    if found and not holding:
+        raise RefusedError(f"holds no value; it takes {_takes(found[0].parameter)}")
+    return holding
+
+
+def value_of(route: Route, scene: Scene, venue: Venue) -> Values | None:
+    """What it is now; None where it is about an object that is gone since."""
+    if route.parameter.variable in OBJECTS and isinstance(route.key, int) and scene.find(route.key) is None:
+        return None
+    return route.parameter.values(scene, route.key, venue)
+
+
+def answers(address: str, scene: Scene, venue: Venue) -> list[tuple[Route, Values]]:
+    """The present values of everything readable that the address describes.
+
+    Raises:
+        RefusedError: as `readable`.
+    """
+    found = readable(address, scene, venue)
+    return [(route, values) for route in found if (values := value_of(route, scene, venue)) is not None]
+
+
+def suggestion(address: str, scene: Scene, venue: Venue) -> str:
+    """What is wrong with an address that describes nothing, and what may have been meant."""
+    parts = address[1:].split("/")
+    heads = {p.parts[0]: None for p in ROWS}
+    if parts[0] not in heads:
+        return f"no {shown(parts[0])} here{did_you_mean(parts[0], heads)}"
+    for keyed in () if is_pattern(address) else (p for p in ROWS if p.variable and len(p.parts) == len(parts)):
+        at = keyed.parts.index(keyed.variable)
+        if keyed.parts[:at] != tuple(parts[:at]):
+            continue
+        if _key(keyed, parts[at], scene, venue) is None:
+            names = [name for name, _ in _keys(keyed.variable, scene, venue)]
+            return f"no {_KINDS[keyed.variable]} {shown(parts[at])}{did_you_mean(parts[at], names)}"
+        lasts = [p.parts[-1] for p in ROWS if p.parts[: at + 1] == keyed.parts[: at + 1]]
+        return f"no {shown(parts[-1])} here{did_you_mean(parts[-1], lasts)}"
+    known = [p.address for p in ROWS if p.parts[0] == parts[0]]
+    return f"describes nothing{did_you_mean(address, known)}"
+
+
+_KINDS = {"{o}": "object", "{n}": "object", "{group}": "group", "{label}": "loudspeaker", "{stem}": "instrument"}
+
+
+def _in_metres(given: Sequence[object], parameter: Parameter, dmax_m: float) -> Sequence[object]:
+    """Arguments of which those that the table has in metres were given as multiples of `dmax_m`."""
+    return [
+        value * dmax_m if argument.unit == "distance.m" and isinstance(value, int | float) else value
+        for argument, value in zip(parameter.arguments, given, strict=False)
+    ]
+
+
+def _takes(parameter: Parameter) -> str:
+    return " ".join(f"{a.name} ({a.tag})" for a in parameter.arguments) or "no arguments"
+
+
+def _concrete(parameter: Parameter, name: str) -> str:
+    return parameter.address.replace(parameter.variable, name)
+
+
+def _keys(variable: str, scene: Scene, venue: Venue) -> list[tuple[str, Key]]:
+    """The names that can stand in a variable part, each with what the rows call it."""
+    match variable:
+        case "{o}":
+            return [(o.name, o.id) for o in scene.objects]
+        case "{n}":
+            return [(str(o.id + 1), o.id) for o in scene.objects]
+        case "{group}":
+            return [(str(number), number) for number in sorted({o.group for o in scene.objects} | set(scene.groups))]
+        case "{label}":
+            return [(label, label) for label in venue.labels]
+        case "{stem}":
+            return [(stem, stem) for stem in venue.stems]
+    return []
+
+
+def _key(parameter: Parameter, name: str, scene: Scene, venue: Venue) -> Key:
+    """What the row calls the thing of this name (or id), or None."""
+    number = int(name) if name.isdecimal() and name.isascii() and len(name) <= _MAX_ID_DIGITS else None
+    match parameter.variable:
+        case "{o}":
+            found = scene.find(name if number is None else number)
+            return None if found is None else found.id
+        case "{n}":
+            found = None if number is None else scene.find(number - 1)
+            return None if found is None else found.id
+        case "{group}":
+            return number
+        case "{label}":
+            return name if name in venue.labels else None
+        case _:
+            return name if name in venue.stems else None
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _described(pattern: str, names: tuple[Candidates, ...]) -> tuple[Route, ...]:
+    """What a pattern describes among these names, which are those of each of `VARIABLES`."""
+    parts = pattern[1:].split("/")
+    chosen: dict[tuple[str, str], list[tuple[str, Key]]] = {}
+    found = []
+    for parameter in ROWS:
+        own, variable = parameter.parts, parameter.variable
+        if len(parts) != len(own):
+            continue
+        if not all(part == variable or matches(asked, part) for asked, part in zip(parts, own, strict=True)):
+            continue
+        if not variable:
+            found.append(Route(parameter, None, parameter.address))
+            continue
+        asked = parts[own.index(variable)]
+        if (variable, asked) not in chosen:
+            chosen[variable, asked] = list(_chosen(asked, names[VARIABLES.index(variable)]))
+        found += [Route(parameter, key, _concrete(parameter, name)) for name, key in chosen[variable, asked]]
+    return tuple(found)
+
+
+def _candidates(variable: str, scene: Scene, venue: Venue) -> Candidates:
+    """What a pattern may describe, with the key that it leads to; an object under the first name that it describes."""
+    if variable == "{o}":
+        return tuple((tuple(dict.fromkeys((o.name, o.own_name, str(o.id)))), o.id) for o in scene.objects)
+    return tuple(((name,), key) for name, key in _keys(variable, scene, venue))
+
+
+def _chosen(asked: str, candidates: Candidates) -> Iterator[tuple[str, Key]]:
+    """What one part of a pattern describes."""
+    for names, key in candidates:
+        name = next((one for one in names if one and matches(asked, one)), "")
+        if name:
+            yield name, key

@@ -1,0 +1,299 @@
+"""The one table of everything that can be steered.
+
+Routes, validation, answers, scene files and the manual are made from these rows; an address that is not here does not
+exist.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from stemfield.control.parameters.argument import Argument, did_you_mean, shown
+from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.group_rows import GROUP_ROWS
+from stemfield.control.parameters.meter_rows import METER_ROWS
+from stemfield.control.parameters.names import ALLOWED
+from stemfield.control.parameters.object_rows import MAX_GAIN_DB, MAX_SMOOTH_S, OBJECT_ROWS
+from stemfield.control.parameters.recall import KINDS, parse_left_out, parse_words, recalled
+from stemfield.control.parameters.rows import (
+    Parameter,
+    Values,
+    changed,
+    part_field,
+    scene_field,
+    speaker_field,
+    trigger,
+    with_entry,
+)
+from stemfield.control.parameters.status_rows import STATUS_ROWS
+from stemfield.renderer.scene.scene import SILENCE_DB, Identify, Recall, Scene, Sound, SpeakerTrim
+
+MAX_LISTENER_M = 100.0
+
+_MODELS = "the name of a model card, 1 to 64 of A-Z a-z 0-9 . _ -"
+_MODEL_NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,63})?")
+
+_GAIN = Argument("f", "gain", "gain.db", SILENCE_DB, MAX_GAIN_DB)
+_MUTE = Argument("T", "mute")
+_PRESSED = Argument("T", "pressed", optional=True)
+_PATTERN = Argument("s", "pattern")
+_SCOPE = Argument("s", "scope")
+_WITHOUT = Argument("s", "without")
+
+
+def _reset(scene: Scene, _: None, venue: Venue) -> Scene:
+    return recalled(scene, venue.defaults, Recall())
+
+
+def _write_model(scene: Scene, _: None, values: Values, venue: Venue) -> Scene:
+    name = str(values[0])
+    if not _MODEL_NAME.fullmatch(name):
+        raise RefusedError(f"{shown(name)}: allowed {_MODELS}")
+    if name and venue.models and name not in venue.models:
+        raise RefusedError(f"{shown(name)}: allowed {', '.join(venue.models)}{did_you_mean(name, venue.models)}")
+    return replace(scene, separation=replace(scene.separation, model=name))
+
+
+def _write_stem_gain(scene: Scene, stem: str, values: Values, _: Venue) -> Scene:
+    gains_db = with_entry(scene.separation.gains_db, stem, float(values[0]))
+    return replace(scene, separation=replace(scene.separation, gains_db=gains_db))
+
+
+def _compare(scene: Scene, _: None, values: Values, venue: Venue) -> Scene:
+    gain_db = venue.status.match_db() - scene.master_gain_db if values[0] and not scene.compare else 0.0
+    if values[0] and scene.compare:
+        return scene
+    return replace(scene, compare=bool(values[0]), compare_gain_db=gain_db)
+
+
+def _recall_row(field: str, argument: Argument, description: str, parse: Callable[[str], tuple[str, ...]]) -> Parameter:
+    def write(scene: Scene, _: None, values: Values, __: Venue) -> Scene:
+        own: Any = scene.recall
+        return changed(scene, "recall", changed(own, field, parse(str(values[0]))))
+
+    return Parameter(
+        f"/scene/recall/{field}",
+        (argument,),
+        description,
+        default=(", ".join(getattr(Recall(), field)),),
+        stored=True,
+        read=lambda scene, _: (", ".join(getattr(scene.recall, field)),),
+        write=write,
+    )
+
+
+def _action(address: str, arguments: tuple[Argument, ...], description: str) -> Parameter:
+    return Parameter(address, arguments, description, "action")
+
+
+def _identify(name: str, sound: Sound, description: str) -> Parameter:
+    def write(scene: Scene, label: str, values: Values, _: Venue) -> Scene:
+        trim = scene.speakers.get(label, SpeakerTrim())
+        asked = Identify("none" if values == (False,) else sound, trim.identify.request + 1)
+        return replace(scene, speakers=with_entry(scene.speakers, label, replace(trim, identify=asked)))
+
+    return Parameter(
+        f"/speaker/{{label}}/{name}",
+        (_PRESSED,),
+        f"{description} 0 ends it.",
+        "trigger",
+        write=write,
+    )
+
+
+TABLE: tuple[Parameter, ...] = (
+    *OBJECT_ROWS,
+    *GROUP_ROWS,
+    scene_field(
+        "/scene/amount",
+        "amount",
+        Argument("f", "amount", "", 0.0, 1.0),
+        "0 plays the recording as it was mixed, from the stereo pair; 1 plays the scene.",
+        1.0,
+    ),
+    Parameter(
+        "/scene/compare",
+        (Argument("T", "compare"),),
+        "Play the untouched recording from the stereo pair for a comparison, as loud as the scene was.",
+        default=(False,),
+        read=lambda scene, _: (scene.compare,),
+        write=_compare,
+    ),
+    part_field(
+        "/scene/distance/law",
+        "distance",
+        "law",
+        Argument("s", "law", values=("none", "inverse", "adm")),
+        "How loud a distant object is: all alike; softer in proportion to the distance; or as ADM-OSC has it, by each "
+        "object's `dref` and `dmax`. Planes, diffuse objects and channels have no distance.",
+        "none",
+    ),
+    part_field(
+        "/scene/distance/reference",
+        "distance",
+        "reference_m",
+        Argument("f", "reference", "distance.m", 0.01, 100.0),
+        "Of the law `inverse`: nearer objects are no louder.",
+        1.0,
+    ),
+    part_field(
+        "/scene/distance/floor",
+        "distance",
+        "floor_db",
+        Argument("f", "floor", "gain.db", SILENCE_DB, 0.0),
+        "Of the law `inverse`: farther objects are no softer.",
+        -40.0,
+    ),
+    trigger(
+        "/scene/reset",
+        "The default scene of the layout. Master, loudspeakers, listener and monitor stay as they are.",
+        _reset,
+    ),
+    _action(
+        "/scene/save",
+        (Argument("s", "name"),),
+        f"Keep the scene under a name, {ALLOWED}. Undo brings back the scene that had it.",
+    ),
+    _action(
+        "/scene/load",
+        (
+            Argument("s", "name"),
+            Argument("f", "fade", "time.second", 0.0, MAX_SMOOTH_S, optional=True),
+            replace(_SCOPE, optional=True),
+            replace(_WITHOUT, optional=True),
+        ),
+        "Take up a kept scene, cross-faded where a time is given. What changes is what `/scene/recall/scope` and "
+        '`without` say, or this time another scope (`""` is the same one) and other objects.',
+    ),
+    _recall_row(
+        "scope",
+        _SCOPE,
+        f"What a scene that is loaded changes: some of {', '.join(KINDS)}, between commas. All else stays as it is.",
+        lambda text: parse_words(text, KINDS),
+    ),
+    _recall_row(
+        "without",
+        _WITHOUT,
+        "Objects that stay as they are when a scene is loaded: names, ids or patterns, separated by commas, such as "
+        '`"vocals, input*"`.',
+        parse_left_out,
+    ),
+    _action("/scene/delete", (Argument("s", "name"),), "Forget a kept scene; undo brings it back."),
+    _action(
+        "/scene/undo",
+        (_PRESSED,),
+        "Take back the last change; what follows within 0.7 s is one change. "
+        "To overwrite or delete a kept scene is one too.",
+    ),
+    _action("/scene/redo", (_PRESSED,), "Take a change that was undone again."),
+    _action(
+        "/recorder/record",
+        (Argument("s", "name"),),
+        "Record every change under a name, in place of what it had, until stop.",
+    ),
+    _action(
+        "/recorder/capture",
+        (Argument("s", "name"),),
+        "Record every change and the sound of every object until stop, for `stemfield record`.",
+    ),
+    _action("/recorder/play", (Argument("s", "name"),), "Play a recording back: first the scene it began with."),
+    _action("/recorder/stop", (_PRESSED,), "End recording, capturing or playing."),
+    _action("/recorder/delete", (Argument("s", "name"),), "Forget a recording, which is neither made nor played now."),
+    speaker_field("gain_db", _GAIN, "Trim of one loudspeaker.", 0.0),
+    speaker_field("mute", _MUTE, "Silence one loudspeaker.", False),
+    speaker_field("solo", Argument("T", "solo"), "Silence every loudspeaker without solo.", False),
+    _identify(
+        "identify",
+        "spoken",
+        "Let one loudspeaker be found: it speaks its label, beside all that plays. An LFE plays noise, and so does one "
+        "whose label cannot be said in a few English words, letters and numbers.",
+    ),
+    _identify("noise", "noise", "The same by a second of noise."),
+    _identify("sweep", "sweep", "The same by a sweep of five seconds through all frequencies, for measurements."),
+    Parameter(
+        "/listener/position",
+        tuple(Argument("f", axis, "distance.m", -MAX_LISTENER_M, MAX_LISTENER_M) for axis in "xyz"),
+        "Where the listener is, as seen from the centre of the layout: directions and distances are heard from there, "
+        "and the loudspeakers' delays and gains follow where the layout compensates them.",
+        default=(0.0, 0.0, 0.0),
+        stored=True,
+        read=lambda scene, _: scene.listener,
+        write=lambda scene, _, values, __: changed(scene, "listener", values),
+    ),
+    Parameter(
+        "/listener/ypr",
+        (
+            Argument("f", "yaw", "angle.degree", -180.0, 180.0, cyclic=True),
+            Argument("f", "pitch", "angle.degree", -180.0, 180.0, cyclic=True),
+            Argument("f", "roll", "angle.degree", -180.0, 180.0, cyclic=True),
+        ),
+        "How the head of the binaural monitor's listener is turned: to the left, up, to the right shoulder.",
+        default=(0.0, 0.0, 0.0),
+        read=lambda scene, _: scene.head,
+        write=lambda scene, _, values, __: changed(scene, "head", values),
+    ),
+    scene_field("/monitor/gain", "monitor_gain_db", _GAIN, "Gain of the binaural monitor.", 0.0),
+    scene_field("/monitor/mute", "monitor_mute", _MUTE, "Silence the binaural monitor.", False),
+    scene_field("/master/gain", "master_gain_db", _GAIN, "Gain of everything.", 0.0),
+    scene_field("/master/mute", "master_mute", _MUTE, "Silence everything.", False),
+    part_field(
+        "/separation/threshold",
+        "separation",
+        "threshold",
+        Argument("f", "threshold", "", 0.0, 1.0),
+        "Mask estimates below it are rejected and go to the residual.",
+        0.0,
+    ),
+    part_field(
+        "/separation/bypass",
+        "separation",
+        "bypass",
+        Argument("T", "bypass"),
+        "Do not separate: the mixture plays as the residual.",
+        False,
+    ),
+    Parameter(
+        "/separation/model",
+        (Argument("s", "model", words=_MODELS),),
+        "The model in use, by its name or a preset (default, light, studio); an empty name is the configured one.",
+        default=("",),
+        stored=True,
+        read=lambda scene, _: (scene.separation.model,),
+        write=_write_model,
+    ),
+    Parameter(
+        "/separation/{stem}/gain",
+        (_GAIN,),
+        "Re-scaling of one instrument's mask.",
+        default=(0.0,),
+        stored=True,
+        read=lambda scene, stem: (scene.separation.gains_db.get(stem, 0.0),),
+        write=_write_stem_gain,
+    ),
+    _action(
+        "/subscribe",
+        (
+            _PATTERN,
+            Argument("i", "rate", "frequency.hz", 1, 60, optional=True),
+            Argument("i", "port", "", 1, 65535, optional=True, exact=True),
+        ),
+        "Be told what changes among the matching addresses, at most `rate` times a second (20 where not given), at the "
+        "sender's port or another one; what is told at once comes as a bundle. Ends 30 s after the last `/renew`.",
+    ),
+    _action("/unsubscribe", (replace(_PATTERN, optional=True),), "End one subscription of the sender, or all."),
+    _action("/renew", (replace(_PATTERN, optional=True),), "Let one subscription of the sender live on, or all."),
+    _action(
+        "/object/{o}/touch",
+        (Argument("T", "held"),),
+        "Hold it: until it is let go, or 30 s after the holder's last message, nobody else moves it who is of no "
+        "higher rank.",
+    ),
+    _action("/ping", (), "Answered by `/pong` with the same arguments, whatever they are."),
+    *STATUS_ROWS,
+    *METER_ROWS,
+)
+"""Every parameter, in the order of the manual."""

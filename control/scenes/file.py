@@ -1,0 +1,314 @@
+"""Scenes as plain data: a tree of the addresses.
+
+`/object/vocals/width` is `{"object": {"vocals": {"width": 40}}}`. The parameter table says what may stand there, so
+that a file is checked by the same rules as a message, except that a number out of range is refused instead of clamped.
+Objects stand under the names that they have in the default scene; a new name is their `name`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from stemfield.control.dialects.json_numbers import whole
+from stemfield.control.parameters.argument import accept_all, shown
+from stemfield.control.parameters.commands import Describe, RefusedError
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.object_rows import check_name
+from stemfield.control.parameters.patterns import is_pattern
+from stemfield.control.parameters.routes import Route, every_route, routes, suggestion
+from stemfield.control.parameters.rows import Parameter, Values, found_object
+from stemfield.control.parameters.table import TABLE
+from stemfield.control.scenes.upsert import added_object, describe
+from stemfield.layouts.plain_data import PlainDataError, decode, parse_json, read_file, unusable
+from stemfield.layouts.strict_yaml import parse_yaml
+from stemfield.renderer.scene.scene import Scene
+
+MAX_BYTES = 1 << 20
+FORMAT = 1
+MAX_CHANNEL = 2**31 - 1
+_NAME = "/object/{o}/name"
+_ORDER = {parameter.address: index for index, parameter in enumerate(TABLE)}
+
+
+def _order(parameter: Parameter) -> tuple[bool, int]:
+    """That of the table, because outputs are as many as channels; groups first, because they turn their objects."""
+    return parameter.variable != "{group}", _ORDER[parameter.address]
+
+
+_STORED = sorted((row for row in TABLE if row.stored and row.read), key=_order)
+
+
+class SceneFileError(ValueError):
+    """A scene file that cannot be used.
+
+    Attributes:
+        source: the file.
+        problems: every one that was found.
+    """
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+        self.source = source
+        self.problems = tuple(problems)
+
+
+class NewerSceneError(SceneFileError):
+    """A scene of a later version, which must not be lost for it."""
+
+
+def scene_to_dict(scene: Scene, venue: Venue) -> dict[str, Any]:
+    """Everything of a scene that files hold, as data that JSON and YAML can hold.
+
+    Objects that were added while playing stand in `added` with their channels, under the names that they had at first.
+    `inputs` keeps the configured routing of the direct inputs: where that is another one when the file is read, the
+    channels in it would lead to other instruments and are passed over.
+    """
+    tree: dict[str, Any] = {
+        "format": FORMAT,
+        "inputs": {name: list(channels) for name, channels in venue.routing.items()},
+    }
+    added = tuple(o for o in scene.objects if venue.defaults.find(o.id) is None)
+    if added:
+        tree["added"] = {f"object-{o.id}": list(o.channels) for o in added}
+    first_names = tuple(added_object(o.id, o.channels) for o in added)
+    for route in every_route(replace(scene, objects=(*venue.defaults.objects, *first_names)), venue):
+        parameter = route.parameter
+        if not parameter.stored or parameter.read is None:
+            continue
+        values = parameter.read(scene, route.key)
+        if not values or (parameter.variable not in ("", "{o}") and values == parameter.default):
+            # Loudspeakers and instruments differ between layouts and models: only those that were set are kept.
+            continue
+        *branches, leaf = route.address[1:].split("/")
+        node = tree
+        for branch in branches:
+            node = node.setdefault(branch, {})
+        node[leaf] = _plain(parameter, values)
+    return tree
+
+
+def scene_from_dict(data: object, venue: Venue) -> tuple[Scene, tuple[str, ...]]:
+    """The default scene with everything in the data that can be used, and what cannot.
+
+    Args:
+        data: as `scene_to_dict` makes it; whatever is missing is as in the default scene.
+        venue: what there is.
+    """
+    if not isinstance(data, Mapping):
+        return venue.defaults, (f"{shown(data)}: allowed the branches {', '.join(_branches())}",)
+    if data.get("format", FORMAT) != FORMAT:
+        return venue.defaults, (f"format: {shown(data['format'])}: allowed {FORMAT}",)
+    problems: list[str] = []
+    found: list[tuple[Route, Sequence[Any], str]] = []
+    scene = _with_added(data.get("added", {}), venue, problems)
+    for address, value in _leaves({k: v for k, v in data.items() if k not in ("format", "inputs", "added")}):
+        path = ".".join(address[1:].split("/"))
+        match () if is_pattern(address) else routes(address, scene, venue):
+            case (Route(parameter=Parameter(access="value")) as route,):
+                found.append((route, _values(route.parameter, value), path))
+            case (_,):
+                problems.append(f"{path}: holds no value")
+            case _:
+                problems.append(f"{path}: {suggestion(address, scene, venue)}")
+    routing = {name: list(channels) for name, channels in venue.routing.items()}
+    if data.get("inputs", routing) != routing:
+        found = [entry for entry in found if not entry[0].address.endswith("/channels")]
+    names: dict[int, str] = {}
+    alone: dict[int, Scene] = {}
+    """Each object in a scene of its own: finding and replacing one among many takes longer than all else."""
+    for route, values, path in sorted(found, key=lambda entry: _order(entry[0].parameter)):
+        parameter = route.parameter
+        try:
+            accepted = accept_all(parameter.arguments, values, strict=True)
+            if parameter.address == _NAME and isinstance(route.key, int):
+                names[route.key] = check_name(str(accepted[0]))
+            elif parameter.write is not None and isinstance(route.key, int) and parameter.variable == "{o}":
+                own = alone.get(route.key) or replace(scene, objects=(found_object(scene, route.key),))
+                if parameter.read is None or tuple(parameter.read(own, route.key)) != tuple(accepted):
+                    own = parameter.write(own, route.key, accepted, venue)
+                alone[route.key] = own
+            elif parameter.write is not None:
+                scene = parameter.write(scene, route.key, accepted, venue)
+        except RefusedError as refused:
+            problems.append(f"{path}: {refused}")
+    scene = replace(scene, objects=tuple(alone[o.id].objects[0] if o.id in alone else o for o in scene.objects))
+    scene, clashes = _named(scene, names)
+    return scene, (*problems, *clashes)
+
+
+def stored_changes(before: Scene | None, after: Scene, venue: Venue) -> Iterator[tuple[str, Values]]:
+    """Every value that files hold and that is another one in `after`, by its address with the object's id.
+
+    Set one after the other they make the scene: who has a name that another one gets is called otherwise first.
+
+    Args:
+        before: None for every value.
+        after: the later scene.
+        venue: what there is.
+    """
+    for row in _STORED:
+        assert row.read is not None
+        if row.address == _NAME:
+            yield from _names_in_the_way(venue.defaults if before is None else before, after)
+        for key in _stored_keys(row, before, after, venue):
+            values = row.read(after, key)
+            known = before is not None and (row.variable != "{o}" or before.find(key) is not None)
+            if values and not (before is not None and known and row.read(before, key) == values):
+                yield row.address.replace(row.variable, str(key)) if row.variable else row.address, values
+
+
+def _names_in_the_way(before: Scene, after: Scene) -> Iterator[tuple[str, Values]]:
+    """Names for the time being of objects whose names others get."""
+    holders = {o.name: o.id for o in before.objects}
+    known = holders.keys() | {o.name for o in after.objects}
+    for item in after.objects:
+        holder = holders.get(item.name, item.id)
+        if holder != item.id and after.find(holder):
+            free = next(name for n in count() if (name := f"object-{holder}-{n}") not in known)
+            yield _NAME.replace("{o}", str(holder)), (free,)
+
+
+def load_scene_file(path: Path, venue: Venue) -> Scene:
+    """The scene of a YAML or JSON file that a person wrote.
+
+    Raises:
+        SceneFileError: unreadable, or with problems (all of them are listed).
+    """
+    scene, problems = scene_from_dict(read_data(path), venue)
+    if problems:
+        raise SceneFileError(str(path), problems)
+    return scene
+
+
+def read_data(path: Path) -> object:
+    """The plain data of a JSON file (by its name) or a YAML file, of at most 1 MiB.
+
+    Raises:
+        SceneFileError: unreadable, too large, or not what its name says.
+        FileNotFoundError: it does not exist.
+    """
+    try:
+        text = decode(read_file(path, MAX_BYTES))
+        return scene_data(text, str(path)) if path.suffix == ".json" else parse_yaml(text)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise SceneFileError(str(path), (f"cannot be read: {error.strerror}",)) from error
+    except SceneFileError:
+        raise
+    except ValueError as error:
+        raise SceneFileError(str(path), (f"not what it should be: {error}",)) from error
+
+
+def scene_data(text: str, source: str) -> object:
+    """The plain data of a scene in JSON.
+
+    Args:
+        text: of the file or the journal.
+        source: named in the error.
+
+    Raises:
+        SceneFileError: no JSON, or with text that cannot be kept.
+    """
+    try:
+        data = parse_json(text)
+    except PlainDataError as error:
+        raise SceneFileError(source, (f"not what it should be: {error}",)) from error
+    if problems := tuple(unusable(data)):
+        raise SceneFileError(source, problems)
+    return data
+
+
+def kept_scene(data: object, venue: Venue, source: str) -> tuple[Scene, tuple[str, ...]]:
+    """A scene that was kept by the daemon, as `scene_from_dict`.
+
+    Raises:
+        NewerSceneError: a later version has kept it.
+        SceneFileError: it is no scene.
+    """
+    if not isinstance(data, Mapping):
+        raise SceneFileError(source, (f"{shown(data)}: allowed the branches {', '.join(_branches())}",))
+    number = data.get("format", FORMAT)
+    if number != FORMAT:
+        newer = isinstance(number, int | float) and number > FORMAT
+        reason = f"format: {shown(number)}: allowed {FORMAT}"
+        raise (NewerSceneError if newer else SceneFileError)(source, (reason + "; a newer version wrote it" * newer,))
+    return scene_from_dict(data, venue)
+
+
+def _with_added(added: object, venue: Venue, problems: list[str]) -> Scene:
+    """The default scene and the objects that were added to it, as far as this room has their inputs."""
+    scene = venue.defaults
+    for name, channels in added.items() if isinstance(added, Mapping) else ():
+        ident = str(name).removeprefix("object-")
+        try:
+            if not (ident.isdecimal() and len(ident) <= 10 and isinstance(channels, list)):
+                raise RefusedError("allowed object-N with a list of channels")
+            if scene.find(int(ident)):
+                raise RefusedError("it is there already")
+            command = Describe(int(ident), None, [whole(channel, 0, MAX_CHANNEL) for channel in channels], {})
+            scene = describe(scene, command, venue)
+        except RefusedError as error:
+            problems.append(f"added.{name}: {error}")
+    return scene
+
+
+def _leaves(tree: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """The addresses in a tree, with what stands there; a branch too deep is a leaf that no row knows."""
+    for key, value in tree.items():
+        address = f"{above}/{key}"
+        if isinstance(value, Mapping) and value and address.count("/") < 3:
+            yield from _leaves(value, address)
+        else:
+            yield address, value
+
+
+def _named(scene: Scene, names: Mapping[int, str]) -> tuple[Scene, tuple[str, ...]]:
+    """The scene with all new names at once, because two objects may have changed theirs for each other's."""
+    objects = tuple(replace(o, name=names.get(o.id, o.name)) for o in scene.objects)
+    taken = [o.name for o in objects]
+    clashes = sorted({name for name in taken if taken.count(name) > 1})
+    if clashes:
+        return scene, tuple(f"object: two are named {name}: the names stay as configured" for name in clashes)
+    return replace(scene, objects=objects), ()
+
+
+def _plain(parameter: Parameter, values: Values) -> object:
+    """Values as they stand in a file: one alone, some as a list, groups of them as a list of lists."""
+    size = len(parameter.arguments)
+    if not parameter.arguments[-1].repeated:
+        return values[0] if size == 1 else list(values)
+    if size == 1:
+        return list(values)
+    return [] if values == parameter.default else [list(values[at : at + size]) for at in range(0, len(values), size)]
+
+
+def _values(parameter: Parameter, plain: object) -> Sequence[Any]:
+    """What `_plain` was made from."""
+    if not isinstance(plain, list):
+        return [plain]
+    if parameter.arguments[-1].repeated and len(parameter.arguments) > 1:
+        return [v for entry in plain for v in (entry if isinstance(entry, list) else [entry])] or parameter.default
+    return plain
+
+
+def _stored_keys(row: Parameter, before: Scene | None, after: Scene, venue: Venue) -> Sequence[Any]:
+    match row.variable:
+        case "{o}":
+            known = {} if before is None else {o.id: o for o in before.objects}
+            return [o.id for o in after.objects if known.get(o.id) is not o]
+        case "{group}":
+            return sorted({*after.groups, *(before.groups if before is not None else ())})
+        case "{label}":
+            return venue.labels
+        case "{stem}":
+            return venue.stems
+    return (None,)
+
+
+def _branches() -> dict[str, None]:
+    return {parameter.parts[0]: None for parameter in TABLE if parameter.access == "value"}

@@ -1,0 +1,263 @@
+"""The scenes that have a name: those that were kept, and the presets of the room. And the way back: undo and redo."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from stemfield.control.faults import cause
+from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.parameters.names import kept_name
+from stemfield.control.parameters.recall import undone
+from stemfield.control.scenes.file import SceneFileError
+from stemfield.control.scenes.store import SceneStore
+from stemfield.renderer.scene.scene import Scene
+
+MAX_SCENES = 512
+"""Maximum number of kept scenes."""
+MAX_NAMES_BYTES = 60_000
+"""Maximum size of all names together, so that a list of them fits into one answer."""
+MAX_WAITING = 16
+"""So many may wait for the disk."""
+MAX_STEPS = 100
+PAUSE_S = 0.7
+"""Changes that follow one another more quickly are one step: a drag is undone as a whole."""
+
+
+Content = Scene | bytes
+"""A kept scene, or what its file holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A kept scene that was overwritten or deleted: what it was, and what it is then; None is no kept scene."""
+
+    name: str
+    before: Content | None
+    after: Content | None
+
+
+Step = Scene | Rewrite
+"""What is undone: a change of the present scene, or of a kept one."""
+
+
+class SceneBook:
+    """Scenes by name. A kept scene hides the preset of its name.
+
+    Args:
+        store: where scenes are kept; None keeps none.
+        presets: the scenes that everybody has.
+    """
+
+    def __init__(self, store: SceneStore | None, presets: Mapping[str, Scene]) -> None:
+        self._store = store
+        self._presets = presets
+        self._saving: set[asyncio.Task[None]] = set()
+        self._unwritten: dict[str, Content] = {}
+        self._in_turn = asyncio.Lock()
+        self._present = ""
+        self._as_kept: Scene | None = None
+        """The present scene as it was when it was loaded or saved; None once the kept one is another."""
+        self._kept = set(store.names()) if store is not None else set()
+        self._glanced: dict[str, Scene] = {}
+
+    def names(self) -> tuple[str, ...]:
+        """Every name, presets first."""
+        return (*self._presets, *sorted(self._kept - self._presets.keys()))
+
+    @property
+    def present(self) -> str:
+        """The name that was loaded or saved last, unless there is none of that name any more."""
+        known = (*self._presets, *self._kept, *self._unwritten)
+        return self._present if self._present in known else ""
+
+    def mark(self, name: str, scene: Scene) -> None:
+        """The present scene was loaded or saved."""
+        self._present, self._as_kept = kept_name(name), scene
+
+    def is_changed(self, scene: Scene) -> bool:
+        """Whether a scene is another one than was loaded or saved last.
+
+        What no kept scene decides counts for nothing: where the head is turned, what is recalled and compared.
+        """
+        kept = self._as_kept
+        if kept is scene or not self.present:
+            return False
+        return kept is None or replace(undone(scene, kept), head=scene.head, recall=scene.recall) != scene
+
+    def load(self, name: str) -> tuple[Scene, tuple[str, ...]]:
+        """A scene, and what of it could not be used: read at once, so that what follows in a bundle acts on it.
+
+        Raises:
+            RefusedError: there is none of this name, or its file is broken.
+        """
+        name = kept_name(name)
+        self._glanced.pop(name, None)
+        return self._read(name)
+
+    def glance(self, name: str) -> Scene:
+        """The scene that `load` is going to give; its file is read once.
+
+        Raises:
+            RefusedError: as there.
+        """
+        name = kept_name(name)
+        if name not in self._glanced:
+            self._glanced[name], _ = self._read(name)
+        return self._glanced[name]
+
+    def save(self, name: str, scene: Scene, failed: Callable[[str], None]) -> Rewrite | None:
+        """Keep a scene; the disk is waited for in a thread.
+
+        Args:
+            name: see `kept_name`.
+            scene: as it is now.
+            failed: is told why it could not be kept.
+
+        Returns:
+            What undoes it, where another scene was kept under this name.
+
+        Raises:
+            RefusedError: the name is not allowed, there is no folder, or there are too many.
+        """
+        name = kept_name(name)
+        known = self._kept | self._unwritten.keys()
+        if name not in known and len(known) >= MAX_SCENES:
+            raise RefusedError(f"{MAX_SCENES} scenes are kept: allowed no more")
+        if name not in known and sum(len(each.encode()) + 4 for each in (*known, name)) > MAX_NAMES_BYTES:
+            raise RefusedError(f"the names of all scenes are longer than {MAX_NAMES_BYTES} bytes: allowed no more")
+        before = self._content(name)
+        self._write(name, scene, failed)
+        self.mark(name, scene)
+        return None if before is None else Rewrite(name, before, scene)
+
+    def restore(self, name: str, content: Content | None, failed: Callable[[str], None]) -> None:
+        """Let a kept scene be what it was, or none.
+
+        Raises:
+            RefusedError: as `save` and `remove`.
+        """
+        if content is None:
+            self.remove(name)
+        else:
+            self._write(name, content, failed)
+        if name == self._present and content is not self._as_kept:
+            self._as_kept = content if isinstance(content, Scene) else None
+
+    def _content(self, name: str) -> Content | None:
+        return self._unwritten.get(name) or self._folder().content_named(name)
+
+    def _write(self, name: str, content: Content, failed: Callable[[str], None]) -> None:
+        store = self._folder()
+        if len(self._saving) >= MAX_WAITING:
+            raise RefusedError(f"{MAX_WAITING} scenes wait for the disk: allowed no more")
+        self._unwritten[name] = content
+        write: Callable[..., None] = store.save_named if isinstance(content, Scene) else store.restore_named
+
+        async def save() -> None:
+            async with self._in_turn:  # of two of one name the later one has to stay
+                writing = asyncio.get_running_loop().run_in_executor(None, write, name, content)
+                await asyncio.wait([writing])
+            if self._unwritten.get(name) is content:
+                del self._unwritten[name]
+            if (error := writing.exception()) is not None:
+                failed(f"{name}: {cause(error)}")
+            else:
+                self._kept.add(name)
+                self._glanced.clear()
+
+        task = asyncio.get_running_loop().create_task(save())
+        self._saving.add(task)
+        task.add_done_callback(self._saving.discard)
+
+    def remove(self, name: str) -> Rewrite:
+        """Forget a kept scene; what undoes that.
+
+        Raises:
+            RefusedError: there is none of this name, or its file cannot be removed yet or at all.
+        """
+        name = kept_name(name)
+        if name in self._unwritten:
+            raise RefusedError(f"{name}: it waits for the disk")
+        before = self._content(name)
+        try:
+            self._folder().remove_named(name)
+        except OSError as error:
+            raise RefusedError(f"{name}: {error.strerror}") from error
+        self._kept.discard(name)
+        self._glanced.clear()
+        return Rewrite(name, before, None)
+
+    async def close(self) -> None:
+        """Finish saving."""
+        if self._saving:
+            await asyncio.wait(self._saving)
+
+    def _read(self, name: str) -> tuple[Scene, tuple[str, ...]]:
+        unwritten = self._unwritten.get(name)
+        if isinstance(unwritten, Scene):
+            return unwritten, ()
+        if unwritten is None and name in self._presets and name not in self._kept:
+            return self._presets[name], ()
+        try:
+            if unwritten is not None:
+                return self._folder().scene_of(unwritten, name)
+            return self._folder().load_named(name)
+        except SceneFileError as error:
+            raise RefusedError("; ".join(error.problems)) from error
+
+    def _folder(self) -> SceneStore:
+        if self._store is None:
+            raise RefusedError("there is no folder for scenes")
+        return self._store
+
+
+class History:
+    """The way to what was before and after, up to 100 steps back: the scene before, and what a kept scene was."""
+
+    def __init__(self) -> None:
+        self._before: list[Step] = []
+        self._after: list[Step] = []
+        self._last_s = float("-inf")
+
+    def note(self, before: Scene, now_s: float) -> None:
+        """A scene is about to be changed, at a monotonic time."""
+        if now_s - self._last_s > PAUSE_S:
+            self._before = [*self._before[-MAX_STEPS + 1 :], before]
+            self._after.clear()
+        self._last_s = now_s
+
+    def rewritten(self, step: Rewrite) -> None:
+        """A kept scene was overwritten or deleted."""
+        self._before = [*self._before[-MAX_STEPS + 1 :], step]
+        self._after.clear()
+        self.part()
+
+    def part(self) -> None:
+        """What comes next is a step of its own, however soon it comes."""
+        self._last_s = float("-inf")
+
+    def undo(self, present: Scene) -> Step:
+        """The scene before the last step, or the kept scene that it has rewritten.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        return self._step(present, self._before, self._after, "undo")
+
+    def redo(self, present: Scene) -> Step:
+        """The scene that the last undo left, or the kept scene that it has put back.
+
+        Raises:
+            RefusedError: there is none.
+        """
+        return self._step(present, self._after, self._before, "redo")
+
+    def _step(self, present: Scene, source: list[Step], target: list[Step], what: str) -> Step:
+        if not source:
+            raise RefusedError(f"nothing to {what}")
+        step = source.pop()
+        target.append(step if isinstance(step, Rewrite) else present)
+        self.part()
+        return step

@@ -1,0 +1,151 @@
+"""A recording of control: what changed, and when, as lines of JSON.
+
+It begins with the scene as it was, and then has a line for every value that became another one:
+`[seconds, address, [values]]`. `[seconds, "fade", [seconds]]` says that the changes of that moment were cross-faded.
+Objects stand under their ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from io import TextIOWrapper
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TextIO
+
+from stemfield.control.dialects.json_numbers import whole
+from stemfield.control.dialects.s3a import MAX_ID
+from stemfield.control.parameters.argument import Argument, accept_all, shown
+from stemfield.control.parameters.commands import RefusedError, SetParameter
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.object_rows import MAX_SMOOTH_S, check_name
+from stemfield.control.parameters.routes import apply
+from stemfield.layouts.plain_data import PlainDataError, open_file, parse_json
+from stemfield.renderer.scene.scene import MAX_OBJECTS, Scene, SceneObject, default_scene
+
+MAX_BYTES = 64 << 20
+"""So long a recording may become."""
+MAX_LINE = 1 << 20
+FADE = "fade"
+_HEADER = {"stemfield": "recording", "format": 1}
+HEADER = json.dumps(_HEADER)
+_AT = Argument("f", "seconds", "time.second", 0.0, 1e7)
+_FADE = Argument("f", "fade", "time.second", 0.0, MAX_SMOOTH_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a recording."""
+
+    at_s: float
+    address: str
+    values: Sequence[Any]
+
+
+class RecordingError(ValueError):
+    """A recording that cannot be read; the message names the line."""
+
+
+def read_recording(path: Path) -> Generator[Step, None, None]:
+    """The lines of a recording, whose times never go back.
+
+    Raises:
+        RecordingError: too large, no recording, or a line that is none.
+        OSError: it cannot be read.
+    """
+    latest_s = 0.0
+    with _opened(path) as file:
+        for number, text in enumerate(iter(partial(file.readline, MAX_LINE), ""), 1):
+            if len(text) >= MAX_LINE:
+                raise RecordingError(f"line {number}: longer than {MAX_LINE} characters")
+            try:
+                line = parse_json(text)
+            except PlainDataError as error:
+                if not text.endswith("\n"):
+                    return  # the power went while it was written
+                raise RecordingError(f"line {number}: no JSON") from error
+            match line:
+                case {"stemfield": "recording", "format": 1} if number == 1:
+                    continue
+                case {"stemfield": "recording", "format": other} if number == 1:
+                    raise RecordingError(f"line 1: format: {shown(other)}: allowed 1; another version wrote it")
+                case [int() | float() as at_s, str() as address, list() as values] if number > 1 and at_s >= latest_s:
+                    try:
+                        latest_s = float(_AT.accept(at_s, strict=True))
+                        values = list(accept_all((_FADE,), values)) if address == FADE else values
+                    except RefusedError as refused:
+                        raise RecordingError(f"line {number}: {refused}") from refused
+                    yield Step(latest_s, address, values)
+                    continue
+            raise RecordingError(f"line {number}: {shown(text.strip())}: allowed [seconds, address, [values]]")
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        return TextIOWrapper(open_file(path, 2 * MAX_BYTES), "utf-8", "replace")
+    except PlainDataError as error:
+        raise RecordingError(str(error)) from error
+
+
+def capture_path(folder: Path, stem: str) -> Path:
+    """Where the control of a capture is kept, beside the sound of the same name in `.wav`.
+
+    Args:
+        folder: of the recordings.
+        stem: of the file's name.
+    """
+    return folder / "captures" / f"{stem}.jsonl"
+
+
+def capture_header(scene: Scene) -> str:
+    """The first line of a recording that has sound with it: it says which objects play which inputs."""
+    inputs = [[item.id, item.name, list(item.channels)] for item in scene.objects if item.kind == "input"]
+    return json.dumps({**_HEADER, "inputs": inputs}, ensure_ascii=False)
+
+
+def captured_objects(path: Path) -> Scene:
+    """The scene of a capture before anything was set in it.
+
+    Raises:
+        RecordingError: its first line says nothing of inputs.
+        OSError: it cannot be read.
+    """
+    with _opened(path) as file:
+        text = file.readline(MAX_LINE)
+    scene = default_scene()
+    try:
+        for ident, name, channels in parse_json(text)["inputs"]:
+            routed = tuple(whole(channel, 0, MAX_ID) for channel in channels)
+            item = SceneObject(whole(ident, 0, MAX_ID), check_name(name), "input", routed)
+            if scene.find(item.id) or len(scene.objects) == MAX_OBJECTS:
+                raise RefusedError(f"object {item.id} is there already, or one too many")
+            scene = replace(scene, objects=(*scene.objects, item))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RecordingError("line 1: is not that of a capture") from error
+    return scene
+
+
+def scenes_of(steps: Iterable[Step], scene: Scene, venue: Venue) -> Iterator[tuple[float, Scene, float]]:
+    """The scenes that a recording makes one after the other: seconds, scene, and seconds of cross-fade.
+
+    Args:
+        steps: of the recording.
+        scene: before it.
+        venue: what there is; what is not there is passed over.
+    """
+    for at_s, moment in groupby(steps, key=lambda step: step.at_s):
+        fade_s = 0.0
+        for step in moment:
+            if step.address == FADE:
+                fade_s = float(step.values[0])
+            else:
+                scene, _ = apply(scene, SetParameter(step.address, step.values), venue)
+        yield at_s, scene, fade_s
+
+
+def encode_step(at_s: float, address: str, values: Sequence[object]) -> str:
+    """One line, without its end."""
+    return json.dumps([round(at_s, 4), address, list(values)], ensure_ascii=False, separators=(",", ":"))

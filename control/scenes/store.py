@@ -1,0 +1,358 @@
+"""Scenes on disk: the present one, saved as it changes, and the named ones.
+
+A file is written beside its place, forced to the disk and renamed, so that whenever the power goes there is either
+the old file or the new one. Where the disk is full, the present scene goes into a journal whose room was taken before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from stemfield.control.faults import cause, note
+from stemfield.control.parameters.argument import shown
+from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.names import file_stem, kept_name, name_of
+from stemfield.control.scenes.file import (
+    MAX_BYTES,
+    NewerSceneError,
+    SceneFileError,
+    kept_scene,
+    scene_data,
+    scene_to_dict,
+)
+from stemfield.control.scenes.journal import MAX_CONTENT, Journal
+from stemfield.layouts.plain_data import PlainDataError, decode, read_file, without_waiting
+from stemfield.renderer.scene.scene import Scene
+
+AGAIN_S = 5.0
+"""How long after it failed to save a scene it is tried again."""
+_MAX_BROKEN = 9
+
+
+class SceneStore:
+    """The scenes in one folder.
+
+    Args:
+        folder: is made when something is first written there.
+        venue: what there is.
+    """
+
+    def __init__(self, folder: Path, venue: Venue) -> None:
+        self.folder = folder
+        self._venue = venue
+        self._present = folder / "scene.json"
+        self._named = folder / "scenes"
+        self._journal_file = folder / "scene.journal"
+        self._journal = Journal(self._journal_file)
+        self._journalled = self._written = b""
+        self._writing = threading.Lock()
+
+    def load(self) -> tuple[Scene, tuple[str, ...]]:
+        """The scene as it was saved last, and what of it could not be used.
+
+        Where there is none it is the default scene. A broken file is set aside as `scene.json.broken-1` (to 9), one of
+        a later version as `scene.json.newer-1`; of one that could be used in part `scene.json.kept` is a copy.
+        """
+        problems: list[str] = []
+        for path, read, instead in (
+            (self._journal_file, self._read_journal, f"{self._present.name} is used"),
+            (self._present, self._read_present, "the default scene is used"),
+        ):
+            try:
+                content = read()
+                if content is None:
+                    continue
+                scene, own = self._scene_of(content, path)
+            except SceneFileError as error:
+                problems += [f"{path}: {problem}" for problem in error.problems]
+                problems.append(f"{path}: {_told_aside(path, error)}; {instead}")
+                continue
+            problems += [f"{path}: {problem}" for problem in own]
+            if own:
+                problems.append(self._keep(content))
+            if path == self._journal_file:
+                self._journalled = content
+            return scene, tuple(problems)
+        return self._venue.defaults, tuple(problems)
+
+    def prepare(self) -> None:
+        """Take the room that a full disk will not give.
+
+        Raises:
+            OSError: there is none, or the folder cannot be written to.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._journal.reserve()
+
+    def save(self, scene: Scene) -> str:
+        """Write the present scene.
+
+        Returns:
+            Why it could only be journalled, or nothing.
+
+        Raises:
+            OSError: it could not even be that.
+        """
+        content = self._content(scene)
+        if content == self._written and not self._journalled:
+            return ""  # a head that turns is no part of it, and memory cards wear out
+        self._written = b""
+        try:
+            self._write(self._present, content)
+        except OSError as error:
+            try:
+                if content != self._journalled:
+                    with self._writing:
+                        self._journal.write(content)
+            except OSError:
+                raise error from None
+            self._journalled = content
+            return error.strerror or str(error)
+        if self._journalled:
+            self._journal.clear()
+            self._journalled = b""
+        self._written = content
+        return ""
+
+    def names(self) -> tuple[str, ...]:
+        """The names of the kept scenes, sorted."""
+        return tuple(sorted(name for path in self._named.glob("*.json") if (name := name_of(path.stem))))
+
+    def save_named(self, name: str, scene: Scene) -> None:
+        """Keep a scene under a name; a file that cannot be read as a scene is set aside, not lost.
+
+        Raises:
+            RefusedError: the name is not allowed.
+            OSError: as `save`.
+        """
+        path, content = self._path(name), self._content(scene)
+        try:
+            if (before := _content_of(path)) is not None:
+                self._scene_of(before, path)
+        except SceneFileError as error:
+            _set_aside(path, error)
+        self._write(path, content)
+
+    def load_named(self, name: str) -> tuple[Scene, tuple[str, ...]]:
+        """A kept scene, and what of it could not be used.
+
+        Raises:
+            RefusedError: the name is not allowed, or no scene has it.
+            SceneFileError: its file is broken.
+        """
+        path = self._path(name)
+        if (content := _content_of(path)) is None:
+            raise self._no_scene(name)
+        return self._scene_of(content, path)
+
+    def remove_named(self, name: str) -> None:
+        """Forget a kept scene.
+
+        Raises:
+            RefusedError: the name is not allowed, or no scene has it.
+            OSError: its file cannot be removed.
+        """
+        try:
+            self._path(name).unlink()
+        except FileNotFoundError as error:
+            raise self._no_scene(name) from error
+
+    def content_named(self, name: str) -> bytes | None:
+        """What the file of a kept scene holds, whatever that is; nothing where there is none that can be read."""
+        try:
+            return _content_of(self._path(name))
+        except SceneFileError:
+            return None
+
+    def scene_of(self, content: bytes, name: str) -> tuple[Scene, tuple[str, ...]]:
+        """The scene in what `content_named` found, and what of it could not be used.
+
+        Raises:
+            SceneFileError: it is none.
+        """
+        return self._scene_of(content, self._path(name))
+
+    def restore_named(self, name: str, content: bytes) -> None:
+        """Let a kept scene be what `content_named` found.
+
+        Raises:
+            OSError: as `save`.
+        """
+        self._write(self._path(name), content)
+
+    def _no_scene(self, name: str) -> RefusedError:
+        known = ", ".join((*self._venue.presets, *self.names())) or "none is kept yet"
+        return RefusedError(f"{shown(name)}: no such scene: allowed {known}")
+
+    def _path(self, name: str) -> Path:
+        return self._named / f"{file_stem(kept_name(name))}.json"
+
+    def _content(self, scene: Scene) -> bytes:
+        """Raises OSError where it is more than can be read again."""
+        tree = scene_to_dict(scene, self._venue)
+        content = json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False).encode()
+        if len(content) > MAX_CONTENT:
+            content = json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+        if len(content) > MAX_CONTENT:
+            raise OSError(errno.EFBIG, f"{len(content)} bytes of scene: allowed at most {MAX_CONTENT}")
+        return content
+
+    def _write(self, path: Path, content: bytes) -> None:
+        with self._writing:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = path.with_suffix(".new")
+            try:
+                with open(beside, "wb", opener=without_waiting) as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                beside.replace(path)
+            except OSError:
+                with suppress(OSError):
+                    beside.unlink()  # half a file takes room that others need
+                raise
+            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def _read_journal(self) -> bytes | None:
+        try:
+            return self._journal.read()
+        except (PlainDataError, OSError) as error:
+            raise SceneFileError(str(self._journal_file), (f"cannot be read: {cause(error)}",)) from error
+
+    def _read_present(self) -> bytes | None:
+        return _content_of(self._present)
+
+    def _scene_of(self, content: bytes, path: Path) -> tuple[Scene, tuple[str, ...]]:
+        """Raises SceneFileError."""
+        try:
+            text = decode(content)
+        except PlainDataError as error:
+            raise SceneFileError(str(path), (str(error),)) from error
+        return kept_scene(scene_data(text, str(path)), self._venue, str(path))
+
+    def _keep(self, content: bytes) -> str:
+        """Keep a copy of what the next change would lose."""
+        path = self._present.with_name(f"{self._present.name}.kept")
+        try:
+            self._write(path, content)
+        except OSError as error:
+            return f"{path}: cannot be written: {error.strerror}; what could not be used is lost with the next change"
+        return f"{self._present}: as it was, it is kept as {path.name}"
+
+
+def _content_of(path: Path) -> bytes | None:
+    """What a file of a scene holds; None where there is none. Raises SceneFileError."""
+    try:
+        return read_file(path, MAX_BYTES)
+    except FileNotFoundError:
+        return None
+    except PlainDataError as error:
+        raise SceneFileError(str(path), (str(error),)) from error
+    except OSError as error:
+        raise SceneFileError(str(path), (f"cannot be read: {error.strerror}",)) from error
+
+
+def _told_aside(path: Path, error: SceneFileError) -> str:
+    try:
+        return f"set aside as {_set_aside(path, error)}"
+    except OSError as failed:
+        return f"cannot be set aside: {failed.strerror}"
+
+
+def _set_aside(path: Path, error: SceneFileError) -> str:
+    """Give a file that cannot be used another name, and return it. Raises OSError."""
+    kind = "newer" if isinstance(error, NewerSceneError) else "broken"
+    names = [f"{path.name}.{kind}-{n}" for n in range(1, _MAX_BROKEN + 1)]
+    free = next((n for n in names if not os.path.lexists(path.with_name(n))), names[-1])
+    path.replace(path.with_name(free))
+    return free
+
+
+class Saver:
+    """Saves the present scene at most once in a while, in a thread, so that the loop never waits for the disk.
+
+    What fails is tried again: a disk gets room without anybody touching the scene.
+
+    Args:
+        store: where to.
+        report: is told when saving begins to fail, and when it works again.
+        interval_s: the least time between two writes.
+    """
+
+    def __init__(self, store: SceneStore, report: Callable[[str], Any], interval_s: float = 0.5) -> None:
+        self._store = store
+        self._report = report
+        self._interval_s = interval_s
+        self._offered: Scene | None = None
+        self._fresh = asyncio.Event()
+        """Whether what is offered was not tried before."""
+        self._failing = ""
+        """Why nothing can be saved at present."""
+        self._task: asyncio.Task[None] | None = None
+
+    def offer(self, scene: Scene) -> None:
+        """Save this scene soon, unless a later one is offered before."""
+        self._offered = scene
+        self._fresh.set()
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """Save what was offered last, now, or tell that it is lost."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._save()
+        if self._offered is not None:
+            self._report(f"{self._store.folder}: the last changes are not saved: {self._failing}")
+
+    async def _run(self) -> None:
+        while self._offered is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN_S):
+                    await self._fresh.wait()
+            await asyncio.sleep(self._interval_s)
+            await self._save()
+
+    async def _save(self) -> None:
+        scene, self._offered = self._offered, None
+        self._fresh.clear()
+        if scene is None:
+            return
+        writing = asyncio.get_running_loop().run_in_executor(None, self._store.save, scene)
+        try:
+            await asyncio.wait([writing])
+        except asyncio.CancelledError:
+            # A thread cannot be stopped: what it writes is older than what `close` will.
+            await asyncio.wait([writing])
+            self._offered = self._offered or scene
+            raise
+        error = writing.exception()
+        if error is not None:  # whatever it is: the next scene may be another one
+            if not isinstance(error, OSError):
+                note("the scene cannot be saved", error)
+            self._complain(f"the scene cannot be saved: {cause(error)}", scene)
+        elif reason := writing.result():
+            self._complain(f"the scene is kept in its journal only: {reason}", scene)
+        elif self._failing:
+            self._report(f"{self._store.folder}: the scene is saved again")
+            self._failing = ""
+
+    def _complain(self, text: str, scene: Scene) -> None:
+        self._offered = self._offered or scene
+        if text != self._failing:
+            self._report(f"{self._store.folder}: {text}")
+        self._failing = text

@@ -1,0 +1,65 @@
+"""Objects made what a scene message says of them: all of it, or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from stemfield.control.parameters.argument import accept_all
+from stemfield.control.parameters.commands import Describe, RefusedError
+from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.routes import routes
+from stemfield.renderer.scene.scene import MAX_OBJECTS, ObjectType, Scene, SceneObject
+
+
+def describe(scene: Scene, command: Describe, venue: Venue) -> Scene:
+    """The scene with an object as described.
+
+    One that is not there is added, if it names a direct input to play. One whose type changes is made anew. Channels
+    of a stem are passed over: it plays what was separated.
+
+    Raises:
+        RefusedError: with everything that cannot be, joined by semicolons.
+    """
+    present = scene.find(command.id)
+    item = present or _new(scene, command, venue)
+    kind = cast(ObjectType, command.type or item.type)
+    if kind != item.type:
+        anew = SceneObject(item.id, item.name, item.kind, item.channels, kind, item.position)
+        item = replace(anew, smooth_s=item.smooth_s, own_name=item.own_name, label=item.label)
+    after = scene.with_object(item) if present else replace(scene, objects=(*scene.objects, item))
+    settings = dict(command.settings)
+    if command.channels is not None and item.kind == "input":
+        settings = {"channels": command.channels} | settings
+    problems = []
+    for name, values in settings.items():
+        (route,) = routes(f"/object/{command.id}/{name}", after, venue)
+        assert route.parameter.write is not None
+        try:
+            after = route.parameter.write(after, route.key, accept_all(route.parameter.arguments, values), venue)
+        except RefusedError as refused:
+            problems.append(f"{name}: {refused}")
+    if problems:
+        raise RefusedError("; ".join(problems))
+    # A stream repeats what is already so: the very same object has the same gains.
+    return scene if after.find(command.id) == present else after
+
+
+def added_object(ident: int, channels: tuple[int, ...]) -> SceneObject:
+    """An object that the configuration does not know, in front."""
+    name = f"object-{ident}"
+    return SceneObject(ident, name, "input", channels, own_name=name)
+
+
+def _new(scene: Scene, command: Describe, venue: Venue) -> SceneObject:
+    if not command.channels:
+        known = ", ".join(str(o.id) for o in scene.objects[:16])
+        raise RefusedError(f"no such object: allowed {known}, or a new one with channels")
+    if len(scene.objects) >= MAX_OBJECTS:
+        raise RefusedError(f"{MAX_OBJECTS} objects: allowed no more")
+    name = f"object-{command.id}"
+    if scene.find(name) or venue.defaults.find(name):  # files know objects by their first names
+        raise RefusedError(f"another object is named object-{command.id}")
+    if not venue.direct_inputs:
+        raise RefusedError("a new object plays direct inputs: there are none (inputs in the configuration)")
+    return added_object(command.id, tuple(command.channels))

@@ -1,0 +1,206 @@
+"""The voices of a piece from its beginning to its end, as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from stemfield.layouts import Layout
+from stemfield.renderer.adm.model import AudioObject, Block, Channel, Content, Document, Programme, Track
+from stemfield.renderer.adm.times import step_time
+from stemfield.renderer.adm.voices import FIELD, Setting, Voice, silenced, voices_of
+from stemfield.renderer.drivers.bw64 import TrackEntry
+from stemfield.renderer.panning import Panner
+from stemfield.renderer.scene.gains import CLICK_FREE_S
+from stemfield.renderer.scene.scene import Scene
+
+Moment = tuple[int, Scene, float]
+"""From this frame on this scene, cross-faded over so many seconds."""
+
+
+@dataclass(slots=True)
+class Line:
+    """What becomes of one voice: at these frames it goes over, within so many frames, to a setting."""
+
+    entries: list[tuple[int, int, Setting]] = field(default_factory=list)
+
+    def add(self, frame: int, ramp_frames: int, setting: Setting) -> None:
+        """Later than what there is, or in its place."""
+        while self.entries and self.entries[-1][0] >= frame:
+            self.entries.pop()
+        if not self.entries or self.entries[-1][2] != setting:
+            self.entries.append((frame, ramp_frames, setting))
+
+    @property
+    def sounds(self) -> bool:
+        """Whether it is ever heard."""
+        return any(setting.gain > 0.0 for _, _, setting in self.entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """The lines of a piece, and what its objects are called."""
+
+    lines: Mapping[Voice, Line]
+    names: Mapping[int, str]
+    """Of the objects by their ids, as at the end."""
+    sides: Mapping[int, int]
+    """How many channels each has."""
+    notes: tuple[str, ...]
+    """What cannot be said in the file."""
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Of the engine's sources: those that are heard, in their order."""
+        return tuple(sorted({voice.row for voice in self.lines}))
+
+
+def score_of(moments: Iterable[Moment], layout: Layout, sample_rate_hz: int, rows: int) -> Score:
+    """The lines of all voices.
+
+    Args:
+        moments: in the order of their frames; the first counts from the beginning.
+        layout: the room whose loudness and loudspeakers the scenes have.
+        sample_rate_hz: of the frames.
+        rows: of the engine's sources, as many as there is sound of; what plays others is left out.
+    """
+    panner = Panner(layout)
+    lines: dict[Voice, Line] = {}
+    names: dict[int, str] = {}
+    sides: dict[int, int] = {}
+    notes: dict[str, None] = {}
+    for place, (frame, scene, fade_s) in enumerate(moments):
+        every = voices_of(scene, layout, panner)
+        found = {voice: setting for voice, setting in every.items() if voice.row < rows}
+        silent = dict.fromkeys(voice.object_id for voice in every.keys() - found.keys())
+        notes |= {
+            f"{item.name}: left out, because there is no sound of it": None
+            for item in scene.objects
+            if item.id in silent
+        }
+        smooth_s = {item.id: item.smooth_s for item in scene.objects}
+        names |= {item.id: item.title for item in scene.objects}
+        for voice, setting in found.items():
+            sides[voice.object_id] = max(sides.get(voice.object_id, 0), voice.channel + 1)
+            line = lines.setdefault(voice, Line() if place == 0 else Line([(0, 1, silenced(setting))]))
+            ramp_s = max(smooth_s[voice.object_id], fade_s, CLICK_FREE_S)
+            line.add(frame if place else 0, max(round(ramp_s * sample_rate_hz), 1), setting)
+        for voice in lines.keys() - found.keys():
+            ramp_s = max(smooth_s.get(voice.object_id, 0.0), fade_s, CLICK_FREE_S)
+            last = lines[voice].entries[-1][2]
+            lines[voice].add(frame, max(round(ramp_s * sample_rate_hz), 1), silenced(last))
+        notes |= dict.fromkeys(_notes(scene, layout))
+    heard = {voice for voice, line in lines.items() if line.sounds}
+    kept = {
+        voice: line
+        for voice, line in lines.items()
+        if voice in heard or (not voice.part and not any(_is_beside(voice, other) for other in heard))
+    }
+    return Score(kept, names, sides, tuple(notes))
+
+
+def document_of(
+    score: Score,
+    frames: int,
+    sample_rate_hz: int,
+    title: str,
+    scales: Mapping[int, float] | None = None,
+    loudness_lkfs: float | None = None,
+) -> tuple[Document, tuple[TrackEntry, ...]]:
+    """The document of a piece, and the lines of its chna chunk: one object a voice, one content an instrument.
+
+    The tracks of the file are the rows of the score.
+
+    Args:
+        score: of the piece.
+        frames: length of the piece.
+        sample_rate_hz: of the frames.
+        title: the programme's name.
+        scales: by how much each track has to be louder than it is in the file.
+        loudness_lkfs: of the programme.
+    """
+    tracks = {row: track for track, row in enumerate(score.rows)}
+    objects: dict[str, AudioObject] = {}
+    channels: dict[str, Channel] = {}
+    formats: dict[str, str] = {}
+    uids: dict[str, Track] = {}
+    entries: list[TrackEntry] = []
+    parts: dict[int, list[str]] = {}
+    for number, (voice, line) in enumerate(score.lines.items(), start=1):
+        name = _name(voice, score)
+        track = tracks[voice.row]
+        code = f"0003{0x1000 + number:04x}"
+        ident, uid = f"AO_{0x1000 + number:04x}", f"ATU_{number:08x}"
+        scale = (scales or {}).get(track, 1.0)
+        channels[f"AC_{code}"] = Channel(
+            f"AC_{code}", name, "Objects", tuple(_blocks(line, frames, sample_rate_hz, scale))
+        )
+        formats[f"AT_{code}_01"] = f"AC_{code}"
+        uids[uid] = Track(uid, f"AT_{code}_01", f"AP_{code}")
+        entries.append(TrackEntry(track, uid, f"AT_{code}_01", f"AP_{code}"))
+        objects[ident] = AudioObject(ident, name, tracks=(uid,))
+        parts.setdefault(voice.object_id, []).append(ident)
+    contents = {
+        f"ACO_{0x1000 + place:04x}": Content(f"ACO_{0x1000 + place:04x}", score.names[key], tuple(idents))
+        for place, (key, idents) in enumerate(parts.items(), start=1)
+    }
+    duration_s = step_time(frames, sample_rate_hz)
+    programme = Programme("APR_1001", title, tuple(contents), loudness_lkfs, duration_s)
+    return Document({programme.id: programme}, contents, objects, channels, uids, formats), tuple(entries)
+
+
+def _blocks(line: Line, frames: int, sample_rate_hz: int, scale: float) -> Iterable[Block]:
+    """The blocks of a line, which follow one another without a gap until the end of the piece.
+
+    A line that goes over to another setting has the first new value at its frame: the straight line to it begins one
+    frame before. A block that is over before it is there arrives at its end.
+    """
+    begins = [0]
+    for frame, _, _ in line.entries[1:]:
+        begins.append(max(frame - 1, begins[-1] + 1))
+    ends = [*begins[1:], frames]
+    for (_, ramp_frames, setting), begin, end in zip(line.entries, begins, ends, strict=True):
+        if begin >= frames:
+            break
+        end = min(end, frames)
+        reached = min(begin + ramp_frames, end) if begin > 0 else begin
+        start_s = step_time(begin, sample_rate_hz)
+        yield Block(
+            start_s,
+            step_time(end, sample_rate_hz) - start_s,
+            position=(setting.azimuth_deg, setting.elevation_deg, 1.0),
+            width=setting.width_deg,
+            height=setting.height_deg,
+            gain=setting.gain * scale,
+            diffuse=float(setting.diffuse),
+            jump=True,
+            interpolation_s=step_time(reached, sample_rate_hz) - start_s,
+            lock=setting.lock,
+            zones=setting.zones,
+        )
+
+
+def _name(voice: Voice, score: Score) -> str:
+    """What a person reads: the object, its channel where it has several, and which part of it."""
+    count = score.sides[voice.object_id]
+    side = "" if count == 1 else ("left", "right")[voice.channel] if count == 2 else str(voice.channel + 1)
+    part = "diffuse" if voice.part == FIELD else voice.part
+    return " ".join(word for word in (score.names[voice.object_id], side, part) if word)
+
+
+def _is_beside(voice: Voice, other: Voice) -> bool:
+    return (voice.object_id, voice.channel, voice.row) == (other.object_id, other.channel, other.row)
+
+
+def _notes(scene: Scene, layout: Layout) -> Sequence[str]:
+    found = []
+    if 0.0 < scene.amount < 1.0:
+        found.append(
+            f"amount {scene.amount:g}: written as 1, because ADM cannot mix two ways of placing by their power"
+        )
+    low = {speaker.label for speaker in layout.speakers if speaker.lfe}
+    for item in scene.objects:
+        named = {label for labels in item.outputs for label in labels} if item.type == "channel" else set()
+        if lost := sorted(named & low):
+            found.append(f"{item.name}: not sent to {', '.join(lost)}: ADM objects do not reach those")
+    return found

@@ -1,0 +1,172 @@
+"""A scene as voices: every place from which a channel of an object is heard, with all that ADM says of it.
+
+A channel has one voice at its position. What is diffuse of it is a second one, all around; a `channel` object has one
+for each loudspeaker. Voices of a channel share its track.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from stemfield.layouts import Layout
+from stemfield.layouts.coordinates import polar
+from stemfield.renderer.adm.model import Zone
+from stemfield.renderer.panning import Panner
+from stemfield.renderer.renderer import STEM_ROWS
+from stemfield.renderer.scene.gains import (
+    STEREO_AZIMUTH_DEG,
+    Placed,
+    instruments_raised,
+    object_level,
+    placed,
+    separation_gain,
+)
+from stemfield.renderer.scene.placement import channel_count, distance_gain, excluded, placement_of
+from stemfield.renderer.scene.scene import Scene, SceneObject
+
+FIELD = "field"
+"""The voice of what is diffuse."""
+_ZONE_DEG = 0.5
+_POLE_DEG = 0.01
+_DECIMALS = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One channel of an object, heard from one place."""
+
+    object_id: int
+    channel: int
+    """0-based, of the object."""
+    row: int
+    """Of the engine's sources: what it plays."""
+    part: str = ""
+    """Nothing, `field`, or the label of the loudspeaker that plays it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a voice is heard: directions are those from the listener, the gain has everything in it."""
+
+    azimuth_deg: float
+    elevation_deg: float
+    gain: float
+    """Linear, 0 and more."""
+    width_deg: float = 0.0
+    height_deg: float = 0.0
+    diffuse: bool = False
+    lock: float | None = None
+    """As in `model.Block`."""
+    zones: tuple[Zone, ...] = ()
+
+
+def voices_of(scene: Scene, layout: Layout, panner: Panner) -> Mapping[Voice, Setting]:
+    """The voices of a scene, those that are silent too, as loud as in the room.
+
+    What belongs to the room is left out: the master, the loudspeakers' own gains, and the mixing of the recording with
+    the scene, which is one of both here.
+
+    Args:
+        scene: what plays.
+        layout: the room.
+        panner: of that layout.
+    """
+    found: dict[Voice, Setting] = {}
+    heard = _in_the_room(scene, layout, panner)
+    raised = instruments_raised(scene, layout, heard.direct, heard.diffuse)
+    first = 0
+    for item, near, far in zip(scene.objects, heard.near, heard.far, strict=True):
+        as_mixed = scene.amount == 0.0 and item.kind == "stem"
+        for channel, part, setting in _as_mixed() if as_mixed else _placed(item, scene, layout):
+            scale = float(raised[first + channel] * (far if part == FIELD else near))
+            setting = replace(setting, gain=round(setting.gain * scale, _DECIMALS))
+            row = 2 * item.id + channel if item.kind == "stem" else STEM_ROWS + item.channels[channel]
+            found[Voice(item.id, channel, row, part)] = setting
+        first += channel_count(item)
+    return found
+
+
+def _in_the_room(scene: Scene, layout: Layout, panner: Panner) -> Placed:
+    scene = replace(scene, amount=0.0 if scene.amount == 0.0 else 1.0)
+    try:
+        return placed(scene, layout, panner)
+    except ValueError:  # from some places one loudspeaker hides another: nothing can be panned
+        return placed(replace(scene, listener=(0.0, 0.0, 0.0)), layout, panner)
+
+
+def silenced(setting: Setting) -> Setting:
+    """The same without sound."""
+    return replace(setting, gain=0.0)
+
+
+def _as_mixed() -> Iterator[tuple[int, str, Setting]]:
+    """The recording from the stereo pair."""
+    for channel, azimuth_deg in enumerate((STEREO_AZIMUTH_DEG, -STEREO_AZIMUTH_DEG)):
+        yield channel, "", Setting(azimuth_deg, 0.0, 1.0)
+
+
+def _placed(item: SceneObject, scene: Scene, layout: Layout) -> Iterator[tuple[int, str, Setting]]:
+    """Channel, part and setting of every voice of an object."""
+    gain = object_level(scene, item) * separation_gain(item, scene.separation)
+    gain *= distance_gain(item, scene.distance, scene.listener)
+    diffuseness = 1.0 if item.type == "diffuse" else item.diffuseness
+    near, far = gain * math.sqrt(1.0 - diffuseness), gain * math.sqrt(diffuseness)
+    zones = _zones(item, layout)
+    places = dict(_loudspeakers(item, layout)) if item.type == "channel" else {}
+    placement = placement_of(replace(item, channel_lock_deg=0.0), scene, layout)
+    # Two unit vectors that far apart in degrees are so far apart in a straight line.
+    lock = 2.0 * math.sin(math.radians(item.channel_lock_deg) / 2.0) if item.channel_lock_deg > 0.0 else None
+    for channel in range(channel_count(item)):
+        if item.type == "channel":
+            for label in places.get(channel, ()):
+                azimuth_deg, elevation_deg = _place(label, layout)
+                yield channel, label, Setting(azimuth_deg, elevation_deg, near, lock=math.inf)
+        else:
+            azimuth_deg, elevation_deg, _ = polar(placement.positions[channel]).round(_DECIMALS).tolist()
+            size = placement.width_deg, placement.height_deg
+            yield channel, "", Setting(azimuth_deg, elevation_deg, near, *size, lock=lock, zones=zones)
+        if far > 0.0:
+            yield channel, FIELD, Setting(0.0, 0.0, far, 360.0, 180.0, diffuse=True, zones=zones)
+
+
+def _loudspeakers(item: SceneObject, layout: Layout) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The loudspeakers that play each channel and that can be panned to."""
+    usable = {speaker.label for speaker in layout.speakers if not speaker.lfe}
+    for channel in range(channel_count(item)):
+        place = 0 if len(item.outputs) == 1 else channel
+        labels = item.outputs[place] if place < len(item.outputs) else ()
+        yield channel, tuple(label for label in labels if label in usable)
+
+
+def _place(label: str, layout: Layout) -> tuple[float, float]:
+    speaker = layout.speakers[layout.labels.index(label)]
+    return speaker.azimuth_deg, speaker.elevation_deg
+
+
+def _zones(item: SceneObject, layout: Layout) -> tuple[Zone, ...]:
+    """What an object leaves out: its sector, and a little zone about every other loudspeaker."""
+    left_out = excluded(item, layout)
+    if not left_out:
+        return ()
+    zones, sector = [], item.exclude_sector
+    if sector is not None:
+        # In ADM a loudspeaker overhead lies in every azimuth.
+        kept = [speaker for index, speaker in enumerate(layout.speakers) if index not in left_out]
+        poles = {math.copysign(90.0, s.elevation_deg) for s in kept if abs(s.elevation_deg) > 90.0 - _POLE_DEG}
+        lowest = max(sector.elevation_from_deg, -90.0 + _POLE_DEG if -90.0 in poles else -90.0)
+        highest = min(sector.elevation_to_deg, 90.0 - _POLE_DEG if 90.0 in poles else 90.0)
+        zones.append(Zone(False, (sector.azimuth_from_deg, lowest), (sector.azimuth_to_deg, highest)))
+    for index in sorted(left_out):
+        speaker = layout.speakers[index]
+        azimuth_deg, elevation_deg = speaker.azimuth_deg, speaker.elevation_deg
+        if speaker.lfe or (sector is not None and sector.holds(azimuth_deg, elevation_deg)):
+            continue
+        low = _turned(azimuth_deg - _ZONE_DEG), max(elevation_deg - _ZONE_DEG, -90.0)
+        zones.append(Zone(False, low, (_turned(azimuth_deg + _ZONE_DEG), min(elevation_deg + _ZONE_DEG, 90.0))))
+    return tuple(zones)
+
+
+def _turned(azimuth_deg: float) -> float:
+    return (azimuth_deg + 180.0) % 360.0 - 180.0

@@ -1,0 +1,352 @@
+"""The engine: the memory of one block processor, and what control may do with it while it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.renderer.dsp.chain import Chain
+from stemfield.renderer.engine import chain_memory as c
+from stemfield.renderer.engine import memory as m
+from stemfield.renderer.engine.bad_samples import BadSamples
+from stemfield.renderer.engine.capture import Tape
+from stemfield.renderer.engine.identify_requests import Finder
+from stemfield.renderer.engine.native import load, store, swap
+from stemfield.renderer.engine.plan import Targets
+from stemfield.renderer.engine.processor import process
+from stemfield.renderer.engine.publisher import Publisher
+from stemfield.renderer.engine.targets import DIRTY
+from stemfield.renderer.ring import Exchange
+
+FADE_S = 0.005
+METER_PERIOD_S = m.METER_PERIOD_S
+RISE_S = 0.5
+"""Outputs take so long to rise out of silence."""
+FALL_S = 0.05
+"""And so long to sink into it."""
+SHORTEST_TIMELINE = 1 << 17
+BELIEVED_CALLS = 16
+RECENT_NS = 500_000_000
+"""Calls of longer ago say nothing: the driver may have been away."""
+
+
+def fade_frames(sample_rate_hz: int) -> int:
+    """Length of the cross-fade between stems and mixture; the engine's latency exceeds the separator's by it."""
+    return max(round(FADE_S * sample_rate_hz), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What the processor has counted since the engine began."""
+
+    position_frames: int
+    """Frames of the timeline rendered."""
+    calls: int
+    bad_input: int
+    """Input samples that were not a sound (NaN, infinite, absurdly loud) and were silenced; the player's too."""
+    bad_stems: int
+    missing_frames: int
+    """Frames that were played from the mixture because stems were wanted and missing."""
+    cuts: int
+    """Cross-fades that found no stem frames left: heard as a click."""
+    player_gaps: int
+    """Blocks in which the file player had too little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """What was measured in some meter periods of `METER_PERIOD_S`, oldest first, linear.
+
+    The columns of peaks and powers: mixture (2), sources after their equalisers (sources), feeds (outputs).
+    """
+
+    periods: int
+    """How many periods there have been since the engine began."""
+    peaks: NDArray[np.float32]
+    """Shape (periods, columns)."""
+    mean_squares: NDArray[np.float32]
+    """Shape (periods, columns)."""
+    limits: NDArray[np.float32]
+    """The lowest gain of each output's limiter, shape (periods, outputs)."""
+
+
+class Engine:
+    """Renders blocks, and takes gains and music from control without waiting.
+
+    Args:
+        sample_rate_hz: of the driver.
+        inputs: mixture channels the driver gives, 0 (only the player sounds), 1 or 2.
+        direct: direct object inputs.
+        speakers: loudspeaker feeds.
+        stems: stereo stems of the separator.
+        latency_frames: how far the stems run behind the mixture; at least the separator's own latency, 0 where none
+            separates.
+        chain: of the loudspeakers; what is panned to them is their feed when not given.
+
+    Attributes:
+        outputs: rows of a block of feeds: the loudspeakers, and two for the ears if the chain has a monitor.
+        stem_latency_frames: how far the stems run behind the mixture.
+        direct_latency_frames: how far the loudspeakers run behind the direct inputs.
+        latency_frames: how far the loudspeakers run behind the mixture.
+        late_frames: how much farther each output does: the ears by the delay within their filters.
+        tape: what the sources play, while somebody writes it down.
+    """
+
+    def __init__(
+        self,
+        sample_rate_hz: int,
+        inputs: int,
+        direct: int,
+        speakers: int,
+        stems: int,
+        latency_frames: int,
+        chain: Chain | None = None,
+    ) -> None:
+        self.chain = Chain.plain(speakers, sample_rate_hz) if chain is None else chain
+        if (self.chain.speakers, self.chain.sample_rate_hz) != (speakers, sample_rate_hz):
+            message = f"a chain of {self.chain.speakers} loudspeakers at {self.chain.sample_rate_hz} Hz does not fit"
+            raise ValueError(message)
+        self.sample_rate_hz = sample_rate_hz
+        self.stem_latency_frames = latency_frames
+        self.direct_latency_frames = self.chain.latency_frames
+        self.latency_frames = latency_frames + self.chain.latency_frames
+        self.outputs = self.chain.outputs
+        self.late_frames = self.chain.late_frames
+        # A worker reads and writes within the latency, and that must be less than half of the timeline.
+        self.exchange = Exchange.create(stems, max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1))
+        self.memory = m.Memory(
+            inputs,
+            direct,
+            speakers,
+            self.exchange,
+            latency_frames,
+            fade_frames(sample_rate_hz),
+            round(METER_PERIOD_S * sample_rate_hz),
+            self.chain,
+            round(RISE_S * sample_rate_hz),
+            round(RISE_S / FALL_S),
+        )
+        self.sources = int(self.memory.table[m.SOURCES])
+        self._publisher = Publisher(self.memory, self.chain)
+        self._block_inputs = np.zeros(max(inputs + direct, 1), np.int64)
+        self._back_head, self._heads = 2, 0
+        self._block_outputs = np.zeros(max(self.outputs, 1), np.int64)
+        self._finder = Finder(self.memory, self.chain)
+        self.tape = Tape(self.memory)
+
+    def publish(
+        self,
+        source_gains: NDArray[np.float32],
+        ramp_frames: NDArray[np.int64],
+        speaker_gains: NDArray[np.float32],
+        speaker_ramp_frames: int,
+        **further: Any,
+    ) -> None:
+        """Hands targets to the processor, which are in force at once: a plan of one, with the fields of `Targets`."""
+        self.publish_plan([Targets(source_gains, ramp_frames, speaker_gains, speaker_ramp_frames, **further)])
+
+    def publish_plan(self, plan: Sequence[Targets]) -> None:
+        """Hands targets for now and for later to the processor. Never waits; the newest plan wins, as a whole.
+
+        Args:
+            plan: in the order of their frames, at most `plan.STEPS`; what is more is left out.
+
+        Raises:
+            ValueError: delays that are too long, or too many sections.
+        """
+        self._publisher.publish(plan)
+
+    def frame_at(self, monotonic_s: float) -> int:
+        """The position whose gains are heard in the feeds that belong to a time; 0 where nobody calls the processor.
+
+        A block belongs to the time at which its call was due. Calls are late at times and never early: the least late
+        of the last ones is believed.
+
+        Args:
+            monotonic_s: as `time.monotonic` gives it, soon or not long ago; 0 for one that is long past.
+        """
+        if monotonic_s < time.monotonic() - 1e-9 * RECENT_NS:
+            return 0
+        calls = int(load(self.memory.word_address(m.CALLS)))
+        starts = self.memory.call_starts[np.arange(max(calls - BELIEVED_CALLS, 0), calls) % m.STARTS]
+        starts = starts[starts[:, 1] > time.monotonic_ns() - RECENT_NS]
+        if not len(starts):
+            return 0
+        due_s = 1e-9 * starts[:, 1] - starts[:, 0] / self.sample_rate_hz
+        return round((monotonic_s - float(due_s.min())) * self.sample_rate_hz) - self.chain.latency_frames
+
+    def publish_head(self, filters: NDArray[np.float32]) -> None:
+        """Hands new filters to the binaural monitor, which fades over to them. Never waits; the newest wins.
+
+        Args:
+            filters: of `dsp.binaural.monitor_filters`, shape (speakers, 2, taps of the chain's monitor).
+        """
+        back, memory = self._back_head, self.memory
+        self._heads += 1
+        memory.chain[c.MONITOR_TARGETS][back] = filters
+        memory.chain[c.MONITOR_VERSIONS][back] = self._heads
+        self._back_head = swap(int(memory.table[c.MONITOR_MIDDLE]), back | DIRTY) & 3
+
+    def identify(self, speaker: int, sound: int, level: float) -> None:
+        """Lets a loudspeaker be found by its sound, beside all that plays.
+
+        Args:
+            speaker: index in layout order.
+            sound: `dsp.identify.NOISE`, `SWEEP`, `SPOKEN`, or 0 to end what sounds.
+            level: linear peak, 0..1.
+        """
+        self._finder.request(speaker, sound, level)
+
+    def identified(self) -> tuple[int, ...]:
+        """Of each loudspeaker the sound of `identify` that it plays now; 0 is none."""
+        return self._finder.sounding
+
+    def settle(self) -> None:
+        """Puts the published gains in force without a ramp and the stems at full share: for the start of a file.
+
+        The processor must not be running.
+        """
+        table = self.memory.table
+        table[m.FADE_AT] = 0 if table[m.BYPASS] else table[m.FADE]
+        self.memory.target_ramps[:] = 0
+        self.exchange.restart_stems(-self.stem_latency_frames)
+        self.exchange.write_stems(np.zeros((self.exchange.stems, 2, self.stem_latency_frames), np.float32))
+
+    def hush(self) -> None:
+        """Silences the outputs at once, until `rise`: before a driver starts. The processor must not be running."""
+        self.memory.table[m.RISE_AT] = self.memory.table[m.SOUNDING] = 0
+
+    def rise(self) -> None:
+        """Lets silent outputs rise over half a second, as soon as the mixture of now has reached them."""
+        self.memory.table[m.RISE_HOLD] = self.latency_frames
+        store(self.memory.word_address(m.SOUNDING), 1)
+
+    def sink(self) -> None:
+        """Lets the outputs sink into silence over 50 ms, where they stay until `rise`: before the end of a driver."""
+        store(self.memory.word_address(m.SOUNDING), 0)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the outputs have sunk into silence."""
+        return int(self.memory.table[m.RISE_AT]) == 0
+
+    def process(self, inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> None:
+        """Renders one block from Python: inputs (inputs + direct, n) to outputs (outputs, n), rows contiguous."""
+        frames = outputs.shape[1]
+        if outputs.shape[0] and inputs.shape[0] and inputs.shape[1] != frames:
+            message = f"inputs have {inputs.shape[1]} frames, outputs {frames}"
+            raise ValueError(message)
+        _row_addresses(inputs, self._block_inputs)
+        _row_addresses(outputs, self._block_outputs)
+        process(self.memory.table_address, self._block_inputs.ctypes.data, self._block_outputs.ctypes.data, frames)
+
+    def bypass(self, on: bool) -> None:
+        """Cross-fades to the mixture and back."""
+        self.memory.table[m.BYPASS] = int(on)
+
+    def play(self, music: NDArray[np.float32]) -> int:
+        """Offers music, shape (2, n), to the player; returns how many frames fitted."""
+        end = int(self.memory.table[m.PLAYER_END])
+        room = m.PLAYER_FRAMES - (end - int(load(self.memory.word_address(m.PLAYER_AT))))
+        count = min(music.shape[1], room)
+        at = end % m.PLAYER_FRAMES
+        head = min(count, m.PLAYER_FRAMES - at)
+        self.memory.player[:, at : at + head] = music[:, :head]
+        self.memory.player[:, : count - head] = music[:, head:count]
+        store(self.memory.word_address(m.PLAYER_END), end + count)
+        return int(count)
+
+    def playing(self, on: bool) -> None:
+        """Says whether the player is meant to sound, so that gaps can be counted."""
+        self.memory.table[m.PLAYING] = int(on)
+
+    def is_ready(self, frames: int) -> bool:
+        """Whether all stems, and the music that is meant to sound, are there for a next block of so many frames."""
+        table = self.memory.table
+        music = int(load(self.memory.word_address(m.PLAYER_END))) - int(load(self.memory.word_address(m.PLAYER_AT)))
+        ahead = self.exchange.stems_end() - (int(table[m.POSITION]) - self.stem_latency_frames)
+        return ahead >= frames + int(table[m.FADE]) and (not table[m.PLAYING] or music >= frames)
+
+    @property
+    def stems_share(self) -> float:
+        """0..1: how much of what sounds comes from the separator; the rest is the mixture as it is."""
+        return float(self.memory.table[m.FADE_AT] / self.memory.table[m.FADE])
+
+    def counters(self) -> Counters:
+        """What happened so far."""
+        table = self.memory.table
+        calls = int(load(self.memory.word_address(m.CALLS)))
+        bad = self.bad_samples()
+        words = (m.MISSING_FRAMES, m.CUTS, m.PLAYER_GAPS)
+        counts = (int(table[word]) for word in words)
+        return Counters(int(table[m.POSITION]), calls, sum(bad.inputs) + bad.player, sum(bad.stems), *counts)
+
+    def bad_samples(self) -> BadSamples:
+        """What was no sound so far."""
+        bad, inputs = self.memory.bad, int(self.memory.table[m.INPUTS])
+        return BadSamples(
+            (*bad[m.BAD_MIXTURE][:inputs].tolist(), *bad[m.BAD_DIRECT].tolist()),
+            int(bad[m.BAD_PLAYER].sum()),
+            tuple(bad[m.BAD_STEMS].reshape(-1, 2).sum(axis=1).tolist()),
+            int(bad[m.BAD_SOURCES].sum() + bad[m.BAD_FEEDS].sum()),
+        )
+
+    def meters(self) -> Meters:
+        """What was measured in the last two seconds; from any thread."""
+        memory = self.memory
+        periods = int(load(memory.word_address(m.METER_PERIODS)))
+        # The oldest may be overwritten at any moment.
+        slots = np.arange(max(periods - m.METER_KEPT + 2, 0), periods) % m.METER_KEPT
+        groups = memory.chain[c.LIMITER_GROUPS]
+        limits = memory.meter_limits[slots]
+        return Meters(
+            periods,
+            memory.meter_peaks[slots],
+            memory.meter_mean_squares[slots],
+            limits[:, groups] if len(groups) else np.ones((len(slots), self.outputs), np.float32),
+        )
+
+    @property
+    def position(self) -> int:
+        """How many frames were rendered; while nothing is."""
+        return int(self.memory.table[m.POSITION])
+
+    def unfinished(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Limits and peaks of the meter period that has begun, as in a row of `meters`; while nothing is rendered."""
+        memory = self.memory
+        groups = memory.chain[c.LIMITER_GROUPS]
+        limits = memory.meter_limited[groups] if len(groups) else np.ones(self.outputs, np.float32)
+        return limits, memory.meter_sum.copy()
+
+    def peaks(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Peaks of the last meter period: mixture (2,), sources (sources,), feeds (outputs,)."""
+        return self._last(self.meters().peaks)
+
+    def rms(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Root mean squares of the last meter period: mixture (2,), sources (sources,), feeds (outputs,)."""
+        return self._last(np.sqrt(self.meters().mean_squares))
+
+    def _last(
+        self, values: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        shown = values[-1] if len(values) else np.zeros(values.shape[1], np.float32)
+        return shown[:2], shown[2 : 2 + self.sources], shown[2 + self.sources :]
+
+    def call_times_s(self, last: int) -> NDArray[np.float64]:
+        """Durations of the latest calls of the processor, oldest first, at most `last` and at most 65,536."""
+        calls = int(load(self.memory.word_address(m.CALLS)))
+        count = min(last, calls, m.TIMES)
+        times: NDArray[np.int64] = self.memory.call_times[np.arange(calls - count, calls) % m.TIMES]
+        return 1e-9 * times.astype(np.float64)
+
+
+def _row_addresses(rows: NDArray[np.float32], addresses: NDArray[np.int64]) -> None:
+    if rows.dtype != np.float32 or (rows.size and rows.strides[1] != 4):
+        message = f"audio blocks are float32 with contiguous rows, not {rows.dtype} with strides {rows.strides}"
+        raise ValueError(message)
+    addresses[: rows.shape[0]] = rows.ctypes.data + rows.strides[0] * np.arange(rows.shape[0])

@@ -1,0 +1,60 @@
+"""From the engine's meters to what is shown: peaks that fall slowly, mean levels, and what the limiters take away.
+
+Whoever reads them, and how often, sees the same: a peak is shown at once and falls by 20 dB in 1.7 s, as digital peak
+meters do (IEC 60268-18), so that none is missed by looking twenty times a second. The root mean square is that of the
+last 0.3 s, as with VU meters (IEC 60268-17).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.control.parameters.meter_rows import HIGHEST_DB
+from stemfield.renderer.engine.engine import METER_PERIOD_S, Meters
+from stemfield.renderer.engine.levels_shown import SILENT, Decibels, Levels
+from stemfield.renderer.scene.scene import SILENCE_DB
+
+FALL_DB_PER_S: Final = 20.0 / 1.7
+MEAN_S: Final = 0.3
+
+
+def shown_levels(meters: Meters, objects: Sequence[int], rows: NDArray[np.intp], labels: Sequence[str]) -> Levels:
+    """What meters show.
+
+    Args:
+        meters: of the engine.
+        objects: the object's id of each source of the scene.
+        rows: of the engine's sources that play them, shape (objects,).
+        labels: of the loudspeakers.
+    """
+    periods = len(meters.peaks)
+    if not periods:
+        return SILENT
+    age_s = METER_PERIOD_S * np.arange(periods - 1, -1, -1)[:, None]
+    fallen = 10 ** (-FALL_DB_PER_S / 20 * age_s)
+    means = np.sqrt(meters.mean_squares[-round(MEAN_S / METER_PERIOD_S) :].mean(axis=0))
+    both = np.stack([_db((meters.peaks * fallen).max(axis=0)), _db(means)], axis=1)
+    # What is missing of a limiter's gain fades as a peak does.
+    reductions = -_db(1.0 - ((1.0 - meters.limits) * fallen).max(axis=0)) + 0.0
+    feeds = both[len(both) - len(reductions) :]
+    heard: dict[int, Decibels] = {}
+    for number, (peak, mean) in zip(objects, both[2 + rows].tolist(), strict=True):
+        before = heard.get(number, (SILENCE_DB, SILENCE_DB))
+        heard[number] = max(peak, before[0]), max(mean, before[1])
+    played = np.column_stack([feeds, reductions]).tolist()
+    return Levels(
+        tuple(both[:2].ravel().tolist()),
+        tuple(feeds[len(labels) :].ravel().tolist()) or SILENT.monitor,
+        heard,
+        {label: tuple(own) for label, own in zip(labels, played, strict=False)},
+    )
+
+
+def _db(gains: NDArray[np.floating]) -> NDArray[np.float64]:
+    lowest, highest = 10 ** (SILENCE_DB / 20), 10 ** (HIGHEST_DB / 20)
+    rounded: NDArray[np.float64] = np.round(20 * np.log10(np.clip(gains.astype(np.float64), lowest, highest)), 1)
+    return rounded

@@ -1,0 +1,115 @@
+"""The gains of a scene's objects, worked out anew only for those that changed.
+
+An object follows another one, or the room is turned, some hundred times a second; the rest of the scene stays as it
+was. Objects are frozen and survive from scene to scene, so that one that is the very same has the same gains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.layouts import Layout
+from stemfield.renderer.panning import Panner
+from stemfield.renderer.scene.gains import Source, instruments_raised, placed, ramp_frames, sources_of
+from stemfield.renderer.scene.placement import channel_count
+from stemfield.renderer.scene.scene import Scene, SceneObject
+
+
+class ObjectGains:
+    """The gains of the scene that was shown last.
+
+    Args:
+        layout: the room.
+        panner: of that layout.
+        sample_rate_hz: of the ramps.
+
+    Attributes:
+        sources: rows of all arrays.
+        direct: linear gains, shape (sources, loudspeakers).
+        diffuse: what is sent to the decorrelators, shape (sources, loudspeakers).
+        ramps: frames, shape (sources,).
+    """
+
+    def __init__(self, layout: Layout, panner: Panner, sample_rate_hz: float) -> None:
+        self._layout = layout
+        self._panner = panner
+        self._sample_rate_hz = sample_rate_hz
+        self._objects: tuple[SceneObject, ...] = ()
+        self._common: tuple[object, ...] = ()
+        self._starts: list[int] = []
+        self.sources: tuple[Source, ...] = ()
+        self._direct = self._diffuse = np.zeros((0, len(layout.speakers)))
+        self._raised = np.ones(0)
+        self.direct = self.diffuse = np.zeros((0, len(layout.speakers)), np.float32)
+        self.ramps = np.zeros(0, np.int64)
+
+    def show(self, scene: Scene) -> bool:
+        """Takes up a scene.
+
+        Returns:
+            Whether the rows of the arrays are other ones than before.
+        """
+        pairs = zip(scene.objects, self._objects, strict=False)
+        stale = [index for index, (item, before) in enumerate(pairs) if item is not before]
+        anew = self._has_other_rows(scene, stale)
+        self._objects = scene.objects
+        any_solo = any(item.solo for item in scene.objects)
+        common = (any_solo, scene.amount, scene.distance, scene.listener, scene.separation.gains_db, scene.groups)
+        if anew:
+            self._begin(scene)
+        if anew or common != self._common:
+            stale = list(range(len(scene.objects)))
+        self._common = common
+        if stale:
+            self._renew(scene, stale, any_solo=any_solo)
+        return anew
+
+    def energies(self) -> NDArray[np.float32]:
+        """How each object's energy is shared among the loudspeakers, (objects, loudspeakers); zeros for silence."""
+        powers = self.direct**2 + self.diffuse**2
+        powers = np.add.reduceat(powers, self._starts[:-1], axis=0) if len(powers) else powers
+        totals = powers.sum(axis=1, keepdims=True)
+        shared: NDArray[np.float32] = np.divide(powers, totals, out=np.zeros_like(powers), where=totals > 0)
+        return shared
+
+    def rows_of(self, index: int) -> range:
+        """The rows of an object's channels."""
+        return range(self._starts[index], self._starts[index + 1])
+
+    def _has_other_rows(self, scene: Scene, changed: Sequence[int]) -> bool:
+        if len(scene.objects) != len(self._objects):
+            return True
+        return any(_row_kind(scene.objects[i]) != _row_kind(self._objects[i]) for i in changed)
+
+    def _begin(self, scene: Scene) -> None:
+        self.sources = sources_of(scene)
+        self._starts = [0, *np.cumsum([channel_count(o) for o in scene.objects]).tolist()]
+        shape = (len(self.sources), len(self._layout.speakers))
+        self._direct, self._diffuse, self._raised = np.zeros(shape), np.zeros(shape), np.ones(shape[0])
+        self.direct, self.diffuse = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self.ramps = np.ones(shape[0], np.int64)
+
+    def _renew(self, scene: Scene, stale: Sequence[int], *, any_solo: bool) -> None:
+        # Alone among others they would not hear that somebody else has a solo.
+        heard = [scene.objects[i] for i in stale]
+        if any_solo:
+            heard = [replace(o, mute=o.mute or not o.solo, solo=False) for o in heard]
+        part = replace(scene, objects=tuple(heard))
+        rows = np.concatenate([self.rows_of(i) for i in stale]).astype(np.intp)
+        found = placed(part, self._layout, self._panner)
+        self._direct[rows], self._diffuse[rows] = found.direct, found.diffuse
+        self.ramps[rows] = ramp_frames(part, sources_of(part), self._sample_rate_hz)
+        if any(item.kind == "stem" for item in heard):
+            raised = instruments_raised(scene, self._layout, self._direct, self._diffuse)
+            rows = np.union1d(rows, np.flatnonzero(raised != self._raised))
+            self._raised = raised
+        self.direct[rows] = self._raised[rows, None] * self._direct[rows]
+        self.diffuse[rows] = self._raised[rows, None] * self._diffuse[rows]
+
+
+def _row_kind(item: SceneObject) -> tuple[int, str, tuple[int, ...]]:
+    return item.id, item.kind, item.channels

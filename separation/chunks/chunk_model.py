@@ -1,0 +1,181 @@
+"""Models that see whole chunks of sound: one chunk through the transform, the graphs and back."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from stemfield.separation.cards.axes import Axes
+from stemfield.separation.cards.card import CardError
+from stemfield.separation.cards.card_chunks import ChunkCard
+from stemfield.separation.cards.card_parts import Port
+from stemfield.separation.chunks.chunk_transform import ChunkTransform
+from stemfield.separation.streaming.combine import shares, wiener, with_phase
+from stemfield.separation.streaming.graph import REFUSALS, check_tensors, open_graph
+from stemfield.separation.streaming.level import power
+from stemfield.separation.streaming.providers import CPU
+
+_SILENT = 1e-8
+"""Levels below are not normalised."""
+
+
+class ChunkModel:
+    """One chunk of the mixture to one of each source.
+
+    Args:
+        card: what the graphs must look like.
+        providers: ONNX Runtime's execution providers, the preferred one first.
+
+    Raises:
+        CardError: a file is no ONNX graph, or another one than the card describes.
+        ValueError: a provider that this runtime does not have.
+    """
+
+    def __init__(self, card: ChunkCard, providers: Sequence[str] = CPU) -> None:
+        self._card = card
+        self._sizes = card.sizes()
+        self._axes = {port.name: Axes(port.layout) for port in (*card.inputs, *card.outputs)}
+        self._transform = None if card.stft is None else ChunkTransform(card.stft, card.chunk.samples)
+        self._graphs: list[tuple[Path, onnxruntime.InferenceSession]] = []
+        threads = os.cpu_count() or 1
+        for path in card.graphs:
+            session = open_graph(path, providers, threads)
+            taken, given = ({port.name: self._shape(port) for port in ports} for ports in (card.inputs, card.outputs))
+            check_tensors(path, session, taken, given, exact=False)
+            self._graphs.append((path, session))
+
+    def _shape(self, port: Port) -> tuple[int, ...]:
+        return self._axes[port.name].shape(self._sizes)
+
+    def separate(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The stems of a chunk.
+
+        Args:
+            mixture: shape (2, samples).
+
+        Returns:
+            Shape (sources, 2, samples). Zeros for silence, and where a graph gives anything but finite numbers.
+
+        Raises:
+            CardError: a graph gives other shapes than the card says, or cannot run with these.
+        """
+        card = self._card
+        sources = (len(card.sources), *mixture.shape)
+        if not mixture.any():
+            return np.zeros(sources, np.float32)
+        mean, scale = _level(mixture, card.normalise, card.level_db)
+        sound = (mixture - mean) / scale
+        spectrum = None if self._transform is None else self._transform.analyse(sound)
+        feeds = {port.name: self._taken(port, sound, spectrum) for port in card.inputs}
+        given = [self._run(path, session, feeds) for path, session in self._graphs]
+        parts: dict[str, NDArray[np.float32]] = {
+            port.role: np.concatenate([outputs[index] for outputs in given]) for index, port in enumerate(card.outputs)
+        }
+        stems = np.zeros(sources, np.float32)
+        if spectrum is not None and self._transform is not None:
+            stems += self._transform.synthesise(self._spectra(parts, spectrum))
+        if "wave" in parts:
+            stems += parts["wave"]
+        stems *= np.float32(card.compensate * scale)
+        stems += np.float32(mean)
+        return stems if np.isfinite(stems).all() else np.zeros(sources, np.float32)
+
+    def _taken(
+        self, port: Port, sound: NDArray[np.float32], spectrum: NDArray[np.complex64] | None
+    ) -> NDArray[np.float32]:
+        axes = self._axes[port.name]
+        if port.role == "wave" or spectrum is None or self._card.stft is None:
+            return axes.pack(sound, "cn")
+        stft = self._card.stft
+        seen = spectrum[:, : stft.seen_bins].copy()
+        seen[:, : stft.zero_low_bins] = 0.0
+        match port.role:
+            case "mag":
+                return axes.pack(np.abs(seen), "cft")
+            case "spec_re":
+                return axes.pack(seen.real, "cft")
+            case "spec_im":
+                return axes.pack(seen.imag, "cft")
+            case _:
+                return axes.pack(np.stack([seen.real, seen.imag], axis=1), "czft")
+
+    def _run(
+        self, path: Path, session: onnxruntime.InferenceSession, feeds: dict[str, NDArray[np.float32]]
+    ) -> list[NDArray[np.float32]]:
+        """What a graph gives, one array an output: sources first, then left and right, then as its role has it."""
+        ports = self._card.outputs
+        try:
+            outputs = session.run([port.name for port in ports], feeds)
+        except REFUSALS as error:
+            first_line = str(error).splitlines()[0]
+            raise CardError(str(path), (f"the graph cannot run with the card's shapes: {first_line}",)) from error
+        problems = [
+            f"the output {port.name!r} came with shape {list(output.shape)}, the card says {list(self._shape(port))}"
+            for port, output in zip(ports, outputs, strict=True)
+            if output.shape != self._shape(port)
+        ]
+        if problems:
+            raise CardError(str(path), tuple(problems))
+        return [
+            self._axes[port.name].unpack(output, _order(port, self._axes[port.name]), self._sizes)
+            for port, output in zip(ports, outputs, strict=True)
+        ]
+
+    def _spectra(self, parts: dict[str, NDArray[np.float32]], mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """Spectra of all bins, shape (sources, 2, bins, frames), from what the graphs gave."""
+        stft, combine = self._card.stft, self._card.combine
+        assert stft is not None
+        seen = mixture[:, : stft.seen_bins]
+        full = np.zeros((len(self._card.sources), *mixture.shape), np.complex64)
+        if "mag" in parts:
+            magnitudes = np.maximum(parts["mag"], 0.0)
+            if combine.rule == "ratio":
+                masks = shares(magnitudes, combine.power)
+                full[:, :, : stft.seen_bins] = masks * seen
+                if stft.above == "average":
+                    full[:, :, stft.seen_bins :] = masks.mean(axis=2, keepdims=True) * mixture[:, stft.seen_bins :]
+                return full
+            wanted = combine.rule == "wiener"
+            found = wiener(magnitudes, seen, combine.iterations) if wanted else with_phase(magnitudes, seen)
+        elif "mask" in parts:
+            mask = parts["mask"]
+            found = seen * (mask[:, :, 0] + 1j * mask[:, :, 1] if mask.ndim == 5 else mask)
+        elif "re_im" in parts:
+            found = parts["re_im"][:, :, 0] + 1j * parts["re_im"][:, :, 1]
+        else:
+            found = parts["spec_re"] + 1j * parts["spec_im"]
+        full[:, :, : stft.seen_bins] = found
+        return full
+
+
+def _order(port: Port, axes: Axes) -> str:
+    match port.role:
+        case "wave":
+            return "scn"
+        case "re_im":
+            return "sczft"
+        case "mask" if "z" in axes.letters:
+            return "sczft"
+        case _:
+            return "scft"
+
+
+def _level(mixture: NDArray[np.float32], normalise: str, level_db: float | None) -> tuple[float, float]:
+    """What is subtracted from a chunk, and what it is divided by."""
+    mono = mixture.mean(axis=0)
+    match normalise:
+        case "none":
+            return 0.0, 1.0 if level_db is None else math.sqrt(power(mixture) / 10.0 ** (level_db / 10.0))
+        case "meanstd":
+            # of sides that cancel, as in a recording with one of them inverted, nothing is left to measure
+            return float(mono.mean()), max(float(mono.std()), 0.1 * float(mixture.std()), _SILENT)
+        case "peak":
+            return 0.0, max(float(np.abs(mixture).max()), _SILENT)
+        case _:
+            return 0.0, max(float(np.sqrt(np.square(mixture).mean())), _SILENT)
