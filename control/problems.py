@@ -5,11 +5,18 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Final
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """What asks a command to end, beside an interrupt: the second comes when its terminal is closed."""
 FAILED = 1
 BAD_INPUT = 2
+MAX_LISTED: Final = 20
+"""Problems listed at a time."""
+
+
+class RefusedError(ValueError):
+    """A command that cannot be carried out; the message names the value and what is allowed."""
 
 
 class CliError(Exception):
@@ -34,3 +41,9 @@ def termination_waits() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def shortened(lines: Sequence[str], most: int = MAX_LISTED) -> list[str]:
+    """The first lines, and how many more there are."""
+    more = len(lines) - most
+    return [*lines[:most], f"and {more} more"] if more > 0 else list(lines)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stemfield.control.network.headphones import Ears
 from stemfield.control.sound_state import QUIET, UNCALLED, CallbackState, SoundState
 from stemfield.renderer.engine.bad_samples import BadSamples
-from stemfield.renderer.engine.levels_shown import SILENT, Levels
+from stemfield.renderer.engine.levels import SILENT, Levels
 
 MAX_COUNT = 2**31 - 1
 

@@ -109,3 +109,27 @@ def kind(value: object) -> str:
     if isinstance(value, (bool, int, float)):
         return f"{value!r}"
     return {"dict": "a mapping", "list": "a list"}.get(type(value).__name__, f"a {type(value).__name__}")
+
+
+def shown(value: object) -> str:
+    """A value as it is quoted in a message: short, whatever it is."""
+    match value:
+        case str():
+            text = repr(value)
+        case bytes() | bytearray():
+            text = f"{len(value)} bytes"
+        case None:
+            text = "null"
+        case bool():
+            text = str(value).lower()
+        case float():
+            text = f"{value:.7g}"
+        case _:
+            text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`, did you mean X?` when something known is near, else nothing."""
+    near = difflib.get_close_matches(word[:128], tuple(known), n=1, cutoff=0.65)
+    return f", did you mean {near[0]}?" if near else ""

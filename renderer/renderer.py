@@ -11,7 +11,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.hub.schedule import Cue
 from stemfield.layouts import EqBand, Layout
 from stemfield.layouts.chain import listener_delays_s, speaker_trims
 from stemfield.layouts.coordinates import cartesian
@@ -19,14 +18,14 @@ from stemfield.renderer.dsp.binaural import Head, monitor_filters
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.identify import DEFAULT_LEVEL_DB, NOISE, SPOKEN, SWEEP
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.engine.levels import shown_levels
-from stemfield.renderer.engine.levels_shown import SILENT, Levels
+from stemfield.renderer.engine.levels import SILENT, Levels, shown_levels
 from stemfield.renderer.engine.plan import Targets
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene.compare import untouched
 from stemfield.renderer.scene.gains import CLICK_FREE_S, Source, linear, speaker_gains
 from stemfield.renderer.scene.object_gains import ObjectGains
 from stemfield.renderer.scene.scene import STEMS, Scene, Sound, SpeakerTrim
+from stemfield.renderer.timed_scene import TimedScene
 
 T = TypeVar("T", np.float32, np.int64)
 Floats = NDArray[np.float32]
@@ -80,9 +79,9 @@ class Room:
 
     def apply(self, scene: Scene, fade_s: float = 0.0) -> None:
         """Hands the scene to the engine; ramps take at least `fade_s`."""
-        self.follow((Cue(scene, fade_s),))
+        self.follow((TimedScene(scene, fade_s),))
 
-    def follow(self, cues: Sequence[Cue]) -> None:
+    def follow(self, cues: Sequence[TimedScene]) -> None:
         """Hands the present scene and the next ones to the engine.
 
         Where the head is turned, which loudspeaker is looked for, and what is asked of the separation are taken from
@@ -106,7 +105,7 @@ class Room:
         engine.exchange.threshold = scene.separation.threshold
         engine.bypass(scene.separation.bypass or self._stem_row > 0)
 
-    def _targets(self, scene: Scene, cue: Cue) -> Targets:
+    def _targets(self, scene: Scene, cue: TimedScene) -> Targets:
         """What the engine goes over to; costs what is different from the last one that was asked for."""
         engine, before, self._worked_out = self.engine, self._worked_out, scene
         anew = self._gains.show(scene)

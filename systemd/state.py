@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stemfield.control.doctor.probe_rights import AUDIO, LOCKED_BYTES, granting
 from stemfield.systemd.files import MAIN_UNIT, Scope
+from stemfield.systemd.limits import AUDIO, LOCKED_BYTES, granting
 
 PATIENCE_S: Final = 30.0
 LINGER: Final = Path("/var/lib/systemd/linger")

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from stemfield.control.faults import Contained, cause
-from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.problems import RefusedError
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioWriter
 from stemfield.renderer.engine.engine import Engine
 

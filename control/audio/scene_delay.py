@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from stemfield.control.hub.schedule import Cue
 from stemfield.renderer.engine.plan import STEPS
+from stemfield.renderer.timed_scene import TimedScene
 
 
 class Lag:
@@ -23,20 +23,20 @@ class Lag:
 
     def __init__(
         self,
-        follow: Callable[[Sequence[Cue]], None],
+        follow: Callable[[Sequence[TimedScene]], None],
         lag_s: float,
         made_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.lag_s = lag_s
         self._made_s = made_s
         self._follow = follow
-        self._heard: Cue | None = None
-        self._newest: Cue | None = None
-        self._waiting: deque[Cue] = deque()
-        self._later: tuple[Cue, ...] = ()
+        self._heard: TimedScene | None = None
+        self._newest: TimedScene | None = None
+        self._waiting: deque[TimedScene] = deque()
+        self._later: tuple[TimedScene, ...] = ()
         self._timer: asyncio.TimerHandle | None = None
 
-    def follow(self, cues: Sequence[Cue]) -> None:
+    def follow(self, cues: Sequence[TimedScene]) -> None:
         """Have the first scene heard when the lag is over, and the others so much later than they say."""
         present, due_s = cues[0], self._made_s() + self.lag_s
         if self.lag_s <= 0.0 or self._newest is None:

@@ -27,7 +27,6 @@ from stemfield.control.audio.serial_executor import Lane
 from stemfield.control.audio.stem_outputs import StemOutputs
 from stemfield.control.audio.supervisor import PATIENCE_S, Supervisor
 from stemfield.control.config.configuration import Config
-from stemfield.control.hub.schedule import Cue
 from stemfield.control.network.headphones import Ears
 from stemfield.control.sound_state import QUIET, UNCALLED, CallbackState, SoundState
 from stemfield.layouts import Layout
@@ -36,11 +35,12 @@ from stemfield.renderer.drivers.clock import ClockDriver
 from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.chain_builder import fit
 from stemfield.renderer.engine.engine import Engine, fade_frames
-from stemfield.renderer.engine.levels_shown import SILENT, Levels
+from stemfield.renderer.engine.levels import SILENT, Levels
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.compare import LoudnessMatch
 from stemfield.renderer.scene.scene import STEMS, Scene
+from stemfield.renderer.timed_scene import TimedScene
 from stemfield.separation.cards.card_schema import ModelCard
 from stemfield.separation.streaming.latency import live_latency_frames
 from stemfield.separation.worker.process import WorkerProcess
@@ -127,9 +127,9 @@ class Sound:
 
     def apply(self, scene: Scene, fade_s: float = 0.0) -> None:
         """Puts a scene in force, soon and on every engine to come."""
-        self.follow((Cue(scene, fade_s),))
+        self.follow((TimedScene(scene, fade_s),))
 
-    def follow(self, cues: Sequence[Cue]) -> None:
+    def follow(self, cues: Sequence[TimedScene]) -> None:
         """Puts the first scene in force, soon and on every engine to come, and the others when their time comes.
 
         A listener elsewhere may ask for another triangulation: nobody who steers has to wait for it.
@@ -137,7 +137,7 @@ class Sound:
         self._scene = cues[0].scene
         self._gains.offer(cues)
 
-    def _put_in_force(self, cues: Sequence[Cue]) -> None:
+    def _put_in_force(self, cues: Sequence[TimedScene]) -> None:
         room = self.room
         if room is not None:
             room.follow(cues)
@@ -369,7 +369,8 @@ class Sound:
                 return self.room.engine
             self._leave_engine()
         self._card = self._asked or self._card
-        chain, head = fit(self._layout, self._config.monitor, rate_hz)
+        monitor = self._config.monitor
+        chain, head = fit(self._layout, monitor.hrtf if monitor.binaural else None, rate_hz)
         role = self._config.role
         engine = engine_of(role, self._link.names, rate_hz, self._latency_frames(rate_hz, period_frames), chain)
         if self._card is not None and self._config.separation.enabled:
@@ -384,7 +385,7 @@ class Sound:
         self._ears.rate_hz = rate_hz if head is not None and self._link.is_clock else 0
         if self._scene is not None:
             # Not `apply`, which the loop may have called with a newer one by now: `start` puts that in force after us.
-            self._gains.offer((Cue(self._scene),))
+            self._gains.offer((TimedScene(self._scene),))
             self._gains.settle(TEND_S)
         if self._player is not None:
             try:
@@ -446,7 +447,7 @@ class Sound:
             self._player.close()
 
 
-def _overtaken(older: Sequence[Cue], newer: Sequence[Cue]) -> Sequence[Cue]:
+def _overtaken(older: Sequence[TimedScene], newer: Sequence[TimedScene]) -> Sequence[TimedScene]:
     """What is newer, and a cross-fade that has not begun yet."""
     return replace(newer[0], fade_s=max(older[0].fade_s, newer[0].fade_s)), *newer[1:]
 

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.control.audio.roles import STEM_PORTS
-from stemfield.control.hub.schedule import Cue
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.engine.levels import shown_levels
-from stemfield.renderer.engine.levels_shown import SILENT, Levels
+from stemfield.renderer.engine.levels import SILENT, Levels, shown_levels
+from stemfield.renderer.timed_scene import TimedScene
 
 
 class StemOutputs:
@@ -30,7 +29,7 @@ class StemOutputs:
         self._metered = tuple(row // 2 for row in range(rows)), np.arange(rows)
         engine.publish(np.eye(rows, dtype=np.float32), np.ones(rows, np.int64), np.ones(rows, np.float32), 1)
 
-    def follow(self, cues: Sequence[Cue]) -> None:
+    def follow(self, cues: Sequence[TimedScene]) -> None:
         """Asks of the separation what the present scene wants."""
         separation = cues[0].scene.separation
         self.engine.exchange.threshold = separation.threshold

@@ -10,9 +10,8 @@ import numpy as np
 
 from stemfield.control.cli.commands import NO_EARS, refusals, usable_hrtf, usable_layout, user_config
 from stemfield.control.cli.offline import work
-from stemfield.control.daemon.log import shortened
 from stemfield.control.offline.adm_export import BLOCK_FRAMES
-from stemfield.control.problems import CliError
+from stemfield.control.problems import CliError, shortened
 from stemfield.renderer.adm.model import AdmError
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document

@@ -14,9 +14,9 @@ from typing import Any
 from stemfield.control.config.configuration import Config, load_config, parse_config
 from stemfield.control.config.errors import ConfigError
 from stemfield.control.config.network import MirrorConfig
-from stemfield.control.parameters.argument import did_you_mean
 from stemfield.control.problems import BAD_INPUT, FAILED, CliError, termination_waits
 from stemfield.layouts import Layout, LayoutError, load_layout
+from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
 from stemfield.separation.cards.card import CardError, ModelCard, ProviderError, available_models, load_card
 from stemfield.separation.cards.presets import DEFAULT

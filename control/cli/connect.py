@@ -16,9 +16,9 @@ from stemfield.control.cli.questions import Questions
 from stemfield.control.config.configuration import Config, load_config, user_config_file
 from stemfield.control.config.edit import changed, write_config
 from stemfield.control.doctor.sound_card import SoundCard, sound_card
-from stemfield.control.parameters.argument import did_you_mean
 from stemfield.control.problems import FAILED, CliError
 from stemfield.layouts import Layout
+from stemfield.layouts.problems import did_you_mean
 
 AGAIN, SKIP, BACK, QUIT = "r", "s", "b", "q"
 HINT: Final = f"{AGAIN} again, {SKIP} nothing heard, {BACK} one back, {QUIT} enough"

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stemfield.control.parameters.argument import did_you_mean
 from stemfield.control.problems import CliError
+from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.scene.scene import STEMS
 from stemfield.separation.cards.card import CardError, ModelCard
 

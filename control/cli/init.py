@@ -24,9 +24,9 @@ from stemfield.control.doctor.sound_card import (
     wires,
 )
 from stemfield.control.network.neighbourhood import Neighbourhood, neighbourhoods
-from stemfield.control.parameters.argument import did_you_mean
 from stemfield.control.problems import FAILED, CliError
 from stemfield.layouts import Layout
+from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import AudioReader
 from stemfield.renderer.dsp.bass import BASS_HZ, is_open, suggested_hz
 from stemfield.separation.cards.presets import DEFAULT, PRESETS

@@ -13,9 +13,9 @@ from functools import partial
 from types import TracebackType
 
 from stemfield.control.cli.parser_tree import make_parser
-from stemfield.control.daemon.log import error_prefix, shortened
+from stemfield.control.daemon.log import error_prefix
 from stemfield.control.daemon.standard_streams import fill_standard_streams
-from stemfield.control.problems import ENDS, FAILED, CliError, termination_waits
+from stemfield.control.problems import ENDS, FAILED, CliError, shortened, termination_waits
 
 INTERRUPTED = 130
 AGAIN_S = 0.05

@@ -19,12 +19,12 @@ from stemfield.control.cli.commands import NO_EARS, card_of, refusals, usable_hr
 from stemfield.control.config.configuration import Config
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.adm_export import Exported, export_music
-from stemfield.control.parameters.argument import did_you_mean
 from stemfield.control.parameters.context import Venue
 from stemfield.control.problems import FAILED, CliError
 from stemfield.control.scenes.file import SceneFileError, load_scene_file
 from stemfield.control.scenes.recording import RecordingError, read_recording, scenes_of
 from stemfield.layouts import Layout
+from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, check_output
 from stemfield.renderer.drivers.bw64_writer import check_bw64
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, default_scene

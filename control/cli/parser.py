@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from stemfield.control.parameters.argument import did_you_mean
 from stemfield.control.problems import BAD_INPUT
+from stemfield.layouts.problems import did_you_mean
 
 Branch = argparse._SubParsersAction  # noqa: SLF001 (argparse has no other name for it)
 

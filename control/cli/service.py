@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from stemfield.control.cli.commands import print_json
-from stemfield.control.parameters.argument import shown
 from stemfield.control.problems import FAILED, CliError
+from stemfield.layouts.problems import shown
 from stemfield.systemd.files import (
     MAIN_UNIT,
     Scope,

@@ -23,13 +23,13 @@ from stemfield.control.config.network import (
     SpatGrisConfig,
     Strict,
 )
-from stemfield.control.parameters.argument import shown
-from stemfield.control.parameters.commands import RefusedError
-from stemfield.control.parameters.object_rows import MAX_DISTANCE_M, MIN_DISTANCE_M, check_name
+from stemfield.control.config.object_names import check_name
+from stemfield.control.problems import RefusedError
 from stemfield.layouts import is_layout_path
+from stemfield.layouts.problems import shown
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, default_scene
-from stemfield.renderer.scene.units import position_of
+from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M, position_of
 
 MAX_INPUTS = 123
 MAX_CLIENT_BYTES = 63
@@ -40,7 +40,7 @@ EMBEDDED = "default"
 
 Role = Literal["both", "separation", "renderer"]
 
-_Metres = Annotated[float, Field(ge=-MAX_DISTANCE_M, le=MAX_DISTANCE_M)]
+_Metres = Annotated[float, Field(ge=-FARTHEST_M, le=FARTHEST_M)]
 
 
 def _within(name: str, most: int) -> str:
@@ -142,7 +142,7 @@ class InputConfig(Strict):
         tuple[
             Annotated[float, Field(ge=-360, le=360)],
             Annotated[float, Field(ge=-90, le=90)],
-            Annotated[float, Field(ge=MIN_DISTANCE_M, le=MAX_DISTANCE_M)],
+            Annotated[float, Field(ge=NEAREST_M, le=FARTHEST_M)],
         ]
         | None
     ) = Field(None, description="The same as [azimuth, elevation, distance], degrees and metres, left and up positive.")

@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from stemfield.control.parameters.argument import did_you_mean, shown
-from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import did_you_mean, shown
 
 _WORDS = {
     "bool": "true or false",

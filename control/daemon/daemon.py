@@ -21,16 +21,16 @@ from stemfield.control.config.configuration import Config
 from stemfield.control.config.network import lag_of
 from stemfield.control.daemon.last_resort import end_in_time
 from stemfield.control.daemon.last_run import LastRun
-from stemfield.control.daemon.log import begin_log, shortened
+from stemfield.control.daemon.log import begin_log
 from stemfield.control.daemon.reload import Reloader
 from stemfield.control.daemon.standard_streams import whoever_reads
 from stemfield.control.daemon.watchdog import Pulse
 from stemfield.control.faults import Contained
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.recorder import Recorder
-from stemfield.control.hub.schedule import Cue
 from stemfield.control.network.services import Reach, open_reach
 from stemfield.control.parameters.context import Venue
+from stemfield.control.problems import shortened
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.lock import StateLock
 from stemfield.control.scenes.presets import presets
@@ -39,6 +39,7 @@ from stemfield.layouts import load_layout
 from stemfield.renderer.dsp.bass import with_bass
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.scene.scene import STEMS, Scene
+from stemfield.renderer.timed_scene import TimedScene
 from stemfield.separation.cards.card import CardError, ModelCard, available_models, load_card
 from stemfield.separation.cards.presets import DEFAULT, PRESETS
 from stemfield.separation.streaming.streaming import stem_order
@@ -206,7 +207,7 @@ class Daemon:
         stack.push_async_callback(recorder.close)
         if self._wants_other_model(scene.separation.model):
             self._use_model(self._find_card(self._wanted))  # at once: the latency of the whole run is that of this one
-        self._lag.follow((Cue(scene),))  # by which it knows what the first change changes
+        self._lag.follow((TimedScene(scene),))  # by which it knows what the first change changes
         return hub
 
     def _captured(self) -> Engine | None:

@@ -6,22 +6,16 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Final, TextIO
 
 _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 
 
 MAX_LINES: Final = 20
-"""Of one kind within `PERIOD_S`, and of one list of problems."""
+"""Of one kind within `PERIOD_S`."""
 PERIOD_S: Final = 10.0
 _MAX_KINDS: Final = 256
-
-
-def shortened(lines: Sequence[str], most: int = MAX_LINES) -> list[str]:
-    """The first lines, and how many more there are."""
-    more = len(lines) - most
-    return [*lines[:most], f"and {more} more"] if more > 0 else list(lines)
 
 
 class Flood(logging.Filter):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from stemfield.control.parameters.argument import shown
-from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.problems import RefusedError
 from stemfield.layouts.plain_data import PlainDataError, parse_json
+from stemfield.layouts.problems import shown
 
 MAX_BYTES = 65_536
 
@@ -38,31 +37,3 @@ def mapping(value: object) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise RefusedError(f"{shown(value)}: allowed an object")
     return value
-
-
-def number(value: object) -> float:
-    """A number, which may be quoted.
-
-    Raises:
-        RefusedError: it is none, or not finite.
-    """
-    if isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            found = float(value)
-        except (ValueError, OverflowError):
-            found = math.nan
-        if math.isfinite(found):
-            return found
-    raise RefusedError(f"{shown(value)}: allowed a number")
-
-
-def whole(value: object, low: int, high: int) -> int:
-    """A whole number within a range, which may be quoted.
-
-    Raises:
-        RefusedError: it is none.
-    """
-    found = number(value)
-    if found != int(found) or not low <= found <= high:
-        raise RefusedError(f"{shown(value)}: allowed a whole number from {low} to {high}")
-    return int(found)

@@ -18,7 +18,6 @@ from stemfield.control.parameters.commands import (
     Problem,
     Record,
     Redo,
-    RefusedError,
     Renew,
     SaveScene,
     SetParameter,
@@ -30,6 +29,7 @@ from stemfield.control.parameters.commands import (
 )
 from stemfield.control.parameters.routes import is_trigger
 from stemfield.control.parameters.table import TABLE
+from stemfield.control.problems import RefusedError
 
 _ARGUMENTS = {p.address: p.arguments for p in TABLE if p.access == "action"}
 _COMMANDS: dict[str, Callable[..., Command]] = {

@@ -10,14 +10,15 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
-from stemfield.control.dialects.json_numbers import mapping, number, read_document, whole
-from stemfield.control.parameters.argument import shown
-from stemfield.control.parameters.commands import Command, Describe, Problem, RefusedError, Timed
+from stemfield.control.dialects.json_numbers import mapping, read_document
+from stemfield.control.parameters.argument import number, whole
+from stemfield.control.parameters.commands import Command, Describe, Problem, Timed
 from stemfield.control.parameters.speaker_outputs import encode_outputs
-from stemfield.renderer.scene.scene import ObjectType, SceneObject
+from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import shown
+from stemfield.renderer.scene.scene import MAX_ID, ObjectType, SceneObject
 from stemfield.renderer.scene.units import aed_of
 
-MAX_ID = 2**31 - 1
 MAX_CHANNELS = 64
 OBJECTS_A_MESSAGE = 32
 

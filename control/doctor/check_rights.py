@@ -9,8 +9,9 @@ from typing import Final
 
 from stemfield.control.doctor.evidence import Evidence
 from stemfield.control.doctor.finding import Finding, Id
-from stemfield.control.doctor.probe_rights import AUDIO, LOCKED_BYTES, Rights, granting
+from stemfield.control.doctor.probe_rights import Rights
 from stemfield.control.doctor.processes import has_realtime_thread, is_service, realtime_limits, server_and_driver
+from stemfield.systemd.limits import AUDIO, LOCKED_BYTES, granting
 
 DESKTOPS: Final = ("x11", "wayland", "mir")
 

@@ -6,7 +6,6 @@ import grp
 import json
 import os
 import pwd
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,16 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from stemfield.control.doctor.processes import RealtimeLimits, realtime_limits
+from stemfield.systemd.limits import LOCKED_BYTES
 
 PRIORITY: Final = 10
 """What JACK's threads ask for at least."""
-LOCKED_BYTES: Final = 64 << 20
-"""About what the buffers of a server and its clients take."""
 PATIENCE_S: Final = 10.0
-AUDIO: Final = "audio"
-LIMITS_FILE: Final = "/etc/security/limits.d/audio.conf"
-"""Where Debian's jackd2 has its lines."""
-LINES: Final = {"rtprio": f"@{AUDIO} - rtprio 95", "memlock": f"@{AUDIO} - memlock unlimited"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +61,6 @@ class Rights:
         """The line that promises the most of `rtprio` or `memlock`."""
         of_it = [grant for grant in self.grants if grant.item == item]
         return max(of_it, key=lambda grant: (grant.value == -1, grant.value), default=None)
-
-
-def granting(*items: str) -> str:
-    """The command that promises `rtprio`, `memlock` or both to the group, from the next log-in on."""
-    lines = " ".join(shlex.quote(LINES[item]) for item in items)
-    return f"printf '%s\\n' {lines} | sudo tee -a {LIMITS_FILE}"
 
 
 class NotTriedError(RuntimeError):

@@ -13,7 +13,6 @@ from contextlib import suppress
 from itertools import groupby
 from typing import Any, TypeVar
 
-from stemfield.control.daemon.log import shortened
 from stemfield.control.dialects.demux import decode, encode_pong
 from stemfield.control.dialects.osc import encode
 from stemfield.control.faults import Contained, cause, note
@@ -21,22 +20,24 @@ from stemfield.control.hub.ownership import Hands
 from stemfield.control.hub.packet_log import PacketLog
 from stemfield.control.hub.peers import Peer
 from stemfield.control.hub.reports import Reports, address_of
-from stemfield.control.hub.schedule import Cue, Moment, Schedule, upcoming
+from stemfield.control.hub.schedule import Moment, Schedule, upcoming
 from stemfield.control.hub.subscriptions import Subscriptions
 from stemfield.control.parameters import commands
 from stemfield.control.parameters.adm_rows import ADM_PREFIX
-from stemfield.control.parameters.argument import shown
-from stemfield.control.parameters.commands import Command, Problem, RefusedError, SetParameter
+from stemfield.control.parameters.commands import Command, Problem, SetParameter
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.parameters.recall import recall_of, recalled, undone
 from stemfield.control.parameters.routes import OBJECTS, Route, apply_at, readable, routes, value_of
 from stemfield.control.parameters.rows import Values
+from stemfield.control.problems import RefusedError, shortened
 from stemfield.control.scenes.changes import Dirty, compare
 from stemfield.control.scenes.library import History, SceneBook
 from stemfield.control.scenes.store import SceneStore
 from stemfield.control.scenes.upsert import describe
+from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.scene import Scene
+from stemfield.renderer.timed_scene import TimedScene
 
 MAX_WORK = 8192
 """What one datagram may cost: a thousand patterns in it that describe everything would keep the loop for a minute."""
@@ -70,7 +71,7 @@ _CHANGES = (
 C = TypeVar("C", bound=Command)
 
 Listener = Callable[[Scene, Dirty], None]
-Follower = Callable[[Sequence[Cue]], None]
+Follower = Callable[[Sequence[TimedScene]], None]
 Decode = Callable[[bytes, float], Sequence[commands.Timed]]
 
 
@@ -460,7 +461,7 @@ class Hub:
         dirty = compare(self._published, self._scene, fade_s)
         self._published = self._scene
         if self._followers and (dirty or self._foreseeing):
-            present, next_ones = Cue(self._scene, fade_s, self._since_s), self._schedule.in_sight()
+            present, next_ones = TimedScene(self._scene, fade_s, self._since_s), self._schedule.in_sight()
             cues = upcoming(present, next_ones, self._venue, self._hands.reason, self._book.glance)
             for follower in self._followers:
                 follower(cues)

@@ -11,10 +11,12 @@ from typing import Final
 
 from stemfield.control.hub.peers import Peer
 from stemfield.control.hub.rate_limit import MAX_PEERS, Limiter
-from stemfield.control.parameters.argument import accept_all, shown
-from stemfield.control.parameters.commands import Command, Problem, RefusedError, SetParameter
+from stemfield.control.parameters.argument import accept_all
+from stemfield.control.parameters.commands import Command, Problem, SetParameter
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.routes import routes
+from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.scene import Scene
 
 MAX_KEPT: Final = 256

@@ -18,9 +18,9 @@ from stemfield.control.faults import Contained, cause
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters import commands
-from stemfield.control.parameters.argument import shown
-from stemfield.control.parameters.commands import RefusedError, SetParameter
+from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.names import file_stem, kept_name, name_of
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.file import stored_changes
 from stemfield.control.scenes.recording import (
@@ -35,6 +35,7 @@ from stemfield.control.scenes.recording import (
     read_recording,
 )
 from stemfield.layouts.plain_data import without_waiting
+from stemfield.layouts.problems import shown
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.drivers.part_file import clear_leavings
 from stemfield.renderer.engine.engine import Engine

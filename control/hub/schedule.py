@@ -16,13 +16,15 @@ from functools import partial
 from typing import Final, Protocol
 
 from stemfield.control.hub.peers import Peer
-from stemfield.control.parameters.commands import Command, Describe, LoadScene, Problem, RefusedError, SetParameter
+from stemfield.control.parameters.commands import Command, Describe, LoadScene, Problem, SetParameter
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.recall import recall_of, recalled
 from stemfield.control.parameters.routes import apply
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.upsert import describe
 from stemfield.renderer.engine.plan import STEPS
 from stemfield.renderer.scene.scene import Scene
+from stemfield.renderer.timed_scene import TimedScene
 
 MAX_SCHEDULED: Final = 1024
 AHEAD_S: Final = 0.25
@@ -40,17 +42,6 @@ class Held(Protocol):
         """See `Hands.reason`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cue:
-    """A scene and when it is to be heard."""
-
-    scene: Scene
-    fade_s: float = 0.0
-    """Ramps take at least this long."""
-    at_s: float = 0.0
-    """Monotonic; 0 is at once."""
-
-
 @dataclass(slots=True)
 class Moment:
     """What waits for one time."""
@@ -63,7 +54,7 @@ class Moment:
     """How much it is to carry out."""
     before: Scene | None = None
     """What was foreseen last was foreseen upon this scene."""
-    foreseen: Cue | None = None
+    foreseen: TimedScene | None = None
 
 
 class Schedule:
@@ -123,7 +114,7 @@ class Schedule:
         self._carry_out(moment)
 
 
-def upcoming(present: Cue, moments: Sequence[Moment], venue: Venue, held: Held, read: Read) -> list[Cue]:
+def upcoming(present: TimedScene, moments: Sequence[Moment], venue: Venue, held: Held, read: Read) -> list[TimedScene]:
     """The present scene and those that moments are going to make; nothing is done or reported.
 
     What would be too much work is left out: it is heard when it is carried out.
@@ -148,7 +139,7 @@ def upcoming(present: Cue, moments: Sequence[Moment], venue: Venue, held: Held, 
     return cues
 
 
-def _foreseen(scene: Scene, moment: Moment, venue: Venue, held: Held, read: Read) -> Cue:
+def _foreseen(scene: Scene, moment: Moment, venue: Venue, held: Held, read: Read) -> TimedScene:
     fade_s = 0.0
     for commands, peer in moment.due:
         for command in () if peer.read_only else commands:
@@ -157,7 +148,7 @@ def _foreseen(scene: Scene, moment: Moment, venue: Venue, held: Held, read: Read
             except RefusedError:
                 continue
             fade_s = max(fade_s, own_s)
-    return Cue(scene, fade_s, moment.at_s)
+    return TimedScene(scene, fade_s, moment.at_s)
 
 
 def _after(

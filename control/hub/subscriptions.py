@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from stemfield.control.dialects.osc import encode, in_bundles
 from stemfield.control.hub.peers import Peer
 from stemfield.control.hub.watching import Watch
-from stemfield.control.parameters.argument import shown
-from stemfield.control.parameters.commands import RefusedError
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.routes import Route, readable, routes, suggestion
 from stemfield.control.parameters.rows import Values
+from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.scene import Scene
 
 LIFETIME_S = 30.0

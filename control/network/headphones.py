@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.problems import RefusedError
 
 Hear = Callable[[bytes], None]
 

@@ -34,10 +34,10 @@ from stemfield.control.network.session import hang_up
 from stemfield.control.network.turns import FairThreads, Turns
 from stemfield.control.network.udp import PortTakenError
 from stemfield.control.network.websocket import WebSocketClient
-from stemfield.control.parameters.argument import shown
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.scenes.changes import Dirty
+from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.scene import Scene
 
 MAX_CLIENTS = 64

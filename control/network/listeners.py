@@ -17,7 +17,7 @@ from stemfield.control.network.addresses import broadcasts, interfaces, outside,
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.turns import Turns
 from stemfield.control.network.udp import UdpServer
-from stemfield.control.parameters.argument import did_you_mean, shown
+from stemfield.layouts.problems import did_you_mean, shown
 
 LOOPBACK = "127.0.0.1"
 OSC_PORT = "osc.port"

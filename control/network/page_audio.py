@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import WSMsgType, web
 
 from stemfield.control.network.headphones import Ears
-from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.problems import RefusedError
 
 KEPT: Final = 24
 """Blocks that wait at most."""

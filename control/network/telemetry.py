@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.control.sound_state import SoundState
-from stemfield.renderer.engine.levels_shown import Levels
+from stemfield.renderer.engine.levels import Levels
 from stemfield.renderer.scene.scene import SILENCE_DB
 
 VERSION: Final = 1

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.parameters.argument import did_you_mean
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.problems import did_you_mean
 
 Floats = NDArray[np.float64]
 

@@ -13,10 +13,10 @@ from dataclasses import replace
 from functools import partial
 
 from stemfield.control.parameters.argument import Argument
-from stemfield.control.parameters.object_rows import MAX_DISTANCE_M, MAX_LABEL, MIN_DISTANCE_M
+from stemfield.control.parameters.object_rows import MAX_LABEL
 from stemfield.control.parameters.rows import Parameter, Values, found_object
 from stemfield.renderer.scene.scene import MAX_LEVEL, Scene, SceneObject
-from stemfield.renderer.scene.units import aed_of, position_of, reachable
+from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M, aed_of, position_of, reachable
 
 ADM_PREFIX = "/adm/"
 TINY = 1e-9
@@ -180,7 +180,7 @@ ADM_ROWS: tuple[Parameter, ...] = (
     ),
     _row(
         "dmax",
-        (Argument("f", "dmax", "distance.m", MIN_DISTANCE_M, MAX_DISTANCE_M),),
+        (Argument("f", "dmax", "distance.m", NEAREST_M, FARTHEST_M),),
         "What distance 1 means. The object moves with it.",
         lambda o: (o.dmax_m,),
         _with_dmax,

@@ -8,15 +8,16 @@ From the wire a number outside its range is clamped. From a file, where a person
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from stemfield.control.parameters.commands import RefusedError, Value
+from stemfield.control.parameters.commands import Value
+from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import did_you_mean, shown
 
 Tag = Literal["f", "i", "s", "T"]
 
@@ -154,24 +155,6 @@ def sayable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 
-def shown(value: object) -> str:
-    """A value as it is quoted in a message: short, whatever it is."""
-    match value:
-        case str():
-            text = repr(value)
-        case bytes() | bytearray():
-            text = f"{len(value)} bytes"
-        case None:
-            text = "null"
-        case bool():
-            text = str(value).lower()
-        case float():
-            text = f"{value:.7g}"
-        case _:
-            text = str(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
 def neat(value: Value) -> Value:
     """A value as JSON has it for people and programs: of a number as much as the floats of OSC hold.
 
@@ -181,7 +164,29 @@ def neat(value: Value) -> Value:
     return float(f"{value:.7g}") if isinstance(value, float) else value
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`, did you mean X?` when something known is near, else nothing."""
-    near = difflib.get_close_matches(word[:128], tuple(known), n=1, cutoff=0.65)
-    return f", did you mean {near[0]}?" if near else ""
+def number(value: object) -> float:
+    """A number, which may be quoted.
+
+    Raises:
+        RefusedError: it is none, or not finite.
+    """
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            found = float(value)
+        except (ValueError, OverflowError):
+            found = math.nan
+        if math.isfinite(found):
+            return found
+    raise RefusedError(f"{shown(value)}: allowed a number")
+
+
+def whole(value: object, low: int, high: int) -> int:
+    """A whole number within a range, which may be quoted.
+
+    Raises:
+        RefusedError: it is none.
+    """
+    found = number(value)
+    if found != int(found) or not low <= found <= high:
+        raise RefusedError(f"{shown(value)}: allowed a whole number from {low} to {high}")
+    return int(found)

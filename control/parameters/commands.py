@@ -13,10 +13,6 @@ Value = float | int | str | bool
 """One argument of a parameter."""
 
 
-class RefusedError(ValueError):
-    """A command that cannot be carried out; the message names the value and what is allowed."""
-
-
 @dataclass(frozen=True, slots=True)
 class SetParameter:
     """Give every parameter that the address describes these arguments."""

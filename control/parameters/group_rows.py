@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any, Final, get_args
 
 from stemfield.control.parameters.argument import Argument
-from stemfield.control.parameters.commands import RefusedError, Value
+from stemfield.control.parameters.commands import Value
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.object_rows import MAX_GAIN_DB
 from stemfield.control.parameters.recall import parse_words
 from stemfield.control.parameters.rows import Parameter, Values, changed, with_entry
+from stemfield.control.problems import RefusedError
 from stemfield.renderer.scene.scene import SILENCE_DB, Group, Link, Scene, SceneObject
 from stemfield.renderer.scene.units import reachable
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.rows import Parameter, Values
-from stemfield.renderer.engine.levels_shown import Levels
+from stemfield.renderer.engine.levels import HIGHEST_DB, Levels
 from stemfield.renderer.scene.scene import SILENCE_DB
 
-HIGHEST_DB = 80.0
 _PEAK, _RMS = (Argument("f", name, "gain.db", SILENCE_DB, HIGHEST_DB) for name in ("peak", "rms"))
 _SIDES = tuple(
     Argument("f", f"{side}_{what}", "gain.db", SILENCE_DB, HIGHEST_DB)

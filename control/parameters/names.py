@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from stemfield.control.parameters.argument import shown
-from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import shown
 
 MAX_LETTERS: Final = 64
 MAX_BYTES: Final = 180

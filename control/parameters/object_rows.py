@@ -7,18 +7,18 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any, cast, get_args
 
-from stemfield.control.parameters.argument import Argument, check_kept, did_you_mean, shown
-from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.config.object_names import ALLOWED_NAMES, check_name
+from stemfield.control.parameters.argument import Argument, check_kept
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.rows import Parameter, Values, found_object, object_field, object_row, trigger
 from stemfield.control.parameters.speaker_outputs import encode_outputs, listed, parse_outputs
+from stemfield.control.problems import RefusedError
 from stemfield.layouts import EqBand
 from stemfield.layouts.model import EqType
+from stemfield.layouts.problems import did_you_mean, shown
 from stemfield.renderer.scene.scene import MAX_LEVEL, SILENCE_DB, ObjectType, Scene, SceneObject, Sector
-from stemfield.renderer.scene.units import FARTHEST_M, aed_of, db_of, level_of, position_of, reachable
+from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M, aed_of, db_of, level_of, position_of, reachable
 
-MAX_DISTANCE_M = FARTHEST_M
-MIN_DISTANCE_M = 0.01
 MAX_GAIN_DB = 20.0
 MAX_SMOOTH_S = 10.0
 MAX_EQ_BANDS = 16
@@ -27,15 +27,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MAX_INTEGER = 2**31 - 1
 _MAX_PATTERNS = 256
 
-_NAMES = "1 to 128 characters, not digits only, none of / * ? [ ] { } # ,"
-_UNNAMEABLE = re.compile(r"[/*?\[\]{}#,\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 _AZIMUTH = Argument("f", "azimuth", "angle.degree", -180.0, 180.0, cyclic=True)
 _ELEVATION = Argument("f", "elevation", "angle.degree", -90.0, 90.0)
-_DISTANCE = Argument("f", "distance", "distance.m", MIN_DISTANCE_M, MAX_DISTANCE_M)
+_DISTANCE = Argument("f", "distance", "distance.m", NEAREST_M, FARTHEST_M)
 _GAIN = Argument("f", "gain", "gain.db", SILENCE_DB, MAX_GAIN_DB)
 _MUTE = Argument("T", "mute")
-_X, _Y, _Z = (Argument("f", axis, "distance.m", -MAX_DISTANCE_M, MAX_DISTANCE_M) for axis in "xyz")
+_X, _Y, _Z = (Argument("f", axis, "distance.m", -FARTHEST_M, FARTHEST_M) for axis in "xyz")
 _EQ = (
     Argument("s", "type", values=("", *get_args(EqType)), repeated=True),
     Argument("f", "frequency", "frequency.hz", 1.0, 96_000.0, optional=True, repeated=True),
@@ -50,19 +48,6 @@ _SECTOR = (
     Argument("f", "highest", "angle.degree", -90.0, 90.0, optional=True),
 )
 _NO_SECTOR = (0.0, 0.0, -90.0, 90.0)
-
-
-def check_name(name: str) -> str:
-    """An object's name without surrounding white space.
-
-    Raises:
-        RefusedError: empty, longer than 128 characters, digits only (that would be an id), or with a character that
-            cannot stand in an address.
-    """
-    stripped = name.strip()
-    if not 1 <= len(stripped) <= 128 or stripped.isdecimal() or _UNNAMEABLE.search(stripped):
-        raise RefusedError(f"{shown(name)}: allowed {_NAMES}")
-    return stripped
 
 
 def write_name(scene: Scene, key: int, values: Values, _: Venue) -> Scene:
@@ -163,7 +148,7 @@ def _aed_component(argument: Argument, index: int, description: str) -> Paramete
     def change(o: SceneObject, value: float) -> SceneObject:
         azimuth, elevation, distance = aed_of(o.position)
         # At the origin the other components would keep it there for ever.
-        aed = [azimuth, elevation, max(distance, MIN_DISTANCE_M)]
+        aed = [azimuth, elevation, max(distance, NEAREST_M)]
         aed[index] = value
         return replace(o, position=reachable(position_of(*aed)))
 
@@ -276,7 +261,7 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
     ),
     object_field(
         "dmax_m",
-        Argument("f", "dmax", "distance.m", MIN_DISTANCE_M, MAX_DISTANCE_M),
+        Argument("f", "dmax", "distance.m", NEAREST_M, FARTHEST_M),
         "Of the distance law `adm`: the distance from which on it is no softer.",
         1.0,
     ),
@@ -284,7 +269,7 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
     object_field("solo", Argument("T", "solo"), "Silence every object without solo.", False),
     Parameter(
         "/object/{o}/name",
-        (Argument("s", "name", words=_NAMES),),
+        (Argument("s", "name", words=ALLOWED_NAMES),),
         "Its name, unique, 1 to 128 characters, by which it answers from then on. The name that it has in the "
         "configuration leads to it for good, too, unless another object is given that.",
         stored=True,

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.problems import RefusedError
 
 SPECIAL = frozenset("*?[]{}")
 """The characters that make a part of an address a pattern."""

@@ -7,10 +7,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, get_args
 
-from stemfield.control.parameters.argument import check_kept, did_you_mean, shown
-from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.parameters.argument import check_kept
 from stemfield.control.parameters.patterns import is_pattern, matches
 from stemfield.control.parameters.speaker_outputs import listed
+from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import did_you_mean, shown
 from stemfield.renderer.scene.scene import MAX_OBJECTS, Kind, Recall, Scene, SceneObject, SpeakerTrim
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)

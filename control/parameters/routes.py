@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from stemfield.control.parameters.adm_rows import ADM_ROWS
-from stemfield.control.parameters.argument import accept_all, did_you_mean, shown
-from stemfield.control.parameters.commands import Problem, RefusedError, SetParameter
+from stemfield.control.parameters.argument import accept_all
+from stemfield.control.parameters.commands import Problem, SetParameter
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.patterns import is_pattern, matches
 from stemfield.control.parameters.rows import Key, Parameter, Values
 from stemfield.control.parameters.table import TABLE
+from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import did_you_mean, shown
 from stemfield.renderer.scene.scene import Scene, SceneObject
 
 ROWS = (*TABLE, *ADM_ROWS)

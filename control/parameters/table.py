@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from stemfield.control.parameters.argument import Argument, did_you_mean, shown
-from stemfield.control.parameters.commands import RefusedError
+from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.group_rows import GROUP_ROWS
 from stemfield.control.parameters.meter_rows import METER_ROWS
@@ -30,6 +29,8 @@ from stemfield.control.parameters.rows import (
     with_entry,
 )
 from stemfield.control.parameters.status_rows import STATUS_ROWS
+from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import did_you_mean, shown
 from stemfield.renderer.scene.scene import SILENCE_DB, Identify, Recall, Scene, Sound, SpeakerTrim
 
 MAX_LISTENER_M = 100.0

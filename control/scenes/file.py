@@ -13,17 +13,18 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from stemfield.control.dialects.json_numbers import whole
-from stemfield.control.parameters.argument import accept_all, shown
-from stemfield.control.parameters.commands import Describe, RefusedError
+from stemfield.control.config.object_names import check_name
+from stemfield.control.parameters.argument import accept_all, whole
+from stemfield.control.parameters.commands import Describe
 from stemfield.control.parameters.context import Venue
-from stemfield.control.parameters.object_rows import check_name
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.parameters.routes import Route, every_route, routes, suggestion
 from stemfield.control.parameters.rows import Parameter, Values, found_object
 from stemfield.control.parameters.table import TABLE
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.upsert import added_object, describe
 from stemfield.layouts.plain_data import PlainDataError, decode, parse_json, read_file, unusable
+from stemfield.layouts.problems import shown
 from stemfield.layouts.strict_yaml import parse_yaml
 from stemfield.renderer.scene.scene import Scene
 

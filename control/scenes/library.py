@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from stemfield.control.faults import cause
-from stemfield.control.parameters.commands import RefusedError
 from stemfield.control.parameters.names import kept_name
 from stemfield.control.parameters.recall import undone
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import SceneFileError
 from stemfield.control.scenes.store import SceneStore
 from stemfield.renderer.scene.scene import Scene

@@ -16,15 +16,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TextIO
 
-from stemfield.control.dialects.json_numbers import whole
-from stemfield.control.dialects.s3a import MAX_ID
-from stemfield.control.parameters.argument import Argument, accept_all, shown
-from stemfield.control.parameters.commands import RefusedError, SetParameter
+from stemfield.control.config.object_names import check_name
+from stemfield.control.parameters.argument import Argument, accept_all, whole
+from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Venue
-from stemfield.control.parameters.object_rows import MAX_SMOOTH_S, check_name
+from stemfield.control.parameters.object_rows import MAX_SMOOTH_S
 from stemfield.control.parameters.routes import apply
+from stemfield.control.problems import RefusedError
 from stemfield.layouts.plain_data import PlainDataError, open_file, parse_json
-from stemfield.renderer.scene.scene import MAX_OBJECTS, Scene, SceneObject, default_scene
+from stemfield.layouts.problems import shown
+from stemfield.renderer.scene.scene import MAX_ID, MAX_OBJECTS, Scene, SceneObject, default_scene
 
 MAX_BYTES = 64 << 20
 """So long a recording may become."""

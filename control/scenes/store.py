@@ -17,10 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from stemfield.control.faults import cause, note
-from stemfield.control.parameters.argument import shown
-from stemfield.control.parameters.commands import RefusedError
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.names import file_stem, kept_name, name_of
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import (
     MAX_BYTES,
     NewerSceneError,
@@ -31,6 +30,7 @@ from stemfield.control.scenes.file import (
 )
 from stemfield.control.scenes.journal import MAX_CONTENT, Journal
 from stemfield.layouts.plain_data import PlainDataError, decode, read_file, without_waiting
+from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.scene import Scene
 
 AGAIN_S = 5.0

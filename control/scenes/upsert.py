@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import cast
 
 from stemfield.control.parameters.argument import accept_all
-from stemfield.control.parameters.commands import Describe, RefusedError
+from stemfield.control.parameters.commands import Describe
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.routes import routes
+from stemfield.control.problems import RefusedError
 from stemfield.renderer.scene.scene import MAX_OBJECTS, ObjectType, Scene, SceneObject
 
 

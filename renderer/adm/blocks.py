@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from stemfield.control.parameters.argument import shown
+from stemfield.layouts.problems import shown
 from stemfield.renderer.adm.labels import place_of
 from stemfield.renderer.adm.model import Block, SpeakerBlock, Zone
 from stemfield.renderer.adm.times import parse_seconds, parse_time

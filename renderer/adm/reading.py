@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
-from stemfield.control.parameters.argument import shown
+from stemfield.layouts.problems import shown
 from stemfield.renderer.adm.blocks import Fields, local, object_block, speaker_block
 from stemfield.renderer.adm.labels import is_lfe
 from stemfield.renderer.adm.model import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NoReturn
 
-from stemfield.control.parameters.argument import did_you_mean, shown
+from stemfield.layouts.problems import did_you_mean, shown
 from stemfield.renderer.adm.blocks import MAX_GAIN
 from stemfield.renderer.adm.common import common_channel
 from stemfield.renderer.adm.model import (

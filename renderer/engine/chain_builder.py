@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
-from stemfield.control.config.configuration import EMBEDDED, MonitorConfig
 from stemfield.layouts import Layout
 from stemfield.renderer.dsp.binaural import Head
 from stemfield.renderer.dsp.chain import Chain, design_chain
@@ -19,6 +19,9 @@ from stemfield.renderer.dsp.measured import MeasuredHead
 from stemfield.renderer.dsp.sofa import SofaError
 
 log = logging.getLogger(__name__)
+
+EMBEDDED: Final = "default"
+"""Names the built-in head, in place of a SOFA file."""
 
 
 def head_of(hrtf: str, sample_rate_hz: int) -> Head:
@@ -30,13 +33,19 @@ def head_of(hrtf: str, sample_rate_hz: int) -> Head:
     return AnalyticHead(sample_rate_hz) if hrtf == EMBEDDED else MeasuredHead(Path(hrtf), sample_rate_hz)
 
 
-def fit(layout: Layout, monitor: MonitorConfig, sample_rate_hz: int) -> tuple[Chain, Head | None]:
-    """The chain of a room, with a monitor and its head where one is wanted; what cannot be used is logged."""
+def fit(layout: Layout, hrtf: str | None, sample_rate_hz: int) -> tuple[Chain, Head | None]:
+    """The chain of a room, and the head of its binaural monitor; what cannot be used is logged.
+
+    Args:
+        layout: the loudspeakers.
+        hrtf: `EMBEDDED` or the path of a SOFA file; None for no monitor.
+        sample_rate_hz: of the engine.
+    """
     chain = _chain(layout, sample_rate_hz)
-    if not monitor.binaural:
+    if hrtf is None:
         return chain, None
     try:
-        head = head_of(monitor.hrtf, sample_rate_hz)
+        head = head_of(hrtf, sample_rate_hz)
     except SofaError as error:
         log.error("the built-in head listens: %s", error)
         head = head_of(EMBEDDED, sample_rate_hz)

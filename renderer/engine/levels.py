@@ -7,19 +7,38 @@ last 0.3 s, as with VU meters (IEC 60268-17).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.parameters.meter_rows import HIGHEST_DB
 from stemfield.renderer.engine.engine import METER_PERIOD_S, Meters
-from stemfield.renderer.engine.levels_shown import SILENT, Decibels, Levels
 from stemfield.renderer.scene.scene import SILENCE_DB
 
 FALL_DB_PER_S: Final = 20.0 / 1.7
 MEAN_S: Final = 0.3
+HIGHEST_DB: Final = 80.0
+
+Decibels = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Levels:
+    """Levels in dB re full scale, -120 and more, to a tenth."""
+
+    mixture: Decibels = (SILENCE_DB,) * 4
+    """Peak and root mean square of the left channel, then of the right one."""
+    monitor: Decibels = (SILENCE_DB,) * 4
+    """The same of the ears of the binaural monitor."""
+    objects: Mapping[int, Decibels] = field(default_factory=dict)
+    """By id: peak and root mean square of the louder channel, after the equaliser, before its level."""
+    speakers: Mapping[str, Decibels] = field(default_factory=dict)
+    """By label: peak, root mean square, and by how much its limiter has turned down, 0 and more."""
+
+
+SILENT: Final = Levels()
 
 
 def shown_levels(meters: Meters, objects: Sequence[int], rows: NDArray[np.intp], labels: Sequence[str]) -> Levels:

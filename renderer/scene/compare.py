@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Final
 
-from stemfield.renderer.engine.levels_shown import Levels
+from stemfield.renderer.engine.levels import Levels
 from stemfield.renderer.scene.scene import Scene
 
 SETTLE_S: Final = 3.0

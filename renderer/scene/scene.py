@@ -32,6 +32,7 @@ ObjectType = Literal["point", "plane", "channel", "diffuse", "pointdiffuse", "po
 A `plane` wave comes from its direction wherever the listener is, and no distance law holds for it."""
 
 MAX_OBJECTS = 128
+MAX_ID = 2**31 - 1
 MAX_LEVEL = 10.0
 SILENCE_DB = -120.0
 

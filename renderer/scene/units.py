@@ -19,6 +19,7 @@ from stemfield.renderer.scene.scene import MAX_LEVEL, SILENCE_DB
 
 Position = tuple[float, float, float]
 
+NEAREST_M = 0.01
 FARTHEST_M = 1000.0
 """Along each axis."""
 

@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 from studio import bundle_at
 
-from stemfield.control.hub.schedule import Cue
+from stemfield.renderer.timed_scene import TimedScene
 
 
 @pytest.fixture
-def plans(control: Any) -> list[list[Cue]]:
+def plans(control: Any) -> list[list[TimedScene]]:
     """Every plan, as it is made."""
-    made: list[Sequence[Cue]] = []
+    made: list[Sequence[TimedScene]] = []
     control.loop.call_soon_threadsafe(control.hub.follow, made.append)
     control.settled()
     return made  # type: ignore[return-value]
 
 
-def vocals(cues: Sequence[Cue]) -> list[float]:
+def vocals(cues: Sequence[TimedScene]) -> list[float]:
     return [cue.scene.objects[0].level for cue in cues]
 
 

@@ -11,7 +11,7 @@ from stemfield.control.doctor import check_server as server_checks
 from stemfield.control.doctor import check_sound as sound_checks
 from stemfield.control.doctor.diagnosis import CHECKS
 from stemfield.control.doctor.finding import IDS, PAGE, Finding
-from stemfield.control.doctor.probe_rights import LIMITS_FILE, LINES, granting
+from stemfield.systemd.limits import LIMITS_FILE, LINES, granting
 
 
 def test_each_finding_has_its_section_and_each_section_its_finding(repository: Path) -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemfield.control.parameters.commands import RefusedError
 from stemfield.control.parameters.names import file_stem, kept_name, name_of
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.store import SceneStore
 
 

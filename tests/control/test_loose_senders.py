@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stemfield.control.dialects.osc import Message, parse
-from stemfield.control.parameters.argument import shown
+from stemfield.layouts.problems import shown
 
 
 def padded(text: bytes) -> bytes:

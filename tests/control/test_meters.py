@@ -10,8 +10,7 @@ from stemfield.layouts import load_layout
 from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.engine.engine import METER_PERIOD_S, Engine, Meters
-from stemfield.renderer.engine.levels import FALL_DB_PER_S, shown_levels
-from stemfield.renderer.engine.levels_shown import SILENT, Levels
+from stemfield.renderer.engine.levels import FALL_DB_PER_S, SILENT, Levels, shown_levels
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.scene import STEMS, default_scene

@@ -28,7 +28,7 @@ from stemfield.control.network.telemetry import pack
 from stemfield.control.parameters.context import Venue
 from stemfield.control.sound_state import SoundState
 from stemfield.layouts import load_layout
-from stemfield.renderer.engine.levels_shown import Levels
+from stemfield.renderer.engine.levels import Levels
 from stemfield.renderer.scene.compare import LoudnessMatch, untouched
 from stemfield.renderer.scene.scene import default_scene
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from studio import bundle_at
 
-from stemfield.control.parameters.commands import RefusedError
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.recall import KINDS, OBJECT_FIELDS, SCENE_FIELDS, recall_of, recalled, undone
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
 from stemfield.layouts import EqBand
 from stemfield.renderer.scene.scene import (

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from stemfield.control.hub.recorder import Recorder
-from stemfield.control.parameters.commands import RefusedError, SetParameter
+from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.routes import apply
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import stored_changes
 from stemfield.control.scenes.recording import RecordingError, read_recording, scenes_of
 from stemfield.renderer.scene.scene import Scene

@@ -19,7 +19,6 @@ from stemfield.control.config.configuration import Config, ConfigError, parse_co
 from stemfield.control.daemon.daemon import Daemon
 from stemfield.control.dialects.osc import Message, encode, in_bundles, parse
 from stemfield.control.hub.peers import Peer
-from stemfield.control.hub.schedule import Cue
 from stemfield.control.network.upstream import Upstream
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Venue
@@ -32,6 +31,7 @@ from stemfield.renderer.engine.plan import STEPS
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.scene import default_scene
+from stemfield.renderer.timed_scene import TimedScene
 
 QUAD = load_layout("quad")
 RATE_HZ = 48_000
@@ -93,7 +93,7 @@ def test_stems_that_leave_sum_to_the_delayed_mixture():
     ports = ports_of(Config(role="separation"), QUAD)
     engine = engine_of("separation", ports, RATE_HZ, 1000, design_chain(QUAD, RATE_HZ))
     outputs = StemOutputs(engine)
-    outputs.follow((Cue(default_scene()),))
+    outputs.follow((TimedScene(default_scene()),))
     sound = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 8192)).astype(np.float32)
     gains = np.array([0.1, 0.2, 0.3, 0.15], np.float32)[:, None, None]
     engine.settle()
@@ -107,18 +107,18 @@ def test_stems_that_leave_sum_to_the_delayed_mixture():
 
 
 def test_scenes_are_heard_later_in_their_order_and_what_has_a_time_at_that_time():
-    told: list[tuple[float, list[Cue]]] = []
+    told: list[tuple[float, list[TimedScene]]] = []
     scenes = [default_scene([(f"in{n}", (0,))]) for n in range(4)]
 
     async def play():
         loop = asyncio.get_running_loop()
         lag = Lag(lambda cues: told.append((loop.time(), list(cues))), 0.05)
         begun_s = loop.time()
-        lag.follow((Cue(scenes[0]),))
-        lag.follow((Cue(scenes[1]), Cue(scenes[2], 0.0, begun_s + 0.1)))
+        lag.follow((TimedScene(scenes[0]),))
+        lag.follow((TimedScene(scenes[1]), TimedScene(scenes[2], 0.0, begun_s + 0.1)))
         await asyncio.sleep(0.11)
-        lag.follow((Cue(scenes[2]),))
-        lag.follow((Cue(scenes[3]),))
+        lag.follow((TimedScene(scenes[2]),))
+        lag.follow((TimedScene(scenes[3]),))
         await asyncio.sleep(0.2)
         lag.close()
         return begun_s
@@ -195,7 +195,7 @@ def test_no_more_is_worked_out_ahead_than_a_plan_holds():
     async def play():
         lag = Lag(told.append, 0.1)
         for n in range(100):
-            lag.follow((Cue(default_scene([(f"in{n}", (0,))])),))
+            lag.follow((TimedScene(default_scene([(f"in{n}", (0,))])),))
         lag.close()
 
     asyncio.run(play())
@@ -208,7 +208,7 @@ def test_without_a_lag_everything_passes_at_once():
     async def play():
         lag = Lag(told.append, 0.0)
         for n in range(3):
-            lag.follow((Cue(default_scene([(f"in{n}", (0,))])),))
+            lag.follow((TimedScene(default_scene([(f"in{n}", (0,))])),))
 
     asyncio.run(play())
     assert [len(cues) for cues in told] == [1, 1, 1]

@@ -20,9 +20,10 @@ from stemfield.control.dialects.s3a import parse_channels
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.mirror import Mirror
 from stemfield.control.network.udp import UdpServer
-from stemfield.control.parameters.commands import Describe, Problem, RefusedError, SetParameter
+from stemfield.control.parameters.commands import Describe, Problem, SetParameter
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.routes import apply
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
 from stemfield.control.scenes.upsert import describe
 from stemfield.renderer.scene.scene import Scene, default_scene

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.parameters.commands import RefusedError
 from stemfield.control.parameters.context import Venue
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.library import MAX_STEPS, MAX_WAITING, History
 from stemfield.control.scenes.presets import presets
 from stemfield.control.scenes.store import SceneStore

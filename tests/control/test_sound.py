@@ -15,7 +15,7 @@ from stemfield.control.audio.supervisor import Supervisor
 from stemfield.control.config.configuration import Config
 from stemfield.layouts import load_layout
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.engine.levels_shown import SILENT
+from stemfield.renderer.engine.levels import SILENT
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.scene import STEMS, default_scene

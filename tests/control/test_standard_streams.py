@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stemfield.control.daemon.log import MAX_LINES, PERIOD_S, Flood, shortened
+from stemfield.control.daemon.log import MAX_LINES, PERIOD_S, Flood
+from stemfield.control.problems import shortened
 
 START = """
 import os, sys

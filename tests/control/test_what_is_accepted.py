@@ -18,12 +18,13 @@ from stemfield.control.dialects.osc import Message, encode, parse
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.oscquery import node_at
 from stemfield.control.parameters.argument import MAX_KEPT_BYTES, MAX_TEXT_BYTES, Argument, sayable
-from stemfield.control.parameters.commands import Describe, RefusedError, SetParameter
+from stemfield.control.parameters.commands import Describe, SetParameter
 from stemfield.control.parameters.context import Venue
 from stemfield.control.parameters.group_rows import MAX_GROUPS
 from stemfield.control.parameters.object_rows import MAX_EQ_BANDS
 from stemfield.control.parameters.routes import ROWS, apply, every_route
 from stemfield.control.parameters.table import TABLE
+from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_to_dict, stored_changes
 from stemfield.control.scenes.journal import MAX_CONTENT, Journal
 from stemfield.control.scenes.recording import HEADER, MAX_LINE, encode_step, read_recording, scenes_of

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
 from stemfield.control.offline.batch.plan import Source
-from stemfield.control.parameters.argument import did_you_mean
+from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import READABLE
 
 Recordings = dict[str, Path]

@@ -19,10 +19,10 @@ from stemfield.control.cli.commands import NO_EARS, card_of, usable_hrtf, usable
 from stemfield.control.config.configuration import EMBEDDED, Config, SeparationConfig
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.batch.plan import Kind
-from stemfield.control.parameters.argument import did_you_mean
 from stemfield.control.parameters.context import Venue
 from stemfield.control.problems import CliError
 from stemfield.layouts import Layout, is_layout_path
+from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import FLAC_CHANNELS
 from stemfield.renderer.scene.scene import RESIDUAL, Scene
 from stemfield.separation.cards.card import CARD, ModelCard

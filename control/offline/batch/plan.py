@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from stemfield.control.config.errors import ConfigError, problem_text
 from stemfield.control.config.network import Strict
-from stemfield.control.parameters.argument import shown
+from stemfield.layouts.problems import shown
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 
 KINDS = ("upmix", "adm", "separate", "remix")
