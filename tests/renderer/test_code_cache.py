@@ -18,7 +18,9 @@ def copied(tmp_path, monkeypatch):
     return here
 
 
-@pytest.mark.parametrize("name", ["processor.py", "memory.py", "dsp/chain.py", "lanes/kind.py", "panning/kernel.py"])
+@pytest.mark.parametrize(
+    "name", ["engine/processor.py", "engine/memory.py", "dsp/chain.py", "lanes/kind.py", "panning/kernel.py"]
+)
 def test_a_change_of_what_compiled_code_is_made_of_makes_another_folder(copied, name):
     before = cache_folder()
     with (copied / name).open("a") as file:
@@ -26,7 +28,7 @@ def test_a_change_of_what_compiled_code_is_made_of_makes_another_folder(copied, 
     assert cache_folder() != before
 
 
-@pytest.mark.parametrize("name", ["engine.py", "gains.py", "drivers/jack.py"])
+@pytest.mark.parametrize("name", ["engine/engine.py", "scene/gains.py", "drivers/jack.py"])
 def test_other_changes_do_not(copied, name):
     before = cache_folder()
     with (copied / name).open("a") as file:
