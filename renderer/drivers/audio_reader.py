@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import stat
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -16,7 +15,9 @@ import soundfile
 from numpy.typing import NDArray
 
 from stemfield.renderer.drivers.audio_error import AudioFileError
+from stemfield.renderer.drivers.complaints import complaints
 from stemfield.renderer.drivers.contents import ContentsError, Stream, contents_of
+from stemfield.renderer.drivers.source_file import open_source
 from stemfield.renderer.drivers.spans import Span, SpanFile, Window
 
 READABLE: Final = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
@@ -51,7 +52,7 @@ class AudioReader:
         self.path = Path(path)
         self.warnings: list[str] = []
         with ExitStack() as stack:
-            self._file = stack.enter_context(_opened(self.path))
+            self._file = stack.enter_context(open_source(self.path))
             with self._reading():
                 contents = contents_of(Window(self._file))
             self._streams = contents.streams
@@ -109,11 +110,13 @@ class AudioReader:
             if self._stream is None:
                 if self._next == len(self._streams):
                     return None
-                with self._reading():
+                with self._reading(), complaints():
                     self._stream = _Decoder(self._file, self._streams[self._next].spans)
                 self._next += 1
-            with self._reading():
+            with self._reading(), complaints() as told:
                 sound = self._stream.read(min(most, _PIECE_FRAMES))
+            if told.count:
+                self._warn("some of its sound is damaged, and is not as it was")
             if len(sound):
                 break
             self._stream.close()
@@ -122,6 +125,10 @@ class AudioReader:
         if not np.isfinite(sound).all():
             self._warn("some samples are no numbers and are played as silence")
             np.nan_to_num(sound, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        loudest = self._streams[self._next - 1].loudest
+        if np.abs(sound).max() > loudest:
+            self._warn("it is damaged: some samples are louder than any sound, and are played as silence")
+            sound[np.abs(sound) > loudest] = 0.0
         stereo = np.empty((2, len(sound)), np.float32)
         stereo[:] = sound.T  # one channel is broadcast to both sides
         return stereo
@@ -180,7 +187,7 @@ class AudioReader:
     def _look(self, stream: Stream) -> _Facts:
         """What a stream is."""
         try:
-            with closing(_Decoder(self._file, stream.spans)) as decoder:
+            with complaints(), closing(_Decoder(self._file, stream.spans)) as decoder:
                 if stream.counted:
                     return decoder.facts
                 frames = 0
@@ -270,17 +277,3 @@ class _Onward(soundfile.SoundFile):  # type: ignore[misc]
     def seekable(self) -> bool:
         """Not at all."""
         return False
-
-
-def _opened(path: Path) -> BinaryIO:
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise AudioFileError(f"{path}: is a folder, not a sound file")
-        if not stat.S_ISREG(mode):
-            raise AudioFileError(f"{path}: is a pipe or a device: sound is read from files alone; save it to one first")
-        return path.open("rb", buffering=0)
-    except FileNotFoundError:
-        raise AudioFileError(f"{path}: no such file") from None
-    except (OSError, ValueError) as error:
-        raise AudioFileError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error

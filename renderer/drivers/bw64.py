@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.renderer.drivers.audio_error import AudioFileError
+from stemfield.renderer.drivers.source_file import open_source
 from stemfield.renderer.drivers.spans import Window
 from stemfield.renderer.drivers.wave import KINDS, find_waves
 
@@ -64,14 +65,7 @@ class Bw64Reader:
             AudioFileError: missing, no such file, cut off, or of a rate or a kind of samples that is not read.
         """
         self.path = Path(path)
-        try:
-            self._file = self.path.open("rb")
-        except IsADirectoryError:
-            raise AudioFileError(f"{self.path}: is a folder, not a sound file") from None
-        except FileNotFoundError:
-            raise AudioFileError(f"{self.path}: no such file") from None
-        except OSError as error:
-            raise AudioFileError(f"{self.path}: cannot be read: {error.strerror}") from error
+        self._file = open_source(self.path)
         try:
             self._chunks = _chunks_of(self._file, self.path)
             self.sample_rate_hz, self.tracks, self._kind = self._format()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,8 @@ from stemfield.renderer.drivers.spans import Span, Window
 ACCEPTED: Final = "WAV, FLAC, OGG and MP3"
 MAX_STREAMS: Final = 1000
 _OGG_HEAD_BYTES: Final = 64
+_LOUDEST_MP3: Final = 8.0
+"""18 dB over full scale; a frame with a few wrong bits is up to 110 dB over it."""
 
 _OTHERS: Final = (
     (0, b"FORM", "an AIFF file"),
@@ -53,10 +56,12 @@ class Stream:
     Attributes:
         spans: the bytes.
         counted: whether the decoder can know from them how long the sound is, without decoding all of it.
+        loudest: what is beyond it, in full scales, is no sound but damage.
     """
 
     spans: tuple[Span, ...]
     counted: bool = True
+    loudest: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +141,16 @@ def _mp3(window: Window, start: int, end: int, notes: list[str]) -> list[Stream]
     found = mp3.find_streams(window, start, end)
     for each in found.streams:
         rate_hz = each.frame.rate_hz
+        if each.damaged:
+            which = "1 frame has" if each.damaged == 1 else f"{each.damaged} frames have"
+            notes.append(f"{which} lost a part; silent there")
         if each.declared_samples != each.samples:
             _compare(each.declared_samples / rate_hz, each.samples / rate_hz, notes)
         elif each.cut:
             notes.append(f"the file is cut off; read is what there is, {each.samples / rate_hz:.2f} s")
     if found.streams and found.strange_bytes:
         notes.append(f"{found.strange_bytes} bytes that are neither sound nor a tag are left out")
-    return [Stream(tuple(each.trusted())) for each in found.streams]
+    return [Stream(tuple(each.trusted()), loudest=_LOUDEST_MP3) for each in found.streams]
 
 
 def _flac(stream: flac.FlacStream, notes: list[str]) -> Stream:

@@ -45,11 +45,18 @@ class Frame:
     channels: int
     size: int
     """In bytes, with the header."""
+    checked: bool = False
+    """Whether a checksum of two bytes follows the header."""
 
     @property
     def samples(self) -> int:
         """Of each channel."""
         return 1152 if self.version == 3 else 576
+
+    @property
+    def sound_bytes(self) -> int:
+        """Of what is neither header, checksum nor side information."""
+        return self.size - 4 - 2 * self.checked - self.side_bytes
 
     @property
     def side_bytes(self) -> int:
@@ -75,6 +82,7 @@ class Stream:
         delay: samples that the encoder put before the music, where the header says it, and
         padding: behind it.
         cut: whether the file ends within a further frame, which is left out.
+        damaged: how many frames are silent, since a hole goes through them.
         spans: the frames.
     """
 
@@ -85,9 +93,12 @@ class Stream:
     delay: int | None = None
     padding: int = 0
     cut: bool = False
+    damaged: int = 0
     spans: list[Span] = field(default_factory=list)
     _kept_bytes: int = 0
     """Of sound in the frames so far, to which later ones may point back."""
+    _last: range = range(0)
+    """Where the latest frame is in the file."""
 
     @property
     def agrees(self) -> bool:
@@ -110,27 +121,38 @@ class Stream:
 
     def add(self, window: Window, at: int, frame: Frame) -> None:
         """One more frame."""
-        sound_bytes = frame.size - 4 - frame.side_bytes
         span: Span = range(at, at + frame.size)
         if self._kept_bytes < MAX_BACK_BYTES:
             data = window.bytes_at(at, frame.size)
             if _points_back(data, frame) > self._kept_bytes:
                 # what it needs is not there: a decoder would take what it finds instead. It is silence, as others
-                # have it, and the sound of later frames that it carries is kept
-                span = (
-                    bytes([data[0], data[1] | 1, *data[2:4]]) + bytes(frame.side_bytes) + data[4 + frame.side_bytes :]
-                )
+                # have it, and the sound of later frames that it and the frames before it carry is kept
+                begin = self._kept_bytes << (7 if frame.version == 3 else 8)
+                span = _silent(data[:4], begin.to_bytes(2, "big")) + data[frame.size - frame.sound_bytes :]
         last = self.spans[-1] if self.spans else None
         if isinstance(span, range) and isinstance(last, range) and last.stop == at:
             self.spans[-1] = range(last.start, span.stop)
         else:
             self.spans.append(span)
-        self._kept_bytes += sound_bytes
+        self._kept_bytes += frame.sound_bytes
+        self._last = range(at, at + frame.size)
         self.count += 1
 
     def break_off(self) -> None:
         """Something is missing here: later frames cannot point back across it."""
         self._kept_bytes = 0
+
+    def ends_at(self, at: int) -> range:
+        """The latest frame where it ends there, else nothing."""
+        return self._last if self._last.stop == at else range(at, at)
+
+    def silence_last(self, window: Window) -> None:
+        """The end of the latest frame is missing or overwritten, and what a decoder makes of it is loud noise."""
+        span = self.spans.pop()
+        if isinstance(span, range) and span.start < self._last.start:
+            self.spans.append(range(span.start, self._last.start))
+        self.spans.append(_silent(window.bytes_at(self._last.start, 4)).ljust(len(self._last), b"\0"))
+        self.damaged += 1
 
     def trusted(self) -> list[Span]:
         """The frames, behind a header that is true."""
@@ -170,7 +192,7 @@ def frame_of(head: bytes) -> Frame | None:
     rate_hz = _RATES_HZ[version][rate]
     kbps = _KBPS[3 if version == 3 else 2][index]
     size = (144 if version == 3 else 72) * 1000 * kbps // rate_hz + (head[2] >> 1 & 1)
-    return Frame(version, rate_hz, 1 if head[3] >> 6 == 3 else 2, size)
+    return Frame(version, rate_hz, 1 if head[3] >> 6 == 3 else 2, size, not head[1] & 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +229,13 @@ def find_streams(window: Window, start: int, end: int) -> Found:
         if frame is None or not (goes_on or _is_sure(window, at, end)):
             after = after_tag(window, at)
             if after == at:
-                found = _next_frame(window, at + 1, end if streams else min(end, start + _SEARCH_BYTES))
-                after = end if found is None else found
-                strange += after - at
+                before = range(at, at) if stream is None else stream.ends_at(at)
+                after = _after_hole(window, before, end if streams else min(end, start + _SEARCH_BYTES), end)
+                strange += max(after - at, 0)
                 if stream is not None:
                     stream.break_off()
+                    if before and (after < end or _goes_on(window, at)):
+                        stream.silence_last(window)
             at = after
             continue
         if at + frame.size > end:
@@ -228,6 +252,28 @@ def find_streams(window: Window, start: int, end: int) -> Found:
             stream.add(window, at, frame)
         at += frame.size
     return Found(tuple(stream for stream in streams if stream.count), strange)
+
+
+def _after_hole(window: Window, before: range, search_end: int, end: int) -> int:
+    """Where sound goes on behind a frame that another one should follow; `end` for nowhere.
+
+    That may be within this frame, which then has lost a part.
+    """
+    own = frame_of(window.bytes_at(before.start, 4)) if before else None
+    if own is not None:
+        inside = _next_frame(window, before.start + 4, before.stop)
+        while inside is not None:
+            frame = frame_of(window.bytes_at(inside, 4))
+            if frame is not None and frame.fits(own):
+                return inside
+            inside = _next_frame(window, inside + 1, before.stop)
+    found = _next_frame(window, before.stop + 1, search_end)
+    return end if found is None else found
+
+
+def _goes_on(window: Window, at: int) -> bool:
+    """Whether the bytes before and behind a position are all the same: what was never written is zeros."""
+    return len(set(window.bytes_at(at - 4, 8))) == 1
 
 
 def _next_frame(window: Window, at: int, end: int) -> int | None:
@@ -250,6 +296,24 @@ def _is_sure(window: Window, at: int, end: int) -> bool:
         if at >= end:
             return True
     return True
+
+
+def _silent(head: bytes, begin: bytes = b"") -> bytes:
+    """Header and side information of a frame without sound; `begin` is what the latter begins with."""
+    frame = frame_of(head)
+    assert frame is not None
+    side = begin.ljust(frame.side_bytes, b"\0")
+    return head + (_checksum(head[2:] + side).to_bytes(2, "big") if frame.checked else b"") + side
+
+
+def _checksum(data: bytes) -> int:
+    """CRC-16 with the polynomial 0x8005 (ISO/IEC 11172-3, 2.4.3.1)."""
+    value = 0xFFFF
+    for byte in data:
+        value ^= byte << 8
+        for _ in range(8):
+            value = (value << 1 ^ 0x8005 * (value >> 15)) & 0xFFFF
+    return value
 
 
 def _points_back(data: bytes, frame: Frame) -> int:

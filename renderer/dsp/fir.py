@@ -9,7 +9,6 @@ W. G. Gardner: Efficient convolution without input-output delay, JAES 43, 1995.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -18,6 +17,8 @@ import soundfile
 import soxr
 from numba import njit
 
+from stemfield.renderer.drivers.audio_error import AudioFileError
+from stemfield.renderer.drivers.source_file import open_source
 from stemfield.renderer.dsp.fft import transform
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
 from stemfield.renderer.engine.native import INNER, NATIVE
@@ -51,14 +52,18 @@ def load_fir(path: Path, sample_rate_hz: int) -> Doubles:
         FirError: no sound file, several channels, samples that are no numbers, or too long.
     """
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with open_source(path) as opened, soundfile.SoundFile(opened) as file:
             rate_hz, channels = int(file.samplerate), int(file.channels)
             wanted = file.frames / max(rate_hz, 1) * sample_rate_hz
             if wanted > MAX_TAPS + 1:  # before there is room for all of them
                 raise FirError(f"{path}: {wanted:.0f} taps at {sample_rate_hz} Hz, at most {MAX_TAPS} are possible")
             taps = file.read(dtype="float64", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as error:
-        raise FirError(f"{path}: not a correction filter: {error}") from error
+    except AudioFileError as error:
+        raise FirError(str(error)) from error
+    except OSError as error:
+        raise FirError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise FirError(f"{path}: not a correction filter: damaged, or not a WAV or FLAC file") from error
     if channels != 1:
         raise FirError(f"{path}: a correction filter has one channel, not {channels}")
     if not taps.size or not np.isfinite(taps).all():

@@ -1,5 +1,8 @@
 """Correction filters: the partitioned convolution against scipy's, and the files they come from."""
 
+import os
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -70,6 +73,12 @@ def test_files_of_another_kind_are_refused(tmp_path, sound, problem):
 
 def test_no_file_and_no_sound_are_refused(tmp_path):
     (tmp_path / "text.wav").write_text("this is not sound")
-    for name in ("text.wav", "nothing.wav"):
-        with pytest.raises(FirError, match=f"{name}: not a correction filter"):
+    os.mkfifo(tmp_path / "pipe.wav")
+    for name, problem in (
+        ("text.wav", "not a correction filter: damaged, or not a WAV or FLAC file"),
+        ("nothing.wav", "no such file"),
+        ("pipe.wav", "is a pipe or a device"),
+        (".", "is a folder"),
+    ):
+        with pytest.raises(FirError, match=f"{re.escape(str(tmp_path / name))}: {problem}"):
             load_fir(tmp_path / name, 48_000)
