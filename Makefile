@@ -71,9 +71,9 @@ pipewire: $(VENV)/.test page
 	dbus-run-session -- pw-jack $(BIN)/pytest tests/integration --server pipewire $(ARGS)
 
 soak: $(VENV)/.test page
-	PYTHONPATH=tests $(BIN)/python tests/faults/soak.py --page $(ARGS)
+	PYTHONPATH=tests/support $(BIN)/python tests/faults/soak.py --page $(ARGS)
 catalogue: $(VENV)/.test
-	$(BIN)/pytest tests/control/test_batch.py -m "long or not long" $(ARGS)
+	$(BIN)/pytest tests/control/offline/test_batch.py -m "long or not long" $(ARGS)
 
 audit: $(VENV)/.test
 	@[ -x $(BIN)/pip-audit ] || $(PIP) install 'pip-audit>=2.7'

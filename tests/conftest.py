@@ -29,10 +29,10 @@ LIVE = (
     "tests/faults/",
     "tests/first_hour/test_doctor.py",
     "tests/integration/",
-    "tests/control/test_discovery.py",
-    "tests/renderer/test_jack_driver.py",
-    "tests/separation/test_succession.py",
-    "tests/separation/test_worker.py",
+    "tests/control/network/test_discovery.py",
+    "tests/renderer/drivers/test_jack_driver.py",
+    "tests/separation/worker/test_succession.py",
+    "tests/separation/worker/test_worker.py",
 )
 """What plays in real time, or speaks on the one network: never two of them at a time."""
 NOT_LIVE = ("tests/integration/test_service.py", "tests/integration/test_files_written.py")

@@ -1,9 +1,9 @@
 """Damaged datagrams of every dialect into a running hub, and damaged files and requests: the fuzzers, at length.
 
-`tests/control/test_fuzz.py` fails if an exception escapes, if a value of the scene is one that no message could have
-brought, or if memory grows by 8 MiB over the second half; `tests/control/test_fuzz_parsers.py` if a parser of files,
-requests or the page's messages fails in any other way than it says. STEMFIELD_FUZZ says how many datagrams there are
-(a million where it is not set); of each other kind there is one in twenty, of files one in a hundred.
+`tests/control/hub/test_fuzz.py` fails if an exception escapes, if a value of the scene is one that no message could
+have brought, or if memory grows by 8 MiB over the second half; `tests/control/scenes/test_fuzz_parsers.py` if a parser
+of files, requests or the page's messages fails in any other way than it says. STEMFIELD_FUZZ says how many datagrams
+there are (a million where it is not set); of each other kind there is one in twenty, of files one in a hundred.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
 def main() -> None:
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=3600"]
-    command += ["tests/control/test_fuzz.py", "tests/control/test_fuzz_parsers.py"]
+    command += ["tests/control/hub/test_fuzz.py", "tests/control/scenes/test_fuzz_parsers.py"]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"STEMFIELD_FUZZ": str(COUNT)}, stdout=subprocess.DEVNULL, check=False
     )

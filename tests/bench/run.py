@@ -81,7 +81,7 @@ def main() -> int:
                 capture_output=True,
                 text=True,
                 check=False,
-                env=os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent}"},
+                env=os.environ | {"PYTHONPATH": f"{HERE}{os.pathsep}{HERE.parent / 'support'}"},
             )
         text = script.read_text().split('"""')[1]
         if done.returncode != 0:

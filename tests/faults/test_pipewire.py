@@ -28,7 +28,8 @@ SOUNDS_S = 1.0
 def desk(folder: Path, tool: Any) -> Iterator[None]:
     """A studio that records while this lasts."""
     command = [tool("pw-jack"), sys.executable, str(Path(__file__).parent / "desk.py"), str(folder)]
-    path = os.pathsep.join(str(Path(__file__).parents[up]) for up in (0, 1))
+    here = Path(__file__).parent
+    path = os.pathsep.join(map(str, (here, here.parent / "support")))
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"

@@ -15,7 +15,7 @@ import pytest
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], str]) -> Any:
     """What each host got of a daemon as it is at first, and of one that is opened to some of the network."""
-    program = Path(__file__).parent.parent / "two_networks.py"
+    program = Path(__file__).parents[2] / "support" / "two_networks.py"
     folder = tmp_path_factory.mktemp("networks")
     command = [tool("unshare"), "-rmn", sys.executable, str(program), str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

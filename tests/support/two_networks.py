@@ -1,6 +1,6 @@
 """A daemon in one network and hosts in another, joined by a cable, as a program of its own: prints what each host got.
 
-    unshare -rmn python tests/two_networks.py FOLDER
+    unshare -rmn python tests/support/two_networks.py FOLDER
 
 Everything is in namespaces of the kernel, made without privileges and gone with the program.
 """

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 from adm_cases import CASES, OURS, bed_gains_of_ear, ear_python, render_by_ear, sound_of, write_case
 
 from stemfield.renderer.drivers.bw64 import Bw64Reader

@@ -1,6 +1,6 @@
 """A control side in one network and a host in another, joined by a cable: prints where each of its addresses answers.
 
-    unshare -rmn python tests/reached.py
+    unshare -rmn python tests/support/reached.py
 
 Everything is in namespaces of the kernel, made without privileges and gone with the program.
 """

@@ -290,7 +290,7 @@ def test_cards_are_values(card):
 
 
 def test_the_manual_names_every_key_of_every_card():
-    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    text = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
     schemas = [schema.model_json_schema() for schema in set(SCHEMAS.values())]
     keys = {key for schema in schemas for part in (schema, *schema["$defs"].values()) for key in part["properties"]}
     assert sorted(key for key in keys if key not in text) == []
