@@ -142,6 +142,7 @@ class Link:
             log.warning("%s", reason)
             self.leave()
             return False
+        driver.tell_latencies()
         # In freewheel jackd takes the sound card's connections away itself, and nobody's export is to be cut.
         if self._calls_s == now_s and not driver.freewheeling:
             if self._may_have_its_name(driver, now_s):
@@ -168,7 +169,7 @@ class Link:
         """A new link with what this one has learnt, for when a server does not release this one and it is abandoned."""
         heir = Link(config, self._layout, self.keeper, self._sink)
         heir._wishes, heir._told = self._wishes, self._told
-        heir._had_name, heir._rename_s = self._had_name, self._rename_s
+        heir._had_name, heir._rename_s, heir._seen = self._had_name, self._rename_s, self._seen
         return heir
 
     def give_up(self) -> bool:

@@ -14,7 +14,15 @@ import jack
 
 from stemfield.renderer.drivers import libjack
 from stemfield.renderer.drivers.connections import Connection
-from stemfield.renderer.drivers.jack_callback import CallbackBlock, compile_callback, compile_freewheel, compile_latency
+from stemfield.renderer.drivers.jack_callback import (
+    CAPTURE,
+    PLAYBACK,
+    CallbackBlock,
+    compile_callback,
+    compile_freewheel,
+    compile_latency,
+    compile_latency_asked,
+)
 from stemfield.renderer.drivers.port_channels import channels_of_ports
 from stemfield.renderer.drivers.wishes import Peer, Wishes
 from stemfield.renderer.engine.engine import Engine
@@ -83,10 +91,11 @@ class JackDriver:
         libjack.say_nothing(but_errors=log.isEnabledFor(logging.DEBUG))
         self.settings = settings
         """What its patterns ask for may become something else while it plays."""
-        self._compiled = compile_callback(), compile_latency(), compile_freewheel()
+        self._compiled = compile_callback(), compile_latency(), compile_latency_asked(), compile_freewheel()
         self._xruns, self._shutdowns = libjack.Tally(), libjack.Tally()
         self._engine: Engine | None = None
         self._block: CallbackBlock | None = None
+        self._latencies_told = 0
         self._ports: dict[str, Any] = {}
         self._wishes = wishes or Wishes()
         self._titles: dict[str, str | None] = {}
@@ -164,14 +173,26 @@ class JackDriver:
                     engine.late_frames,
                 ),
             )
-            render, latency, freewheel = self._compiled
+            render, latency, latency_asked, freewheel = self._compiled
             if libjack.set_process_callback(client, render.address, self._block.address) != 0:
                 raise JackError("JACK: the server refused the process callback")
-            libjack.set_latency_callback(client, latency.address, self._block.address)
+            # PipeWire 0.3.65 waits for itself for good where a callback sets latencies while the period changes.
+            reported = latency_asked if libjack.IS_PIPEWIRE else latency
+            libjack.set_latency_callback(client, reported.address, self._block.address)
             libjack.set_freewheel_callback(client, freewheel.address, self._block.address)
             self._active = True
             self._client.activate()
             libjack.recompute_latencies(client)
+
+    def tell_latencies(self) -> None:
+        """Tells PipeWire our latencies, if it has asked since the last call; jackd is told when it asks."""
+        block = self._block
+        if block is None or (asked := block.latencies_asked) == self._latencies_told:
+            return
+        self._latencies_told = asked
+        report = self._compiled[1].ctypes
+        for mode in (CAPTURE, PLAYBACK):
+            report(mode, block.address)
 
     def wanted_connections(self, ports: JackPorts) -> set[Connection]:
         """The connections that the settings ask for, given the ports that exist now."""

@@ -22,9 +22,11 @@ from stemfield.renderer.engine.processor import compile_ahead
 llvmlite.binding.load_library_permanently(LIBJACK)
 
 PROCESS, TABLE, INPUTS, OUTPUTS, INPUT_PORTS, OUTPUT_PORTS, INPUT_BUFFERS, OUTPUT_BUFFERS = range(8)
-PATIENT, FREEWHEEL, DELAYED, DELAYED_FRAMES, DIRECT_FRAMES, LATE_FRAMES, SCRATCH, WORDS = range(8, 16)
+PATIENT, FREEWHEEL, DELAYED, DELAYED_FRAMES, DIRECT_FRAMES, LATE_FRAMES, SCRATCH, ASKED, WORDS = range(8, 17)
 CAPTURE: Final = 0
-"""The mode in which latencies of inputs are handed on to outputs; the other one is the way back."""
+"""The mode in which latencies of inputs are handed on to outputs."""
+PLAYBACK: Final = 1
+"""The way back."""
 
 jack_port_get_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32))
 _range = types.void(types.voidptr, types.int32, types.voidptr)
@@ -82,6 +84,10 @@ def _latency(mode: Any, argument: Any) -> None:
             jack_port_set_latency_range(as_pointer(into[i]), mode, as_pointer(block[SCRATCH]))
 
 
+def _latency_asked(_: Any, argument: Any) -> None:
+    carray(argument, (WORDS,), np.int64)[ASKED] += 1
+
+
 @cache
 def compile_callback() -> Any:
     """The compiled callback, `int (uint32 frames, void *block)`; its `address` goes to `jack_set_process_callback`."""
@@ -98,6 +104,12 @@ def compile_freewheel() -> Any:
 def compile_latency() -> Any:
     """A compiled `void (int mode, void *block)` that reports latencies."""
     return cfunc(types.void(types.int32, types.voidptr), **_OPTIONS)(_latency)
+
+
+@cache
+def compile_latency_asked() -> Any:
+    """A compiled `void (int mode, void *block)` that only counts how often latencies are asked for."""
+    return cfunc(types.void(types.int32, types.voidptr), **_OPTIONS)(_latency_asked)
 
 
 class CallbackBlock:
@@ -143,6 +155,11 @@ class CallbackBlock:
     def address(self) -> int:
         """The callbacks' argument."""
         return int(self._words.ctypes.data)
+
+    @property
+    def latencies_asked(self) -> int:
+        """How often the callback that counts it was asked for latencies."""
+        return int(self._words[ASKED])
 
     @property
     def freewheeling(self) -> bool:

@@ -18,6 +18,8 @@ LIBJACK: Final = "libjack.so.0"
 _SEMAPHORE_BYTES: Final = 64
 """More than `sem_t` takes anywhere."""
 _CAPTURE: Final = 0
+IS_PIPEWIRE: Final = "PipeWire" in jack.version_string()
+"""Whether this libjack speaks to PipeWire."""
 
 _library = ctypes.CDLL(LIBJACK)
 _c = ctypes.CDLL(None, use_errno=True)

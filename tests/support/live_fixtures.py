@@ -59,9 +59,10 @@ def _compiled() -> None:
     """Compiles the audio code where that was not done yet, so that no test has to be patient for it."""
     ahead = (
         "from stemfield.renderer.engine.processor import compile_ahead\n"
-        "from stemfield.renderer.drivers.jack_callback import compile_callback, compile_freewheel, compile_latency\n"
+        "from stemfield.renderer.drivers.jack_callback import *\n"
         "from stemfield.renderer.engine.freewheel import compile_patient\n"
-        "compile_ahead(), compile_patient(), compile_callback(), compile_latency(), compile_freewheel()\n"
+        "compile_ahead(), compile_patient(), compile_callback(), compile_freewheel()\n"
+        "compile_latency(), compile_latency_asked()\n"
     )
     subprocess.run([sys.executable, "-c", ahead], check=True)
 

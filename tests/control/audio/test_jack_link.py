@@ -57,6 +57,9 @@ class Server:
 
     sinks = sources
 
+    def tell_latencies(self) -> None:
+        pass
+
     def capture_latency_frames(self, _: Any) -> int:
         return 0
 
@@ -106,6 +109,35 @@ def test_what_a_user_disconnects_stays_disconnected(engine: Engine, monkeypatch:
             server.connected.clear()
     assert link.join(lambda *_: engine, 5.0)
     assert server.connected == set()
+
+
+class Fast(Server):
+    """A PipeWire with a longer period than it tells a newcomer, which does not let a client go."""
+
+    def close(self) -> None:
+        raise TimeoutError
+
+
+def test_the_link_after_one_that_hangs_knows_the_period_for_which_that_was_left(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, asked = Fast(), []
+    first = Link(Config(), load_layout("stereo"))
+    monkeypatch.setattr(first, "_open", lambda: server)
+    assert first.join(lambda *_: engine, 0.0)
+    server.period_frames = 4096
+    with pytest.raises(TimeoutError):
+        first.tend(lambda _, period_frames: period_frames <= 256, 0.5)
+
+    second = first.heir(Config())
+    monkeypatch.setattr(second, "_open", lambda: Server())
+
+    def engine_for(*wanted: int) -> Engine:
+        asked.append(wanted)
+        return engine
+
+    assert second.join(engine_for, 9.0)
+    assert asked == [(48_000, 4096)]
 
 
 class Crowded(Server):

@@ -40,6 +40,7 @@ compiled = {
     "blocks": blocks,
     "freewheel": jack_callback.compile_freewheel,
     "latency": jack_callback.compile_latency,
+    "latency asked": jack_callback.compile_latency_asked,
     "planted": lambda: cfunc(kinds, cache=False)(planted),
 }[sys.argv[1]]()
 
@@ -83,7 +84,7 @@ def describe(which, folder):
     return json.loads(done.stdout)
 
 
-@pytest.fixture(scope="module", params=["process", "blocks", "freewheel", "latency"])
+@pytest.fixture(scope="module", params=["process", "blocks", "freewheel", "latency", "latency asked"])
 def callback(request, tmp_path_factory):
     return describe(request.param, tmp_path_factory.mktemp("cache"))
 
