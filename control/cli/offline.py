@@ -19,7 +19,7 @@ from stemfield.control.cli.commands import NO_EARS, card_of, refusals, usable_hr
 from stemfield.control.config.configuration import Config
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.adm_export import Exported, export_music
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.problems import FAILED, CliError
 from stemfield.control.scenes.file import SceneFileError, load_scene_file
 from stemfield.control.scenes.recording import RecordingError, read_recording, scenes_of
@@ -49,7 +49,7 @@ def upmix(options: argparse.Namespace) -> int:
     scene = scene_of(options.scene, layout)
     changes: list[offline.Change] = []
     if options.recording:
-        changes = changes_of(recording_file(options.recording, config), scene, Venue(layout.labels, scene))
+        changes = changes_of(recording_file(options.recording, config), scene, Context(layout.labels, scene))
     channels = 2 if options.binaural else max(speaker.channel for speaker in layout.speakers)
     with refusals():
         if options.target is not None:
@@ -129,7 +129,7 @@ def scene_of(file: str | None, layout: Layout) -> Scene:
     if file is None:
         return scene
     try:
-        return load_scene_file(Path(file), Venue(layout.labels, scene))
+        return load_scene_file(Path(file), Context(layout.labels, scene))
     except SceneFileError as error:
         raise CliError([f"{error.source}: {problem}" for problem in error.problems]) from error
     except FileNotFoundError as error:
@@ -169,10 +169,10 @@ def remix(options: argparse.Namespace) -> int:
     return 0
 
 
-def changes_of(path: Path, scene: Scene, venue: Venue) -> list[offline.Change]:
+def changes_of(path: Path, scene: Scene, context: Context) -> list[offline.Change]:
     """The scenes of a recording of control."""
     try:
-        return list(scenes_of(read_recording(path), scene, venue))
+        return list(scenes_of(read_recording(path), scene, context))
     except RecordingError as error:
         raise CliError([f"{path}: {error}"]) from error
     except OSError as error:

@@ -25,7 +25,7 @@ from stemfield.control.network.client import NobodyAnswersError, exchange
 from stemfield.control.network.listeners import nearest_address
 from stemfield.control.offline.adm_export import export_tape
 from stemfield.control.offline.render import change_frame
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.problems import FAILED, CliError
 from stemfield.control.scenes.recording import RecordingError, capture_path, captured_objects, read_recording, scenes_of
 from stemfield.layouts import Layout
@@ -131,7 +131,7 @@ def _ask(door: Door, address: str, *values: str | bool) -> list[Message]:
 def _moments(control: Path, layout: Layout, rate_hz: int) -> list[Moment]:
     try:
         scene = captured_objects(control)
-        later = scenes_of(read_recording(control), scene, Venue(layout.labels, scene))
+        later = scenes_of(read_recording(control), scene, Context(layout.labels, scene))
         changes = [(change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in later]
     except RecordingError as error:
         raise CliError([f"{control}: {error}"], FAILED) from error

@@ -29,7 +29,7 @@ from stemfield.control.faults import Contained
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.network.services import Reach, open_reach
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.problems import shortened
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.lock import StateLock
@@ -92,18 +92,18 @@ class Daemon:
         defaults = config.default_scene()
         labels = self._layout.labels
         away = partial(elsewhere, config.role, config.peer.host is not None)
-        self._venue = Venue(labels, defaults, tuple(models), presets(self._layout, defaults), away, config.role)
-        self._store = SceneStore(config.state_folder, self._venue)
+        self._context = Context(labels, defaults, tuple(models), presets(self._layout, defaults), away, config.role)
+        self._store = SceneStore(config.state_folder, self._context)
         player = Player(config.input, loop=config.loop) if config.input is not None else None
-        self._sound = Sound(config, self._layout, card, player, self._tell_status, self._venue.status.ears)
-        self._venue.status.levels = self._sound.levels
-        self._venue.status.heard = self._sound.heard
-        self._venue.status.sounding = self._sound.sounding
-        self._venue.status.match_db = self._sound.match_db
-        self._venue.status.sound = self._sound.state
+        self._sound = Sound(config, self._layout, card, player, self._tell_status, self._context.status.ears)
+        self._context.status.levels = self._sound.levels
+        self._context.status.heard = self._sound.heard
+        self._context.status.sounding = self._sound.sounding
+        self._context.status.match_db = self._sound.match_db
+        self._context.status.sound = self._sound.state
         self._last_run = LastRun(config.state_folder)
-        self._venue.status.callback = self._sound.callback
-        self._venue.status.bad = self._sound.bad_samples
+        self._context.status.callback = self._sound.callback
+        self._context.status.bad = self._sound.bad_samples
         self._stopping = asyncio.Event()
 
     def _find_card(self, name: str) -> ModelCard | None:
@@ -181,7 +181,7 @@ class Daemon:
         hands = self._config.hands.model_dump()
         hub = Hub(
             scene,
-            self._venue,
+            self._context,
             self._store,
             hold_s=hands.pop("hold_s"),
             ranks=hands,
@@ -245,7 +245,7 @@ class Daemon:
             log.info("model %s is asked for", _name_of(self._wanted, card.name))
 
     def _tell_control(self) -> None:
-        count = self._venue.status.read
+        count = self._context.status.read
         dropped = ", ".join(f"{count(name)} {name.replace('_', ' ')}" for name in ("not_allowed", "limited", "lost"))
         log.info("%d messages heard, %d refused; datagrams dropped: %s", count("messages"), count("problems"), dropped)
 
@@ -320,7 +320,7 @@ class Daemon:
             music = str(config.input)
         else:
             music = "the input ports" if config.driver != "clock" else "none"
-        objects = ", ".join(item.name for item in self._venue.defaults.objects)
+        objects = ", ".join(item.name for item in self._context.defaults.objects)
         return [
             f"stemfield {version('stemfield')} is ready",
             f"  {playing}",

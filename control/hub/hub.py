@@ -25,7 +25,7 @@ from stemfield.control.hub.subscriptions import Subscriptions
 from stemfield.control.parameters import commands
 from stemfield.control.parameters.adm_rows import ADM_PREFIX
 from stemfield.control.parameters.commands import Command, Problem, SetParameter
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.parameters.recall import recall_of, recalled, undone
 from stemfield.control.parameters.routes import OBJECTS, Route, apply_at, readable, routes, value_of
@@ -80,7 +80,7 @@ class Hub:
 
     Args:
         scene: what to begin with.
-        venue: labels, defaults, models and presets; its status learns what is counted here.
+        context: labels, defaults, models and presets; its status learns what is counted here.
         store: where named scenes are kept; None refuses to keep any.
         ranks: of the dialects, for objects that several peers move at once.
         hold_s: how long a change holds an object against lower ranks.
@@ -90,7 +90,7 @@ class Hub:
     def __init__(
         self,
         scene: Scene,
-        venue: Venue,
+        context: Context,
         store: SceneStore | None = None,
         *,
         ranks: Mapping[str, int] = RANKS,
@@ -100,8 +100,8 @@ class Hub:
         self._scene = scene
         self._published = scene
         self._fade_s = 0.0
-        self._venue = venue
-        self._book = SceneBook(store, venue.presets)
+        self._context = context
+        self._book = SceneBook(store, context.presets)
         self._history = History()
         self._hands = Hands(ranks, hold_s)
         self._adm_answer_port = adm_answer_port
@@ -122,8 +122,8 @@ class Hub:
         """When the last command with a time of its own was due, monotonic."""
         self.packets = PacketLog()
         """What came in lately, for whoever looks."""
-        self._reports = Reports(lambda: self._scene, venue, self.packets)
-        self._subscriptions = Subscriptions(lambda: self._scene, venue)
+        self._reports = Reports(lambda: self._scene, context, self.packets)
+        self._subscriptions = Subscriptions(lambda: self._scene, context)
         self.counters = self._reports.counters
         self._offer_counts()
 
@@ -133,9 +133,9 @@ class Hub:
         return self._scene
 
     @property
-    def venue(self) -> Venue:
+    def context(self) -> Context:
         """What there is."""
-        return self._venue
+        return self._context
 
     def listen(self, listener: Listener) -> None:
         """Call this with the scene and what is different, at most once in a turn of the loop."""
@@ -214,7 +214,7 @@ class Hub:
                 self._reports.tell(Problem(address_of(command), reason), peer)
                 return
             if self.packets.is_open and not isinstance(command, Problem):
-                self.packets.take(command, address_of(command), peer, self._scene, self._venue)
+                self.packets.take(command, address_of(command), peer, self._scene, self._context)
             with Contained() as fault:
                 try:
                     if peer.read_only and isinstance(command, _CHANGES):
@@ -318,7 +318,7 @@ class Hub:
     def _perform(self, command: Command | Problem, peer: Peer) -> int:
         match command:
             case commands.Describe():
-                described = describe(self._scene, command, self._venue)
+                described = describe(self._scene, command, self._context)
                 if described is self._scene:
                     return 0
                 if reason := self._hands.take(command.id, peer, "s3a", time.monotonic()):
@@ -390,21 +390,21 @@ class Hub:
         def held(key: int) -> str:
             return self._hands.take(key, peer, command.dialect, time.monotonic(), command.touch)
 
-        found = routes(command.address, self._scene, self._venue)
+        found = routes(command.address, self._scene, self._context)
         if not found:
             self._reports.tell(Problem(command.address, "unknown address", unknown=True), peer)
         wild = is_pattern(command.address)
         if wild:
             yield PATTERN_WORK
         for part in _in_steps(found):
-            scene, problems = apply_at(part, self._scene, command, self._venue, held, alone=len(found) == 1)
+            scene, problems = apply_at(part, self._scene, command, self._context, held, alone=len(found) == 1)
             self.replace_scene(scene)
             for problem in problems:
                 self._reports.tell(problem, peer)
             yield len(part) if wild else 0
 
     def _cost(self, address: str) -> int:
-        return PATTERN_WORK + len(routes(address, self._scene, self._venue)) if is_pattern(address) else 0
+        return PATTERN_WORK + len(routes(address, self._scene, self._context)) if is_pattern(address) else 0
 
     def _work(self, due: Sequence[Command | Problem]) -> tuple[int, int]:
         """What commands will cost, and the part of it that changes the scene; not how much more than too much."""
@@ -418,7 +418,7 @@ class Hub:
                         cost = self._cost(address)
                         work, changes = work + cost, changes + cost
                     case commands.Ask(address) | commands.Subscribe(address):
-                        work += self._cost(address) or len(routes(address, self._scene, self._venue))
+                        work += self._cost(address) or len(routes(address, self._scene, self._context))
                     case commands.Ping():
                         work += 1
         return work, changes
@@ -426,7 +426,7 @@ class Hub:
     def _touch(self, command: commands.Touch, peer: Peer) -> int:
         """Hold objects or let them go; any row of an object leads to it."""
         last = "/gain"
-        found = routes(command.address + last, self._scene, self._venue)
+        found = routes(command.address + last, self._scene, self._context)
         keys = [r.key for r in found if isinstance(r.key, int) and r.parameter.variable in OBJECTS]
         if not keys:
             self._reports.tell(Problem(command.address + last, "no object: only objects can be held"), peer)
@@ -438,14 +438,14 @@ class Hub:
         return PATTERN_WORK + len(keys) if is_pattern(command.address) else 0
 
     def _answer(self, address: str, peer: Peer) -> Iterator[int]:
-        found = readable(address, self._scene, self._venue)
+        found = readable(address, self._scene, self._context)
         if not found:
             self._reports.tell(Problem(address, "unknown address", unknown=True), peer)
         if is_pattern(address):
             yield PATTERN_WORK
         for part in _in_steps(found):
             for route in part:
-                if (values := value_of(route, self._scene, self._venue)) is not None:
+                if (values := value_of(route, self._scene, self._context)) is not None:
                     _tell(route, values, self._answer_to(route.address, peer))
             yield len(part)
 
@@ -462,7 +462,7 @@ class Hub:
         self._published = self._scene
         if self._followers and (dirty or self._foreseeing):
             present, next_ones = TimedScene(self._scene, fade_s, self._since_s), self._schedule.in_sight()
-            cues = upcoming(present, next_ones, self._venue, self._hands.reason, self._book.glance)
+            cues = upcoming(present, next_ones, self._context, self._hands.reason, self._book.glance)
             for follower in self._followers:
                 follower(cues)
         self._foreseeing = False
@@ -473,7 +473,7 @@ class Hub:
             self._subscriptions.changed()
 
     def _offer_counts(self) -> None:
-        status = self._venue.status
+        status = self._context.status
         status.count("peers", lambda: len(self._subscriptions))
         status.holder = lambda key: self._hands.holder(key, time.monotonic())
         status.scenes = self._book.names

@@ -13,7 +13,7 @@ from stemfield.control.hub.peers import Peer
 from stemfield.control.hub.rate_limit import MAX_PEERS, Limiter
 from stemfield.control.parameters.argument import accept_all
 from stemfield.control.parameters.commands import Command, Problem, SetParameter
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import routes
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.problems import shown
@@ -74,10 +74,10 @@ class PacketLog:
         """The entries after a number."""
         return [entry for own, entry in self._entries if own > number]
 
-    def take(self, command: Command, address: str, peer: Peer, scene: Scene, venue: Venue) -> None:
+    def take(self, command: Command, address: str, peer: Peer, scene: Scene, context: Context) -> None:
         """Note a command that is about to be carried out."""
         arguments: Sequence[object] = command.arguments if isinstance(command, SetParameter) else ()
-        verdict = _clamped(address, arguments, scene, venue) or "taken"
+        verdict = _clamped(address, arguments, scene, context) or "taken"
         self._add(peer, address, arguments, verdict)
 
     def refuse(self, problem: Problem, reason: str, peer: Peer) -> None:
@@ -126,10 +126,10 @@ def _seen(what: bytes | str) -> str:
     return text if text.isprintable() and text.startswith(("/", "#", "{")) else f"{len(what)} bytes"
 
 
-def _clamped(address: str, arguments: Sequence[object], scene: Scene, venue: Venue) -> str:
+def _clamped(address: str, arguments: Sequence[object], scene: Scene, context: Context) -> str:
     """What is said of values out of range."""
     try:
-        found = routes(address, scene, venue)
+        found = routes(address, scene, context)
         accepted = accept_all(found[0].parameter.arguments, arguments) if found else ()
     except RefusedError:
         return ""

@@ -72,7 +72,7 @@ class _Take:
         self._scene = hub.scene
         begun_s = asyncio.get_running_loop().time()
         self._seconds = capture.seconds if capture else lambda: asyncio.get_running_loop().time() - begun_s
-        whole = stored_changes(None, self._scene, hub.venue)
+        whole = stored_changes(None, self._scene, hub.context)
         self._lines: list[bytes] = []
         self._size = 0
         self._runs = True
@@ -119,7 +119,7 @@ class _Take:
         at_s = self._seconds()
         if fade_s > 0.0:
             self._add(encode_step(at_s, FADE, (fade_s,)))
-        for address, values in stored_changes(self._scene, scene, self._hub.venue):
+        for address, values in stored_changes(self._scene, scene, self._hub.context):
             self._add(encode_step(at_s, address, values))
         self._scene = scene
         if self._size > MAX_BYTES:
@@ -171,8 +171,8 @@ class Recorder:
         hub.on(commands.Play, lambda command: self.play(kept_name(command.name)))
         hub.on(commands.DeleteRecording, lambda command: self.delete(kept_name(command.name)))
         hub.on(commands.Stop, lambda command: self.stop() if command.pressed else None)
-        hub.venue.status.recorder = lambda: self._state
-        hub.venue.status.recordings = self.names
+        hub.context.status.recorder = lambda: self._state
+        hub.context.status.recordings = self.names
 
     def names(self) -> tuple[str, ...]:
         """The names of the recordings, sorted."""

@@ -17,7 +17,7 @@ from stemfield.control.parameters import commands
 from stemfield.control.parameters.adm_rows import ADM_PREFIX
 from stemfield.control.parameters.argument import sayable
 from stemfield.control.parameters.commands import Command, Problem
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import suggestion
 from stemfield.renderer.scene.scene import Scene
 
@@ -70,21 +70,21 @@ class Reports:
 
     Args:
         scene: gives the present scene, in which something near to an unknown address may be.
-        venue: what there is; its status learns the counts.
+        context: what there is; its status learns the counts.
         packets: learns what was refused, while somebody looks.
     """
 
-    def __init__(self, scene: Callable[[], Scene], venue: Venue, packets: PacketLog) -> None:
+    def __init__(self, scene: Callable[[], Scene], context: Context, packets: PacketLog) -> None:
         self._packets = packets
         self._scene = scene
-        self._venue = venue
+        self._context = context
         self._limiter = Limiter(ERRORS_PER_S)
         self._hosts = Limiter(ERRORS_OF_A_HOST_PER_S)
         self.counters = HubCounters()
         self._refused: tuple[str, str, int] = "", "", 0
-        venue.status.refused = lambda: self._refused
+        context.status.refused = lambda: self._refused
         for name in ("messages", "problems", "unknown", "conflicts", "read_only"):
-            venue.status.count(name, partial(getattr, self.counters, name))
+            context.status.count(name, partial(getattr, self.counters, name))
 
     def tell(self, problem: Problem, peer: Peer) -> None:
         """Count a problem and tell the sender, unless it was told of ten in this second, or its host of a hundred."""
@@ -100,7 +100,7 @@ class Reports:
             self.counters.errors_withheld += 1
             return
         address, reason = sayable(problem.address), sayable(self._reason(problem))
-        self._refused = address, reason, self._venue.status.read("heartbeat")
+        self._refused = address, reason, self._context.status.read("heartbeat")
         _log.debug("%s: %s: %s", peer, address, reason)
         if address.startswith(_NOT_ANSWERED):
             return
@@ -108,7 +108,7 @@ class Reports:
         peer.tell(s3a.encode_problem(address, reason) if is_json else encode("/error", "ss", (address, reason)))
 
     def _reason(self, problem: Problem) -> str:
-        return suggestion(problem.address, self._scene(), self._venue) if problem.unknown else problem.reason
+        return suggestion(problem.address, self._scene(), self._context) if problem.unknown else problem.reason
 
 
 def address_of(command: Command | Problem) -> str:

@@ -17,7 +17,7 @@ from typing import Final, Protocol
 
 from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters.commands import Command, Describe, LoadScene, Problem, SetParameter
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.recall import recall_of, recalled
 from stemfield.control.parameters.routes import apply
 from stemfield.control.problems import RefusedError
@@ -114,7 +114,9 @@ class Schedule:
         self._carry_out(moment)
 
 
-def upcoming(present: TimedScene, moments: Sequence[Moment], venue: Venue, held: Held, read: Read) -> list[TimedScene]:
+def upcoming(
+    present: TimedScene, moments: Sequence[Moment], context: Context, held: Held, read: Read
+) -> list[TimedScene]:
     """The present scene and those that moments are going to make; nothing is done or reported.
 
     What would be too much work is left out: it is heard when it is carried out.
@@ -122,7 +124,7 @@ def upcoming(present: TimedScene, moments: Sequence[Moment], venue: Venue, held:
     Args:
         present: what is heard until then.
         moments: in their order.
-        venue: what there is.
+        context: what there is.
         held: as `Hands.reason`.
         read: gives a kept scene by its name, or raises RefusedError.
     """
@@ -133,18 +135,18 @@ def upcoming(present: TimedScene, moments: Sequence[Moment], venue: Venue, held:
             work += moment.work
             if work > MAX_WORK_AHEAD:
                 break
-            moment.before, moment.foreseen = scene, _foreseen(scene, moment, venue, held, read)
+            moment.before, moment.foreseen = scene, _foreseen(scene, moment, context, held, read)
         if moment.foreseen.scene is not scene:
             cues.append(moment.foreseen)
     return cues
 
 
-def _foreseen(scene: Scene, moment: Moment, venue: Venue, held: Held, read: Read) -> TimedScene:
+def _foreseen(scene: Scene, moment: Moment, context: Context, held: Held, read: Read) -> TimedScene:
     fade_s = 0.0
     for commands, peer in moment.due:
         for command in () if peer.read_only else commands:
             try:
-                scene, own_s = _after(scene, command, venue, partial(held, peer=peer, now_s=moment.at_s), read)
+                scene, own_s = _after(scene, command, context, partial(held, peer=peer, now_s=moment.at_s), read)
             except RefusedError:
                 continue
             fade_s = max(fade_s, own_s)
@@ -152,7 +154,7 @@ def _foreseen(scene: Scene, moment: Moment, venue: Venue, held: Held, read: Read
 
 
 def _after(
-    scene: Scene, command: Command | Problem, venue: Venue, held: Callable[..., str], read: Read
+    scene: Scene, command: Command | Problem, context: Context, held: Callable[..., str], read: Read
 ) -> tuple[Scene, float]:
     """The scene after a command, and over how many seconds it is cross-faded.
 
@@ -160,9 +162,9 @@ def _after(
     """
     match command:
         case SetParameter(dialect=dialect):
-            return apply(scene, command, venue, partial(held, dialect=dialect))[0], 0.0
+            return apply(scene, command, context, partial(held, dialect=dialect))[0], 0.0
         case Describe(id=key) if not held(key, dialect="s3a"):
-            return describe(scene, command, venue), 0.0
+            return describe(scene, command, context), 0.0
         case LoadScene(name, fade_s, scope, without):
             return recalled(scene, read(name), recall_of(scope, without, scene.recall)), fade_s
     return scene, 0.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from stemfield.control.dialects.osc import encode, in_bundles
 from stemfield.control.hub.peers import Peer
 from stemfield.control.hub.watching import Watch
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import Route, readable, routes, suggestion
 from stemfield.control.parameters.rows import Values
 from stemfield.control.problems import RefusedError
@@ -60,12 +60,12 @@ class Subscriptions:
 
     Args:
         scene: gives the present scene.
-        venue: the fixed surroundings.
+        context: the fixed surroundings.
     """
 
-    def __init__(self, scene: Callable[[], Scene], venue: Venue) -> None:
+    def __init__(self, scene: Callable[[], Scene], context: Context) -> None:
         self._scene = scene
-        self._venue = venue
+        self._context = context
         self._book: dict[tuple[str, Peer], Subscription] = {}
         self._channels: dict[tuple[str, int], Channel] = {}
 
@@ -84,8 +84,8 @@ class Subscriptions:
             RefusedError: the pattern describes nothing readable, or there are too many already.
         """
         self._expire(asyncio.get_running_loop().time())
-        if not readable(pattern, self._scene(), self._venue):
-            raise RefusedError(f"{shown(pattern)}: {suggestion(pattern, self._scene(), self._venue)}")
+        if not readable(pattern, self._scene(), self._context):
+            raise RefusedError(f"{shown(pattern)}: {suggestion(pattern, self._scene(), self._context)}")
         self._drop((pattern, to))
         self._check_room()
         first = self._watch(pattern)
@@ -144,7 +144,7 @@ class Subscriptions:
             self._drop(key)
 
     def _watch(self, pattern: str) -> Watch:
-        return Watch(lambda scene: routes(pattern, scene, self._venue), self._venue)
+        return Watch(lambda scene: routes(pattern, scene, self._context), self._context)
 
     def _of(self, pattern: str | None, sender: Peer) -> Mapping[tuple[str, Peer], Subscription]:
         return {k: s for k, s in self._book.items() if pattern in (None, k[0]) and s.belongs_to(sender)}

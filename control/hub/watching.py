@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import OBJECTS, Route
 from stemfield.control.parameters.rows import Key, Values
 from stemfield.control.scenes.changes import compare
@@ -17,12 +17,12 @@ class Watch:
 
     Args:
         find: the routes in a scene; asked again when objects or groups come, go or get other names.
-        venue: what there is.
+        context: what there is.
     """
 
-    def __init__(self, find: Callable[[Scene], Sequence[Route]], venue: Venue) -> None:
+    def __init__(self, find: Callable[[Scene], Sequence[Route]], context: Context) -> None:
         self._find = find
-        self._venue = venue
+        self._context = context
         self._scene: Scene | None = None
         self._names: tuple[object, ...] = ()
         self._routes: dict[str, Route] = {}
@@ -61,7 +61,7 @@ class Watch:
         for route in self._due(before, scene):
             if route.address not in self._routes:
                 continue  # left while the others were told
-            values = route.parameter.values(scene, route.key, self._venue)
+            values = route.parameter.values(scene, route.key, self._context)
             if values is not None and self._told.get(route.address) != values:
                 self._told[route.address] = values
                 yield route, values

@@ -34,7 +34,7 @@ from stemfield.control.network.session import hang_up
 from stemfield.control.network.turns import FairThreads, Turns
 from stemfield.control.network.udp import PortTakenError
 from stemfield.control.network.websocket import WebSocketClient
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.scenes.changes import Dirty
 from stemfield.layouts.problems import shown
@@ -99,7 +99,7 @@ class HttpServer:
         self._trees = FairThreads(TREES, "tree")
         """Of its own: what saves the scene must not wait behind those who look at it."""
         app = web.Application(middlewares=[self._admit], client_max_size=MAX_MESSAGE)
-        facts = daemon_facts(name, addresses, osc_port, port, hub.venue)
+        facts = daemon_facts(name, addresses, osc_port, port, hub.context)
         self._panner = Panner(
             hub, admission, turns, facts | {"room": room or {"name": "", "title": "", "speakers": [], "edges": []}}
         )
@@ -227,7 +227,7 @@ class HttpServer:
         path, peer = request.path, peer_of(request)
         found = None
         if not is_pattern(path):
-            found = await self._trees.run(peer, _tree, path, asked, self._hub.scene, self._hub.venue)
+            found = await self._trees.run(peer, _tree, path, asked, self._hub.scene, self._hub.context)
         if found is None:
             raise web.HTTPNotFound(text=f"no {path} here")
         nodes, text = found
@@ -236,7 +236,7 @@ class HttpServer:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         clients = {"oscquery": len(self._clients), **self._panner.clients()}
-        body = exposition(self._hub.venue.status, clients, version("stemfield"))
+        body = exposition(self._hub.context.status, clients, version("stemfield"))
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
@@ -295,9 +295,9 @@ def _is_worth_a_line(record: logging.LogRecord) -> bool:
 log.addFilter(_is_worth_a_line)
 
 
-def _tree(path: str, asked: Sequence[str], scene: Scene, venue: Venue) -> tuple[int, str] | None:
+def _tree(path: str, asked: Sequence[str], scene: Scene, context: Context) -> tuple[int, str] | None:
     """How many nodes are below a path, and its document or that of one attribute; empty where it has not got that."""
-    node = node_at(path, scene, venue)
+    node = node_at(path, scene, context)
     if node is None or not asked:
         return None if node is None else (count(node), _encoded(node))
     (key,) = asked

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from stemfield.control.parameters.argument import Argument, neat
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import OBJECTS, ROWS, Route, routes
 from stemfield.control.parameters.rows import Parameter, Values
 from stemfield.renderer.scene.scene import Scene, SceneObject
@@ -48,25 +48,25 @@ _KINDS = {"stem": "separated from the music", "input": "a direct input"}
 Event = tuple[Literal["PATH_ADDED", "PATH_REMOVED", "PATH_CHANGED", "PATH_RENAMED"], object]
 
 
-def node_at(path: str, scene: Scene, venue: Venue) -> Node | None:
+def node_at(path: str, scene: Scene, context: Context) -> Node | None:
     """The node of a path with everything below it, or None.
 
     Args:
         path: such as `/`, `/object/vocals` or `/object/0/aed`; no pattern.
         scene: the present one.
-        venue: what there is.
+        context: what there is.
     """
     path = path.rstrip("/") or "/"
-    method = [route for route in routes(path, scene, venue) if route.address == path]
+    method = [route for route in routes(path, scene, context) if route.address == path]
     if method:
-        return _method(method[0], scene, venue)
+        return _method(method[0], scene, context)
     below = "/" if path == "/" else path + "/"
-    found = [route for route in _routes(scene, venue) if route.address.startswith(below)]
+    found = [route for route in _routes(scene, context) if route.address.startswith(below)]
     for other in (_number, _own_name):
-        found = found or [route for route in _routes(scene, venue, other) if route.address.startswith(below)]
+        found = found or [route for route in _routes(scene, context, other) if route.address.startswith(below)]
     root = _container("/")
     for route in found:
-        _insert(root, route.address, _method(route, scene, venue))
+        _insert(root, route.address, _method(route, scene, context))
     node: Node | None = root
     for part in path[1:].split("/") if path != "/" else ():
         node = node["CONTENTS"].get(part) if node else None
@@ -145,14 +145,14 @@ def _introduce(root: Node, scene: Scene) -> None:
                 branches[name]["DESCRIPTION"] = f"Object {item.id}, {item.title}: {_KINDS[item.kind]}."
 
 
-def _routes(scene: Scene, venue: Venue, name_of: Callable[[SceneObject], str] | None = None) -> Iterator[Route]:
+def _routes(scene: Scene, context: Context, name_of: Callable[[SceneObject], str] | None = None) -> Iterator[Route]:
     keys: Mapping[str, Sequence[tuple[str, Any]]] = {
         "": [("", None)],
         "{o}": [((name_of or _name)(o), o.id) for o in scene.objects],
         "{n}": [(str(o.id + 1), o.id) for o in scene.objects],
         "{group}": [(str(n), n) for n in sorted({o.group for o in scene.objects} | set(scene.groups))],
-        "{label}": [(label, label) for label in venue.labels],
-        "{stem}": [(stem, stem) for stem in venue.stems],
+        "{label}": [(label, label) for label in context.labels],
+        "{stem}": [(stem, stem) for stem in context.stems],
     }
     for row in ROWS:
         for name, key in keys[row.variable]:
@@ -176,12 +176,12 @@ def _insert(root: Node, address: str, method: Node) -> None:
     above[leaf] = method
 
 
-def _method(route: Route, scene: Scene, venue: Venue) -> Node:
+def _method(route: Route, scene: Scene, context: Context) -> Node:
     row = route.parameter
     node: Node = {"FULL_PATH": route.address, "DESCRIPTION": row.description}
     if not row.arguments:
         return node | {"ACCESS": 0}
-    values = row.values(scene, route.key, venue)
+    values = row.values(scene, route.key, context)
     arguments = _arguments(row, values)
     node |= {
         "TYPE": "".join(argument.tag for argument in arguments),

@@ -166,7 +166,7 @@ class PageClient:
         if now_s >= self._slow_s + SLOW_S:
             self._slow_s = now_s
             values |= _values(self._counts, scene)
-            sound = asdict(self._hub.venue.status.sound())
+            sound = asdict(self._hub.context.status.sound())
             if sound != self._sound:
                 self._sound = sound
                 yield "sound", sound
@@ -182,9 +182,9 @@ class PageClient:
             yield "done", done
 
     def _telemetry(self) -> bytes:
-        status, venue = self._hub.venue.status, self._hub.venue
+        status, context = self._hub.context.status, self._hub.context
         objects = [o.id for o in self._hub.scene.objects]
-        return pack(objects, venue.labels, status.levels(), status.heard(), status.sound(), self._revision)
+        return pack(objects, context.labels, status.levels(), status.heard(), status.sound(), self._revision)
 
     async def _tell(self, document: Any) -> None:
         await self._socket.send_str(json.dumps(document, separators=(",", ":"), default=str))
@@ -192,9 +192,9 @@ class PageClient:
 
 def _watch(patterns: Sequence[str], hub: Hub) -> Watch:
     def find(scene: Scene) -> Sequence[Route]:
-        return [route for pattern in patterns for route in routes(pattern, scene, hub.venue)]
+        return [route for pattern in patterns for route in routes(pattern, scene, hub.context)]
 
-    return Watch(find, hub.venue)
+    return Watch(find, hub.context)
 
 
 def _values(watch: Watch, scene: Scene) -> dict[str, object]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from stemfield.control.network.addresses import reachable_addresses
 from stemfield.control.parameters.argument import Argument
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.rows import Parameter
 from stemfield.control.parameters.table import TABLE
 from stemfield.layouts import Layout
@@ -68,19 +68,19 @@ def room_facts(layout: Layout) -> Facts:
     }
 
 
-def daemon_facts(name: str, addresses: Sequence[str], osc_port: int, http_port: int, venue: Venue) -> Facts:
+def daemon_facts(name: str, addresses: Sequence[str], osc_port: int, http_port: int, context: Context) -> Facts:
     """Who we are, where OSC and the page are heard, and what there is to choose from."""
     return {
         "name": name,
         "version": version("stemfield"),
-        "role": venue.role,
+        "role": context.role,
         "addresses": reachable_addresses(addresses),
         "oscPort": osc_port,
         "httpPort": http_port,
-        "models": list(venue.models),
-        "stems": list(venue.stems),
-        "presets": list(venue.presets),
-        "defaults": {o.id: aed_of(o.position) for o in venue.defaults.objects},
+        "models": list(context.models),
+        "stems": list(context.stems),
+        "presets": list(context.presets),
+        "defaults": {o.id: aed_of(o.position) for o in context.defaults.objects},
         "table": {row.address: _row(row) for row in TABLE if row.access != "status"},
     }
 

@@ -88,7 +88,7 @@ class Panner:
         socket = await self._accept(request)
         self._listeners.add(socket)
         try:
-            await play(socket, self._hub.venue.status.ears)
+            await play(socket, self._hub.context.status.ears)
         finally:
             self._listeners.discard(socket)
         return socket

@@ -47,7 +47,7 @@ class Reach:
         self._hub = hub
         self._mirrors: list[Mirror] = []
         self._unsent = 0
-        hub.venue.status.count("unsent", lambda: self._unsent + sum(mirror.unsent for mirror in self._mirrors))
+        hub.context.status.count("unsent", lambda: self._unsent + sum(mirror.unsent for mirror in self._mirrors))
         self.server: HttpServer | None = None
         """Where the panner page and OSCQuery are served."""
         self.upstream: Upstream | None = None
@@ -103,7 +103,7 @@ async def open_reach(stack: AsyncExitStack, config: Config, hub: Hub, layout: La
     network = config.network
     addresses = listen_addresses(network)
     admission = Admission(network.allow, network.max_messages_per_s, network.read_only)
-    admission.report(hub.venue.status)
+    admission.report(hub.context.status)
     admission.on_turned = hub.packets.turn_away
     turns = Turns(lambda peer, packet: admission.turn_away("overdue", str(peer), packet))
     stack.callback(turns.close)
@@ -166,7 +166,7 @@ def _upstream(stack: AsyncExitStack, config: Config, hub: Hub) -> Upstream | Non
         upstream.close()
         return None
     hub.listen(upstream.changed)
-    hub.venue.status.count("unsent", partial(getattr, upstream, "unsent"))
+    hub.context.status.count("unsent", partial(getattr, upstream, "unsent"))
     stack.callback(upstream.close)
     stack.callback(hub.ignore, upstream.changed)
     return upstream

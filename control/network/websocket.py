@@ -46,7 +46,7 @@ class WebSocketClient:
         self._admission = admission
         self._turns = turns
         self._listened: dict[str, None] = {}
-        self._watch = Watch(self._routes, hub.venue)
+        self._watch = Watch(self._routes, hub.context)
         self._queue: Backlog[bytes | str] = Backlog()
         self._wake = asyncio.Event()
 
@@ -115,4 +115,4 @@ class WebSocketClient:
 
 def routes_of(address: str, hub: Hub) -> Sequence[Route]:
     """What one exact address describes; nothing for a pattern."""
-    return () if is_pattern(address) else routes(address, hub.scene, hub.venue)
+    return () if is_pattern(address) else routes(address, hub.scene, hub.context)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Venue:
+class Context:
     """The fixed surroundings of the scene for as long as the daemon runs."""
 
     labels: tuple[str, ...]

@@ -8,7 +8,7 @@ from typing import Any, Final, get_args
 
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.commands import Value
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.object_rows import MAX_GAIN_DB
 from stemfield.control.parameters.recall import parse_words
 from stemfield.control.parameters.rows import Parameter, Values, changed, with_entry
@@ -28,7 +28,7 @@ def _with_group(scene: Scene, key: int, group: Group) -> Scene:
 
 
 def _row(field: str, argument: Argument, description: str, default: Value, turn: bool = False) -> Parameter:
-    def write(scene: Scene, key: int, values: Values, _: Venue) -> Scene:
+    def write(scene: Scene, key: int, values: Values, _: Context) -> Scene:
         group: Any = scene.groups.get(key, Group())
         if turn:
             scene = _turned(scene, key, float(values[0]) - group.rotation_deg)
@@ -45,7 +45,7 @@ def _row(field: str, argument: Argument, description: str, default: Value, turn:
     )
 
 
-def _write_links(scene: Scene, key: int, values: Values, _: Venue) -> Scene:
+def _write_links(scene: Scene, key: int, values: Values, _: Context) -> Scene:
     links = parse_words(str(values[0]), LINKS)
     return _with_group(scene, key, replace(scene.groups.get(key, Group()), links=links))
 

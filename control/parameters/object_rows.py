@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 
 from stemfield.control.config.object_names import ALLOWED_NAMES, check_name
 from stemfield.control.parameters.argument import Argument, check_kept
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.rows import Parameter, Values, found_object, object_field, object_row, trigger
 from stemfield.control.parameters.speaker_outputs import encode_outputs, listed, parse_outputs
 from stemfield.control.problems import RefusedError
@@ -50,7 +50,7 @@ _SECTOR = (
 _NO_SECTOR = (0.0, 0.0, -90.0, 90.0)
 
 
-def write_name(scene: Scene, key: int, values: Values, _: Venue) -> Scene:
+def write_name(scene: Scene, key: int, values: Values, _: Context) -> Scene:
     """The scene with an object renamed, where the name is allowed and free."""
     name = check_name(str(values[0]))
     owner = next((o for o in scene.objects if o.name == name), None)
@@ -65,24 +65,24 @@ def _with_label(o: SceneObject, label: str) -> SceneObject:
     return replace(o, label=label.strip())
 
 
-def _write_channels(scene: Scene, key: int, values: Values, venue: Venue) -> Scene:
+def _write_channels(scene: Scene, key: int, values: Values, context: Context) -> Scene:
     changed = found_object(scene, key)
     if changed.kind != "input":
         raise RefusedError(f"object {changed.name} is a stem: only direct inputs have channels")
     channels = tuple(int(value) for value in values)
-    if len(channels) > 2 or len(set(channels)) < len(channels) or max(channels) >= venue.direct_inputs:
-        last = venue.direct_inputs - 1
+    if len(channels) > 2 or len(set(channels)) < len(channels) or max(channels) >= context.direct_inputs:
+        last = context.direct_inputs - 1
         raise RefusedError(f"{' '.join(map(str, channels))}: allowed 1 or 2 different ones from 0 to {last}")
     return scene.with_object(replace(changed, channels=channels))
 
 
-def _write_outputs(scene: Scene, key: int, values: Values, venue: Venue) -> Scene:
+def _write_outputs(scene: Scene, key: int, values: Values, context: Context) -> Scene:
     changed = found_object(scene, key)
     outputs = parse_outputs(str(values[0]))
     most = len(changed.channels) or 2
     for label in chain.from_iterable(outputs):
-        if label not in venue.labels:
-            raise RefusedError(f"{shown(label)}: no such loudspeaker{did_you_mean(label, venue.labels)}")
+        if label not in context.labels:
+            raise RefusedError(f"{shown(label)}: no such loudspeaker{did_you_mean(label, context.labels)}")
     if len(outputs) == 1 and len(outputs[0]) == most:
         outputs = tuple((label,) for label in outputs[0])  # brackets around the whole
     if len(outputs) > most:
@@ -91,14 +91,14 @@ def _write_outputs(scene: Scene, key: int, values: Values, venue: Venue) -> Scen
     return scene.with_object(replace(changed, outputs=outputs))
 
 
-def _write_exclude(scene: Scene, key: int, values: Values, venue: Venue) -> Scene:
+def _write_exclude(scene: Scene, key: int, values: Values, context: Context) -> Scene:
     patterns = listed(str(values[0]))
     if len(patterns) > _MAX_PATTERNS:
         raise RefusedError(f"{len(patterns)} labels: allowed at most {_MAX_PATTERNS}")
     for pattern in patterns:
         # A pattern may find nothing here: the same scene is for other rooms too.
-        if pattern not in venue.labels and not any(character in pattern for character in "*?["):
-            raise RefusedError(f"{shown(pattern)}: no such loudspeaker{did_you_mean(pattern, venue.labels)}")
+        if pattern not in context.labels and not any(character in pattern for character in "*?["):
+            raise RefusedError(f"{shown(pattern)}: no such loudspeaker{did_you_mean(pattern, context.labels)}")
     check_kept(", ".join(patterns))
     return scene.with_object(replace(found_object(scene, key), exclude=patterns))
 
@@ -136,8 +136,8 @@ def _with_eq(o: SceneObject, *values: Any) -> SceneObject:
     return replace(o, eq=tuple(EqBand(cast(EqType, kind), *numbers) for kind, *numbers in bands))
 
 
-def _remove(scene: Scene, key: int, venue: Venue) -> Scene:
-    default = venue.defaults.find(key)
+def _remove(scene: Scene, key: int, context: Context) -> Scene:
+    default = context.defaults.find(key)
     if default is None:
         return replace(scene, objects=tuple(o for o in scene.objects if o.id != key))
     taken = any(o.name == default.name and o.id != key for o in scene.objects)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from stemfield.control.parameters.adm_rows import ADM_ROWS
 from stemfield.control.parameters.argument import accept_all
 from stemfield.control.parameters.commands import Problem, SetParameter
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import is_pattern, matches
 from stemfield.control.parameters.rows import Key, Parameter, Values
 from stemfield.control.parameters.table import TABLE
@@ -49,38 +49,38 @@ class Route:
     address: str
 
 
-def routes(address: str, scene: Scene, venue: Venue) -> Sequence[Route]:
+def routes(address: str, scene: Scene, context: Context) -> Sequence[Route]:
     """Everything in this scene that an address or address pattern describes, in the order of the table.
 
     Args:
         address: such as `/object/vocals/aed`, `/object/0/aed` or `/object/*/a[!z]*`.
         scene: says which objects there are.
-        venue: says which loudspeakers and instruments there are.
+        context: says which loudspeakers and instruments there are.
 
     Raises:
         PatternError: the pattern cannot be read.
     """
     if is_pattern(address):
-        return _described(address, tuple(_candidates(variable, scene, venue) for variable in VARIABLES))
+        return _described(address, tuple(_candidates(variable, scene, context) for variable in VARIABLES))
     if plain := _PLAIN.get(address):
         return (Route(plain, None, address),)
     above, _, last = address.rpartition("/")
     head, _, middle = above.rpartition("/")
     if keyed := _KEYED.get((f"{head}/", f"/{last}")):
-        key = _key(keyed, middle, scene, venue)
+        key = _key(keyed, middle, scene, context)
     elif keyed := _KEYED.get((f"{above}/", "")):
-        key = _key(keyed, last, scene, venue)
+        key = _key(keyed, last, scene, context)
     else:
         return ()
     return () if key is None else (Route(keyed, key, address),)
 
 
-def every_route(scene: Scene, venue: Venue) -> Iterator[Route]:
+def every_route(scene: Scene, context: Context) -> Iterator[Route]:
     """All concrete addresses, objects by their names."""
     for parameter in ROWS:
         if not parameter.variable:
             yield Route(parameter, None, parameter.address)
-        for name, key in _keys(parameter.variable, scene, venue):
+        for name, key in _keys(parameter.variable, scene, context):
             yield Route(parameter, key, _concrete(parameter, name))
 
 
@@ -94,7 +94,7 @@ def is_trigger(address: str) -> bool:
 
 
 def apply(
-    scene: Scene, command: SetParameter, venue: Venue, held: Callable[[int], str] | None = None
+    scene: Scene, command: SetParameter, context: Context, held: Callable[[int], str] | None = None
 ) -> tuple[Scene, tuple[Problem, ...]]:
     """The scene after a command, and what could not be done.
 
@@ -103,23 +103,23 @@ def apply(
     Args:
         scene: before.
         command: what to set.
-        venue: what there is.
+        context: what there is.
         held: says of an object, by its id, why its sender may not change it, or nothing.
     """
     try:
-        found = routes(command.address, scene, venue)
+        found = routes(command.address, scene, context)
     except RefusedError as refusal:
         return scene, (Problem(command.address, str(refusal)),)
     if not found:
         return scene, (Problem(command.address, "unknown address", unknown=True),)
-    return apply_at(found, scene, command, venue, held, alone=len(found) == 1)
+    return apply_at(found, scene, command, context, held, alone=len(found) == 1)
 
 
 def apply_at(
     found: Sequence[Route],
     scene: Scene,
     command: SetParameter,
-    venue: Venue,
+    context: Context,
     held: Callable[[int], str] | None = None,
     *,
     alone: bool,
@@ -130,7 +130,7 @@ def apply_at(
         found: these; objects that are gone since are passed over.
         scene: before.
         command: what to set.
-        venue: what there is.
+        context: what there is.
         held: as of `apply`.
         alone: whether the command describes nothing else. Of many, those that cannot be set are passed over.
     """
@@ -150,7 +150,7 @@ def apply_at(
             continue
         if parameter.access == "trigger" and not is_trigger(command.address):
             continue
-        if reason := venue.elsewhere(parameter.address):
+        if reason := context.elsewhere(parameter.address):
             if alone:
                 problems.append(Problem(route.address, reason))
             continue
@@ -171,43 +171,43 @@ def apply_at(
                 continue
             scene = scene.with_objects(objects)
             objects = {}
-            scene = parameter.write(scene, route.key, values, venue)
+            scene = parameter.write(scene, route.key, values, context)
         except RefusedError as refusal:
             problems.append(Problem(route.address, str(refusal)))
     return scene.with_objects(objects), tuple(problems)
 
 
-def readable(address: str, scene: Scene, venue: Venue) -> Sequence[Route]:
+def readable(address: str, scene: Scene, context: Context) -> Sequence[Route]:
     """Everything that the address describes and that holds a value.
 
     Raises:
         RefusedError: the pattern cannot be read, or the address is one that holds no value.
     """
-    found = routes(address, scene, venue)
+    found = routes(address, scene, context)
     holding = [route for route in found if route.parameter.read is not None or route.parameter.watch is not None]
     if found and not holding:
         raise RefusedError(f"holds no value; it takes {_takes(found[0].parameter)}")
     return holding
 
 
-def value_of(route: Route, scene: Scene, venue: Venue) -> Values | None:
+def value_of(route: Route, scene: Scene, context: Context) -> Values | None:
     """What it is now; None where it is about an object that is gone since."""
     if route.parameter.variable in OBJECTS and isinstance(route.key, int) and scene.find(route.key) is None:
         return None
-    return route.parameter.values(scene, route.key, venue)
+    return route.parameter.values(scene, route.key, context)
 
 
-def answers(address: str, scene: Scene, venue: Venue) -> list[tuple[Route, Values]]:
+def answers(address: str, scene: Scene, context: Context) -> list[tuple[Route, Values]]:
     """The present values of everything readable that the address describes.
 
     Raises:
         RefusedError: as `readable`.
     """
-    found = readable(address, scene, venue)
-    return [(route, values) for route in found if (values := value_of(route, scene, venue)) is not None]
+    found = readable(address, scene, context)
+    return [(route, values) for route in found if (values := value_of(route, scene, context)) is not None]
 
 
-def suggestion(address: str, scene: Scene, venue: Venue) -> str:
+def suggestion(address: str, scene: Scene, context: Context) -> str:
     """What is wrong with an address that describes nothing, and what may have been meant."""
     parts = address[1:].split("/")
     heads = {p.parts[0]: None for p in ROWS}
@@ -217,8 +217,8 @@ def suggestion(address: str, scene: Scene, venue: Venue) -> str:
         at = keyed.parts.index(keyed.variable)
         if keyed.parts[:at] != tuple(parts[:at]):
             continue
-        if _key(keyed, parts[at], scene, venue) is None:
-            names = [name for name, _ in _keys(keyed.variable, scene, venue)]
+        if _key(keyed, parts[at], scene, context) is None:
+            names = [name for name, _ in _keys(keyed.variable, scene, context)]
             return f"no {_KINDS[keyed.variable]} {shown(parts[at])}{did_you_mean(parts[at], names)}"
         lasts = [p.parts[-1] for p in ROWS if p.parts[: at + 1] == keyed.parts[: at + 1]]
         return f"no {shown(parts[-1])} here{did_you_mean(parts[-1], lasts)}"
@@ -245,7 +245,7 @@ def _concrete(parameter: Parameter, name: str) -> str:
     return parameter.address.replace(parameter.variable, name)
 
 
-def _keys(variable: str, scene: Scene, venue: Venue) -> list[tuple[str, Key]]:
+def _keys(variable: str, scene: Scene, context: Context) -> list[tuple[str, Key]]:
     """The names that can stand in a variable part, each with what the rows call it."""
     match variable:
         case "{o}":
@@ -255,13 +255,13 @@ def _keys(variable: str, scene: Scene, venue: Venue) -> list[tuple[str, Key]]:
         case "{group}":
             return [(str(number), number) for number in sorted({o.group for o in scene.objects} | set(scene.groups))]
         case "{label}":
-            return [(label, label) for label in venue.labels]
+            return [(label, label) for label in context.labels]
         case "{stem}":
-            return [(stem, stem) for stem in venue.stems]
+            return [(stem, stem) for stem in context.stems]
     return []
 
 
-def _key(parameter: Parameter, name: str, scene: Scene, venue: Venue) -> Key:
+def _key(parameter: Parameter, name: str, scene: Scene, context: Context) -> Key:
     """What the row calls the thing of this name (or id), or None."""
     number = int(name) if name.isdecimal() and name.isascii() and len(name) <= _MAX_ID_DIGITS else None
     match parameter.variable:
@@ -274,9 +274,9 @@ def _key(parameter: Parameter, name: str, scene: Scene, venue: Venue) -> Key:
         case "{group}":
             return number
         case "{label}":
-            return name if name in venue.labels else None
+            return name if name in context.labels else None
         case _:
-            return name if name in venue.stems else None
+            return name if name in context.stems else None
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -301,11 +301,11 @@ def _described(pattern: str, names: tuple[Candidates, ...]) -> tuple[Route, ...]
     return tuple(found)
 
 
-def _candidates(variable: str, scene: Scene, venue: Venue) -> Candidates:
+def _candidates(variable: str, scene: Scene, context: Context) -> Candidates:
     """What a pattern may describe, with the key that it leads to; an object under the first name that it describes."""
     if variable == "{o}":
         return tuple((tuple(dict.fromkeys((o.name, o.own_name, str(o.id)))), o.id) for o in scene.objects)
-    return tuple(((name,), key) for name, key in _keys(variable, scene, venue))
+    return tuple(((name,), key) for name, key in _keys(variable, scene, context))
 
 
 def _chosen(asked: str, candidates: Candidates) -> Iterator[tuple[str, Key]]:

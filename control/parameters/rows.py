@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.commands import Value
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.renderer.scene.scene import DistanceLaw, Group, Scene, SceneObject, Separation, SpeakerTrim
 
 K = TypeVar("K")
@@ -43,18 +43,18 @@ class Parameter:
     """Whether scene files hold it; what follows from another row (`aed` from `position`) is not stored."""
     read: Callable[[Scene, Any], Values] | None = None
     """The values in a scene, given the row's key."""
-    write: Callable[[Scene, Any, Values, Venue], Scene] | None = None
+    write: Callable[[Scene, Any, Values, Context], Scene] | None = None
     """The scene with other values, which have been accepted already. Raises RefusedError."""
     change: Callable[..., SceneObject] | None = None
     """Of a row that concerns one object alone: the object with other values, which follow it as arguments."""
     watch: Callable[[Any, Any], Values] | None = None
     """The values in the daemon's status, given the row's key, of a `status` row."""
 
-    def values(self, scene: Scene, key: Any, venue: Venue) -> Values | None:
+    def values(self, scene: Scene, key: Any, context: Context) -> Values | None:
         """What it is now; None for what holds no value."""
         if self.read is not None:
             return self.read(scene, key)
-        return None if self.watch is None else self.watch(venue.status, key)
+        return None if self.watch is None else self.watch(context.status, key)
 
     @property
     def tags(self) -> str:
@@ -144,7 +144,7 @@ def scene_field(address: str, field: str, argument: Argument, description: str, 
 def speaker_field(field: str, argument: Argument, description: str, default: Value) -> Parameter:
     """A row that is one field of a loudspeaker's trim."""
 
-    def write(scene: Scene, label: str, values: Values, _: Venue) -> Scene:
+    def write(scene: Scene, label: str, values: Values, _: Context) -> Scene:
         trim = changed(scene.speakers.get(label, SpeakerTrim()), field, values[0])
         return replace(scene, speakers=with_entry(scene.speakers, label, trim))
 
@@ -172,14 +172,14 @@ def part_field(address: str, part: str, field: str, argument: Argument, descript
     )
 
 
-def trigger(address: str, description: str, change: Callable[[Scene, Any, Venue], Scene]) -> Parameter:
+def trigger(address: str, description: str, change: Callable[[Scene, Any, Context], Scene]) -> Parameter:
     """A row that acts when it is called: without arguments, or as a button does, with 1 when pressed, 0 when let go."""
     return Parameter(
         address,
         (Argument("T", "pressed", optional=True),),
         description,
         "trigger",
-        write=lambda scene, key, values, venue: scene if values == (False,) else change(scene, key, venue),
+        write=lambda scene, key, values, context: scene if values == (False,) else change(scene, key, context),
     )
 
 

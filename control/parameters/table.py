@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from stemfield.control.parameters.argument import Argument
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.group_rows import GROUP_ROWS
 from stemfield.control.parameters.meter_rows import METER_ROWS
 from stemfield.control.parameters.names import ALLOWED
@@ -46,33 +46,33 @@ _SCOPE = Argument("s", "scope")
 _WITHOUT = Argument("s", "without")
 
 
-def _reset(scene: Scene, _: None, venue: Venue) -> Scene:
-    return recalled(scene, venue.defaults, Recall())
+def _reset(scene: Scene, _: None, context: Context) -> Scene:
+    return recalled(scene, context.defaults, Recall())
 
 
-def _write_model(scene: Scene, _: None, values: Values, venue: Venue) -> Scene:
+def _write_model(scene: Scene, _: None, values: Values, context: Context) -> Scene:
     name = str(values[0])
     if not _MODEL_NAME.fullmatch(name):
         raise RefusedError(f"{shown(name)}: allowed {_MODELS}")
-    if name and venue.models and name not in venue.models:
-        raise RefusedError(f"{shown(name)}: allowed {', '.join(venue.models)}{did_you_mean(name, venue.models)}")
+    if name and context.models and name not in context.models:
+        raise RefusedError(f"{shown(name)}: allowed {', '.join(context.models)}{did_you_mean(name, context.models)}")
     return replace(scene, separation=replace(scene.separation, model=name))
 
 
-def _write_stem_gain(scene: Scene, stem: str, values: Values, _: Venue) -> Scene:
+def _write_stem_gain(scene: Scene, stem: str, values: Values, _: Context) -> Scene:
     gains_db = with_entry(scene.separation.gains_db, stem, float(values[0]))
     return replace(scene, separation=replace(scene.separation, gains_db=gains_db))
 
 
-def _compare(scene: Scene, _: None, values: Values, venue: Venue) -> Scene:
-    gain_db = venue.status.match_db() - scene.master_gain_db if values[0] and not scene.compare else 0.0
+def _compare(scene: Scene, _: None, values: Values, context: Context) -> Scene:
+    gain_db = context.status.match_db() - scene.master_gain_db if values[0] and not scene.compare else 0.0
     if values[0] and scene.compare:
         return scene
     return replace(scene, compare=bool(values[0]), compare_gain_db=gain_db)
 
 
 def _recall_row(field: str, argument: Argument, description: str, parse: Callable[[str], tuple[str, ...]]) -> Parameter:
-    def write(scene: Scene, _: None, values: Values, __: Venue) -> Scene:
+    def write(scene: Scene, _: None, values: Values, __: Context) -> Scene:
         own: Any = scene.recall
         return changed(scene, "recall", changed(own, field, parse(str(values[0]))))
 
@@ -92,7 +92,7 @@ def _action(address: str, arguments: tuple[Argument, ...], description: str) -> 
 
 
 def _identify(name: str, sound: Sound, description: str) -> Parameter:
-    def write(scene: Scene, label: str, values: Values, _: Venue) -> Scene:
+    def write(scene: Scene, label: str, values: Values, _: Context) -> Scene:
         trim = scene.speakers.get(label, SpeakerTrim())
         asked = Identify("none" if values == (False,) else sound, trim.identify.request + 1)
         return replace(scene, speakers=with_entry(scene.speakers, label, replace(trim, identify=asked)))

@@ -16,7 +16,7 @@ from typing import Any
 from stemfield.control.config.object_names import check_name
 from stemfield.control.parameters.argument import accept_all, whole
 from stemfield.control.parameters.commands import Describe
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.parameters.routes import Route, every_route, routes, suggestion
 from stemfield.control.parameters.rows import Parameter, Values, found_object
@@ -61,7 +61,7 @@ class NewerSceneError(SceneFileError):
     """A scene of a later version, which must not be lost for it."""
 
 
-def scene_to_dict(scene: Scene, venue: Venue) -> dict[str, Any]:
+def scene_to_dict(scene: Scene, context: Context) -> dict[str, Any]:
     """Everything of a scene that files hold, as data that JSON and YAML can hold.
 
     Objects that were added while playing stand in `added` with their channels, under the names that they had at first.
@@ -70,13 +70,13 @@ def scene_to_dict(scene: Scene, venue: Venue) -> dict[str, Any]:
     """
     tree: dict[str, Any] = {
         "format": FORMAT,
-        "inputs": {name: list(channels) for name, channels in venue.routing.items()},
+        "inputs": {name: list(channels) for name, channels in context.routing.items()},
     }
-    added = tuple(o for o in scene.objects if venue.defaults.find(o.id) is None)
+    added = tuple(o for o in scene.objects if context.defaults.find(o.id) is None)
     if added:
         tree["added"] = {f"object-{o.id}": list(o.channels) for o in added}
     first_names = tuple(added_object(o.id, o.channels) for o in added)
-    for route in every_route(replace(scene, objects=(*venue.defaults.objects, *first_names)), venue):
+    for route in every_route(replace(scene, objects=(*context.defaults.objects, *first_names)), context):
         parameter = route.parameter
         if not parameter.stored or parameter.read is None:
             continue
@@ -92,30 +92,30 @@ def scene_to_dict(scene: Scene, venue: Venue) -> dict[str, Any]:
     return tree
 
 
-def scene_from_dict(data: object, venue: Venue) -> tuple[Scene, tuple[str, ...]]:
+def scene_from_dict(data: object, context: Context) -> tuple[Scene, tuple[str, ...]]:
     """The default scene with everything in the data that can be used, and what cannot.
 
     Args:
         data: as `scene_to_dict` makes it; whatever is missing is as in the default scene.
-        venue: what there is.
+        context: what there is.
     """
     if not isinstance(data, Mapping):
-        return venue.defaults, (f"{shown(data)}: allowed the branches {', '.join(_branches())}",)
+        return context.defaults, (f"{shown(data)}: allowed the branches {', '.join(_branches())}",)
     if data.get("format", FORMAT) != FORMAT:
-        return venue.defaults, (f"format: {shown(data['format'])}: allowed {FORMAT}",)
+        return context.defaults, (f"format: {shown(data['format'])}: allowed {FORMAT}",)
     problems: list[str] = []
     found: list[tuple[Route, Sequence[Any], str]] = []
-    scene = _with_added(data.get("added", {}), venue, problems)
+    scene = _with_added(data.get("added", {}), context, problems)
     for address, value in _leaves({k: v for k, v in data.items() if k not in ("format", "inputs", "added")}):
         path = ".".join(address[1:].split("/"))
-        match () if is_pattern(address) else routes(address, scene, venue):
+        match () if is_pattern(address) else routes(address, scene, context):
             case (Route(parameter=Parameter(access="value")) as route,):
                 found.append((route, _values(route.parameter, value), path))
             case (_,):
                 problems.append(f"{path}: holds no value")
             case _:
-                problems.append(f"{path}: {suggestion(address, scene, venue)}")
-    routing = {name: list(channels) for name, channels in venue.routing.items()}
+                problems.append(f"{path}: {suggestion(address, scene, context)}")
+    routing = {name: list(channels) for name, channels in context.routing.items()}
     if data.get("inputs", routing) != routing:
         found = [entry for entry in found if not entry[0].address.endswith("/channels")]
     names: dict[int, str] = {}
@@ -130,10 +130,10 @@ def scene_from_dict(data: object, venue: Venue) -> tuple[Scene, tuple[str, ...]]
             elif parameter.write is not None and isinstance(route.key, int) and parameter.variable == "{o}":
                 own = alone.get(route.key) or replace(scene, objects=(found_object(scene, route.key),))
                 if parameter.read is None or tuple(parameter.read(own, route.key)) != tuple(accepted):
-                    own = parameter.write(own, route.key, accepted, venue)
+                    own = parameter.write(own, route.key, accepted, context)
                 alone[route.key] = own
             elif parameter.write is not None:
-                scene = parameter.write(scene, route.key, accepted, venue)
+                scene = parameter.write(scene, route.key, accepted, context)
         except RefusedError as refused:
             problems.append(f"{path}: {refused}")
     scene = replace(scene, objects=tuple(alone[o.id].objects[0] if o.id in alone else o for o in scene.objects))
@@ -141,7 +141,7 @@ def scene_from_dict(data: object, venue: Venue) -> tuple[Scene, tuple[str, ...]]
     return scene, (*problems, *clashes)
 
 
-def stored_changes(before: Scene | None, after: Scene, venue: Venue) -> Iterator[tuple[str, Values]]:
+def stored_changes(before: Scene | None, after: Scene, context: Context) -> Iterator[tuple[str, Values]]:
     """Every value that files hold and that is another one in `after`, by its address with the object's id.
 
     Set one after the other they make the scene: who has a name that another one gets is called otherwise first.
@@ -149,13 +149,13 @@ def stored_changes(before: Scene | None, after: Scene, venue: Venue) -> Iterator
     Args:
         before: None for every value.
         after: the later scene.
-        venue: what there is.
+        context: what there is.
     """
     for row in _STORED:
         assert row.read is not None
         if row.address == _NAME:
-            yield from _names_in_the_way(venue.defaults if before is None else before, after)
-        for key in _stored_keys(row, before, after, venue):
+            yield from _names_in_the_way(context.defaults if before is None else before, after)
+        for key in _stored_keys(row, before, after, context):
             values = row.read(after, key)
             known = before is not None and (row.variable != "{o}" or before.find(key) is not None)
             if values and not (before is not None and known and row.read(before, key) == values):
@@ -173,13 +173,13 @@ def _names_in_the_way(before: Scene, after: Scene) -> Iterator[tuple[str, Values
             yield _NAME.replace("{o}", str(holder)), (free,)
 
 
-def load_scene_file(path: Path, venue: Venue) -> Scene:
+def load_scene_file(path: Path, context: Context) -> Scene:
     """The scene of a YAML or JSON file that a person wrote.
 
     Raises:
         SceneFileError: unreadable, or with problems (all of them are listed).
     """
-    scene, problems = scene_from_dict(read_data(path), venue)
+    scene, problems = scene_from_dict(read_data(path), context)
     if problems:
         raise SceneFileError(str(path), problems)
     return scene
@@ -224,7 +224,7 @@ def scene_data(text: str, source: str) -> object:
     return data
 
 
-def kept_scene(data: object, venue: Venue, source: str) -> tuple[Scene, tuple[str, ...]]:
+def kept_scene(data: object, context: Context, source: str) -> tuple[Scene, tuple[str, ...]]:
     """A scene that was kept by the daemon, as `scene_from_dict`.
 
     Raises:
@@ -238,12 +238,12 @@ def kept_scene(data: object, venue: Venue, source: str) -> tuple[Scene, tuple[st
         newer = isinstance(number, int | float) and number > FORMAT
         reason = f"format: {shown(number)}: allowed {FORMAT}"
         raise (NewerSceneError if newer else SceneFileError)(source, (reason + "; a newer version wrote it" * newer,))
-    return scene_from_dict(data, venue)
+    return scene_from_dict(data, context)
 
 
-def _with_added(added: object, venue: Venue, problems: list[str]) -> Scene:
+def _with_added(added: object, context: Context, problems: list[str]) -> Scene:
     """The default scene and the objects that were added to it, as far as this room has their inputs."""
-    scene = venue.defaults
+    scene = context.defaults
     for name, channels in added.items() if isinstance(added, Mapping) else ():
         ident = str(name).removeprefix("object-")
         try:
@@ -252,7 +252,7 @@ def _with_added(added: object, venue: Venue, problems: list[str]) -> Scene:
             if scene.find(int(ident)):
                 raise RefusedError("it is there already")
             command = Describe(int(ident), None, [whole(channel, 0, MAX_CHANNEL) for channel in channels], {})
-            scene = describe(scene, command, venue)
+            scene = describe(scene, command, context)
         except RefusedError as error:
             problems.append(f"added.{name}: {error}")
     return scene
@@ -297,7 +297,7 @@ def _values(parameter: Parameter, plain: object) -> Sequence[Any]:
     return plain
 
 
-def _stored_keys(row: Parameter, before: Scene | None, after: Scene, venue: Venue) -> Sequence[Any]:
+def _stored_keys(row: Parameter, before: Scene | None, after: Scene, context: Context) -> Sequence[Any]:
     match row.variable:
         case "{o}":
             known = {} if before is None else {o.id: o for o in before.objects}
@@ -305,9 +305,9 @@ def _stored_keys(row: Parameter, before: Scene | None, after: Scene, venue: Venu
         case "{group}":
             return sorted({*after.groups, *(before.groups if before is not None else ())})
         case "{label}":
-            return venue.labels
+            return context.labels
         case "{stem}":
-            return venue.stems
+            return context.stems
     return (None,)
 
 

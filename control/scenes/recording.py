@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from stemfield.control.config.object_names import check_name
 from stemfield.control.parameters.argument import Argument, accept_all, whole
 from stemfield.control.parameters.commands import SetParameter
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.object_rows import MAX_SMOOTH_S
 from stemfield.control.parameters.routes import apply
 from stemfield.control.problems import RefusedError
@@ -129,13 +129,13 @@ def captured_objects(path: Path) -> Scene:
     return scene
 
 
-def scenes_of(steps: Iterable[Step], scene: Scene, venue: Venue) -> Iterator[tuple[float, Scene, float]]:
+def scenes_of(steps: Iterable[Step], scene: Scene, context: Context) -> Iterator[tuple[float, Scene, float]]:
     """The scenes that a recording makes one after the other: seconds, scene, and seconds of cross-fade.
 
     Args:
         steps: of the recording.
         scene: before it.
-        venue: what there is; what is not there is passed over.
+        context: what there is; what is not there is passed over.
     """
     for at_s, moment in groupby(steps, key=lambda step: step.at_s):
         fade_s = 0.0
@@ -143,7 +143,7 @@ def scenes_of(steps: Iterable[Step], scene: Scene, venue: Venue) -> Iterator[tup
             if step.address == FADE:
                 fade_s = float(step.values[0])
             else:
-                scene, _ = apply(scene, SetParameter(step.address, step.values), venue)
+                scene, _ = apply(scene, SetParameter(step.address, step.values), context)
         yield at_s, scene, fade_s
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stemfield.control.faults import cause, note
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.names import file_stem, kept_name, name_of
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import (
@@ -43,12 +43,12 @@ class SceneStore:
 
     Args:
         folder: is made when something is first written there.
-        venue: what there is.
+        context: what there is.
     """
 
-    def __init__(self, folder: Path, venue: Venue) -> None:
+    def __init__(self, folder: Path, context: Context) -> None:
         self.folder = folder
-        self._venue = venue
+        self._context = context
         self._present = folder / "scene.json"
         self._named = folder / "scenes"
         self._journal_file = folder / "scene.journal"
@@ -82,7 +82,7 @@ class SceneStore:
             if path == self._journal_file:
                 self._journalled = content
             return scene, tuple(problems)
-        return self._venue.defaults, tuple(problems)
+        return self._context.defaults, tuple(problems)
 
     def prepare(self) -> None:
         """Take the room that a full disk will not give.
@@ -190,7 +190,7 @@ class SceneStore:
         self._write(self._path(name), content)
 
     def _no_scene(self, name: str) -> RefusedError:
-        known = ", ".join((*self._venue.presets, *self.names())) or "none is kept yet"
+        known = ", ".join((*self._context.presets, *self.names())) or "none is kept yet"
         return RefusedError(f"{shown(name)}: no such scene: allowed {known}")
 
     def _path(self, name: str) -> Path:
@@ -198,7 +198,7 @@ class SceneStore:
 
     def _content(self, scene: Scene) -> bytes:
         """Raises OSError where it is more than can be read again."""
-        tree = scene_to_dict(scene, self._venue)
+        tree = scene_to_dict(scene, self._context)
         content = json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False).encode()
         if len(content) > MAX_CONTENT:
             content = json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
@@ -241,7 +241,7 @@ class SceneStore:
             text = decode(content)
         except PlainDataError as error:
             raise SceneFileError(str(path), (str(error),)) from error
-        return kept_scene(scene_data(text, str(path)), self._venue, str(path))
+        return kept_scene(scene_data(text, str(path)), self._context, str(path))
 
     def _keep(self, content: bytes) -> str:
         """Keep a copy of what the next change would lose."""

@@ -7,13 +7,13 @@ from typing import cast
 
 from stemfield.control.parameters.argument import accept_all
 from stemfield.control.parameters.commands import Describe
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import routes
 from stemfield.control.problems import RefusedError
 from stemfield.renderer.scene.scene import MAX_OBJECTS, ObjectType, Scene, SceneObject
 
 
-def describe(scene: Scene, command: Describe, venue: Venue) -> Scene:
+def describe(scene: Scene, command: Describe, context: Context) -> Scene:
     """The scene with an object as described.
 
     One that is not there is added, if it names a direct input to play. One whose type changes is made anew. Channels
@@ -23,7 +23,7 @@ def describe(scene: Scene, command: Describe, venue: Venue) -> Scene:
         RefusedError: with everything that cannot be, joined by semicolons.
     """
     present = scene.find(command.id)
-    item = present or _new(scene, command, venue)
+    item = present or _new(scene, command, context)
     kind = cast(ObjectType, command.type or item.type)
     if kind != item.type:
         anew = SceneObject(item.id, item.name, item.kind, item.channels, kind, item.position)
@@ -34,10 +34,10 @@ def describe(scene: Scene, command: Describe, venue: Venue) -> Scene:
         settings = {"channels": command.channels} | settings
     problems = []
     for name, values in settings.items():
-        (route,) = routes(f"/object/{command.id}/{name}", after, venue)
+        (route,) = routes(f"/object/{command.id}/{name}", after, context)
         assert route.parameter.write is not None
         try:
-            after = route.parameter.write(after, route.key, accept_all(route.parameter.arguments, values), venue)
+            after = route.parameter.write(after, route.key, accept_all(route.parameter.arguments, values), context)
         except RefusedError as refused:
             problems.append(f"{name}: {refused}")
     if problems:
@@ -52,15 +52,15 @@ def added_object(ident: int, channels: tuple[int, ...]) -> SceneObject:
     return SceneObject(ident, name, "input", channels, own_name=name)
 
 
-def _new(scene: Scene, command: Describe, venue: Venue) -> SceneObject:
+def _new(scene: Scene, command: Describe, context: Context) -> SceneObject:
     if not command.channels:
         known = ", ".join(str(o.id) for o in scene.objects[:16])
         raise RefusedError(f"no such object: allowed {known}, or a new one with channels")
     if len(scene.objects) >= MAX_OBJECTS:
         raise RefusedError(f"{MAX_OBJECTS} objects: allowed no more")
     name = f"object-{command.id}"
-    if scene.find(name) or venue.defaults.find(name):  # files know objects by their first names
+    if scene.find(name) or context.defaults.find(name):  # files know objects by their first names
         raise RefusedError(f"another object is named object-{command.id}")
-    if not venue.direct_inputs:
+    if not context.direct_inputs:
         raise RefusedError("a new object plays direct inputs: there are none (inputs in the configuration)")
     return added_object(command.id, tuple(command.channels))

@@ -29,7 +29,7 @@ from stemfield.control.network.admission import Admission
 from stemfield.control.network.turns import Turns
 from stemfield.control.network.udp import UdpServer
 from stemfield.control.parameters.commands import LoadScene, SetParameter, Subscribe
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import every_route
 from stemfield.control.scenes.store import SceneStore
 from stemfield.layouts import load_layout
@@ -88,8 +88,8 @@ class Bench:
         self.folder, self.server = folder, server
         layout = load_layout("22.2")
         defaults = default_scene([(f"in{n}", (n,)) for n in range(OBJECTS)])
-        self.venue = Venue(layout.labels, defaults)
-        self.hub = Hub(defaults, self.venue, SceneStore(folder, self.venue))
+        self.context = Context(layout.labels, defaults)
+        self.hub = Hub(defaults, self.context, SceneStore(folder, self.context))
         self.engine = Engine(RATE, 2, OBJECTS, 24, 4, 2304)
         self.room = Room(layout, Panner(layout), self.engine)
         self.room.apply(defaults)
@@ -210,7 +210,7 @@ class Bench:
     def dispatchers(self) -> Row:
         packets = [build_msg(f"/object/in{n}/aed", [30.0, 0.0, 2.0]).dgram for n in range(OBJECTS)]
         dispatcher = Dispatcher()
-        for route in every_route(self.venue.defaults, self.venue):
+        for route in every_route(self.context.defaults, self.context):
             dispatcher.map(route.address, lambda *_: None)
 
         def per_s(take: object) -> float:
@@ -236,12 +236,12 @@ class Bench:
 def scene_load(folder: Path) -> Row:
     """A scene of 128 objects from its file to the gains of 22.2."""
     layout = load_layout("22.2")
-    venue = Venue(layout.labels, default_scene([(f"in{n}", (n,)) for n in range(123)]))
-    store = SceneStore(folder / "big", venue)
-    store.save_named("big", venue.defaults)
-    hub = Hub(venue.defaults, venue, store)
+    context = Context(layout.labels, default_scene([(f"in{n}", (n,)) for n in range(123)]))
+    store = SceneStore(folder / "big", context)
+    store.save_named("big", context.defaults)
+    hub = Hub(context.defaults, context, store)
     room = Room(layout, Panner(layout), Engine(RATE, 2, 123, 24, 4, 2304))
-    room.apply(venue.defaults)
+    room.apply(context.defaults)
     times = []
 
     async def run() -> None:

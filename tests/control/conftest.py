@@ -24,7 +24,7 @@ from stemfield.control.network.admission import Admission
 from stemfield.control.network.http import HttpServer
 from stemfield.control.network.turns import Turns
 from stemfield.control.network.udp import UdpServer
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.store import SceneStore
 from stemfield.renderer.scene.scene import Scene, default_scene
@@ -42,8 +42,8 @@ def no_thread_left() -> Iterator[None]:
 
 
 @pytest.fixture
-def venue() -> Venue:
-    return Venue(LABELS, default_scene([("guitar", (0,)), ("piano", (1, 2))]), ("first", "second"))
+def context() -> Context:
+    return Context(LABELS, default_scene([("guitar", (0,)), ("piano", (1, 2))]), ("first", "second"))
 
 
 class Peer:
@@ -97,10 +97,10 @@ class Peer:
 class Control:
     """Hub and UDP server on a loop in a thread."""
 
-    def __init__(self, venue: Venue, folder: Path, max_messages_per_s: float = 1e6, **hub: Any) -> None:
+    def __init__(self, context: Context, folder: Path, max_messages_per_s: float = 1e6, **hub: Any) -> None:
         self.changes: list[tuple[Scene, Dirty]] = []
         self._peers: list[Peer] = []
-        self._venue, self._folder, self._rate, self._options = venue, folder, max_messages_per_s, hub
+        self._context, self._folder, self._rate, self._options = context, folder, max_messages_per_s, hub
         started: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), name="control")
         self._thread.start()
@@ -109,7 +109,7 @@ class Control:
     async def _serve(self, started: Future[None]) -> None:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self.hub = Hub(self._venue.defaults, self._venue, SceneStore(self._folder, self._venue), **self._options)
+        self.hub = Hub(self._context.defaults, self._context, SceneStore(self._folder, self._context), **self._options)
         self.hub.listen(lambda scene, dirty: self.changes.append((scene, dirty)))
         self.hub_decode = decode
         self.turns = Turns()
@@ -153,11 +153,11 @@ class Control:
 
 
 @pytest.fixture
-def start_control(venue: Venue, tmp_path: Path) -> Iterator[Callable[..., Control]]:
+def start_control(context: Context, tmp_path: Path) -> Iterator[Callable[..., Control]]:
     running: list[Control] = []
 
     def start(**options: Any) -> Control:
-        running.append(Control(venue, tmp_path / "state", **options))
+        running.append(Control(context, tmp_path / "state", **options))
         return running[-1]
 
     yield start

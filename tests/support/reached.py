@@ -77,7 +77,7 @@ async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, A
     from stemfield.control.network.listeners import listen_addresses
     from stemfield.control.network.page_facts import daemon_facts
     from stemfield.control.network.services import open_reach
-    from stemfield.control.parameters.context import Venue
+    from stemfield.control.parameters.context import Context
     from stemfield.control.scenes.store import SceneStore
     from stemfield.layouts import load_layout
     from stemfield.renderer.scene.scene import default_scene
@@ -86,13 +86,13 @@ async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, A
     config = parse_config(
         {"network": network | allow, "state_folder": str(folder), "discovery": {"enabled": False}}, "here"
     )
-    venue = Venue((), default_scene())
-    hub = Hub(venue.defaults, venue, SceneStore(folder, venue))
+    context = Context((), default_scene())
+    hub = Hub(context.defaults, context, SceneStore(folder, context))
     async with AsyncExitStack() as stack:
         reach = await open_reach(stack, config, hub, load_layout("stereo"))
         addresses = listen_addresses(config.network)
         info = Advert("x", addresses, {OSC: OSC_PORT}, Presence("", 0, ""))._info(OSC, "x")
-        facts = daemon_facts("x", addresses, OSC_PORT, HTTP_PORT, venue)
+        facts = daemon_facts("x", addresses, OSC_PORT, HTTP_PORT, context)
         places = {
             "printed": [reach.places[0].split()[2], reach.places[1].partition("://")[2].rpartition(":")[0].strip("[]")],
             "announced": info.parsed_addresses(),

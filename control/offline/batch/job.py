@@ -19,7 +19,7 @@ from stemfield.control.cli.commands import NO_EARS, card_of, usable_hrtf, usable
 from stemfield.control.config.configuration import EMBEDDED, Config, SeparationConfig
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.batch.plan import Kind
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.problems import CliError
 from stemfield.layouts import Layout, is_layout_path
 from stemfield.layouts.problems import did_you_mean
@@ -125,8 +125,8 @@ def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
     scene = cli_offline.scene_of(options["scene"], layout)
     changes: list[offline.Change] = []
     if options["recording"] is not None:
-        venue = Venue(layout.labels, scene)
-        changes = cli_offline.changes_of(Path(options["recording"]), scene, venue)
+        context = Context(layout.labels, scene)
+        changes = cli_offline.changes_of(Path(options["recording"]), scene, context)
     way = cli_offline.way_of(options["rule"], config)
     parts = {"model": _model_digest(card), "layout": _layout_digest(layout)}
     files = {key: options[key] for key in ("scene", "recording") if options[key] is not None}

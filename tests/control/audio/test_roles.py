@@ -21,7 +21,7 @@ from stemfield.control.dialects.osc import Message, encode, in_bundles, parse
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.upstream import Upstream
 from stemfield.control.parameters.commands import SetParameter
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.scenes.changes import compare
 from stemfield.layouts import load_layout
@@ -37,8 +37,8 @@ QUAD = load_layout("quad")
 RATE_HZ = 48_000
 
 
-def venue(role, *, has_peer=False):
-    return Venue(QUAD.labels, default_scene(), elsewhere=partial(elsewhere, role, has_peer))
+def context(role, *, has_peer=False):
+    return Context(QUAD.labels, default_scene(), elsewhere=partial(elsewhere, role, has_peer))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def venue(role, *, has_peer=False):
 )
 def test_what_belongs_to_the_other_machine_is_refused_with_where(role, has_peer, address, value, where):
     before = default_scene()
-    after, problems = apply(before, SetParameter(address, (value,)), venue(role, has_peer=has_peer))
+    after, problems = apply(before, SetParameter(address, (value,)), context(role, has_peer=has_peer))
     assert (after == before) == bool(where)
     assert [where in p.reason for p in problems] == ([True] if where else [])
 
@@ -248,7 +248,7 @@ def test_the_machine_that_separates_is_told_and_asked():
         upstream.start()
         while upstream.latency_ms is None:
             await asyncio.sleep(0.01)
-        asked, _ = apply(scene, SetParameter("/separation/threshold", (0.25,)), venue("both"))
+        asked, _ = apply(scene, SetParameter("/separation/threshold", (0.25,)), context("both"))
         upstream.changed(asked, compare(scene, asked))
         while "/separation/threshold [0.25]" not in heard:
             await asyncio.sleep(0.01)

@@ -19,7 +19,7 @@ from stemfield.control import faults
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.network.mirror import Mirror
 from stemfield.control.parameters.commands import Record
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.library import SceneBook
 from stemfield.control.scenes.store import Saver, SceneStore
 from stemfield.renderer.scene.scene import Scene
@@ -75,7 +75,9 @@ def test_half_a_surrogate_pair_is_refused_by_the_page(control: Any, web: Any, ca
     assert warnings_of(caplog) == []
 
 
-def test_the_saver_outlives_whatever_goes_wrong(venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_saver_outlives_whatever_goes_wrong(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("stemfield.control.scenes.store.AGAIN_S", 0.05)
     told: list[str] = []
     broken = [ValueError("no such thing"), KeyError("x"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates")]
@@ -87,12 +89,12 @@ def test_the_saver_outlives_whatever_goes_wrong(venue: Venue, tmp_path: Path, mo
             return super().save(scene)
 
     async def run() -> None:
-        saver = Saver(Breaking(tmp_path, venue), told.append, interval_s=0.01)
-        saver.offer(replace(venue.defaults, amount=0.5))
+        saver = Saver(Breaking(tmp_path, context), told.append, interval_s=0.01)
+        saver.offer(replace(context.defaults, amount=0.5))
         while broken or len(told) < 4:
             await asyncio.sleep(0.01)
         broken.append(ValueError("at the end"))
-        saver.offer(replace(venue.defaults, amount=0.75))
+        saver.offer(replace(context.defaults, amount=0.75))
         await saver.close()
 
     asyncio.run(asyncio.wait_for(run(), 10.0))
@@ -105,10 +107,10 @@ def test_the_saver_outlives_whatever_goes_wrong(venue: Venue, tmp_path: Path, mo
         "the scene cannot be saved: ValueError: at the end",
         "the last changes are not saved: the scene cannot be saved: ValueError: at the end",
     ]
-    assert SceneStore(tmp_path, venue).load()[0].amount == 0.5
+    assert SceneStore(tmp_path, context).load()[0].amount == 0.5
 
 
-def test_the_scene_book_outlives_whatever_goes_wrong(venue: Venue, tmp_path: Path) -> None:
+def test_the_scene_book_outlives_whatever_goes_wrong(context: Context, tmp_path: Path) -> None:
     told: list[str] = []
 
     class Breaking(SceneStore):
@@ -118,9 +120,9 @@ def test_the_scene_book_outlives_whatever_goes_wrong(venue: Venue, tmp_path: Pat
             super().save_named(name, scene)
 
     async def run() -> SceneBook:
-        book = SceneBook(Breaking(tmp_path, venue), {})
-        book.save("bad", venue.defaults, told.append)
-        book.save("good", venue.defaults, told.append)
+        book = SceneBook(Breaking(tmp_path, context), {})
+        book.save("bad", context.defaults, told.append)
+        book.save("good", context.defaults, told.append)
         await book.close()
         return book
 
@@ -188,7 +190,7 @@ def test_a_request_that_fails_takes_one_line(control: Any, web: Any, caplog: pyt
     def fails() -> tuple[str, ...]:
         raise ValueError("no such thing")
 
-    control.hub.venue.status.scenes = fails
+    control.hub.context.status.scenes = fails
     for _ in range(3):
         with pytest.raises(urllib.error.HTTPError, match="500"):
             urllib.request.urlopen(f"{web.root}/scene", timeout=5)
@@ -202,7 +204,7 @@ def test_a_page_that_cannot_be_told_is_hung_up_on(control: Any, web: Any, caplog
     def fails() -> Any:
         raise ValueError("no such thing")
 
-    control.hub.venue.status.sound = fails
+    control.hub.context.status.sound = fails
 
     async def run() -> aiohttp.WSMessage:
         async with aiohttp.ClientSession() as session, session.ws_connect(f"{web.root}/panner/socket") as client:
@@ -227,7 +229,7 @@ def test_messages_from_files_that_quote_half_a_pair_can_be_told(control: Any, pe
 
 
 def test_a_mirror_that_could_not_be_told_once_is_told_again(
-    venue: Venue, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    context: Context, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stemfield.control.network.mirror.REFRESH_S", 0.02)
     sent: list[bytes] = []
@@ -239,7 +241,7 @@ def test_a_mirror_that_could_not_be_told_once_is_told_again(
         return [b"/a\0\0,\0\0\0"]
 
     async def run() -> None:
-        mirror = Mirror("adm", ("127.0.0.1", 9), 100.0, lambda: venue.defaults)
+        mirror = Mirror("adm", ("127.0.0.1", 9), 100.0, lambda: context.defaults)
         monkeypatch.setattr(mirror, "_encode", encode)
         monkeypatch.setattr(mirror, "_send", sent.append)
         mirror.start()

@@ -158,7 +158,7 @@ def test_rights_that_could_not_be_taken_are_tried_again(control: Any) -> None:
 
 
 def test_mirrors_that_are_replaced_leave_what_they_counted_and_nothing_else(control: Any) -> None:
-    hub, status = control.hub, control.hub.venue.status
+    hub, status = control.hub, control.hub.context.status
     unreachable = MirrorConfig(dialect="adm", host="255.255.255.255")  # which needs a right that no mirror asks for
 
     async def run() -> list[int]:

@@ -21,11 +21,11 @@ from pythonosc.osc_message_builder import build_msg
 from stemfield.control.dialects.demux import decode
 from stemfield.control.parameters.adm_rows import ADM_ROWS
 from stemfield.control.parameters.commands import LoadScene, Ping, SetParameter, Touch
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import answers, apply
 from stemfield.renderer.scene.scene import Scene, default_scene
 
-VENUE = Venue(("M+030", "M-030"), default_scene([("guitar", (0,))]))
+CONTEXT = Context(("M+030", "M-030"), default_scene([("guitar", (0,))]))
 
 
 @pytest.fixture
@@ -56,13 +56,13 @@ def receive(inbox: socket.socket) -> tuple[str, list[Any]]:
 
 
 def do(scene: Scene, address: str, *values: object) -> Scene:
-    changed, problems = apply(scene, SetParameter(address, values), VENUE)
+    changed, problems = apply(scene, SetParameter(address, values), CONTEXT)
     assert not problems
     return changed
 
 
 def value(scene: Scene, address: str) -> tuple[Any, ...]:
-    ((_, values),) = answers(address, scene, VENUE)
+    ((_, values),) = answers(address, scene, CONTEXT)
     return values
 
 
@@ -178,10 +178,10 @@ def test_the_axes_are_right_front_up() -> None:
         ((-90, 0, 1), (1, 0, 0)),
         ((0, 90, 1), (0, 0, 1)),
     ):
-        scene = do(VENUE.defaults, "/adm/obj/1/aed", *place)
+        scene = do(CONTEXT.defaults, "/adm/obj/1/aed", *place)
         assert value(scene, "/adm/obj/1/xyz") == pytest.approx(xyz, abs=1e-6)
         assert value(scene, "/object/vocals/aed") == pytest.approx(place)
-        scene = do(VENUE.defaults, "/adm/obj/1/xyz", *xyz)
+        scene = do(CONTEXT.defaults, "/adm/obj/1/xyz", *xyz)
         assert value(scene, "/adm/obj/1/aed") == pytest.approx(place, abs=1e-6)
         # The inverse of the convention, which the printed specification has with the other sign.
         assert value(scene, "/adm/obj/1/azim")[0] == pytest.approx(math.degrees(math.atan2(-xyz[0], xyz[1])), abs=1e-6)
@@ -197,7 +197,7 @@ components = st.one_of(
 
 @given(st.tuples(st.floats(-179, 179), st.floats(-89, 89), st.floats(0, 1)), components)
 def test_one_component_changes_the_last_representation(place: tuple[float, ...], component: tuple[str, float]) -> None:
-    scene = do(VENUE.defaults, "/adm/obj/1/aed", *place)
+    scene = do(CONTEXT.defaults, "/adm/obj/1/aed", *place)
     before = {name: value(scene, f"/adm/obj/1/{name}") for name in ("aed", "xyz")}
     name, number = component
     scene = do(scene, f"/adm/obj/1/{name}", number)
@@ -212,7 +212,7 @@ def test_one_component_changes_the_last_representation(place: tuple[float, ...],
 
 
 def test_directions_survive_where_they_have_no_meaning() -> None:
-    scene = do(VENUE.defaults, "/adm/obj/1/aed", 70.0, 30.0, 0.0)
+    scene = do(CONTEXT.defaults, "/adm/obj/1/aed", 70.0, 30.0, 0.0)
     assert value(scene, "/adm/obj/1/dist")[0] == pytest.approx(0.0, abs=1e-6)
     scene = do(scene, "/adm/obj/1/azim", 80.0)
     scene = do(scene, "/adm/obj/1/dist", 0.5)
@@ -227,7 +227,7 @@ def test_directions_survive_where_they_have_no_meaning() -> None:
 
 
 def test_dmax_is_what_distance_1_means() -> None:
-    scene = do(VENUE.defaults, "/adm/obj/1/aed", 0.0, 0.0, 0.5)
+    scene = do(CONTEXT.defaults, "/adm/obj/1/aed", 0.0, 0.0, 0.5)
     scene = do(scene, "/adm/obj/1/dmax", 8.0)
     assert value(scene, "/adm/obj/1/dist") == pytest.approx((0.5,))
     assert value(scene, "/object/vocals/distance") == pytest.approx((4.0,))
@@ -235,7 +235,7 @@ def test_dmax_is_what_distance_1_means() -> None:
 
 
 def test_any_name_of_a_mixing_desk_becomes_a_label_of_ours() -> None:
-    scene = do(VENUE.defaults, "/adm/obj/1/name", "Lead/Vox #1, [L]" + "x" * 200)
+    scene = do(CONTEXT.defaults, "/adm/obj/1/name", "Lead/Vox #1, [L]" + "x" * 200)
     assert (scene.objects[0].name, scene.objects[0].label) == ("vocals", ("Lead/Vox #1, [L]" + "x" * 200)[:128])
 
 
@@ -270,4 +270,4 @@ def test_a_scene_is_changed_by_its_name(answered: tuple[Any, socket.socket], unt
     assert receive(inbox) == ("/adm/env/change", ["left"])
     assert control.hub.scene.objects[0].position == pytest.approx((0, 1, 0), abs=1e-6)
     assert control.settled().changes[-1][1].fade_s == 1.0
-    assert replace(control.hub.scene, objects=()) == replace(VENUE.defaults, objects=())
+    assert replace(control.hub.scene, objects=()) == replace(CONTEXT.defaults, objects=())

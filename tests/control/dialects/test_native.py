@@ -26,7 +26,7 @@ from stemfield.control.parameters.commands import (
     Timed,
     Unsubscribe,
 )
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.renderer.scene.scene import default_scene
 
@@ -169,7 +169,7 @@ def test_answers_are_read_by_python_osc() -> None:
     assert OscMessage(encode("/error", "ss", ("", "Größe"))).params == ["", "Größe"]
 
 
-VENUE = Venue(("M+030", "M-030"), default_scene([("guitar", (0,))]))
+CONTEXT = Context(("M+030", "M-030"), default_scene([("guitar", (0,))]))
 addresses = st.sampled_from(
     ["/object/vocals/aed", "/object/*/level", "/object/{0,1}/name", "/scene/load", "/subscribe", "/x"]
 )
@@ -199,9 +199,9 @@ def carry_out(packet: bytes) -> None:
     """Everything that bytes alone decide; a problem leaves the scene as it is."""
     for timed in decode(packet, NOW_S):
         if isinstance(timed.command, SetParameter):
-            scene, problems = apply(VENUE.defaults, timed.command, VENUE)
+            scene, problems = apply(CONTEXT.defaults, timed.command, CONTEXT)
             if problems and "*" not in timed.command.address and "{" not in timed.command.address:
-                assert scene == VENUE.defaults
+                assert scene == CONTEXT.defaults
 
 
 @given(st.binary(max_size=200))
@@ -231,7 +231,7 @@ def test_hostile_bytes_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_messages_a_second() -> None:
-    scene = VENUE.defaults
+    scene = CONTEXT.defaults
     packet = message("/object/vocals/aed", 30.0, 10.0, 2.0)
     best = 0.0
     for _ in range(5):
@@ -239,7 +239,7 @@ def test_messages_a_second() -> None:
         for _ in range(1000):
             for timed in decode(packet, NOW_S):
                 assert isinstance(timed.command, SetParameter)
-                scene, _ = apply(scene, timed.command, VENUE)
+                scene, _ = apply(scene, timed.command, CONTEXT)
         best = max(best, 1000 / (time.perf_counter() - begin))
     # A quarter of what an idle machine of two slow cores does, because tests share theirs.
     assert best > 10_000, f"{best:.0f} messages a second"

@@ -21,17 +21,17 @@ from stemfield.control.network.admission import Admission
 from stemfield.control.network.mirror import Mirror
 from stemfield.control.network.udp import UdpServer
 from stemfield.control.parameters.commands import Describe, Problem, SetParameter
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
 from stemfield.control.scenes.upsert import describe
 from stemfield.renderer.scene.scene import Scene, default_scene
 
-VENUE = Venue(("M+030", "M-030", "U+110"), default_scene([("guitar", (0,)), ("piano", (1, 2))]))
+CONTEXT = Context(("M+030", "M-030", "U+110"), default_scene([("guitar", (0,)), ("piano", (1, 2))]))
 
 
-def heard(*objects: dict[str, Any], scene: Scene = VENUE.defaults) -> tuple[Scene, list[str]]:
+def heard(*objects: dict[str, Any], scene: Scene = CONTEXT.defaults) -> tuple[Scene, list[str]]:
     """The scene after a message, and what was refused."""
     problems = []
     for timed in s3a.decode(json.dumps({"objects": objects}).encode(), 0.0):
@@ -40,7 +40,7 @@ def heard(*objects: dict[str, Any], scene: Scene = VENUE.defaults) -> tuple[Scen
             continue
         assert isinstance(timed.command, Describe)
         try:
-            scene = describe(scene, timed.command, VENUE)
+            scene = describe(scene, timed.command, CONTEXT)
         except RefusedError as refused:
             problems.append(f"object {timed.command.id}: {refused}")
     return scene, problems
@@ -148,7 +148,7 @@ def test_a_bad_object_is_refused_whole_and_leaves_the_others() -> None:
         "object 6: channels: 1 9: allowed 1 or 2 different ones from 0 to 2; outputs: 'nowhere': no such loudspeaker",
     ]
     assert [o.level for o in scene.objects] == [1.0, 0.25, 1.0, 1.0, 0.75, 1.0, 1.0]
-    assert scene.find(6) == VENUE.defaults.find(6)
+    assert scene.find(6) == CONTEXT.defaults.find(6)
 
 
 def test_new_objects_are_added_survive_a_restart_and_can_be_removed() -> None:
@@ -161,14 +161,14 @@ def test_new_objects_are_added_survive_a_restart_and_can_be_removed() -> None:
         "object 41: channels: 3: allowed 1 or 2 different ones from 0 to 2",
         "object 42: no such object: allowed 0, 1, 2, 3, 4, 5, 6, 40, or a new one with channels",
     ]
-    scene, _ = apply(scene, SetParameter("/object/40/name", ["added one"]), VENUE)
-    kept, problems = scene_from_dict(json.loads(json.dumps(scene_to_dict(scene, VENUE))), VENUE)
+    scene, _ = apply(scene, SetParameter("/object/40/name", ["added one"]), CONTEXT)
+    kept, problems = scene_from_dict(json.loads(json.dumps(scene_to_dict(scene, CONTEXT))), CONTEXT)
     assert (kept, problems) == (scene, ())
     assert kept.objects[-1].channels == (0, 2)
-    removed, _ = apply(scene, SetParameter("/object/added one/remove"), VENUE)
-    assert removed == VENUE.defaults
-    smaller = Venue(VENUE.labels, default_scene())
-    scene, problems = scene_from_dict(scene_to_dict(kept, VENUE), smaller)
+    removed, _ = apply(scene, SetParameter("/object/added one/remove"), CONTEXT)
+    assert removed == CONTEXT.defaults
+    smaller = Context(CONTEXT.labels, default_scene())
+    scene, problems = scene_from_dict(scene_to_dict(kept, CONTEXT), smaller)
     assert scene == smaller.defaults
     assert "added.object-40: a new object plays direct inputs" in problems[0]
 
@@ -218,7 +218,7 @@ def test_output_channels(ident: int, written: str, expected: tuple[tuple[str, ..
     del told["channels"]  # those of the mirror's own numbering
     again, problems = heard(told, scene=scene)
     assert (again.find(ident), problems) == (item, [])
-    assert scene_from_dict(scene_to_dict(scene, VENUE), VENUE) == (scene, ())
+    assert scene_from_dict(scene_to_dict(scene, CONTEXT), CONTEXT) == (scene, ())
 
 
 def test_more_entries_than_channels_are_refused() -> None:
@@ -317,10 +317,10 @@ def test_no_document_makes_it_raise(objects: list[Any], document: dict[str, Any]
         for timed in s3a.decode(json.dumps(packet).encode(), 0.0):
             if isinstance(timed.command, Describe):
                 with suppress(RefusedError):
-                    describe(VENUE.defaults, timed.command, VENUE)
+                    describe(CONTEXT.defaults, timed.command, CONTEXT)
         for timed in listener.decode(json.dumps(packet).encode(), 0.0):
             if isinstance(timed.command, SetParameter):
-                apply(VENUE.defaults, timed.command, VENUE)
+                apply(CONTEXT.defaults, timed.command, CONTEXT)
 
 
 @given(st.binary(max_size=60), st.integers(0, 200), st.integers(1, 40))
@@ -424,7 +424,7 @@ def test_a_mirror_keeps_another_daemon_alike(
 def test_the_largest_id_has_ten_digits() -> None:
     scene, problems = heard(POINT | {"id": s3a.MAX_ID})
     assert not problems
-    scene, (problem,) = apply(scene, SetParameter(f"/object/{s3a.MAX_ID}/level", ("x",)), VENUE)
+    scene, (problem,) = apply(scene, SetParameter(f"/object/{s3a.MAX_ID}/level", ("x",)), CONTEXT)
     assert problem.reason == "'x': allowed a number from 0 to 10"
-    kept, problems = scene_from_dict(scene_to_dict(scene, VENUE), VENUE)
+    kept, problems = scene_from_dict(scene_to_dict(scene, CONTEXT), CONTEXT)
     assert (problems, kept.find(s3a.MAX_ID)) == ((), scene.find(s3a.MAX_ID))

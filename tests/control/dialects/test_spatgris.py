@@ -73,7 +73,7 @@ def test_what_is_wrong_is_said(control: Any, peer: Any) -> None:
         "'': allowed deg, pol, car, clr, alg",
         "car: x: nan: allowed a number",
     ]
-    assert control.hub.scene == control.hub.venue.defaults
+    assert control.hub.scene == control.hub.context.defaults
 
 
 arguments = st.lists(

@@ -22,7 +22,7 @@ from stemfield.control.dialects.demux import decode
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters.argument import accept_all
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import every_route
 from stemfield.control.scenes.store import SceneStore
 
@@ -80,18 +80,18 @@ def memory_kib() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() // 1024
 
 
-def check(hub: Hub, venue: Venue) -> None:
+def check(hub: Hub, context: Context) -> None:
     """Every value is one that a message could have brought."""
     scene = hub.scene
     assert len({o.id for o in scene.objects}) == len({o.name for o in scene.objects}) == len(scene.objects)
-    for route in every_route(scene, venue):
+    for route in every_route(scene, context):
         if route.parameter.read is not None and route.parameter.address.startswith(("/object", "/group", "/listener")):
             values = route.parameter.read(scene, route.key)
             if values and not route.parameter.address.endswith(("/distance", "/aed")):
                 accept_all(route.parameter.arguments, values, strict=True)
 
 
-def test_damaged_datagrams(venue: Venue, tmp_path: Path) -> None:
+def test_damaged_datagrams(context: Context, tmp_path: Path) -> None:
     chance = random.Random(1)
     packets = corpus()
     osc = [packet for _, packet in packets]
@@ -102,7 +102,7 @@ def test_damaged_datagrams(venue: Venue, tmp_path: Path) -> None:
         told += 1
 
     async def run() -> None:
-        hub = Hub(venue.defaults, venue, SceneStore(tmp_path, venue))
+        hub = Hub(context.defaults, context, SceneStore(tmp_path, context))
         hub.listen(count)
         peers = [Peer("127.0.0.1", port, count, kind) for port, kind in ((1, ""), (2, ""), (3, "web"), (4, "s3a"))]
         grown = 0
@@ -111,7 +111,7 @@ def test_damaged_datagrams(venue: Venue, tmp_path: Path) -> None:
             hub.submit(damaged(packet, osc, chance), chance.choice(peers), code)  # type: ignore[arg-type]
             if number % 500 == 0:
                 await asyncio.sleep(0)
-                check(hub, venue)
+                check(hub, context)
             if number == COUNT // 2:
                 grown = memory_kib()
         assert memory_kib() - grown < 8192

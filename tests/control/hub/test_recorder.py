@@ -10,7 +10,7 @@ import pytest
 
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.parameters.commands import SetParameter
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import stored_changes
@@ -149,8 +149,8 @@ def test_a_recording_that_was_cut_off_is_played_as_far_as_it_goes(tmp_path: Path
     assert [step.address for step in read_recording(path)] == ["/scene/amount"]
 
 
-def test_the_changes_between_two_scenes_make_the_one_into_the_other(venue: Venue) -> None:
-    scene = venue.defaults
+def test_the_changes_between_two_scenes_make_the_one_into_the_other(context: Context) -> None:
+    scene = context.defaults
     for address, *values in (
         ("/object/*/aed", 40, 10, 3),
         ("/object/bass/group", 4),
@@ -164,17 +164,17 @@ def test_the_changes_between_two_scenes_make_the_one_into_the_other(venue: Venue
         ("/separation/threshold", 0.5),
         ("/listener/position", 0.5, 0, 0),
     ):
-        scene, problems = apply(scene, SetParameter(address, values), venue)
+        scene, problems = apply(scene, SetParameter(address, values), context)
         assert not problems
-    for before, after in ((venue.defaults, scene), (scene, venue.defaults)):
+    for before, after in ((context.defaults, scene), (scene, context.defaults)):
         made = before
-        for address, told in json.loads(json.dumps(list(stored_changes(before, after, venue)))):
-            made, problems = apply(made, SetParameter(address, told), venue)
+        for address, told in json.loads(json.dumps(list(stored_changes(before, after, context)))):
+            made, problems = apply(made, SetParameter(address, told), context)
             assert not problems, (address, told)
-        assert set(json.dumps(list(stored_changes(made, after, venue)))) == set("[]")
+        assert set(json.dumps(list(stored_changes(made, after, context)))) == set("[]")
 
 
-def test_a_recording_as_scenes(venue: Venue, tmp_path: Path) -> None:
+def test_a_recording_as_scenes(context: Context, tmp_path: Path) -> None:
     path = tmp_path / "x.jsonl"
     lines = (
         '{"stemfield": "recording", "format": 1}',
@@ -185,7 +185,7 @@ def test_a_recording_as_scenes(venue: Venue, tmp_path: Path) -> None:
         '[2, "/object/99/level", [1]]',
     )
     path.write_text("".join(f"{line}\n" for line in lines))
-    found = scenes_of(read_recording(path), venue.defaults, venue)
+    found = scenes_of(read_recording(path), context.defaults, context)
     assert [(at_s, scene.amount, scene.master_gain_db, fade_s) for at_s, scene, fade_s in found] == [
         (0.0, 0.5, -6.0, 0.0),
         (1.5, 1.0, -6.0, 2.0),

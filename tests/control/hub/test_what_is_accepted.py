@@ -19,7 +19,7 @@ from stemfield.control.hub.peers import Peer
 from stemfield.control.network.oscquery import node_at
 from stemfield.control.parameters.argument import MAX_KEPT_BYTES, MAX_TEXT_BYTES, Argument, sayable
 from stemfield.control.parameters.commands import Describe, SetParameter
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.group_rows import MAX_GROUPS
 from stemfield.control.parameters.object_rows import MAX_EQ_BANDS
 from stemfield.control.parameters.routes import ROWS, apply, every_route
@@ -87,14 +87,14 @@ def command(draw: Any) -> SetParameter | Describe:
     return SetParameter(address, draw(arguments_of(row.arguments)))
 
 
-def after(scene: Scene, given_: SetParameter | Describe, venue: Venue) -> Scene:
+def after(scene: Scene, given_: SetParameter | Describe, context: Context) -> Scene:
     if isinstance(given_, Describe):
         try:
-            return describe(scene, given_, venue)
+            return describe(scene, given_, context)
         except RefusedError as refused:
             sayable(str(refused)).encode()
             return scene
-    scene, problems = apply(scene, given_, venue)
+    scene, problems = apply(scene, given_, context)
     for problem in problems:
         encode("/error", "ss", (sayable(problem.address), sayable(problem.reason)))
     return scene
@@ -102,18 +102,18 @@ def after(scene: Scene, given_: SetParameter | Describe, venue: Venue) -> Scene:
 
 @given(st.lists(command(), min_size=1, max_size=8))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
-def test_whatever_is_accepted_is_kept_sent_and_shown(venue: Venue, tmp_path: Path, commands: list[Any]) -> None:
-    scene = venue.defaults
+def test_whatever_is_accepted_is_kept_sent_and_shown(context: Context, tmp_path: Path, commands: list[Any]) -> None:
+    scene = context.defaults
     for one in commands:
-        scene = after(scene, one, venue)
-    store = SceneStore(tmp_path, venue)
+        scene = after(scene, one, context)
+    store = SceneStore(tmp_path, context)
     store.save(scene)
-    loaded, problems = SceneStore(tmp_path, venue).load()
+    loaded, problems = SceneStore(tmp_path, context).load()
     assert problems == ()
-    assert scene_to_dict(loaded, venue) == scene_to_dict(scene, venue)
-    json.dumps(node_at("/object", scene, venue), ensure_ascii=False, allow_nan=False).encode()
-    for route in every_route(scene, venue):
-        values = route.parameter.values(scene, route.key, venue)
+    assert scene_to_dict(loaded, context) == scene_to_dict(scene, context)
+    json.dumps(node_at("/object", scene, context), ensure_ascii=False, allow_nan=False).encode()
+    for route in every_route(scene, context):
+        values = route.parameter.values(scene, route.key, context)
         if values:
             packet = encode(route.address, route.parameter.tags, values)
             ((_, message),) = parse(packet, 0.0)
@@ -121,17 +121,17 @@ def test_whatever_is_accepted_is_kept_sent_and_shown(venue: Venue, tmp_path: Pat
             assert [v for v in message.arguments if isinstance(v, str)] == [v for v in values if isinstance(v, str)]
 
 
-def test_an_added_object_never_stands_under_the_first_name_of_another(venue: Venue, tmp_path: Path) -> None:
-    venue = replace(venue, defaults=default_scene([("object-9", (0, 1))]))
-    scene, _ = apply(venue.defaults, SetParameter("/object/object-9/name", ("horn",)), venue)
+def test_an_added_object_never_stands_under_the_first_name_of_another(context: Context, tmp_path: Path) -> None:
+    context = replace(context, defaults=default_scene([("object-9", (0, 1))]))
+    scene, _ = apply(context.defaults, SetParameter("/object/object-9/name", ("horn",)), context)
     with pytest.raises(RefusedError, match="another object is named object-9"):
-        describe(scene, Describe(9, "point", [0], {}), venue)
-    scene = describe(scene, Describe(8, "point", [0], {}), venue)
-    SceneStore(tmp_path, venue).save(scene)
-    assert SceneStore(tmp_path, venue).load() == (scene, ())
+        describe(scene, Describe(9, "point", [0], {}), context)
+    scene = describe(scene, Describe(8, "point", [0], {}), context)
+    SceneStore(tmp_path, context).save(scene)
+    assert SceneStore(tmp_path, context).load() == (scene, ())
 
 
-def test_every_row_of_text_refuses_what_cannot_be_kept(venue: Venue) -> None:
+def test_every_row_of_text_refuses_what_cannot_be_kept(context: Context) -> None:
     found = 0
     for row in SETTABLE:
         if not any(argument.tag == "s" for argument in row.arguments):
@@ -139,8 +139,8 @@ def test_every_row_of_text_refuses_what_cannot_be_kept(venue: Venue) -> None:
         address = row.address.replace(row.variable, PLACES[row.variable][0]) if row.variable else row.address
         for text in ("\ud800", "*\ud800", "*\0", "*\x1b[31m", "*" + "x" * 60_000, "*" + "\x01" * 60_000):
             values = [text if argument.tag == "s" else 1 for argument in row.arguments]
-            scene, problems = apply(venue.defaults, SetParameter(address, values), venue)
-            assert scene == venue.defaults, (address, text[:9])
+            scene, problems = apply(context.defaults, SetParameter(address, values), context)
+            assert scene == context.defaults, (address, text[:9])
             assert len(problems) == 1
             found += 1
     assert found > 40
@@ -149,10 +149,10 @@ def test_every_row_of_text_refuses_what_cannot_be_kept(venue: Venue) -> None:
 def test_the_largest_scene_that_can_be_made_is_kept(tmp_path: Path) -> None:
     """By all who may change things, in a room that is set up by a person in his right mind."""
     labels = load_layout("22.2").labels
-    venue = Venue(labels, default_scene([("in", (0, 1))]))
-    scene = venue.defaults
+    context = Context(labels, default_scene([("in", (0, 1))]))
+    scene = context.defaults
     for ident in range(len(scene.objects), MAX_OBJECTS):
-        scene = describe(scene, Describe(ident, "channel", [0, 1], {}), venue)
+        scene = describe(scene, Describe(ident, "channel", [0, 1], {}), context)
     odd = 0.1234567890123456
     bands = ["bandstop", 20000 + odd, 10 + odd, -12 - odd] * MAX_EQ_BANDS
     outputs = ", ".join(labels[n % len(labels)] for n in range((MAX_KEPT_BYTES - 2) // 7))
@@ -169,33 +169,35 @@ def test_the_largest_scene_that_can_be_made_is_kept(tmp_path: Path) -> None:
         ("/speaker/*/gain", -odd),
         ("/scene/recall/without", ",".join(["*" * 14] * 127)),
     ):
-        scene, problems = apply(scene, SetParameter(address, values), venue)
+        scene, problems = apply(scene, SetParameter(address, values), context)
         assert not problems, (address, problems)
     longer = ",".join(["*" * 15] * 127)
-    _, problems = apply(scene, SetParameter("/scene/recall/without", (longer,)), venue)
+    _, problems = apply(scene, SetParameter("/scene/recall/without", (longer,)), context)
     assert [p.reason for p in problems] == [f"{127 * 17 - 2} bytes of text: allowed at most {MAX_KEPT_BYTES}"]
     for item in scene.objects:
-        scene, problems = apply(scene, SetParameter(f"/object/{item.id}/name", (f"{item.id:_>3}{'😀' * 125}",)), venue)
+        scene, problems = apply(
+            scene, SetParameter(f"/object/{item.id}/name", (f"{item.id:_>3}{'😀' * 125}",)), context
+        )
         assert not problems
-    store = SceneStore(tmp_path, venue)
+    store = SceneStore(tmp_path, context)
     store.prepare()
     store.save(scene)
     content = (tmp_path / "scene.json").read_bytes()
     assert MAX_CONTENT / 2 < len(content) <= MAX_CONTENT
-    assert SceneStore(tmp_path, venue).load() == (scene, ())
+    assert SceneStore(tmp_path, context).load() == (scene, ())
     Journal(tmp_path / "scene.journal").write(content)
-    assert SceneStore(tmp_path, venue).load() == (scene, ())
+    assert SceneStore(tmp_path, context).load() == (scene, ())
 
 
-def test_a_scene_that_could_not_be_read_again_is_not_written(venue: Venue, tmp_path: Path) -> None:
-    store = SceneStore(tmp_path, venue)
-    store.save(venue.defaults)
-    large = replace(venue.defaults.objects[0], exclude=("*" * (1 << 20),))
+def test_a_scene_that_could_not_be_read_again_is_not_written(context: Context, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, context)
+    store.save(context.defaults)
+    large = replace(context.defaults.objects[0], exclude=("*" * (1 << 20),))
     with pytest.raises(OSError, match=f"bytes of scene: allowed at most {MAX_CONTENT}"):
-        store.save(venue.defaults.with_object(large))
+        store.save(context.defaults.with_object(large))
     with pytest.raises(OSError, match="bytes of scene"):
-        store.save_named("x", venue.defaults.with_object(large))
-    assert store.load() == (venue.defaults, ())
+        store.save_named("x", context.defaults.with_object(large))
+    assert store.load() == (context.defaults, ())
 
 
 @pytest.mark.parametrize("decode", [s3a.decode, listener.decode])
@@ -227,46 +229,48 @@ def test_no_json_makes_the_hub_raise(control: Any, packet: bytes, decode: Any) -
         json.loads(answer)
 
 
-def test_recorded_values_can_be_encoded(venue: Venue) -> None:
+def test_recorded_values_can_be_encoded(context: Context) -> None:
     for row in TABLE:
         if row.stored and row.default:
             encode_step(0.0, row.address, row.default).encode()
     assert MAX_TEXT_BYTES * 6 < MAX_LINE
 
 
-def recorded(scenes: Sequence[Scene], venue: Venue, path: Path) -> Scene:
+def recorded(scenes: Sequence[Scene], context: Context, path: Path) -> Scene:
     """The last scene of a recording that began in the first of them, played where it was not made."""
-    lines = [HEADER, *(encode_step(0.0, *entry) for entry in stored_changes(None, scenes[0], venue))]
+    lines = [HEADER, *(encode_step(0.0, *entry) for entry in stored_changes(None, scenes[0], context))]
     for number, (before, later) in enumerate(itertools.pairwise(scenes), 1):
-        lines += [encode_step(float(number), *entry) for entry in stored_changes(before, later, venue)]
+        lines += [encode_step(float(number), *entry) for entry in stored_changes(before, later, context)]
     path.write_text("\n".join([*lines, ""]))
     ready = scenes[0]
-    for item in venue.defaults.objects:
+    for item in context.defaults.objects:
         ready = ready.with_object(item)
-    *_, (_, last, _) = scenes_of(read_recording(path), ready, venue)
+    *_, (_, last, _) = scenes_of(read_recording(path), ready, context)
     return last
 
 
 @given(st.lists(command(), min_size=1, max_size=6))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
-def test_whatever_is_accepted_can_be_recorded_and_played(venue: Venue, tmp_path: Path, commands: list[Any]) -> None:
-    scenes = [venue.defaults]
+def test_whatever_is_accepted_can_be_recorded_and_played(context: Context, tmp_path: Path, commands: list[Any]) -> None:
+    scenes = [context.defaults]
     for one in commands:
-        scene = after(scenes[-1], one, venue)
+        scene = after(scenes[-1], one, context)
         if not isinstance(one, Describe):  # a recording adds no objects
             scenes.append(scene)
     for begin in (0, len(scenes) - 1):
-        last = recorded(scenes[begin:], venue, tmp_path / "take.jsonl")
-        assert scene_to_dict(last, venue) == scene_to_dict(scenes[-1], venue)
+        last = recorded(scenes[begin:], context, tmp_path / "take.jsonl")
+        assert scene_to_dict(last, context) == scene_to_dict(scenes[-1], context)
 
 
 @pytest.mark.parametrize("names", [("bass", "vocals", "drums"), ("bass", "drums", "vocals"), ("x", "vocals", "bass")])
-def test_objects_that_exchange_their_names_are_recorded(venue: Venue, tmp_path: Path, names: tuple[str, ...]) -> None:
-    renamed = venue.defaults
+def test_objects_that_exchange_their_names_are_recorded(
+    context: Context, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    renamed = context.defaults
     for ident, name in enumerate(names):
         item = renamed.find(ident)
         assert item is not None
         renamed = renamed.with_object(replace(item, name=name))
-    for scenes in ([venue.defaults, renamed], [renamed], [renamed, venue.defaults]):
-        last = recorded(scenes, venue, tmp_path / "take.jsonl")
+    for scenes in ([context.defaults, renamed], [renamed], [renamed, context.defaults]):
+        last = recorded(scenes, context, tmp_path / "take.jsonl")
         assert [o.name for o in last.objects] == [o.name for o in scenes[-1].objects]

@@ -74,7 +74,7 @@ def serve(control: Any) -> Iterator[Callable[..., str]]:
 
     def start(token: str | None = None, **admission: Any) -> str:
         rules = Admission(admission.pop("allow", ()), 1e6, admission.pop("read_only", ()))
-        rules.report(control.hub.venue.status)
+        rules.report(control.hub.context.status)
 
         async def listen() -> HttpServer:
             server = HttpServer(

@@ -32,7 +32,7 @@ from stemfield.control.network.oscquery import count, node_at
 from stemfield.control.network.quota import Seats
 from stemfield.control.network.session import Backlog
 from stemfield.control.parameters.argument import Argument
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import Route, every_route
 from stemfield.control.parameters.rows import Parameter
 from stemfield.control.scenes.store import Saver, SceneStore
@@ -69,8 +69,8 @@ def test_the_whole_tree_is_there(web: Any) -> None:
     status, root = web.get("/")
     assert status == 200
     nodes = {node["FULL_PATH"]: node for node in walk(root)}
-    venue = web.control.hub.venue
-    assert {route.address for route in every_route(venue.defaults, venue)} <= nodes.keys()
+    context = web.control.hub.context
+    assert {route.address for route in every_route(context.defaults, context)} <= nodes.keys()
     for path, node in nodes.items():
         assert path.startswith("/")
         assert node["ACCESS"] in (0, 1, 2, 3)
@@ -230,8 +230,8 @@ def test_the_client_of_npm_finds_and_moves_the_singer(web: Any, peer: Any, npm_c
     path = "/object/vocals/azimuth"
     found = npm_client("127.0.0.1", web.server.port, path)
     methods = {method["full_path"]: method for method in found["methods"]}
-    venue = web.control.hub.venue
-    told = {r.address for r in every_route(venue.defaults, venue) if r.parameter.arguments}
+    context = web.control.hub.context
+    told = {r.address for r in every_route(context.defaults, context) if r.parameter.arguments}
     assert told <= methods.keys()
     assert methods[path]["description"] == "Azimuth alone, left positive; any angle is wrapped."
     (argument,) = methods[path]["arguments"]
@@ -456,7 +456,7 @@ def test_who_looks_at_the_tree_holds_up_nobody_who_saves(
         one.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
     until(lambda: web.admission.counters.received >= 50, 10, "all have asked")
     hub = web.control.hub
-    saver = Saver(SceneStore(tmp_path / "saved", hub.venue), lambda _: None, 0.0)
+    saver = Saver(SceneStore(tmp_path / "saved", hub.context), lambda _: None, 0.0)
 
     async def save() -> None:
         saver.offer(hub.scene)
@@ -471,7 +471,7 @@ def test_who_looks_at_the_tree_holds_up_nobody_who_saves(
         one.close()
 
 
-def test_thousands_of_addresses_are_read_once_each(venue: Venue) -> None:
+def test_thousands_of_addresses_are_read_once_each(context: Context) -> None:
     """As many values are looked at as addresses are listened to, however they come."""
     looked = 0
 
@@ -480,8 +480,8 @@ def test_thousands_of_addresses_are_read_once_each(venue: Venue) -> None:
         looked += 1
         return (0.5,)
 
-    watch, row = Watch(lambda _: [], venue), Parameter("/x", (Argument("f", "x"),), "", read=read)
-    scene = venue.defaults
+    watch, row = Watch(lambda _: [], context), Parameter("/x", (Argument("f", "x"),), "", read=read)
+    scene = context.defaults
     assert not list(watch.news(scene))
     for number in range(2000):
         watch.add(Route(row, None, f"/x/{number}"))
@@ -603,8 +603,8 @@ def test_a_connection_whose_last_words_nobody_reads_keeps_its_seat() -> None:
 
 
 def test_a_tree_of_128_objects_is_whole() -> None:
-    venue = Venue(("M+030",), default_scene([(f"in{n}", (n,)) for n in range(123)]))
-    root = node_at("/", venue.defaults, venue)
+    context = Context(("M+030",), default_scene([(f"in{n}", (n,)) for n in range(123)]))
+    root = node_at("/", context.defaults, context)
     assert root is not None
     assert len(root["CONTENTS"]["object"]["CONTENTS"]) == 128
     assert count(root) > 128 * 40

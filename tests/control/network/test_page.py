@@ -25,7 +25,7 @@ from stemfield.control.network.http import HttpServer
 from stemfield.control.network.page_facts import daemon_facts, room_facts
 from stemfield.control.network.page_files import page_files
 from stemfield.control.network.telemetry import pack
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.sound_state import SoundState
 from stemfield.layouts import load_layout
 from stemfield.renderer.engine.levels import Levels
@@ -132,8 +132,8 @@ def test_a_browser_is_led_to_the_page_and_oscquery_to_its_tree(web: Web) -> None
 
 
 def test_the_page_is_told_what_this_machine_does_of_the_whole() -> None:
-    venue = Venue((), default_scene(), role="renderer")
-    assert daemon_facts("room", ["127.0.0.1"], 1, 2, venue)["role"] == "renderer"
+    context = Context((), default_scene(), role="renderer")
+    assert daemon_facts("room", ["127.0.0.1"], 1, 2, context)["role"] == "renderer"
 
 
 def test_a_checkout_without_the_page_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_whoever_may_only_listen_sees_and_moves_nothing(serve: Callable[..., Web
 
 
 def test_one_listener_hears_what_the_ears_are_fed(web: Web) -> None:
-    ears = web.control.hub.venue.status.ears
+    ears = web.control.hub.context.status.ears
 
     async def run() -> None:
         url = f"{web.root}/panner/audio"
@@ -356,7 +356,7 @@ def test_the_recording_is_as_loud_as_the_scene_was(web: Web) -> None:
     for _ in range(300):
         match.hear(quiet)
     assert match.gain_db == pytest.approx(-6.0, abs=0.01)
-    web.control.hub.venue.status.match_db = lambda: match.gain_db
+    web.control.hub.context.status.match_db = lambda: match.gain_db
 
     async def conversation(page: Page) -> None:
         await page.send(["/master/gain", -2.0], ["/scene/compare", True], number=1)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from studio import bundle_at
 
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.recall import KINDS, OBJECT_FIELDS, SCENE_FIELDS, recall_of, recalled, undone
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
@@ -84,8 +84,8 @@ def test_every_field_belongs_to_one_kind() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_kind_changes_what_it_says_and_nothing_else(venue: Venue, kind: Any) -> None:
-    present, kept = venue.defaults, other(venue.defaults)
+def test_a_kind_changes_what_it_says_and_nothing_else(context: Context, kind: Any) -> None:
+    present, kept = context.defaults, other(context.defaults)
     assert different(present.objects[0], kept.objects[0]) == OTHER.keys() - {"channels"}
     found = recalled(present, kept, Recall((kind,)))
     assert different(found.objects[0], present.objects[0]) == set(OBJECT_FIELDS.get(kind, ())) - {"channels"}
@@ -99,8 +99,8 @@ def test_a_kind_changes_what_it_says_and_nothing_else(venue: Venue, kind: Any) -
     assert everything == kept
 
 
-def test_objects_that_are_left_out_stay_whatever_happens_to_the_others(venue: Venue) -> None:
-    present = venue.defaults
+def test_objects_that_are_left_out_stay_whatever_happens_to_the_others(context: Context) -> None:
+    present = context.defaults
     kept = replace(present, objects=tuple(replace(o, level=0.1, name=f"new-{o.name}") for o in present.objects))
     for without in (("vocals",), ("0",), ("voc*",), ("no such", "v?cals"), ("{vocals,nobody}",)):
         found = recalled(present, kept, Recall(without=without))
@@ -109,10 +109,10 @@ def test_objects_that_are_left_out_stay_whatever_happens_to_the_others(venue: Ve
     assert recalled(present, kept, Recall(without=("*",))).objects == present.objects
 
 
-def test_added_objects_come_and_go_with_their_kind_unless_left_out(venue: Venue) -> None:
+def test_added_objects_come_and_go_with_their_kind_unless_left_out(context: Context) -> None:
     added = [SceneObject(n, f"object-{n}", "input", (0,)) for n in (20, 21, 22)]
-    present = replace(venue.defaults, objects=(*venue.defaults.objects, added[0], added[1]))
-    kept = replace(venue.defaults, objects=(*venue.defaults.objects, added[1], added[2]))
+    present = replace(context.defaults, objects=(*context.defaults.objects, added[0], added[1]))
+    kept = replace(context.defaults, objects=(*context.defaults.objects, added[1], added[2]))
 
     def ids(**recall: Any) -> list[int]:
         return sorted(o.id for o in recalled(present, kept, Recall(**recall)).objects if o.id >= 20)
@@ -127,8 +127,8 @@ def test_added_objects_come_and_go_with_their_kind_unless_left_out(venue: Venue)
     assert {o.name for o in full.objects if o.name.startswith("o-1")} <= {o.name for o in found}
 
 
-def test_two_objects_never_share_a_name(venue: Venue) -> None:
-    present = venue.defaults
+def test_two_objects_never_share_a_name(context: Context) -> None:
+    present = context.defaults
     vocals, bass, *rest = present.objects
     kept = replace(present, objects=(replace(vocals, name="lead"), replace(bass, name="vocals"), *rest))
     found = recalled(present, kept, Recall(without=("vocals",)))
@@ -142,8 +142,8 @@ def test_two_objects_never_share_a_name(venue: Venue) -> None:
     assert found.objects[1] is taken
 
 
-def test_what_is_the_same_stays_the_very_same(venue: Venue) -> None:
-    present = venue.defaults
+def test_what_is_the_same_stays_the_very_same(context: Context) -> None:
+    present = context.defaults
     kept = present.with_object(replace(present.objects[1], level=0.5))
     found = recalled(present, kept, Recall(scope=("gains", "eq")))
     assert [a is b for a, b in zip(found.objects, present.objects, strict=True)] == [
@@ -201,10 +201,10 @@ def test_by_osc_for_every_recall_and_for_one(control: Any, peer: Any, until: Cal
     assert state() == [40, 0, 0, 0, -6]
 
 
-def test_how_scenes_are_recalled_survives_a_restart_and_is_no_scenes_own(venue: Venue) -> None:
-    own = replace(venue.defaults, recall=Recall(("gains",), ("vocals", "b*")))
-    assert scene_from_dict(scene_to_dict(own, venue), venue) == (own, ())
-    assert recalled(venue.defaults, own).recall == Recall()
+def test_how_scenes_are_recalled_survives_a_restart_and_is_no_scenes_own(context: Context) -> None:
+    own = replace(context.defaults, recall=Recall(("gains",), ("vocals", "b*")))
+    assert scene_from_dict(scene_to_dict(own, context), context) == (own, ())
+    assert recalled(context.defaults, own).recall == Recall()
 
 
 def test_a_comparison_is_no_step_and_a_recall_ends_it(control: Any, peer: Any) -> None:

@@ -32,7 +32,7 @@ from stemfield.control.network.http import HttpServer
 from stemfield.control.network.oscquery import node_at
 from stemfield.control.network.page_client import PageClient
 from stemfield.control.network.websocket import WebSocketClient
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import PatternError
 from stemfield.control.scenes.file import SceneFileError, load_scene_file, scene_to_dict, stored_changes
 from stemfield.control.scenes.journal import Journal
@@ -65,8 +65,8 @@ def wav(subtype: str, kind: str = "WAV") -> bytes:
     return file.getvalue()
 
 
-def recording(venue: Venue) -> bytes:
-    steps = [encode_step(0.0, *entry) for entry in list(stored_changes(None, venue.defaults, venue))[:12]]
+def recording(context: Context) -> bytes:
+    steps = [encode_step(0.0, *entry) for entry in list(stored_changes(None, context.defaults, context))[:12]]
     lines = [HEADER, *steps, encode_step(1.5, "fade", (2.0,)), encode_step(1.5, "/scene/amount", (0.5,)), ""]
     return "\n".join(lines).encode()
 
@@ -77,7 +77,7 @@ def each_damaged(samples: list[bytes], seed: int, count: int = COUNT) -> Iterato
         yield damaged(chance.choice(samples), samples, chance, 6)
 
 
-def test_damaged_files(venue: Venue, tmp_path: Path) -> None:
+def test_damaged_files(context: Context, tmp_path: Path) -> None:
     def read_all(path: Path) -> None:
         with AudioReader(path) as reader:
             for block in reader.blocks(4096):
@@ -90,7 +90,7 @@ def test_damaged_files(venue: Venue, tmp_path: Path) -> None:
     for file in card.parent.glob("*.onnx"):
         (model / file.name).symlink_to(file)
     rooms = [entry.path.read_bytes() for entry in available_layouts()[:6]]
-    scene = json.dumps(scene_to_dict(venue.defaults, venue)).encode()
+    scene = json.dumps(scene_to_dict(context.defaults, context)).encode()
     kinds: list[tuple[str, list[bytes], Callable[[Path], object], type[Exception] | tuple[type[Exception], ...]]] = [
         ("config.yaml", [CONFIG.encode()], load_config, ConfigError),
         ("room.yaml", rooms, lambda p: load_layout(str(p)), LayoutError),
@@ -98,10 +98,10 @@ def test_damaged_files(venue: Venue, tmp_path: Path) -> None:
         (
             "scene.yaml",
             [scene, yaml.safe_dump(json.loads(scene)).encode()],
-            lambda p: load_scene_file(p, venue),
+            lambda p: load_scene_file(p, context),
             SceneFileError,
         ),
-        ("take.jsonl", [recording(venue)], lambda p: list(read_recording(p)), RecordingError),
+        ("take.jsonl", [recording(context)], lambda p: list(read_recording(p)), RecordingError),
         ("song.wav", [wav("PCM_16"), wav("FLOAT"), wav("PCM_24", "FLAC")], read_all, AudioFileError),
         ("taps.wav", [wav("FLOAT"), wav("DOUBLE")], lambda p: load_fir(p, 48_000), FirError),
         ("scene.journal", [journal(tmp_path / "whole", scene)], lambda p: Journal(p).read(), PlainDataError),
@@ -126,15 +126,15 @@ def journal(path: Path, content: bytes) -> bytes:
     return path.read_bytes()[: 1 << 12]
 
 
-def test_damaged_scenes_of_last_time(venue: Venue, tmp_path: Path) -> None:
+def test_damaged_scenes_of_last_time(context: Context, tmp_path: Path) -> None:
     """Whatever is on the disk, the daemon begins with a scene."""
-    store = SceneStore(tmp_path, venue)
-    store.save(venue.defaults)
+    store = SceneStore(tmp_path, context)
+    store.save(context.defaults)
     whole = (tmp_path / "scene.json").read_bytes()
     for content in each_damaged([whole], 8):
         (tmp_path / "scene.json").write_bytes(content)
         scene, _ = store.load()
-        assert len(scene.objects) >= len(venue.defaults.objects)
+        assert len(scene.objects) >= len(context.defaults.objects)
         for path in tmp_path.glob("scene.json.broken-*"):
             path.unlink()
 
@@ -175,12 +175,12 @@ def test_damaged_messages_of_pages_and_clients(control: Any) -> None:
     control.on_loop(run())
 
 
-def test_damaged_paths_of_the_tree(venue: Venue) -> None:
+def test_damaged_paths_of_the_tree(context: Context) -> None:
     paths = [b"/", b"/object/vocals/aed", b"/object/0", b"/speaker/M+030/gain", b"/../../etc/passwd", b"/group/0//"]
     for content in each_damaged(paths, 10):
         path = "/" + content.decode(errors="surrogateescape").lstrip("/")
         try:
-            node = node_at(path, venue.defaults, venue)
+            node = node_at(path, context.defaults, context)
         except PatternError:
             continue
         assert node is None or node["FULL_PATH"].startswith("/")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.library import MAX_STEPS, MAX_WAITING, History
 from stemfield.control.scenes.presets import presets
@@ -57,10 +57,10 @@ def test_presets_put_the_music_where_their_names_say() -> None:
 
 
 @pytest.fixture
-def venue() -> Venue:
+def context() -> Context:
     layout = load_layout("7.1.4")
     defaults = default_scene([("guitar", (0,))])
-    return Venue(layout.labels, defaults, (), presets(layout, defaults))
+    return Context(layout.labels, defaults, (), presets(layout, defaults))
 
 
 def test_scenes_are_listed_loaded_hidden_and_forgotten(control: Any, peer: Any, until: Any) -> None:

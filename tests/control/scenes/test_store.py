@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stemfield.control.parameters.commands import SetParameter
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import SceneFileError, load_scene_file, scene_from_dict, scene_to_dict
@@ -25,9 +25,9 @@ from stemfield.control.scenes.store import Saver, SceneStore
 from stemfield.renderer.scene.scene import Scene, default_scene
 
 
-def changed(venue: Venue) -> Scene:
+def changed(context: Context) -> Scene:
     """A scene in which nothing is as it was."""
-    scene = venue.defaults
+    scene = context.defaults
     for address, *values in (
         ("/object/*/type", "plane"),
         ("/object/*/aed", 40, 90, 3.3),
@@ -67,30 +67,32 @@ def changed(venue: Venue) -> Scene:
         ("/separation/model", "second"),
         ("/separation/bypass", True),
     ):
-        scene, problems = apply(scene, SetParameter(address, values), venue)
+        scene, problems = apply(scene, SetParameter(address, values), context)
         assert not problems
     return scene
 
 
-def test_everything_survives_a_restart(venue: Venue, tmp_path: Path) -> None:
-    scene = changed(venue)
-    SceneStore(tmp_path, venue).save(scene)
-    loaded, problems = SceneStore(tmp_path, venue).load()
+def test_everything_survives_a_restart(context: Context, tmp_path: Path) -> None:
+    scene = changed(context)
+    SceneStore(tmp_path, context).save(scene)
+    loaded, problems = SceneStore(tmp_path, context).load()
     assert problems == ()
     assert loaded == scene
     # The azimuth at the zenith too, which is all in the last bits.
     assert loaded.objects[0].position == scene.objects[0].position
 
 
-def test_without_a_file_it_is_the_default_scene(venue: Venue, tmp_path: Path) -> None:
-    assert SceneStore(tmp_path / "new", venue).load() == (venue.defaults, ())
+def test_without_a_file_it_is_the_default_scene(context: Context, tmp_path: Path) -> None:
+    assert SceneStore(tmp_path / "new", context).load() == (context.defaults, ())
     assert not (tmp_path / "new").exists()
 
 
-def test_objects_are_found_by_their_configured_names(venue: Venue, tmp_path: Path) -> None:
-    store = SceneStore(tmp_path, venue)
-    store.save(changed(venue))
-    reordered = Venue(venue.labels, default_scene([("piano", (0, 1)), ("organ", (2,)), ("guitar", (3,))]), venue.models)
+def test_objects_are_found_by_their_configured_names(context: Context, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, context)
+    store.save(changed(context))
+    reordered = Context(
+        context.labels, default_scene([("piano", (0, 1)), ("organ", (2,)), ("guitar", (3,))]), context.models
+    )
     scene, problems = SceneStore(tmp_path, reordered).load()
     assert problems == ()
     piano, organ, guitar = scene.objects[5:]
@@ -101,9 +103,9 @@ def test_objects_are_found_by_their_configured_names(venue: Venue, tmp_path: Pat
     assert (piano.channels, guitar.channels) == ((0, 1), (3,))
 
 
-def test_what_is_gone_is_reported_and_the_rest_used(venue: Venue, tmp_path: Path) -> None:
-    SceneStore(tmp_path, venue).save(changed(venue))
-    smaller = Venue(("M+030", "M-030"), default_scene(), ("first",))
+def test_what_is_gone_is_reported_and_the_rest_used(context: Context, tmp_path: Path) -> None:
+    SceneStore(tmp_path, context).save(changed(context))
+    smaller = Context(("M+030", "M-030"), default_scene(), ("first",))
     scene, problems = SceneStore(tmp_path, smaller).load()
     assert scene.objects[2].width_deg == 12.5
     assert set(scene.speakers) == {"M+030", "M-030"}
@@ -115,22 +117,22 @@ def test_what_is_gone_is_reported_and_the_rest_used(venue: Venue, tmp_path: Path
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xff", b"{}" + b" " * (1 << 20), b"[" * 100_000, b"9" * 5000])
-def test_a_broken_file_is_set_aside(venue: Venue, tmp_path: Path, content: bytes) -> None:
-    store = SceneStore(tmp_path, venue)
+def test_a_broken_file_is_set_aside(context: Context, tmp_path: Path, content: bytes) -> None:
+    store = SceneStore(tmp_path, context)
     for count in (1, 2):
         (tmp_path / "scene.json").write_bytes(content)
         scene, problems = store.load()
-        assert scene == venue.defaults
+        assert scene == context.defaults
         assert (
             problems[-1] == f"{tmp_path}/scene.json: set aside as scene.json.broken-{count}; the default scene is used"
         )
         assert (tmp_path / f"scene.json.broken-{count}").read_bytes() == content
         assert not (tmp_path / "scene.json").exists()
     store.save(scene)
-    assert store.load() == (venue.defaults, ())
+    assert store.load() == (context.defaults, ())
 
 
-def test_out_of_range_is_reported_and_the_rest_used(venue: Venue) -> None:
+def test_out_of_range_is_reported_and_the_rest_used(context: Context) -> None:
     data = {
         "object": {
             "vocals": {"level": 11, "width": 40, "aed": [30, "high", 1], "colour": "red", "type": "pont"},
@@ -141,10 +143,10 @@ def test_out_of_range_is_reported_and_the_rest_used(venue: Venue) -> None:
         "master": {"gain": -6, "mute": [True, False]},
         "sepration": {"threshold": 0.5},
     }
-    scene, problems = scene_from_dict(data, venue)
-    expected = replace(venue.defaults.objects[0], width_deg=40.0)
+    scene, problems = scene_from_dict(data, context)
+    expected = replace(context.defaults.objects[0], width_deg=40.0)
     assert scene.objects[0] == expected
-    assert scene.objects[2] == replace(venue.defaults.objects[2], mute=True)
+    assert scene.objects[2] == replace(context.defaults.objects[2], mute=True)
     assert scene.master_gain_db == -6.0
     assert sorted(problems) == [
         "master.mute: 2 arguments: allowed mute",
@@ -162,26 +164,26 @@ def test_out_of_range_is_reported_and_the_rest_used(venue: Venue) -> None:
     ]
 
 
-def test_a_scene_that_a_person_wrote(venue: Venue, tmp_path: Path) -> None:
+def test_a_scene_that_a_person_wrote(context: Context, tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("object:\n  vocals: {aed: [180, 0, 2], gain: -6}\n  guitar: {mute: yes}\nscene: {amount: 0.5}\n")
-    scene = load_scene_file(path, venue)
+    scene = load_scene_file(path, context)
     assert scene.objects[0].position == pytest.approx((-2, 0, 0), abs=1e-12)
     assert scene.objects[0].level == pytest.approx(0.501187)
     assert (scene.objects[5].mute, scene.amount) == (True, 0.5)
     path.write_text("object: {vocals: {aed: [180, 0], gian: -6}}\nformat: 2\n")
     with pytest.raises(SceneFileError, match="format: 2: allowed 1"):
-        load_scene_file(path, venue)
+        load_scene_file(path, context)
     path.write_text("object: {vocals: {aed: [180, 0], gian: -6}}\n")
     with pytest.raises(SceneFileError) as caught:
-        load_scene_file(path, venue)
+        load_scene_file(path, context)
     assert caught.value.problems == (
         "object.vocals.gian: no 'gian' here, did you mean gain?",
         "object.vocals.aed: 2 arguments: allowed azimuth elevation distance",
     )
     exported = tmp_path / "exported.json"
-    exported.write_text(json.dumps(scene_to_dict(changed(venue), venue)))
-    assert load_scene_file(exported, venue) == changed(venue)
+    exported.write_text(json.dumps(scene_to_dict(changed(context), context)))
+    assert load_scene_file(exported, context) == changed(context)
 
 
 json_values = st.recursive(
@@ -198,23 +200,23 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(["object", "scene", "speaker", "separation", "master", "format"]), json_values))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_no_data_makes_it_raise(venue: Venue, data: dict[str, object]) -> None:
-    scene, _ = scene_from_dict(data, venue)
-    assert [o.id for o in scene.objects] == [o.id for o in venue.defaults.objects]
+def test_no_data_makes_it_raise(context: Context, data: dict[str, object]) -> None:
+    scene, _ = scene_from_dict(data, context)
+    assert [o.id for o in scene.objects] == [o.id for o in context.defaults.objects]
     assert len({o.name for o in scene.objects}) == len(scene.objects)
 
 
-def test_named_scenes(venue: Venue, tmp_path: Path) -> None:
-    store = SceneStore(tmp_path, venue)
+def test_named_scenes(context: Context, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, context)
     assert store.names() == ()
-    store.save_named("Verse 1", changed(venue))
-    store.save_named("Verse_1", venue.defaults)
+    store.save_named("Verse 1", changed(context))
+    store.save_named("Verse_1", context.defaults)
     assert store.names() == ("Verse 1", "Verse_1")
-    assert store.load_named("Verse 1") == (changed(venue), ())
-    assert store.load_named("Verse_1") == (venue.defaults, ())
+    assert store.load_named("Verse 1") == (changed(context), ())
+    assert store.load_named("Verse_1") == (context.defaults, ())
     for name in ("..", "a/b", "", "x" * 65, "a\n"):
         with pytest.raises(RefusedError):
-            store.save_named(name, venue.defaults)
+            store.save_named(name, context.defaults)
     with pytest.raises(RefusedError, match="'Chorus': no such scene: allowed Verse 1, Verse_1"):
         store.load_named("Chorus")
     (tmp_path / "scenes" / "Verse_1.json").write_text("{")
@@ -227,19 +229,19 @@ import sys
 from pathlib import Path
 from dataclasses import replace
 from stemfield.control.scenes.store import SceneStore
-from stemfield.control.parameters.context import Venue
+from stemfield.control.parameters.context import Context
 from stemfield.renderer.scene.scene import default_scene
-venue = Venue(("M+030",), default_scene())
-store = SceneStore(Path(sys.argv[1]), venue)
-store.save(venue.defaults)
+context = Context(("M+030",), default_scene())
+store = SceneStore(Path(sys.argv[1]), context)
+store.save(context.defaults)
 print("ready", flush=True)
 for n in range(1, 10**9):
-    store.save(replace(venue.defaults, amount=(n % 1000) / 1000))
+    store.save(replace(context.defaults, amount=(n % 1000) / 1000))
 """
 
 
 def test_the_file_is_whole_whenever_the_writer_is_killed(tmp_path: Path) -> None:
-    venue = Venue(("M+030",), default_scene())
+    context = Context(("M+030",), default_scene())
     seen = set()
     for number in range(8):
         with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
@@ -247,14 +249,14 @@ def test_the_file_is_whole_whenever_the_writer_is_killed(tmp_path: Path) -> None
             assert writer.stdout.readline() == b"ready\n"
             time.sleep(0.003 * number)
             os.kill(writer.pid, signal.SIGKILL)
-        scene, problems = SceneStore(tmp_path, venue).load()
+        scene, problems = SceneStore(tmp_path, context).load()
         assert problems == ()
         seen.add(scene.amount)
     assert len(seen) > 1
 
 
-def test_the_saver_saves_the_last_at_most_once_in_its_interval(venue: Venue, tmp_path: Path) -> None:
-    store = SceneStore(tmp_path, venue)
+def test_the_saver_saves_the_last_at_most_once_in_its_interval(context: Context, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, context)
     written: list[tuple[float, float]] = []
 
     class Watched(SceneStore):
@@ -264,9 +266,9 @@ def test_the_saver_saves_the_last_at_most_once_in_its_interval(venue: Venue, tmp
             return reason
 
     async def run() -> None:
-        saver = Saver(Watched(tmp_path, venue), lambda _: None, interval_s=0.2)
+        saver = Saver(Watched(tmp_path, context), lambda _: None, interval_s=0.2)
         for step in range(50):
-            saver.offer(replace(venue.defaults, amount=step / 100))
+            saver.offer(replace(context.defaults, amount=step / 100))
             await asyncio.sleep(0.01)
         await saver.close()
 
@@ -277,21 +279,21 @@ def test_the_saver_saves_the_last_at_most_once_in_its_interval(venue: Venue, tmp
     assert store.load()[0].amount == 0.49
 
 
-def test_what_is_on_disk_already_is_not_written_again(venue: Venue, tmp_path: Path) -> None:
-    store = SceneStore(tmp_path, venue)
-    scene = replace(venue.defaults, amount=0.5)
+def test_what_is_on_disk_already_is_not_written_again(context: Context, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, context)
+    scene = replace(context.defaults, amount=0.5)
     inodes = []
     for yaw_deg in (0.0, 10.0, 20.0):  # a tracker turns the head all day
         store.save(replace(scene, head=(yaw_deg, 0.0, 0.0)))
         inodes.append((tmp_path / "scene.json").stat().st_ino)
     assert len(set(inodes)) == 1
-    store.save(venue.defaults)
+    store.save(context.defaults)
     store.save(scene)
     assert store.load()[0].amount == 0.5
 
 
 def test_a_disk_that_fails_is_reported_once_and_tried_again(
-    venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stemfield.control.scenes.store.AGAIN_S", 0.1)
     told: list[str] = []
@@ -299,33 +301,33 @@ def test_a_disk_that_fails_is_reported_once_and_tried_again(
     folder.write_text("a file in its place")
 
     async def run() -> None:
-        saver = Saver(SceneStore(folder, venue), told.append, interval_s=0.02)
+        saver = Saver(SceneStore(folder, context), told.append, interval_s=0.02)
         for step in range(3):
-            saver.offer(replace(venue.defaults, amount=step / 10))
+            saver.offer(replace(context.defaults, amount=step / 10))
             await asyncio.sleep(0.1)
         folder.unlink()
         while len(told) < 2:  # nobody touches the scene any more
             await asyncio.sleep(0.01)
-        assert SceneStore(folder, venue).load()[0].amount == 0.2
+        assert SceneStore(folder, context).load()[0].amount == 0.2
         await saver.close()
 
     asyncio.run(asyncio.wait_for(run(), 10.0))
     assert told == [f"{folder}: the scene cannot be saved: File exists", f"{folder}: the scene is saved again"]
 
 
-def test_what_failed_is_tried_once_more_at_the_end(venue: Venue, tmp_path: Path) -> None:
+def test_what_failed_is_tried_once_more_at_the_end(context: Context, tmp_path: Path) -> None:
     folder = tmp_path / "state"
     folder.write_text("a file in its place")
 
     async def run() -> None:
-        saver = Saver(SceneStore(folder, venue), lambda _: None, interval_s=0.02)
-        saver.offer(replace(venue.defaults, amount=0.25))
+        saver = Saver(SceneStore(folder, context), lambda _: None, interval_s=0.02)
+        saver.offer(replace(context.defaults, amount=0.25))
         await asyncio.sleep(0.2)
         folder.unlink()
         await saver.close()
 
     asyncio.run(run())
-    assert SceneStore(folder, venue).load()[0].amount == 0.25
+    assert SceneStore(folder, context).load()[0].amount == 0.25
 
 
 def test_the_journal_keeps_the_last_whole_content(tmp_path: Path) -> None:
@@ -357,10 +359,10 @@ def test_the_journal_keeps_the_last_whole_content(tmp_path: Path) -> None:
         journal.write(bytes(SLOT_BYTES))
 
 
-def test_a_full_disk_loses_nothing(venue: Venue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = SceneStore(tmp_path, venue)
+def test_a_full_disk_loses_nothing(context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SceneStore(tmp_path, context)
     store.prepare()
-    assert store.save(venue.defaults) == ""
+    assert store.save(context.defaults) == ""
     before = (tmp_path / "scene.json").read_bytes()
 
     def full(*_: object) -> None:
@@ -368,15 +370,15 @@ def test_a_full_disk_loses_nothing(venue: Venue, tmp_path: Path, monkeypatch: py
 
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)
-        assert store.save(replace(venue.defaults, amount=0.25)) == "No space left on device"
-        assert store.save(changed(venue)) == "No space left on device"
+        assert store.save(replace(context.defaults, amount=0.25)) == "No space left on device"
+        assert store.save(changed(context)) == "No space left on device"
         journalled = (tmp_path / "scene.journal").read_bytes()
-        assert store.save(changed(venue)) == "No space left on device"
+        assert store.save(changed(context)) == "No space left on device"
         assert (tmp_path / "scene.journal").read_bytes() == journalled  # tried again, it wears nothing out
         assert (tmp_path / "scene.json").read_bytes() == before
         assert not (tmp_path / "scene.new").exists()
-        assert SceneStore(tmp_path, venue).load() == (changed(venue), ())
-    after = SceneStore(tmp_path, venue)
+        assert SceneStore(tmp_path, context).load() == (changed(context), ())
+    after = SceneStore(tmp_path, context)
     after.load()
-    assert after.save(replace(venue.defaults, amount=0.75)) == ""
-    assert SceneStore(tmp_path, venue).load() == (replace(venue.defaults, amount=0.75), ())
+    assert after.save(replace(context.defaults, amount=0.75)) == ""
+    assert SceneStore(tmp_path, context).load() == (replace(context.defaults, amount=0.75), ())
