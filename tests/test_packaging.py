@@ -178,7 +178,7 @@ def test_installed_command_finds_its_data(installed: Path) -> None:
     )
     assert measured.strip() == "(2, 1152000)"
     script = """
-from stemfield.control.network.page_files import PLACEHOLDER, page_files
+from stemfield.control.http.page_files import PLACEHOLDER, page_files
 from stemfield.systemd.files import Path, service_files
 assert page_files()["index.html"].content != PLACEHOLDER.encode()
 for scope, server in (("system", "jackd"), ("system", "pipewire"), ("user", "jackd"), ("user", "pipewire")):

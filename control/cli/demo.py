@@ -20,7 +20,7 @@ from stemfield.control.config.free_ports import Claims, NoFreePortError
 from stemfield.control.config.network import HttpConfig, OscConfig, S3aConfig
 from stemfield.control.daemon.standard_streams import whoever_reads
 from stemfield.control.doctor.sound_card import EARS, SoundCard, sound_card, suggested_layouts, wires
-from stemfield.control.network.neighbourhood import Neighbourhood, neighbourhoods
+from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.demo import demo_mixture_file
 from stemfield.control.problems import FAILED, CliError, termination_waits
 from stemfield.renderer.dsp.bass import suggested_hz
@@ -33,7 +33,7 @@ TOKEN_BYTES: Final = 9
 
 def demo(options: argparse.Namespace) -> int:
     """Play the demo song until it is told to stop."""
-    neighbours = _neighbourhood(options.interface) if options.network or options.interface else None
+    neighbours = _local_network(options.interface) if options.network or options.interface else None
     card = SoundCard() if options.driver == "clock" else sound_card()
     with tempfile.TemporaryDirectory(prefix="stemfield-demo-") as folder, closing(Claims()) as ports:
         try:
@@ -53,7 +53,7 @@ def demo(options: argparse.Namespace) -> int:
 
 
 def _config(
-    options: argparse.Namespace, card: SoundCard, neighbours: Neighbourhood | None, folder: Path, ports: Claims
+    options: argparse.Namespace, card: SoundCard, neighbours: LocalNetwork | None, folder: Path, ports: Claims
 ) -> Config:
     """A configuration of its own, which touches neither the user's nor the scene that is kept for it."""
     fitting = suggested_layouts(len(card.playback), channels=card.names)
@@ -94,9 +94,9 @@ def _connections(name: str, card: SoundCard) -> tuple[float | None, JackConfig]:
     return suggested_hz(layout), by_name if found.by_name else JackConfig(connect_outputs=card.playback)
 
 
-def _neighbourhood(interface: str | None) -> Neighbourhood:
+def _local_network(interface: str | None) -> LocalNetwork:
     """The network to open to: behind the interface that is named, or the one through which others are reached."""
-    found = neighbourhoods()
+    found = local_networks()
     if interface is None and not found:
         raise CliError(["--network: this machine has no network interface beside its own"])
     chosen = next((one for one in found if interface in (None, one.interface)), None)
@@ -106,7 +106,7 @@ def _neighbourhood(interface: str | None) -> Neighbourhood:
     return chosen
 
 
-def _tell(config: Config, neighbours: Neighbourhood | None, *, browser: bool) -> None:
+def _tell(config: Config, neighbours: LocalNetwork | None, *, browser: bool) -> None:
     """Where the page is, for eyes and for cameras."""
     host = LOOPBACK if neighbours is None else neighbours.address
     token = f"#token={quote(config.network.token)}" if config.network.token else ""
@@ -118,7 +118,7 @@ def _tell(config: Config, neighbours: Neighbourhood | None, *, browser: bool) ->
         threading.Thread(target=webbrowser.open, args=(url,), name="browser", daemon=True).start()
 
 
-def _print(config: Config, neighbours: Neighbourhood | None, url: str) -> None:
+def _print(config: Config, neighbours: LocalNetwork | None, url: str) -> None:
     print()
     show_qr(url)
     print(f"\nOpen {url} in a browser: drag the instruments while they play.")

@@ -23,7 +23,7 @@ from stemfield.control.doctor.sound_card import (
     suggested_layouts,
     wires,
 )
-from stemfield.control.network.neighbourhood import Neighbourhood, neighbourhoods
+from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.problems import FAILED, CliError
 from stemfield.layouts import Layout
 from stemfield.layouts.problems import did_you_mean
@@ -190,7 +190,7 @@ class _Answers:
         given = True if options.interface or options.allow or options.token else options.network
         if not self._decide(given, "Let telephones, tablets and other machines in?", False):
             return {}
-        around = neighbourhoods()
+        around = local_networks()
         if not around:
             raise CliError(["--network: this machine has no network interface beside its own"])
         if options.interface is None:
@@ -221,8 +221,8 @@ def _model(answer: str) -> str:
     return answer
 
 
-def _one_of(around: Sequence[Neighbourhood]) -> Callable[[str], Neighbourhood]:
-    def use(answer: str) -> Neighbourhood:
+def _one_of(around: Sequence[LocalNetwork]) -> Callable[[str], LocalNetwork]:
+    def use(answer: str) -> LocalNetwork:
         names = [one.interface for one in around]
         if answer not in names:
             hint = did_you_mean(answer, names) or f": allowed {', '.join(names)}"

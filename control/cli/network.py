@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from stemfield.control.cli.commands import print_json, print_table
 from stemfield.control.dialects.osc import Message, encode
-from stemfield.control.network.client import NobodyAnswersError, exchange
+from stemfield.control.network.client import NoReplyError, exchange
 from stemfield.control.parameters.commands import Value
 from stemfield.control.problems import FAILED, CliError
 
@@ -51,7 +51,7 @@ def send(options: argparse.Namespace) -> int:
     tags = "".join(_tag(value) for value in values)
     try:
         answers = list(exchange([encode(options.address, tags, values)], host, port))
-    except NobodyAnswersError as error:
+    except NoReplyError as error:
         raise CliError([f"{error}: see stemfield browse"], FAILED) from error
     except OSError as error:
         raise CliError([f"{host} port {port}: {error.strerror or error}"], FAILED) from error

@@ -21,7 +21,7 @@ from stemfield.control.cli.network import check_answers
 from stemfield.control.cli.offline import tell_written, work
 from stemfield.control.config.configuration import load_config
 from stemfield.control.dialects.osc import Message, encode
-from stemfield.control.network.client import NobodyAnswersError, exchange
+from stemfield.control.network.client import NoReplyError, exchange
 from stemfield.control.network.listeners import nearest_address
 from stemfield.control.offline.adm_export import export_tape
 from stemfield.control.offline.render import change_frame
@@ -120,7 +120,7 @@ def _ask(door: Door, address: str, *values: str | bool) -> list[Message]:
     tags = "".join("T" if value is True else "s" for value in values)
     try:
         answers = list(exchange([encode(address, tags, values)], *door))
-    except NobodyAnswersError as error:
+    except NoReplyError as error:
         raise CliError([f"{error}: see stemfield browse"], FAILED) from error
     except OSError as error:
         raise CliError([f"{door[0]} port {door[1]}: {error.strerror or error}"], FAILED) from error

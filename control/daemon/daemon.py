@@ -23,12 +23,12 @@ from stemfield.control.daemon.last_resort import end_in_time
 from stemfield.control.daemon.last_run import LastRun
 from stemfield.control.daemon.log import begin_log
 from stemfield.control.daemon.reload import Reloader
+from stemfield.control.daemon.services import NetworkServices, open_network
 from stemfield.control.daemon.standard_streams import whoever_reads
 from stemfield.control.daemon.watchdog import Pulse
 from stemfield.control.faults import Contained
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.recorder import Recorder
-from stemfield.control.network.services import Reach, open_reach
 from stemfield.control.parameters.context import Context
 from stemfield.control.problems import shortened
 from stemfield.control.scenes.changes import Dirty
@@ -128,11 +128,11 @@ class Daemon:
         loop.add_signal_handler(signal.SIGXCPU, self._last_run.over_budget)
         async with AsyncExitStack() as stack:
             hub = self._restore(stack)
-            reach = await open_reach(stack, self._config, hub, self._layout)
-            if reach.upstream is not None:
-                self._sound.upstream_ms = partial(getattr, reach.upstream, "latency_ms")
+            network = await open_network(stack, self._config, hub, self._layout)
+            if network.upstream is not None:
+                self._sound.upstream_ms = partial(getattr, network.upstream, "latency_ms")
             stack.enter_context(self._last_run)  # whoever has the ports is the one that runs
-            reloader = Reloader(self._config, self._reread, partial(self._take, hub, reach))
+            reloader = Reloader(self._config, self._reread, partial(self._take, hub, network))
             stack.push_async_callback(reloader.close)
             # `nohup` has it ignored, and means the terminal
             ends_with_terminal = _has_terminal() and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
@@ -141,7 +141,7 @@ class Daemon:
                 end_in_time([signal.SIGHUP])
             stack.callback(self._tell_control)
             stack.callback(self._end_sound)
-            await self._play(reach.places)
+            await self._play(network.places)
             notify("STOPPING=1")
         return 0
 
@@ -154,7 +154,7 @@ class Daemon:
                 signal.alarm(0)  # it does not mean the end
             reloader.ask()
 
-    async def _take(self, hub: Hub, reach: Reach, config: Config) -> None:
+    async def _take(self, hub: Hub, network: NetworkServices, config: Config) -> None:
         """What of the configuration can change while it plays has changed."""
         self._config = config
         logging.getLogger().setLevel(config.log_level.upper())
@@ -163,7 +163,7 @@ class Daemon:
         hub.rank(hands, hold_s)
         self._sound.reconfigure(config)
         self._lag.lag_s = lag_of(config.mirror)
-        await reach.reconfigure(config)
+        await network.reconfigure(config)
         self._follow_model(hub.scene.separation.model)
 
     def _restore(self, stack: AsyncExitStack) -> Hub:

@@ -15,7 +15,7 @@ from stemfield.control.config.configuration import Config
 from stemfield.control.dialects.osc import encode
 from stemfield.control.doctor.processes import Process, port_owner
 from stemfield.control.network.addresses import reachable_addresses
-from stemfield.control.network.client import NobodyAnswersError, exchange
+from stemfield.control.network.client import NoReplyError, exchange
 from stemfield.control.network.listeners import listen_addresses, nearest_address
 
 PATIENCE_S: Final = 2.0
@@ -105,7 +105,7 @@ def look_at_daemon(config: Config, *, page: bool = True) -> DaemonLook:
         answers = True
         for message in exchange([encode(question, "", ()) for question in QUESTIONS], host, port):
             values[message.address] = tuple(message.arguments)
-    except NobodyAnswersError:
+    except NoReplyError:
         answers = False
     except OSError as error:
         return DaemonLook(addresses, f"{host}: {error.strerror or error}", owner)

@@ -89,7 +89,7 @@ class PacketLog:
                 return
         self._add(peer, problem.address, (), reason)
 
-    def turn_away(self, sender: str, what: bytes | str, why: str) -> None:
+    def dropped(self, sender: str, what: bytes | str, why: str) -> None:
         """Note what was dropped at the door, before anybody read it.
 
         Args:

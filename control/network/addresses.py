@@ -1,14 +1,33 @@
-"""This machine's addresses, as others see them."""
+"""The addresses and networks of this machine."""
 
 from __future__ import annotations
 
 import ipaddress
+import socket
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import ifaddr
 
 LIMITED_BROADCAST: Final = "255.255.255.255"
+_REMOTE: Final = "192.0.2.1"
+"""An unassigned address (RFC 5737), used to look up the default route; nothing is sent to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalNetwork:
+    """An IPv4 network that one of the interfaces is connected to.
+
+    Attributes:
+        interface: such as eth0.
+        address: of this machine on that network.
+        network: such as 192.168.1.0/24.
+    """
+
+    interface: str
+    address: str
+    network: str
 
 
 def interfaces() -> dict[str, list[str]]:
@@ -18,10 +37,32 @@ def interfaces() -> dict[str, list[str]]:
     }
 
 
-def own_addresses(version: int = 4) -> list[str]:
-    """This machine's addresses of one version of IP.
+def local_networks() -> tuple[LocalNetwork, ...]:
+    """All of them except loopback; the one with the default route comes first."""
+    found = []
+    for adapter in ifaddr.get_adapters():
+        for ip in adapter.ips:
+            if isinstance(ip.ip, str) and not ipaddress.ip_address(ip.ip).is_loopback:
+                network = ipaddress.ip_network(f"{ip.ip}/{ip.network_prefix}", strict=False)
+                found.append(LocalNetwork(adapter.nice_name, ip.ip, str(network)))
+    route = _default_route_address()
+    return tuple(sorted(found, key=lambda one: one.address != route))
 
-    Those of IPv6 that are link-local need a zone, which browsers do not know: hosts that have them have others too.
+
+def _default_route_address() -> str:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((_REMOTE, 9))
+        except OSError:
+            return ""
+        return str(probe.getsockname()[0])
+
+
+def own_addresses(version: int = 4) -> list[str]:
+    """This machine's addresses of one IP version.
+
+    IPv6 link-local addresses are left out: they need a zone, which browsers do not support, and a host that has them
+    has others too.
     """
     if version == 4:
         return [address for own in interfaces().values() for address in own]
@@ -30,13 +71,16 @@ def own_addresses(version: int = 4) -> list[str]:
 
 
 def outside(addresses: Iterable[str]) -> list[str]:
-    """Those that others can reach, where there are any: to them loopback is another machine."""
+    """The addresses without loopback, unless there are no others: on another machine loopback means that machine."""
     every = list(addresses)
     return [address for address in every if not ipaddress.ip_address(address).is_loopback] or every
 
 
 def reachable_addresses(bound: Sequence[str]) -> list[str]:
-    """Where others reach us: this machine's addresses in place of "all of them", IPv4 first and loopback last."""
+    """Addresses at which other machines reach sockets bound to `bound`.
+
+    Wildcard addresses are replaced by the machine's own; IPv4 comes first and loopback last.
+    """
     found: dict[str, None] = {}
     for address in bound:
         number = ipaddress.ip_address(address)
@@ -45,10 +89,10 @@ def reachable_addresses(bound: Sequence[str]) -> list[str]:
 
 
 def broadcasts(address: str) -> Iterator[tuple[str, str]]:
-    """Where broadcasts arrive that a socket at one of this machine's addresses does not hear.
+    """Broadcast addresses whose datagrams a socket bound to one of this machine's addresses does not receive.
 
     Yields:
-        An address to listen at, and the interface.
+        Address to bind to, and the interface.
     """
     number = ipaddress.ip_address(address)
     if number.version == 6 or number.is_unspecified or number.is_loopback:

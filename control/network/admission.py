@@ -9,12 +9,12 @@ from functools import partial
 from typing import Literal
 
 from stemfield.control.hub.peers import Peer
-from stemfield.control.network.shares import Pay, Shares
+from stemfield.control.network.host_limits import HostLimits, Pay
 from stemfield.control.status import Status
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Rights = Literal["none", "listen", "change"]
-Offence = Literal["not_allowed", "limited", "overdue"]
+Refusal = Literal["not_allowed", "limited", "overdue"]
 
 _MAX_REMEMBERED = 1024
 
@@ -48,17 +48,17 @@ class Admission:
     def __init__(self, allow: Sequence[Network], max_messages_per_s: float, read_only: Sequence[Network] = ()) -> None:
         self._allow = tuple(allow)
         self._read_only = tuple(read_only)
-        self._shares = Shares(max_messages_per_s)
+        self._shares = HostLimits(max_messages_per_s)
         self._known: dict[str, Rights] = {}
         self.counters = Counters()
-        self.on_turned: Turned = lambda _sender, _what, _why: None
+        self.on_refused: Turned = lambda _sender, _what, _why: None
         self.revision = 0
         """Another one whenever rights have changed."""
 
     def renew(self, allow: Sequence[Network], max_messages_per_s: float, read_only: Sequence[Network] = ()) -> None:
         """Other rights and shares from now on; as at the beginning."""
         self._allow, self._read_only = tuple(allow), tuple(read_only)
-        self._shares = Shares(max_messages_per_s)
+        self._shares = HostLimits(max_messages_per_s)
         self._known.clear()
         self.revision += 1
 
@@ -83,7 +83,7 @@ class Admission:
         """Take further messages from a host's share."""
         self._shares.charge(peer, messages)
 
-    def turn_away(self, offence: Offence, sender: str, what: bytes | str) -> str:
+    def refuse(self, offence: Refusal, sender: str, what: bytes | str) -> str:
         """Count what was not let in, and tell whoever looks.
 
         Args:
@@ -103,7 +103,7 @@ class Admission:
         else:
             self.counters.limited += 1
             why = f"more than this host's share, {self._shares.rate:g} a second (network.max_messages_per_s)"
-        self.on_turned(sender, what, why)
+        self.on_refused(sender, what, why)
         return why
 
     def report(self, status: Status) -> None:

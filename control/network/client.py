@@ -12,7 +12,7 @@ PATIENCE_S = 1.0
 _MARK = "stemfield asks"
 
 
-class NobodyAnswersError(OSError):
+class NoReplyError(OSError):
     """There is no daemon at that port, or it hangs."""
 
 
@@ -26,7 +26,7 @@ def exchange(packets: Sequence[bytes], host: str, port: int, patience_s: float =
         patience_s: how long all of it may take.
 
     Raises:
-        NobodyAnswersError: not within that time.
+        NoReplyError: not within that time.
         OSError: the network is not there.
     """
     family = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][0]
@@ -46,4 +46,4 @@ def exchange(packets: Sequence[bytes], host: str, port: int, patience_s: float =
                     yield message
         except (TimeoutError, ConnectionRefusedError):
             pass
-    raise NobodyAnswersError(f"no daemon answers at {host} port {port}")
+    raise NoReplyError(f"no daemon answers at {host} port {port}")

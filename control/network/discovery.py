@@ -36,7 +36,7 @@ logging.getLogger("zeroconf").addFilter(_in_one_line)
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class DaemonInfo:
     """What is told of a daemon."""
 
     layout: str
@@ -55,7 +55,7 @@ class Presence:
         }
 
 
-class Advert:
+class ServiceAnnouncer:
     """Our entries in the network's directory while the daemon runs.
 
     A name that somebody else has is left to them: we take `-2` and so on, also where the other one appears later.
@@ -69,7 +69,7 @@ class Advert:
         presence: what is told.
     """
 
-    def __init__(self, name: str, addresses: Sequence[str], ports: Mapping[str, int], presence: Presence) -> None:
+    def __init__(self, name: str, addresses: Sequence[str], ports: Mapping[str, int], presence: DaemonInfo) -> None:
         self._wanted = name.encode()[:_MAX_LABEL].decode(errors="ignore")
         self._addresses = outside(addresses)
         self._ports = ports
@@ -102,7 +102,7 @@ class Advert:
         await asyncio.sleep(LISTEN_S)
         await self._register()
 
-    async def update(self, presence: Presence) -> None:
+    async def update(self, presence: DaemonInfo) -> None:
         """Tell of something new."""
         if presence == self._presence:
             return

@@ -15,7 +15,7 @@ from stemfield.control.dialects import listener, s3a
 from stemfield.control.hub.hub import Hub
 from stemfield.control.network.addresses import broadcasts, interfaces, outside, own_addresses
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.turns import Turns
+from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.udp import UdpServer
 from stemfield.layouts.problems import did_you_mean, shown
 
@@ -26,8 +26,8 @@ ANYWHERE = ("0.0.0.0", "::")  # noqa: S104
 log = logging.getLogger(__name__)
 
 
-async def open_doors(
-    stack: ExitStack, config: Config, addresses: Sequence[str], admission: Admission, hub: Hub, turns: Turns
+async def open_listeners(
+    stack: ExitStack, config: Config, addresses: Sequence[str], admission: Admission, hub: Hub, scheduler: FairScheduler
 ) -> None:
     """Open every configured UDP port at every address, until the stack closes.
 
@@ -44,7 +44,7 @@ async def open_doors(
         (config.s3a.enabled, config.s3a.listener_port, "s3a.listener_port", listening, "s3a"),
     ):
         server = partial(
-            UdpServer, port=port, admission=admission, work=work, turns=turns, setting=setting, dialect=dialect
+            UdpServer, port=port, admission=admission, work=work, scheduler=scheduler, setting=setting, dialect=dialect
         )
         for address in addresses if wanted else ():
             try:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from stemfield.control.hub.peers import Address, Peer
 from stemfield.control.network.admission import Admission, paid
-from stemfield.control.network.turns import Turns
+from stemfield.control.network.scheduler import FairScheduler
 
 MAX_PACKET = 65_507
 BATCH = 512
@@ -34,7 +34,7 @@ class UdpServer:
         port: 0..65535; 0 takes a free one.
         admission: who is heard, and how much of each; counts what comes and goes.
         work: the steps that a datagram of a sender takes, each of which says how many messages it was worth.
-        turns: in which the senders of all ports are worked for.
+        scheduler: in which the senders of all ports are worked for.
         setting: what a person calls the port in the configuration.
         dialect: of all that comes; where empty, of each message.
         device: the interface whose datagrams alone are heard, for an address that several have; all where empty.
@@ -46,7 +46,7 @@ class UdpServer:
         port: int,
         admission: Admission,
         work: Callable[[bytes, Peer], Iterable[int]],
-        turns: Turns,
+        scheduler: FairScheduler,
         setting: str = "osc.port",
         dialect: str = "",
         device: str = "",
@@ -55,7 +55,7 @@ class UdpServer:
         self._port = port
         self._admission = admission
         self._work = work
-        self._turns = turns
+        self._scheduler = scheduler
         self._setting = setting
         self._dialect = dialect
         self._device = device
@@ -141,15 +141,15 @@ class UdpServer:
             address: Address = sender[:2]
             peer = self._peer(address)
             if peer is None:
-                self._admission.turn_away("not_allowed", f"{address[0]}:{address[1]}", packet)
+                self._admission.refuse("not_allowed", f"{address[0]}:{address[1]}", packet)
             else:
-                self._turns.offer(peer, packet, self._charged(packet, peer))
+                self._scheduler.offer(peer, packet, self._charged(packet, peer))
 
     def _charged(self, packet: bytes, peer: Peer) -> Iterator[None]:
         """The steps that a datagram takes, each paid for out of its host's share; the first message in advance."""
         pay = self._admission.take(peer, asyncio.get_running_loop().time())
         if pay is None:
-            self._admission.turn_away("limited", str(peer), packet)
+            self._admission.refuse("limited", str(peer), packet)
             return
         yield from paid(pay, self._work(packet, peer))
 

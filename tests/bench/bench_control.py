@@ -26,7 +26,7 @@ from studio import Studio, bundle_at
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.turns import Turns
+from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.udp import UdpServer
 from stemfield.control.parameters.commands import LoadScene, SetParameter, Subscribe
 from stemfield.control.parameters.context import Context
@@ -97,7 +97,7 @@ class Bench:
         names = tuple(f"in{n}" for n in range(OBJECTS))
         self.driver.start(self.engine, JackPorts(("L", "R", *names), 2, layout.labels, tuple(range(1, 25))))
         self.hub.follow(self.room.follow)
-        self.udp = UdpServer("127.0.0.1", 0, Admission((), 1e9), self.hub.work, Turns())
+        self.udp = UdpServer("127.0.0.1", 0, Admission((), 1e9), self.hub.work, FairScheduler())
 
     async def sender(self, code: str, *arguments: object) -> object:
         path = self.folder / "sent"

@@ -19,10 +19,10 @@ from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
 
 from stemfield.control.dialects.demux import decode
+from stemfield.control.http.server import HttpServer
 from stemfield.control.hub.hub import Hub
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.http import HttpServer
-from stemfield.control.network.turns import Turns
+from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.udp import UdpServer
 from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.changes import Dirty
@@ -112,20 +112,20 @@ class Control:
         self.hub = Hub(self._context.defaults, self._context, SceneStore(self._folder, self._context), **self._options)
         self.hub.listen(lambda scene, dirty: self.changes.append((scene, dirty)))
         self.hub_decode = decode
-        self.turns = Turns()
+        self.scheduler = FairScheduler()
         self.server = UdpServer(
             "127.0.0.1",
             0,
             Admission((), self._rate),
             lambda packet, peer: self.hub.work(packet, peer, self.hub_decode),
-            self.turns,
+            self.scheduler,
         )
         await self.server.start()
         started.set_result(None)
         await self._stop.wait()
         await self.hub.close()
         self.server.close()
-        self.turns.close()
+        self.scheduler.close()
 
     def peer(self) -> Peer:
         self._peers.append(Peer(self.server.port))
@@ -188,7 +188,7 @@ class Web:
                 0,
                 self.admission,
                 control.hub,
-                control.turns,
+                control.scheduler,
                 name="Test room",
                 osc_port=control.server.port,
                 **options,

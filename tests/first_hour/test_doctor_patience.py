@@ -24,7 +24,7 @@ from stemfield.control.daemon.last_run import last_runs
 from stemfield.control.doctor import probe_jack as jack_look
 from stemfield.control.doctor import remnants as remnants_module
 from stemfield.control.doctor.remnants import REGISTRY, SHARED, remnants
-from stemfield.control.network.neighbourhood import neighbourhoods
+from stemfield.control.network.addresses import local_networks
 
 
 def test_a_server_that_hangs_is_named_and_holds_nothing_up(card, file, findings, monkeypatch):
@@ -143,7 +143,7 @@ def test_a_user_without_rights_and_a_limits_file_without_effect(file, bare, tmp_
 @pytest.fixture
 def lame(server: Jackd, daemon: Callable[..., Daemon]) -> tuple[Daemon, Path]:
     """A daemon as a service without limits, on the clock, that lets nobody in; and what to look with."""
-    around = neighbourhoods()[:1]
+    around = local_networks()[:1]
     network = {"interfaces": [one.interface for one in around], "allow": ["198.51.100.0/24"]} if around else {}
     running = daemon(driver="clock", layout="quad", http={"port": free_port()}, network=network)
     script = "SYSTEMD_EXEC_PID=$$ exec prlimit --rtprio=0 --memlock=65536 --rttime=200000 $0 $@"
@@ -159,7 +159,7 @@ def test_a_service_without_limits_that_hangs_and_vanishes(lame, findings):
     found = findings(config)
     assert set(found) - {"page-unreachable"} == {"jack-server-late", "service-limits"}
     assert "RLIMIT_RTPRIO 0" in found["service-limits"].cause
-    if neighbourhoods():
+    if local_networks():
         assert "403 this network is not allowed" in found["page-unreachable"].cause
         assert "; it is at http://127.0.0.1:" in found["page-unreachable"].cause
     running.process.send_signal(signal.SIGSTOP)

@@ -22,7 +22,7 @@ import yaml
 from stemfield.control.config.configuration import load_config
 from stemfield.control.doctor import speaker_test
 from stemfield.control.doctor.speaker_test import SpeakerTest
-from stemfield.control.network.neighbourhood import neighbourhoods
+from stemfield.control.network.addresses import local_networks
 from stemfield.layouts import load_layout
 
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")
@@ -125,7 +125,7 @@ def test_the_demo_on_headphones_and_on_the_network_by_a_word(run, card, monkeypa
     """As far as there is a network."""
     server = card()
     monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
-    is_alone = not neighbourhoods()
+    is_alone = not local_networks()
     demo = run("demo", *([] if is_alone else ["--network"]))
     text = demo.wait_for("Ctrl-C ends it")
     assert "room   22.2," in text

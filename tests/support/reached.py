@@ -72,11 +72,11 @@ def answers(address: str) -> dict[str, bool]:
 async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, Any]:
     """The addresses that are printed, announced and shown by the page, each with what answers there."""
     from stemfield.control.config.configuration import parse_config
+    from stemfield.control.daemon.services import open_network
+    from stemfield.control.http.page_facts import daemon_facts
     from stemfield.control.hub.hub import Hub
-    from stemfield.control.network.discovery import OSC, Advert, Presence
+    from stemfield.control.network.discovery import OSC, DaemonInfo, ServiceAnnouncer
     from stemfield.control.network.listeners import listen_addresses
-    from stemfield.control.network.page_facts import daemon_facts
-    from stemfield.control.network.services import open_reach
     from stemfield.control.parameters.context import Context
     from stemfield.control.scenes.store import SceneStore
     from stemfield.layouts import load_layout
@@ -89,12 +89,15 @@ async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, A
     context = Context((), default_scene())
     hub = Hub(context.defaults, context, SceneStore(folder, context))
     async with AsyncExitStack() as stack:
-        reach = await open_reach(stack, config, hub, load_layout("stereo"))
+        network = await open_network(stack, config, hub, load_layout("stereo"))
         addresses = listen_addresses(config.network)
-        info = Advert("x", addresses, {OSC: OSC_PORT}, Presence("", 0, ""))._info(OSC, "x")
+        info = ServiceAnnouncer("x", addresses, {OSC: OSC_PORT}, DaemonInfo("", 0, ""))._info(OSC, "x")
         facts = daemon_facts("x", addresses, OSC_PORT, HTTP_PORT, context)
         places = {
-            "printed": [reach.places[0].split()[2], reach.places[1].partition("://")[2].rpartition(":")[0].strip("[]")],
+            "printed": [
+                network.places[0].split()[2],
+                network.places[1].partition("://")[2].rpartition(":")[0].strip("[]"),
+            ],
             "announced": info.parsed_addresses(),
             "shown": facts["addresses"],
             "broadcast": BROADCASTS,

@@ -24,12 +24,12 @@ from stemfield.control.config.errors import ConfigError
 from stemfield.control.config.free_ports import Claims
 from stemfield.control.doctor import speaker_test
 from stemfield.control.doctor.sound_card import PREFERRED, SoundCard, suggested_layouts
-from stemfield.control.network.neighbourhood import Neighbourhood, neighbourhoods
+from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.layouts import BassManagement, load_layout
 from stemfield.renderer.dsp.bass import with_bass
 
 EIGHT = SoundCard(True, tuple(f"system:playback_{n}" for n in range(1, 9)), ("system:capture_1", "system:capture_2"))
-LAN = Neighbourhood("lan0", "192.168.7.5", "192.168.7.0/24")
+LAN = LocalNetwork("lan0", "192.168.7.5", "192.168.7.0/24")
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def target(tmp_path: Path) -> Path:
 def seen(monkeypatch: pytest.MonkeyPatch, card: SoundCard = EIGHT) -> None:
     """As if this card and this network were there; the integration tests have real ones."""
     monkeypatch.setattr(cli_init, "sound_card", lambda _: card)
-    monkeypatch.setattr(cli_init, "neighbourhoods", lambda: (LAN,))
+    monkeypatch.setattr(cli_init, "local_networks", lambda: (LAN,))
 
 
 def test_suggestions_without_a_question(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -381,7 +381,7 @@ def test_layouts_are_suggested_that_fit(ports: int) -> None:
 
 
 def test_the_networks_are_those_of_this_machine() -> None:
-    for one in neighbourhoods():
+    for one in local_networks():
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
             door.bind((one.address, 0))
 
@@ -389,7 +389,7 @@ def test_the_networks_are_those_of_this_machine() -> None:
 def test_a_machine_without_a_network_is_told_so(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli_demo, "neighbourhoods", tuple)
+    monkeypatch.setattr(cli_demo, "local_networks", tuple)
     assert main(["demo", "--network"]) == 2
     assert "--network: this machine has no network interface beside its own" in capsys.readouterr().err
     assert main(["demo", "--interface", "lan0"]) == 2

@@ -11,8 +11,8 @@ import pytest
 from stemfield.control.config.configuration import Config, parse_config
 from stemfield.control.config.network import MirrorConfig
 from stemfield.control.daemon.reload import LIVE, Reloader, _values, compare
+from stemfield.control.daemon.services import NetworkServices
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.services import Reach
 from stemfield.control.problems import CliError
 
 
@@ -145,13 +145,13 @@ def test_rights_that_could_not_be_taken_are_tried_again(control: Any) -> None:
                 raise OSError("no way")
 
     async def run() -> list[str | None]:
-        reach = Reach(Config(), Admission((), 10), control.hub)
-        reach.server = Server()  # type: ignore[assignment]
+        network = NetworkServices(Config(), Admission((), 10), control.hub)
+        network.server = Server()  # type: ignore[assignment]
         wanted = config(network={"token": "open-sesame"})
         with pytest.raises(OSError, match="no way"):
-            await reach.reconfigure(wanted)
+            await network.reconfigure(wanted)
         for _ in range(2):
-            await reach.reconfigure(wanted)
+            await network.reconfigure(wanted)
         return tokens
 
     assert control.on_loop(run()) == ["open-sesame", "open-sesame"]
@@ -162,12 +162,12 @@ def test_mirrors_that_are_replaced_leave_what_they_counted_and_nothing_else(cont
     unreachable = MirrorConfig(dialect="adm", host="255.255.255.255")  # which needs a right that no mirror asks for
 
     async def run() -> list[int]:
-        reach = Reach(Config(), Admission((), 10), hub)
+        network = NetworkServices(Config(), Admission((), 10), hub)
         counted = []
         for _ in range(3):
-            reach.mirror([unreachable])
+            network.mirror([unreachable])
             counted.append(status.read("unsent"))
-        reach.close()
+        network.close()
         return [*counted, status.read("unsent")]
 
     one, two, three, at_the_end = control.on_loop(run())

@@ -340,7 +340,7 @@ def json_door(control: Any) -> Iterator[tuple[Any, socket.socket]]:
         def work(packet: bytes, peer: Any) -> Iterator[int]:
             return control.hub.work(packet, peer, s3a.decode)
 
-        server = UdpServer("127.0.0.1", 0, Admission((), 1e6), work, control.turns, "s3a.port", "s3a")
+        server = UdpServer("127.0.0.1", 0, Admission((), 1e6), work, control.scheduler, "s3a.port", "s3a")
         await server.start()
         return server
 

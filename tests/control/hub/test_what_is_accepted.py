@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from stemfield.control.dialects import listener, s3a
 from stemfield.control.dialects.osc import Message, encode, parse
+from stemfield.control.http.oscquery import node_at
 from stemfield.control.hub.peers import Peer
-from stemfield.control.network.oscquery import node_at
 from stemfield.control.parameters.argument import MAX_KEPT_BYTES, MAX_TEXT_BYTES, Argument, sayable
 from stemfield.control.parameters.commands import Describe, SetParameter
 from stemfield.control.parameters.context import Context

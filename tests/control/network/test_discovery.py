@@ -8,7 +8,7 @@ import pytest
 from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 from zeroconf.asyncio import AsyncZeroconf
 
-from stemfield.control.network.discovery import OSC, OSCJSON, Advert, Found, Presence, browse
+from stemfield.control.network.discovery import OSC, OSCJSON, DaemonInfo, Found, ServiceAnnouncer, browse
 
 HERE = ["127.0.0.1"]
 
@@ -31,12 +31,12 @@ class Heard(ServiceListener):
         self.gone.append(name)
 
 
-def presence(objects: int = 5) -> Presence:
-    return Presence("22.2", objects, "0.1.0")
+def presence(objects: int = 5) -> DaemonInfo:
+    return DaemonInfo("22.2", objects, "0.1.0")
 
 
-def advert(name: str, port: int) -> Advert:
-    return Advert(name, HERE, {OSC: port, OSCJSON: port + 1000}, presence())
+def advert(name: str, port: int) -> ServiceAnnouncer:
+    return ServiceAnnouncer(name, HERE, {OSC: port, OSCJSON: port + 1000}, presence())
 
 
 async def within(seconds: float, condition: Callable[[], Any]) -> None:
@@ -126,7 +126,7 @@ def test_whoever_insists_on_our_name_gets_it() -> None:
 
 
 def test_loopback_is_not_announced_beside_others() -> None:
-    both = Advert("x", ["127.0.0.1", "192.0.2.7"], {OSC: 4001}, presence())
+    both = ServiceAnnouncer("x", ["127.0.0.1", "192.0.2.7"], {OSC: 4001}, presence())
     assert both._info(OSC, "x").parsed_addresses() == ["192.0.2.7"]
     assert advert("x", 4001)._info(OSC, "x").parsed_addresses() == HERE
 

@@ -16,7 +16,7 @@ from stemfield.control.config.network import NetworkConfig
 from stemfield.control.hub.rate_limit import MAX_PEERS, Limiter
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.listeners import address_problems, listen_addresses
-from stemfield.control.network.turns import Turns
+from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.udp import BATCH, PortTakenError, UdpServer
 
 
@@ -48,7 +48,7 @@ def test_who_is_heard(host: str, allow: tuple[str, ...], expected: bool) -> None
 async def serve_once(bind: str, allow: list[Any], sender: str) -> tuple[UdpServer, list[bytes]]:
     """Send a datagram from one of this machine's addresses to the server."""
     heard: list[bytes] = []
-    server = UdpServer(bind, 0, Admission(allow, 1000), lambda packet, _: heard.append(packet) or (), Turns())
+    server = UdpServer(bind, 0, Admission(allow, 1000), lambda packet, _: heard.append(packet) or (), FairScheduler())
     await server.start()
     family = socket.AF_INET6 if ":" in sender else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as peer:
@@ -127,13 +127,13 @@ def test_where_this_machine_cannot_listen_is_found_by_a_check() -> None:
 
 def test_a_port_that_is_taken_is_named() -> None:
     async def start_two() -> int:
-        first = UdpServer("127.0.0.1", 0, Admission((), 1000), lambda *_: (), Turns())
+        first = UdpServer("127.0.0.1", 0, Admission((), 1000), lambda *_: (), FairScheduler())
         await first.start()
         expected = (
             rf"127.0.0.1 port {first.port} is taken by another program: set another osc.port, or stop that program"
         )
         with pytest.raises(PortTakenError, match=expected):
-            await UdpServer("127.0.0.1", first.port, Admission((), 1000), lambda *_: (), Turns()).start()
+            await UdpServer("127.0.0.1", first.port, Admission((), 1000), lambda *_: (), FairScheduler()).start()
         first.close()
         return first.port
 
@@ -141,14 +141,14 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 
 def test_an_address_of_another_machine_is_named() -> None:
-    server = UdpServer("198.51.100.1", 4001, Admission((), 1000), lambda *_: (), Turns())
+    server = UdpServer("198.51.100.1", 4001, Admission((), 1000), lambda *_: (), FairScheduler())
     with pytest.raises(OSError, match=r"UDP 198.51.100.1 port 4001 cannot be opened \(network.bind, osc.port\)"):
         asyncio.run(server.start())
 
 
 def test_peers_that_cannot_be_reached_hold_nothing_up() -> None:
     async def send() -> UdpServer:
-        server = UdpServer("127.0.0.1", 0, Admission((), 1000), lambda *_: (), Turns())
+        server = UdpServer("127.0.0.1", 0, Admission((), 1000), lambda *_: (), FairScheduler())
         await server.start()
         for to in (("127.0.0.1", 0), ("127.0.0.1", 70000), ("198.51.100.1", 9), ("::1", 9)):
             server.send(b"hello", to)

@@ -26,12 +26,12 @@ from damage import damaged
 
 from stemfield.control.config.configuration import load_config
 from stemfield.control.config.errors import ConfigError
+from stemfield.control.http.oscquery import node_at
+from stemfield.control.http.oscquery_client import WebSocketClient
+from stemfield.control.http.page_client import PageClient
+from stemfield.control.http.server import HttpServer
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.http import HttpServer
-from stemfield.control.network.oscquery import node_at
-from stemfield.control.network.page_client import PageClient
-from stemfield.control.network.websocket import WebSocketClient
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import PatternError
 from stemfield.control.scenes.file import SceneFileError, load_scene_file, scene_to_dict, stored_changes
@@ -158,8 +158,8 @@ def test_damaged_messages_of_pages_and_clients(control: Any) -> None:
 
     async def run() -> None:
         first, second = (Peer("127.0.0.1", port, lambda *_: None, "web", transport="tcp") for port in (1, 2))
-        page = PageClient(None, first, hub, admission, control.turns, {})  # type: ignore[arg-type]
-        client = WebSocketClient(None, second, hub, admission, control.turns)  # type: ignore[arg-type]
+        page = PageClient(None, first, hub, admission, control.scheduler, {})  # type: ignore[arg-type]
+        client = WebSocketClient(None, second, hub, admission, control.scheduler)  # type: ignore[arg-type]
         for number, content in enumerate(each_damaged(page_messages(), 9)):
             text = WSMessage(WSMsgType.TEXT, content.decode(errors="replace"), None)
             for one in (page, client):
@@ -190,7 +190,7 @@ def test_damaged_requests(control: Any, caplog: pytest.LogCaptureFixture) -> Non
     """Whatever arrives by TCP, the answer is one of HTTP, and none says that the daemon failed."""
 
     async def start() -> HttpServer:
-        server = HttpServer(["127.0.0.1"], 0, Admission((), 1e6), control.hub, control.turns, name="x", osc_port=9)
+        server = HttpServer(["127.0.0.1"], 0, Admission((), 1e6), control.hub, control.scheduler, name="x", osc_port=9)
         await server.start()
         return server
 

@@ -25,12 +25,12 @@ from pythonosc.osc_message_builder import build_msg
 from pythonoscquery.osc_query_client import OSCQueryClient
 from zeroconf import ServiceInfo
 
+from stemfield.control.http.accept import MAX_CONNECTIONS, MAX_STRANGERS
+from stemfield.control.http.oscquery import count, node_at
+from stemfield.control.http.quota import ConnectionQuota
+from stemfield.control.http.server import MAX_CLIENTS
+from stemfield.control.http.session import SendQueue
 from stemfield.control.hub.watching import Watch
-from stemfield.control.network.accept import MAX_CONNECTIONS, MAX_STRANGERS
-from stemfield.control.network.http import MAX_CLIENTS
-from stemfield.control.network.oscquery import count, node_at
-from stemfield.control.network.quota import Seats
-from stemfield.control.network.session import Backlog
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import Route, every_route
@@ -450,7 +450,7 @@ def test_who_looks_at_the_tree_holds_up_nobody_who_saves(
     web: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, until: Callable[..., None]
 ) -> None:
     free = threading.Event()
-    monkeypatch.setattr("stemfield.control.network.http.node_at", lambda *_: free.wait(20) and None)
+    monkeypatch.setattr("stemfield.control.http.server.node_at", lambda *_: free.wait(20) and None)
     held = [socket.create_connection(("127.0.0.1", web.server.port), 5) for _ in range(50)]
     for one in held:
         one.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
@@ -497,7 +497,7 @@ def test_thousands_of_addresses_are_read_once_each(context: Context) -> None:
 @given(st.lists(st.one_of(st.integers(0, 12), st.none()), max_size=60))
 def test_a_backlog_keeps_the_newest(sizes: list[int | None]) -> None:
     """Numbers are entries of so many bytes; None takes one."""
-    backlog: Backlog[int] = Backlog(entries=4, size=20)
+    backlog: SendQueue[int] = SendQueue(entries=4, size=20)
     model: list[tuple[int, int]] = []
     for entry, size in enumerate(sizes):
         if size is None:
@@ -586,7 +586,7 @@ def test_a_connection_whose_last_words_nobody_reads_keeps_its_seat() -> None:
         with socket.create_connection(server.sockets[0].getsockname()) as deaf:
             first = await arrived.get()
             with socket.create_connection(server.sockets[0].getsockname()):
-                second, seats = await arrived.get(), Seats(1)
+                second, seats = await arrived.get(), ConnectionQuota(1)
                 assert seats.take(first, "one")
                 first.write(bytes(32 << 20))
                 first.close()

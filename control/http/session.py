@@ -15,7 +15,7 @@ from stemfield.control.faults import Contained
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.admission import Admission, paid
-from stemfield.control.network.turns import Turns
+from stemfield.control.network.scheduler import FairScheduler
 
 MAX_ENTRIES: Final = 1024
 MAX_BYTES: Final = 1 << 20
@@ -24,12 +24,12 @@ HANG_UP_S: Final = 1.0
 T = TypeVar("T")
 
 
-async def converse(
+async def run_session(
     socket: web.WebSocketResponse,
     peer: Peer,
     hub: Hub,
     admission: Admission,
-    turns: Turns,
+    scheduler: FairScheduler,
     take: Callable[[WSMessage], Iterator[int]],
     sending: Coroutine[Any, Any, None],
 ) -> None:
@@ -40,7 +40,7 @@ async def converse(
         peer: the client.
         hub: forgets the peer at the end.
         admission: counts and limits what comes.
-        turns: in which messages are carried out; the next one is read when one is done.
+        scheduler: in which messages are carried out; the next one is read when one is done.
         take: the steps that a message takes, text or binary, each of which says how many messages it was worth.
         sending: runs beside it, and is cancelled at the end.
     """
@@ -49,7 +49,7 @@ async def converse(
         with Contained("a page or client cannot be told") as fault:
             await sending
         if fault.error is not None:
-            await hang_up((socket,), b"a fault of the daemon")
+            await close_sockets((socket,), b"a fault of the daemon")
 
     task = asyncio.get_running_loop().create_task(send())
     try:
@@ -59,9 +59,9 @@ async def converse(
             admission.counters.received += 1
             pay = admission.take(peer, asyncio.get_running_loop().time())
             if pay is None:
-                admission.turn_away("limited", str(peer), message.data)
+                admission.refuse("limited", str(peer), message.data)
             else:
-                await turns.carry_out(peer, paid(pay, take(message)))
+                await scheduler.carry_out(peer, paid(pay, take(message)))
     finally:
         hub.leave(peer)
         task.cancel()
@@ -69,7 +69,7 @@ async def converse(
         sending.close()  # where the task was cancelled before it began
 
 
-async def hang_up(sockets: Iterable[web.WebSocketResponse], message: bytes) -> None:
+async def close_sockets(sockets: Iterable[web.WebSocketResponse], message: bytes) -> None:
     """End connections, all at once, and tell why; one that does not take that within a second is cut.
 
     Args:
@@ -92,7 +92,7 @@ async def hang_up(sockets: Iterable[web.WebSocketResponse], message: bytes) -> N
                 door.shutdown(SHUT_RDWR)
 
 
-class Backlog(Generic[T]):
+class SendQueue(Generic[T]):
     """What a client has not taken yet; what is too much is left out, oldest first.
 
     Args:

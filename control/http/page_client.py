@@ -18,15 +18,15 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from stemfield.control.dialects import adm, native
 from stemfield.control.dialects.osc import Message, parse
+from stemfield.control.http.page_facts import COUNTED, WATCHED, Facts, object_facts
+from stemfield.control.http.requests import listening
+from stemfield.control.http.session import SendQueue, run_session
+from stemfield.control.http.telemetry import pack
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
 from stemfield.control.hub.watching import Watch
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.page_facts import COUNTED, WATCHED, Facts, object_facts
-from stemfield.control.network.requests import listening
-from stemfield.control.network.session import Backlog, converse
-from stemfield.control.network.telemetry import pack
-from stemfield.control.network.turns import Turns
+from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.parameters.adm_rows import ADM_PREFIX
 from stemfield.control.parameters.argument import neat
 from stemfield.control.parameters.commands import Command, Problem
@@ -53,7 +53,7 @@ class PageClient:
         peer: the client.
         hub: where commands go.
         admission: says what it may do, counts and limits what comes.
-        turns: in which its messages are carried out.
+        scheduler: in which its messages are carried out.
         facts: told at the beginning.
     """
 
@@ -63,18 +63,18 @@ class PageClient:
         peer: Peer,
         hub: Hub,
         admission: Admission,
-        turns: Turns,
+        scheduler: FairScheduler,
         facts: Facts,
     ) -> None:
         self._socket = socket
         self._peer = listening(peer, admission, self._answer)
         self._hub = hub
         self._admission = admission
-        self._turns = turns
+        self._scheduler = scheduler
         self._facts = facts
         self._watch = _watch(WATCHED, hub)
         self._counts = _watch(COUNTED, hub)
-        self._answers: Backlog[object] = Backlog()
+        self._answers: SendQueue[object] = SendQueue()
         self._done: int | None = None
         self._wake = asyncio.Event()
         self._revision = 0
@@ -87,8 +87,8 @@ class PageClient:
     async def run(self) -> None:
         """Serve it until it goes."""
         try:
-            await converse(
-                self._socket, self._peer, self._hub, self._admission, self._turns, self._take, self._send_all()
+            await run_session(
+                self._socket, self._peer, self._hub, self._admission, self._scheduler, self._take, self._send_all()
             )
         finally:
             self._log(wanted=False)

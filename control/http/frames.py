@@ -15,7 +15,7 @@ _CLOSE: Final = b"\x88\x02" + (1002).to_bytes(2, "big")
 """The frame by which a protocol error is told."""
 
 
-class FrameHeads:
+class MaskCheck:
     """Follows the heads of a stream of frames."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class _Guard(asyncio.Protocol):
     def __init__(self, transport: asyncio.Transport, guarded: asyncio.Protocol) -> None:
         self._transport = transport
         self._guarded = guarded
-        self._heads = FrameHeads()
+        self._heads = MaskCheck()
         self._open = True
 
     def data_received(self, data: bytes) -> None:
@@ -78,7 +78,7 @@ class _Guard(asyncio.Protocol):
         self._guarded.resume_writing()
 
 
-def expect_masked(request: web.Request) -> None:
+def require_masked(request: web.Request) -> None:
     """From now on close the connection of a WebSocket, just prepared, at the first frame that is not masked."""
     transport = request.transport
     if transport is not None:

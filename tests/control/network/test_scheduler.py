@@ -16,7 +16,7 @@ import pytest
 from pythonosc.osc_message_builder import build_msg
 
 from stemfield.control.hub.peers import Peer
-from stemfield.control.network.turns import MAX_WAIT_S, MAX_WAITING, FairQueue, FairThreads, Turns
+from stemfield.control.network.scheduler import MAX_WAIT_S, MAX_WAITING, FairQueue, FairScheduler, FairThreadPool
 from stemfield.control.parameters.context import Context
 from stemfield.renderer.scene.scene import default_scene
 from tests.control.conftest import Control, Web
@@ -77,7 +77,7 @@ def test_senders_of_one_host_take_turns() -> None:
 
 def test_as_long_as_nothing_waits_long_the_order_is_that_of_arrival(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [0.0]
-    monkeypatch.setattr("stemfield.control.network.turns.time.perf_counter", lambda: now_s[0])
+    monkeypatch.setattr("stemfield.control.network.scheduler.time.perf_counter", lambda: now_s[0])
     queue: FairQueue[int] = FairQueue(0.05)
     for number in range(20):
         queue.add(sender("flood"), number)
@@ -91,7 +91,7 @@ def test_as_long_as_nothing_waits_long_the_order_is_that_of_arrival(monkeypatch:
 def test_each_sender_is_served_in_order() -> None:
     async def run() -> list[int]:
         done: list[int] = []
-        turns = Turns()
+        scheduler = FairScheduler()
 
         def steps(number: int) -> Iterator[None]:
             for _ in range(3):
@@ -100,8 +100,8 @@ def test_each_sender_is_served_in_order() -> None:
             done.append(number)
 
         for number in range(20):
-            turns.offer(sender("h"), b"x", steps(number))
-        await turns.carry_out(sender("h"), ())
+            scheduler.offer(sender("h"), b"x", steps(number))
+        await scheduler.carry_out(sender("h"), ())
         return done
 
     assert asyncio.run(run()) == list(range(20))
@@ -111,11 +111,11 @@ def test_what_is_too_much_is_left_out_of_the_longest_line_and_counted() -> None:
     async def run() -> tuple[list[str], list[bytes]]:
         dropped: list[str] = []
         done: list[bytes] = []
-        turns = Turns(lambda peer, _: dropped.append(peer.host))
+        scheduler = FairScheduler(lambda peer, _: dropped.append(peer.host))
         for number in range(MAX_WAITING + 500):
-            turns.offer(sender("greedy"), b"%d" % number, (done.append(b"%d" % n) for n in [number]))
+            scheduler.offer(sender("greedy"), b"%d" % number, (done.append(b"%d" % n) for n in [number]))
             if number % 100 == 0:
-                turns.offer(sender("modest"), b"m", (done.append(b"m") for _ in [0]))
+                scheduler.offer(sender("modest"), b"m", (done.append(b"m") for _ in [0]))
         while len(done) + len(dropped) < MAX_WAITING + 500 + 87:
             await asyncio.sleep(0.001)
         return dropped, done
@@ -129,16 +129,16 @@ def test_what_is_too_much_is_left_out_of_the_longest_line_and_counted() -> None:
 
 def test_what_has_waited_for_too_long_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [100.0]
-    monkeypatch.setattr("stemfield.control.network.turns.time.perf_counter", lambda: now_s[0])
+    monkeypatch.setattr("stemfield.control.network.scheduler.time.perf_counter", lambda: now_s[0])
 
     async def run() -> tuple[list[bytes], list[str]]:
         dropped: list[bytes] = []
         done: list[str] = []
-        turns = Turns(lambda _, packet: dropped.append(packet))
-        turns.offer(sender("h"), b"old", (done.append("old") for _ in [0]))
+        scheduler = FairScheduler(lambda _, packet: dropped.append(packet))
+        scheduler.offer(sender("h"), b"old", (done.append("old") for _ in [0]))
         now_s[0] += MAX_WAIT_S + 0.1
-        turns.offer(sender("h"), b"new", (done.append("new") for _ in [0]))
-        await asyncio.wait_for(turns.carry_out(sender("h"), ()), 5)
+        scheduler.offer(sender("h"), b"new", (done.append("new") for _ in [0]))
+        await asyncio.wait_for(scheduler.carry_out(sender("h"), ()), 5)
         return dropped, done
 
     assert asyncio.run(run()) == ([b"old"], ["new"])
@@ -148,11 +148,11 @@ def test_a_fault_in_one_job_costs_only_that_job() -> None:
     async def run() -> list[str]:
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         done: list[str] = []
-        turns = Turns()
-        turns.offer(sender("h"), b"", (1 // 0 for _ in [0]))
-        turns.offer(sender("h"), b"", (done.append("next") for _ in [0]))
-        await asyncio.wait_for(turns.carry_out(sender("h"), (1 // 0 for _ in [0])), 5)
-        await asyncio.wait_for(turns.carry_out(sender("h"), ()), 5)
+        scheduler = FairScheduler()
+        scheduler.offer(sender("h"), b"", (1 // 0 for _ in [0]))
+        scheduler.offer(sender("h"), b"", (done.append("next") for _ in [0]))
+        await asyncio.wait_for(scheduler.carry_out(sender("h"), (1 // 0 for _ in [0])), 5)
+        await asyncio.wait_for(scheduler.carry_out(sender("h"), ()), 5)
         return done
 
     assert asyncio.run(run()) == ["next"]
@@ -162,7 +162,7 @@ def test_threads_are_shared_too() -> None:
     """Behind a hundred calls of one host another host's call is one of the next."""
 
     async def run() -> list[str]:
-        threads = FairThreads(1, "test")
+        threads = FairThreadPool(1, "test")
         done: list[str] = []
         go = threading.Event()
         first = asyncio.create_task(threads.run(sender("busy"), go.wait, 5.0))

@@ -6,15 +6,15 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from stemfield.control.http.quota import ConnectionQuota
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.quota import Seats
 
 MAX_CONNECTIONS = 256
 """Files, sockets and the worker's pipes share the descriptors of a process, of which there are often 1024."""
 MAX_STRANGERS = 8
 
 
-class Connections:
+class Acceptor:
     """Those of one server, all ports together.
 
     Args:
@@ -26,7 +26,10 @@ class Connections:
         self._admission = admission
         self._serve = serve
         self._asking: set[asyncio.Transport] = set()
-        self._seats = {True: Seats(MAX_STRANGERS, self._is_idle), False: Seats(MAX_CONNECTIONS, self._is_idle)}
+        self._quota = {
+            True: ConnectionQuota(MAX_STRANGERS, self._is_idle),
+            False: ConnectionQuota(MAX_CONNECTIONS, self._is_idle),
+        }
         """By whether it is a stranger's."""
 
     @contextmanager
@@ -53,9 +56,9 @@ class Connections:
         name = transport.get_extra_info("peername")
         host = str(name[0]) if name else ""
         stranger = not host or self._admission.rights(host) == "none"
-        if not self._seats[stranger].take(transport, host):
+        if not self._quota[stranger].take(transport, host):
             sender = f"{host}:{name[1]}" if name else "nobody"
-            self._admission.turn_away("not_allowed" if stranger else "limited", sender, "a connection")
+            self._admission.refuse("not_allowed" if stranger else "limited", sender, "a connection")
             transport.abort()
             return
         served = self._serve()
@@ -64,9 +67,9 @@ class Connections:
 
 
 class _Arrival(asyncio.Protocol):
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
+    def __init__(self, acceptor: Acceptor) -> None:
+        self._acceptor = acceptor
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        self._connections.take(transport)
+        self._acceptor.take(transport)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemfield.control.network.frames import FrameHeads
+from stemfield.control.http.frames import MaskCheck
 
 HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -36,7 +36,7 @@ def frame(payload: bytes, *, masked: bool = True, text: bool = True) -> bytes:
 @given(st.lists(st.sampled_from([0, 1, 5, 125, 126, 300, 65_535, 65_536])), st.integers(1, 999), st.booleans())
 def test_heads_are_found_however_the_stream_is_cut(sizes: list[int], step: int, ends_unmasked: bool) -> None:
     stream = b"".join(frame(bytes(size)) for size in sizes) + (frame(b"x", masked=False) if ends_unmasked else b"")
-    heads = FrameHeads()
+    heads = MaskCheck()
     parts = [stream[at : at + step] for at in range(0, len(stream), step)]
     assert all(heads.are_masked(part) for part in parts) is not ends_unmasked
 

@@ -14,15 +14,15 @@ from zeroconf import Error as ZeroconfError
 from stemfield.control.config.configuration import Config
 from stemfield.control.config.host_names import machine_name
 from stemfield.control.config.network import MirrorConfig, lag_of
+from stemfield.control.http.page_facts import room_facts
+from stemfield.control.http.server import HttpServer
 from stemfield.control.hub.hub import Hub
 from stemfield.control.network.addresses import own_addresses, reachable_addresses
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.discovery import OSC, OSCJSON, Advert, Presence
-from stemfield.control.network.http import HttpServer
-from stemfield.control.network.listeners import listen_addresses, open_doors
+from stemfield.control.network.discovery import OSC, OSCJSON, DaemonInfo, ServiceAnnouncer
+from stemfield.control.network.listeners import listen_addresses, open_listeners
 from stemfield.control.network.mirror import DEFAULT_PORTS, Mirror
-from stemfield.control.network.page_facts import room_facts
-from stemfield.control.network.turns import Turns
+from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.upstream import Upstream
 from stemfield.layouts import Layout
 
@@ -32,7 +32,7 @@ ANNOUNCE_S = 2.0
 log = logging.getLogger(__name__)
 
 
-class Reach:
+class NetworkServices:
     """What was opened, as far as it may change while the daemon runs.
 
     Args:
@@ -94,31 +94,31 @@ class Reach:
         self._mirrors.clear()
 
 
-async def open_reach(stack: AsyncExitStack, config: Config, hub: Hub, layout: Layout) -> Reach:
+async def open_network(stack: AsyncExitStack, config: Config, hub: Hub, layout: Layout) -> NetworkServices:
     """Open the ports, begin to mirror, announce all of it; until the stack closes.
 
     Raises:
         OSError: the OSC port or an interface cannot be used.
     """
     network = config.network
-    addresses = listen_addresses(network)
+    addresses = listen_addresses(config.network)
     admission = Admission(network.allow, network.max_messages_per_s, network.read_only)
     admission.report(hub.context.status)
-    admission.on_turned = hub.packets.turn_away
-    turns = Turns(lambda peer, packet: admission.turn_away("overdue", str(peer), packet))
-    stack.callback(turns.close)
+    admission.on_refused = hub.packets.dropped
+    scheduler = FairScheduler(lambda peer, packet: admission.refuse("overdue", str(peer), packet))
+    stack.callback(scheduler.close)
     doors = stack.enter_context(ExitStack())
-    await open_doors(doors, config, addresses, admission, hub, turns)
-    reach = Reach(config, admission, hub)
-    stack.callback(reach.close)
-    reach.mirror(config.mirror)
-    reach.upstream = _upstream(stack, config, hub)
-    reach.server = await _serve(stack, config, addresses, admission, turns, hub, layout)
-    await _advertise(stack, config, hub, layout.name, addresses, served=reach.server is not None)
+    await open_listeners(doors, config, addresses, admission, hub, scheduler)
+    services = NetworkServices(config, admission, hub)
+    stack.callback(services.close)
+    services.mirror(config.mirror)
+    services.upstream = _upstream(stack, config, hub)
+    services.server = await _serve(stack, config, addresses, admission, scheduler, hub, layout)
+    await _advertise(stack, config, hub, layout.name, addresses, served=services.server is not None)
     host = reachable_addresses(addresses)[0]
-    web = [f"http://{_in_url(host)}:{config.http.port}/ in a browser (and OSCQuery)"] if reach.server else []
-    reach.places = [f"OSC to {host} port {config.osc.port} (UDP)", *web]
-    return reach
+    web = [f"http://{_in_url(host)}:{config.http.port}/ in a browser (and OSCQuery)"] if services.server else []
+    services.places = [f"OSC to {host} port {config.osc.port} (UDP)", *web]
+    return services
 
 
 async def _serve(
@@ -126,7 +126,7 @@ async def _serve(
     config: Config,
     addresses: Sequence[str],
     admission: Admission,
-    turns: Turns,
+    scheduler: FairScheduler,
     hub: Hub,
     layout: Layout,
 ) -> HttpServer | None:
@@ -138,7 +138,7 @@ async def _serve(
         config.http.port,
         admission,
         hub,
-        turns,
+        scheduler,
         name=config.discovery.name or default_name(),
         osc_port=config.osc.port,
         token=config.network.token,
@@ -180,10 +180,10 @@ async def _advertise(
         return
     ports = {OSC: config.osc.port} | ({OSCJSON: config.http.port} if served else {})
 
-    def presence() -> Presence:
-        return Presence(layout_name, len(hub.scene.objects), version("stemfield"))
+    def presence() -> DaemonInfo:
+        return DaemonInfo(layout_name, len(hub.scene.objects), version("stemfield"))
 
-    advert = Advert(config.discovery.name or default_name(), addresses, ports, presence())
+    advert = ServiceAnnouncer(config.discovery.name or default_name(), addresses, ports, presence())
 
     async def announce() -> None:
         told = ""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 
-class Seats:
+class ConnectionQuota:
     """So many connections and no more.
 
     Args:

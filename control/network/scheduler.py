@@ -146,7 +146,7 @@ class _Job:
     end: asyncio.Future[None] | None = None
 
 
-class Turns:
+class FairScheduler:
     """Work of the loop itself.
 
     Args:
@@ -230,7 +230,7 @@ class Turns:
             job.end.set_result(None)
 
 
-class FairThreads:
+class FairThreadPool:
     """Work of threads, which hosts share in the same way.
 
     Args:

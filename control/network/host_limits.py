@@ -21,7 +21,7 @@ Pay = Callable[[float], None]
 """Takes further messages from a share, for work whose size was not known before; the sender may fall into debt."""
 
 
-class Shares:
+class HostLimits:
     """The shares of all hosts.
 
     Args:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from stemfield.control.http.metrics import exposition
+from stemfield.control.http.server import HttpServer
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.http import HttpServer
-from stemfield.control.network.metrics import exposition
 from stemfield.control.sound_state import CallbackState, SoundState
 from stemfield.control.status import Status
 
@@ -82,7 +82,7 @@ def serve(control: Any) -> Iterator[Callable[..., str]]:
                 0,
                 rules,
                 control.hub,
-                control.turns,
+                control.scheduler,
                 name="room",
                 osc_port=control.server.port,
                 token=token,

@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.network import page_files as module
+from stemfield.control.http import page_files as module
+from stemfield.control.http.page_facts import daemon_facts, room_facts
+from stemfield.control.http.page_files import page_files
+from stemfield.control.http.server import HttpServer
+from stemfield.control.http.telemetry import pack
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.http import HttpServer
-from stemfield.control.network.page_facts import daemon_facts, room_facts
-from stemfield.control.network.page_files import page_files
-from stemfield.control.network.telemetry import pack
 from stemfield.control.parameters.context import Context
 from stemfield.control.sound_state import SoundState
 from stemfield.layouts import load_layout
@@ -41,7 +41,7 @@ class Web:
         async def start() -> HttpServer:
             room = room_facts(load_layout("5.1"))
             given = {"name": "Test room", "osc_port": control.server.port, "room": room}
-            server = HttpServer(["127.0.0.1"], 0, self.admission, control.hub, control.turns, **given, **options)
+            server = HttpServer(["127.0.0.1"], 0, self.admission, control.hub, control.scheduler, **given, **options)
             await server.start()
             return server
 
@@ -257,7 +257,7 @@ def test_the_log_says_what_became_of_each_packet(web: Web) -> None:
 def test_the_log_has_what_was_dropped_at_the_door_too(start_control: Callable[..., Any]) -> None:
     control = start_control(max_messages_per_s=30)
     web = Web(control)
-    control.server._admission.on_turned = web.admission.on_turned = control.hub.packets.turn_away
+    control.server._admission.on_refused = web.admission.on_refused = control.hub.packets.dropped
     inside = build_msg("/object/vocals/gain", [-3.0]).dgram
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hand:
@@ -281,7 +281,7 @@ def test_the_log_has_what_was_dropped_at_the_door_too(start_control: Callable[..
                     hand.send(inside)
                 await page.until(lambda: any("more before it" in p["verdict"] for p in dropped()))
                 assert len(dropped()) <= 22
-                web.admission.turn_away("not_allowed", "198.51.100.7:9", b"\x7fELF")
+                web.admission.refuse("not_allowed", "198.51.100.7:9", b"\x7fELF")
                 await asyncio.sleep(0.3)  # ten of a host are noted in a second
                 assert web.get("/?VALUE", Host="evil.example")[0] == 403
                 await page.until(lambda: any("is no name of this daemon" in p["verdict"] for p in dropped()))

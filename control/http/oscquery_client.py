@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from aiohttp import WSMessage, WSMsgType, web
 
 from stemfield.control.dialects.osc import encode
+from stemfield.control.http.requests import listening
+from stemfield.control.http.session import SendQueue, run_session
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
 from stemfield.control.hub.watching import Watch
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.requests import listening
-from stemfield.control.network.session import Backlog, converse
-from stemfield.control.network.turns import Turns
+from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.parameters.routes import Route, routes
 from stemfield.layouts.plain_data import PlainDataError, parse_json
@@ -36,23 +36,27 @@ class WebSocketClient:
         peer: the client.
         hub: where commands go.
         admission: says what it may do, counts and limits what comes.
-        turns: in which its messages are carried out.
+        scheduler: in which its messages are carried out.
     """
 
-    def __init__(self, socket: web.WebSocketResponse, peer: Peer, hub: Hub, admission: Admission, turns: Turns) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, peer: Peer, hub: Hub, admission: Admission, scheduler: FairScheduler
+    ) -> None:
         self._socket = socket
         self._peer = listening(peer, admission, self._send)
         self._hub = hub
         self._admission = admission
-        self._turns = turns
+        self._scheduler = scheduler
         self._listened: dict[str, None] = {}
         self._watch = Watch(self._routes, hub.context)
-        self._queue: Backlog[bytes | str] = Backlog()
+        self._queue: SendQueue[bytes | str] = SendQueue()
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
         """Serve it until it goes."""
-        await converse(self._socket, self._peer, self._hub, self._admission, self._turns, self._take, self._send_all())
+        await run_session(
+            self._socket, self._peer, self._hub, self._admission, self._scheduler, self._take, self._send_all()
+        )
 
     def changed(self, events: Sequence[str]) -> None:
         """The scene is another one; events are what the client is to be told of its paths."""

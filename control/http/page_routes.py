@@ -6,16 +6,16 @@ from typing import Final
 
 from aiohttp import web
 
+from stemfield.control.http.frames import require_masked
+from stemfield.control.http.page_audio import play
+from stemfield.control.http.page_client import PageClient
+from stemfield.control.http.page_facts import Facts
+from stemfield.control.http.page_files import answer, page_files
+from stemfield.control.http.quota import ConnectionQuota
+from stemfield.control.http.requests import peer_of
 from stemfield.control.hub.hub import Hub
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.frames import expect_masked
-from stemfield.control.network.page_audio import play
-from stemfield.control.network.page_client import PageClient
-from stemfield.control.network.page_facts import Facts
-from stemfield.control.network.page_files import answer, page_files
-from stemfield.control.network.quota import Seats
-from stemfield.control.network.requests import peer_of
-from stemfield.control.network.turns import Turns
+from stemfield.control.network.scheduler import FairScheduler
 
 ROOT: Final = "/panner/"
 SOCKET: Final = "/panner/socket"
@@ -30,13 +30,13 @@ _KEPT: Final = 16_384
 """Bytes that wait for a slow page at most; then it gets the newest."""
 
 
-class Panner:
+class PageRoutes:
     """The page, for all who have it open.
 
     Args:
         hub: what is shown and steered.
         admission: who may come in, and how often.
-        turns: in which the pages are worked for.
+        scheduler: in which the pages are worked for.
         facts: told to every page at its beginning.
 
     The files are those that were there at the start, because page and daemon speak a protocol of their own: a newer
@@ -44,15 +44,15 @@ class Panner:
     when that is another one after a restart.
     """
 
-    def __init__(self, hub: Hub, admission: Admission, turns: Turns, facts: Facts) -> None:
+    def __init__(self, hub: Hub, admission: Admission, scheduler: FairScheduler, facts: Facts) -> None:
         self._hub = hub
         self._admission = admission
-        self._turns = turns
+        self._scheduler = scheduler
         self._files = page_files()
         self._facts = facts | {"page": self._files["index.html"].tag}
         self._pages: dict[web.WebSocketResponse, PageClient] = {}
         self._listeners: set[web.WebSocketResponse] = set()
-        self._seats = Seats(MAX_PAGES)
+        self._quota = ConnectionQuota(MAX_PAGES)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Take the paths below `/panner`."""
@@ -98,15 +98,15 @@ class Panner:
         socket = web.WebSocketResponse(heartbeat=10.0, compress=False, max_msg_size=MAX_MESSAGE, writer_limit=_KEPT)
         if not socket.can_prepare(request):
             raise web.HTTPBadRequest(text="only a WebSocket is let in here")
-        if request.transport is None or not self._seats.take(request.transport, request.remote or ""):
+        if request.transport is None or not self._quota.take(request.transport, request.remote or ""):
             raise web.HTTPServiceUnavailable(text=f"{MAX_PAGES} pages: allowed no more")
         await socket.prepare(request)
-        expect_masked(request)
+        require_masked(request)
         return socket
 
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
         socket = await self._accept(request)
-        page = PageClient(socket, peer_of(request), self._hub, self._admission, self._turns, self._facts)
+        page = PageClient(socket, peer_of(request), self._hub, self._admission, self._scheduler, self._facts)
         self._pages[socket] = page
         try:
             await page.run()

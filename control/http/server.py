@@ -20,20 +20,20 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from stemfield.control.config.host_names import HostNames
 from stemfield.control.faults import note
+from stemfield.control.http.accept import Acceptor
+from stemfield.control.http.frames import require_masked
+from stemfield.control.http.metrics import CONTENT_TYPE, exposition
+from stemfield.control.http.oscquery import ATTRIBUTES, count, host_info, node_at, path_events
+from stemfield.control.http.oscquery_client import WebSocketClient
+from stemfield.control.http.page_facts import Facts, daemon_facts
+from stemfield.control.http.page_routes import PRIVATE, ROOT, PageRoutes
+from stemfield.control.http.quota import ConnectionQuota
+from stemfield.control.http.requests import peer_of
+from stemfield.control.http.session import close_sockets
 from stemfield.control.hub.hub import Hub
-from stemfield.control.network.accept import Connections
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.frames import expect_masked
-from stemfield.control.network.metrics import CONTENT_TYPE, exposition
-from stemfield.control.network.oscquery import ATTRIBUTES, count, host_info, node_at, path_events
-from stemfield.control.network.page_facts import Facts, daemon_facts
-from stemfield.control.network.page_routes import PRIVATE, ROOT, Panner
-from stemfield.control.network.quota import Seats
-from stemfield.control.network.requests import peer_of
-from stemfield.control.network.session import hang_up
-from stemfield.control.network.turns import FairThreads, Turns
+from stemfield.control.network.scheduler import FairScheduler, FairThreadPool
 from stemfield.control.network.udp import PortTakenError
-from stemfield.control.network.websocket import WebSocketClient
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.scenes.changes import Dirty
@@ -62,7 +62,7 @@ class HttpServer:
         port: 0..65535; 0 takes a free one.
         admission: who may come in, and how often.
         hub: what is asked and steered.
-        turns: in which the clients of all ports are worked for.
+        scheduler: in which the clients of all ports are worked for.
         name: of this daemon, as people see it.
         osc_port: told to clients.
         token: word that clients have to give; None needs none.
@@ -76,7 +76,7 @@ class HttpServer:
         port: int,
         admission: Admission,
         hub: Hub,
-        turns: Turns,
+        scheduler: FairScheduler,
         *,
         name: str,
         osc_port: int,
@@ -94,23 +94,23 @@ class HttpServer:
         self._names = HostNames(osc_port, names)
         self._scene = hub.scene
         self._clients: dict[web.WebSocketResponse, WebSocketClient] = {}
-        self._seats = Seats(MAX_CLIENTS)
-        self._turns = turns
-        self._trees = FairThreads(TREES, "tree")
+        self._quota = ConnectionQuota(MAX_CLIENTS)
+        self._scheduler = scheduler
+        self._trees = FairThreadPool(TREES, "tree")
         """Of its own: what saves the scene must not wait behind those who look at it."""
         app = web.Application(middlewares=[self._admit], client_max_size=MAX_MESSAGE)
         facts = daemon_facts(name, addresses, osc_port, port, hub.context)
-        self._panner = Panner(
-            hub, admission, turns, facts | {"room": room or {"name": "", "title": "", "speakers": [], "edges": []}}
+        self._page = PageRoutes(
+            hub, admission, scheduler, facts | {"room": room or {"name": "", "title": "", "speakers": [], "edges": []}}
         )
-        self._panner.add_routes(app.router)
+        self._page.add_routes(app.router)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/{path:.*}", self._get)
         app.on_shutdown.append(self._hang_up)
         self._runner = web.AppRunner(
             app, access_log=None, logger=log, shutdown_timeout=1.0, keepalive_timeout=KEEP_ALIVE_S
         )
-        self._connections = Connections(admission, self._protocol)
+        self._acceptor = Acceptor(admission, self._protocol)
         self._sockets: list[asyncio.Server] = []
 
     @property
@@ -129,7 +129,7 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         for address in self._addresses:
             try:
-                listening = await loop.create_server(self._connections.protocol, address, self._port)
+                listening = await loop.create_server(self._acceptor.protocol, address, self._port)
             except OSError as error:
                 await self.close()
                 where = f"TCP {address} port {self._port}"
@@ -163,7 +163,7 @@ class HttpServer:
         self._trees.close()
 
     async def _hang_up(self, _: web.Application | None = None, *, message: bytes = b"the daemon ends") -> None:
-        await hang_up((*self._clients, *self._panner.sockets), message)
+        await close_sockets((*self._clients, *self._page.sockets), message)
 
     def _changed(self, scene: Scene, _: Dirty) -> None:
         """Tell every client, for whom what came and went is worked out once."""
@@ -172,7 +172,7 @@ class HttpServer:
             for client in self._clients.values():
                 client.changed(events)
         self._scene = scene
-        self._panner.changed()
+        self._page.changed()
 
     @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -180,17 +180,17 @@ class HttpServer:
         host, peer = request.remote or "", peer_of(request)
         sender = str(peer)
         if not host or self._admission.rights(host) == "none":
-            raise web.HTTPForbidden(text=self._admission.turn_away("not_allowed", sender, request.path))
+            raise web.HTTPForbidden(text=self._admission.refuse("not_allowed", sender, request.path))
         if self._admission.take(peer, asyncio.get_running_loop().time()) is None:
-            raise web.HTTPTooManyRequests(text=self._admission.turn_away("limited", sender, request.path))
+            raise web.HTTPTooManyRequests(text=self._admission.refuse("limited", sender, request.path))
         if not _is_text(request):
             raise web.HTTPBadRequest(text="a head that is not UTF-8")
         if why := self._reason(request):
-            self._admission.on_turned(sender, request.path, why)
+            self._admission.on_refused(sender, request.path, why)
             if why == TOKENLESS:
                 raise web.HTTPUnauthorized(text=why, headers={"WWW-Authenticate": "Bearer"})
             raise web.HTTPForbidden(text=why)
-        with self._connections.asking(request.transport):
+        with self._acceptor.asking(request.transport):
             return await handler(request)
 
     def _reason(self, request: web.Request) -> str:
@@ -235,19 +235,19 @@ class HttpServer:
         return _json(text) if text else web.Response(status=204)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        clients = {"oscquery": len(self._clients), **self._panner.clients()}
+        clients = {"oscquery": len(self._clients), **self._page.clients()}
         body = exposition(self._hub.context.status, clients, version("stemfield"))
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     async def _talk(self, request: web.Request) -> web.WebSocketResponse:
-        if request.transport is None or not self._seats.take(request.transport, request.remote or ""):
+        if request.transport is None or not self._quota.take(request.transport, request.remote or ""):
             raise web.HTTPServiceUnavailable(text=f"{MAX_CLIENTS} clients: allowed no more")
         # Compression costs more than a loopback or a wire does.
         client = web.WebSocketResponse(heartbeat=20.0, compress=False, max_msg_size=MAX_MESSAGE)
         await client.prepare(request)
-        expect_masked(request)
+        require_masked(request)
         talk = self._clients[client] = WebSocketClient(
-            client, peer_of(request), self._hub, self._admission, self._turns
+            client, peer_of(request), self._hub, self._admission, self._scheduler
         )
         try:
             await talk.run()
