@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from stemfield.layouts.problems import UserError
+
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """What asks a command to end, beside an interrupt: the second comes when its terminal is closed."""
 FAILED = 1
@@ -19,18 +21,22 @@ class RefusedError(ValueError):
     """A command that cannot be carried out; the message names the value and what is allowed."""
 
 
-class CliError(Exception):
-    """An end that is no fault of the program.
+class CommandError(UserError):
+    """A command that cannot be carried out, with one problem or several.
 
     Attributes:
-        lines: what is wrong, one line each.
         status: the exit status: 2 for bad input, 1 for what failed while working.
     """
 
     def __init__(self, lines: Sequence[str], status: int = BAD_INPUT) -> None:
         super().__init__("; ".join(lines))
-        self.lines = tuple(lines)
+        self._lines = tuple(lines)
         self.status = status
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One problem each."""
+        return self._lines
 
 
 @contextmanager

@@ -1,19 +1,20 @@
-"""Where the loudspeakers stand, and which way is left."""
+"""Loudspeaker layouts: where the loudspeakers stand, as frozen values, from files of stemfield and other renderers.
 
-from stemfield.layouts.check import check_layout
-from stemfield.layouts.loader import available_layouts, is_layout_path, load_layout
-from stemfield.layouts.model import BassManagement, Compensation, EqBand, Layout, LayoutEntry, LayoutError, Speaker
+It also holds what every room shares: the coordinate convention, the reading of untrusted YAML and JSON, and the errors
+that are shown to a user.
+"""
 
 __all__ = [
-    "BassManagement",
-    "Compensation",
-    "EqBand",
-    "Layout",
-    "LayoutEntry",
-    "LayoutError",
-    "Speaker",
-    "available_layouts",
-    "check_layout",
-    "is_layout_path",
-    "load_layout",
+    "chain",
+    "channels",
+    "check",
+    "coordinates",
+    "export",
+    "foreign",
+    "loader",
+    "model",
+    "plain_data",
+    "problems",
+    "strict_yaml",
+    "yaml_scalars",
 ]

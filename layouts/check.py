@@ -16,13 +16,10 @@ from stemfield.layouts.problems import (
     label_problems,
     mapping_problems,
     number_problems,
-    suggestion,
     text_problems,
     truth_problems,
     unknown_keys,
 )
-
-__all__ = ["check_layout", "suggestion"]
 
 MAX_SPEAKERS = 256
 MIN_SPEAKERS = 2

@@ -8,11 +8,11 @@ from typing import Any, get_args
 from stemfield.layouts.model import EqType, Polarity
 from stemfield.layouts.problems import (
     choice_problems,
+    did_you_mean,
     is_number,
     kind,
     mapping_problems,
     number_problems,
-    suggestion,
     text_problems,
     truth_problems,
 )
@@ -102,12 +102,12 @@ def _bass_problems(path: str, bass: object, labels: Mapping[str, bool]) -> Itera
     for label, weights in subwoofers.items():
         here = f"{path}.subwoofers.{label}"
         if label not in lfes:
-            yield f"{here}: is no loudspeaker with lfe: true{suggestion(str(label), lfes)}"
+            yield f"{here}: is no loudspeaker with lfe: true{did_you_mean(str(label), lfes)}"
         if not isinstance(weights, Mapping):
             yield f"{here}: must be a mapping of labels to weights, not {kind(weights)}"
             continue
         for target, weight in weights.items():
             if labels.get(target, True):
                 panned = [name for name, lfe in labels.items() if not lfe]
-                yield f"{here}.{target}: is no loudspeaker whose bass could be taken{suggestion(str(target), panned)}"
+                yield f"{here}.{target}: is no loudspeaker whose bass could be taken{did_you_mean(str(target), panned)}"
             yield from number_problems(f"{here}.{target}", weight, -10.0, 10.0)

@@ -17,7 +17,7 @@ from stemfield.layouts.check import check_layout
 from stemfield.layouts.foreign import name_of
 from stemfield.layouts.importers import ForeignFileError, read_data
 from stemfield.layouts.model import Layout, LayoutEntry, LayoutError
-from stemfield.layouts.problems import suggestion
+from stemfield.layouts.problems import did_you_mean
 from stemfield.layouts.strict_yaml import StrictYamlError, read_text
 
 SHIPPED = Path(__file__).parent / "data"
@@ -47,7 +47,7 @@ def load_layout(name_or_path: str, folders: Sequence[Path] = ()) -> Layout:
     entries = available_layouts(folders)
     names = [name for entry in entries for name in (entry.name, *entry.aliases)]
     known = ", ".join(entry.name for entry in entries)
-    raise LayoutError(name_or_path, (f"unknown name{suggestion(name_or_path, names) or '.'} Known are: {known}",))
+    raise LayoutError(name_or_path, (f"unknown name: expected {known}{did_you_mean(name_or_path, names)}",))
 
 
 def is_layout_path(name_or_path: str) -> bool:

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from stemfield.layouts.problems import ProblemsError
+
 EqType = Literal["lowpass", "highpass", "bandpass", "bandstop", "peak", "lowshelf", "highshelf", "allpass"]
 """Of S3A's object equaliser, after the Audio EQ Cookbook."""
 
@@ -135,10 +137,5 @@ class LayoutEntry:
     """Why the file cannot be loaded; empty for a good one."""
 
 
-class LayoutError(ValueError):
-    """A layout that cannot be loaded, with every reason at once."""
-
-    def __init__(self, source: str, problems: tuple[str, ...]) -> None:
-        self.source = source
-        self.problems = problems
-        super().__init__("\n".join([f"layout {source}:", *(f"  {problem}" for problem in problems)]))
+class LayoutError(ProblemsError):
+    """A layout that cannot be loaded."""

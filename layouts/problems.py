@@ -1,4 +1,4 @@
-"""What is wrong with a value of a layout file, in words: the thing, what stands there, what is allowed."""
+"""Errors that are shown to a user, and the words that they share: the thing, its value, what was expected."""
 
 from __future__ import annotations
 
@@ -11,6 +11,34 @@ from typing import Any, TypeGuard
 MAX_TEXT = 128
 MAX_LABEL_BYTES = 200
 _NO_ADDRESS = "/{}[],*?#"
+
+
+class UserError(ValueError):
+    """An error that is shown to the user without a traceback: one line that names the thing and its value."""
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One problem each."""
+        return (str(self),)
+
+
+class ProblemsError(UserError):
+    """Something that cannot be used.
+
+    Attributes:
+        source: the file or the name.
+        problems: every problem found in it, one line each.
+    """
+
+    def __init__(self, source: str, problems: Sequence[str]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.lines))
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Every problem behind its source."""
+        return tuple(f"{self.source}: {problem}" for problem in self.problems)
 
 
 def mapping_problems(path: str, value: object, known: Sequence[str], required: Sequence[str] = ()) -> Iterator[str]:
@@ -73,7 +101,7 @@ def choice_problems(path: str, value: object, allowed: Sequence[str]) -> Iterato
     if not isinstance(value, str):
         yield f"{path}: must be one of {', '.join(allowed)}, not {kind(value)}"
     elif value not in allowed:
-        yield f"{path}: {value!r} is none of {', '.join(allowed)}{suggestion(value, allowed)}"
+        yield f"{path}: {value!r} is none of {', '.join(allowed)}{did_you_mean(value, allowed)}"
 
 
 def truth_problems(path: str, value: object) -> Iterator[str]:
@@ -86,13 +114,13 @@ def unknown_keys(prefix: str, data: Mapping[Any, Any], known: Sequence[str]) -> 
     """One problem for every key that is not known."""
     for key in data:
         if key not in known:
-            yield f"{prefix}{key}: unknown key{suggestion(str(key), known)}"
+            yield f"{prefix}{key}: unknown key{did_you_mean(str(key), known)}"
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """`, did you mean ...?` for the nearest known word, or nothing."""
-    near = difflib.get_close_matches(word[:MAX_TEXT], list(known), n=1, cutoff=0.5)
-    return f", did you mean {near[0]!r}?" if near else ""
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`, did you mean X?` where a known word is near, else nothing."""
+    near = difflib.get_close_matches(word[:MAX_TEXT], tuple(known), n=1)
+    return f", did you mean {near[0]}?" if near else ""
 
 
 def is_number(value: object) -> TypeGuard[float]:
@@ -127,9 +155,3 @@ def shown(value: object) -> str:
         case _:
             text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`, did you mean X?` when something known is near, else nothing."""
-    near = difflib.get_close_matches(word[:128], tuple(known), n=1, cutoff=0.65)
-    return f", did you mean {near[0]}?" if near else ""

@@ -11,9 +11,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import EqBand, Layout
 from stemfield.layouts.chain import listener_delays_s, speaker_trims
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.model import EqBand, Layout
 from stemfield.renderer.dsp.binaural import Head, monitor_filters
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.identify import DEFAULT_LEVEL_DB, NOISE, SPOKEN, SWEEP

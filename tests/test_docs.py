@@ -11,7 +11,7 @@ import yaml
 
 from stemfield.control.cli.parser_tree import make_parser
 from stemfield.control.config.configuration import Config, parse_config
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from stemfield.control.audio.roles import STEM_PORTS, ports_of
 from stemfield.control.config.configuration import Config
 from stemfield.control.sound_state import Wiring
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers.clock import ClockDriver, Sink
 from stemfield.renderer.drivers.connections import Connection, ConnectionKeeper
 from stemfield.renderer.drivers.wishes import Wishes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stemfield.control.config.configuration import Config, Role
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.renderer import STEM_ROWS

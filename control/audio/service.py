@@ -29,7 +29,7 @@ from stemfield.control.audio.supervisor import PATIENCE_S, Supervisor
 from stemfield.control.config.configuration import Config
 from stemfield.control.network.headphones import Ears
 from stemfield.control.sound_state import QUIET, UNCALLED, CallbackState, SoundState
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.drivers.clock import ClockDriver
 from stemfield.renderer.engine.bad_samples import BadSamples

@@ -11,7 +11,7 @@ import numpy as np
 from stemfield.control.cli.commands import NO_EARS, refusals, usable_hrtf, usable_layout, user_config
 from stemfield.control.cli.offline import work
 from stemfield.control.offline.adm_export import BLOCK_FRAMES
-from stemfield.control.problems import CliError, shortened
+from stemfield.control.problems import CommandError, shortened
 from stemfield.renderer.adm.model import AdmError
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document
@@ -27,9 +27,9 @@ def render(options: argparse.Namespace) -> int:
     config = user_config()
     source, target = Path(options.source), Path(options.output)
     if options.hrtf is not None and not options.binaural:
-        raise CliError([NO_EARS])
+        raise CommandError([NO_EARS])
     if options.layout is None and not options.binaural:
-        raise CliError(["--layout is missing: the room to render for (or --binaural, for headphones)"])
+        raise CommandError(["--layout is missing: the room to render for (or --binaural, for headphones)"])
     layout = usable_layout(options.layout or config.layout, config)
     hrtf = usable_hrtf(options.hrtf or config.monitor.hrtf) if options.binaural else None
     channels = [0, 1] if options.binaural else [speaker.channel - 1 for speaker in layout.speakers]
@@ -66,8 +66,8 @@ def render(options: argparse.Namespace) -> int:
 def _selection(reader: Bw64Reader, programme: str | None) -> Selection:
     xml = reader.axml
     if not xml:
-        raise CliError([f"{reader.path}: has no axml chunk: nothing says where its tracks are heard"])
+        raise CommandError([f"{reader.path}: has no axml chunk: nothing says where its tracks are heard"])
     try:
         return select(read_document(xml), reader.entries, programme)
     except AdmError as error:
-        raise CliError([f"{reader.path}: {problem}" for problem in error.problems]) from error
+        raise CommandError([f"{reader.path}: {problem}" for problem in error.problems]) from error

@@ -21,7 +21,7 @@ from stemfield.control.offline.batch.job import load_recipe, order_of
 from stemfield.control.offline.batch.plan import BATCH_FOLDER, Plan, read_plan
 from stemfield.control.offline.batch.report import REPORT, Report, show, summary
 from stemfield.control.offline.batch.work import WORK, Task, kept
-from stemfield.control.problems import FAILED, CliError, termination_waits
+from stemfield.control.problems import FAILED, CommandError, termination_waits
 from stemfield.renderer.engine.processor import compile_ahead
 
 try:
@@ -29,13 +29,13 @@ try:
 except ImportError as error:
     if (error.name or "").partition(".")[0] not in ("cryptography", "dask", "distributed"):
         raise
-    raise CliError(["batch needs Dask: pip install 'stemfield[batch]'"]) from error
+    raise CommandError(["batch needs Dask: pip install 'stemfield[batch]'"]) from error
 
 
 def batch(options: argparse.Namespace) -> int:
     """Make what a plan asks for, of every recording; what is there is not made again."""
     if options.scheduler is not None and options.workers is not None:
-        raise CliError(["--workers: the scheduler has its own; of use only without --scheduler"])
+        raise CommandError(["--workers: the scheduler has its own; of use only without --scheduler"])
     path = Path(options.plan)
     with refusals():
         plan = read_plan(path)
@@ -58,7 +58,7 @@ def batch(options: argparse.Namespace) -> int:
             show(report.outcomes, Console())
         failures = report.count("failed")
     if failures:
-        raise CliError([f"{failures} of {len(tasks)} failed: {output / REPORT}"], FAILED)
+        raise CommandError([f"{failures} of {len(tasks)} failed: {output / REPORT}"], FAILED)
     return 0
 
 
@@ -71,7 +71,7 @@ def _tasks(plan: Plan, path: Path, folder: Path, output: Path) -> list[Task]:
         try:
             order = order_of(kind, given, folder, config)
             recipe = load_recipe(order)
-        except CliError as error:
+        except CommandError as error:
             problems += [f"{kind}: {line}" for line in error.lines]
             continue
         tasks += [
@@ -81,7 +81,7 @@ def _tasks(plan: Plan, path: Path, folder: Path, output: Path) -> list[Task]:
     if output.exists() and not output.is_dir():
         problems.append(f"output: {output}: is a file, not a folder")
     if problems:
-        raise CliError([f"{path}: {problem}" for problem in problems])
+        raise CommandError([f"{path}: {problem}" for problem in problems])
     return tasks
 
 
@@ -95,10 +95,10 @@ def _held(output: Path) -> Iterator[None]:
             stack.enter_context(tempfile.TemporaryFile(dir=output))
             fcntl.flock(stack.enter_context((own / "lock").open("w")), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise CliError([f"{output}: another batch works in this folder"]) from error
+            raise CommandError([f"{output}: another batch works in this folder"]) from error
         except OSError as error:
             problem = f"cannot be written: {error.strerror or error}"
-            raise CliError([f"output: {error.filename or output}: {problem}"]) from error
+            raise CommandError([f"output: {error.filename or output}: {problem}"]) from error
         shutil.rmtree(own / WORK, ignore_errors=True)
         try:
             yield

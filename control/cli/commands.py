@@ -14,8 +14,9 @@ from typing import Any
 from stemfield.control.config.configuration import Config, load_config, parse_config
 from stemfield.control.config.errors import ConfigError
 from stemfield.control.config.network import MirrorConfig
-from stemfield.control.problems import BAD_INPUT, FAILED, CliError, termination_waits
-from stemfield.layouts import Layout, LayoutError, load_layout
+from stemfield.control.problems import BAD_INPUT, FAILED, CommandError, termination_waits
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import Layout, LayoutError
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
 from stemfield.separation.cards.card import CardError, ModelCard, ProviderError, available_models, load_card
@@ -31,9 +32,9 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except (LayoutError, CardError, ConfigError) as error:
-        raise CliError([f"{error.source}: {problem}" for problem in error.problems]) from error
+        raise CommandError([f"{error.source}: {problem}" for problem in error.problems]) from error
     except (AudioFileError, ProviderError) as error:
-        raise CliError([str(error)]) from error
+        raise CommandError([str(error)]) from error
 
 
 def layout_of(name: str, config: Config) -> Layout:
@@ -51,7 +52,7 @@ def usable_layout(name: str, config: Config) -> Layout:
     try:
         design_chain(layout, 48_000)
     except FirError as error:
-        raise CliError([f"{name}: {line}" for line in str(error).splitlines()]) from error
+        raise CommandError([f"{name}: {line}" for line in str(error).splitlines()]) from error
     return layout
 
 
@@ -63,7 +64,7 @@ def usable_hrtf(hrtf: str) -> str:
     try:
         head_of(hrtf, 48_000)
     except SofaError as error:
-        raise CliError([str(error)]) from error
+        raise CommandError([str(error)]) from error
     return hrtf
 
 
@@ -102,7 +103,7 @@ def serve(options: argparse.Namespace) -> int:
             found = given.model_copy(update=song)
             # a model that cannot be used is no reason not to play: the daemon logs it
             if problems := room_problems(found):
-                raise CliError(problems)
+                raise CommandError(problems)
             return found
 
         with termination_waits():
@@ -113,7 +114,7 @@ def serve(options: argparse.Namespace) -> int:
             with refusals():
                 return run(config, lambda: usable(_configured(options)))
         except OSError as error:
-            raise CliError([error.strerror or str(error)], FAILED) from error
+            raise CommandError([error.strerror or str(error)], FAILED) from error
 
 
 def _configured(options: argparse.Namespace) -> Config:
@@ -125,7 +126,7 @@ def _configured(options: argparse.Namespace) -> Config:
         hrtf = config.monitor.hrtf if options.hrtf is None else str(Path(options.hrtf).absolute())
         changes["monitor"] = config.monitor.model_copy(update={"binaural": True, "hrtf": hrtf})
     elif options.hrtf is not None:
-        raise CliError([NO_EARS])
+        raise CommandError([NO_EARS])
     if options.mirror:
         changes["mirror"] = _mirrors(options.mirror)
     with refusals():
@@ -226,7 +227,7 @@ def found_problems(trial: Callable[..., object], *inputs: object) -> list[str]:
     """What a trial refuses, in lines."""
     try:
         trial(*inputs)
-    except CliError as error:
+    except CommandError as error:
         return list(error.lines)
     return []
 
@@ -241,7 +242,7 @@ def _verdicts(checked: Sequence[tuple[str, list[str]]], *, as_json: bool) -> int
                 print(f"{name}: ok")
     problems = [line for _, lines in checked for line in lines]
     if problems and not as_json:
-        raise CliError(problems)
+        raise CommandError(problems)
     return BAD_INPUT if problems else 0
 
 

@@ -49,7 +49,7 @@ class _Completer:
 
 def _layouts() -> list[str]:
     from stemfield.control.cli.commands import user_config
-    from stemfield.layouts import available_layouts
+    from stemfield.layouts.loader import available_layouts
 
     entries = available_layouts(user_config().layout_folders)
     return [name for entry in entries for name in (entry.name, *entry.aliases)]

@@ -16,8 +16,8 @@ from stemfield.control.cli.questions import Questions
 from stemfield.control.config.configuration import Config, load_config, user_config_file
 from stemfield.control.config.edit import changed, write_config
 from stemfield.control.doctor.sound_card import SoundCard, sound_card
-from stemfield.control.problems import FAILED, CliError
-from stemfield.layouts import Layout
+from stemfield.control.problems import FAILED, CommandError
+from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
 
 AGAIN, SKIP, BACK, QUIT = "r", "s", "b", "q"
@@ -43,14 +43,14 @@ def connect_by_ear(path: Path, ports: Sequence[str] = (), *, confirmed: bool = F
         confirmed: whether it is written without a last question.
 
     Raises:
-        CliError: nothing can be played, or the file cannot be written.
+        CommandError: nothing can be played, or the file cannot be written.
     """
     config = _config_of(path)
     layout = layout_of(config.layout, config)
     card = SoundCard() if ports else sound_card(config.jack.server_name)
     there = tuple(ports) or (*card.playback, *card.others)
     if not there:
-        raise CliError(["no playback port is there: see `stemfield doctor`, or name ports by --port"], FAILED)
+        raise CommandError(["no playback port is there: see `stemfield doctor`, or name ports by --port"], FAILED)
     questions = Questions(suggested=False)  # what was heard cannot be suggested
     console = questions.console
     console.print(f"Every port plays noise at a low level: bursts of 2 s, for a minute at most. {len(there)} ports.")
@@ -59,7 +59,7 @@ def connect_by_ear(path: Path, ports: Sequence[str] = (), *, confirmed: bool = F
     try:
         found = _ask_all(config, layout, there, questions)
     except OSError as error:
-        raise CliError([error.strerror or str(error)], FAILED) from error
+        raise CommandError([error.strerror or str(error)], FAILED) from error
     missing = [label for label in layout.labels if label not in found]
     for label, port in found.items():
         console.print(f"  {label}: {port}", markup=False)
@@ -109,7 +109,7 @@ def _ask(layout: Layout, port: str, heard: Mapping[str, str], questions: Questio
         label = by_case.get(answer.upper())
         if label is None:
             hint = did_you_mean(answer.upper(), by_case) or f": allowed 1 to {len(layout.labels)}, a label, or {HINT}"
-            raise CliError([f"{answer or 'nothing'}: no such loudspeaker{hint}"])
+            raise CommandError([f"{answer or 'nothing'}: no such loudspeaker{hint}"])
         if label in heard and heard[label] != port:
             questions.tell(f"{label} was on {heard[label]} before; now it is on {port}.")
         return label
@@ -130,12 +130,12 @@ def _write(path: Path, config: Config, found: Mapping[str, str]) -> None:
     unknown = [label for label in found if label not in labels]
     if unknown:
         lines = [f"{x}: layout {config.layout} has no such loudspeaker{did_you_mean(x, labels)}" for x in unknown]
-        raise CliError(lines)
+        raise CommandError(lines)
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         with refusals():
             new = changed(text, "jack", {"connect_speakers": dict(found), "connect_outputs": None})
             write_config(path, new)
     except OSError as error:
-        raise CliError([f"{path}: cannot be written: {error.strerror}"], FAILED) from error
+        raise CommandError([f"{path}: cannot be written: {error.strerror}"], FAILED) from error
     print(f"{path}: {len(found)} connections are written; systemctl reload stemfield (SIGHUP) has the daemon take them")

@@ -22,7 +22,7 @@ from stemfield.control.daemon.standard_streams import whoever_reads
 from stemfield.control.doctor.sound_card import EARS, SoundCard, sound_card, suggested_layouts, wires
 from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.demo import demo_mixture_file
-from stemfield.control.problems import FAILED, CliError, termination_waits
+from stemfield.control.problems import FAILED, CommandError, termination_waits
 from stemfield.renderer.dsp.bass import suggested_hz
 
 LOOPBACK: Final = "127.0.0.1"
@@ -40,7 +40,7 @@ def demo(options: argparse.Namespace) -> int:
             with refusals():
                 config = _config(options, card, neighbours, Path(folder), ports)
         except NoFreePortError as error:
-            raise CliError([f"{error} for the demo"], FAILED) from error
+            raise CommandError([f"{error} for the demo"], FAILED) from error
         layout_of(config.layout, config)
         with termination_waits():
             from stemfield.control.daemon.daemon import run
@@ -49,7 +49,7 @@ def demo(options: argparse.Namespace) -> int:
             with refusals():
                 return run(config, lambda: config, lambda: _tell(config, neighbours, browser=options.open))
         except OSError as error:
-            raise CliError([error.strerror or str(error)], FAILED) from error
+            raise CommandError([error.strerror or str(error)], FAILED) from error
 
 
 def _config(
@@ -98,11 +98,11 @@ def _local_network(interface: str | None) -> LocalNetwork:
     """The network to open to: behind the interface that is named, or the one through which others are reached."""
     found = local_networks()
     if interface is None and not found:
-        raise CliError(["--network: this machine has no network interface beside its own"])
+        raise CommandError(["--network: this machine has no network interface beside its own"])
     chosen = next((one for one in found if interface in (None, one.interface)), None)
     if chosen is None:
         known = ", ".join(one.interface for one in found) or "none"
-        raise CliError([f"--interface {interface}: no such network interface; there are: {known}"])
+        raise CommandError([f"--interface {interface}: no such network interface; there are: {known}"])
     return chosen
 
 

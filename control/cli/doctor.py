@@ -16,7 +16,7 @@ from stemfield.control.doctor.diagnosis import CHECKS, diagnose
 from stemfield.control.doctor.evidence import Evidence, look
 from stemfield.control.doctor.finding import PAGE, Finding
 from stemfield.control.doctor.report import is_report, report
-from stemfield.control.problems import BAD_INPUT, FAILED, CliError
+from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 
 COULD_NOT_LOOK = BAD_INPUT
 
@@ -75,11 +75,11 @@ def _target(given: str) -> Path:
     """Where the report goes: a file that is not there yet, or an older report.
 
     Raises:
-        CliError: it is another file.
+        CommandError: it is another file.
     """
     path = Path(given or time.strftime("stemfield-report-%Y%m%d-%H%M%S.txt"))
     if path != Path("-") and path.exists() and not is_report(path):
-        raise CliError([f"{path}: is there already, and no report: choose another name"])
+        raise CommandError([f"{path}: is there already, and no report: choose another name"])
     return path
 
 
@@ -90,4 +90,4 @@ def _write(target: Path, text: str) -> None:
     try:
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise CliError([f"{target}: cannot be written: {error.strerror}"]) from error
+        raise CommandError([f"{target}: cannot be written: {error.strerror}"]) from error

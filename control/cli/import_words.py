@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stemfield.control.problems import CliError
+from stemfield.control.problems import CommandError
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.scene.scene import STEMS
 from stemfield.separation.cards.card import CardError, ModelCard
@@ -47,9 +47,9 @@ def words_of_the_user(scratch: Path, paths: Mapping[str, Path], made: Mapping[st
         source = Path(error.source)
         shown = paths.get(source.name, source.name) if source.is_relative_to(scratch) else error.source
         if made is None:
-            raise CliError([f"{shown}: {problem}" for problem in error.problems]) from error
+            raise CommandError([f"{shown}: {problem}" for problem in error.problems]) from error
         name = "the options" if source.suffix == ".yaml" else shown
-        raise CliError([f"{name}: {_with_option(problem, made)}" for problem in error.problems]) from error
+        raise CommandError([f"{name}: {_with_option(problem, made)}" for problem in error.problems]) from error
 
 
 def unplaced(card: ModelCard) -> list[str]:

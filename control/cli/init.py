@@ -24,8 +24,8 @@ from stemfield.control.doctor.sound_card import (
     wires,
 )
 from stemfield.control.network.addresses import LocalNetwork, local_networks
-from stemfield.control.problems import FAILED, CliError
-from stemfield.layouts import Layout
+from stemfield.control.problems import FAILED, CommandError
+from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import AudioReader
 from stemfield.renderer.dsp.bass import BASS_HZ, is_open, suggested_hz
@@ -50,7 +50,7 @@ def init(options: argparse.Namespace) -> int:
     questions = Questions(suggested=options.yes)
     path = Path(options.config) if options.config else user_config_file()
     if path.exists() and not options.replace:
-        refusal = CliError([f"{path}: is there already, and stays as it is; --replace writes it anew"])
+        refusal = CommandError([f"{path}: is there already, and stays as it is; --replace writes it anew"])
         if options.yes or not questions.confirm(f"{path} is there already. Write it anew?", False):
             raise refusal
     ports = sound_card(options.server)
@@ -58,7 +58,7 @@ def init(options: argparse.Namespace) -> int:
     with _writing(path):
         config = checked(path, text)
     if problems := [*room_problems(config), *found_problems(lambda: card_of(None, config, for_a_room=True))]:
-        raise CliError(problems)
+        raise CommandError(problems)
     with _writing(path):
         write_config(path, text)
     print(f"{path} is written; `stemfield check {path}` looks for problems after a change")
@@ -77,7 +77,7 @@ def _writing(path: Path) -> Iterator[None]:
         with refusals():
             yield
     except OSError as error:
-        raise CliError([f"{path}: cannot be written: {error.strerror}"], FAILED) from error
+        raise CommandError([f"{path}: cannot be written: {error.strerror}"], FAILED) from error
 
 
 class _Answers:
@@ -155,7 +155,7 @@ class _Answers:
             needed = f"{self._options.layout or 'the layout'} needs {highest_channel(layout)} playback ports"
             if found.by_name:
                 needed = f"there is no playback port for {', '.join(found.missing)}"
-            raise CliError([f"--connect-outputs: {needed}: there are {len(self._ports.playback)}"])
+            raise CommandError([f"--connect-outputs: {needed}: there are {len(self._ports.playback)}"])
         if found.missing:
             return {}
         if found.by_name:
@@ -192,7 +192,7 @@ class _Answers:
             return {}
         around = local_networks()
         if not around:
-            raise CliError(["--network: this machine has no network interface beside its own"])
+            raise CommandError(["--network: this machine has no network interface beside its own"])
         if options.interface is None:
             for one in around:
                 self._questions.tell(f"  {one.interface}: {one.address} in {one.network}")
@@ -212,7 +212,7 @@ def _music(answer: str) -> str:
     with refusals():
         AudioReader(path).close()
     if os.fsencode(path).decode("utf-8", "replace") != str(path):
-        raise CliError([f"{path}: its name is no UTF-8, which a configuration cannot hold; rename it"])
+        raise CommandError([f"{path}: its name is no UTF-8, which a configuration cannot hold; rename it"])
     return str(path)
 
 
@@ -226,7 +226,7 @@ def _one_of(around: Sequence[LocalNetwork]) -> Callable[[str], LocalNetwork]:
         names = [one.interface for one in around]
         if answer not in names:
             hint = did_you_mean(answer, names) or f": allowed {', '.join(names)}"
-            raise CliError([f"{answer}: no such network interface{hint}"])
+            raise CommandError([f"{answer}: no such network interface{hint}"])
         return around[names.index(answer)]
 
     return use
@@ -236,4 +236,4 @@ def _networks(answer: str) -> list[str]:
     try:
         return [str(ipaddress.ip_network(word.strip())) for word in answer.split(",")]
     except ValueError as error:
-        raise CliError([f"{error}: allowed networks such as 192.168.1.0/24"]) from error
+        raise CommandError([f"{error}: allowed networks such as 192.168.1.0/24"]) from error

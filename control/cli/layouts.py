@@ -17,9 +17,10 @@ from stemfield.control.cli.commands import (
     usable_layout,
     user_config,
 )
-from stemfield.control.problems import BAD_INPUT, FAILED, CliError
-from stemfield.layouts import Layout, available_layouts, load_layout
+from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 from stemfield.layouts.foreign import name_of
+from stemfield.layouts.loader import available_layouts, load_layout
+from stemfield.layouts.model import Layout
 
 
 def gains(options: argparse.Namespace) -> int:
@@ -33,11 +34,11 @@ def gains(options: argparse.Namespace) -> int:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         positions = read_positions(data.decode("utf-8-sig").splitlines())
     except PositionsError as error:
-        raise CliError([f"{name}: {problem}" for problem in error.problems]) from error
+        raise CommandError([f"{name}: {problem}" for problem in error.problems]) from error
     except UnicodeDecodeError as error:
-        raise CliError([f"{name}: not a text in UTF-8"]) from error
+        raise CommandError([f"{name}: not a text in UTF-8"]) from error
     except OSError as error:
-        raise CliError([f"{name}: {error.strerror}"]) from error
+        raise CommandError([f"{name}: {error.strerror}"]) from error
     rows = extent_gains(Panner(layout), *positions).tolist()
     if options.json or not sys.stdout.isatty():
         print_json({"labels": list(layout.labels), "gains": rows})
@@ -92,7 +93,7 @@ def layouts_check(options: argparse.Namespace) -> int:
     for name in options.names:
         try:
             remarks = review_layout(usable_layout(name, config))
-        except CliError as error:
+        except CommandError as error:
             checked.append((name, list(error.lines), [], []))
             continue
         problems, advice, notes = (
@@ -110,7 +111,7 @@ def layouts_check(options: argparse.Namespace) -> int:
             for line in lines:
                 print(f"{name}: {kind}: {line}")
     if every := [line for _, problems, *_ in checked for line in problems]:
-        raise CliError(every)
+        raise CommandError(every)
     return 0
 
 
@@ -122,9 +123,9 @@ def layouts_plot(options: argparse.Namespace) -> int:
     try:
         plot_layout(layout, Path(options.target))
     except PlotError as error:
-        raise CliError([str(error)]) from error
+        raise CommandError([str(error)]) from error
     except OSError as error:
-        raise CliError([f"{options.target}: {error.strerror}"], FAILED) from error
+        raise CommandError([f"{options.target}: {error.strerror}"], FAILED) from error
     print(options.target)
     return 0
 
@@ -135,7 +136,7 @@ def layouts_convert(options: argparse.Namespace) -> int:
 
     source, target = Path(options.source), _own_file(options.target)
     if target.exists() and source.exists() and target.samefile(source):
-        raise CliError([f"{target}: is the input itself"])
+        raise CommandError([f"{target}: is the input itself"])
     with refusals():
         layout = load_layout(str(source.absolute()))
     _write(target, layout, layout_yaml(layout, target.absolute().parent), as_json=options.json)
@@ -149,7 +150,7 @@ def layouts_copy(options: argparse.Namespace) -> int:
     target = _own_file(options.target)
     name = name_of(target.stem)
     if not name:
-        raise CliError([f"{target}: is no name of a layout"])
+        raise CommandError([f"{target}: is no name of a layout"])
     copy = replace(layout_of(options.layout, user_config()), name=name, aliases=())
     _write(target, copy, layout_yaml(copy, target.absolute().parent, nominal=True), as_json=options.json, mode="x")
     if not options.json:
@@ -160,7 +161,7 @@ def layouts_copy(options: argparse.Namespace) -> int:
 def _own_file(name: str) -> Path:
     """The path of a layout file to be written."""
     if not name.endswith((".yaml", ".yml")):
-        raise CliError([f"{name}: a layout ends in .yaml"])
+        raise CommandError([f"{name}: a layout ends in .yaml"])
     return Path(name)
 
 
@@ -170,9 +171,9 @@ def _write(target: Path, layout: Layout, text: str, *, as_json: bool, mode: Lite
         with target.open(mode, encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
-        raise CliError([f"{target}: exists already"]) from error
+        raise CommandError([f"{target}: exists already"]) from error
     except OSError as error:
-        raise CliError([f"{target}: {error.strerror}"], FAILED) from error
+        raise CommandError([f"{target}: {error.strerror}"], FAILED) from error
     if as_json:
         print_json({"path": str(target), "name": layout.name, "labels": layout.labels, "notes": layout.notes})
         return

@@ -15,7 +15,7 @@ from types import TracebackType
 from stemfield.control.cli.parser_tree import make_parser
 from stemfield.control.daemon.log import error_prefix
 from stemfield.control.daemon.standard_streams import fill_standard_streams
-from stemfield.control.problems import ENDS, FAILED, CliError, shortened, termination_waits
+from stemfield.control.problems import ENDS, FAILED, CommandError, shortened, termination_waits
 
 INTERRUPTED = 130
 AGAIN_S = 0.05
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run = getattr(importlib.import_module(f"stemfield.control.{module}"), function)
         status = int(run(options))
         sys.stdout.flush()
-    except CliError as error:
+    except CommandError as error:
         if options.debug:
             raise
         for line in shortened(error.lines, MAX_ERRORS):

@@ -17,7 +17,7 @@ from typing import Any
 
 from stemfield.control.cli.commands import card_of, print_table, refusals, user_config
 from stemfield.control.cli.import_words import unplaced, words_of_the_user
-from stemfield.control.problems import BAD_INPUT, FAILED, CliError
+from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 from stemfield.layouts.yaml_scalars import dump_yaml
 from stemfield.separation.cards.card import CARD, load_card
 from stemfield.separation.cards.families import Answers, card_data
@@ -33,7 +33,7 @@ def models_import(options: argparse.Namespace) -> int:
     sources = [Path(name) for name in options.files]
     missing = [path for path in sources if not path.exists()]
     if missing:
-        raise CliError([f"{path}: no such file" for path in missing])
+        raise CommandError([f"{path}: no such file" for path in missing])
     with refusals(), tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
         if options.family:
             data, paths = _of_family(sources, options), {path.name: path for path in sources}
@@ -74,14 +74,14 @@ def _keep(
         compute_share(Separator(card, card.sample_rate.nominal_hz, config.separation.providers))
         place = target / card.name
         if place.exists() and not options.replace:
-            raise CliError([f"{place}: is there already (--replace overwrites it)"])
+            raise CommandError([f"{place}: is there already (--replace overwrites it)"])
         try:
             target.mkdir(parents=True, exist_ok=True)
             if place.exists():
                 shutil.rmtree(place)
             shutil.copytree(folder, place)
         except OSError as error:
-            raise CliError([f"{place}: {error.strerror or error}"], FAILED) from error
+            raise CommandError([f"{place}: {error.strerror or error}"], FAILED) from error
     print(f"{place}: {card.title}: {', '.join(card.names)}")
     for line in unplaced(card):
         print(f"stemfield: warning: {line}", file=sys.stderr)
@@ -90,7 +90,7 @@ def _keep(
 def _with_card(sources: Sequence[Path], scratch: Path) -> tuple[Path, dict[str, Path]]:
     """A copy of a model that has a card, given by its folder or its card; and what it is a copy of, by name."""
     if len(sources) != 1 or sources[0].suffix == ".onnx":
-        raise CliError(["an ONNX file without a card needs --family, which says how its tensors meet the sound"])
+        raise CommandError(["an ONNX file without a card needs --family, which says how its tensors meet the sound"])
     (given,) = sources
     origin = given if given.is_dir() else given.parent
     card = load_card(str(origin / CARD if given.is_dir() else given))
@@ -126,7 +126,7 @@ def _with_files(scratch: Path, data: Mapping[str, Any], paths: Mapping[str, Path
     try:
         folder.mkdir()
     except OSError as error:
-        raise CliError([f"--name {data['name']}: is no name of up to 64 of a-z, 0-9, _ and -"]) from error
+        raise CommandError([f"--name {data['name']}: is no name of up to 64 of a-z, 0-9, _ and -"]) from error
     for name, path in paths.items():
         shutil.copy(path, folder / name)
     (folder / CARD).write_text(dump_yaml(dict(data), width=80), encoding="utf-8")
@@ -136,7 +136,7 @@ def _with_files(scratch: Path, data: Mapping[str, Any], paths: Mapping[str, Path
 def models_export_openunmix(options: argparse.Namespace) -> int:
     """Turn checkpoints of Open-Unmix into a model."""
     if any(importlib.util.find_spec(name) is None for name in ("torch", "onnx")):
-        raise CliError(["reading checkpoints needs torch and onnx: pip install 'stemfield[train]'"])
+        raise CommandError(["reading checkpoints needs torch and onnx: pip install 'stemfield[train]'"])
     from stemfield.separation.cards.export_openunmix import CheckpointError, read_checkpoint, save_graph
 
     with tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
@@ -149,9 +149,9 @@ def models_export_openunmix(options: argparse.Namespace) -> int:
             try:
                 save_graph(read_checkpoint(path), graphs[-1])
             except FileNotFoundError as error:
-                raise CliError([f"{path}: no such file"]) from error
+                raise CommandError([f"{path}: no such file"]) from error
             except CheckpointError as error:
-                raise CliError([str(error)]) from error
+                raise CommandError([str(error)]) from error
         options.files = [str(path) for path in graphs]
         options.source = options.source or [path.stem for path in graphs]
         options.family, options.name = "openunmix", options.name or "openunmix"
@@ -204,7 +204,7 @@ def models_bench(options: argparse.Namespace) -> int:
         ]
         print_table(table)
     if problems:
-        raise CliError(problems)
+        raise CommandError(problems)
     return 0
 
 
@@ -212,7 +212,7 @@ def models_bench(options: argparse.Namespace) -> int:
 def _collected(problems: list[str]) -> Iterator[None]:
     try:
         yield
-    except CliError as error:
+    except CommandError as error:
         if error.status != BAD_INPUT:
             raise
         problems += error.lines

@@ -10,7 +10,7 @@ from stemfield.control.cli.commands import print_json, print_table
 from stemfield.control.dialects.osc import Message, encode
 from stemfield.control.network.client import NoReplyError, exchange
 from stemfield.control.parameters.commands import Value
-from stemfield.control.problems import FAILED, CliError
+from stemfield.control.problems import FAILED, CommandError
 
 _WORDS: dict[str, Value] = {"true": True, "false": False}
 
@@ -22,7 +22,7 @@ def browse(options: argparse.Namespace) -> int:
     try:
         found = listen(options.timeout)
     except OSError as error:
-        raise CliError([f"no network to listen on: {error.strerror or error}"], FAILED) from error
+        raise CommandError([f"no network to listen on: {error.strerror or error}"], FAILED) from error
     if options.json:
         keys = ("name", "host", "port", "http_port", "layout", "objects", "version")
         print_json([{key: getattr(daemon, key) for key in keys} for daemon in found])
@@ -52,9 +52,9 @@ def send(options: argparse.Namespace) -> int:
     try:
         answers = list(exchange([encode(options.address, tags, values)], host, port))
     except NoReplyError as error:
-        raise CliError([f"{error}: see stemfield browse"], FAILED) from error
+        raise CommandError([f"{error}: see stemfield browse"], FAILED) from error
     except OSError as error:
-        raise CliError([f"{host} port {port}: {error.strerror or error}"], FAILED) from error
+        raise CommandError([f"{host} port {port}: {error.strerror or error}"], FAILED) from error
     check_answers(answers)
     if options.json:
         print_json([{"address": a.address, "values": a.arguments} for a in answers])
@@ -68,7 +68,7 @@ def _found(name: str) -> tuple[str, int]:
     """Host and port of a daemon by its name on the network.
 
     Raises:
-        CliError: there is none.
+        CommandError: there is none.
     """
     from stemfield.control.network.discovery import browse as listen
 
@@ -77,7 +77,7 @@ def _found(name: str) -> tuple[str, int]:
         if daemon.name == name:
             return daemon.host, daemon.port
     known = ", ".join(daemon.name for daemon in daemons) or "none"
-    raise CliError([f"no daemon is named {name!r} on the network; there are: {known}"], FAILED)
+    raise CommandError([f"no daemon is named {name!r} on the network; there are: {known}"], FAILED)
 
 
 def _value(word: str) -> Value:
@@ -100,10 +100,10 @@ def _tag(value: Value) -> str:
 
 
 def check_answers(answers: Sequence[Message]) -> None:
-    """Raises CliError for those that are refusals."""
+    """Raises CommandError for those that are refusals."""
     refused = [answer for answer in answers if answer.address == "/error" and len(answer.arguments) == 2]
     if refused:
-        raise CliError([f"{answer.arguments[0]}: {answer.arguments[1]}" for answer in refused], FAILED)
+        raise CommandError([f"{answer.arguments[0]}: {answer.arguments[1]}" for answer in refused], FAILED)
 
 
 def _shown(value: object) -> str:

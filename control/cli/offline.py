@@ -20,10 +20,10 @@ from stemfield.control.config.configuration import Config
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.adm_export import Exported, export_music
 from stemfield.control.parameters.context import Context
-from stemfield.control.problems import FAILED, CliError
+from stemfield.control.problems import FAILED, CommandError
 from stemfield.control.scenes.file import SceneFileError, load_scene_file
 from stemfield.control.scenes.recording import RecordingError, read_recording, scenes_of
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, check_output
 from stemfield.renderer.drivers.bw64_writer import check_bw64
@@ -38,11 +38,11 @@ def upmix(options: argparse.Namespace) -> int:
     config = user_config()
     source = Path(options.source)
     if options.target is None and options.adm is None:
-        raise CliError(["OUT is missing: the file to write (or --adm OUT.adm.wav, for other programs)"])
+        raise CommandError(["OUT is missing: the file to write (or --adm OUT.adm.wav, for other programs)"])
     if options.hrtf is not None and not options.binaural:
-        raise CliError([NO_EARS])
+        raise CommandError([NO_EARS])
     if options.target is not None and options.layout is None and not options.binaural:
-        raise CliError(["--layout is missing: the room to render for (or --binaural, for headphones)"])
+        raise CommandError(["--layout is missing: the room to render for (or --binaural, for headphones)"])
     layout = usable_layout(options.layout or config.layout, config)
     hrtf = usable_hrtf(options.hrtf or config.monitor.hrtf) if options.binaural else None
     card = card_of(options.model, config, for_a_room=True)
@@ -57,7 +57,7 @@ def upmix(options: argparse.Namespace) -> int:
         if options.adm is not None:
             check_bw64(Path(options.adm), [source])
             if options.target is not None and Path(options.adm).resolve() == Path(options.target).resolve():
-                raise CliError([f"--adm {options.adm}: is OUT itself; choose another name for one of them"])
+                raise CommandError([f"--adm {options.adm}: is OUT itself; choose another name for one of them"])
     if options.target is not None:
         target = Path(options.target)
         with _work(source) as progress:
@@ -120,7 +120,7 @@ def recording_file(name: str, config: Config) -> Path:
     if name in kept:
         return kept[name]
     known = ", ".join(kept) or "none is kept"
-    raise CliError([f"{name}: no such file, and no such recording: {known}{did_you_mean(name, kept)}"])
+    raise CommandError([f"{name}: no such file, and no such recording: {known}{did_you_mean(name, kept)}"])
 
 
 def scene_of(file: str | None, layout: Layout) -> Scene:
@@ -131,9 +131,9 @@ def scene_of(file: str | None, layout: Layout) -> Scene:
     try:
         return load_scene_file(Path(file), Context(layout.labels, scene))
     except SceneFileError as error:
-        raise CliError([f"{error.source}: {problem}" for problem in error.problems]) from error
+        raise CommandError([f"{error.source}: {problem}" for problem in error.problems]) from error
     except FileNotFoundError as error:
-        raise CliError([f"{file}: no such file"]) from error
+        raise CommandError([f"{file}: no such file"]) from error
 
 
 def separate(options: argparse.Namespace) -> int:
@@ -159,7 +159,9 @@ def remix(options: argparse.Namespace) -> int:
     unknown = [name for name, _ in options.gain if name not in names]
     if unknown:
         known = ", ".join(names)
-        raise CliError([f"--gain {name}: model {card.name} has {known}{did_you_mean(name, names)}" for name in unknown])
+        raise CommandError(
+            [f"--gain {name}: model {card.name} has {known}{did_you_mean(name, names)}" for name in unknown]
+        )
     with refusals():
         check_output(target, 2, [source])
     with _work(source) as progress:
@@ -174,9 +176,9 @@ def changes_of(path: Path, scene: Scene, context: Context) -> list[offline.Chang
     try:
         return list(scenes_of(read_recording(path), scene, context))
     except RecordingError as error:
-        raise CliError([f"{path}: {error}"]) from error
+        raise CommandError([f"{path}: {error}"]) from error
     except OSError as error:
-        raise CliError([f"{path}: cannot be read: {error.strerror}"]) from error
+        raise CommandError([f"{path}: cannot be read: {error.strerror}"]) from error
 
 
 class Way(TypedDict):
@@ -207,7 +209,7 @@ def length_of(source: Path) -> tuple[int, int]:
     with refusals(), AudioReader(source) as reader:
         frames, rate_hz = reader.frames, reader.sample_rate_hz
     if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
-        raise CliError([f"{source}: sample rate {rate_hz} Hz: allowed {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"])
+        raise CommandError([f"{source}: sample rate {rate_hz} Hz: allowed {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"])
     return frames, rate_hz
 
 
@@ -254,8 +256,8 @@ def failures(source: str) -> Iterator[None]:
     try:
         yield
     except AudioFileError as error:
-        raise CliError([str(error)], FAILED) from error
+        raise CommandError([str(error)], FAILED) from error
     except CardError as error:
-        raise CliError([f"{error.source}: {problem}" for problem in error.problems]) from error
+        raise CommandError([f"{error.source}: {problem}" for problem in error.problems]) from error
     except OSError as error:
-        raise CliError([f"{error.filename or source}: {error.strerror or error}"], FAILED) from error
+        raise CommandError([f"{error.filename or source}: {error.strerror or error}"], FAILED) from error

@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.prompt import Confirm, Prompt
 
-from stemfield.control.problems import CliError
+from stemfield.control.problems import CommandError
 
 T = TypeVar("T")
 
@@ -33,12 +33,12 @@ class Questions:
         """The answer, as `use` makes it of the text.
 
         Raises:
-            CliError: there is nobody to answer; or nobody was asked, and `use` refuses the suggestion.
+            CommandError: there is nobody to answer; or nobody was asked, and `use` refuses the suggestion.
         """
         while True:
             try:
                 return use(suggestion if self._suggested else self._answer(question, suggestion))
-            except CliError as error:
+            except CommandError as error:
                 if self._suggested or isinstance(error, NobodyError):
                     raise
                 for line in error.lines:
@@ -60,7 +60,7 @@ class Questions:
             raise NobodyError(question) from error
 
 
-class NobodyError(CliError):
+class NobodyError(CommandError):
     """The standard input has ended."""
 
     def __init__(self, question: str) -> None:

@@ -26,9 +26,9 @@ from stemfield.control.network.listeners import nearest_address
 from stemfield.control.offline.adm_export import export_tape
 from stemfield.control.offline.render import change_frame
 from stemfield.control.parameters.context import Context
-from stemfield.control.problems import FAILED, CliError
+from stemfield.control.problems import FAILED, CommandError
 from stemfield.control.scenes.recording import RecordingError, capture_path, captured_objects, read_recording, scenes_of
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.score import Moment
 from stemfield.renderer.drivers.bw64 import Bw64Reader
 from stemfield.renderer.drivers.bw64_writer import check_bw64
@@ -80,7 +80,7 @@ def _capture(door: Door, name: str, tape: Path, seconds: float | None) -> None:
         _wait(door, f"capturing {name}", seconds)
     except SystemExit:  # SIGTERM
         _ask(door, "/recorder/stop", True)
-        with suppress(CliError):
+        with suppress(CommandError):
             _await(tape)  # so that it can be told where it stays
         raise
     _ask(door, "/recorder/stop", True)
@@ -91,7 +91,7 @@ def _await(tape: Path) -> None:
     end_s = time.monotonic() + COMPLETE_S
     while not tape.exists():
         if time.monotonic() > end_s:
-            raise CliError([f"{tape}: is not there: the daemon keeps its state elsewhere (see --config)"], FAILED)
+            raise CommandError([f"{tape}: is not there: the daemon keeps its state elsewhere (see --config)"], FAILED)
         time.sleep(0.05)
 
 
@@ -99,7 +99,7 @@ def _wait(door: Door, state: str, seconds: float | None) -> None:
     """Returns after so many seconds, or when somebody interrupts it.
 
     Raises:
-        CliError: the daemon ended it before; what it does now is somebody else's.
+        CommandError: the daemon ended it before; what it does now is somebody else's.
     """
     console = Console(stderr=True)
     columns = SpinnerColumn(), TextColumn("recording; Ctrl-C ends it"), TimeElapsedColumn()
@@ -111,7 +111,7 @@ def _wait(door: Door, state: str, seconds: float | None) -> None:
                 time.sleep(ASK_S if end_s is None else max(min(ASK_S, end_s - time.monotonic()), 0.0))
                 told = [answer.arguments for answer in _ask(door, "/recorder/state")]
                 if told and told[0] != [state]:
-                    raise CliError([f"the daemon ended the recording: {told[0][0] or 'see its log'}"], FAILED)
+                    raise CommandError([f"the daemon ended the recording: {told[0][0] or 'see its log'}"], FAILED)
     except KeyboardInterrupt:
         pass
 
@@ -121,9 +121,9 @@ def _ask(door: Door, address: str, *values: str | bool) -> list[Message]:
     try:
         answers = list(exchange([encode(address, tags, values)], *door))
     except NoReplyError as error:
-        raise CliError([f"{error}: see stemfield browse"], FAILED) from error
+        raise CommandError([f"{error}: see stemfield browse"], FAILED) from error
     except OSError as error:
-        raise CliError([f"{door[0]} port {door[1]}: {error.strerror or error}"], FAILED) from error
+        raise CommandError([f"{door[0]} port {door[1]}: {error.strerror or error}"], FAILED) from error
     check_answers(answers)
     return answers
 
@@ -134,7 +134,7 @@ def _moments(control: Path, layout: Layout, rate_hz: int) -> list[Moment]:
         later = scenes_of(read_recording(control), scene, Context(layout.labels, scene))
         changes = [(change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in later]
     except RecordingError as error:
-        raise CliError([f"{control}: {error}"], FAILED) from error
+        raise CommandError([f"{control}: {error}"], FAILED) from error
     except OSError as error:
-        raise CliError([f"{control}: cannot be read: {error.strerror}"], FAILED) from error
+        raise CommandError([f"{control}: cannot be read: {error.strerror}"], FAILED) from error
     return [(0, scene, 0.0), *changes]

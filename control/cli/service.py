@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from stemfield.control.cli.commands import print_json
-from stemfield.control.problems import FAILED, CliError
+from stemfield.control.problems import FAILED, CommandError
 from stemfield.layouts.problems import shown
 from stemfield.systemd.files import (
     MAIN_UNIT,
@@ -89,9 +89,9 @@ def status(options: argparse.Namespace) -> int:
     try:
         state = service_state(scope)
     except FileNotFoundError as error:
-        raise CliError(["systemctl: there is no systemd here"], FAILED) from error
+        raise CommandError(["systemctl: there is no systemd here"], FAILED) from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CliError([f"systemd: {error}"], FAILED) from error
+        raise CommandError([f"systemd: {error}"], FAILED) from error
     found = concerns(scope, state.pid) if state.installed else []
     runs = state.active in ("active", "reloading")
     if options.json:
@@ -141,14 +141,14 @@ def _refuse_what_cannot_be(scope: Scope, root: Path, options: argparse.Namespace
     if not options.yes and not sys.stdin.isatty():
         problems.append("there is nobody to ask: give --yes")
     if problems:
-        raise CliError(problems)
+        raise CommandError(problems)
 
 
 def _refuse_beside_a_package(root: Path) -> None:
     for folder in _PACKAGED:
         unit = root / folder / MAIN_UNIT
         if unit.is_file():
-            raise CliError([f"{unit}: a package has the units already: systemctl enable --now jackd stemfield"])
+            raise CommandError([f"{unit}: a package has the units already: systemctl enable --now jackd stemfield"])
 
 
 def _program(scope: Scope, given: str | None, root: Path) -> Path:
@@ -156,17 +156,17 @@ def _program(scope: Scope, given: str | None, root: Path) -> Path:
     try:
         program = Path(given) if given else own_program()
     except FileNotFoundError as error:
-        raise CliError(["stemfield: not found in any folder of PATH: name it with --program"]) from error
+        raise CommandError(["stemfield: not found in any folder of PATH: name it with --program"]) from error
     if not _NAMES_A_PROGRAM.fullmatch(str(program)):
-        raise CliError(
+        raise CommandError(
             [f"--program {shown(str(program))}: allowed an absolute path without spaces, quotes and the like"]
         )
     if scope == "system" and str(program).startswith(_HOMES):
-        raise CliError(
+        raise CommandError(
             [f"{program}: the service may not look into home folders: install into /opt/stemfield (docs/installing.md)"]
         )
     if root == Path("/") and not (program.is_file() and os.access(program, os.X_OK)):
-        raise CliError([f"--program {program}: no program that can be run"])
+        raise CommandError([f"--program {program}: no program that can be run"])
     return program
 
 
@@ -186,7 +186,7 @@ def _ask(question: str, options: argparse.Namespace) -> None:
     except EOFError:
         answer = ""
     if answer.strip().lower() not in ("y", "yes"):
-        raise CliError(["nothing was changed"], FAILED)
+        raise CommandError(["nothing was changed"], FAILED)
 
 
 def _write(file: ServiceFile) -> None:
@@ -197,7 +197,7 @@ def _write(file: ServiceFile) -> None:
         beside.chmod(0o644)
         beside.replace(file.path)
     except OSError as error:
-        raise CliError([f"{file.path}: {error.strerror}"], FAILED) from error
+        raise CommandError([f"{file.path}: {error.strerror}"], FAILED) from error
 
 
 def _untouched(scope: Scope, root: Path) -> tuple[Path, ...]:
@@ -247,17 +247,17 @@ def _run(scope: Scope, *words: str) -> None:
     try:
         done = systemctl(scope, *words)
     except FileNotFoundError as error:
-        raise CliError(["systemctl: there is no systemd here"], FAILED) from error
+        raise CommandError(["systemctl: there is no systemd here"], FAILED) from error
     except subprocess.TimeoutExpired as error:
-        raise CliError([f"systemctl {' '.join(words)}: no answer"], FAILED) from error
+        raise CommandError([f"systemctl {' '.join(words)}: no answer"], FAILED) from error
     if done.returncode:
-        raise CliError([f"systemctl {' '.join(words)}: {first_line(done.stderr)}"], FAILED)
+        raise CommandError([f"systemctl {' '.join(words)}: {first_line(done.stderr)}"], FAILED)
 
 
 def _tool(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise CliError([f"{' '.join(command)}: {first_line(done.stderr)}"], FAILED)
+        raise CommandError([f"{' '.join(command)}: {first_line(done.stderr)}"], FAILED)
 
 
 def _advise(found: list[Concern]) -> None:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 
-from stemfield.control.problems import FAILED, CliError
+from stemfield.control.problems import FAILED, CommandError
 from stemfield.separation.cards.card import CardError, load_card
 
 NOT_WEIGHTS = (EOFError, KeyError, RuntimeError, UnpicklingError)
@@ -69,18 +69,18 @@ def _told() -> Iterator[None]:
     try:
         yield
     except CardError as error:
-        raise CliError([f"{error.source}: {problem}" for problem in error.problems]) from error
+        raise CommandError([f"{error.source}: {problem}" for problem in error.problems]) from error
     except ValueError as error:
-        raise CliError(str(error).split("; ")) from error
+        raise CommandError(str(error).split("; ")) from error
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        raise CliError([f"{place}{error.strerror or error}"], FAILED) from error
+        raise CommandError([f"{place}{error.strerror or error}"], FAILED) from error
 
 
 def _need(*modules: str) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
-        raise CliError([f'training needs {" and ".join(missing)}: pip install "stemfield[train]"'])
+        raise CommandError([f'training needs {" and ".join(missing)}: pip install "stemfield[train]"'])
 
 
 def _need_fluidsynth(asked: Sequence[Path] | None) -> None:
@@ -93,13 +93,13 @@ def _need_fluidsynth(asked: Sequence[Path] | None) -> None:
     try:
         importlib.import_module("fluidsynth")
     except ImportError as error:
-        raise CliError(["soundfonts need FluidSynth (Debian: libfluidsynth3), or --no-soundfonts"]) from error
+        raise CommandError(["soundfonts need FluidSynth (Debian: libfluidsynth3), or --no-soundfonts"]) from error
 
 
 def _exist(what: str, paths: Sequence[Path]) -> None:
     missing = [path for path in paths if not path.exists()]
     if missing:
-        raise CliError([f"{what} {path}: there is no such thing" for path in missing])
+        raise CommandError([f"{what} {path}: there is no such thing" for path in missing])
 
 
 def _usable_device(device: str | None) -> None:
@@ -111,7 +111,7 @@ def _usable_device(device: str | None) -> None:
         torch.zeros(1, device=device)
     except (AssertionError, RuntimeError) as error:  # AssertionError: a build without that kind of device
         reason = str(error).splitlines()[0]
-        raise CliError([f"--device {device}: {reason}"]) from error
+        raise CommandError([f"--device {device}: {reason}"]) from error
 
 
 def _check_weights(paths: Sequence[Path]) -> None:
@@ -124,4 +124,4 @@ def _check_weights(paths: Sequence[Path]) -> None:
         except NOT_WEIGHTS:
             problems.append(f"{path}: not the weights of a run (best.pt or step-N.pt)")
     if problems:
-        raise CliError(problems)
+        raise CommandError(problems)

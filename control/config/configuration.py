@@ -25,7 +25,7 @@ from stemfield.control.config.network import (
 )
 from stemfield.control.config.object_names import check_name
 from stemfield.control.problems import RefusedError
-from stemfield.layouts import is_layout_path
+from stemfield.layouts.loader import is_layout_path
 from stemfield.layouts.problems import shown
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, default_scene

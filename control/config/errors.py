@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import did_you_mean, shown
+from stemfield.layouts.problems import ProblemsError, did_you_mean, shown
 
 _WORDS = {
     "bool": "true or false",
@@ -28,18 +28,8 @@ HIDDEN = "(hidden)"
 _LENGTHS = ("string_too_short", "string_too_long", "too_short", "too_long")
 
 
-class ConfigError(ValueError):
-    """A configuration that cannot be used.
-
-    Attributes:
-        source: the file.
-        problems: every one that was found, each as `key.path: value: allowed ...`.
-    """
-
-    def __init__(self, source: str, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
-        self.source = source
-        self.problems = tuple(problems)
+class ConfigError(ProblemsError):
+    """A configuration that cannot be used; each problem is `key.path: value: allowed ...`."""
 
 
 def problem_text(model: type[BaseModel], error: ErrorDetails) -> str:

@@ -35,7 +35,7 @@ from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.lock import StateLock
 from stemfield.control.scenes.presets import presets
 from stemfield.control.scenes.store import Saver, SceneStore
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.bass import with_bass
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.scene.scene import STEMS, Scene
@@ -59,7 +59,7 @@ class Daemon:
 
     Args:
         config: checked.
-        reread: reads the configuration anew, for SIGHUP; raises CliError.
+        reread: reads the configuration anew, for SIGHUP; raises CommandError.
         announce: gets the lines that tell a person where to steer it.
         on_ready: called after these lines.
 
@@ -366,7 +366,7 @@ def run(config: Config, reread: Callable[[], Config], on_ready: Callable[[], Non
 
     Args:
         config: checked.
-        reread: reads it anew, when SIGHUP asks for that; raises CliError.
+        reread: reads it anew, when SIGHUP asks for that; raises CommandError.
         on_ready: called when it plays.
 
     Raises:

@@ -24,7 +24,7 @@ from stemfield.control.network.listeners import listen_addresses, open_listeners
 from stemfield.control.network.mirror import DEFAULT_PORTS, Mirror
 from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.upstream import Upstream
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 
 ANNOUNCE_S = 2.0
 """So soon the network hears of another number of objects."""

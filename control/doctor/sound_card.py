@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from stemfield.control.doctor.probe_jack import JackVisit
-from stemfield.layouts import Layout, LayoutError, available_layouts, load_layout
 from stemfield.layouts.channels import wired
+from stemfield.layouts.loader import available_layouts, load_layout
+from stemfield.layouts.model import Layout, LayoutError
 
 PREFERRED: Final = ("stereo", "quad", "5.1", "7.1", "5.1.2", "5.1.4", "7.1.4", "9.1.4", "22.2")
 """What most people have."""

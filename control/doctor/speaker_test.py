@@ -26,7 +26,7 @@ from stemfield.control.config.free_ports import Claims
 from stemfield.control.dialects.osc import encode
 from stemfield.control.doctor.speaker_bench import CLIENT, READY
 from stemfield.control.network.client import exchange
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers import libjack
 
 START_S: Final = 120.0

@@ -13,7 +13,7 @@ from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.rows import Parameter
 from stemfield.control.parameters.table import TABLE
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene.scene import Scene
 from stemfield.renderer.scene.units import aed_of

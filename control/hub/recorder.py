@@ -110,7 +110,7 @@ class _Take:
         finally:
             self.end()
         if self._size > MAX_BYTES:
-            raise RecordingError(f"{MAX_BYTES >> 20} MiB: allowed no more")
+            raise RecordingError(str(self._path), (f"{MAX_BYTES >> 20} MiB: allowed no more",))
 
     def _changed(self, scene: Scene, dirty: Dirty) -> None:
         self._note(scene, dirty.fade_s)
@@ -273,7 +273,8 @@ class Recorder:
                 with Contained() as fault:
                     await work()
                 if (error := fault.error) is not None:
-                    self._report(f"{doing} {name}: {error if isinstance(error, RecordingError) else cause(error)}")
+                    why = "; ".join(error.problems) if isinstance(error, RecordingError) else cause(error)
+                    self._report(f"{doing} {name}: {why}")
             finally:
                 if self._task is task:
                     self._state = ""
@@ -294,7 +295,7 @@ class Recorder:
         finally:
             await asyncio.to_thread(capture.finish)
         if capture.problem:
-            raise RecordingError(capture.problem)
+            raise RecordingError("sound", (capture.problem,))
 
     def _known(self, name: str) -> Path:
         path = self._place(name)

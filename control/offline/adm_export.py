@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.control.offline.render import Change, Progress, StemSource, change_frame, objects_of
-from stemfield.layouts import Layout, load_layout
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.model import AdmError
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.score import Moment, document_of, score_of

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, AudioWriter, check_output
 from stemfield.renderer.drivers.file import BLOCK_FRAMES, render
 from stemfield.renderer.drivers.limiting import Limiting, tell_limiting, watched

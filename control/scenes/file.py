@@ -24,7 +24,7 @@ from stemfield.control.parameters.table import TABLE
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.upsert import added_object, describe
 from stemfield.layouts.plain_data import PlainDataError, decode, parse_json, read_file, unusable
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import ProblemsError, shown
 from stemfield.layouts.strict_yaml import parse_yaml
 from stemfield.renderer.scene.scene import Scene
 
@@ -43,18 +43,8 @@ def _order(parameter: Parameter) -> tuple[bool, int]:
 _STORED = sorted((row for row in TABLE if row.stored and row.read), key=_order)
 
 
-class SceneFileError(ValueError):
-    """A scene file that cannot be used.
-
-    Attributes:
-        source: the file.
-        problems: every one that was found.
-    """
-
-    def __init__(self, source: str, problems: Sequence[str]) -> None:
-        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
-        self.source = source
-        self.problems = tuple(problems)
+class SceneFileError(ProblemsError):
+    """A scene file that cannot be used."""
 
 
 class NewerSceneError(SceneFileError):

@@ -24,7 +24,7 @@ from stemfield.control.parameters.object_rows import MAX_SMOOTH_S
 from stemfield.control.parameters.routes import apply
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.plain_data import PlainDataError, open_file, parse_json
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import ProblemsError, shown
 from stemfield.renderer.scene.scene import MAX_ID, MAX_OBJECTS, Scene, SceneObject, default_scene
 
 MAX_BYTES = 64 << 20
@@ -46,8 +46,8 @@ class Step:
     values: Sequence[Any]
 
 
-class RecordingError(ValueError):
-    """A recording that cannot be read; the message names the line."""
+class RecordingError(ProblemsError):
+    """A recording that cannot be read; the problem names the line."""
 
 
 def read_recording(path: Path) -> Generator[Step, None, None]:
@@ -61,34 +61,38 @@ def read_recording(path: Path) -> Generator[Step, None, None]:
     with _opened(path) as file:
         for number, text in enumerate(iter(partial(file.readline, MAX_LINE), ""), 1):
             if len(text) >= MAX_LINE:
-                raise RecordingError(f"line {number}: longer than {MAX_LINE} characters")
+                raise RecordingError(str(path), (f"line {number}: longer than {MAX_LINE} characters",))
             try:
                 line = parse_json(text)
             except PlainDataError as error:
                 if not text.endswith("\n"):
                     return  # the power went while it was written
-                raise RecordingError(f"line {number}: no JSON") from error
+                raise RecordingError(str(path), (f"line {number}: no JSON",)) from error
             match line:
                 case {"stemfield": "recording", "format": 1} if number == 1:
                     continue
                 case {"stemfield": "recording", "format": other} if number == 1:
-                    raise RecordingError(f"line 1: format: {shown(other)}: allowed 1; another version wrote it")
+                    raise RecordingError(
+                        str(path), (f"line 1: format: {shown(other)}: allowed 1; another version wrote it",)
+                    )
                 case [int() | float() as at_s, str() as address, list() as values] if number > 1 and at_s >= latest_s:
                     try:
                         latest_s = float(_AT.accept(at_s, strict=True))
                         values = list(accept_all((_FADE,), values)) if address == FADE else values
                     except RefusedError as refused:
-                        raise RecordingError(f"line {number}: {refused}") from refused
+                        raise RecordingError(str(path), (f"line {number}: {refused}",)) from refused
                     yield Step(latest_s, address, values)
                     continue
-            raise RecordingError(f"line {number}: {shown(text.strip())}: allowed [seconds, address, [values]]")
+            raise RecordingError(
+                str(path), (f"line {number}: {shown(text.strip())}: allowed [seconds, address, [values]]",)
+            )
 
 
 def _opened(path: Path) -> TextIO:
     try:
         return TextIOWrapper(open_file(path, 2 * MAX_BYTES), "utf-8", "replace")
     except PlainDataError as error:
-        raise RecordingError(str(error)) from error
+        raise RecordingError(str(path), (str(error),)) from error
 
 
 def capture_path(folder: Path, stem: str) -> Path:
@@ -125,7 +129,7 @@ def captured_objects(path: Path) -> Scene:
                 raise RefusedError(f"object {item.id} is there already, or one too many")
             scene = replace(scene, objects=(*scene.objects, item))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordingError("line 1: is not that of a capture") from error
+        raise RecordingError(str(path), ("line 1: is not that of a capture",)) from error
     return scene
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 
 Floats = NDArray[np.float64]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout, Speaker
 from stemfield.layouts.coordinates import cartesian, polar
+from stemfield.layouts.model import Layout, Speaker
 from stemfield.renderer.adm.conversion import angles_of, sphere_of
 from stemfield.renderer.adm.cube import Cube, direction_of
 from stemfield.renderer.adm.labels import is_lfe, is_second_lfe, place_name, place_of

@@ -9,7 +9,7 @@ from heapq import merge
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.gains import BlockGains
 from stemfield.renderer.adm.model import Block, SpeakerBlock
 from stemfield.renderer.adm.selection import Item

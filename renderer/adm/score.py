@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.model import AudioObject, Block, Channel, Content, Document, Programme, Track
 from stemfield.renderer.adm.times import step_time
 from stemfield.renderer.adm.voices import FIELD, Setting, Voice, silenced, voices_of

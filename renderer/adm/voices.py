@@ -10,8 +10,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from stemfield.layouts import Layout
 from stemfield.layouts.coordinates import polar
+from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.model import Zone
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import STEM_ROWS

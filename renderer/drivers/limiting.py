@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.binaural import Head
 from stemfield.renderer.engine.engine import Engine
 

@@ -21,8 +21,8 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
-from stemfield.layouts import Speaker
 from stemfield.layouts.channels import channel_of, matched, wired
+from stemfield.layouts.model import Speaker
 from stemfield.renderer.drivers.connections import Connection, heard_sinks
 
 if TYPE_CHECKING:

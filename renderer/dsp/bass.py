@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from stemfield.layouts import BassManagement, Layout
+from stemfield.layouts.model import BassManagement, Layout
 
 BASS_HZ: Final = 80.0
 """Where a subwoofer usually takes over."""

@@ -7,8 +7,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numba import njit
 
-from stemfield.layouts import Layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.fir import forget, remember
 from stemfield.renderer.dsp.hrtf import rotated
 from stemfield.renderer.dsp.kinds import Doubles, Floats, Words

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numba import njit
 
-from stemfield.layouts import EqBand
+from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.kinds import Doubles
 from stemfield.renderer.engine.native import INNER, NATIVE
 from stemfield.renderer.lanes import fused, load, store

@@ -7,8 +7,8 @@ from typing import Final, Self
 
 import numpy as np
 
-from stemfield.layouts import Layout, Speaker
 from stemfield.layouts.chain import SPEED_OF_SOUND_M_S, bass_weights, speaker_delays_s, speaker_trims
+from stemfield.layouts.model import Layout, Speaker
 from stemfield.renderer.dsp import decorrelator, limiter
 from stemfield.renderer.dsp.biquad import butterworth4, sections
 from stemfield.renderer.dsp.crossover import DUAL_BAND_HZ, Crossover, linkwitz_riley

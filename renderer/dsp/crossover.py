@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from stemfield.layouts import EqBand
+from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.biquad import BUTTERWORTH_Q, cascade, sections
 from stemfield.renderer.dsp.kinds import Doubles, Floats
 from stemfield.renderer.engine.native import NATIVE

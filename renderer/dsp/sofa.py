@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.problems import UserError
 from stemfield.renderer.dsp.kinds import Doubles
 
 CONVENTION: Final = "SimpleFreeFieldHRIR"
@@ -23,7 +24,7 @@ AT_ONCE: Final = 1024
 """Directions that are worked on together, which bounds the memory for it."""
 
 
-class SofaError(ValueError):
+class SofaError(UserError):
     """A SOFA file that cannot be used; the message is one line."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.binaural import Head
 from stemfield.renderer.dsp.chain import Chain, design_chain
 from stemfield.renderer.dsp.fir import FirError

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from stemfield.layouts import Speaker
 from stemfield.layouts.check import MIN_SEPARATION_DEG
 from stemfield.layouts.coordinates import cartesian, polar
+from stemfield.layouts.model import Speaker
 
 _ONE = np.cos(np.radians(MIN_SEPARATION_DEG))
 

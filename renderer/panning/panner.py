@@ -1,6 +1,6 @@
 """Gains of point sources on the loudspeakers of a room.
 
->>> from stemfield.layouts import load_layout
+>>> from stemfield.layouts.loader import load_layout
 >>> quad = Panner(load_layout("quad"))
 >>> [[round(float(g), 4) for g in row] for row in quad.gains([[0.0, 1.0, 0.0], [1.0, 1.0, 0.0]])]
 [[0.7071, 0.0, 0.7071, 0.0], [1.0, 0.0, 0.0, 0.0]]
@@ -16,9 +16,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stemfield.layouts import Layout
 from stemfield.layouts.chain import NEAREST_M, speaker_positions
 from stemfield.layouts.coordinates import polar
+from stemfield.layouts.model import Layout
 from stemfield.renderer.panning.directions import one_direction_each
 from stemfield.renderer.panning.grid import GRID
 from stemfield.renderer.panning.kernel import pan

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout, Speaker
 from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian, polar
+from stemfield.layouts.model import Layout, Speaker
+from stemfield.layouts.problems import UserError
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions
 
@@ -31,7 +32,7 @@ _MAP_LEFT, _MAP_TOP = 60.0, 480.0
 _WIDTH, _HEIGHT = 1020, 1030
 
 
-class PlotError(ValueError):
+class PlotError(UserError):
     """A drawing that cannot be made."""
 
 

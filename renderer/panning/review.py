@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError
 
-from stemfield.layouts import Layout, Speaker
 from stemfield.layouts.chain import uncompensated
 from stemfield.layouts.check import MIN_SEPARATION_DEG
 from stemfield.layouts.coordinates import polar
+from stemfield.layouts.model import Layout, Speaker
 from stemfield.renderer.panning.grid import GRID
 from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Speaker
+from stemfield.layouts.model import Speaker
 
 Floats = NDArray[np.float64]
 

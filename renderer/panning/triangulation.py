@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
-from stemfield.layouts import Speaker
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.model import Speaker
 
 Floats = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.model import Layout
 
 Floats = NDArray[np.float64]
 

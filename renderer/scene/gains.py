@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.model import Layout
 from stemfield.renderer.panning import Panner, amplitude_normalised
 from stemfield.renderer.scene.loudness import all_around, channel_weights, instruments_gain, taken_apart
 from stemfield.renderer.scene.placement import channel_count, distance_gain, excluded, pans

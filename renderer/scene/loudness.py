@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 
 Floats = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene.gains import Source, instruments_raised, placed, ramp_frames, sources_of
 from stemfield.renderer.scene.placement import channel_count

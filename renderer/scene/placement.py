@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts import Layout, Speaker
 from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian, polar
+from stemfield.layouts.model import Layout, Speaker
 from stemfield.renderer.panning import Panner, extent_gains
 from stemfield.renderer.panning.distance import adm_gain, inverse_gain
 from stemfield.renderer.scene.scene import DistanceLaw, Scene, SceneObject

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
-from stemfield.layouts import EqBand
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.model import EqBand
 
 STEMS = ("vocals", "bass", "drums", "other")
 """The instruments of the default model, in the order of their object ids."""

@@ -18,7 +18,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from stemfield.layouts.check import suggestion
+from stemfield.layouts.problems import ProblemsError, UserError, did_you_mean
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.separation.cards.card_chunks import CHUNK_DOMAINS, ChunkCard
 from stemfield.separation.cards.card_schema import MaskStreamCard, ModelCard, WaveStreamCard
@@ -37,21 +37,11 @@ SCHEMAS: Mapping[str, type[ModelCard]] = {
 """The domains."""
 
 
-class CardError(ValueError):
-    """A model that cannot be used.
-
-    Attributes:
-        source: the name or path that was asked for.
-        problems: every problem found, each naming its key, tensor or file.
-    """
-
-    def __init__(self, source: str, problems: tuple[str, ...]) -> None:
-        super().__init__(f"model {source}: " + "; ".join(problems))
-        self.source = source
-        self.problems = problems
+class CardError(ProblemsError):
+    """A model that cannot be used; each problem names its key, tensor or file."""
 
 
-class ProviderError(ValueError):
+class ProviderError(UserError):
     """An execution provider that this ONNX Runtime does not have."""
 
 
@@ -88,7 +78,7 @@ def load_card(name_or_path: str, folders: Sequence[Path] = ()) -> ModelCard:
     if name in cards:
         return _load(cards[name])
     names = sorted({*cards, *PRESETS})
-    raise CardError(name_or_path, (f"unknown name{suggestion(name_or_path, names)} Known are: {', '.join(names)}",))
+    raise CardError(name_or_path, (f"unknown name: expected {', '.join(names)}{did_you_mean(name_or_path, names)}",))
 
 
 def available_models(folders: Sequence[Path] = ()) -> tuple[ModelEntry, ...]:
@@ -129,7 +119,7 @@ def _load(path: Path) -> ModelCard:
         raise CardError(str(path), ("domain: missing",))
     domain = str(data["domain"])
     if domain not in SCHEMAS:
-        hint = suggestion(domain, SCHEMAS)
+        hint = did_you_mean(domain, SCHEMAS)
         raise CardError(str(path), (f"domain: {data['domain']!r} is not one of {', '.join(SCHEMAS)}{hint}",))
     schema = SCHEMAS[domain]
     try:
@@ -180,7 +170,7 @@ def _problems(details: ErrorDetails, schema: type[ModelCard]) -> Iterator[str]:
         case "missing":
             yield f"{path}: missing"
         case "extra_forbidden":
-            yield f"{path}: unknown key{suggestion(str(location[-1]), _keys(schema, location[:-1]))}"
+            yield f"{path}: unknown key{did_you_mean(str(location[-1]), _keys(schema, location[:-1]))}"
         case "literal_error":
             yield f"{path}: {details['input']!r} is not one of {details['ctx']['expected']}"
         case _:

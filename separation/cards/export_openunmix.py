@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stemfield.layouts.problems import UserError
+
 Weights = Mapping[str, NDArray[np.float32]]
 
 OPSET = 17
@@ -23,7 +25,7 @@ _EPSILON = 1e-5
 """Of torch's BatchNorm1d."""
 
 
-class CheckpointError(ValueError):
+class CheckpointError(UserError):
     """A file that is no Open-Unmix checkpoint."""
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import onnxruntime
 
-from stemfield.layouts.check import suggestion
+from stemfield.layouts.problems import did_you_mean
 from stemfield.separation.cards.card import CardError
 from stemfield.separation.streaming.graph import open_graph
 from stemfield.separation.streaming.providers import CPU
@@ -50,7 +50,7 @@ def card_data(family: str, files: Sequence[Path], answers: Answers) -> dict[str,
     """
     if family not in FAMILIES:
         known = ", ".join(FAMILIES)
-        raise CardError(answers.name, (f"family {family!r} is not one of {known}{suggestion(family, FAMILIES)}",))
+        raise CardError(answers.name, (f"family {family!r} is not one of {known}{did_you_mean(family, FAMILIES)}",))
     graphs = [open_graph(path, CPU, threads=1) for path in files]
     problems = [] if answers.licence else ["licence: say under which terms the weights may be used (--licence)"]
     try:

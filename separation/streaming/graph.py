@@ -18,7 +18,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
     RuntimeException,
 )
 
-from stemfield.layouts.check import suggestion
+from stemfield.layouts.problems import did_you_mean
 from stemfield.separation.cards.card import CardError
 from stemfield.separation.cards.onnx_file import OnnxFileError, outside_weights
 from stemfield.separation.streaming.providers import CPU, known_providers
@@ -110,7 +110,7 @@ def _differences(kind: str, expected: Mapping[str, Sequence[int]], found: Sequen
             yield f"the graph's {kind} {name!r} is not in the card"
     for name, shape in expected.items():
         if name not in tensors:
-            yield f"the graph has no {kind} {name!r}{suggestion(name, tensors)}"
+            yield f"the graph has no {kind} {name!r}{did_you_mean(name, tensors)}"
             continue
         graph = tensors[name]
         if graph.type != "tensor(float)":

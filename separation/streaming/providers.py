@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import onnxruntime
 
-from stemfield.layouts.check import suggestion
+from stemfield.layouts.problems import did_you_mean
 from stemfield.separation.cards.card import ProviderError
 
 CPU = ("CPUExecutionProvider",)
@@ -61,5 +61,5 @@ def _known(name: str, here: Sequence[str]) -> str:
     if meant in PACKAGES:
         hint = f"; it comes with the package {PACKAGES[meant]}"
     else:
-        hint = suggestion(name, [*every, *every.values()])
+        hint = did_you_mean(name, [*every, *every.values()])
     raise ProviderError(f"provider {name!r} is not one of {', '.join(here)}{hint}")

@@ -13,7 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts.check import suggestion
+from stemfield.layouts.problems import did_you_mean
 from stemfield.separation.cards.card import ModelCard
 from stemfield.separation.cards.card_chunks import ChunkCard
 from stemfield.separation.cards.card_schema import MaskStreamCard, WaveStreamCard
@@ -86,7 +86,7 @@ class Separator:
         if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
             raise ValueError(f"sample rate {sample_rate_hz} Hz is outside {LOWEST_RATE_HZ}..{HIGHEST_RATE_HZ} Hz")
         if rule not in RULES:
-            raise ValueError(f"rule {rule!r} is not one of {', '.join(RULES)}{suggestion(rule, RULES)}")
+            raise ValueError(f"rule {rule!r} is not one of {', '.join(RULES)}{did_you_mean(rule, RULES)}")
         self.sample_rate_hz = sample_rate_hz
         self.stems = tuple(stems) or card.names
         self._order = stem_order(card, self.stems) if self.stems != card.names else None

@@ -22,7 +22,7 @@ from adm_cases import FIRST, RATE, SYSTEM, render_by_ear, scene, sound_of
 from bench import Row, give
 
 from stemfield.control.offline.adm_export import export_tape
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")
 SECONDS = 10

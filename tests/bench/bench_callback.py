@@ -17,7 +17,7 @@ import numpy as np
 from bench import Row, give, jackd
 from numba import carray, cfunc, types
 
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner

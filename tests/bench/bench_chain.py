@@ -20,7 +20,8 @@ from bench import Row, give, jackd
 from bench_callback import noise_callback
 from numba import njit
 
-from stemfield.layouts import BassManagement, Compensation, EqBand, Layout, load_layout
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import BassManagement, Compensation, EqBand, Layout
 from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
 from stemfield.renderer.dsp.binaural import monitor_filters
 from stemfield.renderer.dsp.biquad import sections

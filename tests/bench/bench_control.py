@@ -32,7 +32,7 @@ from stemfield.control.parameters.commands import LoadScene, SetParameter, Subsc
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import every_route
 from stemfield.control.scenes.store import SceneStore
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner

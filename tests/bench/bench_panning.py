@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 from bench import Row, give
 
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.panning import Panner, extent_gains
 from stemfield.renderer.scene.gains import source_gains
 from stemfield.renderer.scene.scene import Scene, SceneObject

@@ -25,7 +25,7 @@ from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture, demo_stem
 from stemfield.control.offline.evaluation.evaluate import baselines, result_of, separations
 from stemfield.control.offline.evaluation.report import Result, summary
 from stemfield.control.offline.evaluation.songs import Song, load, songs_in
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.separation.cards.card import ModelCard, load_card
 from stemfield.separation.cards.presets import PRESETS
 from stemfield.separation.evaluation.baselines import STEMS

@@ -30,8 +30,8 @@ from bench import Row, give, jackd
 from bench_callback import noise_callback, port_buffer
 from numba import carray, cfunc, types
 
-from stemfield.layouts import Layout, Speaker
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.model import Layout, Speaker
 from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.native import as_pointer

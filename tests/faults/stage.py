@@ -17,7 +17,7 @@ from listening import RATE_HZ, Heard, first_sound, listen
 from studio import Daemon, Studio
 
 from stemfield.control.offline.demo import demo_mixture
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.engine import RISE_S
 
 LABELS = list(load_layout("quad").labels)

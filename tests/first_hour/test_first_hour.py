@@ -23,7 +23,7 @@ from stemfield.control.config.configuration import load_config
 from stemfield.control.doctor import speaker_test
 from stemfield.control.doctor.speaker_test import SpeakerTest
 from stemfield.control.network.addresses import local_networks
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")
 NO_SERVER = f"stemfield-test-none-{os.getpid()}"
@@ -172,7 +172,7 @@ def test_a_first_configuration_by_questions(person, card, tmp_path, monkeypatch)
     dialogue.expect("JACK shows 4 playback ports")
     dialogue.expect(r"Which loudspeakers stand in the room\?.*quad")
     dialogue.sendline("qaud")
-    dialogue.expect("did you mean 'quad'")
+    dialogue.expect("did you mean quad")
     dialogue.expect("Which loudspeakers")
     dialogue.sendline("")
     dialogue.expect("Where does the music come from")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.adm.selection import select

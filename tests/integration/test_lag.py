@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room

@@ -8,7 +8,7 @@ import soundfile
 from pipewire import check_sound
 
 from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture, demo_stems
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 
 LAYOUT = load_layout("22.2")
 LABELS = list(LAYOUT.labels)

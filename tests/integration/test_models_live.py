@@ -10,7 +10,7 @@ import yaml
 from pipewire import check_sound
 
 from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.separation.cards.presets import PRESETS
 
 LABELS = list(load_layout("quad").labels)

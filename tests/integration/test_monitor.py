@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 
 LABELS = list(load_layout("quad").labels)

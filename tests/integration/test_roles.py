@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 
 LABELS = list(load_layout("quad").labels)
 BEHIND = LABELS.index("M-135")

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemfield.layouts import LayoutError, available_layouts, check_layout, load_layout
 from stemfield.layouts.build import layout_of
-from stemfield.layouts.check import LAYOUT_KEYS, SPEAKER_KEYS
+from stemfield.layouts.check import LAYOUT_KEYS, SPEAKER_KEYS, check_layout
 from stemfield.layouts.importers import ForeignFileError, read_data
+from stemfield.layouts.loader import available_layouts, load_layout
+from stemfield.layouts.model import LayoutError
 from stemfield.layouts.strict_yaml import MAX_BYTES, StrictYamlError
 from stemfield.renderer.panning import Panner
 

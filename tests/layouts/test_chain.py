@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemfield.layouts import BassManagement, Compensation, Layout, Speaker, load_layout
 from stemfield.layouts.chain import (
     NEAREST_M,
     SPEED_OF_SOUND_M_S,
@@ -16,6 +15,8 @@ from stemfield.layouts.chain import (
     speaker_positions,
     speaker_trims,
 )
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import BassManagement, Compensation, Layout, Speaker
 
 ROOM = Layout(
     "room",

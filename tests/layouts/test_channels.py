@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from stemfield.layouts import load_layout
 from stemfield.layouts.channels import channel_of, matched
+from stemfield.layouts.loader import load_layout
 
 ALSA = ("FL", "FR", "RL", "RR", "FC", "LFE", "SL", "SR")
 """As ALSA and PipeWire number the channels of a desktop's card."""

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from stemfield.layouts import EqBand, available_layouts, load_layout
 from stemfield.layouts.export import layout_yaml
+from stemfield.layouts.loader import available_layouts, load_layout
+from stemfield.layouts.model import EqBand
 
 
 @pytest.mark.parametrize("name", [entry.name for entry in available_layouts()])

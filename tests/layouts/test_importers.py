@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from stemfield.control.config.configuration import load_config
-from stemfield.layouts import Compensation, LayoutError, available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.export import layout_yaml
+from stemfield.layouts.loader import available_layouts, load_layout
+from stemfield.layouts.model import Compensation, LayoutError
 
 EAR = """
 speakers:

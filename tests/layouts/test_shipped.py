@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from stemfield.layouts import Compensation, available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import available_layouts, load_layout
+from stemfield.layouts.model import Compensation
 from stemfield.renderer.panning import review_layout
 
 ELEVATIONS_DEG = {"M": 0, "U": 30, "B": -30, "T": 90}

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from stemfield.control.config.configuration import load_config
 from stemfield.control.scenes.file import read_data
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.layouts.strict_yaml import parse_yaml
 from stemfield.layouts.yaml_scalars import dump_yaml
 

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from stemfield.control.parameters.object_rows import MAX_EQ_BANDS
-from stemfield.layouts import BassManagement, Compensation, EqBand, Layout, Speaker, load_layout
 from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import BassManagement, Compensation, EqBand, Layout, Speaker
 from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.equaliser import MAX_SECTIONS
 from stemfield.renderer.dsp.hrtf import HEAD_RADIUS_M, AnalyticHead

@@ -20,8 +20,8 @@ import numpy as np
 import soundfile
 
 from stemfield.control.offline.adm_export import export_tape
-from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.bw64 import Bw64Reader, TrackEntry
 from stemfield.renderer.drivers.bw64_writer import Bw64Writer
 from stemfield.renderer.scene.scene import Group, Scene, default_scene

@@ -79,7 +79,7 @@ async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, A
     from stemfield.control.network.listeners import listen_addresses
     from stemfield.control.parameters.context import Context
     from stemfield.control.scenes.store import SceneStore
-    from stemfield.layouts import load_layout
+    from stemfield.layouts.loader import load_layout
     from stemfield.renderer.scene.scene import default_scene
 
     allow = {"allow": ALLOW} if network else {}

@@ -19,7 +19,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from distributed.security import Security
 
 from stemfield.control.offline.batch.work import Outcome, Task, failed, perform
-from stemfield.control.problems import FAILED, CliError
+from stemfield.control.problems import FAILED, CommandError
 
 LOOPBACK = "127.0.0.1"
 _AHEAD = 2
@@ -71,18 +71,18 @@ def hired_crew(address: str, timeout_s: float) -> Iterator[Client]:
         timeout_s: by when the scheduler must answer, and a worker be there.
 
     Raises:
-        CliError: it cannot be reached, or has no worker.
+        CommandError: it cannot be reached, or has no worker.
     """
     try:
         client = Client(address, timeout=timeout_s)
     except (OSError, ValueError, TypeError) as error:
         reason = "" if isinstance(error, OSError) else f" ({' '.join(str(error).split())})"
-        raise CliError([f"--scheduler {address}: no scheduler answers within {timeout_s:g} s{reason}"]) from error
+        raise CommandError([f"--scheduler {address}: no scheduler answers within {timeout_s:g} s{reason}"]) from error
     with client:
         try:
             client.wait_for_workers(1, timeout=timeout_s)
         except TimeoutError as error:
-            raise CliError([f"--scheduler {address}: has no worker within {timeout_s:g} s"], FAILED) from error
+            raise CommandError([f"--scheduler {address}: has no worker within {timeout_s:g} s"], FAILED) from error
         yield client
 
 
@@ -96,7 +96,7 @@ def outcomes(client: Client, tasks: Sequence[Task]) -> Iterator[Outcome]:
     """What becomes of each task, in the order in which they end.
 
     Raises:
-        CliError: the scheduler went away.
+        CommandError: the scheduler went away.
     """
     waiting = deque(tasks)
     under_way: dict[str, Task] = {}
@@ -117,14 +117,14 @@ def outcomes(client: Client, tasks: Sequence[Task]) -> Iterator[Outcome]:
             future.release()
             hand_out()
     except OSError as error:
-        raise CliError(["the scheduler went away; what is done is kept"], FAILED) from error
+        raise CommandError(["the scheduler went away; what is done is kept"], FAILED) from error
 
 
 def _outcome(task: Task, future: Future) -> Outcome:
     if future.status == "finished":
         return Outcome(**future.result())
     if future.status != "error":
-        raise CliError(["the scheduler went away; what is done is kept"], FAILED)
+        raise CommandError(["the scheduler went away; what is done is kept"], FAILED)
     error = future.exception()
     if isinstance(error, KilledWorker):
         return failed(task, f"{task.recording}: its worker process died, again and again")

@@ -20,8 +20,9 @@ from stemfield.control.config.configuration import EMBEDDED, Config, SeparationC
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.batch.plan import Kind
 from stemfield.control.parameters.context import Context
-from stemfield.control.problems import CliError
-from stemfield.layouts import Layout, is_layout_path
+from stemfield.control.problems import CommandError
+from stemfield.layouts.loader import is_layout_path
+from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import FLAC_CHANNELS
 from stemfield.renderer.scene.scene import RESIDUAL, Scene
@@ -54,7 +55,7 @@ def order_of(kind: Kind, options: Mapping[str, Any], folder: Path, config: Confi
         config: of this user.
 
     Raises:
-        CliError: a recording of control that there is not.
+        CommandError: a recording of control that there is not.
     """
 
     def anchored(name: str | None) -> str | None:
@@ -92,7 +93,7 @@ def load_recipe(order: Order) -> Recipe:
     """The recipe of plain data, with everything that it names.
 
     Raises:
-        CliError: something that it names cannot be used.
+        CommandError: something that it names cannot be used.
     """
     kind, options = order["kind"], order["options"]
     config = Config(
@@ -117,9 +118,9 @@ def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
     card = card_of(options["model"], config, for_a_room=True)
     binaural = options.get("binaural", False)
     if options["layout"] is None:
-        raise CliError(["layout: missing: the room to render for (or binaural: true, for headphones)"])
+        raise CommandError(["layout: missing: the room to render for (or binaural: true, for headphones)"])
     if options.get("hrtf") and not binaural:
-        raise CliError([NO_EARS.replace("--", "")])
+        raise CommandError([NO_EARS.replace("--", "")])
     layout = usable_layout(options["layout"], config)
     hrtf = usable_hrtf(options["hrtf"]) if binaural else None
     scene = cli_offline.scene_of(options["scene"], layout)
@@ -137,7 +138,7 @@ def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
         return ".adm.wav", parts, partial(_make_adm, layout, scene, changes, card, way)
     channels = 2 if binaural else max(speaker.channel for speaker in layout.speakers)
     if options["format"] == "flac" and channels > FLAC_CHANNELS:
-        raise CliError([f"format: flac holds at most {FLAC_CHANNELS} channels, not {channels}: allowed wav"])
+        raise CommandError([f"format: flac holds at most {FLAC_CHANNELS} channels, not {channels}: allowed wav"])
 
     def make(source: Path, target: Path) -> list[str]:
         limit = options["limit"]
@@ -174,7 +175,9 @@ def _stereo(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
     names = (*card.names, RESIDUAL)
     known = ", ".join(names)
     if unknown := [name for name in options["gains"] if name not in names]:
-        raise CliError([f"gains.{name}: model {card.name} has {known}{did_you_mean(name, names)}" for name in unknown])
+        raise CommandError(
+            [f"gains.{name}: model {card.name} has {known}{did_you_mean(name, names)}" for name in unknown]
+        )
 
     def remix(source: Path, target: Path) -> list[str]:
         offline.remix(source, target, card, threshold, options["gains"], **way)

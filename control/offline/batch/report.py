@@ -16,7 +16,7 @@ from rich.text import Text
 
 from stemfield.control.cli.commands import json_line
 from stemfield.control.offline.batch.work import Outcome
-from stemfield.control.problems import BAD_INPUT, FAILED, CliError
+from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 
 REPORT = "report.jsonl"
 CATALOGUE_H = 1000
@@ -38,7 +38,7 @@ class Report:
             as_json: print each line, too.
 
         Raises:
-            CliError: it cannot be written.
+            CommandError: it cannot be written.
         """
         self.outcomes: list[Outcome] = []
         self._as_json = as_json
@@ -50,7 +50,7 @@ class Report:
         """One more.
 
         Raises:
-            CliError: the file cannot be written on.
+            CommandError: the file cannot be written on.
         """
         self.outcomes.append(outcome)
         line = json_line(asdict(outcome))
@@ -76,7 +76,7 @@ class Report:
         try:
             yield
         except OSError as error:
-            raise CliError([f"{self._path}: cannot be written: {error.strerror or error}"], status) from error
+            raise CommandError([f"{self._path}: cannot be written: {error.strerror or error}"], status) from error
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from stemfield.control.cli.offline import failures, length_of
 from stemfield.control.offline.batch.job import Order, Recipe, load_recipe
 from stemfield.control.offline.batch.plan import BATCH_FOLDER
 from stemfield.control.offline.batch.results import LONGEST_NAME, OutsideError, Result, facts_of
-from stemfield.control.problems import CliError
+from stemfield.control.problems import CommandError
 
 WORK = "work"
 """In the batch's own folder: what is being made."""
@@ -96,7 +96,7 @@ def perform(given: dict[str, Any]) -> dict[str, Any]:
     with _heard() as notes:
         try:
             outcome = _made(task)
-        except CliError as error:
+        except CommandError as error:
             outcome = failed(task, "; ".join(error.lines))
         except OutsideError as error:
             outcome = failed(task, str(error))
@@ -116,7 +116,7 @@ def _made(task: Task) -> Outcome:
     path, result = Path(task.recording), task.result
     if (size := len(os.fsencode(result.target.name))) > LONGEST_NAME:
         problem = f"the name of its result has {size} bytes: allowed {LONGEST_NAME}; give it a shorter one in the plan"
-        raise CliError([f"{path}: {problem}"])
+        raise CommandError([f"{path}: {problem}"])
     frames, rate_hz = length_of(path)
     with failures(task.recording):
         recording = facts_of(path, read=True)
@@ -130,7 +130,7 @@ def _made(task: Task) -> Outcome:
             made = Path(folder) / f"result{recipe.suffix}"
             notes = recipe.make(path, made)
             if facts_of(path) != {name: recording[name] for name in ("size", "mtime_ns", "ctime_ns")}:
-                raise CliError([f"{path}: changed while it was read"])
+                raise CommandError([f"{path}: changed while it was read"])
             result.put(made, key, recipe.digest, recording)
     files = result.files()
     return Outcome(task.recording, task.kind, task.name, "made", files, frames / rate_hz, notes=notes)
@@ -142,7 +142,7 @@ def _recipe(order: str, digest: str) -> Recipe:
         _loaded.cache_clear()  # files may be mended while a worker lives
         if (recipe := _loaded(order)).digest != digest:
             problem = "the program, model, layout or scene is another one at this worker than where the plan was read"
-            raise CliError([problem])
+            raise CommandError([problem])
     return recipe
 
 

@@ -18,7 +18,7 @@ from stemfield.control.cli.offline import scene_of
 from stemfield.control.offline.evaluation.report import Result, plain_data, print_tables, summary
 from stemfield.control.offline.evaluation.room import RoomJudge
 from stemfield.control.offline.evaluation.songs import MIXTURE, Song, SongsError, load, songs_in
-from stemfield.control.problems import FAILED, CliError
+from stemfield.control.problems import FAILED, CommandError
 from stemfield.renderer.scene.scene import default_scene
 from stemfield.separation.cards.card import ModelCard
 from stemfield.separation.evaluation.baselines import STEMS, no_learning, oracle, untouched
@@ -37,7 +37,7 @@ def evaluate(options: argparse.Namespace) -> int:
     if options.plot:
         _need_matplotlib()
     if options.scene and not options.layout:
-        raise CliError(["--scene needs --layout: a scene is heard in a room"])
+        raise CommandError(["--scene needs --layout: a scene is heard in a room"])
     layout = None if options.layout is None else usable_layout(options.layout, config)
     scene = default_scene() if layout is None else scene_of(options.scene, layout)
     console = Console(stderr=True)
@@ -53,14 +53,14 @@ def evaluate(options: argparse.Namespace) -> int:
                 for method, stems in chain(baselines(song) if options.baselines else (), found):
                     results.append(result_of(song, method, stems, judge))
         except SongsError as error:
-            raise CliError(str(error).splitlines()) from error
+            raise CommandError(str(error).splitlines()) from error
     if options.plot:
         from stemfield.control.offline.evaluation.plot import plot
 
         try:
             plot(summary(results), Path(options.plot))
         except (OSError, ValueError) as error:
-            raise CliError([f"{options.plot}: cannot be written: {error}"], FAILED) from error
+            raise CommandError([f"{options.plot}: cannot be written: {error}"], FAILED) from error
     if options.json:
         print(json.dumps(plain_data(results), ensure_ascii=False, allow_nan=False))
     else:
@@ -116,4 +116,4 @@ def separated(separator: Separator, mixture: NDArray[np.float32]) -> NDArray[np.
 
 def _need_matplotlib() -> None:
     if importlib.util.find_spec("matplotlib") is None:
-        raise CliError(["--plot needs matplotlib: pip install 'stemfield[plot]'"])
+        raise CommandError(["--plot needs matplotlib: pip install 'stemfield[plot]'"])

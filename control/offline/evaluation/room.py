@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from stemfield.control.offline.evaluation.songs import Song
 from stemfield.control.offline.render import feeds_of
-from stemfield.layouts import Layout
+from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers.file import BLOCK_FRAMES
 from stemfield.renderer.scene.scene import Scene
 from stemfield.separation.evaluation.baselines import STEMS

@@ -10,7 +10,7 @@ import pytest
 
 from stemfield.control.audio.jack_link import STALL_S, Link
 from stemfield.control.config.configuration import Config
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.engine import Engine
 
 WISH = ("M+030", "player:in0")

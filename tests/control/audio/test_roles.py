@@ -24,7 +24,7 @@ from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.scenes.changes import compare
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.file import render
 from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.engine.plan import STEPS

@@ -13,7 +13,7 @@ from stemfield.control.audio.roles import engine_of
 from stemfield.control.audio.service import Sound
 from stemfield.control.audio.supervisor import Supervisor
 from stemfield.control.config.configuration import Config
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.levels import SILENT
 from stemfield.renderer.panning import Panner

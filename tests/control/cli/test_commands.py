@@ -17,8 +17,8 @@ import sofar
 import soundfile
 
 from stemfield.control.cli.main import main
-from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 
 RATE = 48000
@@ -257,7 +257,7 @@ class TestLayoutsAndModels:
         assert "hall.yaml: exists already" in refused("layouts", "copy", "22.2", "hall.yaml", cwd=tmp_path)[0]
         assert (tmp_path / "hall.yaml").read_text() == "mine"
         assert "ends in .yaml" in refused("layouts", "copy", "22.2", "hall.xml", cwd=tmp_path)[0]
-        assert "did you mean '22.2'" in refused("layouts", "copy", "22.3", "new.yaml", cwd=tmp_path)[0]
+        assert "did you mean 22.2" in refused("layouts", "copy", "22.3", "new.yaml", cwd=tmp_path)[0]
         assert "No such file" in refused("layouts", "copy", "22.2", "no/hall.yaml", status=1, cwd=tmp_path)[0]
 
     def test_check_looks_at_the_head_of_the_monitor(self, tmp_path: Path, sofa: Path) -> None:

@@ -25,7 +25,8 @@ from stemfield.control.config.free_ports import Claims
 from stemfield.control.doctor import speaker_test
 from stemfield.control.doctor.sound_card import PREFERRED, SoundCard, suggested_layouts
 from stemfield.control.network.addresses import LocalNetwork, local_networks
-from stemfield.layouts import BassManagement, load_layout
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import BassManagement
 from stemfield.renderer.dsp.bass import with_bass
 
 EIGHT = SoundCard(True, tuple(f"system:playback_{n}" for n in range(1, 9)), ("system:capture_1", "system:capture_2"))

@@ -70,7 +70,7 @@ def test_another_family_than_the_file_is(capsys, mdx):
 def test_an_unknown_family_is_answered_with_the_nearest(capsys, mdx):
     status, _, err = run(capsys, "models", "import", mdx, "--family", "mdxx", *KIM)
     assert status == 2
-    assert "did you mean 'mdx'?" in err
+    assert "did you mean mdx?" in err
 
 
 @pytest.mark.parametrize("form", ["wave", "real and imaginary", "packed"])
@@ -160,7 +160,7 @@ def test_bench_goes_on_after_a_bad_model(capsys, tmp_path):
     toys.small_wave(tmp_path / "toy")
     status, out, err = run(capsys, "models", "bench", "stduio", tmp_path / "toy", "--json")
     assert status == 2
-    assert "did you mean 'studio'" in err
+    assert "did you mean studio" in err
     assert [row["name"] for row in json.loads(out)] == ["toy"]
 
 
@@ -170,7 +170,7 @@ def test_providers_that_are_not_there_are_told_with_those_that_are(capsys, tmp_p
     status, _, err = run(capsys, "check", config)
     assert status == 2
     assert "separation.providers: provider 'CPUExecutionProvidr' is not one of" in err
-    assert "did you mean 'CPUExecutionProvider'?" in err
+    assert "did you mean CPUExecutionProvider?" in err
 
 
 @pytest.fixture

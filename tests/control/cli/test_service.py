@@ -20,7 +20,7 @@ import pytest
 
 from stemfield.control.cli import service as cli_service
 from stemfield.control.cli.parser_tree import make_parser
-from stemfield.control.problems import CliError
+from stemfield.control.problems import CommandError
 from stemfield.systemd.files import is_untouched
 from stemfield.systemd.state import concerns, last_end, process_limits
 
@@ -154,7 +154,7 @@ def test_what_changes_is_shown_before_anything_is_asked_and_a_no_changes_nothing
         return "n"
 
     monkeypatch.setattr("builtins.input", no)
-    with pytest.raises(CliError, match="nothing was changed"):
+    with pytest.raises(CommandError, match="nothing was changed"):
         say("install", *SYSTEM, "--root", str(root), "--server", "jackd", "--no-start")
     (shown,) = heard
     assert "+++ " + str(root / "etc/systemd/system/stemfield.service") in shown
@@ -257,7 +257,7 @@ def test_what_cannot_be_is_refused_in_a_line(
 ) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with pytest.raises(CliError) as refused:
+    with pytest.raises(CommandError) as refused:
         say("install", *words)
     assert told in "\n".join(refused.value.lines)
     assert refused.value.status == 2
@@ -267,7 +267,7 @@ def test_units_of_a_package_are_left_to_it(say: Say, root: Path) -> None:
     packaged = root / "lib" / "systemd" / "system" / "stemfield.service"
     packaged.parent.mkdir(parents=True)
     packaged.write_text("[Unit]\n")
-    with pytest.raises(CliError, match="a package has the units already"):
+    with pytest.raises(CommandError, match="a package has the units already"):
         say("install", *SYSTEM, "--root", str(root), "--yes")
     packaged.unlink()
     say("install", *SYSTEM, "--root", str(root), "--yes", "--no-start")
@@ -331,7 +331,7 @@ def test_status_says_how_it_is_and_why_it_ended(say: Say, manager: Path, capsys:
 
 def test_without_systemd_status_is_one_line(say: Say, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(CliError) as refused:
+    with pytest.raises(CommandError) as refused:
         say("status")
     assert refused.value.lines == ("systemctl: there is no systemd here",)
 

@@ -13,7 +13,7 @@ from stemfield.control.config.network import MirrorConfig
 from stemfield.control.daemon.reload import LIVE, Reloader, _values, compare
 from stemfield.control.daemon.services import NetworkServices
 from stemfield.control.network.admission import Admission
-from stemfield.control.problems import CliError
+from stemfield.control.problems import CommandError
 
 
 def config(**keys: object) -> Config:
@@ -45,8 +45,8 @@ def test_every_live_key_is_one_of_the_configuration() -> None:
 
 
 def test_a_bad_file_is_told_and_the_next_good_one_taken(caplog: pytest.LogCaptureFixture) -> None:
-    given: list[Config | CliError] = [
-        CliError(["c.yaml: layot: unknown key", "c.yaml: loop: 3: allowed true or false"]),
+    given: list[Config | CommandError] = [
+        CommandError(["c.yaml: layot: unknown key", "c.yaml: loop: 3: allowed true or false"]),
         config(model="light"),
         config(model="light"),
     ]
@@ -54,7 +54,7 @@ def test_a_bad_file_is_told_and_the_next_good_one_taken(caplog: pytest.LogCaptur
 
     def read() -> Config:
         found = given.pop(0)
-        if isinstance(found, CliError):
+        if isinstance(found, CommandError):
             raise found
         return found
 

@@ -13,7 +13,7 @@ import pytest
 from stemfield.control.config.network import NetworkConfig
 from stemfield.control.doctor.speaker_test import SpeakerTest
 from stemfield.control.network.listeners import nearest_address
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 
 PERSON = """
 import signal, sys

@@ -27,7 +27,7 @@ from stemfield.control.http.telemetry import pack
 from stemfield.control.network.admission import Admission
 from stemfield.control.parameters.context import Context
 from stemfield.control.sound_state import SoundState
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.levels import Levels
 from stemfield.renderer.scene.compare import LoudnessMatch, untouched
 from stemfield.renderer.scene.scene import default_scene

@@ -18,7 +18,7 @@ import pytest
 from stemfield.control.audio import capture
 from stemfield.control.cli.record import record
 from stemfield.control.hub.recorder import Recorder
-from stemfield.control.problems import CliError
+from stemfield.control.problems import CommandError
 from stemfield.control.scenes.recording import RecordingError, captured_objects
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.drivers.bw64 import Bw64Reader
@@ -229,7 +229,7 @@ def test_where_no_file_can_be_made_the_command_says_where_the_capture_is(
         port=control.server.port,
         seconds=0.3,
     )
-    with pytest.raises(CliError, match="the disk is full"):
+    with pytest.raises(CommandError, match="the disk is full"):
         record(options)
     sound, lines = sorted((tmp_path / "recordings" / "captures").iterdir(), key=lambda path: path.suffix, reverse=True)
     assert (sound.suffix, lines.suffix) == (".wav", ".jsonl")

@@ -30,7 +30,7 @@ from stemfield.control.scenes.journal import MAX_CONTENT, Journal
 from stemfield.control.scenes.recording import HEADER, MAX_LINE, encode_step, read_recording, scenes_of
 from stemfield.control.scenes.store import SceneStore
 from stemfield.control.scenes.upsert import describe
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.scene.scene import MAX_OBJECTS, Scene, default_scene
 
 TEXT = (

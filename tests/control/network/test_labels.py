@@ -7,7 +7,7 @@ from pythonosc.osc_message_builder import build_msg
 from stemfield.control.dialects.demux import decode
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
-from stemfield.layouts import check_layout
+from stemfield.layouts.check import check_layout
 from stemfield.layouts.problems import reachable_label
 from stemfield.renderer.scene.scene import default_scene
 

@@ -17,8 +17,9 @@ from stemfield.control.offline import render as offline
 from stemfield.control.offline.adm_export import export_tape
 from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 from stemfield.control.parameters.object_rows import MAX_GAIN_DB
-from stemfield.layouts import EqBand, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import EqBand
 from stemfield.renderer.adm.gains import BlockGains
 from stemfield.renderer.adm.model import Block, SpeakerBlock, Zone
 from stemfield.renderer.adm.playing import feeds_of

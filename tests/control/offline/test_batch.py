@@ -26,7 +26,7 @@ from stemfield.control.offline.batch.job import order_of
 from stemfield.control.offline.batch.plan import Source, Upmix, read_plan
 from stemfield.control.offline.batch.report import Report
 from stemfield.control.offline.batch.work import Outcome, kept, perform
-from stemfield.control.problems import CliError
+from stemfield.control.problems import CommandError
 
 RATE = 44100
 COMMAND = Path(sys.executable).with_name("stemfield")
@@ -68,7 +68,7 @@ def of_status(folder: Path, status: str) -> list[str]:
 
 def told(plan: Path, *words: str) -> list[str]:
     """The lines of a plan that is refused."""
-    with pytest.raises(CliError) as refused:
+    with pytest.raises(CommandError) as refused:
         cli_batch.batch(make_parser().parse_args(["batch", str(plan), *words]))
     assert refused.value.status == 2
     return [line.removeprefix(f"{plan}: ") for line in refused.value.lines]
@@ -196,7 +196,7 @@ def test_what_fails_in_a_batch_is_not_blamed_on_its_folder(tmp_path: Path) -> No
 
 
 def test_a_report_that_cannot_be_written_on_is_told() -> None:
-    with pytest.raises(CliError) as refused, Report(Path("/dev/full")) as report:
+    with pytest.raises(CommandError) as refused, Report(Path("/dev/full")) as report:
         report.add(Outcome("a.wav", "upmix", "a", "made"))
     assert refused.value.status == 1
     assert refused.value.lines == ("/dev/full: cannot be written: No space left on device",)

@@ -11,7 +11,7 @@ from stemfield.control.cli.main import main
 from stemfield.control.offline.evaluation.evaluate import baselines
 from stemfield.control.offline.evaluation.room import RoomJudge
 from stemfield.control.offline.evaluation.songs import Song, SongsError, load, songs_in
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.scene.scene import default_scene
 from stemfield.separation.cards.presets import DEFAULT, PRESETS
 from stemfield.separation.evaluation.baselines import STEMS, no_learning, oracle

@@ -8,7 +8,7 @@ import soundfile
 
 from stemfield.control.cli.main import main
 from stemfield.control.offline import render as offline
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.limiting import Limiting
 from stemfield.renderer.scene.scene import default_scene
 

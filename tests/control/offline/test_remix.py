@@ -8,7 +8,7 @@ import soundfile
 
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.scene.scene import RESIDUAL, Separation, default_scene
 from stemfield.separation.cards.card import load_card
 from stemfield.separation.cards.presets import PRESETS

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.engine.engine import METER_PERIOD_S, Engine, Meters

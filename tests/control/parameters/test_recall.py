@@ -14,7 +14,7 @@ from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.recall import KINDS, OBJECT_FIELDS, SCENE_FIELDS, recall_of, recalled, undone
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
-from stemfield.layouts import EqBand
+from stemfield.layouts.model import EqBand
 from stemfield.renderer.scene.scene import (
     MAX_OBJECTS,
     DistanceLaw,

@@ -11,8 +11,8 @@ from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import ROWS, answers, apply, every_route, is_trigger, routes, suggestion
 from stemfield.control.parameters.table import TABLE
-from stemfield.layouts import EqBand
 from stemfield.layouts.coordinates import cartesian, polar
+from stemfield.layouts.model import EqBand
 from stemfield.renderer.scene.scene import MAX_LEVEL, DistanceLaw, Scene, Sector
 from stemfield.renderer.scene.units import aed_of, position_of
 

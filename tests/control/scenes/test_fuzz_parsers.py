@@ -38,7 +38,8 @@ from stemfield.control.scenes.file import SceneFileError, load_scene_file, scene
 from stemfield.control.scenes.journal import Journal
 from stemfield.control.scenes.recording import HEADER, RecordingError, encode_step, read_recording
 from stemfield.control.scenes.store import SceneStore
-from stemfield.layouts import LayoutError, available_layouts, load_layout
+from stemfield.layouts.loader import available_layouts, load_layout
+from stemfield.layouts.model import LayoutError
 from stemfield.layouts.plain_data import PlainDataError
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
 from stemfield.renderer.dsp.fir import FirError, load_fir

@@ -10,7 +10,7 @@ from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.library import MAX_STEPS, MAX_WAITING, History
 from stemfield.control.scenes.presets import presets
 from stemfield.control.scenes.store import SceneStore
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene.gains import source_gains
 from stemfield.renderer.scene.scene import Scene, default_scene

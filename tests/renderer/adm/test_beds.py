@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemfield.control.cli.main import main
-from stemfield.layouts import Layout, Speaker, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import Layout, Speaker
 from stemfield.renderer.adm import cube as cube_module
 from stemfield.renderer.adm import labels, model
 from stemfield.renderer.adm.gains import BlockGains

@@ -12,7 +12,7 @@ from adm_cases import CASES, OURS, SYSTEM, at, block, common_document, cube, doc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.adm.model import AdmError, AudioObject, Block, Document, SpeakerBlock, Zone
 from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.adm.score import document_of, score_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from adm_cases import CASES, OURS, SYSTEM, bed_places, write_case
 
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.adm.gains import BlockGains
 from stemfield.renderer.adm.model import SpeakerBlock
 from stemfield.renderer.adm.playing import feeds_of

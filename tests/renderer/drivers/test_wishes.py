@@ -2,8 +2,8 @@
 
 import pytest
 
-from stemfield.layouts import load_layout
 from stemfield.layouts.channels import channel_of
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.connections import ConnectionKeeper
 from stemfield.renderer.drivers.jack import JackPorts, JackSettings
 from stemfield.renderer.drivers.wishes import Peer, Wishes

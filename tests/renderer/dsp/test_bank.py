@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from stemfield.layouts import EqBand
+from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.bank import banks, filter_rows, identity
 from stemfield.renderer.dsp.biquad import cascade, sections
 from stemfield.renderer.lanes import DOUBLES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from stemfield.layouts import EqBand
+from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.biquad import butterworth4, cascade, section, sections
 
 RATES = (44_100, 48_000, 96_000, 192_000)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.decorrelator import (
     MEAN_DELAY_S,
     STAGES,

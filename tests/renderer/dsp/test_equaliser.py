@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from stemfield.layouts import EqBand
+from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.equaliser import EQUALISER_WORDS, FADED, MAX_SECTIONS, equalise
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from scipy import signal, special
 
-from stemfield.layouts import BassManagement, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import BassManagement
 from stemfield.renderer.dsp.binaural import MONITOR_WORDS, hear, monitor_filters
 from stemfield.renderer.dsp.hrtf import EARS_AZIMUTH_DEG, HEAD_RADIUS_M, AnalyticHead, rotated
 from stemfield.renderer.dsp.measured import MeasuredHead

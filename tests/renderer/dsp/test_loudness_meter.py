@@ -4,7 +4,7 @@ import numpy as np
 import pyloudnorm
 import pytest
 
-from stemfield.layouts import load_layout
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp import loudness
 from stemfield.renderer.dsp.loudness import LoudnessMeter, channel_weights
 

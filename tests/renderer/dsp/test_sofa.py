@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import sofar
 
-from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.binaural import monitor_filters
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.dsp.measured import MAX_TAPS, MeasuredHead

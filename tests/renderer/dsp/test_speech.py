@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemfield.layouts import available_layouts, load_layout
+from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.dsp import speech
 from stemfield.renderer.dsp.speech import LONGEST_S, MOST_WORDS, VOCABULARY, spoken, words_of
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from stemfield.layouts import BassManagement, Compensation, EqBand, Layout, Speaker
+from stemfield.layouts.model import BassManagement, Compensation, EqBand, Layout, Speaker
 from stemfield.renderer.dsp.binaural import monitor_filters
 from stemfield.renderer.dsp.biquad import butterworth4, sections
 from stemfield.renderer.dsp.chain import Chain, design_chain

@@ -123,7 +123,8 @@ long heap_calls(void) { return calls; }
 MEASURE = """
 import ctypes, numpy as np
 from dataclasses import replace
-from stemfield.layouts import BassManagement, Compensation, EqBand, load_layout
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import BassManagement, Compensation, EqBand
 from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.fir import partition
 from stemfield.renderer.dsp.identify import NOISE

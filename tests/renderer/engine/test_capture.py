@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stemfield.layouts import EqBand
+from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.engine.capture import TAPE_FRAMES
 from stemfield.renderer.engine.engine import Engine

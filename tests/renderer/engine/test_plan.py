@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemfield.layouts import EqBand
+from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.engine import memory as m

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
-from stemfield.layouts import BassManagement, EqBand, Layout, Speaker
+from stemfield.layouts.model import BassManagement, EqBand, Layout, Speaker
 from stemfield.renderer.dsp.binaural import monitor_filters
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.chain import Chain, design_chain

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stemfield.layouts import available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian, polar
+from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.panning import Panner, extent_gains
 from stemfield.renderer.panning.grid import GRID
 from stemfield.renderer.panning.vectors import speaker_directions

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stemfield.layouts import available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.panning import Panner
 
 ROOMS = tuple(entry.name for entry in available_layouts())

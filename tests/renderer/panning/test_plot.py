@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from stemfield.layouts import available_layouts, load_layout
+from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.panning.plot import PlotError, layout_svg, plot_layout
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.panning import Panner
 
 REFERENCE = Path(__file__).parent / "data" / "ear_reference.npz"

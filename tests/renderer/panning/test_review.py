@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from stemfield.layouts import Compensation, Layout, Speaker, load_layout
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import Compensation, Layout, Speaker
 from stemfield.renderer.panning import review_layout
 
 

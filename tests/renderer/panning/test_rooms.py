@@ -7,8 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from stemfield.layouts import Layout, Speaker, check_layout, load_layout
+from stemfield.layouts.check import check_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import Layout, Speaker
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.panning.vectors import errors_deg, velocity_vectors
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemfield.layouts import Layout, Speaker, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
+from stemfield.layouts.model import Layout, Speaker
 from stemfield.renderer.panning import Panner
 
 DIRECTIONS = np.random.default_rng(12).normal(size=(400, 3))

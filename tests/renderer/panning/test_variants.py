@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemfield.layouts import available_layouts, load_layout
 from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.panning import Panner, amplitude_normalised
 from stemfield.renderer.panning.panner import seen_from
 from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions, velocity_vectors

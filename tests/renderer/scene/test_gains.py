@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemfield.layouts import load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene.gains import Source, ramp_frames, source_gains, sources_of, speaker_gains
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, SceneObject, Separation, SpeakerTrim, default_scene

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stemfield.layouts import available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.panning import Panner, extent_gains
 from stemfield.renderer.scene.gains import band_gains, diffuse_gains, source_gains, sources_of
 from stemfield.renderer.scene.scene import STEMS, DistanceLaw, Scene, SceneObject, Sector, default_scene

@@ -8,8 +8,8 @@ from scipy import signal
 
 from stemfield.control.offline.render import feeds_of
 from stemfield.control.scenes.presets import presets
-from stemfield.layouts import available_layouts, load_layout
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions
 from stemfield.renderer.scene.gains import both_gains, instruments_raised, placed, source_gains

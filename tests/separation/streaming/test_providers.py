@@ -34,8 +34,8 @@ def test_names_are_the_runtimes_or_short(here, names):
     [
         ("cuda", "; it comes with the package onnxruntime-gpu"),
         ("TensorrtExecutionProvider", "; it comes with the package onnxruntime-gpu"),
-        ("opnvino", ", did you mean 'openvino'?"),
-        ("CPUExecutionProvidr", ", did you mean 'CPUExecutionProvider'?"),
+        ("opnvino", ", did you mean openvino?"),
+        ("CPUExecutionProvidr", ", did you mean CPUExecutionProvider?"),
         ("abacus", ""),
     ],
 )

@@ -265,5 +265,5 @@ def test_the_rule_of_the_web_remixer_does_not_depend_on_blocks_or_silence(card, 
 
 
 def test_an_unknown_rule_is_named_with_the_known_ones(card):
-    with pytest.raises(ValueError, match="rule 'surey' is not one of soft, surrey, did you mean 'surrey'"):
+    with pytest.raises(ValueError, match="rule 'surey' is not one of soft, surrey, did you mean surrey"):
         Separator(card, 48000, rule="surey")
