@@ -1,4 +1,11 @@
-"""Mixture in, stems out: model cards, streaming separators and the worker process."""
+"""Mixture in, stems out.
+
+Rooms, from the top: `training` (learn a separator) and `music` (make music to learn from); `worker` (the separation
+process beside the daemon) and `evaluation` (how well stems are separated); `importing` (cards for models made
+elsewhere); `streaming` (blocks of sound in, aligned stems out); `chunks` (models that take whole chunks of seconds);
+`signal` (transform, masks, level, resampling); `runtime` (ONNX Runtime); `cards` (what a model is). The shipped models
+are in `models/`, one folder each.
+"""
 
 import os
 

@@ -145,10 +145,10 @@ def sung_by(voices: Path) -> Callable[[np.random.Generator], Sound]:
     Raises:
         ValueError: it does not.
     """
-    from stemfield.separation.training import effects, singing
-    from stemfield.separation.training.composition import Note
-    from stemfield.separation.training.sources import recordings
-    from stemfield.separation.training.voices import RATE_HZ, build
+    from stemfield.separation.music import effects, singing
+    from stemfield.separation.music.composition import Note
+    from stemfield.separation.music.sources import recordings
+    from stemfield.separation.music.voices import RATE_HZ, build
 
     said = [
         (VOICE, path) for source, path in recordings(voices, "speech", held_out=False) if source.repository == VOICE

@@ -184,7 +184,7 @@ def _address_problems(config: Config) -> list[str]:
 
 
 def _known_providers(config: Config) -> None:
-    from stemfield.separation.streaming.providers import known_providers
+    from stemfield.separation.runtime.providers import known_providers
 
     with refusals():
         known_providers(config.separation.providers)

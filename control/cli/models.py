@@ -20,8 +20,8 @@ from stemfield.control.cli.import_words import unplaced, words_of_the_user
 from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 from stemfield.layouts.yaml_scalars import dump_yaml
 from stemfield.separation.cards.card import CARD, load_card
-from stemfield.separation.cards.families import Answers, card_data
-from stemfield.separation.streaming.join import joined_card
+from stemfield.separation.importing.families import Answers, card_data
+from stemfield.separation.importing.join import joined_card
 from stemfield.separation.streaming.latency import live_latency_frames
 from stemfield.separation.streaming.speed import compute_share
 from stemfield.separation.streaming.streaming import Separator
@@ -137,7 +137,7 @@ def models_export_openunmix(options: argparse.Namespace) -> int:
     """Turn checkpoints of Open-Unmix into a model."""
     if any(importlib.util.find_spec(name) is None for name in ("torch", "onnx")):
         raise CommandError(["reading checkpoints needs torch and onnx: pip install 'stemfield[train]'"])
-    from stemfield.separation.cards.export_openunmix import CheckpointError, read_checkpoint, save_graph
+    from stemfield.separation.importing.export_openunmix import CheckpointError, read_checkpoint, save_graph
 
     with tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
         graphs = []

@@ -29,7 +29,7 @@ from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, ch
 from stemfield.renderer.drivers.bw64_writer import check_bw64
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, default_scene
 from stemfield.separation.cards.card import CardError, ModelCard
-from stemfield.separation.streaming.providers import known_providers
+from stemfield.separation.runtime.providers import known_providers
 from stemfield.separation.streaming.streaming import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, Separator
 
 

@@ -10,9 +10,9 @@ from importlib.metadata import version
 from typing import Final
 
 from stemfield.control.cli import service_options
+from stemfield.control.cli import train_options as train_options
 from stemfield.control.cli.parser import Branch, Parser, command, with_debug, with_json
 from stemfield.control.cli.types import address, count, gain, mirror, number, pair, pair_of_ports, port
-from stemfield.separation.training import options as train_options
 
 EARS: Final = "whose ears, with --binaural; default: a built-in head, or as configured"
 

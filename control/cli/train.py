@@ -25,13 +25,13 @@ def music(options: argparse.Namespace) -> int:
     _exist("--soundfont", options.soundfont or [])
     if not options.no_soundfonts:
         _need_fluidsynth(options.soundfont)
-    return _run("synthesis", options)
+    return _run("music.synthesis", options)
 
 
 def records(options: argparse.Namespace) -> int:
     """Take records to learn from out of Debian's packages."""
     _exist("--root", [options.root])
-    return _run("records", options)
+    return _run("music.records", options)
 
 
 def learn(options: argparse.Namespace) -> int:
@@ -40,7 +40,7 @@ def learn(options: argparse.Namespace) -> int:
     _exist("--songs", options.songs)
     _exist("--validation", options.validation)
     _usable_device(options.device)
-    return _run("train", options)
+    return _run("training.train", options)
 
 
 def release(options: argparse.Namespace) -> int:
@@ -52,13 +52,13 @@ def release(options: argparse.Namespace) -> int:
         for name in options.beside:
             load_card(name)
         _check_weights(options.weights)
-    return _run("release", options)
+    return _run("training.release", options)
 
 
 def _run(module: str, options: argparse.Namespace) -> int:
     with _told():
         run: Callable[[argparse.Namespace], None]
-        run = importlib.import_module(f"stemfield.separation.training.{module}").run
+        run = importlib.import_module(f"stemfield.separation.{module}").run
         run(options)
     return 0
 
@@ -85,7 +85,7 @@ def _need(*modules: str) -> None:
 
 def _need_fluidsynth(asked: Sequence[Path] | None) -> None:
     """Where there are soundfonts they are played; the binding looks for its library when it is imported."""
-    from stemfield.separation.training.soundfonts import DEBIAN
+    from stemfield.separation.music.soundfonts import DEBIAN
 
     if not asked and not any(path.exists() for path in DEBIAN):
         return

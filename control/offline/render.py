@@ -27,7 +27,7 @@ from stemfield.renderer.renderer import STEM_ROWS, Room
 from stemfield.renderer.scene.gains import linear
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene
 from stemfield.separation.cards.card import ModelCard
-from stemfield.separation.streaming.providers import CPU
+from stemfield.separation.runtime.providers import CPU
 from stemfield.separation.streaming.streaming import Separator
 
 Change = tuple[float, Scene, float]

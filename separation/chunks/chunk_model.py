@@ -16,10 +16,10 @@ from stemfield.separation.cards.card import CardError
 from stemfield.separation.cards.card_chunks import ChunkCard
 from stemfield.separation.cards.card_parts import Port
 from stemfield.separation.chunks.chunk_transform import ChunkTransform
-from stemfield.separation.streaming.combine import shares, wiener, with_phase
-from stemfield.separation.streaming.graph import REFUSALS, check_tensors, open_graph
-from stemfield.separation.streaming.level import power
-from stemfield.separation.streaming.providers import CPU
+from stemfield.separation.runtime.graph import REFUSALS, check_tensors, open_graph
+from stemfield.separation.runtime.providers import CPU
+from stemfield.separation.signal.combine import shares, wiener, with_phase
+from stemfield.separation.signal.level import power
 
 _SILENT = 1e-8
 """Levels below are not normalised."""

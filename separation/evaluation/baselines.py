@@ -13,7 +13,7 @@ from scipy.ndimage import median_filter
 
 from stemfield.separation.cards.card_parts import ChunkStft
 from stemfield.separation.chunks.chunk_transform import ChunkTransform
-from stemfield.separation.streaming.combine import shares
+from stemfield.separation.signal.combine import shares
 
 STEMS = ("vocals", "bass", "drums", "other")
 PIECE_S = 20.0

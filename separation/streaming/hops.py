@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.separation.cards.card_schema import MaskStreamCard, WaveStreamCard
-from stemfield.separation.streaming.level import RunningGain
-from stemfield.separation.streaming.masks import Rule, share_out
-from stemfield.separation.streaming.places import Places
-from stemfield.separation.streaming.session import Session
-from stemfield.separation.streaming.transform import Transform
+from stemfield.separation.runtime.session import Session
+from stemfield.separation.signal.level import RunningGain
+from stemfield.separation.signal.masks import Rule, share_out
+from stemfield.separation.signal.places import Places
+from stemfield.separation.signal.transform import Transform
 
 _UNITY: Final = np.float32(1.0)
 

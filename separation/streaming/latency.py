@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from stemfield.separation.cards.card_schema import ModelCard
-from stemfield.separation.streaming.convert import greatest_lag, model_ratio
+from stemfield.separation.signal.convert import greatest_lag, model_ratio
 
 
 def latency_frames(card: ModelCard, sample_rate_hz: int) -> int:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.separation.cards.card_schema import RULE_STFT, Stft
+from stemfield.separation.signal.masks import Rule
+from stemfield.separation.signal.transform import Transform
 from stemfield.separation.streaming.hops import HopStream, Stream
-from stemfield.separation.streaming.masks import Rule
-from stemfield.separation.streaming.transform import Transform
 
 
 class RuleModel:

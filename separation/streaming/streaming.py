@@ -19,13 +19,13 @@ from stemfield.separation.cards.card_chunks import ChunkCard
 from stemfield.separation.cards.card_schema import MaskStreamCard, WaveStreamCard
 from stemfield.separation.chunks.chunk_model import ChunkModel
 from stemfield.separation.chunks.chunks import ChunkStream
-from stemfield.separation.streaming.convert import Converter, model_ratio
+from stemfield.separation.runtime.providers import CPU
+from stemfield.separation.runtime.session import Session
+from stemfield.separation.signal.convert import Converter, model_ratio
+from stemfield.separation.signal.masks import RULES, Rule
 from stemfield.separation.streaming.hops import HopStream, MaskModel, Stream, WaveModel
 from stemfield.separation.streaming.latency import latency_frames
-from stemfield.separation.streaming.masks import RULES, Rule
-from stemfield.separation.streaming.providers import CPU
 from stemfield.separation.streaming.ruled import RuledStream
-from stemfield.separation.streaming.session import Session
 
 LOWEST_RATE_HZ = 8000
 HIGHEST_RATE_HZ = 192000

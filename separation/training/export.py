@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from stemfield.layouts.yaml_scalars import dump_yaml
 from stemfield.separation.cards.card import CARD, ModelCard, load_card
+from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator
-from stemfield.separation.training.effects import RATE_HZ
 from stemfield.separation.training.hop import Ensemble, Hop
 from stemfield.separation.training.judging import LEVEL_DB, PLACES_S, separate
 from stemfield.separation.training.network import REST, Network

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from stemfield.separation.evaluation.evaluate import sdr, si_sdr
-from stemfield.separation.streaming.level import RunningGain
-from stemfield.separation.streaming.places import Places
-from stemfield.separation.training.effects import RATE_HZ
+from stemfield.separation.music.effects import RATE_HZ
+from stemfield.separation.signal.level import RunningGain
+from stemfield.separation.signal.places import Places
 from stemfield.separation.training.hop import Ensemble
 from stemfield.separation.training.network import REST, Network
 from stemfield.separation.training.songs import STEMS

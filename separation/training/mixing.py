@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stemfield.separation.training.effects import RATE_HZ
+from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.training.songs import STEMS, Random
 from stemfield.separation.training.spectrum import STFT
 

@@ -19,10 +19,9 @@ import numpy as np
 import torch
 
 from stemfield.separation.cards.card import ModelCard, load_card
+from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator
-from stemfield.separation.training import options
 from stemfield.separation.training.curves import draw
-from stemfield.separation.training.effects import RATE_HZ
 from stemfield.separation.training.export import Provenance, check, export, write_card
 from stemfield.separation.training.fit import MUSIC, load
 from stemfield.separation.training.judging import Clip, clips, scores
@@ -120,7 +119,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Make the model that is asked for, and print its report.
 
     Args:
-        chosen: as `options.release` has it.
+        chosen: options of `stemfield train release`.
 
     Raises:
         CardError: a model for the report cannot be used.
@@ -137,7 +136,7 @@ def _trained_on(learnt: Mapping[str, Any], runs: Sequence[Sequence[int]], vocals
     text = f"{learnt['hours']:.1f} hours: {learnt['songs']} songs with their stems"
     if learnt["seeds"]:
         text += (
-            f", composed and mixed by stemfield.separation.training.synthesis (seed {seeds}): speech of human voices"
+            f", composed and mixed by stemfield.separation.music.synthesis (seed {seeds}): speech of human voices"
             " re-sung through the WORLD vocoder, recorded drums, basses, guitars and keys, soundfonts and synthesisers"
         )
     if learnt["records"]:
@@ -177,7 +176,3 @@ The exported graph differs from the trained network by {errors[0]:.1e} at the mo
 
 def _cell(row: Mapping[str, float]) -> str:
     return f"{row['si_sdr_improvement']:+.1f} / {row['si_sdr']:.1f} / {row['sdr']:.1f}"
-
-
-if __name__ == "__main__":
-    run(options.asked(options.release))

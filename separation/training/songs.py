@@ -23,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stemfield.separation.training.effects import RATE_HZ
+from stemfield.separation.music.effects import RATE_HZ
 
 STEMS = ("vocals", "bass", "drums", "other")
 RECIPE = "recipe.json"

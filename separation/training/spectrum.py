@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from stemfield.separation.cards.card_schema import Stft
-from stemfield.separation.streaming.transform import windows
+from stemfield.separation.signal.transform import windows
 
 STFT = Stft(n_fft=2048, hop=512, synthesis_tail=1024, window="asymmetric_hann", scale="amplitude")
 BINS = 1025

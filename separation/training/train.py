@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from stemfield.separation.training import options
 from stemfield.separation.training.fit import Plan, fit
 from stemfield.separation.training.judging import clips
 from stemfield.separation.training.mixing import Remixing
@@ -21,7 +20,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Train, or go on with what was begun.
 
     Args:
-        chosen: as `options.learn` has it.
+        chosen: options of `stemfield train learn`.
 
     Raises:
         ValueError: there are no songs, or no recordings to choose by, or guesses of a network that cannot make them.
@@ -62,7 +61,3 @@ def _print(line: dict[str, Any]) -> None:
     text = " ".join(f"{key} {value:.4g}" for key, value in line.items() if isinstance(value, int | float))
     medians = " ".join(f"{stem} {value:+.2f}" for stem, value in line.get("medians", {}).items() if value is not None)
     print(text, medians, flush=True)
-
-
-if __name__ == "__main__":
-    run(options.asked(options.learn))

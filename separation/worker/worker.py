@@ -29,8 +29,8 @@ from numpy.typing import NDArray
 
 from stemfield.renderer.ring import Exchange, ExchangeError
 from stemfield.separation.cards.card import CardError, load_card
-from stemfield.separation.streaming.masks import RULES
-from stemfield.separation.streaming.providers import CPU, usable_providers
+from stemfield.separation.runtime.providers import CPU, usable_providers
+from stemfield.separation.signal.masks import RULES
 from stemfield.separation.streaming.speed import compute_share
 from stemfield.separation.streaming.streaming import Separator
 

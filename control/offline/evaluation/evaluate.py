@@ -23,7 +23,7 @@ from stemfield.renderer.scene.scene import default_scene
 from stemfield.separation.cards.card import ModelCard
 from stemfield.separation.evaluation.baselines import STEMS, no_learning, oracle, untouched
 from stemfield.separation.evaluation.scoring import score
-from stemfield.separation.streaming.providers import CPU
+from stemfield.separation.runtime.providers import CPU
 from stemfield.separation.streaming.streaming import Separator
 
 BLOCK_FRAMES = 65536

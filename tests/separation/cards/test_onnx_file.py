@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from stemfield.separation.cards.card import CardError, available_models, load_card
 from stemfield.separation.cards.onnx_file import OnnxFileError, external_files, outside_weights
-from stemfield.separation.streaming.graph import open_graph
-from stemfield.separation.streaming.providers import CPU
+from stemfield.separation.runtime.graph import open_graph
+from stemfield.separation.runtime.providers import CPU
 
 
 def tensor(name, location=None):

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from stemfield.separation.cards.export_openunmix import save_graph
+from stemfield.separation.importing.export_openunmix import save_graph
 
 BINS, SEEN, HIDDEN = 20, 14, 8
 

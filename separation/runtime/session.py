@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.separation.cards.card_schema import StreamCard
-from stemfield.separation.streaming.graph import check_tensors, open_graph
-from stemfield.separation.streaming.providers import CPU
+from stemfield.separation.runtime.graph import check_tensors, open_graph
+from stemfield.separation.runtime.providers import CPU
 
 
 class Session:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stemfield.separation.streaming.masks import Surrey, reject_below, share_out
+from stemfield.separation.signal.masks import Surrey, reject_below, share_out
 
 
 def spectra(masks):

@@ -7,12 +7,12 @@ import pytest
 import soundfile
 
 from stemfield.control.cli.main import main
-from stemfield.separation.training import effects, singing, synthesis
-from stemfield.separation.training.composition import Composition, Hit, Note
-from stemfield.separation.training.drumkits import Kit, collection
-from stemfield.separation.training.samples import instruments, measured_pitch
-from stemfield.separation.training.sources import SOURCES, credits_of, recordings
-from stemfield.separation.training.voices import ENVELOPE_HZ, NOISE_HZ, VoiceBank, analyse
+from stemfield.separation.music import effects, singing, synthesis
+from stemfield.separation.music.composition import Composition, Hit, Note
+from stemfield.separation.music.drumkits import Kit, collection
+from stemfield.separation.music.samples import instruments, measured_pitch
+from stemfield.separation.music.sources import SOURCES, credits_of, recordings
+from stemfield.separation.music.voices import ENVELOPE_HZ, NOISE_HZ, VoiceBank, analyse
 
 RATE_HZ = 44100
 

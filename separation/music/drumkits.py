@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.separation.training import effects
-from stemfield.separation.training.composition import Hit
-from stemfield.separation.training.effects import RATE_HZ, Random, Sound
-from stemfield.separation.training.samples import read
+from stemfield.separation.music import effects
+from stemfield.separation.music.composition import Hit
+from stemfield.separation.music.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.samples import read
 
 # The first pattern that fits a file's name says what it is; "" leaves it out.
 _PIECES = (

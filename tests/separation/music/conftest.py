@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.separation.training.drumkits import collection
-from stemfield.separation.training.samples import instruments
-from stemfield.separation.training.studio import Instruments, Studio
-from stemfield.separation.training.voices import build
+from stemfield.separation.music.drumkits import collection
+from stemfield.separation.music.samples import instruments
+from stemfield.separation.music.studio import Instruments, Studio
+from stemfield.separation.music.voices import build
 
 RATE_HZ = 44100
 

@@ -8,9 +8,9 @@ import pytest
 from onnxruntime.capi.onnxruntime_pybind11_state import EPFail
 
 from stemfield.separation.cards.card import CardError, ProviderError
-from stemfield.separation.streaming import graph
-from stemfield.separation.streaming.graph import open_graph
-from stemfield.separation.streaming.providers import CPU, known_providers, usable_providers
+from stemfield.separation.runtime import graph
+from stemfield.separation.runtime.graph import open_graph
+from stemfield.separation.runtime.providers import CPU, known_providers, usable_providers
 from stemfield.separation.worker.process import WorkerProcess
 
 HERE = ["OpenVINOExecutionProvider", "CPUExecutionProvider"]

@@ -9,7 +9,7 @@ import yaml
 
 from stemfield.separation.cards.card import CardError, load_card
 from stemfield.separation.cards.presets import PRESETS
-from stemfield.separation.streaming.session import Session
+from stemfield.separation.runtime.session import Session
 
 
 @pytest.fixture(scope="module")

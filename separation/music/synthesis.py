@@ -17,14 +17,14 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from stemfield.separation.training import effects, options, voices
-from stemfield.separation.training.composition import Composition
-from stemfield.separation.training.effects import RATE_HZ, Random, Sound
-from stemfield.separation.training.processes import in_processes, progress
-from stemfield.separation.training.soundfonts import DEBIAN, Soundfonts
-from stemfield.separation.training.sources import credits_of, recordings, speaker
-from stemfield.separation.training.studio import Instruments, Studio, find_instruments
-from stemfield.separation.training.voices import VoiceBank
+from stemfield.separation.music import effects, voices
+from stemfield.separation.music.composition import Composition
+from stemfield.separation.music.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.processes import in_processes, progress
+from stemfield.separation.music.soundfonts import DEBIAN, Soundfonts
+from stemfield.separation.music.sources import credits_of, recordings, speaker
+from stemfield.separation.music.studio import Instruments, Studio, find_instruments
+from stemfield.separation.music.voices import VoiceBank
 
 STEMS = ("vocals", "bass", "drums", "other")
 LEVELS_DB = {"vocals": (1.5, 2.8), "bass": (-1.0, 3.0), "drums": (-0.5, 3.0), "other": (0.0, 3.0)}
@@ -152,7 +152,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Make the songs that are asked for and not there yet.
 
     Args:
-        chosen: as `options.music` has it.
+        chosen: options of `stemfield train music`.
 
     Raises:
         ValueError: there is no voice to sing.
@@ -178,7 +178,3 @@ def run(chosen: argparse.Namespace) -> None:
             seconds += length_s
             bar.advance(task)
     print(f"{len(numbers)} songs, {seconds / 3600:.2f} hours, in {out}")
-
-
-if __name__ == "__main__":
-    run(options.asked(options.music))

@@ -19,7 +19,7 @@ import soundfile
 from numpy.typing import NDArray
 from scipy import signal
 
-from stemfield.separation.training.processes import in_processes
+from stemfield.separation.music.processes import in_processes
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it asks setuptools for its version in a way that is going out of use

@@ -11,7 +11,7 @@ from onnx import helper
 from stemfield.control.offline.demo import DEMO_FOLDER
 from stemfield.separation.cards.card import load_card
 from stemfield.separation.evaluation.evaluate import si_sdr
-from stemfield.separation.streaming.level import FLOOR_DB, RunningGain
+from stemfield.separation.signal.level import FLOOR_DB, RunningGain
 from stemfield.separation.streaming.streaming import Separator
 
 HOP, RATE_HZ = 512, 44100

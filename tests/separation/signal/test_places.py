@@ -7,7 +7,7 @@ import pytest
 from slow_places import SlowPlaces
 
 from stemfield.separation.evaluation.evaluate import si_sdr
-from stemfield.separation.streaming.places import Places
+from stemfield.separation.signal.places import Places
 
 HOP_S, MEMORY_S, BINS = 512 / 44100, 4.0, 40
 KEEP = float(np.exp(-HOP_S / MEMORY_S))

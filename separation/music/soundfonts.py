@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stemfield.separation.training.composition import Hit, Note
-from stemfield.separation.training.effects import RATE_HZ, Sound
+from stemfield.separation.music.composition import Hit, Note
+from stemfield.separation.music.effects import RATE_HZ, Sound
 
 DEBIAN = tuple(Path("/usr/share/sounds/sf3", name) for name in ("FluidR3Mono_GM.sf3", "MuseScore_General_Lite.sf3"))
 """Where the packages fluidr3mono-gm-soundfont and musescore-general-soundfont-small put theirs."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import signal
 
-from stemfield.separation.training.composition import Note
-from stemfield.separation.training.effects import RATE_HZ, Random, Sound
-from stemfield.separation.training.voices import (
+from stemfield.separation.music.composition import Note
+from stemfield.separation.music.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.voices import (
     ENVELOPE_HZ,
     FRAME_S,
     NOISE_HZ,

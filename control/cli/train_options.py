@@ -100,13 +100,6 @@ def release(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asked(add: Add) -> argparse.Namespace:
-    """The options of this process."""
-    parser = argparse.ArgumentParser(description=add.__doc__)
-    add(parser)
-    return parser.parse_args()
-
-
 def _add_songs(parser: argparse.ArgumentParser) -> None:
     text = "folder of songs or records to learn from; may be repeated"
     parser.add_argument("--songs", type=Path, metavar="DIR", action="append", required=True, help=text)

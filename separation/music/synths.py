@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import signal
 
-from stemfield.separation.training.composition import Note
-from stemfield.separation.training.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.composition import Note
+from stemfield.separation.music.effects import RATE_HZ, Random, Sound
 
 _TABLE = 2048
 

@@ -21,7 +21,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 from stemfield.layouts.problems import did_you_mean
 from stemfield.separation.cards.card import CardError
 from stemfield.separation.cards.onnx_file import OnnxFileError, outside_weights
-from stemfield.separation.streaming.providers import CPU, known_providers
+from stemfield.separation.runtime.providers import CPU, known_providers
 
 REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
 _ERRORS_ONLY = 3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stemfield.separation.cards.card_schema import SampleRate
-from stemfield.separation.streaming.convert import Converter, greatest_lag, model_ratio, taps
+from stemfield.separation.signal.convert import Converter, greatest_lag, model_ratio, taps
 
 ACCEPTED = SampleRate(nominal_hz=44100, lowest_hz=44100, highest_hz=48000)
 RATIOS = [

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.separation.training import records, songs
+from stemfield.separation.music import records
+from stemfield.separation.training import songs
 
 RATE_HZ = 48000
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from stemfield.separation.cards.card_schema import Stft
-from stemfield.separation.streaming.transform import Transform, windows
+from stemfield.separation.signal.transform import Transform, windows
 
 
 def stft(n_fft=2048, hop=512):

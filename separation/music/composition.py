@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stemfield.separation.training.effects import RATE_HZ, Random
+from stemfield.separation.music.effects import RATE_HZ, Random
 
 SCALES = {
     "major": (0, 2, 4, 5, 7, 9, 11),

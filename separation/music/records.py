@@ -18,9 +18,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from stemfield.separation.training import options
-from stemfield.separation.training.effects import RATE_HZ
-from stemfield.separation.training.processes import in_processes, progress
+from stemfield.separation.music.effects import RATE_HZ
+from stemfield.separation.music.processes import in_processes, progress
 
 ACCOMPANIMENT = "bass+drums+other"
 
@@ -138,7 +137,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Write the records that are found and not there yet.
 
     Args:
-        chosen: as `options.records` has it.
+        chosen: options of `stemfield train records`.
 
     Raises:
         ValueError: none of the packages is there.
@@ -161,7 +160,3 @@ def run(chosen: argparse.Namespace) -> None:
 
 def _write(job: tuple[Record, Path, float]) -> bool:
     return write(*job)
-
-
-if __name__ == "__main__":
-    run(options.asked(options.records))

@@ -13,8 +13,8 @@ import soundfile
 from numpy.typing import NDArray
 from scipy import signal
 
-from stemfield.separation.training.composition import Note
-from stemfield.separation.training.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.composition import Note
+from stemfield.separation.music.effects import RATE_HZ, Random, Sound
 
 _NOTE = re.compile(r"(?:^|[_-])([A-Ga-g])([sb]?)(-?\d?)(?=$|[_-]|v[HL]|m?[pf]$|p$)")
 _NOT_A_NOTE = re.compile(r"noise|mute|perc|scrape|slap|release", re.IGNORECASE)

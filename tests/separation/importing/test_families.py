@@ -5,7 +5,7 @@ import pytest
 import toy_models as toys
 
 from stemfield.separation.cards.card import load_card
-from stemfield.separation.streaming.combine import wiener
+from stemfield.separation.signal.combine import wiener
 from stemfield.separation.streaming.streaming import Separator
 
 RATE_HZ = 44100

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from stemfield.separation.training import drumkits, effects, singing, synths
-from stemfield.separation.training.composition import Composition, Note
-from stemfield.separation.training.drumkits import Collection
-from stemfield.separation.training.effects import RATE_HZ, Random, Sound
-from stemfield.separation.training.samples import SampledInstrument, instruments
-from stemfield.separation.training.soundfonts import BASSES, DRUM_PROGRAMS, PROGRAMS, Soundfonts
-from stemfield.separation.training.sources import recordings
-from stemfield.separation.training.voices import VoiceBank
+from stemfield.separation.music import drumkits, effects, singing, synths
+from stemfield.separation.music.composition import Composition, Note
+from stemfield.separation.music.drumkits import Collection
+from stemfield.separation.music.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.samples import SampledInstrument, instruments
+from stemfield.separation.music.soundfonts import BASSES, DRUM_PROGRAMS, PROGRAMS, Soundfonts
+from stemfield.separation.music.sources import recordings
+from stemfield.separation.music.voices import VoiceBank
 
 SUNG_SECTIONS = ("verse", "chorus")
 

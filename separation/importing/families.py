@@ -12,8 +12,8 @@ import onnxruntime
 
 from stemfield.layouts.problems import did_you_mean
 from stemfield.separation.cards.card import CardError
-from stemfield.separation.streaming.graph import open_graph
-from stemfield.separation.streaming.providers import CPU
+from stemfield.separation.runtime.graph import open_graph
+from stemfield.separation.runtime.providers import CPU
 
 FOUR = ("drums", "bass", "other", "vocals")
 _RATE = {"nominal_hz": 44100, "lowest_hz": 44100, "highest_hz": 48000}
