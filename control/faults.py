@@ -13,6 +13,12 @@ _MAX_REMEMBERED: Final = 64
 
 log = logging.getLogger(__name__)
 _told_s: dict[tuple[str, str], float] = {}
+_counted = 0
+
+
+def counted() -> int:
+    """How many faults there were since the process began, logged or too many to be."""
+    return _counted
 
 
 def cause(error: BaseException) -> str:
@@ -31,6 +37,8 @@ def note(what: str, error: BaseException, where: str = "") -> None:
         error: why.
         where: it happened, such as the address of a message.
     """
+    global _counted
+    _counted += 1
     key, now_s = (what, type(error).__name__), time.monotonic()
     if now_s < _told_s.get(key, -REPEAT_S) + REPEAT_S:
         return

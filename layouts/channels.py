@@ -52,7 +52,7 @@ _SYNONYMS: Final = {
     "FRH": "TFR", "FCH": "TFC", "CENTER": "FC", "CENTRE": "FC", "LSS": "SL", "RSS": "SR", "LRS": "RL", "RRS": "RR",
 }  # fmt: skip
 _LONG: Final = {"FRONT": "F", "REAR": "R", "BACK": "R", "SIDE": "S", "SURROUND": "R"}
-_LABEL: Final = re.compile(r"[MUBT][+-]\d{3}")
+_LABEL: Final = re.compile(r"[MUBT][+-][0-9]{3}")
 _GENERIC: Final = frozenset({"PLAYBACK", "CAPTURE", "INPUT", "OUTPUT", "IN", "OUT", "MONITOR", "PORT", "CHANNEL", "CH",
                              "SPEAKER", "AUDIO", "SEND", "RETURN"})  # fmt: skip
 _CENTRE_DEG: Final = 10.0

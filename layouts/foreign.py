@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stemfield.layouts.coordinates import polar
+from stemfield.layouts.numerals import real
 from stemfield.layouts.problems import MAX_TEXT, reachable_label
 
 _DIGITS = 9
@@ -98,7 +99,10 @@ def number(where: str, value: object, default: float | None = None) -> float:
     if value is None and default is not None:
         return default
     try:
-        found = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
+        if isinstance(value, str):
+            found = real(value)
+        else:
+            found = float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
@@ -124,7 +128,7 @@ def _some(things: Sequence[str]) -> str:
 def channel_number(text: str | None) -> int | str | None:
     """A whole number written as text; what is none is left for the check of the layout."""
     word = (text or "").strip()
-    return int(word) if word.isdecimal() and len(word) <= _DIGITS else text
+    return int(word) if word.isascii() and word.isdecimal() and len(word) <= _DIGITS else text
 
 
 def decibels(where: str, linear: object) -> float:

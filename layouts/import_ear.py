@@ -12,7 +12,7 @@ from typing import Any
 from stemfield.layouts.foreign import ForeignFileError, Imported, decibels, mapping, number, place, trim
 
 _ELEVATIONS_DEG = {"M": 0.0, "U": 30.0, "UH": 45.0, "B": -30.0, "T": 90.0}
-_LABEL = re.compile(r"(UH|[MUBT])([+-]\d{3})")
+_LABEL = re.compile(r"(UH|[MUBT])([+-][0-9]{3})")
 
 
 def is_ear(data: object) -> bool:

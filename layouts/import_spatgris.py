@@ -13,7 +13,7 @@ from typing import Any
 
 from stemfield.layouts.foreign import ForeignFileError, Imported, channel_number, number, place_at, trim
 
-_OLD_TAG = re.compile(r"SPEAKER_([1-9]\d{0,8})")
+_OLD_TAG = re.compile(r"SPEAKER_([1-9][0-9]{0,8})")
 _Point = tuple[float, float, float]
 _CENTRE = (0.0, 0.0, 0.0)
 

@@ -103,7 +103,7 @@ def _position(entry: ET.Element | None, what: str) -> _Place:
 
 def _count(entry: ET.Element, least: int) -> int:
     text = entry.get("number") or "1"
-    count = int(text) if text.isdecimal() and len(text) < 6 else 0
+    count = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
     if not least <= count <= MAX_CHANNEL:
         raise ForeignFileError(f"{entry.tag}: number {text!r}: allowed {least} to {MAX_CHANNEL}")
     return count

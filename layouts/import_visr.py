@@ -18,7 +18,7 @@ from stemfield.layouts.foreign import (
 )
 
 MAX_CHANNEL = 1024
-_RANGE = re.compile(r"\d{1,4}(:-?\d{1,4})?:\d{1,4}")
+_RANGE = re.compile(r"[0-9]{1,4}(:-?[0-9]{1,4})?:[0-9]{1,4}")
 
 
 def import_visr(root: ET.Element, name: str) -> Imported:

@@ -19,6 +19,7 @@ from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import Layout, LayoutError
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
+from stemfield.renderer.drivers.target_file import target_problem
 from stemfield.separation.cards.card import CardError, ModelCard, ProviderError, available_models, load_card
 from stemfield.separation.cards.presets import DEFAULT
 
@@ -249,6 +250,16 @@ def _verdicts(checked: Sequence[tuple[str, list[str]]], *, as_json: bool) -> int
 def entry_problems(entry: Any) -> dict[str, list[str]]:
     """Why a file in a list cannot be loaded, as JSON has it; nothing for a good one."""
     return {"problems": list(entry.problems)} if entry.problems else {}
+
+
+def check_target(path: Path) -> None:
+    """Refuse to write a file where none can be written.
+
+    Raises:
+        CommandError: why.
+    """
+    if problem := target_problem(path):
+        raise CommandError([f"{path}: {problem}"])
 
 
 def print_json(data: object) -> None:

@@ -103,7 +103,7 @@ def _ask(layout: Layout, port: str, heard: Mapping[str, str], questions: Questio
     def use(answer: str) -> str:
         if answer.lower() in (AGAIN, SKIP, BACK, QUIT):
             return answer.lower()
-        if answer.isdecimal() and 1 <= int(answer[:4]) <= len(layout.labels):
+        if answer.isascii() and answer.isdecimal() and 1 <= int(answer[:4]) <= len(layout.labels):
             answer = layout.labels[int(answer[:4]) - 1]
         by_case = {label.upper(): label for label in layout.labels}
         label = by_case.get(answer.upper())

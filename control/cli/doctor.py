@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from stemfield.control.cli.commands import print_json
+from stemfield.control.cli.commands import check_target, print_json
 from stemfield.control.cli.qr import show_qr
 from stemfield.control.doctor.diagnosis import CHECKS, diagnose
 from stemfield.control.doctor.evidence import Evidence, look
@@ -78,7 +78,10 @@ def _target(given: str) -> Path:
         CommandError: it is another file.
     """
     path = Path(given or time.strftime("stemfield-report-%Y%m%d-%H%M%S.txt"))
-    if path != Path("-") and path.exists() and not is_report(path):
+    if path == Path("-"):
+        return path
+    check_target(path)
+    if path.exists() and not is_report(path):
         raise CommandError([f"{path}: is there already, and no report: choose another name"])
     return path
 

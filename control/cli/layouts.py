@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from stemfield.control.cli.commands import (
+    check_target,
     entry_problems,
     layout_of,
     print_json,
@@ -120,6 +121,7 @@ def layouts_plot(options: argparse.Namespace) -> int:
     from stemfield.renderer.panning.plot import PlotError, plot_layout
 
     layout = layout_of(options.layout, user_config())
+    check_target(Path(options.target))
     try:
         plot_layout(layout, Path(options.target))
     except PlotError as error:
@@ -167,6 +169,7 @@ def _own_file(name: str) -> Path:
 
 def _write(target: Path, layout: Layout, text: str, *, as_json: bool, mode: Literal["w", "x"] = "w") -> None:
     """Write the text of a layout, and tell what it is; mode `x` leaves a file that is there."""
+    check_target(target)
     try:
         with target.open(mode, encoding="utf-8") as file:
             file.write(text)

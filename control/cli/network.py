@@ -11,6 +11,7 @@ from stemfield.control.dialects.osc import Message, encode
 from stemfield.control.network.client import NoReplyError, exchange
 from stemfield.control.parameters.commands import Value
 from stemfield.control.problems import FAILED, CommandError
+from stemfield.layouts.numerals import real, whole
 
 _WORDS: dict[str, Value] = {"true": True, "false": False}
 
@@ -83,7 +84,7 @@ def _found(name: str) -> tuple[str, int]:
 def _value(word: str) -> Value:
     if word.lower() in _WORDS:
         return _WORDS[word.lower()]
-    for kind in (int, float):
+    for kind in (whole, real):
         try:
             return kind(word)
         except ValueError:

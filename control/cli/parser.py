@@ -12,7 +12,7 @@ from stemfield.layouts.problems import did_you_mean
 
 Branch = argparse._SubParsersAction  # noqa: SLF001 (argparse has no other name for it)
 
-_NUMBER = re.compile(r"-\.?\d")
+_NUMBER = re.compile(r"-\.?[0-9]")
 
 
 class Parser(argparse.ArgumentParser):

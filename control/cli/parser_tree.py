@@ -191,11 +191,11 @@ def _models(commands: Branch[Parser]) -> None:
     made.add_argument("names", metavar="M", nargs="+", help="names, presets or cards")
     made = with_json(command(branch, "bench", "time models on this machine", ("cli.models", "models_bench")))
     made.add_argument("names", metavar="M", nargs="+", help="names, presets or cards")
-    made.add_argument("--sample-rate", metavar="HZ", type=int, default=48000, help="default 48000")
+    made.add_argument("--sample-rate", metavar="HZ", type=count(1, 1_000_000), default=48000, help="default 48000")
     made = command(branch, "import", "copy a model into one's own folder, with a card", ("cli.models", "models_import"))
     made.add_argument("files", metavar="FILE", nargs="+", help="a model's folder or card, or ONNX files of a family")
     made.add_argument("--family", metavar="F", help="openunmix, spleeter, mdx, htdemucs or wave")
-    made.add_argument("--n-fft", metavar="N", type=int, help="length of the transform (mdx)")
+    made.add_argument("--n-fft", metavar="N", type=count(1, 1 << 24), help="length of the transform (mdx)")
     made.add_argument("--compensate", metavar="X", type=number(0.01, 4.0), default=1.0, help="level (mdx); default 1")
     _add_answers(made)
     text = "make one model of several that know one instrument each"
@@ -313,7 +313,9 @@ def _add_answers(made: Parser) -> None:
         default=[],
         help="where in the room a source belongs",
     )
-    made.add_argument("--samples", metavar="N", type=int, help="length of a chunk, where the file leaves it open")
+    made.add_argument(
+        "--samples", metavar="N", type=count(1, 1 << 30), help="length of a chunk, where the file leaves it open"
+    )
     made.add_argument("--licence", metavar="TEXT", help="of the weights")
     made.add_argument("--attribution", metavar="TEXT", action="append", default=[], help="who is to be named")
     made.add_argument("--trained-on", metavar="TEXT", help="what it learnt from")

@@ -12,8 +12,10 @@ def number(low: float, high: float) -> Callable[[str], float]:
     """A number in a range, limits included."""
 
     def convert(text: str) -> float:
+        from stemfield.layouts.numerals import real
+
         try:
-            value = float(text)
+            value = real(text)
         except ValueError:
             value = float("nan")
         if not low <= value <= high:
@@ -32,31 +34,41 @@ def address(text: str) -> str:
 
 def port(text: str) -> int:
     """The number of a port."""
-    if not (text.isdecimal() and 1 <= int(text) <= 65_535):
+    if (number := _whole(text)) is None or not 1 <= number <= 65_535:
         raise argparse.ArgumentTypeError(f"{text}: allowed a port from 1 to 65535")
-    return int(text)
+    return number
 
 
 def mirror(text: str) -> dict[str, Any]:
     """Another renderer, as the configuration has it."""
     dialect, _, rest = text.partition(":")
     host, colon, port = rest.rpartition(":") if rest.count(":") == 1 else (rest, "", "")
-    if dialect not in ("s3a", "adm") or not rest or (colon and not port.isdecimal()):
+    number = _whole(port) if colon else 0
+    if dialect not in ("s3a", "adm") or not rest or number is None:
         raise argparse.ArgumentTypeError(
             f"{text}: allowed s3a or adm, a numeric address and a port: adm:127.0.0.1:4001"
         )
-    return {"dialect": dialect, "host": host, "port": int(port or 0)}
+    return {"dialect": dialect, "host": host, "port": number}
 
 
 def count(low: int, high: int) -> Callable[[str], int]:
     """A whole number in a range, limits included."""
 
     def convert(text: str) -> int:
-        if not text.isdecimal() or not low <= int(text[:9]) <= high:
+        if (value := _whole(text)) is None or not low <= value <= high:
             raise argparse.ArgumentTypeError(f"{text}: allowed a whole number from {low} to {high}")
-        return int(text)
+        return value
 
     return convert
+
+
+def _whole(text: str) -> int | None:
+    from stemfield.layouts.numerals import whole
+
+    try:
+        return whole(text)
+    except ValueError:
+        return None
 
 
 def pair(text: str) -> tuple[str, str]:

@@ -285,7 +285,8 @@ class Daemon:
         self._on_ready()
         while True:
             await asyncio.sleep(MENDING_S)
-            await self._sound.mend()
+            with Contained("the sound server cannot be looked after"):  # tried again the next time
+                await self._sound.mend()
 
     async def _keep_house(self) -> None:
         watchdog_s = watchdog_interval_s()
@@ -297,10 +298,11 @@ class Daemon:
                 self._sound.look_after(now_s)
             if watchdog_s is None:
                 continue
-            lives = pulse.lives(now_s, joined=self._sound.playing, blocks=self._sound.blocks)
-            if lives and now_s - told_s > watchdog_s / 2:
-                notify("WATCHDOG=1")
-                told_s = now_s
+            with Contained("the watchdog cannot be told"):  # which then ends this process, as it should
+                lives = pulse.lives(now_s, joined=self._sound.playing, blocks=self._sound.blocks)
+                if lives and now_s - told_s > watchdog_s / 2:
+                    notify("WATCHDOG=1")
+                    told_s = now_s
 
     def _tell_status(self, text: str) -> None:
         notify(f"STATUS={text}")

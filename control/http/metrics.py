@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
+from stemfield.control.faults import counted
 from stemfield.control.status import Status
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -47,6 +48,7 @@ class _Readings(Collector):
         facts = {"version": self.version, "driver": sound.driver or "none", "model": sound.model or "none"}
         yield InfoMetricFamily("stemfield", "What runs here.", value=facts)
         yield _gauge("uptime_seconds", "Since the daemon began.", self.status.read("heartbeat"))
+        yield _counter("faults", "Faults of the daemon itself, each in its log.", counted())
         yield _gauge("playing", "1 while a server or the clock asks for blocks.", float(bool(sound.driver)))
         yield _gauge("latency_seconds", "From the mixture to the loudspeakers.", sound.latency_ms / 1e3)
         yield _counter("blocks", "Blocks rendered since the engine began.", callback.blocks)

@@ -231,7 +231,7 @@ def _found(info: ServiceInfo, http_port: int) -> Found:
         port=info.port or 0,
         http_port=http_port,
         layout=_text(info.properties, "layout"),
-        objects=int(objects) if objects.isdecimal() and len(objects) < 10 else 0,
+        objects=int(objects) if objects.isascii() and objects.isdecimal() and len(objects) < 10 else 0,
         version=_text(info.properties, "version"),
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.layouts.coordinates import cartesian
+from stemfield.layouts.numerals import real
 from stemfield.layouts.problems import did_you_mean
 
 Floats = NDArray[np.float64]
@@ -104,7 +105,7 @@ def _values(columns: Sequence[str], words: Sequence[str]) -> tuple[Mapping[str, 
     for name, word in zip(columns, words, strict=True):
         low, high = RANGES[name]
         try:
-            values[name] = 0.0 if name in EXTENT and not word else float(word)
+            values[name] = 0.0 if name in EXTENT and not word else real(word)
         except ValueError:
             values[name] = math.nan
         if not low <= values[name] <= high:

@@ -17,6 +17,7 @@ from typing import Literal
 
 from stemfield.control.parameters.commands import Value
 from stemfield.control.problems import RefusedError
+from stemfield.layouts.numerals import real
 from stemfield.layouts.problems import did_you_mean, shown
 
 Tag = Literal["f", "i", "s", "T"]
@@ -172,7 +173,7 @@ def number(value: object) -> float:
     """
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
-            found = float(value)
+            found = real(value) if isinstance(value, str) else float(value)
         except (ValueError, OverflowError):
             found = math.nan
         if math.isfinite(found):

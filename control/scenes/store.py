@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import itertools
 import json
 import os
 import threading
@@ -35,7 +36,6 @@ from stemfield.renderer.scene.scene import Scene
 
 AGAIN_S = 5.0
 """How long after it failed to save a scene it is tried again."""
-_MAX_BROKEN = 9
 
 
 class SceneStore:
@@ -59,7 +59,7 @@ class SceneStore:
     def load(self) -> tuple[Scene, tuple[str, ...]]:
         """The scene as it was saved last, and what of it could not be used.
 
-        Where there is none it is the default scene. A broken file is set aside as `scene.json.broken-1` (to 9), one of
+        Where there is none it is the default scene. A broken file is set aside as `scene.json.broken-1`, one of
         a later version as `scene.json.newer-1`; of one that could be used in part `scene.json.kept` is a copy.
         """
         problems: list[str] = []
@@ -247,6 +247,8 @@ class SceneStore:
         """Keep a copy of what the next change would lose."""
         path = self._present.with_name(f"{self._present.name}.kept")
         try:
+            if os.path.lexists(path) and _content_or_nothing(path) != content:
+                path.replace(_free(path, "{}"))
             self._write(path, content)
         except OSError as error:
             return f"{path}: cannot be written: {error.strerror}; what could not be used is lost with the next change"
@@ -265,6 +267,13 @@ def _content_of(path: Path) -> bytes | None:
         raise SceneFileError(str(path), (f"cannot be read: {error.strerror}",)) from error
 
 
+def _content_or_nothing(path: Path) -> bytes | None:
+    try:
+        return _content_of(path)
+    except SceneFileError:
+        return None
+
+
 def _told_aside(path: Path, error: SceneFileError) -> str:
     try:
         return f"set aside as {_set_aside(path, error)}"
@@ -275,10 +284,15 @@ def _told_aside(path: Path, error: SceneFileError) -> str:
 def _set_aside(path: Path, error: SceneFileError) -> str:
     """Give a file that cannot be used another name, and return it. Raises OSError."""
     kind = "newer" if isinstance(error, NewerSceneError) else "broken"
-    names = [f"{path.name}.{kind}-{n}" for n in range(1, _MAX_BROKEN + 1)]
-    free = next((n for n in names if not os.path.lexists(path.with_name(n))), names[-1])
-    path.replace(path.with_name(free))
-    return free
+    free = _free(path, f"{kind}-{{}}")
+    path.replace(free)
+    return free.name
+
+
+def _free(path: Path, ending: str) -> Path:
+    """The first name beside a file that nothing has, by the number in its ending."""
+    names = (path.with_name(f"{path.name}.{ending.format(number)}") for number in itertools.count(1))
+    return next(name for name in names if not os.path.lexists(name))
 
 
 class Saver:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from functools import lru_cache
 
+from stemfield.layouts.numerals import real
 from stemfield.layouts.problems import shown
 from stemfield.renderer.adm.labels import place_of
 from stemfield.renderer.adm.model import Block, SpeakerBlock, Zone
@@ -62,7 +63,7 @@ class Fields:
         if text is None:
             return default
         try:
-            value = float(text)
+            value = real(text)
         except ValueError:
             value = math.nan
         if not low <= value <= high:

@@ -18,7 +18,7 @@ _ROOM_CENTRIC: Final = {
     "LTF": "U+045", "RTF": "U-045", "LTR": "U+135", "RTR": "U-135",
 }  # fmt: skip
 """Of Dolby's master files, after `RC_`, in capitals."""
-_PLACE: Final = re.compile(r"(M|U|UH|B|T)([+-])(\d{1,3}|SC)")
+_PLACE: Final = re.compile(r"(M|U|UH|B|T)([+-])([0-9]{1,3}|SC)")
 _ELEVATIONS_DEG: Final = {"M": 0.0, "U": 30.0, "UH": 45.0, "B": -30.0, "T": 90.0}
 _LFE: Final = re.compile(r"LFE|LowFrequency|(?i:\b|_)(?i:lfe)")
 _AZIMUTHS_DEG: Final = {"SC": 25.0, "022": 22.5}

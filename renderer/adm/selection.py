@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,7 +28,8 @@ MAX_VISITS: Final = 4096
 """An object within two others is visited twice; without a bound twenty of two parts each would be a million."""
 MAX_DEPTH: Final = 64
 MAX_ITEMS: Final = 1024
-_PLAYED = ("Objects", "DirectSpeakers")
+_PLAYED: Final = ("Objects", "DirectSpeakers")
+_ID: Final = re.compile(r"AC_([0-9A-F]{4})([0-9A-F]{4})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +188,18 @@ class _Selector:
 
 
 def _kind_of(ident: str) -> str | None:
-    """The kind that an ID itself says, also of channels that BS.2094 describes and the document does not.
+    """The kind that an ID itself says, of a channel that the document does not describe.
 
-    >>> _kind_of("AC_00040001"), _kind_of("AC_00990001")
-    ('HOA', None)
+    Numbers below 1000 (hexadecimal) are the common definitions of BS.2094, of which later versions have more.
+
+    >>> _kind_of("AC_00040001"), _kind_of("AC_00070001"), _kind_of("AC_00030001"), _kind_of("AC_00031001")
+    ('HOA', 'type 0007', 'common definition AC_00030001', None)
     """
-    number = ident[3:7]
-    return KINDS[int(number) - 1] if number.isdecimal() and 1 <= int(number) <= len(KINDS) else None
+    ident = ident.upper()
+    found = _ID.fullmatch(ident)
+    if found is None or found[1] == "0000":
+        return None
+    place = int(found[1], 16)
+    kind = KINDS[place - 1] if place <= len(KINDS) else f"type {found[1]}"
+    is_common = found[2].startswith("0") and found[2] != "0000"
+    return f"common definition {ident}" if is_common and kind in _PLAYED else kind if kind not in _PLAYED else None

@@ -14,8 +14,8 @@ from typing import Any, Final
 from stemfield.layouts.channels import channel_of
 
 ALSA: Final = "libasound.so.2"
-_ALIAS: Final = re.compile(r"alsa_pcm:(?P<device>.+):(?:in|playback_)(?P<number>\d+)")
-_DEVICE: Final = re.compile(r"(?:plug)?hw:(?:CARD=)?(?P<card>[^,]+)(?:,(?:DEV=)?(?P<device>\d+))?(?:,.*)?")
+_ALIAS: Final = re.compile(r"alsa_pcm:(?P<device>.+):(?:in|playback_)(?P<number>[0-9]+)")
+_DEVICE: Final = re.compile(r"(?:plug)?hw:(?:CARD=)?(?P<card>[^,]+)(?:,(?:DEV=)?(?P<device>[0-9]+))?(?:,.*)?")
 _PLAYBACK: Final = 0
 _FIXED: Final = 1
 """The kind of map that is always in force; the others can be chosen, and nobody has."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from stemfield.renderer.drivers.audio_error import AudioFileError
 from stemfield.renderer.drivers.part_file import PartFile
+from stemfield.renderer.drivers.target_file import target_problem
 
 WRITABLE: Final = (".wav", ".flac")
 FLAC_CHANNELS: Final = 8
@@ -150,13 +150,9 @@ def check_output(path: Path, channels: int, sources: Sequence[str | Path] = ()) 
         raise AudioFileError(f"{path}: cannot write {suffix or 'a file without suffix'}; accepted are .wav and .flac")
     if suffix == ".flac" and channels > FLAC_CHANNELS:
         raise AudioFileError(f"{path}: FLAC holds at most {FLAC_CHANNELS} channels, not {channels}; write .wav")
+    if problem := target_problem(path):
+        raise AudioFileError(f"{path}: {problem}")
     try:
-        if not path.parent.is_dir():
-            raise AudioFileError(f"{path}: there is no folder {path.parent}")
-        if path.is_dir():
-            raise AudioFileError(f"{path}: is a folder")
-        if not os.access(path.parent, os.W_OK):
-            raise AudioFileError(f"{path}: no permission to write into {path.parent}")
         for source in sources:
             if path.exists() and Path(source).exists() and path.samefile(source):
                 raise AudioFileError(f"{path}: is the input itself; choose another name for the output")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stemfield.control.cli.commands import json_line
+from stemfield.control.cli.commands import check_target, json_line
 from stemfield.control.offline.batch.work import Outcome
 from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 
@@ -43,6 +43,7 @@ class Report:
         self.outcomes: list[Outcome] = []
         self._as_json = as_json
         self._path = path
+        check_target(path)
         with self._writing(BAD_INPUT):
             self._file = path.open("w", encoding="utf-8")
 

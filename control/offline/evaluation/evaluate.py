@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from stemfield.control.cli.commands import card_of, refusals, usable_layout, user_config
+from stemfield.control.cli.commands import card_of, check_target, refusals, usable_layout, user_config
 from stemfield.control.cli.offline import scene_of
 from stemfield.control.offline.evaluation.report import Result, plain_data, print_tables, summary
 from stemfield.control.offline.evaluation.room import RoomJudge
@@ -36,6 +36,7 @@ def evaluate(options: argparse.Namespace) -> int:
     rules = ("soft", "surrey") if options.rule is None else (options.rule,)
     if options.plot:
         _need_matplotlib()
+        check_target(Path(options.plot))
     if options.scene and not options.layout:
         raise CommandError(["--scene needs --layout: a scene is heard in a room"])
     layout = None if options.layout is None else usable_layout(options.layout, config)

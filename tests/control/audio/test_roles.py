@@ -18,6 +18,7 @@ from stemfield.control.audio.stem_outputs import StemOutputs
 from stemfield.control.config.configuration import Config, ConfigError, parse_config
 from stemfield.control.daemon.daemon import Daemon
 from stemfield.control.dialects.osc import Message, encode, in_bundles, parse
+from stemfield.control.faults import counted
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.upstream import Upstream
 from stemfield.control.parameters.commands import SetParameter
@@ -333,3 +334,35 @@ def test_problems_of_the_configuration_name_what_is_allowed(given, words):
         parse_config(given, "test")
     (problem,) = caught.value.problems
     assert all(word in problem for word in words)
+
+
+def test_a_fault_in_the_care_for_the_server_ends_nothing(tmp_path, monkeypatch, caplog):
+    """The next look at the sound server may find what the last one fell over."""
+    config = parse_config({"driver": "clock", "state_folder": str(tmp_path)}, "test")
+    before, looks = counted(), []
+
+    async def play():
+        daemon, again = Daemon(config, lambda: config), asyncio.Event()
+
+        async def mend():
+            looks.append(1)
+            if len(looks) == 3:
+                again.set()
+            raise KeyError("port")
+
+        async def start():
+            pass
+
+        monkeypatch.setattr(daemon._sound, "mend", mend)
+        monkeypatch.setattr(daemon._sound, "start", start)
+        playing = asyncio.create_task(daemon._play([]))
+        await asyncio.wait_for(again.wait(), 5.0)
+        assert not playing.done()
+        daemon._stopping.set()
+        await playing
+        daemon._sound.close()
+
+    monkeypatch.setattr("stemfield.control.daemon.daemon.MENDING_S", 0.01)
+    asyncio.run(play())
+    assert "the sound server cannot be looked after: KeyError: 'port'" in caplog.text
+    assert counted() - before >= 2

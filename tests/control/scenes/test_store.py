@@ -382,3 +382,22 @@ def test_a_full_disk_loses_nothing(context: Context, tmp_path: Path, monkeypatch
     after.load()
     assert after.save(replace(context.defaults, amount=0.75)) == ""
     assert SceneStore(tmp_path, context).load() == (replace(context.defaults, amount=0.75), ())
+
+
+def test_no_broken_file_is_ever_lost(context: Context, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, context)
+    for count in range(1, 13):
+        (tmp_path / "scene.json").write_text(f"{{ broken {count}")
+        store.load()
+    for count in range(1, 13):
+        assert (tmp_path / f"scene.json.broken-{count}").read_text() == f"{{ broken {count}"
+
+
+def test_no_copy_is_ever_lost(context: Context, tmp_path: Path) -> None:
+    store = SceneStore(tmp_path, context)
+    texts = [json.dumps({"format": 1, "speaker": {f"U+0{n}": {"gain": -3}}}) for n in (44, 45, 45, 46)]
+    for text in texts:
+        (tmp_path / "scene.json").write_text(text)
+        store.load()
+    kept = [(tmp_path / f"scene.json.kept{ending}").read_text() for ending in (".1", ".2", "")]
+    assert kept == [texts[0], texts[1], texts[3]]

@@ -226,6 +226,10 @@ def test_what_is_not_played_is_refused_or_named():
         ("AT_00050001_01", "Binaural"),
         ("AC_00050002", "Binaural"),
         ("AC_00020001", "Matrix"),
+        ("AC_00070001", "type 0007"),
+        ("AT_00FF0001_01", "type 00FF"),
+        ("AC_00010FFF", "common definition AC_00010FFF"),
+        ("AC_00030001", "common definition AC_00030001"),
     ],
 )
 def test_what_common_definitions_describe_and_is_not_played_leaves_the_rest(reference, kind):
