@@ -1,64 +1,173 @@
-"""What is measured and counted while the daemon runs, for whoever asks."""
+"""Live values of the daemon: what plays, what is counted, who controls what."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.network.headphones import Ears
-from stemfield.control.sound_state import QUIET, UNCALLED, CallbackState, SoundState
 from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.levels import SILENT, Levels
 
-MAX_COUNT = 2**31 - 1
+MAX_COUNT: Final = 2**31 - 1
 
 
-class Status:
-    """Sources of what changes without the scene, and numbers by name, each from whoever counts it."""
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """The daemon's ports on a JACK server and what they could be connected to; empty without a server."""
+
+    server: str = ""
+    """Name of the server; empty for the default one."""
+    client: str = ""
+    """Name of the daemon's client."""
+    mixture: tuple[str, ...] = ()
+    """Input ports of the recording."""
+    direct: tuple[str, ...] = ()
+    """Ports of the direct inputs, in channel order."""
+    monitor: tuple[str, ...] = ()
+    """Ports of the binaural monitor."""
+    unconnected: tuple[str, ...] = ()
+    """Own ports without a connection; those of loudspeakers by their labels."""
+    sources: tuple[str, ...] = ()
+    """Foreign output ports, programs before hardware."""
+    sinks: tuple[str, ...] = ()
+    """Foreign input ports for loudspeakers, hardware before programs."""
+    capture_frames: int = 0
+    """Latency of the recording when it arrives, as reported by the server."""
+    local_stems: bool = False
+    """Whether stems come from a separation on the same server, which then reports their latency."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundState:
+    """The audio chain from the driver to the worker at one moment."""
+
+    driver: Literal["", "clock", "jack"] = ""
+    """What calls the engine; empty while waiting for a server."""
+    text: str = ""
+    """The same in words."""
+    model: str = ""
+    """Model in use; empty without separation."""
+    stems_share: float = 0.0
+    """0 where the recording plays unseparated, 1 where all stems play."""
+    load: float = 0.0
+    """Share of real time that the worker computes."""
+    late: int = 0
+    """Number of times the worker fell behind."""
+    restarts: int = 0
+    """Number of workers that were replaced."""
+    problem: str = ""
+    """Why no worker runs."""
+    missing_s: float = 0.0
+    """Time played without stems."""
+    latency_ms: float = 0.0
+    """Latency from the mixture to the loudspeakers; from incoming stems where another machine separates."""
+    before_ms: float = 0.0
+    """Latency from the source of the music to the inputs, as reported by the server and the separating machine."""
+    xruns: int = 0
+    """Xruns of the sound server."""
+    block_load: float = 0.0
+    """Longest block of the last two seconds as a share of its period; above 1 the daemon causes xruns."""
+    binaural: bool = False
+    """Whether the binaural monitor plays."""
+    wiring: Wiring = Wiring()
+
+    @property
+    def path_ms(self) -> float:
+        """Latency from the source of the music to the loudspeakers, as far as it is known."""
+        return round(self.before_ms + self.latency_ms, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackState:
+    """Counters and duration of the audio callback since the engine started."""
+
+    blocks: int = 0
+    played_s: float = 0.0
+    cuts: int = 0
+    """Cross-fades that found no stem frames left, which is audible as a click."""
+    bad_input: int = 0
+    """Invalid input samples."""
+    shares: Mapping[float, float] = field(default_factory=dict)
+    """Quantiles of the share of a period that a call takes, over the last calls; empty while nothing calls."""
+
+
+QUIET: Final = SoundState()
+UNCALLED: Final = CallbackState()
+"""The states without an engine."""
+
+
+class Counters:
+    """Numbers by name, each read from the parts that count it."""
 
     def __init__(self) -> None:
-        self._counts: dict[str, list[Callable[[], float]]] = {}
-        self.levels: Callable[[], Levels] = lambda: SILENT
-        """What the meters show."""
-        self.sound: Callable[[], SoundState] = lambda: QUIET
-        """What sounds, and what keeps it from sounding."""
-        self.callback: Callable[[], CallbackState] = lambda: UNCALLED
-        """What the audio callback has done and how long it takes."""
-        self.heard: Callable[[], NDArray[np.float32]] = lambda: np.zeros((0, 3), np.float32)
-        """Where each object of the scene is heard, shape (objects, 3): the mean direction of its energy, whose length
-        is 1 where all of it comes from one direction."""
-        self.sounding: Callable[[str], str] = lambda _: ""
-        """By which sound a loudspeaker is looked for now, by its label."""
-        self.ears = Ears()
-        """Who listens on the panner page."""
-        self.match_db: Callable[[], float] = lambda: 0.0
-        """By how much the scene is louder than the recording."""
-        self.holder: Callable[[int], str] = lambda _: ""
-        """Who holds an object, by its id."""
-        self.scenes: Callable[[], tuple[str, ...]] = tuple
-        """The names of the scenes."""
-        self.scene: Callable[[], str] = str
-        """The name of the scene that was taken up or kept last."""
-        self.scene_changed: Callable[[], bool] = bool
-        """Whether the scene is another one since."""
-        self.bad: Callable[[], BadSamples] = BadSamples
-        """What came in and was no sound."""
-        self.recorder: Callable[[], str] = str
-        """What the recorder does."""
-        self.recordings: Callable[[], tuple[str, ...]] = tuple
-        """The names of the recordings."""
-        self.refused: Callable[[], tuple[str, str, int]] = lambda: ("", "", 0)
-        """Address and reason of the message that was refused last, and the heartbeat then."""
-        begun_s = time.monotonic()
-        self.count("heartbeat", lambda: time.monotonic() - begun_s)
+        self._sources: dict[str, list[Callable[[], float]]] = {}
+        started_s = time.monotonic()
+        self.add("heartbeat", lambda: time.monotonic() - started_s)
 
-    def count(self, name: str, number: Callable[[], float]) -> None:
-        """Add a source; what several sources have under one name adds up."""
-        self._counts.setdefault(name, []).append(number)
+    def add(self, name: str, source: Callable[[], float]) -> None:
+        """Add a source; several sources of one name add up."""
+        self._sources.setdefault(name, []).append(source)
 
     def read(self, name: str) -> int:
-        """The present number; 0 where nobody counts that."""
-        return min(int(sum(number() for number in self._counts.get(name, ()))), MAX_COUNT)
+        """The current number; 0 where nothing counts it."""
+        return min(int(sum(source() for source in self._sources.get(name, ()))), MAX_COUNT)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Sources of the live values. The daemon builds it once, from all its parts."""
+
+    counters: Counters
+    levels: Callable[[], Levels]
+    """Levels of the meters."""
+    sound: Callable[[], SoundState]
+    callback: Callable[[], CallbackState]
+    heard: Callable[[], NDArray[np.float32]]
+    """Energy vector of each object of the scene, shape (objects, 3): length 1 where all energy comes from one
+    direction."""
+    sounding: Callable[[str], str]
+    """Test signal that a loudspeaker plays now, by its label."""
+    match_db: Callable[[], float]
+    """How much louder the scene is than the recording."""
+    bad: Callable[[], BadSamples]
+    """Invalid samples by their source."""
+    holder: Callable[[int], str]
+    """The peer that controls an object, by the object's id."""
+    scenes: Callable[[], tuple[str, ...]]
+    """Names of the scenes."""
+    scene: Callable[[], str]
+    """Name of the scene that was loaded or saved last."""
+    scene_changed: Callable[[], bool]
+    """Whether the scene has changed since."""
+    refused: Callable[[], tuple[str, str, int]]
+    """Address and reason of the last refused message, and the heartbeat at that time."""
+    recorder: Callable[[], str]
+    """What the recorder is doing."""
+    recordings: Callable[[], tuple[str, ...]]
+    """Names of the recordings."""
+
+
+def idle_status() -> Status:
+    """The status where nothing runs, as when files are rendered."""
+    return Status(
+        counters=Counters(),
+        levels=lambda: SILENT,
+        sound=lambda: QUIET,
+        callback=lambda: UNCALLED,
+        heard=lambda: np.zeros((0, 3), np.float32),
+        sounding=lambda _: "",
+        match_db=lambda: 0.0,
+        bad=BadSamples,
+        holder=lambda _: "",
+        scenes=tuple,
+        scene=str,
+        scene_changed=bool,
+        refused=lambda: ("", "", 0),
+        recorder=str,
+        recordings=tuple,
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from stemfield.control.audio.roles import STEM_PORTS, ports_of
 from stemfield.control.config.configuration import Config
-from stemfield.control.sound_state import Wiring
+from stemfield.control.status import Wiring
 from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers.clock import ClockDriver, Sink
 from stemfield.renderer.drivers.connections import Connection, ConnectionKeeper

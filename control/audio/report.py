@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stemfield.control.sound_state import CallbackState
+from stemfield.control.status import CallbackState
 from stemfield.renderer.drivers.clock import ClockDriver
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.memory import TIMES

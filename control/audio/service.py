@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.control.audio import report as account
+from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.audio.jack_link import Link, fade_out
 from stemfield.control.audio.latest_wins import Newest
 from stemfield.control.audio.player import Player
@@ -27,8 +28,7 @@ from stemfield.control.audio.serial_executor import Lane
 from stemfield.control.audio.stem_outputs import StemOutputs
 from stemfield.control.audio.supervisor import PATIENCE_S, Supervisor
 from stemfield.control.config.configuration import Config
-from stemfield.control.network.headphones import Ears
-from stemfield.control.sound_state import QUIET, UNCALLED, CallbackState, SoundState
+from stemfield.control.status import QUIET, UNCALLED, CallbackState, SoundState
 from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.drivers.clock import ClockDriver
@@ -68,7 +68,7 @@ class Sound:
         card: the model to begin with; None plays the mixture.
         player: music to play beside the inputs.
         on_status: told in a few words what is sounding, whenever that changes.
-        ears: of whoever listens on the panner page; nobody when not given.
+        headphones: stream of the panner page; none when not given.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Sound:
         card: ModelCard | None,
         player: Player | None,
         on_status: Callable[[str], None],
-        ears: Ears | None = None,
+        headphones: HeadphoneStream | None = None,
     ) -> None:
         self._config = config
         self._layout = layout
@@ -97,8 +97,8 @@ class Sound:
         """The frames that had been played without stems when the server went into freewheel."""
         self._stems = False
         self._stems_s = 0.0
-        self._ears = ears or Ears()
-        self._link = Link(config, layout, sink=self._ears.take)
+        self._headphones = headphones or HeadphoneStream()
+        self._link = Link(config, layout, sink=self._headphones.write)
         self._lane = Lane("sound server")
         self._abandoned: list[object] = []
         self.upstream_ms: Callable[[], float | None] = lambda: None
@@ -382,7 +382,7 @@ class Sound:
         else:
             stem_row = SILENT_ROWS if role == "renderer" else 0
             self.room = Room(self._layout, self._panner, engine, head, stem_row)
-        self._ears.rate_hz = rate_hz if head is not None and self._link.is_clock else 0
+        self._headphones.rate_hz = rate_hz if head is not None and self._link.is_clock else 0
         if self._scene is not None:
             # Not `apply`, which the loop may have called with a newer one by now: `start` puts that in force after us.
             self._gains.offer((TimedScene(self._scene),))

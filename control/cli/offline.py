@@ -23,6 +23,7 @@ from stemfield.control.parameters.context import Context
 from stemfield.control.problems import FAILED, CommandError
 from stemfield.control.scenes.file import SceneFileError, load_scene_file
 from stemfield.control.scenes.recording import RecordingError, read_recording, scenes_of
+from stemfield.control.status import idle_status
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, check_output
@@ -49,7 +50,9 @@ def upmix(options: argparse.Namespace) -> int:
     scene = scene_of(options.scene, layout)
     changes: list[offline.Change] = []
     if options.recording:
-        changes = changes_of(recording_file(options.recording, config), scene, Context(layout.labels, scene))
+        changes = changes_of(
+            recording_file(options.recording, config), scene, Context(layout.labels, scene, status=idle_status())
+        )
     channels = 2 if options.binaural else max(speaker.channel for speaker in layout.speakers)
     with refusals():
         if options.target is not None:
@@ -129,7 +132,7 @@ def scene_of(file: str | None, layout: Layout) -> Scene:
     if file is None:
         return scene
     try:
-        return load_scene_file(Path(file), Context(layout.labels, scene))
+        return load_scene_file(Path(file), Context(layout.labels, scene, status=idle_status()))
     except SceneFileError as error:
         raise CommandError([f"{error.source}: {problem}" for problem in error.problems]) from error
     except FileNotFoundError as error:

@@ -28,6 +28,7 @@ from stemfield.control.offline.render import change_frame
 from stemfield.control.parameters.context import Context
 from stemfield.control.problems import FAILED, CommandError
 from stemfield.control.scenes.recording import RecordingError, capture_path, captured_objects, read_recording, scenes_of
+from stemfield.control.status import idle_status
 from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.score import Moment
 from stemfield.renderer.drivers.bw64 import Bw64Reader
@@ -131,7 +132,7 @@ def _ask(door: Door, address: str, *values: str | bool) -> list[Message]:
 def _moments(control: Path, layout: Layout, rate_hz: int) -> list[Moment]:
     try:
         scene = captured_objects(control)
-        later = scenes_of(read_recording(control), scene, Context(layout.labels, scene))
+        later = scenes_of(read_recording(control), scene, Context(layout.labels, scene, status=idle_status()))
         changes = [(change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in later]
     except RecordingError as error:
         raise CommandError([f"{control}: {error}"], FAILED) from error

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from functools import partial
 from importlib.metadata import version
 
+from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.audio.player import Player
 from stemfield.control.audio.roles import elsewhere
 from stemfield.control.audio.scene_delay import Lag
@@ -35,6 +36,7 @@ from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.lock import StateLock
 from stemfield.control.scenes.presets import presets
 from stemfield.control.scenes.store import Saver, SceneStore
+from stemfield.control.status import Counters, Status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.bass import with_bass
 from stemfield.renderer.engine.engine import Engine
@@ -89,21 +91,12 @@ class Daemon:
             log.error("there is no separation: the recording is played as it is")
         usable = [e for e in available_models(config.model_folders) if not e.problems] if separates else []
         models = dict.fromkeys(name for entry in usable for name in (entry.name, *entry.presets))
-        defaults = config.default_scene()
-        labels = self._layout.labels
-        away = partial(elsewhere, config.role, config.peer.host is not None)
-        self._context = Context(labels, defaults, tuple(models), presets(self._layout, defaults), away, config.role)
-        self._store = SceneStore(config.state_folder, self._context)
+        self._models = tuple(models)
         player = Player(config.input, loop=config.loop) if config.input is not None else None
-        self._sound = Sound(config, self._layout, card, player, self._tell_status, self._context.status.ears)
-        self._context.status.levels = self._sound.levels
-        self._context.status.heard = self._sound.heard
-        self._context.status.sounding = self._sound.sounding
-        self._context.status.match_db = self._sound.match_db
-        self._context.status.sound = self._sound.state
+        self._headphones = HeadphoneStream()
+        self._sound = Sound(config, self._layout, card, player, self._tell_status, self._headphones)
         self._last_run = LastRun(config.state_folder)
-        self._context.status.callback = self._sound.callback
-        self._context.status.bad = self._sound.bad_samples
+        self._counters = Counters()
         self._stopping = asyncio.Event()
 
     def _find_card(self, name: str) -> ModelCard | None:
@@ -128,7 +121,7 @@ class Daemon:
         loop.add_signal_handler(signal.SIGXCPU, self._last_run.over_budget)
         async with AsyncExitStack() as stack:
             hub = self._restore(stack)
-            network = await open_network(stack, self._config, hub, self._layout)
+            network = await open_network(stack, self._config, hub, self._layout, self._headphones)
             if network.upstream is not None:
                 self._sound.upstream_ms = partial(getattr, network.upstream, "latency_ms")
             stack.enter_context(self._last_run)  # whoever has the ports is the one that runs
@@ -169,20 +162,40 @@ class Daemon:
     def _restore(self, stack: AsyncExitStack) -> Hub:
         """The hub with the scene of last time, and the listeners that put each change in force and on disk."""
         stack.enter_context(StateLock(self._config.state_folder))
-        scene, problems = self._store.load()
+        # The parts are looked up when they are read: some of them need the context to be built.
+        status = Status(
+            counters=self._counters,
+            levels=self._sound.levels,
+            sound=self._sound.state,
+            callback=self._sound.callback,
+            heard=self._sound.heard,
+            sounding=self._sound.sounding,
+            match_db=self._sound.match_db,
+            bad=self._sound.bad_samples,
+            holder=lambda key: hub.ownership.holder(key, time.monotonic()),
+            scenes=lambda: hub.library.names(),
+            scene=lambda: hub.library.present,
+            scene_changed=lambda: hub.library.is_changed(hub.scene),
+            refused=lambda: hub.reports.refused,
+            recorder=lambda: recorder.state,
+            recordings=lambda: recorder.names(),
+        )
+        context = self._context(status)
+        store = SceneStore(self._config.state_folder, context)
+        scene, problems = store.load()
         for problem in shortened(problems):
             log.warning("%s", problem)
         try:
-            self._store.prepare()
+            store.prepare()
         except OSError as error:
-            log.warning("%s: %s", self._store.folder, error.strerror)
-        saver = Saver(self._store, lambda text: log.warning("%s", text))
+            log.warning("%s: %s", store.folder, error.strerror)
+        saver = Saver(store, lambda text: log.warning("%s", text))
         stack.push_async_callback(saver.close)
         hands = self._config.hands.model_dump()
         hub = Hub(
             scene,
-            self._context,
-            self._store,
+            context,
+            store,
             hold_s=hands.pop("hold_s"),
             ranks=hands,
             adm_answer_port=self._config.osc.adm_answer_port,
@@ -209,6 +222,18 @@ class Daemon:
             self._use_model(self._find_card(self._wanted))  # at once: the latency of the whole run is that of this one
         self._lag.follow((TimedScene(scene),))  # by which it knows what the first change changes
         return hub
+
+    def _context(self, status: Status) -> Context:
+        config, defaults = self._config, self._config.default_scene()
+        return Context(
+            self._layout.labels,
+            defaults,
+            self._models,
+            presets(self._layout, defaults),
+            partial(elsewhere, config.role, config.peer.host is not None),
+            config.role,
+            status=status,
+        )
 
     def _captured(self) -> Engine | None:
         """The engine whose rows are objects as a capture knows them: not where two machines share the work."""
@@ -245,7 +270,7 @@ class Daemon:
             log.info("model %s is asked for", _name_of(self._wanted, card.name))
 
     def _tell_control(self) -> None:
-        count = self._context.status.read
+        count = self._counters.read
         dropped = ", ".join(f"{count(name)} {name.replace('_', ' ')}" for name in ("not_allowed", "limited", "lost"))
         log.info("%d messages heard, %d refused; datagrams dropped: %s", count("messages"), count("problems"), dropped)
 
@@ -322,7 +347,7 @@ class Daemon:
             music = str(config.input)
         else:
             music = "the input ports" if config.driver != "clock" else "none"
-        objects = ", ".join(item.name for item in self._context.defaults.objects)
+        objects = ", ".join(item.name for item in config.default_scene().objects)
         return [
             f"stemfield {version('stemfield')} is ready",
             f"  {playing}",

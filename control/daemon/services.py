@@ -11,6 +11,7 @@ from importlib.metadata import version
 
 from zeroconf import Error as ZeroconfError
 
+from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.config.configuration import Config
 from stemfield.control.config.host_names import machine_name
 from stemfield.control.config.network import MirrorConfig, lag_of
@@ -47,7 +48,7 @@ class NetworkServices:
         self._hub = hub
         self._mirrors: list[Mirror] = []
         self._unsent = 0
-        hub.context.status.count("unsent", lambda: self._unsent + sum(mirror.unsent for mirror in self._mirrors))
+        hub.context.status.counters.add("unsent", lambda: self._unsent + sum(mirror.unsent for mirror in self._mirrors))
         self.server: HttpServer | None = None
         """Where the panner page and OSCQuery are served."""
         self.upstream: Upstream | None = None
@@ -94,7 +95,9 @@ class NetworkServices:
         self._mirrors.clear()
 
 
-async def open_network(stack: AsyncExitStack, config: Config, hub: Hub, layout: Layout) -> NetworkServices:
+async def open_network(
+    stack: AsyncExitStack, config: Config, hub: Hub, layout: Layout, headphones: HeadphoneStream
+) -> NetworkServices:
     """Open the ports, begin to mirror, announce all of it; until the stack closes.
 
     Raises:
@@ -103,7 +106,7 @@ async def open_network(stack: AsyncExitStack, config: Config, hub: Hub, layout: 
     network = config.network
     addresses = listen_addresses(config.network)
     admission = Admission(network.allow, network.max_messages_per_s, network.read_only)
-    admission.report(hub.context.status)
+    admission.report(hub.context.status.counters)
     admission.on_refused = hub.packets.dropped
     scheduler = FairScheduler(lambda peer, packet: admission.refuse("overdue", str(peer), packet))
     stack.callback(scheduler.close)
@@ -113,7 +116,7 @@ async def open_network(stack: AsyncExitStack, config: Config, hub: Hub, layout: 
     stack.callback(services.close)
     services.mirror(config.mirror)
     services.upstream = _upstream(stack, config, hub)
-    services.server = await _serve(stack, config, addresses, admission, scheduler, hub, layout)
+    services.server = await _serve(stack, config, addresses, admission, scheduler, hub, layout, headphones)
     await _advertise(stack, config, hub, layout.name, addresses, served=services.server is not None)
     host = reachable_addresses(addresses)[0]
     web = [f"http://{_in_url(host)}:{config.http.port}/ in a browser (and OSCQuery)"] if services.server else []
@@ -129,6 +132,7 @@ async def _serve(
     scheduler: FairScheduler,
     hub: Hub,
     layout: Layout,
+    headphones: HeadphoneStream,
 ) -> HttpServer | None:
     """Serves the panner page and OSCQuery, if that is wanted and can be."""
     if not config.http.enabled:
@@ -139,6 +143,7 @@ async def _serve(
         admission,
         hub,
         scheduler,
+        headphones=headphones,
         name=config.discovery.name or default_name(),
         osc_port=config.osc.port,
         token=config.network.token,
@@ -166,7 +171,7 @@ def _upstream(stack: AsyncExitStack, config: Config, hub: Hub) -> Upstream | Non
         upstream.close()
         return None
     hub.listen(upstream.changed)
-    hub.context.status.count("unsent", partial(getattr, upstream, "unsent"))
+    hub.context.status.counters.add("unsent", partial(getattr, upstream, "unsent"))
     stack.callback(upstream.close)
     stack.callback(hub.ignore, upstream.changed)
     return upstream

@@ -47,7 +47,7 @@ class _Readings(Collector):
         sound, callback = self.status.sound(), self.status.callback()
         facts = {"version": self.version, "driver": sound.driver or "none", "model": sound.model or "none"}
         yield InfoMetricFamily("stemfield", "What runs here.", value=facts)
-        yield _gauge("uptime_seconds", "Since the daemon began.", self.status.read("heartbeat"))
+        yield _gauge("uptime_seconds", "Since the daemon began.", self.status.counters.read("heartbeat"))
         yield _counter("faults", "Faults of the daemon itself, each in its log.", counted())
         yield _gauge("playing", "1 while a server or the clock asks for blocks.", float(bool(sound.driver)))
         yield _gauge("latency_seconds", "From the mixture to the loudspeakers.", sound.latency_ms / 1e3)
@@ -71,7 +71,7 @@ class _Readings(Collector):
         yield _counter("worker_restarts", "Separation workers that had to be replaced.", sound.restarts)
 
     def _network(self) -> Iterator[Family]:
-        read = self.status.read
+        read = self.status.counters.read
         yield _counter("received", "Datagrams, requests and frames that came.", read("received"))
         yield _counter("sent", "Datagrams sent.", read("sent"))
         yield _counter("unsent", "Datagrams that the network did not take.", read("unsent"))

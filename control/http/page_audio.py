@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import WSMsgType, web
 
-from stemfield.control.network.headphones import Ears
+from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.problems import RefusedError
 
 KEPT: Final = 24
@@ -17,7 +17,7 @@ BUSY: Final = 4000
 """Close code of a refusal."""
 
 
-async def play(socket: web.WebSocketResponse, ears: Ears) -> None:
+async def play(socket: web.WebSocketResponse, headphones: HeadphoneStream) -> None:
     """Play until the listener goes: first the rate as JSON, then blocks."""
     loop = asyncio.get_running_loop()
     blocks: deque[bytes] = deque(maxlen=KEPT)
@@ -32,12 +32,12 @@ async def play(socket: web.WebSocketResponse, ears: Ears) -> None:
             loop.call_soon_threadsafe(take, block)
 
     try:
-        end = ears.listen(hear)
+        end = headphones.listen(hear)
     except RefusedError as refusal:
         await socket.close(code=BUSY, message=str(refusal).encode()[:120])
         return
     try:
-        await socket.send_json({"rate": ears.rate_hz})
+        await socket.send_json({"rate": headphones.rate_hz})
         sending = loop.create_task(_send(socket, blocks, wake))
         try:
             async for message in socket:

@@ -6,6 +6,7 @@ from typing import Final
 
 from aiohttp import web
 
+from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.http.frames import require_masked
 from stemfield.control.http.page_audio import play
 from stemfield.control.http.page_client import PageClient
@@ -38,16 +39,20 @@ class PageRoutes:
         admission: who may come in, and how often.
         scheduler: in which the pages are worked for.
         facts: told to every page at its beginning.
+        headphones: stream of the binaural monitor.
 
     The files are those that were there at the start, because page and daemon speak a protocol of their own: a newer
     page on disk would not understand an older daemon. So each page is told which build is served, and loads itself anew
     when that is another one after a restart.
     """
 
-    def __init__(self, hub: Hub, admission: Admission, scheduler: FairScheduler, facts: Facts) -> None:
+    def __init__(
+        self, hub: Hub, admission: Admission, scheduler: FairScheduler, facts: Facts, headphones: HeadphoneStream
+    ) -> None:
         self._hub = hub
         self._admission = admission
         self._scheduler = scheduler
+        self._headphones = headphones
         self._files = page_files()
         self._facts = facts | {"page": self._files["index.html"].tag}
         self._pages: dict[web.WebSocketResponse, PageClient] = {}
@@ -88,7 +93,7 @@ class PageRoutes:
         socket = await self._accept(request)
         self._listeners.add(socket)
         try:
-            await play(socket, self._hub.context.status.ears)
+            await play(socket, self._headphones)
         finally:
             self._listeners.discard(socket)
         return socket

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.config.host_names import HostNames
 from stemfield.control.faults import note
 from stemfield.control.http.accept import Acceptor
@@ -63,6 +64,7 @@ class HttpServer:
         admission: who may come in, and how often.
         hub: what is asked and steered.
         scheduler: in which the clients of all ports are worked for.
+        headphones: stream of the binaural monitor, for the panner page.
         name: of this daemon, as people see it.
         osc_port: told to clients.
         token: word that clients have to give; None needs none.
@@ -78,6 +80,7 @@ class HttpServer:
         hub: Hub,
         scheduler: FairScheduler,
         *,
+        headphones: HeadphoneStream,
         name: str,
         osc_port: int,
         token: str | None = None,
@@ -101,7 +104,11 @@ class HttpServer:
         app = web.Application(middlewares=[self._admit], client_max_size=MAX_MESSAGE)
         facts = daemon_facts(name, addresses, osc_port, port, hub.context)
         self._page = PageRoutes(
-            hub, admission, scheduler, facts | {"room": room or {"name": "", "title": "", "speakers": [], "edges": []}}
+            hub,
+            admission,
+            scheduler,
+            facts | {"room": room or {"name": "", "title": "", "speakers": [], "edges": []}},
+            headphones,
         )
         self._page.add_routes(app.router)
         app.router.add_get("/metrics", self._metrics)

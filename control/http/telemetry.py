@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.sound_state import SoundState
+from stemfield.control.status import SoundState
 from stemfield.renderer.engine.levels import Levels
 from stemfield.renderer.scene.scene import SILENCE_DB
 

@@ -101,9 +101,9 @@ class Hub:
         self._published = scene
         self._fade_s = 0.0
         self._context = context
-        self._book = SceneBook(store, context.presets)
+        self.library = SceneBook(store, context.presets)
         self._history = History()
-        self._hands = Hands(ranks, hold_s)
+        self.ownership = Hands(ranks, hold_s)
         self._adm_answer_port = adm_answer_port
         self._listeners: list[Listener] = []
         self._others: dict[type[Any], Callable[[Any], object]] = {}
@@ -122,10 +122,10 @@ class Hub:
         """When the last command with a time of its own was due, monotonic."""
         self.packets = PacketLog()
         """What came in lately, for whoever looks."""
-        self._reports = Reports(lambda: self._scene, context, self.packets)
+        self.reports = Reports(lambda: self._scene, context, self.packets)
         self._subscriptions = Subscriptions(lambda: self._scene, context)
-        self.counters = self._reports.counters
-        self._offer_counts()
+        self.counters = self.reports.counters
+        context.status.counters.add("peers", lambda: len(self._subscriptions))
 
     @property
     def scene(self) -> Scene:
@@ -151,7 +151,7 @@ class Hub:
 
     def rank(self, ranks: Mapping[str, int], hold_s: float) -> None:
         """Other ranks and holds from now on; as at the beginning."""
-        self._hands.renew(ranks, hold_s)
+        self.ownership.renew(ranks, hold_s)
 
     def cross_fade(self, seconds: float) -> None:
         """What changes in this turn of the loop ramps for at least so long."""
@@ -194,7 +194,7 @@ class Hub:
                 try:
                     self._schedule.add(at_s, due, peer, changes)
                 except RefusedError as refusal:
-                    self._reports.tell(Problem("#bundle", str(refusal)), peer)
+                    self.reports.tell(Problem("#bundle", str(refusal)), peer)
                 yield work
 
     def perform(self, due: Sequence[Command | Problem], peer: Peer) -> int:
@@ -211,7 +211,7 @@ class Hub:
         for command in due:
             if cost > most:
                 reason = f"more than {MAX_WORK} values in one datagram: the rest of it is left out"
-                self._reports.tell(Problem(address_of(command), reason), peer)
+                self.reports.tell(Problem(address_of(command), reason), peer)
                 return
             if self.packets.is_open and not isinstance(command, Problem):
                 self.packets.take(command, address_of(command), peer, self._scene, self._context)
@@ -224,15 +224,15 @@ class Hub:
                         cost += step
                         yield step
                 except RefusedError as refusal:
-                    self._reports.tell(Problem(address_of(command), str(refusal)), peer)
+                    self.reports.tell(Problem(address_of(command), str(refusal)), peer)
             if fault.error is not None:
                 address, why = address_of(command), f"a fault of the daemon: {cause(fault.error)}"
                 note("a message cannot be carried out", fault.error, f"{shown(address)} of {peer}")
-                self._reports.tell(Problem(address, why), peer)
+                self.reports.tell(Problem(address, why), peer)
 
     def leave(self, peer: Peer) -> None:
         """A connection has ended: what its peer held is free, and it is told no more."""
-        self._hands.forget(peer)
+        self.ownership.forget(peer)
         self._subscriptions.remove(None, peer)
 
     def replace_scene(self, scene: Scene, fade_s: float = 0.0) -> None:
@@ -259,7 +259,7 @@ class Hub:
         if self._flushing is not None:
             self._flushing.cancel()
             self._flush()
-        await self._book.close()
+        await self.library.close()
 
     def _show(self, scene: Scene, fade_s: float = 0.0) -> None:
         self._scene = scene
@@ -321,8 +321,8 @@ class Hub:
                 described = describe(self._scene, command, self._context)
                 if described is self._scene:
                     return 0
-                if reason := self._hands.take(command.id, peer, "s3a", time.monotonic()):
-                    self._reports.tell(Problem(address_of(command), reason, conflict=True), peer)
+                if reason := self.ownership.take(command.id, peer, "s3a", time.monotonic()):
+                    self.reports.tell(Problem(address_of(command), reason, conflict=True), peer)
                 else:
                     self.replace_scene(described)
             case commands.Ping():
@@ -336,19 +336,19 @@ class Hub:
             case commands.Touch():
                 return self._touch(command, peer)
             case commands.SaveScene(name):
-                if rewrite := self._book.save(name, self._scene, self._complains("/scene/save", peer)):
+                if rewrite := self.library.save(name, self._scene, self._complains("/scene/save", peer)):
                     self._history.rewritten(rewrite)
             case commands.LoadScene(name, fade_s, scope, without, address):
                 recall = recall_of(scope, without, self._scene.recall)
-                kept, problems = self._book.load(name)
+                kept, problems = self.library.load(name)
                 self._history.part()
                 self.replace_scene(recalled(self._scene, kept, recall), fade_s)
                 self._history.part()
-                self._book.mark(name, self._scene)
+                self.library.mark(name, self._scene)
                 for problem in shortened(problems):
-                    self._reports.tell(Problem(address, problem), peer)
+                    self.reports.tell(Problem(address, problem), peer)
             case commands.DeleteScene(name):
-                self._history.rewritten(self._book.remove(name))
+                self._history.rewritten(self.library.remove(name))
             case commands.Undo(pressed):
                 if pressed:
                     self._undo(peer)
@@ -356,7 +356,7 @@ class Hub:
                 if pressed:
                     self._redo(peer)
             case Problem():
-                self._reports.tell(command, peer)
+                self.reports.tell(command, peer)
             case _:
                 if (carry_out := self._others.get(type(command))) is None:
                     raise RefusedError("not here")
@@ -368,7 +368,7 @@ class Hub:
         if isinstance(step, Scene):
             return self._show(undone(self._scene, step))
         try:
-            self._book.restore(step.name, step.before, self._complains("/scene/undo", peer))
+            self.library.restore(step.name, step.before, self._complains("/scene/undo", peer))
         except RefusedError:
             self._history.redo(self._scene)  # it is not undone, so it can be again
             raise
@@ -378,21 +378,21 @@ class Hub:
         if isinstance(step, Scene):
             return self._show(undone(self._scene, step))
         try:
-            self._book.restore(step.name, step.after, self._complains("/scene/redo", peer))
+            self.library.restore(step.name, step.after, self._complains("/scene/redo", peer))
         except RefusedError:
             self._history.undo(self._scene)
             raise
 
     def _complains(self, address: str, peer: Peer) -> Callable[[str], None]:
-        return lambda text: self._reports.tell(Problem(address, text), peer)
+        return lambda text: self.reports.tell(Problem(address, text), peer)
 
     def _set(self, command: SetParameter, peer: Peer) -> Iterator[int]:
         def held(key: int) -> str:
-            return self._hands.take(key, peer, command.dialect, time.monotonic(), command.touch)
+            return self.ownership.take(key, peer, command.dialect, time.monotonic(), command.touch)
 
         found = routes(command.address, self._scene, self._context)
         if not found:
-            self._reports.tell(Problem(command.address, "unknown address", unknown=True), peer)
+            self.reports.tell(Problem(command.address, "unknown address", unknown=True), peer)
         wild = is_pattern(command.address)
         if wild:
             yield PATTERN_WORK
@@ -400,7 +400,7 @@ class Hub:
             scene, problems = apply_at(part, self._scene, command, self._context, held, alone=len(found) == 1)
             self.replace_scene(scene)
             for problem in problems:
-                self._reports.tell(problem, peer)
+                self.reports.tell(problem, peer)
             yield len(part) if wild else 0
 
     def _cost(self, address: str) -> int:
@@ -429,18 +429,18 @@ class Hub:
         found = routes(command.address + last, self._scene, self._context)
         keys = [r.key for r in found if isinstance(r.key, int) and r.parameter.variable in OBJECTS]
         if not keys:
-            self._reports.tell(Problem(command.address + last, "no object: only objects can be held"), peer)
+            self.reports.tell(Problem(command.address + last, "no object: only objects can be held"), peer)
         for key in keys:
             if not command.held:
-                self._hands.let_go(key, peer)
-            elif reason := self._hands.take(key, peer, command.dialect, time.monotonic(), touch=True):
-                self._reports.tell(Problem(command.address, reason, conflict=True), peer)
+                self.ownership.let_go(key, peer)
+            elif reason := self.ownership.take(key, peer, command.dialect, time.monotonic(), touch=True):
+                self.reports.tell(Problem(command.address, reason, conflict=True), peer)
         return PATTERN_WORK + len(keys) if is_pattern(command.address) else 0
 
     def _answer(self, address: str, peer: Peer) -> Iterator[int]:
         found = readable(address, self._scene, self._context)
         if not found:
-            self._reports.tell(Problem(address, "unknown address", unknown=True), peer)
+            self.reports.tell(Problem(address, "unknown address", unknown=True), peer)
         if is_pattern(address):
             yield PATTERN_WORK
         for part in _in_steps(found):
@@ -462,7 +462,7 @@ class Hub:
         self._published = self._scene
         if self._followers and (dirty or self._foreseeing):
             present, next_ones = TimedScene(self._scene, fade_s, self._since_s), self._schedule.in_sight()
-            cues = upcoming(present, next_ones, self._context, self._hands.reason, self._book.glance)
+            cues = upcoming(present, next_ones, self._context, self.ownership.reason, self.library.glance)
             for follower in self._followers:
                 follower(cues)
         self._foreseeing = False
@@ -471,14 +471,6 @@ class Hub:
                 with Contained("a change cannot be told to all"):  # whoever cannot take it keeps nobody else from it
                     listener(self._scene, dirty)
             self._subscriptions.changed()
-
-    def _offer_counts(self) -> None:
-        status = self._context.status
-        status.count("peers", lambda: len(self._subscriptions))
-        status.holder = lambda key: self._hands.holder(key, time.monotonic())
-        status.scenes = self._book.names
-        status.scene = lambda: self._book.present
-        status.scene_changed = lambda: self._book.is_changed(self._scene)
 
 
 def _in_steps(found: Sequence[Route]) -> Iterator[Sequence[Route]]:

@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
-from stemfield.control.audio.capture import Capture
 from stemfield.control.faults import Contained, cause
+from stemfield.control.hub.capture import Capture
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters import commands
@@ -171,8 +171,11 @@ class Recorder:
         hub.on(commands.Play, lambda command: self.play(kept_name(command.name)))
         hub.on(commands.DeleteRecording, lambda command: self.delete(kept_name(command.name)))
         hub.on(commands.Stop, lambda command: self.stop() if command.pressed else None)
-        hub.context.status.recorder = lambda: self._state
-        hub.context.status.recordings = self.names
+
+    @property
+    def state(self) -> str:
+        """What is going on and its name, such as `recording take 1`; empty when idle."""
+        return self._state
 
     def names(self) -> tuple[str, ...]:
         """The names of the recordings, sorted."""

@@ -81,10 +81,10 @@ class Reports:
         self._limiter = Limiter(ERRORS_PER_S)
         self._hosts = Limiter(ERRORS_OF_A_HOST_PER_S)
         self.counters = HubCounters()
-        self._refused: tuple[str, str, int] = "", "", 0
-        context.status.refused = lambda: self._refused
+        self.refused: tuple[str, str, int] = "", "", 0
+        """Address and reason of the last refused message, and the heartbeat at that time."""
         for name in ("messages", "problems", "unknown", "conflicts", "read_only"):
-            context.status.count(name, partial(getattr, self.counters, name))
+            context.status.counters.add(name, partial(getattr, self.counters, name))
 
     def tell(self, problem: Problem, peer: Peer) -> None:
         """Count a problem and tell the sender, unless it was told of ten in this second, or its host of a hundred."""
@@ -100,7 +100,7 @@ class Reports:
             self.counters.errors_withheld += 1
             return
         address, reason = sayable(problem.address), sayable(self._reason(problem))
-        self._refused = address, reason, self._context.status.read("heartbeat")
+        self.refused = address, reason, self._context.status.counters.read("heartbeat")
         _log.debug("%s: %s: %s", peer, address, reason)
         if address.startswith(_NOT_ANSWERED):
             return

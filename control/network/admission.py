@@ -10,7 +10,7 @@ from typing import Literal
 
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.host_limits import HostLimits, Pay
-from stemfield.control.status import Status
+from stemfield.control.status import Counters
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Rights = Literal["none", "listen", "change"]
@@ -23,7 +23,7 @@ Turned = Callable[[str, bytes | str, str], object]
 
 
 @dataclass(slots=True)
-class Counters:
+class AdmissionCounts:
     """What has come and gone since the start."""
 
     received: int = 0
@@ -50,7 +50,7 @@ class Admission:
         self._read_only = tuple(read_only)
         self._shares = HostLimits(max_messages_per_s)
         self._known: dict[str, Rights] = {}
-        self.counters = Counters()
+        self.counters = AdmissionCounts()
         self.on_refused: Turned = lambda _sender, _what, _why: None
         self.revision = 0
         """Another one whenever rights have changed."""
@@ -106,10 +106,10 @@ class Admission:
         self.on_refused(sender, what, why)
         return why
 
-    def report(self, status: Status) -> None:
-        """Let the daemon's status show the counts."""
-        for name in Counters.__dataclass_fields__:
-            status.count(name, partial(getattr, self.counters, name))
+    def report(self, counters: Counters) -> None:
+        """Add the counts to those of the daemon."""
+        for name in AdmissionCounts.__dataclass_fields__:
+            counters.add(name, partial(getattr, self.counters, name))
 
     def _find(self, host: str) -> Rights:
         address = ipaddress.ip_address(host.partition("%")[0])

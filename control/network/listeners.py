@@ -127,5 +127,5 @@ def nearest_address(network: NetworkConfig) -> str:
 
 async def _open(stack: ExitStack, server: UdpServer, hub: Hub) -> None:
     await server.start()
-    hub.context.status.count("lost", lambda: server.lost)
+    hub.context.status.counters.add("lost", lambda: server.lost)
     stack.callback(server.close)

@@ -30,7 +30,7 @@ class Context:
     """Says of an address of the table why it cannot be set on this machine, or nothing."""
     role: Role = "both"
     """What this machine does of the whole."""
-    status: Status = field(default_factory=Status, compare=False)
+    status: Status = field(kw_only=True, compare=False)
     """What the daemon counts."""
 
     @cached_property

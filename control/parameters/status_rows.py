@@ -14,7 +14,7 @@ def _row(address: str, description: str) -> Parameter:
         (Argument("i", name, "", 0, MAX_COUNT),),
         description,
         "status",
-        watch=lambda status, _: (status.read(name),),
+        watch=lambda status, _: (status.counters.read(name),),
     )
 
 

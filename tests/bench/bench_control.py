@@ -32,6 +32,7 @@ from stemfield.control.parameters.commands import LoadScene, SetParameter, Subsc
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import every_route
 from stemfield.control.scenes.store import SceneStore
+from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
@@ -88,7 +89,7 @@ class Bench:
         self.folder, self.server = folder, server
         layout = load_layout("22.2")
         defaults = default_scene([(f"in{n}", (n,)) for n in range(OBJECTS)])
-        self.context = Context(layout.labels, defaults)
+        self.context = Context(layout.labels, defaults, status=idle_status())
         self.hub = Hub(defaults, self.context, SceneStore(folder, self.context))
         self.engine = Engine(RATE, 2, OBJECTS, 24, 4, 2304)
         self.room = Room(layout, Panner(layout), self.engine)
@@ -236,7 +237,7 @@ class Bench:
 def scene_load(folder: Path) -> Row:
     """A scene of 128 objects from its file to the gains of 22.2."""
     layout = load_layout("22.2")
-    context = Context(layout.labels, default_scene([(f"in{n}", (n,)) for n in range(123)]))
+    context = Context(layout.labels, default_scene([(f"in{n}", (n,)) for n in range(123)]), status=idle_status())
     store = SceneStore(folder / "big", context)
     store.save_named("big", context.defaults)
     hub = Hub(context.defaults, context, store)

@@ -11,22 +11,28 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.osc_packet import OscPacket
+from status import replaceable
 
+from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.dialects.demux import decode
 from stemfield.control.http.server import HttpServer
 from stemfield.control.hub.hub import Hub
+from stemfield.control.hub.recorder import Recorder
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.udp import UdpServer
 from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.store import SceneStore
+from stemfield.control.status import idle_status
+from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.scene.scene import Scene, default_scene
 
 LABELS = ("M+030", "M-030", "M+000", "LFE1", "M+110", "M-110")
@@ -43,7 +49,9 @@ def no_thread_left() -> Iterator[None]:
 
 @pytest.fixture
 def context() -> Context:
-    return Context(LABELS, default_scene([("guitar", (0,)), ("piano", (1, 2))]), ("first", "second"))
+    return Context(
+        LABELS, default_scene([("guitar", (0,)), ("piano", (1, 2))]), ("first", "second"), status=idle_status()
+    )
 
 
 class Peer:
@@ -100,7 +108,10 @@ class Control:
     def __init__(self, context: Context, folder: Path, max_messages_per_s: float = 1e6, **hub: Any) -> None:
         self.changes: list[tuple[Scene, Dirty]] = []
         self._peers: list[Peer] = []
-        self._context, self._folder, self._rate, self._options = context, folder, max_messages_per_s, hub
+        self.sources: dict[str, Callable[..., Any]] = {}
+        """Of the status, by their names: a test may replace them."""
+        self._context = replace(context, status=replaceable(self.sources))
+        self._folder, self._rate, self._options = folder, max_messages_per_s, hub
         started: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), name="control")
         self._thread.start()
@@ -110,6 +121,14 @@ class Control:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self.hub = Hub(self._context.defaults, self._context, SceneStore(self._folder, self._context), **self._options)
+        hub = self.hub
+        self.sources |= {
+            "holder": lambda key: hub.ownership.holder(key, time.monotonic()),
+            "scenes": hub.library.names,
+            "scene": lambda: hub.library.present,
+            "scene_changed": lambda: hub.library.is_changed(hub.scene),
+            "refused": lambda: hub.reports.refused,
+        }
         self.hub.listen(lambda scene, dirty: self.changes.append((scene, dirty)))
         self.hub_decode = decode
         self.scheduler = FairScheduler()
@@ -144,6 +163,18 @@ class Control:
     def on_loop(self, coroutine: Any) -> Any:
         """What a coroutine returns that runs on the loop of the control side."""
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(5.0)
+
+    def recorder(
+        self, folder: Path, report: Callable[[str], object], engine: Callable[[], Engine | None] = lambda: None
+    ) -> Recorder:
+        """A recorder of the hub, shown by the status."""
+
+        async def make() -> Recorder:
+            return Recorder(folder, self.hub, report, engine)
+
+        made: Recorder = self.on_loop(make())
+        self.sources |= {"recorder": lambda: made.state, "recordings": made.names}
+        return made
 
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self._stop.set)
@@ -189,6 +220,7 @@ class Web:
                 self.admission,
                 control.hub,
                 control.scheduler,
+                headphones=HeadphoneStream(),
                 name="Test room",
                 osc_port=control.server.port,
                 **options,

@@ -71,6 +71,7 @@ def answers(address: str) -> dict[str, bool]:
 
 async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, Any]:
     """The addresses that are printed, announced and shown by the page, each with what answers there."""
+    from stemfield.control.audio.headphones import HeadphoneStream
     from stemfield.control.config.configuration import parse_config
     from stemfield.control.daemon.services import open_network
     from stemfield.control.http.page_facts import daemon_facts
@@ -79,6 +80,7 @@ async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, A
     from stemfield.control.network.listeners import listen_addresses
     from stemfield.control.parameters.context import Context
     from stemfield.control.scenes.store import SceneStore
+    from stemfield.control.status import idle_status
     from stemfield.layouts.loader import load_layout
     from stemfield.renderer.scene.scene import default_scene
 
@@ -86,10 +88,10 @@ async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, A
     config = parse_config(
         {"network": network | allow, "state_folder": str(folder), "discovery": {"enabled": False}}, "here"
     )
-    context = Context((), default_scene())
+    context = Context((), default_scene(), status=idle_status())
     hub = Hub(context.defaults, context, SceneStore(folder, context))
     async with AsyncExitStack() as stack:
-        network = await open_network(stack, config, hub, load_layout("stereo"))
+        network = await open_network(stack, config, hub, load_layout("stereo"), HeadphoneStream())
         addresses = listen_addresses(config.network)
         info = ServiceAnnouncer("x", addresses, {OSC: OSC_PORT}, DaemonInfo("", 0, ""))._info(OSC, "x")
         facts = daemon_facts("x", addresses, OSC_PORT, HTTP_PORT, context)

@@ -21,6 +21,7 @@ from stemfield.control.offline import render as offline
 from stemfield.control.offline.batch.plan import Kind
 from stemfield.control.parameters.context import Context
 from stemfield.control.problems import CommandError
+from stemfield.control.status import idle_status
 from stemfield.layouts.loader import is_layout_path
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
@@ -126,7 +127,7 @@ def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
     scene = cli_offline.scene_of(options["scene"], layout)
     changes: list[offline.Change] = []
     if options["recording"] is not None:
-        context = Context(layout.labels, scene)
+        context = Context(layout.labels, scene, status=idle_status())
         changes = cli_offline.changes_of(Path(options["recording"]), scene, context)
     way = cli_offline.way_of(options["rule"], config)
     parts = {"model": _model_digest(card), "layout": _layout_digest(layout)}

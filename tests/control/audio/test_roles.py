@@ -25,6 +25,7 @@ from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.scenes.changes import compare
+from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.file import render
 from stemfield.renderer.dsp.chain import design_chain
@@ -39,7 +40,7 @@ RATE_HZ = 48_000
 
 
 def context(role, *, has_peer=False):
-    return Context(QUAD.labels, default_scene(), elsewhere=partial(elsewhere, role, has_peer))
+    return Context(QUAD.labels, default_scene(), elsewhere=partial(elsewhere, role, has_peer), status=idle_status())
 
 
 @pytest.mark.parametrize(

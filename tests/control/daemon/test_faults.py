@@ -16,7 +16,6 @@ import aiohttp
 import pytest
 
 from stemfield.control import faults
-from stemfield.control.hub.recorder import Recorder
 from stemfield.control.network.mirror import Mirror
 from stemfield.control.parameters.commands import Record
 from stemfield.control.parameters.context import Context
@@ -135,10 +134,7 @@ def test_a_recorder_says_whatever_goes_wrong(
 ) -> None:
     told: list[str] = []
 
-    async def start() -> Recorder:
-        return Recorder(tmp_path / "recordings", control.hub, told.append)
-
-    recorder = control.on_loop(start())
+    recorder = control.recorder(tmp_path / "recordings", told.append)
 
     def fails(*_: object) -> None:
         raise ValueError("no such thing")
@@ -190,7 +186,7 @@ def test_a_request_that_fails_takes_one_line(control: Any, web: Any, caplog: pyt
     def fails() -> tuple[str, ...]:
         raise ValueError("no such thing")
 
-    control.hub.context.status.scenes = fails
+    control.sources["scenes"] = fails
     for _ in range(3):
         with pytest.raises(urllib.error.HTTPError, match="500"):
             urllib.request.urlopen(f"{web.root}/scene", timeout=5)
@@ -204,7 +200,7 @@ def test_a_page_that_cannot_be_told_is_hung_up_on(control: Any, web: Any, caplog
     def fails() -> Any:
         raise ValueError("no such thing")
 
-    control.hub.context.status.sound = fails
+    control.sources["sound"] = fails
 
     async def run() -> aiohttp.WSMessage:
         async with aiohttp.ClientSession() as session, session.ws_connect(f"{web.root}/panner/socket") as client:

@@ -158,7 +158,7 @@ def test_rights_that_could_not_be_taken_are_tried_again(control: Any) -> None:
 
 
 def test_mirrors_that_are_replaced_leave_what_they_counted_and_nothing_else(control: Any) -> None:
-    hub, status = control.hub, control.hub.context.status
+    hub, counters = control.hub, control.hub.context.status.counters
     unreachable = MirrorConfig(dialect="adm", host="255.255.255.255")  # which needs a right that no mirror asks for
 
     async def run() -> list[int]:
@@ -166,11 +166,11 @@ def test_mirrors_that_are_replaced_leave_what_they_counted_and_nothing_else(cont
         counted = []
         for _ in range(3):
             network.mirror([unreachable])
-            counted.append(status.read("unsent"))
+            counted.append(counters.read("unsent"))
         network.close()
-        return [*counted, status.read("unsent")]
+        return [*counted, counters.read("unsent")]
 
     one, two, three, at_the_end = control.on_loop(run())
     assert 0 < one < two < three <= at_the_end
-    assert len(status._counts["unsent"]) == 1
+    assert len(counters._sources["unsent"]) == 1
     assert len(hub._listeners) == 1

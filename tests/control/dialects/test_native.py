@@ -28,6 +28,7 @@ from stemfield.control.parameters.commands import (
 )
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import default_scene
 
 NOW_S = 1_700_000_000.0
@@ -169,7 +170,7 @@ def test_answers_are_read_by_python_osc() -> None:
     assert OscMessage(encode("/error", "ss", ("", "Größe"))).params == ["", "Größe"]
 
 
-CONTEXT = Context(("M+030", "M-030"), default_scene([("guitar", (0,))]))
+CONTEXT = Context(("M+030", "M-030"), default_scene([("guitar", (0,))]), status=idle_status())
 addresses = st.sampled_from(
     ["/object/vocals/aed", "/object/*/level", "/object/{0,1}/name", "/scene/load", "/subscribe", "/x"]
 )

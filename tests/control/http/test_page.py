@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from pythonosc.osc_message_builder import build_msg
 
+from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.http import page_files as module
 from stemfield.control.http.page_facts import daemon_facts, room_facts
 from stemfield.control.http.page_files import page_files
@@ -26,7 +27,7 @@ from stemfield.control.http.server import HttpServer
 from stemfield.control.http.telemetry import pack
 from stemfield.control.network.admission import Admission
 from stemfield.control.parameters.context import Context
-from stemfield.control.sound_state import SoundState
+from stemfield.control.status import SoundState, idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.levels import Levels
 from stemfield.renderer.scene.compare import LoudnessMatch, untouched
@@ -36,11 +37,12 @@ from stemfield.renderer.scene.scene import default_scene
 class Web:
     def __init__(self, control: Any, **options: Any) -> None:
         self.control = control
+        self.headphones = HeadphoneStream()
         self.admission = Admission(options.pop("allow", ()), options.pop("rate", 1e6), options.pop("read_only", ()))
 
         async def start() -> HttpServer:
             room = room_facts(load_layout("5.1"))
-            given = {"name": "Test room", "osc_port": control.server.port, "room": room}
+            given = {"name": "Test room", "headphones": self.headphones, "osc_port": control.server.port, "room": room}
             server = HttpServer(["127.0.0.1"], 0, self.admission, control.hub, control.scheduler, **given, **options)
             await server.start()
             return server
@@ -132,7 +134,7 @@ def test_a_browser_is_led_to_the_page_and_oscquery_to_its_tree(web: Web) -> None
 
 
 def test_the_page_is_told_what_this_machine_does_of_the_whole() -> None:
-    context = Context((), default_scene(), role="renderer")
+    context = Context((), default_scene(), role="renderer", status=idle_status())
     assert daemon_facts("room", ["127.0.0.1"], 1, 2, context)["role"] == "renderer"
 
 
@@ -313,21 +315,21 @@ def test_whoever_may_only_listen_sees_and_moves_nothing(serve: Callable[..., Web
 
 
 def test_one_listener_hears_what_the_ears_are_fed(web: Web) -> None:
-    ears = web.control.hub.context.status.ears
+    headphones = web.headphones
 
     async def run() -> None:
         url = f"{web.root}/panner/audio"
         async with aiohttp.ClientSession() as session:
             async with session.ws_connect(url) as early:
                 assert (await early.receive(5)).extra.startswith("nothing to hear")
-            ears.rate_hz = 48_000
+            headphones.rate_hz = 48_000
             async with session.ws_connect(url) as client:
                 assert await client.receive_json(timeout=5) == {"rate": 48_000}
                 async with session.ws_connect(url) as second:
                     assert (await second.receive(5)).extra.startswith("somebody listens")
                 feeds = np.zeros((3, 4), np.float32)
                 feeds[0], feeds[1], feeds[2] = 0.9, 0.5, -2.0
-                ears.take(feeds)
+                headphones.write(feeds)
                 heard = np.frombuffer(await client.receive_bytes(timeout=5), "<i2").reshape(-1, 2)
             assert heard.tolist() == [[16384, -32767]] * 4
             async with session.ws_connect(url) as third:
@@ -356,7 +358,7 @@ def test_the_recording_is_as_loud_as_the_scene_was(web: Web) -> None:
     for _ in range(300):
         match.hear(quiet)
     assert match.gain_db == pytest.approx(-6.0, abs=0.01)
-    web.control.hub.context.status.match_db = lambda: match.gain_db
+    web.control.sources["match_db"] = lambda: match.gain_db
 
     async def conversation(page: Page) -> None:
         await page.send(["/master/gain", -2.0], ["/scene/compare", True], number=1)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stemfield.control.audio import capture
 from stemfield.control.cli.record import record
+from stemfield.control.hub import capture
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.problems import CommandError
 from stemfield.control.scenes.recording import RecordingError, captured_objects
@@ -68,10 +68,7 @@ def reported() -> list[str]:
 
 @pytest.fixture
 def recorder(control: Any, clock: Clock, tmp_path: Path, reported: list[str]) -> Iterator[Recorder]:
-    async def make() -> Recorder:
-        return Recorder(tmp_path / "recordings", control.hub, reported.append, lambda: clock.engine)
-
-    made = control.on_loop(make())
+    made = control.recorder(tmp_path / "recordings", reported.append, lambda: clock.engine)
     time.sleep(0.1)  # the engine is called
     yield made
     control.on_loop(made.close())
@@ -186,7 +183,7 @@ def test_it_ends_when_the_disk_fails(
     def fail(_: Path) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    monkeypatch.setattr("stemfield.control.audio.capture.shutil.disk_usage", fail)
+    monkeypatch.setattr("stemfield.control.hub.capture.shutil.disk_usage", fail)
     peer.send("/recorder/capture", "x")
     peer.wait_idle()
     folder = tmp_path / "recordings" / "captures"
@@ -202,10 +199,7 @@ def test_what_a_killed_daemon_began_is_cleared_away(control: Any, tmp_path: Path
         path.touch()
     begun = PartFile(folder)
 
-    async def make() -> Recorder:
-        return Recorder(tmp_path / "recordings", control.hub, print)
-
-    control.on_loop(control.on_loop(make()).close())
+    control.on_loop(control.recorder(tmp_path / "recordings", print).close())
     assert sorted(folder.iterdir()) == sorted([begun.path, *others])
     begun.remove()
 
@@ -255,10 +249,7 @@ def test_a_name_reaches_no_other_folder(peer: Any, recorder: Recorder, name: str
 
 
 def test_without_anything_that_plays_it_is_refused(control: Any, peer: Any, tmp_path: Path) -> None:
-    async def make() -> Recorder:
-        return Recorder(tmp_path, control.hub, print)
-
-    made = control.on_loop(make())
+    made = control.recorder(tmp_path, print)
     peer.send("/recorder/capture", "x")
     assert peer.received() == [("/error", ["/recorder/capture", "nothing is playing: there is no sound to capture"])]
     idle = Engine(RATE, 0, 3, 2, 4, 100)

@@ -508,7 +508,7 @@ def test_a_connection_and_a_datagram_of_one_port_are_two_peers(control: Any) -> 
             (SetParameter("/object/bass/level", (0.25,)), by_tcp),
         ):
             hub.perform([command], peer)
-            counts.append(hub.context.status.read("peers"))
+            counts.append(hub.context.status.counters.read("peers"))
         return counts
 
     assert control.on_loop(subscribe()) == [1, 2, 1, 1, 1, 1]

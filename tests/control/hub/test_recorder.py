@@ -25,10 +25,7 @@ def reported() -> list[str]:
 
 @pytest.fixture
 def recorder(control: Any, tmp_path: Path, reported: list[str]) -> Iterator[Recorder]:
-    async def make() -> Recorder:
-        return Recorder(tmp_path / "recordings", control.hub, reported.append)
-
-    made = control.on_loop(make())
+    made = control.recorder(tmp_path / "recordings", reported.append)
     yield made
     control.on_loop(made.close())
 

@@ -18,6 +18,7 @@ from pythonosc.osc_message_builder import build_msg
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.scheduler import MAX_WAIT_S, MAX_WAITING, FairQueue, FairScheduler, FairThreadPool
 from stemfield.control.parameters.context import Context
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import default_scene
 from tests.control.conftest import Control, Web
 
@@ -234,7 +235,7 @@ def crowd(tmp_path: Any) -> Iterator[Callable[[float], Control]]:
 
     def start(rate: float) -> Control:
         scene = default_scene([(f"input{number}", (number,)) for number in range(123)])
-        made.append(Control(Context(("M+030", "M-030"), scene), tmp_path / "state", rate))
+        made.append(Control(Context(("M+030", "M-030"), scene, status=idle_status()), tmp_path / "state", rate))
         return made[-1]
 
     yield start

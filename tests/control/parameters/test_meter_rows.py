@@ -146,7 +146,7 @@ LOUD = Levels((-1.0, -2.0, -3.0, -4.0), (-5.0, -6.0, -7.0, -8.0), {0: (-9.0, -10
 def test_meters_can_be_asked_for(control, peer, context):
     assert peer.ask("/meter/object/vocals") == [-120.0, -120.0]
     assert peer.ask("/meter/speaker/M-030") == [-120.0, -120.0, 0.0]
-    context.status.levels = lambda: LOUD
+    control.sources["levels"] = lambda: LOUD
     peer.send("/meter/object/{vocals,bass}")
     assert peer.received() == [("/meter/object/vocals", [-9.0, -10.0]), ("/meter/object/bass", [-120.0, -120.0])]
     assert peer.ask("/meter/speaker/M+030") == [-11.0, -12.0, 1.5]
@@ -167,7 +167,7 @@ def test_meters_cannot_be_set_and_are_missed_by_name(peer):
 
 def test_a_subscriber_of_meters_is_told_at_its_rate_what_changes(control, peer, context):
     shown = [LOUD]
-    context.status.levels = lambda: shown[0]
+    control.sources["levels"] = lambda: shown[0]
     peer.send("/subscribe", "/meter/*/*", 60)
     told = dict([peer.receive() for _ in range(len(context.defaults.objects) + len(context.labels))])
     assert told["/meter/object/vocals"] == [-9.0, -10.0]
@@ -185,7 +185,7 @@ def test_a_subscriber_of_meters_is_told_at_its_rate_what_changes(control, peer, 
 def test_a_subscription_of_meters_ends_without_renewal(control, peer, context, monkeypatch):
     monkeypatch.setattr("stemfield.control.hub.subscriptions.LIFETIME_S", 0.3)
     count = iter(range(100_000))
-    context.status.levels = lambda: replace(LOUD, mixture=(float(next(count)), 0.0, 0.0, 0.0))
+    control.sources["levels"] = lambda: replace(LOUD, mixture=(float(next(count)), 0.0, 0.0, 0.0))
     peer.send("/subscribe", "/meter/mixture", 60)
     time.sleep(1.0)
     heard = len(peer.received())

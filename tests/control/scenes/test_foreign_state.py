@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from stemfield.control.daemon.last_run import LastRun, last_runs
-from stemfield.control.hub.recorder import Recorder
 from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.file import SceneFileError, load_scene_file
 from stemfield.control.scenes.journal import SLOT_BYTES, Journal
@@ -189,10 +188,7 @@ def test_a_recording_that_is_no_file_holds_nothing_up(control: Any, peer: Any, t
     )
     told: list[str] = []
 
-    async def start() -> Recorder:
-        return Recorder(folder, control.hub, told.append)
-
-    recorder = control.on_loop(start())
+    recorder = control.recorder(folder, told.append)
     for name in ("fifo", "newer", "deep"):
         peer.send("/recorder/play", name)
         peer.wait_idle()

@@ -24,6 +24,7 @@ import yaml
 from aiohttp import WSMessage, WSMsgType
 from damage import damaged
 
+from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.config.configuration import load_config
 from stemfield.control.config.errors import ConfigError
 from stemfield.control.http.oscquery import node_at
@@ -191,7 +192,8 @@ def test_damaged_requests(control: Any, caplog: pytest.LogCaptureFixture) -> Non
     """Whatever arrives by TCP, the answer is one of HTTP, and none says that the daemon failed."""
 
     async def start() -> HttpServer:
-        server = HttpServer(["127.0.0.1"], 0, Admission((), 1e6), control.hub, control.scheduler, name="x", osc_port=9)
+        given = {"headphones": HeadphoneStream(), "name": "x", "osc_port": 9}
+        server = HttpServer(["127.0.0.1"], 0, Admission((), 1e6), control.hub, control.scheduler, **given)
         await server.start()
         return server
 

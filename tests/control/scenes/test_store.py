@@ -22,6 +22,7 @@ from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import SceneFileError, load_scene_file, scene_from_dict, scene_to_dict
 from stemfield.control.scenes.journal import SLOT_BYTES, Journal
 from stemfield.control.scenes.store import Saver, SceneStore
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import Scene, default_scene
 
 
@@ -91,7 +92,10 @@ def test_objects_are_found_by_their_configured_names(context: Context, tmp_path:
     store = SceneStore(tmp_path, context)
     store.save(changed(context))
     reordered = Context(
-        context.labels, default_scene([("piano", (0, 1)), ("organ", (2,)), ("guitar", (3,))]), context.models
+        context.labels,
+        default_scene([("piano", (0, 1)), ("organ", (2,)), ("guitar", (3,))]),
+        context.models,
+        status=idle_status(),
     )
     scene, problems = SceneStore(tmp_path, reordered).load()
     assert problems == ()
@@ -105,7 +109,7 @@ def test_objects_are_found_by_their_configured_names(context: Context, tmp_path:
 
 def test_what_is_gone_is_reported_and_the_rest_used(context: Context, tmp_path: Path) -> None:
     SceneStore(tmp_path, context).save(changed(context))
-    smaller = Context(("M+030", "M-030"), default_scene(), ("first",))
+    smaller = Context(("M+030", "M-030"), default_scene(), ("first",), status=idle_status())
     scene, problems = SceneStore(tmp_path, smaller).load()
     assert scene.objects[2].width_deg == 12.5
     assert set(scene.speakers) == {"M+030", "M-030"}
@@ -230,8 +234,9 @@ from pathlib import Path
 from dataclasses import replace
 from stemfield.control.scenes.store import SceneStore
 from stemfield.control.parameters.context import Context
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import default_scene
-context = Context(("M+030",), default_scene())
+context = Context(("M+030",), default_scene(), status=idle_status())
 store = SceneStore(Path(sys.argv[1]), context)
 store.save(context.defaults)
 print("ready", flush=True)
@@ -241,7 +246,7 @@ for n in range(1, 10**9):
 
 
 def test_the_file_is_whole_whenever_the_writer_is_killed(tmp_path: Path) -> None:
-    context = Context(("M+030",), default_scene())
+    context = Context(("M+030",), default_scene(), status=idle_status())
     seen = set()
     for number in range(8):
         with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
