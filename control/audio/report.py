@@ -1,4 +1,4 @@
-"""What is said of the sound, and counted of it: of an engine and of the driver that calls it."""
+"""Status text and counters of a running engine and of its driver."""
 
 from __future__ import annotations
 
@@ -7,23 +7,63 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from stemfield.control.status import CallbackState
+from stemfield.control.audio.driver_link import DriverLink
+from stemfield.control.audio.model_worker import ModelWorker
+from stemfield.control.config.configuration import Config
+from stemfield.control.status import CallbackState, SoundState, Wiring
 from stemfield.renderer.drivers.clock import ClockDriver
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.memory import TIMES
 
 if TYPE_CHECKING:
-    from stemfield.control.audio.jack_link import Driver
+    from stemfield.control.audio.driver_link import Driver
 
 LOAD_S: Final = 2.0
-"""Blocks of so long are looked at for the one that took longest."""
+"""Time over which the longest block is found."""
 JUDGED_CALLS: Final = 4096
 SHARES: Final = (0.5, 0.99, 1.0)
-"""Quantiles that are told of the callback's time."""
+"""Reported quantiles of the callback's time."""
+
+
+def state(
+    config: Config, engine: Engine, driver: Driver, link: DriverLink, model: ModelWorker, upstream_ms: float | None
+) -> SoundState:
+    """The running audio at this moment.
+
+    Args:
+        config: configuration of the daemon.
+        engine: engine that plays.
+        driver: driver that calls it.
+        link: tells of ports and connections.
+        model: tells of the separation.
+        upstream_ms: latency reported by another machine that separates; None if there is none.
+    """
+    supervisor, wiring, rate_hz = model.supervisor, link.wiring, engine.sample_rate_hz
+    if wiring.local_stems or upstream_ms is None:  # stems of this server bring their own latency
+        upstream_ms = 0.0
+    else:
+        upstream_ms += config.peer.bridge_ms
+    return SoundState(
+        driver="clock" if isinstance(driver, ClockDriver) else "jack",
+        text=description(driver, engine),
+        model=model.name,
+        stems_share=round(engine.stems_share if config.role != "renderer" else _connected(wiring), 2),
+        load=round(engine.exchange.load, 2) if supervisor is not None else 0.0,
+        late=engine.exchange.late,
+        restarts=supervisor.restarts if supervisor is not None else 0,
+        problem=supervisor.problem if supervisor is not None else "",
+        missing_s=round(engine.counters().missing_frames / rate_hz, 2),
+        latency_ms=round(1e3 * engine.latency_frames / rate_hz, 1),
+        before_ms=round(1e3 * wiring.capture_frames / rate_hz + upstream_ms, 1),
+        xruns=0 if isinstance(driver, ClockDriver) else driver.xruns,
+        block_load=_block_load(engine, driver.period_frames),
+        binaural=engine.outputs > len(link.names.feeds),
+        wiring=wiring,
+    )
 
 
 def description(driver: Driver, engine: Engine) -> str:
-    """What is sounding, in a few words."""
+    """What plays, in a few words."""
     rate_hz, latency = driver.sample_rate_hz, engine.latency_frames
     delay = f"latency {latency} frames = {1e3 * latency / rate_hz:.1f} ms"
     timing = f"{rate_hz} Hz, period {driver.period_frames} frames, {delay}"
@@ -33,7 +73,7 @@ def description(driver: Driver, engine: Engine) -> str:
 
 
 def summary(engine: Engine, driver: Driver | None, restarts: int) -> str:
-    """What happened since the engine began, in one line; so many workers had to be replaced."""
+    """What happened since the engine began, in one line, with the number of worker restarts."""
     counters, times_s = engine.counters(), engine.call_times_s(TIMES)
     rate_hz = engine.sample_rate_hz
     parts = [f"{counters.position_frames / rate_hz:.1f} s played"]
@@ -42,14 +82,14 @@ def summary(engine: Engine, driver: Driver | None, restarts: int) -> str:
         parts.append(f"blocks took {p50:.0f} / {p99:.0f} / {p999:.0f} us (p50 / p99 / p99.9)")
     parts.append(f"{counters.missing_frames / rate_hz:.3f} s without stems in time, {counters.cuts} cuts")
     parts.append(f"{engine.exchange.late} skips and {restarts} restarts of the worker")
-    parts.append(f"{counters.bad_input} input samples that are no sound")
+    parts.append(f"{counters.bad_input} invalid input samples")
     if driver is not None and not isinstance(driver, ClockDriver):
         parts.append(f"{driver.xruns} xruns of the server")
     return "; ".join(parts)
 
 
 def callback_state(engine: Engine, driver: Driver | None) -> CallbackState:
-    """What the callback has done, and its share of the period over the last calls."""
+    """Counters of the callback, and the share of the period that its last calls took."""
     counters, shares = engine.counters(), {}
     if driver is not None and counters.calls:
         period_s = driver.period_frames / engine.sample_rate_hz
@@ -59,7 +99,12 @@ def callback_state(engine: Engine, driver: Driver | None) -> CallbackState:
     return CallbackState(counters.calls, played_s, counters.cuts, counters.bad_input, shares)
 
 
-def block_load(engine: Engine, period_frames: int) -> float:
+def _connected(wiring: Wiring) -> float:
+    """1 if all ports for the music are connected, which takes stems from elsewhere, otherwise 0."""
+    return float(bool(wiring.mixture) and not set(wiring.mixture) & set(wiring.unconnected))
+
+
+def _block_load(engine: Engine, period_frames: int) -> float:
     """The longest of the last blocks as a share of its period."""
     period_s = period_frames / engine.sample_rate_hz
     times_s = engine.call_times_s(math.ceil(LOAD_S / period_s))

@@ -157,8 +157,8 @@ class MirrorConfig(Strict):
         return numeric(host)
 
 
-def lag_of(mirrors: Iterable[MirrorConfig]) -> float:
-    """By how many seconds everything is heard later so that all who are told ahead of time hear it at once."""
+def delay_of(mirrors: Iterable[MirrorConfig]) -> float:
+    """Delay of all scenes in seconds, so that mirrors that get them ahead of time change together with this room."""
     return max((1e-3 * one.ahead_ms for one in mirrors), default=0.0)
 
 

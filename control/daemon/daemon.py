@@ -14,12 +14,13 @@ from functools import partial
 from importlib.metadata import version
 
 from stemfield.control.audio.headphones import HeadphoneStream
+from stemfield.control.audio.model_worker import ModelWorker
 from stemfield.control.audio.player import Player
 from stemfield.control.audio.roles import elsewhere
-from stemfield.control.audio.scene_delay import Lag
-from stemfield.control.audio.service import Sound
+from stemfield.control.audio.scene_delay import SceneDelay
+from stemfield.control.audio.service import AudioService
 from stemfield.control.config.configuration import Config
-from stemfield.control.config.network import lag_of
+from stemfield.control.config.network import delay_of
 from stemfield.control.daemon.last_resort import end_in_time
 from stemfield.control.daemon.last_run import LastRun
 from stemfield.control.daemon.log import begin_log
@@ -94,7 +95,9 @@ class Daemon:
         self._models = tuple(models)
         player = Player(config.input, loop=config.loop) if config.input is not None else None
         self._headphones = HeadphoneStream()
-        self._sound = Sound(config, self._layout, card, player, self._tell_status, self._headphones)
+        model = ModelWorker(config, card)
+        self._audio = AudioService(config, self._layout, model, player, self._tell_status, self._headphones)
+        self._delay: SceneDelay | None = None
         self._last_run = LastRun(config.state_folder)
         self._counters = Counters()
         self._stopping = asyncio.Event()
@@ -123,7 +126,7 @@ class Daemon:
             hub = self._restore(stack)
             network = await open_network(stack, self._config, hub, self._layout, self._headphones)
             if network.upstream is not None:
-                self._sound.upstream_ms = partial(getattr, network.upstream, "latency_ms")
+                self._audio.upstream_ms = partial(getattr, network.upstream, "latency_ms")
             stack.enter_context(self._last_run)  # whoever has the ports is the one that runs
             reloader = Reloader(self._config, self._reread, partial(self._take, hub, network))
             stack.push_async_callback(reloader.close)
@@ -154,8 +157,8 @@ class Daemon:
         hands = config.hands.model_dump()
         hold_s = hands.pop("hold_s")
         hub.rank(hands, hold_s)
-        self._sound.reconfigure(config)
-        self._lag.lag_s = lag_of(config.mirror)
+        self._audio.reconfigure(config)
+        self._delay_scenes(hub)
         await network.reconfigure(config)
         self._follow_model(hub.scene.separation.model)
 
@@ -165,13 +168,13 @@ class Daemon:
         # The parts are looked up when they are read: some of them need the context to be built.
         status = Status(
             counters=self._counters,
-            levels=self._sound.levels,
-            sound=self._sound.state,
-            callback=self._sound.callback,
-            heard=self._sound.heard,
-            sounding=self._sound.sounding,
-            match_db=self._sound.match_db,
-            bad=self._sound.bad_samples,
+            levels=self._audio.levels,
+            sound=self._audio.state,
+            callback=self._audio.callback,
+            heard=self._audio.heard,
+            sounding=self._audio.sounding,
+            match_db=self._audio.match_db,
+            bad=self._audio.bad_samples,
             holder=lambda key: hub.ownership.holder(key, time.monotonic()),
             scenes=lambda: hub.library.names(),
             scene=lambda: hub.library.present,
@@ -208,9 +211,8 @@ class Daemon:
                 self._follow_model(scene.separation.model)
 
         hub.listen(changed)
-        self._lag = Lag(self._sound.follow, lag_of(self._config.mirror), lambda: hub.told_s)
-        hub.follow(self._lag.follow)
-        stack.callback(self._lag.close)
+        hub.follow(self._audio.follow)
+        self._delay_scenes(hub)
         recorder = Recorder(
             self._config.state_folder / "recordings",
             hub,
@@ -220,7 +222,7 @@ class Daemon:
         stack.push_async_callback(recorder.close)
         if self._wants_other_model(scene.separation.model):
             self._use_model(self._find_card(self._wanted))  # at once: the latency of the whole run is that of this one
-        self._lag.follow((TimedScene(scene),))  # by which it knows what the first change changes
+        self._audio.apply(scene)
         return hub
 
     def _context(self, status: Status) -> Context:
@@ -235,9 +237,22 @@ class Daemon:
             status=status,
         )
 
+    def _delay_scenes(self, hub: Hub) -> None:
+        """Put a delay between hub and audio while a mirror is sent scenes ahead of time, and take it away after."""
+        delay_s = delay_of(self._config.mirror)
+        if delay_s and self._delay is not None:
+            self._delay.delay_s = delay_s
+        elif delay_s:
+            self._delay = SceneDelay(self._audio.follow, delay_s, TimedScene(hub.scene), lambda: hub.told_s)
+            hub.follow(self._delay.follow)
+        elif self._delay is not None:
+            self._delay.end()
+            self._delay = None
+            hub.follow(self._audio.follow)
+
     def _captured(self) -> Engine | None:
         """The engine whose rows are objects as a capture knows them: not where two machines share the work."""
-        room = self._sound.room
+        room = self._audio.renderer
         return room.engine if room is not None and self._config.role == "both" else None
 
     def _wants_other_model(self, name: str) -> bool:
@@ -263,9 +278,9 @@ class Daemon:
             self._use_model(card)
 
     def _use_model(self, card: ModelCard | None) -> None:
-        refusal = "it cannot be used" if card is None else self._sound.use_model(card)
+        refusal = "it cannot be used" if card is None else self._audio.use_model(card)
         if refusal or card is None:
-            log.error("model %s: %s; %s plays on", self._wanted, refusal, self._sound.model or "the recording as it is")
+            log.error("model %s: %s; %s plays on", self._wanted, refusal, self._audio.model or "the recording as it is")
         else:
             log.info("model %s is asked for", _name_of(self._wanted, card.name))
 
@@ -277,8 +292,10 @@ class Daemon:
     def _end_sound(self) -> None:
         if self._switching is not None:
             self._switching.cancel()
-        log.info("%s", self._sound.summary())
-        self._sound.close()
+        if self._delay is not None:
+            self._delay.close()
+        log.info("%s", self._audio.summary())
+        self._audio.close()
 
     async def _play(self, places: Sequence[str]) -> None:
         """Sounds until it is time to stop."""
@@ -300,7 +317,7 @@ class Daemon:
         notify("STATUS=starting")
         if self._config.driver == "jack":
             notify("READY=1")  # control answers; a server that comes later is no failed start
-        await self._sound.start()
+        await self._audio.start()
         self._last_run.sounding()
         notify("READY=1")
         log.debug("sound after %.2f s", time.monotonic() - begun_s)
@@ -311,7 +328,7 @@ class Daemon:
         while True:
             await asyncio.sleep(MENDING_S)
             with Contained("the sound server cannot be looked after"):  # tried again the next time
-                await self._sound.mend()
+                await self._audio.mend()
 
     async def _keep_house(self) -> None:
         watchdog_s = watchdog_interval_s()
@@ -320,11 +337,11 @@ class Daemon:
             await asyncio.sleep(HOUSEKEEPING_S)
             now_s = time.monotonic()
             with Contained("the separation cannot be looked after"):  # the music goes on without
-                self._sound.look_after(now_s)
+                self._audio.look_after(now_s)
             if watchdog_s is None:
                 continue
             with Contained("the watchdog cannot be told"):  # which then ends this process, as it should
-                lives = pulse.lives(now_s, joined=self._sound.playing, blocks=self._sound.blocks)
+                lives = pulse.lives(now_s, joined=self._audio.playing, blocks=self._audio.blocks)
                 if lives and now_s - told_s > watchdog_s / 2:
                     notify("WATCHDOG=1")
                     told_s = now_s
@@ -335,7 +352,7 @@ class Daemon:
 
     def _welcome(self, places: Sequence[str]) -> list[str]:
         config, layout = self._config, self._layout
-        model = self._sound.model
+        model = self._audio.model
         playing = f"room   {layout.name}, {len(layout.labels)} loudspeakers: {layout.title}"
         if config.role == "separation":
             playing = "role   separation: stems to the machine that has the loudspeakers"
@@ -351,7 +368,7 @@ class Daemon:
         return [
             f"stemfield {version('stemfield')} is ready",
             f"  {playing}",
-            f"  sound  {self._sound.describe()}",
+            f"  sound  {self._audio.describe()}",
             f"  music  {music}",
             f"  model  {separating}",
             f"  steer  {'; '.join(places)}; objects: {objects}",

@@ -14,7 +14,7 @@ from zeroconf import Error as ZeroconfError
 from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.config.configuration import Config
 from stemfield.control.config.host_names import machine_name
-from stemfield.control.config.network import MirrorConfig, lag_of
+from stemfield.control.config.network import MirrorConfig, delay_of
 from stemfield.control.http.page_facts import room_facts
 from stemfield.control.http.server import HttpServer
 from stemfield.control.hub.hub import Hub
@@ -59,7 +59,7 @@ class NetworkServices:
     def mirror(self, wanted: Sequence[MirrorConfig]) -> None:
         """Tell these other renderers, and no others."""
         self.close()
-        ahead_s = lag_of(wanted)
+        ahead_s = delay_of(wanted)
         for one in wanted:
             self._mirror(one, ahead_s if one.ahead_ms else 0.0)
 

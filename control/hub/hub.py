@@ -108,7 +108,7 @@ class Hub:
         self._listeners: list[Listener] = []
         self._others: dict[type[Any], Callable[[Any], object]] = {}
         self._flushing: asyncio.Handle | None = None
-        self._followers: list[Follower] = []
+        self._follower: Follower | None = None
         self.told_s = 0.0
         """When followers and listeners began to be told of the present scene, monotonic: the same for all of them."""
         self._schedule = Schedule(self._carry_out, self._foresee)
@@ -142,8 +142,8 @@ class Hub:
         self._listeners.append(listener)
 
     def follow(self, follower: Follower) -> None:
-        """Call this with what is to be heard, the present scene and the next ones, whenever any of it changes."""
-        self._followers.append(follower)
+        """Call only this with the scenes to play, the present one and the next ones, whenever any of them changes."""
+        self._follower = follower
 
     def on(self, kind: type[C], carry_out: Callable[[C], object]) -> None:
         """Commands of this kind are carried out by somebody else, who may raise RefusedError."""
@@ -460,11 +460,10 @@ class Hub:
         fade_s, self._fade_s = self._fade_s, 0.0
         dirty = compare(self._published, self._scene, fade_s)
         self._published = self._scene
-        if self._followers and (dirty or self._foreseeing):
+        if self._follower is not None and (dirty or self._foreseeing):
             present, next_ones = TimedScene(self._scene, fade_s, self._since_s), self._schedule.in_sight()
             cues = upcoming(present, next_ones, self._context, self.ownership.reason, self.library.glance)
-            for follower in self._followers:
-                follower(cues)
+            self._follower(cues)
         self._foreseeing = False
         if dirty:
             for listener in tuple(self._listeners):

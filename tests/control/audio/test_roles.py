@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from stemfield.control.audio.roles import SILENT_ROWS, STEM_PORTS, elsewhere, engine_of, ports_of
-from stemfield.control.audio.scene_delay import Lag
+from stemfield.control.audio.scene_delay import SceneDelay
 from stemfield.control.audio.stem_outputs import StemOutputs
 from stemfield.control.config.configuration import Config, ConfigError, parse_config
 from stemfield.control.daemon.daemon import Daemon
@@ -114,20 +114,18 @@ def test_scenes_are_heard_later_in_their_order_and_what_has_a_time_at_that_time(
 
     async def play():
         loop = asyncio.get_running_loop()
-        lag = Lag(lambda cues: told.append((loop.time(), list(cues))), 0.05)
+        delay = SceneDelay(lambda cues: told.append((loop.time(), list(cues))), 0.05, TimedScene(scenes[0]))
         begun_s = loop.time()
-        lag.follow((TimedScene(scenes[0]),))
-        lag.follow((TimedScene(scenes[1]), TimedScene(scenes[2], 0.0, begun_s + 0.1)))
+        delay.follow((TimedScene(scenes[1]), TimedScene(scenes[2], 0.0, begun_s + 0.1)))
         await asyncio.sleep(0.11)
-        lag.follow((TimedScene(scenes[2]),))
-        lag.follow((TimedScene(scenes[3]),))
+        delay.follow((TimedScene(scenes[2]),))
+        delay.follow((TimedScene(scenes[3]),))
         await asyncio.sleep(0.2)
-        lag.close()
+        delay.close()
         return begun_s
 
     begun_s = asyncio.run(play())
-    assert told[0][1][0].scene is scenes[0]
-    _, cues = told[1]
+    _, cues = told[0]
     assert [cue.scene for cue in cues] == scenes[:3]
     assert [cue.at_s - begun_s for cue in cues[1:]] == pytest.approx([0.05, 0.15], abs=0.02)
     begins = {id(cue.scene): cue.at_s - begun_s for _, cues in told for cue in cues}
@@ -143,13 +141,13 @@ def test_the_first_change_after_the_start_is_heard_later_too(tmp_path):
 
     async def play():
         daemon = Daemon(config, lambda: config)
-        daemon._sound.follow = told.append
+        daemon._audio.follow = told.append
         async with AsyncExitStack() as stack:
             hub = daemon._restore(stack)
             begun_s = time.monotonic()
             hub.perform([SetParameter("/master/gain", (-6.0,))], Peer("127.0.0.1", 9, lambda *_: None))
             await asyncio.sleep(0.05)
-        daemon._sound.close()
+        daemon._audio.close()
         return begun_s
 
     begun_s = asyncio.run(play())
@@ -164,7 +162,7 @@ def test_nobody_waits_while_models_are_read(tmp_path, monkeypatch):
 
     async def play():
         daemon = Daemon(config, lambda: config)
-        monkeypatch.setattr(daemon._sound, "use_model", lambda card: used.append(card) or "")
+        monkeypatch.setattr(daemon._audio, "use_model", lambda card: used.append(card) or "")
         free, read = threading.Event(), []
 
         def find(name):
@@ -186,7 +184,7 @@ def test_nobody_waits_while_models_are_read(tmp_path, monkeypatch):
             await asyncio.sleep(0.01)
             await daemon._switching
             assert read == ["light", "studio"]
-        daemon._sound.close()
+        daemon._audio.close()
 
     asyncio.run(play())
 
@@ -195,25 +193,28 @@ def test_no_more_is_worked_out_ahead_than_a_plan_holds():
     told = []
 
     async def play():
-        lag = Lag(told.append, 0.1)
+        delay = SceneDelay(told.append, 0.1, TimedScene(default_scene()))
         for n in range(100):
-            lag.follow((TimedScene(default_scene([(f"in{n}", (0,))])),))
-        lag.close()
+            delay.follow((TimedScene(default_scene([(f"in{n}", (0,))])),))
+        delay.close()
 
     asyncio.run(play())
     assert max(map(len, told)) == STEPS
 
 
-def test_without_a_lag_everything_passes_at_once():
-    told = []
+def test_a_delay_that_ends_puts_the_newest_scene_in_force_at_once():
+    told, scenes = [], [default_scene([(f"in{n}", (0,))]) for n in range(3)]
 
     async def play():
-        lag = Lag(told.append, 0.0)
-        for n in range(3):
-            lag.follow((TimedScene(default_scene([(f"in{n}", (0,))])),))
+        delay = SceneDelay(told.append, 0.05, TimedScene(scenes[0]))
+        for scene in scenes[1:]:
+            delay.follow((TimedScene(scene),))
+        delay.end()
+        await asyncio.sleep(0.1)
 
     asyncio.run(play())
-    assert [len(cues) for cues in told] == [1, 1, 1]
+    assert [cue.scene for cue in told[-1]] == [scenes[2]]
+    assert len(told) == 3, "nothing follows later"
 
 
 def test_bundles_carry_a_time():
@@ -354,14 +355,14 @@ def test_a_fault_in_the_care_for_the_server_ends_nothing(tmp_path, monkeypatch, 
         async def start():
             pass
 
-        monkeypatch.setattr(daemon._sound, "mend", mend)
-        monkeypatch.setattr(daemon._sound, "start", start)
+        monkeypatch.setattr(daemon._audio, "mend", mend)
+        monkeypatch.setattr(daemon._audio, "start", start)
         playing = asyncio.create_task(daemon._play([]))
         await asyncio.wait_for(again.wait(), 5.0)
         assert not playing.done()
         daemon._stopping.set()
         await playing
-        daemon._sound.close()
+        daemon._audio.close()
 
     monkeypatch.setattr("stemfield.control.daemon.daemon.MENDING_S", 0.01)
     asyncio.run(play())

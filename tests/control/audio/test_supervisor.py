@@ -1,4 +1,4 @@
-"""The worker's keeper, with real processes in the worker's place."""
+"""The supervisor of the worker, with real processes in the worker's place."""
 
 import errno
 import subprocess
@@ -11,8 +11,8 @@ from stemfield.control.audio.supervisor import (
     EXIT_BAD_MODEL,
     EXIT_TOO_SLOW,
     FIRST_DELAY_S,
-    PATIENCE_S,
-    START_PATIENCE_S,
+    START_TIMEOUT_S,
+    TIMEOUT_S,
     Supervisor,
 )
 from stemfield.renderer.ring import Exchange
@@ -90,18 +90,18 @@ def test_a_worker_without_a_pulse_is_killed_and_replaced_only_when_it_is_gone(ke
     supervisor.check(0.0)
     exchange.beat()
     supervisor.check(1.0)
-    supervisor.check(1.0 + PATIENCE_S - 0.1)
+    supervisor.check(1.0 + TIMEOUT_S - 0.1)
     assert started[0].poll() is None
-    supervisor.check(1.0 + PATIENCE_S + 0.1)
+    supervisor.check(1.0 + TIMEOUT_S + 0.1)
     assert started[0].wait(5) == -9
-    supervisor.check(1.0 + PATIENCE_S + 1)
+    supervisor.check(1.0 + TIMEOUT_S + 1)
     assert len(started) == 2
 
 
 def test_a_worker_that_only_starts_slowly_is_given_longer(keeper):
     supervisor, started, _ = keeper((SLEEP,))
     supervisor.check(0.0)
-    supervisor.check(START_PATIENCE_S - 0.1)
+    supervisor.check(START_TIMEOUT_S - 0.1)
     assert started[0].poll() is None
 
 
@@ -123,11 +123,11 @@ def test_another_model_waits_for_the_old_worker_without_holding_up_the_caller(ke
         fresh.append(Stand(SLEEP))
         return fresh[-1]
 
-    supervisor.renew(start, 1.0)
+    supervisor.replace(start, 1.0)
     supervisor.check(1.1)
     assert started[0].poll() is None, "the caller got back while the old one still lived"
     assert not fresh
-    supervisor.check(10.0)  # patience is over
+    supervisor.check(10.0)  # the timeout is over
     started[0].wait(5)
     supervisor.check(10.1)
     assert len(fresh) == 1
@@ -142,7 +142,7 @@ def test_nothing_starts_after_the_close(keeper):
     assert len(started) == 1
 
 
-def heir_of(supervisor, script, now_s, last_message="", told=None):
+def successor_of(supervisor, script, now_s, last_message="", told=None):
     """Asks for another model; returns the stand-in of its worker. How it ended is added to `told`."""
     made = []
 
@@ -150,7 +150,7 @@ def heir_of(supervisor, script, now_s, last_message="", told=None):
         made.append(Stand(script, last_message))
         return made[-1]
 
-    supervisor.renew(start, now_s, start, ended=([] if told is None else told).append)
+    supervisor.replace(start, now_s, start, ended=([] if told is None else told).append)
     return made[0]
 
 
@@ -163,27 +163,27 @@ def playing(keeper):
     return supervisor, started[0], exchange
 
 
-def test_a_worker_plays_on_until_its_heir_has_the_timeline(playing):
+def test_a_worker_plays_on_until_its_successor_has_the_timeline(playing):
     supervisor, first, exchange = playing
     told = []
-    heir = heir_of(supervisor, SLEEP, 1.0, told=told)
+    successor = successor_of(supervisor, SLEEP, 1.0, told=told)
     supervisor.check(1.1)
     assert supervisor.pid == first.pid
     assert first.poll() is None
     assert told == []
-    exchange.owner = heir.pid
+    exchange.owner = successor.pid
     supervisor.check(1.2)
-    assert supervisor.pid == heir.pid
+    assert supervisor.pid == successor.pid
     assert told == [True]
     supervisor.check(10.0)  # the first one did not leave by itself
     assert first.wait(5) == -9
 
 
-def test_an_heir_that_cannot_play_leaves_the_other_one_playing(playing):
+def test_a_successor_that_cannot_play_leaves_the_other_one_playing(playing):
     supervisor, first, exchange = playing
     told = []
-    heir = heir_of(supervisor, "import sys; sys.exit(4)", 1.0, "the model is too slow", told)
-    heir.wait(5)
+    successor = successor_of(supervisor, "import sys; sys.exit(4)", 1.0, "the model is too slow", told)
+    successor.wait(5)
     exchange.beat()
     supervisor.check(1.1)
     assert supervisor.pid == first.pid
@@ -192,32 +192,32 @@ def test_an_heir_that_cannot_play_leaves_the_other_one_playing(playing):
     assert told == [False]
 
 
-def test_an_heir_that_is_never_ready_is_given_up(playing):
+def test_a_successor_that_is_never_ready_is_abandoned(playing):
     supervisor, first, exchange = playing
     told = []
-    heir = heir_of(supervisor, SLEEP, 1.0, told=told)
+    successor = successor_of(supervisor, SLEEP, 1.0, told=told)
     exchange.beat()
-    supervisor.check(1.0 + START_PATIENCE_S + PATIENCE_S + 0.1)
-    assert heir.poll() == -9
+    supervisor.check(1.0 + START_TIMEOUT_S + TIMEOUT_S + 0.1)
+    assert successor.poll() == -9
     assert supervisor.pid == first.pid
     assert told == [False]
 
 
-def test_an_heir_takes_over_from_a_worker_that_dies(playing):
+def test_a_successor_takes_over_from_a_worker_that_dies(playing):
     supervisor, first, exchange = playing
-    heir = heir_of(supervisor, SLEEP, 1.0)
+    successor = successor_of(supervisor, SLEEP, 1.0)
     first.kill()
     first.wait(5)
     supervisor.check(1.1)
-    assert supervisor.pid == heir.pid
-    assert exchange.owner == heir.pid
+    assert supervisor.pid == successor.pid
+    assert exchange.owner == successor.pid
 
 
-def test_a_second_wish_replaces_the_heir_of_the_first(playing):
+def test_a_second_wish_replaces_the_successor_of_the_first(playing):
     supervisor, first, _ = playing
     told = []
-    one = heir_of(supervisor, SLEEP, 1.0, told=told)
-    two = heir_of(supervisor, SLEEP, 1.1)
+    one = successor_of(supervisor, SLEEP, 1.0, told=told)
+    two = successor_of(supervisor, SLEEP, 1.1)
     assert one.poll() == -9
     assert told == []
     supervisor.close()
@@ -227,9 +227,9 @@ def test_a_second_wish_replaces_the_heir_of_the_first(playing):
 
 def test_wishes_in_quick_succession_leave_no_worker_behind(playing):
     supervisor, first, exchange = playing
-    exchange.owner = heir_of(supervisor, SLEEP, 1.0).pid
+    exchange.owner = successor_of(supervisor, SLEEP, 1.0).pid
     supervisor.check(1.1)  # it has taken over, and the first one does not leave by itself
-    supervisor.renew(lambda: Stand(SLEEP), 1.2)
+    supervisor.replace(lambda: Stand(SLEEP), 1.2)
     assert first.wait(5) == -9
 
 

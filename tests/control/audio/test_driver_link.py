@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stemfield.control.audio.jack_link import STALL_S, Link
+from stemfield.control.audio.driver_link import STALL_S, DriverLink
 from stemfield.control.config.configuration import Config
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.engine import Engine
@@ -77,7 +77,7 @@ def test_a_server_that_dies_finds_its_connections_again(
 ) -> None:
     """Whether or not it asked for a block after it was looked at last."""
     server = Server()
-    link = Link(Config(), load_layout("stereo"))
+    link = DriverLink(Config(), load_layout("stereo"))
     monkeypatch.setattr(link, "_open", lambda: server)
 
     def asks() -> None:
@@ -92,14 +92,14 @@ def test_a_server_that_dies_finds_its_connections_again(
         asks()
     server.connected.clear()
     looks = [link.tend(lambda *_: True, 1.0 + 0.5 * look) for look in range(1, 8)]
-    assert looks[-1] is False, f"a server that asks for nothing is left after {STALL_S} s"
+    assert looks[-1] is False, f"a server that requests nothing is left after {STALL_S} s"
     assert link.join(lambda *_: engine, 5.0)
     assert server.connected == {WISH}
 
 
 def test_what_a_user_disconnects_stays_disconnected(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     server = Server()
-    link = Link(Config(), load_layout("stereo"))
+    link = DriverLink(Config(), load_layout("stereo"))
     monkeypatch.setattr(link, "_open", lambda: server)
     assert link.join(lambda *_: engine, 0.0)
     for look in range(1, 8):
@@ -122,14 +122,14 @@ def test_the_link_after_one_that_hangs_knows_the_period_for_which_that_was_left(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, asked = Fast(), []
-    first = Link(Config(), load_layout("stereo"))
+    first = DriverLink(Config(), load_layout("stereo"))
     monkeypatch.setattr(first, "_open", lambda: server)
     assert first.join(lambda *_: engine, 0.0)
     server.period_frames = 4096
     with pytest.raises(TimeoutError):
         first.tend(lambda _, period_frames: period_frames <= 256, 0.5)
 
-    second = first.heir(Config())
+    second = first.successor(Config())
     monkeypatch.setattr(second, "_open", lambda: Server())
 
     def engine_for(*wanted: int) -> Engine:
@@ -155,12 +155,11 @@ class Crowded(Server):
 def test_the_name_from_before_a_stall_is_taken_again_when_it_is_free(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stemfield.control.audio.jack_link.SINK_S", 0.0)
-    first = Link(Config(), load_layout("stereo"))
+    first = DriverLink(Config(), load_layout("stereo"))
     monkeypatch.setattr(first, "_open", lambda: Server())
     assert first.join(lambda *_: engine, 0.0)
 
-    link, numbered = first.heir(Config()), Crowded("stemfield-01")
+    link, numbered = first.successor(Config()), Crowded("stemfield-01")
     monkeypatch.setattr(link, "_open", lambda: numbered)
     assert link.join(lambda *_: engine, 10.0)
 
@@ -178,7 +177,7 @@ def test_the_name_from_before_a_stall_is_taken_again_when_it_is_free(
 
 
 def test_a_second_daemon_does_not_take_the_name_of_the_first(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    second = Link(Config(), load_layout("stereo"))
+    second = DriverLink(Config(), load_layout("stereo"))
     monkeypatch.setattr(second, "_open", lambda: Crowded("stemfield-01", ghost=False))
     assert second.join(lambda *_: engine, 0.0)
     engine.process(np.zeros((2, 256), np.float32), np.zeros((2, 256), np.float32))
