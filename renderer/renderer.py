@@ -22,16 +22,14 @@ from stemfield.renderer.engine.levels import SILENT, Levels, shown_levels
 from stemfield.renderer.engine.plan import Targets
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene.compare import untouched
-from stemfield.renderer.scene.gains import CLICK_FREE_S, Source, linear, speaker_gains
+from stemfield.renderer.scene.gains import CLICK_FREE_S, bass_gains, linear, speaker_gains
 from stemfield.renderer.scene.object_gains import ObjectGains
-from stemfield.renderer.scene.scene import STEMS, Scene, Sound, SpeakerTrim
-from stemfield.renderer.timed_scene import TimedScene
+from stemfield.renderer.scene.rows import engine_rows
+from stemfield.renderer.scene.scene import Scene, Sound, SpeakerTrim
+from stemfield.renderer.scene.timed_scene import TimedScene
 
 T = TypeVar("T", np.float32, np.int64)
 Floats = NDArray[np.float32]
-
-STEM_ROWS = 2 * (len(STEMS) + 1)
-"""Rows of the engine's matrix for the stems and the residual; the direct inputs follow."""
 
 log = logging.getLogger(__name__)
 
@@ -199,34 +197,6 @@ class Room:
             asked = now.get(label, SpeakerTrim()).identify
             if asked != before.get(label, SpeakerTrim()).identify:
                 self.engine.identify(index, _SOUNDS[asked.sound], linear(DEFAULT_LEVEL_DB))
-
-
-def engine_rows(sources: Sequence[Source], rows: int, stem_row: int = 0) -> NDArray[np.intp]:
-    """The row of the engine's matrix that plays each source: stems by object id from `stem_row` on, inputs by channel.
-
-    Several objects may play one input; their gains add up.
-    """
-    found = [
-        2 * source.object_id + source.channel if 2 * source.object_id < STEM_ROWS else STEM_ROWS + source.channel
-        for source in sources
-    ]
-    own = np.array(found, np.intp) + stem_row
-    assert (own < rows).all(), "an object plays an input that the engine does not have"
-    return own
-
-
-def bass_gains(direct: Floats) -> Floats:
-    """By how much the bass of each source is scaled so that its amplitudes, not its powers, add up to its level.
-
-    Args:
-        direct: linear gains, shape (sources, loudspeakers).
-
-    Returns:
-        Shape (sources,); 1 for a silent one.
-    """
-    totals = direct.sum(axis=1)
-    scaled: Floats = np.divide(np.linalg.norm(direct, axis=1), totals, out=np.ones_like(totals), where=totals > 0)
-    return scaled
 
 
 @lru_cache(maxsize=256)

@@ -17,7 +17,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.engine.native import load, store
+from stemfield.renderer.native.operations import load, store
 
 MAGIC: Final = 0x53544D46_00000001
 HEADER_WORDS: Final = 64

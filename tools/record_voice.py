@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from stemfield.renderer.dsp.kinds import Doubles
 from stemfield.renderer.dsp.speech import VOCABULARY
+from stemfield.renderer.native.arrays import Doubles
 
 FOLDER = Path(__file__).parents[1] / "renderer" / "data" / "voice"
 RATE_HZ = 16_000

@@ -9,7 +9,7 @@ from stemfield.control.config.configuration import Config, Role
 from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.renderer import STEM_ROWS
+from stemfield.renderer.scene.rows import STEM_ROWS
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS
 
 STEM_PORTS: Final = tuple(f"{name}_{side}" for name in (*STEMS, RESIDUAL) for side in "LR")

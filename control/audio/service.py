@@ -34,12 +34,11 @@ from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.chain_builder import fit
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.engine.levels import SILENT, Levels
+from stemfield.renderer.engine.levels import SILENT, Levels, LoudnessMatch
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
-from stemfield.renderer.scene.compare import LoudnessMatch
 from stemfield.renderer.scene.scene import Scene
-from stemfield.renderer.timed_scene import TimedScene
+from stemfield.renderer.scene.timed_scene import TimedScene
 from stemfield.separation.cards.card_schema import ModelCard
 
 RETRY_S = 0.5

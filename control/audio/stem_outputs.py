@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from stemfield.control.audio.roles import STEM_PORTS
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.levels import SILENT, Levels, shown_levels
-from stemfield.renderer.timed_scene import TimedScene
+from stemfield.renderer.scene.timed_scene import TimedScene
 
 
 class StemOutputs:

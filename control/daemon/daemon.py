@@ -42,7 +42,7 @@ from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.bass import with_bass
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.scene.scene import STEMS, Scene
-from stemfield.renderer.timed_scene import TimedScene
+from stemfield.renderer.scene.timed_scene import TimedScene
 from stemfield.separation.cards.card import CardError, ModelCard, available_models, load_card
 from stemfield.separation.cards.presets import DEFAULT, PRESETS
 from stemfield.separation.streaming.streaming import stem_order

@@ -37,7 +37,7 @@ from stemfield.control.scenes.store import SceneStore
 from stemfield.control.scenes.upsert import describe
 from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.scene import Scene
-from stemfield.renderer.timed_scene import TimedScene
+from stemfield.renderer.scene.timed_scene import TimedScene
 
 MAX_WORK = 8192
 """What one datagram may cost: a thousand patterns in it that describe everything would keep the loop for a minute."""

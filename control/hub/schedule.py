@@ -24,7 +24,7 @@ from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.upsert import describe
 from stemfield.renderer.engine.plan import STEPS
 from stemfield.renderer.scene.scene import Scene
-from stemfield.renderer.timed_scene import TimedScene
+from stemfield.renderer.scene.timed_scene import TimedScene
 
 MAX_SCHEDULED: Final = 1024
 AHEAD_S: Final = 0.25

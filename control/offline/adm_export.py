@@ -27,7 +27,7 @@ from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, Au
 from stemfield.renderer.drivers.bw64 import Bw64Reader
 from stemfield.renderer.drivers.bw64_writer import Bw64Writer
 from stemfield.renderer.dsp.loudness import LoudnessMeter, channel_weights
-from stemfield.renderer.renderer import STEM_ROWS
+from stemfield.renderer.scene.rows import STEM_ROWS
 from stemfield.renderer.scene.scene import Scene
 
 BLOCK_FRAMES = 8192

@@ -23,8 +23,9 @@ from stemfield.renderer.engine.chain_builder import head_of
 from stemfield.renderer.engine.engine import Engine, fade_frames
 from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import STEM_ROWS, Room
+from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.gains import linear
+from stemfield.renderer.scene.rows import STEM_ROWS
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene
 from stemfield.separation.cards.card import ModelCard
 from stemfield.separation.runtime.providers import CPU

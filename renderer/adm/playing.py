@@ -20,7 +20,7 @@ from stemfield.renderer.dsp.chain import Chain, design_chain
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import bass_gains
+from stemfield.renderer.scene.gains import bass_gains
 
 _STEMS = 1  # an engine without stems there is none: it is bypassed
 

@@ -14,7 +14,6 @@ from stemfield.layouts.coordinates import polar
 from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.model import Zone
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import STEM_ROWS
 from stemfield.renderer.scene.gains import (
     STEREO_AZIMUTH_DEG,
     Placed,
@@ -24,6 +23,7 @@ from stemfield.renderer.scene.gains import (
     separation_gain,
 )
 from stemfield.renderer.scene.placement import channel_count, distance_gain, excluded, placement_of
+from stemfield.renderer.scene.rows import STEM_ROWS
 from stemfield.renderer.scene.scene import Scene, SceneObject
 
 FIELD = "field"

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from stemfield.renderer.drivers.libjack import LIBJACK
 from stemfield.renderer.engine.freewheel import compile_patient
-from stemfield.renderer.engine.native import NATIVE, as_address, as_pointer, call_at
 from stemfield.renderer.engine.processor import compile_ahead
+from stemfield.renderer.native.operations import NATIVE, as_address, as_pointer, call_at
 
 llvmlite.binding.load_library_permanently(LIBJACK)
 

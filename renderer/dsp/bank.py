@@ -10,9 +10,9 @@ import numpy as np
 from numba import njit
 
 from stemfield.renderer.dsp.biquad import IDENTITY, cascades
-from stemfield.renderer.dsp.kinds import Doubles, Floats
-from stemfield.renderer.engine.native import INNER
-from stemfield.renderer.lanes import DOUBLES, turn_to_frames, turn_to_rows
+from stemfield.renderer.native.arrays import Doubles, Floats
+from stemfield.renderer.native.operations import INNER
+from stemfield.renderer.simd import DOUBLES, turn_to_frames, turn_to_rows
 
 
 def banks(rows: int) -> int:

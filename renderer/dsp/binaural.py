@@ -11,9 +11,9 @@ from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.fir import forget, remember
 from stemfield.renderer.dsp.hrtf import rotated
-from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
-from stemfield.renderer.engine.native import INNER, NATIVE
-from stemfield.renderer.lanes import FLOATS, fused, load_part, spread, store_part
+from stemfield.renderer.native.arrays import Doubles, Floats, Words
+from stemfield.renderer.native.operations import INNER, NATIVE
+from stemfield.renderer.simd import FLOATS, fused, load_part, spread, store_part
 
 FADE_S: Final = 0.02
 ZERO = np.float32(0.0)

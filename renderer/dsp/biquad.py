@@ -16,9 +16,9 @@ import numpy as np
 from numba import njit
 
 from stemfield.layouts.model import EqBand
-from stemfield.renderer.dsp.kinds import Doubles
-from stemfield.renderer.engine.native import INNER, NATIVE
-from stemfield.renderer.lanes import fused, load, store
+from stemfield.renderer.native.arrays import Doubles
+from stemfield.renderer.native.operations import INNER, NATIVE
+from stemfield.renderer.simd import fused, load, store
 
 HIGHEST = 0.49
 """Bands above this part of the sample rate are designed for it: the bilinear transform ends at the half."""

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from stemfield.renderer.dsp.kinds import Floats
-from stemfield.renderer.engine.native import INNER
-from stemfield.renderer.lanes import FLOATS, beyond, load_part, magnitude, spread, store_part
+from stemfield.renderer.native.arrays import Floats
+from stemfield.renderer.native.operations import INNER
+from stemfield.renderer.simd import FLOATS, beyond, load_part, magnitude, spread, store_part
 
 LOUDEST: Final = np.float32(1e4)
 """Input beyond this, 80 dB over full scale, is a fault and is replaced by silence."""

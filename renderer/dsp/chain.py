@@ -14,7 +14,7 @@ from stemfield.renderer.dsp.biquad import butterworth4, sections
 from stemfield.renderer.dsp.crossover import DUAL_BAND_HZ, Crossover, linkwitz_riley
 from stemfield.renderer.dsp.decorrelator import Decorrelator
 from stemfield.renderer.dsp.fir import FirError, Partitions, load_fir, partition
-from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
+from stemfield.renderer.native.arrays import Doubles, Floats, Words
 
 WALK_M: Final = 5.0
 """How far off the centre the listener may go before delays are no longer exact."""

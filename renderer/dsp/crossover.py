@@ -17,8 +17,8 @@ from numba import njit
 
 from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.biquad import BUTTERWORTH_Q, cascade, sections
-from stemfield.renderer.dsp.kinds import Doubles, Floats
-from stemfield.renderer.engine.native import NATIVE
+from stemfield.renderer.native.arrays import Doubles, Floats
+from stemfield.renderer.native.operations import NATIVE
 
 DUAL_BAND_HZ = 700.0
 

@@ -20,9 +20,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numba import njit
 
-from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
-from stemfield.renderer.engine.native import INNER, NATIVE
-from stemfield.renderer.lanes import FLOATS, fused, load_part, spread, store_part
+from stemfield.renderer.native.arrays import Doubles, Floats, Words
+from stemfield.renderer.native.operations import INNER, NATIVE
+from stemfield.renderer.simd import FLOATS, fused, load_part, spread, store_part
 
 STAGES: Final = 4
 MEAN_DELAY_S: Final = 0.004

@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from stemfield.renderer.dsp.kinds import Floats, Words
-from stemfield.renderer.engine.native import INNER, NATIVE
-from stemfield.renderer.lanes import copy
+from stemfield.renderer.native.arrays import Floats, Words
+from stemfield.renderer.native.operations import INNER, NATIVE
+from stemfield.renderer.simd import copy
 
 FADE_S: Final = 0.02
 OLD_TAP, TAP, TAP_FADED, DELAY_WORDS = 0, 1, 2, 3

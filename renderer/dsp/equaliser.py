@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit
 
 from stemfield.renderer.dsp.biquad import IDENTITY, cascade
-from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
-from stemfield.renderer.engine.native import INNER, NATIVE
+from stemfield.renderer.native.arrays import Doubles, Floats, Words
+from stemfield.renderer.native.operations import INNER, NATIVE
 
 MAX_SECTIONS: Final = 16
 """Bands of one object's equaliser."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from stemfield.renderer.dsp.kinds import Doubles, Words
-from stemfield.renderer.engine.native import NATIVE
+from stemfield.renderer.native.arrays import Doubles, Words
+from stemfield.renderer.native.operations import NATIVE
 
 
 class Plan(NamedTuple):

@@ -20,9 +20,9 @@ from numba import njit
 from stemfield.renderer.drivers.audio_error import AudioFileError
 from stemfield.renderer.drivers.source_file import open_source
 from stemfield.renderer.dsp.fft import transform
-from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
-from stemfield.renderer.engine.native import INNER, NATIVE
-from stemfield.renderer.lanes import copy
+from stemfield.renderer.native.arrays import Doubles, Floats, Words
+from stemfield.renderer.native.operations import INNER, NATIVE
+from stemfield.renderer.simd import copy
 
 HEAD: Final = 256
 """Taps that are convolved directly, and the length of a partition; a power of two."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from stemfield.layouts.coordinates import cartesian
-from stemfield.renderer.dsp.kinds import Doubles, Floats
+from stemfield.renderer.native.arrays import Doubles, Floats
 
 Complexes = NDArray[np.complex128]
 

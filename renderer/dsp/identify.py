@@ -11,9 +11,9 @@ from typing import Final
 import numpy as np
 from numba import carray, njit
 
-from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
 from stemfield.renderer.dsp.speech import spoken
-from stemfield.renderer.engine.native import INNER, as_pointer
+from stemfield.renderer.native.arrays import Doubles, Floats, Words
+from stemfield.renderer.native.operations import INNER, as_pointer
 
 NOISE, SWEEP, SPOKEN = 1, 2, 3
 SOUNDS: Final = 3

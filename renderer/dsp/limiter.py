@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from stemfield.renderer.dsp.kinds import Floats, Words
-from stemfield.renderer.engine.native import NATIVE
+from stemfield.renderer.native.arrays import Floats, Words
+from stemfield.renderer.native.operations import NATIVE
 
 LOOK_AHEAD_S: Final = 0.0015
 RELEASE_S: Final = 0.1

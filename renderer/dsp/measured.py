@@ -10,8 +10,8 @@ import soxr
 from numpy.typing import NDArray
 
 from stemfield.renderer.dsp.hrtf import evenly_spread
-from stemfield.renderer.dsp.kinds import Doubles, Floats
 from stemfield.renderer.dsp.sofa import AT_ONCE, SofaError, read_sofa
+from stemfield.renderer.native.arrays import Doubles, Floats
 
 MAX_TAPS: Final = 1024
 ONSET: Final = 0.3

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from stemfield.renderer.dsp.kinds import Doubles, Floats
-from stemfield.renderer.engine.native import INNER
-from stemfield.renderer.lanes import FLOATS, fused, largest, largest_of, load_part, magnitude, spread, total
+from stemfield.renderer.native.arrays import Doubles, Floats
+from stemfield.renderer.native.operations import INNER
+from stemfield.renderer.simd import FLOATS, fused, largest, largest_of, load_part, magnitude, spread, total
 
 ZERO = np.float32(0.0)
 

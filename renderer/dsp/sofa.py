@@ -11,7 +11,7 @@ import numpy as np
 
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.problems import UserError
-from stemfield.renderer.dsp.kinds import Doubles
+from stemfield.renderer.native.arrays import Doubles
 
 CONVENTION: Final = "SimpleFreeFieldHRIR"
 MAX_VALUES: Final = 1 << 25

@@ -23,7 +23,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from stemfield.renderer.dsp.kinds import Doubles
+from stemfield.renderer.native.arrays import Doubles
 
 ONES: Final = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",

@@ -13,10 +13,10 @@ import numpy as np
 from numba import carray, njit
 from numpy.typing import NDArray
 
-from stemfield.renderer.dsp.kinds import Words
 from stemfield.renderer.engine import memory as m
-from stemfield.renderer.engine.native import INNER, as_pointer, load, load_acquire, store, store_release
-from stemfield.renderer.engine.views import floats2
+from stemfield.renderer.native.arrays import Words
+from stemfield.renderer.native.operations import INNER, as_pointer, load, load_acquire, store, store_release
+from stemfield.renderer.native.views import floats2
 from stemfield.renderer.ring import read_around
 
 TAPE_FRAMES: Final = 1 << 18

@@ -18,7 +18,7 @@ from stemfield.renderer.dsp.equaliser import EQUALISER_WORDS, MAX_SECTIONS
 from stemfield.renderer.dsp.fft import plan
 from stemfield.renderer.dsp.fir import HEAD
 from stemfield.renderer.engine.plan import TARGETS
-from stemfield.renderer.lanes import DOUBLES
+from stemfield.renderer.simd import DOUBLES
 
 # Shape
 OUTPUTS, COLUMNS, OWN_ROW, MONITOR_ROW = 96, 97, 98, 99

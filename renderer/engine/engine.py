@@ -16,11 +16,11 @@ from stemfield.renderer.engine import memory as m
 from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.capture import Tape
 from stemfield.renderer.engine.identify_requests import Finder
-from stemfield.renderer.engine.native import load, store, swap
 from stemfield.renderer.engine.plan import Targets
 from stemfield.renderer.engine.processor import process
 from stemfield.renderer.engine.publisher import Publisher
 from stemfield.renderer.engine.targets import DIRTY
+from stemfield.renderer.native.operations import load, store, swap
 from stemfield.renderer.ring import Exchange
 
 FADE_S = 0.005

@@ -8,13 +8,13 @@ from numba import njit
 from stemfield.renderer.dsp.bank import filter_rows
 from stemfield.renderer.dsp.bounds import LOUDEST_SOURCE, bound
 from stemfield.renderer.dsp.equaliser import COUNTS, EQUALISER_WORDS, MAX_SECTIONS, equalise, rests
-from stemfield.renderer.dsp.kinds import Words
 from stemfield.renderer.engine import chain_memory as c
 from stemfield.renderer.engine import memory as m
-from stemfield.renderer.engine.native import INNER
 from stemfield.renderer.engine.plan import TARGETS
-from stemfield.renderer.engine.views import doubles2, doubles4, doubles5, floats2, words, words2
-from stemfield.renderer.lanes import DOUBLES
+from stemfield.renderer.native.arrays import Words
+from stemfield.renderer.native.operations import INNER
+from stemfield.renderer.native.views import doubles2, doubles4, doubles5, floats2, words, words2
+from stemfield.renderer.simd import DOUBLES
 
 
 @njit(**INNER)

@@ -12,11 +12,11 @@ from typing import Any, Final
 import numpy as np
 from numba import carray, njit, types
 
-from stemfield.renderer.dsp.kinds import Words
 from stemfield.renderer.engine import chain_memory as c
 from stemfield.renderer.engine import memory as m
-from stemfield.renderer.engine.native import INNER, NATIVE, as_pointer, load_acquire
 from stemfield.renderer.engine.processor import address_of, now_ns, process
+from stemfield.renderer.native.arrays import Words
+from stemfield.renderer.native.operations import INNER, NATIVE, as_pointer, load_acquire
 
 PIECE_FRAMES: Final = 64
 """Never more than the margin by which the worker may be late, or both would wait for each other."""

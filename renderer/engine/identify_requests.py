@@ -6,10 +6,10 @@ from functools import lru_cache
 
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.dsp.identify import SEEN, SOUND, SOUNDS, SPOKEN, identifying_sound
-from stemfield.renderer.dsp.kinds import Floats
 from stemfield.renderer.engine import chain_memory as c
 from stemfield.renderer.engine.memory import Memory
-from stemfield.renderer.engine.native import store
+from stemfield.renderer.native.arrays import Floats
+from stemfield.renderer.native.operations import store
 
 
 class Finder:

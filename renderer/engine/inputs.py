@@ -6,11 +6,11 @@ import numpy as np
 from numba import carray, njit
 
 from stemfield.renderer.dsp.bounds import LOUDEST, copy_sound
-from stemfield.renderer.dsp.kinds import Words
 from stemfield.renderer.dsp.meters import measure
 from stemfield.renderer.engine import memory as m
-from stemfield.renderer.engine.native import INNER, as_pointer, load_acquire, store_release
-from stemfield.renderer.engine.views import words
+from stemfield.renderer.native.arrays import Words
+from stemfield.renderer.native.operations import INNER, as_pointer, load_acquire, store_release
+from stemfield.renderer.native.views import words
 
 ZERO = np.float32(0.0)
 

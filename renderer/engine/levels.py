@@ -7,6 +7,7 @@ last 0.3 s, as with VU meters (IEC 60268-17).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -20,6 +21,13 @@ from stemfield.renderer.scene.scene import SILENCE_DB
 FALL_DB_PER_S: Final = 20.0 / 1.7
 MEAN_S: Final = 0.3
 HIGHEST_DB: Final = 80.0
+
+SETTLE_S: Final = 3.0
+"""Time constant of the mean powers."""
+PERIOD_S: Final = 0.1
+MOST_DB: Final = 20.0
+_SILENT: Final = 1e-9
+"""A mean power, -90 dB re full scale, below which nothing can be said."""
 
 Decibels = tuple[float, ...]
 
@@ -73,7 +81,37 @@ def shown_levels(meters: Meters, objects: Sequence[int], rows: NDArray[np.intp],
     )
 
 
+class LoudnessMatch:
+    """How much louder the loudspeakers are together than the mixture that comes in.
+
+    Both are mean powers of the same seconds, so that the music's own changes cancel.
+    """
+
+    def __init__(self) -> None:
+        self._played = 0.0
+        self._mixture = 0.0
+
+    def hear(self, levels: Levels) -> None:
+        """Take in what the meters show; to be called ten times a second while the scene plays."""
+        share = PERIOD_S / SETTLE_S
+        played = sum(_power(level[1]) for level in levels.speakers.values())
+        mixture = _power(levels.mixture[1]) + _power(levels.mixture[3])
+        self._played += share * (played - self._played)
+        self._mixture += share * (mixture - self._mixture)
+
+    @property
+    def gain_db(self) -> float:
+        """What the recording needs to be as loud, -20..20; 0 where one of them is silent."""
+        if min(self._played, self._mixture) < _SILENT:
+            return 0.0
+        return min(max(10.0 * math.log10(self._played / self._mixture), -MOST_DB), MOST_DB)
+
+
 def _db(gains: NDArray[np.floating]) -> NDArray[np.float64]:
     lowest, highest = 10 ** (SILENCE_DB / 20), 10 ** (HIGHEST_DB / 20)
     rounded: NDArray[np.float64] = np.round(20 * np.log10(np.clip(gains.astype(np.float64), lowest, highest)), 1)
     return rounded
+
+
+def _power(level_db: float) -> float:
+    return float(10.0 ** (level_db / 10.0))

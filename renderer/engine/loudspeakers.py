@@ -11,13 +11,13 @@ from stemfield.renderer.dsp.decorrelator import RINGING, STAGES, decorrelate
 from stemfield.renderer.dsp.delay import DELAY_WORDS, delay, hold
 from stemfield.renderer.dsp.fir import HEAD, convolve
 from stemfield.renderer.dsp.identify import IDENTIFY_WORDS, SOUNDS, identify
-from stemfield.renderer.dsp.kinds import Floats, Words
 from stemfield.renderer.engine import chain_memory as c
 from stemfield.renderer.engine import memory as m
 from stemfield.renderer.engine.mixing import scale_rows
-from stemfield.renderer.engine.native import INNER, load_acquire
 from stemfield.renderer.engine.plan import TARGETS
-from stemfield.renderer.engine.views import (
+from stemfield.renderer.native.arrays import Floats, Words
+from stemfield.renderer.native.operations import INNER, load_acquire
+from stemfield.renderer.native.views import (
     doubles,
     doubles2,
     doubles3,
@@ -29,7 +29,7 @@ from stemfield.renderer.engine.views import (
     words2,
     words3,
 )
-from stemfield.renderer.lanes import DOUBLES, FLOATS, load, store
+from stemfield.renderer.simd import DOUBLES, FLOATS, load, store
 
 
 @njit(**INNER)

@@ -15,12 +15,12 @@ from stemfield.renderer.dsp.bank import banks
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.engine.chain_memory import LIMITED_GROUPS, ChainMemory
 from stemfield.renderer.engine.plan import NEVER, STEPS, TARGETS
-from stemfield.renderer.lanes import DOUBLES
 from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_OWNER, WORD_STEMS_END, WORD_STEMS_START, Exchange
+from stemfield.renderer.simd import DOUBLES
 
 CHUNK_FRAMES: Final = 256
 """Longer blocks are processed in pieces of this length, so that the working arrays stay in the cache. A multiple of
-`lanes.FLOATS`: loops in whole registers go beyond the end of a block, but not of a row."""
+`simd.FLOATS`: loops in whole registers go beyond the end of a block, but not of a row."""
 ROW_FRAMES: Final = CHUNK_FRAMES + 16
 """From row to row of a bus: were it a power of two, all rows would share a few lines of the cache."""
 PLAYER_FRAMES: Final = 1 << 18

@@ -8,15 +8,15 @@ import numpy as np
 from numba import njit
 
 from stemfield.renderer.dsp.crossover import scale_bass
-from stemfield.renderer.dsp.kinds import Floats, Words
 from stemfield.renderer.dsp.meters import measure
 from stemfield.renderer.engine import chain_memory as c
 from stemfield.renderer.engine import memory as m
 from stemfield.renderer.engine.capture import keep_sources
 from stemfield.renderer.engine.equalisers import equalise_sources
-from stemfield.renderer.engine.native import INNER
-from stemfield.renderer.engine.views import doubles, doubles2, doubles3, floats, floats2, words
-from stemfield.renderer.lanes import (
+from stemfield.renderer.native.arrays import Floats, Words
+from stemfield.renderer.native.operations import INNER
+from stemfield.renderer.native.views import doubles, doubles2, doubles3, floats, floats2, words
+from stemfield.renderer.simd import (
     FLOATS,
     counting,
     differing,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from numba import njit
 
 from stemfield.renderer.dsp.binaural import MONITOR_WORDS, hear
-from stemfield.renderer.dsp.kinds import Words
 from stemfield.renderer.engine import chain_memory as c
 from stemfield.renderer.engine import memory as m
 from stemfield.renderer.engine.loudspeakers import find_loudspeakers
 from stemfield.renderer.engine.mixing import scale_rows
-from stemfield.renderer.engine.native import INNER
-from stemfield.renderer.engine.views import floats2, floats4, words
-from stemfield.renderer.lanes import copy
+from stemfield.renderer.native.arrays import Words
+from stemfield.renderer.native.operations import INNER
+from stemfield.renderer.native.views import floats2, floats4, words
+from stemfield.renderer.simd import copy
 
 
 @njit(**INNER)

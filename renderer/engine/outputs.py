@@ -7,14 +7,14 @@ from numba import carray, njit
 
 from stemfield.renderer.dsp.bounds import LOUDEST_FEED, bound
 from stemfield.renderer.dsp.delay import hold
-from stemfield.renderer.dsp.kinds import Doubles, Floats, Words
 from stemfield.renderer.dsp.limiter import GAIN_WORDS, apply_gains, excess, gain_curve
 from stemfield.renderer.dsp.meters import measure
 from stemfield.renderer.engine import chain_memory as c
 from stemfield.renderer.engine import memory as m
-from stemfield.renderer.engine.native import INNER, as_pointer, load_acquire, store_release
-from stemfield.renderer.engine.views import doubles, floats, floats2, words, words2
-from stemfield.renderer.lanes import copy
+from stemfield.renderer.native.arrays import Doubles, Floats, Words
+from stemfield.renderer.native.operations import INNER, as_pointer, load_acquire, store_release
+from stemfield.renderer.native.views import doubles, floats, floats2, words, words2
+from stemfield.renderer.simd import copy
 
 
 @njit(**INNER)

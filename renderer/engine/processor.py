@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 from numba import carray, njit, types
 
-from stemfield.renderer.dsp.kinds import Words
 from stemfield.renderer.engine import chain_memory as c
 from stemfield.renderer.engine import memory as m
 from stemfield.renderer.engine.inputs import take_direct, take_mixture, take_stems
 from stemfield.renderer.engine.loudspeakers import feed_loudspeakers, join_buses
 from stemfield.renderer.engine.mixing import mix
 from stemfield.renderer.engine.monitor import feed_ears, tap_monitor
-from stemfield.renderer.engine.native import INNER, NATIVE, as_pointer, store_release, swap_float_mode
 from stemfield.renderer.engine.outputs import give, limit, rise
 from stemfield.renderer.engine.targets import take_targets
+from stemfield.renderer.native.arrays import Words
+from stemfield.renderer.native.operations import INNER, NATIVE, as_pointer, store_release, swap_float_mode
 
 MONOTONIC = 1
 

@@ -12,9 +12,9 @@ from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.dsp.equaliser import MAX_SECTIONS
 from stemfield.renderer.engine import chain_memory as c
 from stemfield.renderer.engine import memory as m
-from stemfield.renderer.engine.native import load, swap
 from stemfield.renderer.engine.plan import NEVER, STEPS, TARGETS, Targets
 from stemfield.renderer.engine.targets import DIRTY
+from stemfield.renderer.native.operations import load, swap
 
 
 class Publisher:

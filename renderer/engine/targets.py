@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from stemfield.renderer.dsp.kinds import Words
 from stemfield.renderer.engine import chain_memory as c
 from stemfield.renderer.engine import memory as m
-from stemfield.renderer.engine.native import INNER, exchange, load_acquire
 from stemfield.renderer.engine.plan import NEVER, STEPS, TARGETS
-from stemfield.renderer.engine.views import floats2, floats3, words, words2
+from stemfield.renderer.native.arrays import Words
+from stemfield.renderer.native.operations import INNER, exchange, load_acquire
+from stemfield.renderer.native.views import floats2, floats3, words, words2
 
 DIRTY = 4
 """Bit of a triple buffer's middle word: the slot it names is newer than the processor's."""

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.lanes import (
+from stemfield.renderer.panning.compiled import compiled
+from stemfield.renderer.panning.regions import MARGIN
+from stemfield.renderer.simd import (
     DOUBLES,
     chosen,
     exceeding,
@@ -26,8 +28,6 @@ from stemfield.renderer.lanes import (
     spread,
     store,
 )
-from stemfield.renderer.panning.compiled import compiled
-from stemfield.renderer.panning.regions import MARGIN
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from stemfield.layouts.model import Layout
 from stemfield.renderer.panning import Panner, amplitude_normalised
 from stemfield.renderer.scene.loudness import all_around, channel_weights, instruments_gain, taken_apart
 from stemfield.renderer.scene.placement import channel_count, distance_gain, excluded, pans
+from stemfield.renderer.scene.rows import Source, sources_of
 from stemfield.renderer.scene.scene import (
     RESIDUAL,
     SILENCE_DB,
@@ -37,31 +37,6 @@ STEREO_PAIR = ("M+030", "M-030")
 STEREO_AZIMUTH_DEG = 30.0
 _UNTRIMMED = SpeakerTrim()
 _UNGROUPED = Group()
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What one row of the gain matrix plays."""
-
-    object_id: int
-    side: Literal["left", "right", "mono"]
-    channel: int
-    """Of a stem: 0 left, 1 right. Of an input object: the 0-based direct input."""
-
-
-def sources_of(scene: Scene) -> tuple[Source, ...]:
-    """The rows of the gain matrix, in the order of the scene's objects.
-
-    A stem has two, left and right; an input object one a channel: two are left and right, one or more than two mono.
-    """
-    rows: list[Source] = []
-    for item in scene.objects:
-        channels = (0, 1) if item.kind == "stem" else item.channels
-        if len(channels) == 2:
-            rows += [Source(item.id, "left", channels[0]), Source(item.id, "right", channels[1])]
-        else:
-            rows += [Source(item.id, "mono", channel) for channel in channels]
-    return tuple(rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +176,22 @@ def speaker_gains(scene: Scene, layout: Layout) -> NDArray[np.float32]:
     own = [0.0 if trim.mute or (any_solo and not trim.solo) else linear(trim.gain_db) for trim in trims]
     master = 0.0 if scene.master_mute else linear(scene.master_gain_db)
     return np.array(own, np.float32) * np.float32(master)
+
+
+def bass_gains(direct: NDArray[np.float32]) -> NDArray[np.float32]:
+    """By how much the bass of each source is scaled so that its amplitudes, not its powers, add up to its level.
+
+    Args:
+        direct: linear gains, shape (sources, loudspeakers).
+
+    Returns:
+        Shape (sources,); 1 for a silent one.
+    """
+    totals = direct.sum(axis=1)
+    scaled: NDArray[np.float32] = np.divide(
+        np.linalg.norm(direct, axis=1), totals, out=np.ones_like(totals), where=totals > 0
+    )
+    return scaled
 
 
 def object_level(scene: Scene, item: SceneObject) -> float:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from stemfield.layouts.model import Layout
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene.gains import Source, instruments_raised, placed, ramp_frames, sources_of
+from stemfield.renderer.scene.gains import instruments_raised, placed, ramp_frames
 from stemfield.renderer.scene.placement import channel_count
+from stemfield.renderer.scene.rows import Source, sources_of
 from stemfield.renderer.scene.scene import Scene, SceneObject
 
 

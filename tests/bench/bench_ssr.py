@@ -34,7 +34,7 @@ from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.model import Layout, Speaker
 from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.engine.native import as_pointer
+from stemfield.renderer.native.operations import as_pointer
 from stemfield.renderer.panning import Panner
 
 SOURCES, SPEAKERS, RATE, FRAMES = 32, 24, 48_000, 64

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from stemfield.renderer.engine.native import store
+from stemfield.renderer.native.operations import store
 from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_STEMS_START, Exchange
 from stemfield.separation.cards.card import load_card
 from stemfield.separation.cards.presets import DEFAULT

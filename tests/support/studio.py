@@ -22,7 +22,7 @@ from numba import carray, cfunc, types
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.renderer.engine.native import as_pointer as _pointer
+from stemfield.renderer.native.operations import as_pointer as _pointer
 
 llvmlite.binding.load_library_permanently("libjack.so.0")
 _ports = itertools.count(20_000 + 200 * (os.getpid() % 60))

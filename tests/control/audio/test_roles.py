@@ -33,7 +33,7 @@ from stemfield.renderer.engine.plan import STEPS
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.scene import default_scene
-from stemfield.renderer.timed_scene import TimedScene
+from stemfield.renderer.scene.timed_scene import TimedScene
 
 QUAD = load_layout("quad")
 RATE_HZ = 48_000

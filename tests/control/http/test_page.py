@@ -29,8 +29,8 @@ from stemfield.control.network.admission import Admission
 from stemfield.control.parameters.context import Context
 from stemfield.control.status import SoundState, idle_status
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.engine.levels import Levels
-from stemfield.renderer.scene.compare import LoudnessMatch, untouched
+from stemfield.renderer.engine.levels import Levels, LoudnessMatch
+from stemfield.renderer.scene.compare import untouched
 from stemfield.renderer.scene.scene import default_scene
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from studio import bundle_at
 
-from stemfield.renderer.timed_scene import TimedScene
+from stemfield.renderer.scene.timed_scene import TimedScene
 
 
 @pytest.fixture

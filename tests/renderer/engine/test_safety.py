@@ -16,8 +16,8 @@ from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.dsp.identify import NOISE, SPOKEN, SWEEP, SWEEP_S
 from stemfield.renderer.engine import memory
 from stemfield.renderer.engine.engine import FALL_S, RISE_S, Engine
-from stemfield.renderer.engine.native import load_acquire
 from stemfield.renderer.engine.outputs import rise
+from stemfield.renderer.native.operations import load_acquire
 
 RATE, STEMS, DIRECT, LATENCY = 48_000, 4, 2, 700
 ROWS = 2 * (STEMS + 1) + DIRECT

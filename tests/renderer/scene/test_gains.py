@@ -8,7 +8,8 @@ import pytest
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene.gains import Source, ramp_frames, source_gains, sources_of, speaker_gains
+from stemfield.renderer.scene.gains import ramp_frames, source_gains, speaker_gains
+from stemfield.renderer.scene.rows import Source, sources_of
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, SceneObject, Separation, SpeakerTrim, default_scene
 
 LAYOUT = load_layout("22.2")

@@ -9,9 +9,9 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from stemfield.renderer.dsp.kinds import Floats
-from stemfield.renderer.engine.native import INNER
-from stemfield.renderer.lanes.kind import FLOATS, I32, bytes_of, call, first, lanes_of, suffix, vector_of
+from stemfield.renderer.native.arrays import Floats
+from stemfield.renderer.native.operations import INNER
+from stemfield.renderer.simd.vectors import FLOATS, I32, bytes_of, call, first, lanes_of, suffix, vector_of
 
 
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, index: Any, vector: Any) -> Any:

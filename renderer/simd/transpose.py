@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from stemfield.renderer.lanes.kind import DOUBLES, numbered
+from stemfield.renderer.simd.vectors import DOUBLES, numbered
 
 
 def _square(context: Any, builder: Any, kind: Any, array: Any, row: Any, column: Any) -> list[Any]:

@@ -13,7 +13,7 @@ from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
 from numba.extending import intrinsic
 
-from stemfield.renderer.lanes.kind import I32, Lanes, call, first, lanes_of, numbered, splat, suffix, vector_of
+from stemfield.renderer.simd.vectors import I32, Lanes, call, first, lanes_of, numbered, splat, suffix, vector_of
 
 
 @infer_global(operator.add)

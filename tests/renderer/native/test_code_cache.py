@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from stemfield.renderer.engine import code_cache
-from stemfield.renderer.engine.code_cache import cache_folder, compiled_sources
+from stemfield.renderer.native import code_cache
+from stemfield.renderer.native.code_cache import cache_folder, compiled_sources
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def copied(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["engine/processor.py", "engine/memory.py", "dsp/chain.py", "lanes/kind.py", "panning/kernel.py"]
+    "name", ["engine/processor.py", "engine/memory.py", "dsp/chain.py", "simd/vectors.py", "panning/kernel.py"]
 )
 def test_a_change_of_what_compiled_code_is_made_of_makes_another_folder(copied, name):
     before = cache_folder()

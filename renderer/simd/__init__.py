@@ -5,7 +5,7 @@ vectorised: it is fast whatever LLVM guesses, soon compiled, and gives each fram
 blocks, because the rest of a block is worked off like all of it.
 """
 
-from stemfield.renderer.lanes.arithmetic import (
+from stemfield.renderer.simd.arithmetic import (
     beyond,
     chosen,
     counting,
@@ -23,9 +23,9 @@ from stemfield.renderer.lanes.arithmetic import (
     spread,
     total,
 )
-from stemfield.renderer.lanes.kind import DOUBLES, FLOATS
-from stemfield.renderer.lanes.memory import copy, load, load_part, store, store_part
-from stemfield.renderer.lanes.turning import turn_to_frames, turn_to_rows
+from stemfield.renderer.simd.load_store import copy, load, load_part, store, store_part
+from stemfield.renderer.simd.transpose import turn_to_frames, turn_to_rows
+from stemfield.renderer.simd.vectors import DOUBLES, FLOATS
 
 __all__ = [
     "DOUBLES", "FLOATS", "beyond", "chosen", "copy", "counting", "differing", "exceeding", "fused", "largest",

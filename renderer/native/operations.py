@@ -14,7 +14,7 @@ from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from stemfield.renderer.engine.code_cache import cache_folder
+from stemfield.renderer.native.code_cache import cache_folder
 
 # boundscheck off and NumPy's error model: neither an index nor a division can raise, so the compiled code holds no
 # path into the interpreter. `contract` lets a multiply and an add become one instruction; nothing else is relaxed, so

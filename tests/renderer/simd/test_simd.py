@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from stemfield.renderer.lanes import (
+from stemfield.renderer.simd import (
     DOUBLES,
     FLOATS,
     beyond,
