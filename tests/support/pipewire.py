@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -36,6 +36,16 @@ context.objects = [ {{
     audio.position = [ FL FR ]
   }}
 }} ]
+"""
+
+CARD = """
+import signal, sys, jack
+
+client = jack.Client(sys.argv[1], no_start_server=True)
+for port in sys.argv[2:]:
+    client.inports.register(port, is_terminal=True, is_physical=True)
+client.activate()
+signal.pause()
 """
 
 
@@ -82,23 +92,11 @@ class PipeWire:
             time.sleep(0.05)
 
     def add_card(self, name: str, channels: Sequence[str]) -> None:
-        """A sound card that is none, with a playback port for each channel, in this order."""
-        properties = {
-            "factory.name": "support.null-audio-sink",
-            "node.name": name.lower(),
-            "node.description": name,
-            "media.class": "Audio/Sink",
-            "audio.position": f"[ {' '.join(channels)} ]",
-            "port.physical": "true",
-            "object.linger": "true",
-        }
-        words = " ".join(f'{key} = "{value}"' for key, value in properties.items())
-        self._tool("pw-cli", "create-node", "adapter", f"{{ {words} }}")
-        self._await(lambda: self._nodes(name))
-        audio = {"mediaType": "audio", "mediaSubtype": "raw", "format": "F32P", "rate": 48_000}
-        audio |= {"channels": len(channels), "position": list(channels)}
-        ports = {"direction": "Input", "mode": "dsp", "format": audio}
-        self._tool("pw-cli", "set-param", str(self._nodes(name)[0]), "PortConfig", json.dumps(ports))
+        """A sound card that is none, with a playback port for each channel, in this order.
+
+        A client, for a sink without a card has no physical ports since PipeWire 1.0.
+        """
+        self.run("pw-jack", sys.executable, "-c", CARD, name, *(f"playback_{channel}" for channel in channels))
         self._await(lambda: f"{name}:playback_{channels[-1]}" in self._tool("pw-jack", "jack_lsp"))
 
     def wires(self, card: str) -> dict[str, str]:
@@ -110,11 +108,6 @@ class PipeWire:
             elif port.startswith("stemfield:") and line.strip().startswith(f"{card}:"):
                 found[port.partition(":")[2]] = line.strip()
         return found
-
-    def _nodes(self, description: str) -> list[int]:
-        found = json.loads(self._tool("pw-dump"))
-        props = {one["id"]: (one.get("info") or {}).get("props") or {} for one in found}
-        return [number for number, given in props.items() if given.get("node.description") == description]
 
     def _tool(self, *words: str) -> str:
         command = [need(words[0]), *words[1:]]
