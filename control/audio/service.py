@@ -35,6 +35,7 @@ from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.chain_builder import fit
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.levels import SILENT, Levels, LoudnessMatch
+from stemfield.renderer.engine.processor import compile_ahead
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.scene import Scene
@@ -193,14 +194,17 @@ class AudioService:
         engine = renderer.engine if renderer is not None else None
         return self._model.use(card, engine, driver.period_frames if driver is not None else 0)
 
+    async def prepare(self) -> None:
+        """Compile the audio code: minutes on a slow machine, once after an installation or an update."""
+        self._on_status("preparing the audio code; after an installation or an update this takes a while")
+        await self._run(lambda: compile_ahead() != 0)
+
     async def start(self) -> None:
         """Join a driver; return once it calls the engine, however long a JACK server takes to appear.
 
         Raises:
             OSError: there is no libjack.
         """
-        if self.renderer is None:
-            self._on_status("preparing the audio code; after an installation or an update this takes a while")
         waiting = False
         while not await self._run(lambda: self._link.join(self._engine_for, time.monotonic())):
             if not waiting:

@@ -50,6 +50,8 @@ from stemfield.systemd.notify import notify, watchdog_interval_s
 
 HOUSEKEEPING_S = 0.1
 MENDING_S = 0.5
+EXTENDED_S = 60
+"""So much longer systemd is to wait for a start at which the daemon is still at work."""
 ENDS = signal.SIGTERM, signal.SIGINT
 TURN_S = 0.0005
 """A thread that works out gains gives the interpreter back to the loop within this time: it waits for each packet."""
@@ -85,6 +87,7 @@ class Daemon:
         self._layout = with_bass(load_layout(config.layout, config.layout_folders), config.bass_crossover_hz)
         self._wanted = config.model or DEFAULT
         self._switching: asyncio.Task[None] | None = None
+        self._ready = False
         # Where another machine separates, the models are there.
         separates = config.role != "renderer"
         card = self._find_card(self._wanted) if separates else None
@@ -315,11 +318,12 @@ class Daemon:
     async def _start(self, places: Sequence[str]) -> None:
         begun_s = time.monotonic()
         notify("STATUS=starting")
+        await self._audio.prepare()
         if self._config.driver == "jack":
-            notify("READY=1")  # control answers; a server that comes later is no failed start
+            self._tell_ready()  # control answers; a server that comes later is no failed start
         await self._audio.start()
         self._last_run.sounding()
-        notify("READY=1")
+        self._tell_ready()
         log.debug("sound after %.2f s", time.monotonic() - begun_s)
         with whoever_reads():
             for line in self._welcome(places):
@@ -330,12 +334,19 @@ class Daemon:
             with Contained("the sound server cannot be looked after"):  # tried again the next time
                 await self._audio.mend()
 
+    def _tell_ready(self) -> None:
+        self._ready = True
+        notify("READY=1")
+
     async def _keep_house(self) -> None:
         watchdog_s = watchdog_interval_s()
-        pulse, told_s = Pulse(watchdog_s or 0.0), 0.0
+        pulse, told_s, extended_s = Pulse(watchdog_s or 0.0), 0.0, 0.0
         while True:
             await asyncio.sleep(HOUSEKEEPING_S)
             now_s = time.monotonic()
+            if not self._ready and now_s - extended_s > EXTENDED_S / 60:
+                notify(f"EXTEND_TIMEOUT_USEC={EXTENDED_S * 1_000_000}")
+                extended_s = now_s
             with Contained("the separation cannot be looked after"):  # the music goes on without
                 self._audio.look_after(now_s)
             if watchdog_s is None:

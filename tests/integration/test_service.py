@@ -192,6 +192,31 @@ def test_systemd_hears_of_readiness_status_and_life(daemon, tmp_path, monkeypatc
     assert any("STOPPING=1" in text for text in heard)
 
 
+@pytest.mark.parametrize("driver", ["jack", "clock"])
+def test_systemd_waits_as_long_as_the_first_start_takes(daemon, tmp_path, monkeypatch, driver):
+    """It would end a start of more than TimeoutStartSec, and whoever is ready and gives no sign of life: for ever."""
+    path, heard = str(tmp_path / "notify"), []
+    monkeypatch.setenv("NOTIFY_SOCKET", path)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\n"
+        "from stemfield.renderer.engine import processor\n"
+        "compile_ahead, slow = processor.compile_ahead, [2.5]\n"
+        "processor.compile_ahead = lambda: slow and time.sleep(slow.pop()) or compile_ahead()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(60)
+        room = daemon(driver=driver, jack={"server_name": "nobody"})
+        room.start(ready=False)
+        while not heard or heard[-1] != "READY=1":
+            heard.append(manager.recv(4096).decode())
+        room.stop()
+    extended = [text for text in heard if text.startswith("EXTEND_TIMEOUT_USEC=")]
+    assert len(extended) >= 2
+    assert int(extended[0].partition("=")[2]) >= 30e6
+
+
 def test_a_server_that_gets_no_blocks_ends_the_signs_of_life(jackd, daemon, tmp_path, monkeypatch, until):
     """The daemon joins a real server and never begins to play: it is as if its callback had stopped."""
     path, heard = str(tmp_path / "notify"), []
