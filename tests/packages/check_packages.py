@@ -91,7 +91,8 @@ def served(command: Sequence[Any], folder: Path, **options: Any) -> Iterator[tup
     with log.open("wb") as stream:
         process = subprocess.Popen(words, stdout=stream, stderr=stream, **options)
     try:
-        deadline = time.monotonic() + 300
+        # 20 s of work the first time, of which a busy machine makes minutes: this only ends one that hangs
+        deadline = time.monotonic() + 900
         while "is ready" not in log.read_text():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
