@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from stemfield.control.cli.commands import print_json, print_table
 from stemfield.control.dialects.osc import Message, encode
-from stemfield.control.network.client import NoReplyError, exchange
+from stemfield.control.network.client import NoReplyError, request
 from stemfield.control.parameters.commands import Value
 from stemfield.control.problems import FAILED, CommandError
 from stemfield.layouts.numerals import real, whole
@@ -51,7 +51,7 @@ def send(options: argparse.Namespace) -> int:
     values = [_value(word) for word in options.values]
     tags = "".join(_tag(value) for value in values)
     try:
-        answers = list(exchange([encode(options.address, tags, values)], host, port))
+        answers = list(request([encode(options.address, tags, values)], host, port))
     except NoReplyError as error:
         raise CommandError([f"{error}: see stemfield browse"], FAILED) from error
     except OSError as error:

@@ -21,7 +21,7 @@ from stemfield.control.cli.network import check_answers
 from stemfield.control.cli.offline import tell_written, work
 from stemfield.control.config.configuration import load_config
 from stemfield.control.dialects.osc import Message, encode
-from stemfield.control.network.client import NoReplyError, exchange
+from stemfield.control.network.client import NoReplyError, request
 from stemfield.control.network.listeners import nearest_address
 from stemfield.control.offline.adm_export import export_tape
 from stemfield.control.offline.render import change_frame
@@ -120,7 +120,7 @@ def _wait(door: Door, state: str, seconds: float | None) -> None:
 def _ask(door: Door, address: str, *values: str | bool) -> list[Message]:
     tags = "".join("T" if value is True else "s" for value in values)
     try:
-        answers = list(exchange([encode(address, tags, values)], *door))
+        answers = list(request([encode(address, tags, values)], *door))
     except NoReplyError as error:
         raise CommandError([f"{error}: see stemfield browse"], FAILED) from error
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Everything by which the daemon can be reached, and reaches others: ports, mirrors, the network's directory."""
+"""The network services of the daemon: ports, HTTP, mirrors, the peer that separates, and discovery."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from stemfield.control.network.upstream import Upstream
 from stemfield.layouts.model import Layout
 
 ANNOUNCE_S = 2.0
-"""So soon the network hears of another number of objects."""
+"""Period of updating the announcement."""
 
 log = logging.getLogger(__name__)
 
 
 class NetworkServices:
-    """What was opened, as far as it may change while the daemon runs.
+    """The services that can be reconfigured while the daemon runs.
 
     Args:
-        config: with which it was opened.
-        admission: of all doors.
-        hub: whose scene is mirrored.
+        config: configuration with which they were opened.
+        admission: rights and limits of all ports.
+        hub: hub of the mirrored scene.
     """
 
     def __init__(self, config: Config, admission: Admission, hub: Hub) -> None:
@@ -50,18 +50,18 @@ class NetworkServices:
         self._unsent = 0
         hub.context.status.counters.add("unsent", lambda: self._unsent + sum(mirror.unsent for mirror in self._mirrors))
         self.server: HttpServer | None = None
-        """Where the panner page and OSCQuery are served."""
+        """The HTTP server, if enabled."""
         self.upstream: Upstream | None = None
-        """The machine that separates, where that is another one."""
+        """Connection to the machine that separates, if that is another one."""
         self.places: Sequence[str] = ()
-        """Where a person finds it, in lines."""
+        """Addresses of the daemon for the user, in lines."""
 
-    def mirror(self, wanted: Sequence[MirrorConfig]) -> None:
-        """Tell these other renderers, and no others."""
+    def mirror(self, configs: Sequence[MirrorConfig]) -> None:
+        """Start these mirrors, in place of the present ones."""
         self.close()
-        ahead_s = delay_of(wanted)
-        for one in wanted:
-            self._mirror(one, ahead_s if one.ahead_ms else 0.0)
+        ahead_s = delay_of(configs)
+        for config in configs:
+            self._mirror(config, ahead_s if config.ahead_ms else 0.0)
 
     def _mirror(self, wanted: MirrorConfig, ahead_s: float) -> None:
         hub, to = self._hub, (wanted.host, wanted.port or DEFAULT_PORTS[wanted.dialect])
@@ -76,18 +76,18 @@ class NetworkServices:
         log.info("the scene is mirrored to %s:%d (%s)", *to, wanted.dialect)
 
     async def reconfigure(self, config: Config) -> None:
-        """Take what has changed of who may come in, and of the mirrors."""
+        """Apply changes of rights, limits, token, names and mirrors."""
         network, before = config.network, self._config
         if config.mirror != before.mirror:
             self.mirror(config.mirror)
         if network != before.network:
-            self._admission.renew(network.allow, network.max_messages_per_s, network.read_only)
+            self._admission.reconfigure(network.allow, network.max_messages_per_s, network.read_only)
             if self.server is not None:
-                await self.server.renew(network.token, network.names)
+                await self.server.reconfigure(network.token, network.names)
         self._config = config
 
     def close(self) -> None:
-        """Mirror no more."""
+        """Stop all mirrors."""
         for mirror in self._mirrors:
             self._hub.ignore(mirror.changed)
             mirror.close()
@@ -98,20 +98,20 @@ class NetworkServices:
 async def open_network(
     stack: AsyncExitStack, config: Config, hub: Hub, layout: Layout, headphones: HeadphoneStream
 ) -> NetworkServices:
-    """Open the ports, begin to mirror, announce all of it; until the stack closes.
+    """Open the ports, start the mirrors and announce the daemon, until the stack closes.
 
     Raises:
         OSError: the OSC port or an interface cannot be used.
     """
     network = config.network
-    addresses = listen_addresses(config.network)
+    addresses = listen_addresses(network)
     admission = Admission(network.allow, network.max_messages_per_s, network.read_only)
     admission.report(hub.context.status.counters)
     admission.on_refused = hub.packets.dropped
     scheduler = FairScheduler(lambda peer, packet: admission.refuse("overdue", str(peer), packet))
     stack.callback(scheduler.close)
-    doors = stack.enter_context(ExitStack())
-    await open_listeners(doors, config, addresses, admission, hub, scheduler)
+    listeners = stack.enter_context(ExitStack())
+    await open_listeners(listeners, config, addresses, admission, hub, scheduler)
     services = NetworkServices(config, admission, hub)
     stack.callback(services.close)
     services.mirror(config.mirror)
@@ -134,7 +134,7 @@ async def _serve(
     layout: Layout,
     headphones: HeadphoneStream,
 ) -> HttpServer | None:
-    """Serves the panner page and OSCQuery, if that is wanted and can be."""
+    """Starts the HTTP server; None if it is disabled or its port cannot be opened."""
     if not config.http.enabled:
         return None
     server = HttpServer(
@@ -160,7 +160,7 @@ async def _serve(
 
 
 def _upstream(stack: AsyncExitStack, config: Config, hub: Hub) -> Upstream | None:
-    """Tells the machine that separates what the scene asks of it, if this one does not."""
+    """Starts the connection to the machine that separates, if that is another one."""
     if config.role != "renderer" or config.peer.host is None:
         return None
     upstream = Upstream((config.peer.host, config.peer.port), lambda: hub.scene)
@@ -180,39 +180,39 @@ def _upstream(stack: AsyncExitStack, config: Config, hub: Hub) -> Upstream | Non
 async def _advertise(
     stack: AsyncExitStack, config: Config, hub: Hub, layout_name: str, addresses: Sequence[str], *, served: bool
 ) -> None:
-    """Announces us, and what changes; a network without multicast is no reason not to play."""
+    """Announces the daemon in the background; a network without multicast only costs a warning."""
     if not config.discovery.enabled:
         return
     ports = {OSC: config.osc.port} | ({OSCJSON: config.http.port} if served else {})
 
-    def presence() -> DaemonInfo:
+    def info() -> DaemonInfo:
         return DaemonInfo(layout_name, len(hub.scene.objects), version("stemfield"))
 
-    advert = ServiceAnnouncer(config.discovery.name or default_name(), addresses, ports, presence())
+    announcer = ServiceAnnouncer(config.discovery.name or default_name(), addresses, ports, info())
 
     async def announce() -> None:
-        told = ""
+        logged = ""
         while True:
             try:
-                await advert.start()
-                told, there = "", (own_addresses(4), own_addresses(6))
-                while there == (own_addresses(4), own_addresses(6)):
+                await announcer.start()
+                logged, announced = "", (own_addresses(4), own_addresses(6))
+                while announced == (own_addresses(4), own_addresses(6)):
                     await asyncio.sleep(ANNOUNCE_S)
-                    await advert.update(presence())
-                # an interface went or came: what was joined there is lost with it
+                    await announcer.update(info())
+                # The addresses changed, and multicast groups joined on a removed interface are lost: start again.
             except (OSError, ZeroconfError) as error:
-                if str(error) != told:
-                    told = str(error)
+                if str(error) != logged:
+                    logged = str(error)
                     log.warning("not announced on the network: %s", error)
                 await asyncio.sleep(ANNOUNCE_S)
-            await advert.stop()
+            await announcer.stop()
 
     task = asyncio.get_running_loop().create_task(announce())
 
     async def stop() -> None:
         task.cancel()
         await asyncio.wait([task])
-        await advert.stop()
+        await announcer.stop()
 
     stack.push_async_callback(stop)
 
@@ -222,5 +222,5 @@ def _in_url(address: str) -> str:
 
 
 def default_name() -> str:
-    """What the network sees when nothing is configured."""
+    """The display name, if none is configured."""
     return f"stemfield on {machine_name()}"

@@ -15,10 +15,10 @@ from stemfield.control.config.configuration import Config
 from stemfield.control.dialects.osc import encode
 from stemfield.control.doctor.processes import Process, port_owner
 from stemfield.control.network.addresses import reachable_addresses
-from stemfield.control.network.client import NoReplyError, exchange
+from stemfield.control.network.client import NoReplyError, request
 from stemfield.control.network.listeners import listen_addresses, nearest_address
 
-PATIENCE_S: Final = 2.0
+TIMEOUT_S: Final = 2.0
 PAGE_PATH: Final = "/panner/"
 QUESTIONS: Final = ("/status/*", "/heartbeat", "/meter/mixture")
 
@@ -103,7 +103,7 @@ def look_at_daemon(config: Config, *, page: bool = True) -> DaemonLook:
     values: dict[str, Sequence[object]] = {}
     try:
         answers = True
-        for message in exchange([encode(question, "", ()) for question in QUESTIONS], host, port):
+        for message in request([encode(question, "", ()) for question in QUESTIONS], host, port):
             values[message.address] = tuple(message.arguments)
     except NoReplyError:
         answers = False
@@ -141,7 +141,7 @@ def _pages(config: Config, addresses: Sequence[str]) -> tuple[PageAddress, ...]:
 
 def _page_problem(address: str, port: int) -> str:
     """Why a browser does not get the page there; empty where it does."""
-    connection = http.client.HTTPConnection(address, port, timeout=PATIENCE_S)
+    connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", PAGE_PATH, headers={"Accept": "text/html"})
         answer = connection.getresponse()

@@ -25,7 +25,7 @@ import jack
 from stemfield.control.config.free_ports import Claims
 from stemfield.control.dialects.osc import encode
 from stemfield.control.doctor.speaker_bench import CLIENT, READY
-from stemfield.control.network.client import exchange
+from stemfield.control.network.client import request
 from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers import libjack
 
@@ -191,7 +191,7 @@ class Hush:
 
     def __enter__(self) -> Self:
         try:
-            answers = list(exchange([encode("/master/mute", "", ())], *self._to))
+            answers = list(request([encode("/master/mute", "", ())], *self._to))
         except OSError:
             return self
         self._was_muted = any(answer.arguments == [True] for answer in answers if answer.address == "/master/mute")
@@ -209,6 +209,6 @@ class Hush:
         if self._was_muted:
             return
         try:
-            list(exchange([encode("/master/mute", "T", (on,))], *self._to))
+            list(request([encode("/master/mute", "T", (on,))], *self._to))
         except OSError:
             return  # it is gone

@@ -1,4 +1,4 @@
-"""WebSocket frames as RFC 6455 wants them from a client: masked (5.1), which aiohttp does not ask for."""
+"""Refuses unmasked WebSocket frames from clients, as RFC 6455, 5.1 requires; aiohttp accepts them."""
 
 from __future__ import annotations
 
@@ -10,21 +10,25 @@ from aiohttp import web
 _MASKED: Final = 0x80
 _MASK_BYTES: Final = 4
 _LONGER: Final = {126: 2, 127: 8}
-"""Bytes of the length that follow, by what stands in place of a short one."""
+"""Size of the extended length field, by the value of the short one."""
 _CLOSE: Final = b"\x88\x02" + (1002).to_bytes(2, "big")
-"""The frame by which a protocol error is told."""
+"""Close frame for a protocol error."""
 
 
 class MaskCheck:
-    """Follows the heads of a stream of frames."""
+    """Parses the headers in a stream of frames."""
 
     def __init__(self) -> None:
         self._head = bytearray()
         self._skip = 0
-        """Bytes of the present frame that are still to come."""
+        """Bytes of the current frame not received yet."""
 
     def are_masked(self, data: bytes) -> bool:
-        """Whether all frames that begin in the next bytes of the stream are masked."""
+        """Whether all frames that begin in the next bytes of the stream are masked.
+
+        Args:
+            data: next bytes of the stream, of any length.
+        """
         at = 0
         while at < len(data):
             if self._skip:
@@ -46,42 +50,42 @@ class MaskCheck:
         return True
 
 
-class _Guard(asyncio.Protocol):
-    """Stands before the protocol of a connection that has become a WebSocket."""
+class _MaskedOnly(asyncio.Protocol):
+    """Wraps the protocol of a connection that has become a WebSocket."""
 
-    def __init__(self, transport: asyncio.Transport, guarded: asyncio.Protocol) -> None:
+    def __init__(self, transport: asyncio.Transport, inner: asyncio.Protocol) -> None:
         self._transport = transport
-        self._guarded = guarded
-        self._heads = MaskCheck()
+        self._inner = inner
+        self._check = MaskCheck()
         self._open = True
 
     def data_received(self, data: bytes) -> None:
         if not self._open:
             return
-        if self._heads.are_masked(data):
-            self._guarded.data_received(data)
+        if self._check.are_masked(data):
+            self._inner.data_received(data)
         else:
             self._open = False
             self._transport.write(_CLOSE)
             self._transport.close()
 
     def eof_received(self) -> bool | None:
-        return self._guarded.eof_received()
+        return self._inner.eof_received()
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._guarded.connection_lost(error)
+        self._inner.connection_lost(error)
 
     def pause_writing(self) -> None:
-        self._guarded.pause_writing()
+        self._inner.pause_writing()
 
     def resume_writing(self) -> None:
-        self._guarded.resume_writing()
+        self._inner.resume_writing()
 
 
 def require_masked(request: web.Request) -> None:
-    """From now on close the connection of a WebSocket, just prepared, at the first frame that is not masked."""
+    """Close the connection of a WebSocket, just prepared, at the first unmasked frame."""
     transport = request.transport
     if transport is not None:
-        guarded = transport.get_protocol()
-        assert isinstance(guarded, asyncio.Protocol)
-        transport.set_protocol(_Guard(transport, guarded))
+        inner = transport.get_protocol()
+        assert isinstance(inner, asyncio.Protocol)
+        transport.set_protocol(_MaskedOnly(transport, inner))

@@ -1,7 +1,7 @@
-"""The tree of all addresses with their values, types, ranges and units, as OSCQuery 1.0 describes it. Pure.
+"""The tree of all addresses with values, types, ranges and units, as OSCQuery 1.0 describes it. Pure functions.
 
-Objects stand under their names; one whose name holds a space, which OSC does not allow in an address, under its id.
-Asked for by its id, each is there too.
+An object is listed under its name, or under its id if the name contains a space, which OSC does not allow in an
+address. Every object can be requested by its id too.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ Event = tuple[Literal["PATH_ADDED", "PATH_REMOVED", "PATH_CHANGED", "PATH_RENAME
 
 
 def node_at(path: str, scene: Scene, context: Context) -> Node | None:
-    """The node of a path with everything below it, or None.
+    """The node of a path with its contents, or None.
 
     Args:
         path: such as `/`, `/object/vocals` or `/object/0/aed`; no pattern.
-        scene: the present one.
-        context: what there is.
+        scene: present scene.
+        context: labels, models and status of the daemon.
     """
     path = path.rstrip("/") or "/"
     method = [route for route in routes(path, scene, context) if route.address == path]
@@ -71,17 +71,17 @@ def node_at(path: str, scene: Scene, context: Context) -> Node | None:
     for part in path[1:].split("/") if path != "/" else ():
         node = node["CONTENTS"].get(part) if node else None
     if node is not None:
-        _introduce(root, scene)
+        _describe_objects(root, scene)
     return node
 
 
 def count(node: Node) -> int:
-    """How many nodes a node and what is below it are."""
+    """Number of nodes of a tree, with its root."""
     return 1 + sum(map(count, node.get("CONTENTS", {}).values()))
 
 
 def host_info(name: str, osc_ip: str, osc_port: int, ws_port: int) -> Node:
-    """What `?HOST_INFO` answers."""
+    """The document of `?HOST_INFO`."""
     return {
         "NAME": name,
         "EXTENSIONS": dict.fromkeys(EXTENSIONS, True),
@@ -94,7 +94,7 @@ def host_info(name: str, osc_ip: str, osc_port: int, ws_port: int) -> Node:
 
 
 def path_events(before: Scene, after: Scene) -> Iterator[Event]:
-    """What came, went, got another name or another number of values."""
+    """Paths added, removed, renamed, or with another number of values."""
     old, new = ({o.id: o for o in scene.objects} for scene in (before, after))
     for ident in sorted(old.keys() - new.keys()):
         yield from (("PATH_REMOVED", path) for path in _paths(old[ident]))
@@ -117,7 +117,7 @@ def path_events(before: Scene, after: Scene) -> Iterator[Event]:
 
 
 _STEMS = dict.fromkeys(p.address.partition(p.variable)[0] + p.variable for p in ROWS if p.variable in OBJECTS)
-"""Where objects stand in the tree."""
+"""Paths of objects in the tree, with variables."""
 
 
 def _paths(item: SceneObject) -> list[str]:
@@ -136,8 +136,8 @@ def _own_name(item: SceneObject) -> str:
     return item.own_name if " " not in item.own_name else str(item.id)
 
 
-def _introduce(root: Node, scene: Scene) -> None:
-    """Says of every object's branch what it is."""
+def _describe_objects(root: Node, scene: Scene) -> None:
+    """Adds a description to the branch of every object."""
     branches = root["CONTENTS"].get("object", {}).get("CONTENTS", {})
     for item in scene.objects:
         for name in dict.fromkeys((_name(item), _number(item), _own_name(item))):
@@ -186,7 +186,7 @@ def _method(route: Route, scene: Scene, context: Context) -> Node:
     node |= {
         "TYPE": "".join(argument.tag for argument in arguments),
         "ACCESS": _ACCESS[row.access],
-        # A method that cannot be read has the right number of nothings: one client takes it for broken otherwise.
+        # A method that cannot be read has the right number of nulls; python-oscquery fails otherwise.
         "VALUE": [neat(value) for value in values] if values else [None] * len(arguments),
         "RANGE": [_range(argument) for argument in arguments],
         "CLIPMODE": ["none" if a.cyclic or "MAX" not in _range(a) else "both" for a in arguments],
@@ -197,7 +197,7 @@ def _method(route: Route, scene: Scene, context: Context) -> Node:
 
 
 def _arguments(row: Parameter, values: Values | None) -> Sequence[Argument]:
-    """One an actual value, where an address takes any number of them."""
+    """One argument per value, for an address that takes any number of them."""
     if not values or not row.arguments[-1].repeated:
         return row.arguments
     return [row.arguments[index % len(row.arguments)] for index in range(len(values))]

@@ -1,4 +1,4 @@
-"""One OSCQuery client on a WebSocket: it listens to addresses, sends OSC, and is told when paths come and go."""
+"""An OSCQuery client on a WebSocket: it listens to addresses, sends OSC, and receives path events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from aiohttp import WSMessage, WSMsgType, web
 
 from stemfield.control.dialects.osc import encode
-from stemfield.control.http.requests import listening
+from stemfield.control.http.requests import websocket_peer
 from stemfield.control.http.session import SendQueue, run_session
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
@@ -26,24 +26,23 @@ STATUS_PERIOD_S = 1.0 / 30.0
 
 
 class WebSocketClient:
-    """One connection, from `run` to its end.
+    """A connection, served by `run`.
 
-    What a slow client has not taken is replaced by what is newer: values wait once an address, all else in a queue of
-    bounded length.
+    A slow client gets the newest value of each address; everything else waits in a queue of limited length.
 
     Args:
-        socket: prepared.
+        socket: prepared WebSocket.
         peer: the client.
-        hub: where commands go.
-        admission: says what it may do, counts and limits what comes.
-        scheduler: in which its messages are carried out.
+        hub: receives the commands.
+        admission: rights of the client; counts and limits its messages.
+        scheduler: runs its messages.
     """
 
     def __init__(
         self, socket: web.WebSocketResponse, peer: Peer, hub: Hub, admission: Admission, scheduler: FairScheduler
     ) -> None:
         self._socket = socket
-        self._peer = listening(peer, admission, self._send)
+        self._peer = websocket_peer(peer, admission, self._send)
         self._hub = hub
         self._admission = admission
         self._scheduler = scheduler
@@ -53,13 +52,17 @@ class WebSocketClient:
         self._wake = asyncio.Event()
 
     async def run(self) -> None:
-        """Serve it until it goes."""
+        """Serve the client until it disconnects."""
         await run_session(
             self._socket, self._peer, self._hub, self._admission, self._scheduler, self._take, self._send_all()
         )
 
     def changed(self, events: Sequence[str]) -> None:
-        """The scene is another one; events are what the client is to be told of its paths."""
+        """Notify the client of a new scene.
+
+        Args:
+            events: path events, as JSON.
+        """
         for event in events:
             self._queue.add(event, len(event))
         self._wake.set()
@@ -71,7 +74,7 @@ class WebSocketClient:
             yield from self._hub.work(message.data, self._peer)
 
     def _command(self, text: str) -> None:
-        """LISTEN or IGNORE; whatever else is passed over, as the specification wants it."""
+        """Handle LISTEN and IGNORE; the specification requires to ignore anything else."""
         try:
             command = parse_json(text)
         except PlainDataError:
@@ -97,7 +100,7 @@ class WebSocketClient:
         self._wake.set()
 
     async def _send_all(self) -> None:
-        """Send what waits, and then what is new, at most 60 times a second."""
+        """Send the queue, then changed values, at most 60 times a second."""
         try:
             while True:
                 try:
@@ -114,9 +117,9 @@ class WebSocketClient:
                     await self._socket.send_bytes(encode(route.address, route.parameter.tags, values))
                 await asyncio.sleep(PERIOD_S)
         except (ConnectionError, RuntimeError):
-            return  # it is gone: the reading side sees that too
+            return  # disconnected; the reading side sees it too
 
 
 def routes_of(address: str, hub: Hub) -> Sequence[Route]:
-    """What one exact address describes; nothing for a pattern."""
+    """The routes of an exact address; none for a pattern."""
     return () if is_pattern(address) else routes(address, hub.scene, hub.context)

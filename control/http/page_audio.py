@@ -1,4 +1,4 @@
-"""The headphones of the panner page: 16-bit stereo by WebSocket, the newest quarter of a second for a slow listener."""
+"""Headphone stream of the panner page: 16-bit stereo by WebSocket; a slow listener gets the latest quarter second."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from aiohttp import WSMsgType, web
 from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.problems import RefusedError
 
-KEPT: Final = 24
-"""Blocks that wait at most."""
-BUSY: Final = 4000
+MAX_BLOCKS: Final = 24
+"""Maximum number of buffered blocks."""
+REFUSED: Final = 4000
 """Close code of a refusal."""
 
 
 async def play(socket: web.WebSocketResponse, headphones: HeadphoneStream) -> None:
-    """Play until the listener goes: first the rate as JSON, then blocks."""
+    """Send the sample rate as JSON, then blocks until the listener disconnects."""
     loop = asyncio.get_running_loop()
-    blocks: deque[bytes] = deque(maxlen=KEPT)
+    blocks: deque[bytes] = deque(maxlen=MAX_BLOCKS)
     wake = asyncio.Event()
 
     def take(block: bytes) -> None:
@@ -34,7 +34,7 @@ async def play(socket: web.WebSocketResponse, headphones: HeadphoneStream) -> No
     try:
         end = headphones.listen(hear)
     except RefusedError as refusal:
-        await socket.close(code=BUSY, message=str(refusal).encode()[:120])
+        await socket.close(code=REFUSED, message=str(refusal).encode()[:120])
         return
     try:
         await socket.send_json({"rate": headphones.rate_hz})
@@ -42,7 +42,7 @@ async def play(socket: web.WebSocketResponse, headphones: HeadphoneStream) -> No
         try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    break  # it has nothing to say
+                    break  # the page sends nothing on this socket
         finally:
             sending.cancel()
             await asyncio.wait([sending])
@@ -59,4 +59,4 @@ async def _send(socket: web.WebSocketResponse, blocks: deque[bytes], wake: async
             blocks.clear()
             await socket.send_bytes(sound)
     except (ConnectionError, RuntimeError):
-        return  # it is gone: the reading side sees that too
+        return  # disconnected; the reading side sees it too

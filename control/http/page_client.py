@@ -1,8 +1,8 @@
-"""One panner page on its WebSocket: JSON commands come in, changes and telemetry go out.
+"""A panner page on its WebSocket: it sends JSON commands and receives changes and telemetry.
 
 From the page, text: `{"send": [[ADDRESS, ARGUMENT, ...], ...], "number": N}`, answered by `{"done": N}` when they have
-been carried out, and `{"packets": true}`. To the page, text: `{"hello": ...}` once, then `objects`, `values` by
-address, `sound`, `packets` and `answers`, which are what a sender of OSC is told, errors too; and binary telemetry.
+been executed, and `{"packets": true}`. To the page, text: `{"hello": ...}` once, then `objects`, `values` by address,
+`sound`, `packets` and `answers`, the replies and errors that an OSC client would receive; and binary telemetry.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from aiohttp import WSMessage, WSMsgType, web
 
 from stemfield.control.dialects import adm, native
 from stemfield.control.dialects.osc import Message, parse
-from stemfield.control.http.page_facts import COUNTED, WATCHED, Facts, object_facts
-from stemfield.control.http.requests import listening
+from stemfield.control.http.page_facts import POLLED, WATCHED, Facts, object_facts
+from stemfield.control.http.requests import websocket_peer
 from stemfield.control.http.session import SendQueue, run_session
 from stemfield.control.http.telemetry import pack
 from stemfield.control.hub.hub import Hub
@@ -37,24 +37,24 @@ from stemfield.renderer.scene.scene import Scene
 MAX_COMMANDS: Final = 256
 MAX_ADDRESS: Final = 256
 TELEMETRY_S: Final = 1.0 / 30.0
-LEAST_S: Final = 1.0 / 120.0
-"""Changes within this time go together."""
-SLOW_S: Final = 0.5
-"""Between two looks at counts and at the sound."""
+MIN_PERIOD_S: Final = 1.0 / 120.0
+"""Minimum time between two messages; changes within it are sent together."""
+POLL_S: Final = 0.5
+"""Time between two readings of counters and of the engine's state."""
 
 
 class PageClient:
-    """One connection, from `run` to its end.
+    """A connection, served by `run`.
 
-    A slow page gets the newest of everything: values wait once an address, telemetry not at all.
+    A slow page gets the newest value of each address; telemetry is never queued.
 
     Args:
-        socket: prepared.
+        socket: prepared WebSocket.
         peer: the client.
-        hub: where commands go.
-        admission: says what it may do, counts and limits what comes.
-        scheduler: in which its messages are carried out.
-        facts: told at the beginning.
+        hub: receives the commands.
+        admission: rights of the client; counts and limits its messages.
+        scheduler: runs its messages.
+        facts: sent when the page connects.
     """
 
     def __init__(
@@ -67,25 +67,25 @@ class PageClient:
         facts: Facts,
     ) -> None:
         self._socket = socket
-        self._peer = listening(peer, admission, self._answer)
+        self._peer = websocket_peer(peer, admission, self._answer)
         self._hub = hub
         self._admission = admission
         self._scheduler = scheduler
         self._facts = facts
         self._watch = _watch(WATCHED, hub)
-        self._counts = _watch(COUNTED, hub)
+        self._counts = _watch(POLLED, hub)
         self._answers: SendQueue[object] = SendQueue()
         self._done: int | None = None
         self._wake = asyncio.Event()
         self._revision = 0
         self._objects: list[list[object]] = []
         self._sound: object = None
-        self._slow_s = 0.0
+        self._polled_s = 0.0
         self._packet = 0
         self._close_log: Callable[[], None] | None = None
 
     async def run(self) -> None:
-        """Serve it until it goes."""
+        """Serve the page until it disconnects."""
         try:
             await run_session(
                 self._socket, self._peer, self._hub, self._admission, self._scheduler, self._take, self._send_all()
@@ -94,7 +94,7 @@ class PageClient:
             self._log(wanted=False)
 
     def changed(self) -> None:
-        """The scene is another one."""
+        """Notify the page of a new scene."""
         self._wake.set()
 
     def _take(self, message: WSMessage) -> Iterator[int]:
@@ -108,14 +108,14 @@ class PageClient:
             case {"send": [*messages]}:
                 due = [_command(message) for message in messages[:MAX_COMMANDS]]
                 if len(messages) > MAX_COMMANDS:
-                    due.append(Problem("", f"{len(messages)} commands: allowed at most {MAX_COMMANDS} at once"))
+                    due.append(Problem("", f"expected at most {MAX_COMMANDS} commands at once, got {len(messages)}"))
                 self._hub.counters.messages += len(due)
                 yield len(due)
                 yield from self._hub.steps(due, self._peer)
                 number = document.get("number")
                 self._done = number if isinstance(number, int) else self._done
             case _:
-                self._hub.perform([Problem("", 'allowed {"send": [[address, ...], ...]}')], self._peer)
+                self._hub.perform([Problem("", 'expected {"send": [[address, ...], ...]}')], self._peer)
         self._wake.set()
 
     def _log(self, *, wanted: bool) -> None:
@@ -132,29 +132,29 @@ class PageClient:
         self._wake.set()
 
     async def _send_all(self) -> None:
-        """Send what is new as soon as there is something, and telemetry thirty times a second."""
+        """Send changes as they come, and telemetry thirty times a second."""
         loop = asyncio.get_running_loop()
         measured_s = 0.0
         try:
-            await self._tell({"hello": self._facts | {"peer": str(self._peer), "readOnly": self._peer.read_only}})
+            await self._send_json({"hello": self._facts | {"peer": str(self._peer), "readOnly": self._peer.read_only}})
             while True:
                 now_s = loop.time()
-                if news := dict(self._news(now_s)):
-                    await self._tell(news)
+                if changes := dict(self._changes(now_s)):
+                    await self._send_json(changes)
                 if now_s >= measured_s + TELEMETRY_S:
                     measured_s = max(measured_s + TELEMETRY_S, now_s - TELEMETRY_S)
                     await self._socket.send_bytes(self._telemetry())
-                await asyncio.sleep(LEAST_S)
+                await asyncio.sleep(MIN_PERIOD_S)
                 left_s = measured_s + TELEMETRY_S - loop.time()
                 if left_s > 0.0 and not self._wake.is_set():
                     timer = loop.call_later(left_s, self._wake.set)
                     await self._wake.wait()
                     timer.cancel()
         except (ConnectionError, RuntimeError):
-            return  # it is gone: the reading side sees that too
+            return  # disconnected; the reading side sees it too
 
-    def _news(self, now_s: float) -> Iterator[tuple[str, object]]:
-        """What the page does not know yet."""
+    def _changes(self, now_s: float) -> Iterator[tuple[str, object]]:
+        """What has changed since the last message, by key."""
         self._wake.clear()
         scene, done = self._hub.scene, self._done
         objects = object_facts(scene)
@@ -163,8 +163,8 @@ class PageClient:
             self._revision += 1
             yield "objects", {"revision": self._revision & 0xFFFF, "list": objects}
         values = _values(self._watch, scene)
-        if now_s >= self._slow_s + SLOW_S:
-            self._slow_s = now_s
+        if now_s >= self._polled_s + POLL_S:
+            self._polled_s = now_s
             values |= _values(self._counts, scene)
             sound = asdict(self._hub.context.status.sound())
             if sound != self._sound:
@@ -186,7 +186,7 @@ class PageClient:
         objects = [o.id for o in self._hub.scene.objects]
         return pack(objects, context.labels, status.levels(), status.heard(), status.sound(), self._revision)
 
-    async def _tell(self, document: Any) -> None:
+    async def _send_json(self, document: Any) -> None:
         await self._socket.send_str(json.dumps(document, separators=(",", ":"), default=str))
 
 
@@ -202,15 +202,15 @@ def _values(watch: Watch, scene: Scene) -> dict[str, object]:
 
 
 def _command(message: object) -> Command | Problem:
-    """The meaning of one message of the page."""
+    """The command of a message from the page."""
     match message:
         case [str() as address, *arguments] if (
             2 <= len(address) <= MAX_ADDRESS
             and address.startswith("/")
             and all(a is None or isinstance(a, str | int | float) for a in arguments)
         ):
-            heard = Message(address, arguments, b"")
-            return adm.command(heard) if address.startswith(ADM_PREFIX) else native.command(heard)
+            received = Message(address, arguments, b"")
+            return adm.command(received) if address.startswith(ADM_PREFIX) else native.command(received)
     return Problem(
-        "", f"allowed [address, argument, ...], an address of 2 to {MAX_ADDRESS} characters beginning with /"
+        "", f"expected [address, argument, ...], with an address of 2 to {MAX_ADDRESS} characters beginning with /"
     )

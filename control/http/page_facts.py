@@ -1,4 +1,4 @@
-"""What the panner page is told when it connects: the room, the parameter table, and where the daemon is reached."""
+"""What is sent to the panner page when it connects: loudspeakers, parameter table, addresses of the daemon."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ WATCHED: Final = (
     "/separation/*/gain",
     "/recorder/*",
 )
-"""What the page is told of as soon as it changes."""
+"""Addresses whose changes are sent to the page at once."""
 
-COUNTED: Final = ("/status/*", "/heartbeat")
-"""What it is told of now and then."""
+POLLED: Final = ("/status/*", "/heartbeat")
+"""Addresses whose changes are sent twice a second."""
 
 
 def room_facts(layout: Layout) -> Facts:
-    """The loudspeakers, in layout order, which is the order of telemetry, and the edges of the panner's regions."""
+    """The loudspeakers in layout order, which telemetry has too, and the edges of the panner's regions."""
     found = Panner(layout).triangulation
     faces = (*found.triangles, *found.quads)
-    # Of a real loudspeaker and an imaginary one too: the regions cover every direction.
+    # Edges to virtual loudspeakers are included: the regions cover every direction.
     edges = sorted({tuple(sorted(edge)) for face in faces for edge in zip(face, (*face[1:], face[0]), strict=True)})
     return {
         "edges": [np.round(found.positions[list(edge)], 3).tolist() for edge in edges],
@@ -69,7 +69,7 @@ def room_facts(layout: Layout) -> Facts:
 
 
 def daemon_facts(name: str, addresses: Sequence[str], osc_port: int, http_port: int, context: Context) -> Facts:
-    """Who we are, where OSC and the page are heard, and what there is to choose from."""
+    """Name, version, addresses and ports of the daemon, its models and presets, and the parameter table."""
     return {
         "name": name,
         "version": version("stemfield"),
@@ -86,7 +86,7 @@ def daemon_facts(name: str, addresses: Sequence[str], osc_port: int, http_port: 
 
 
 def object_facts(scene: Scene) -> list[list[object]]:
-    """Of every object its id, name, kind, number of channels, direct inputs and title, in the order of telemetry."""
+    """Id, name, kind, number of channels, direct inputs and title of every object, in the order of telemetry."""
     return [[o.id, o.name, o.kind, len(o.channels) or 2, list(o.channels), o.title] for o in scene.objects]
 
 
@@ -97,7 +97,7 @@ def _row(row: Parameter) -> Facts:
 def _argument(argument: Argument) -> Facts:
     found: Facts = {"name": argument.name, "tag": argument.tag, "unit": argument.unit}
     if argument.tag in "fi":
-        # JSON has no infinity
+        # JSON has no infinity.
         found |= {"low": max(argument.low, -1e9), "high": min(argument.high, 1e9)}
     if argument.values:
         found["values"] = list(argument.values)

@@ -1,4 +1,4 @@
-"""The panner page's part of the HTTP door: its files and its WebSocket, below `/panner/`."""
+"""HTTP routes of the panner page, below `/panner/`: its files, its WebSocket and its headphone stream."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stemfield.control.http.frames import require_masked
 from stemfield.control.http.page_audio import play
 from stemfield.control.http.page_client import PageClient
 from stemfield.control.http.page_facts import Facts
-from stemfield.control.http.page_files import answer, page_files
+from stemfield.control.http.page_files import file_response, page_files
 from stemfield.control.http.quota import ConnectionQuota
 from stemfield.control.http.requests import peer_of
 from stemfield.control.hub.hub import Hub
@@ -22,28 +22,27 @@ ROOT: Final = "/panner/"
 SOCKET: Final = "/panner/socket"
 AUDIO: Final = "/panner/audio"
 ACCESS: Final = "/panner/access"
-"""Tells a page why its WebSocket is refused, which browsers keep from it."""
+"""Gives a page the reason why its WebSocket is refused, which browsers hide from scripts."""
 PRIVATE: Final = frozenset({SOCKET, AUDIO, ACCESS})
-"""All below `/panner` that is not the same for everybody."""
+"""Paths that need the token; all others are files of the page."""
 MAX_PAGES: Final = 32
 MAX_MESSAGE: Final = 65_536
-_KEPT: Final = 16_384
-"""Bytes that wait for a slow page at most; then it gets the newest."""
+_MAX_UNSENT: Final = 16_384
+"""Maximum number of bytes buffered for a slow page."""
 
 
 class PageRoutes:
-    """The page, for all who have it open.
+    """The page, for all browsers that have it open.
 
     Args:
-        hub: what is shown and steered.
-        admission: who may come in, and how often.
-        scheduler: in which the pages are worked for.
-        facts: told to every page at its beginning.
+        hub: the present scene.
+        admission: rights and limits of each host.
+        scheduler: runs the messages of the pages.
+        facts: sent to every page when it connects.
         headphones: stream of the binaural monitor.
 
-    The files are those that were there at the start, because page and daemon speak a protocol of their own: a newer
-    page on disk would not understand an older daemon. So each page is told which build is served, and loads itself anew
-    when that is another one after a restart.
+    The files are read once at the start, because page and daemon share a private protocol: a newer page on disk may not
+    work with an older daemon. Each page is sent the build that is served, and reloads when it differs after a restart.
     """
 
     def __init__(
@@ -60,24 +59,24 @@ class PageRoutes:
         self._quota = ConnectionQuota(MAX_PAGES)
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        """Take the paths below `/panner`."""
-        router.add_get(SOCKET, self._talk)
-        router.add_get(AUDIO, self._play)
+        """Add the routes below `/panner`."""
+        router.add_get(SOCKET, self._serve_page)
+        router.add_get(AUDIO, self._serve_audio)
         router.add_post(ACCESS, self._access)
         router.add_get(ROOT + "{file:.*}", self._file)
 
     def clients(self) -> dict[str, int]:
-        """How many connections there are, by kind."""
+        """Number of connections, by kind."""
         return {"page": len(self._pages), "headphones": len(self._listeners)}
 
     def changed(self) -> None:
-        """The scene is another one."""
+        """Notify all pages of a new scene."""
         for page in self._pages.values():
             page.changed()
 
     @property
     def sockets(self) -> tuple[web.WebSocketResponse, ...]:
-        """Every connection."""
+        """All connections."""
         return *self._pages, *self._listeners
 
     async def _access(self, _: web.Request) -> web.Response:
@@ -87,9 +86,9 @@ class PageRoutes:
         file = self._files.get(request.match_info["file"] or "index.html")
         if file is None:
             raise web.HTTPNotFound(text="no such file")
-        return answer(request, file)
+        return file_response(request, file)
 
-    async def _play(self, request: web.Request) -> web.WebSocketResponse:
+    async def _serve_audio(self, request: web.Request) -> web.WebSocketResponse:
         socket = await self._accept(request)
         self._listeners.add(socket)
         try:
@@ -99,17 +98,19 @@ class PageRoutes:
         return socket
 
     async def _accept(self, request: web.Request) -> web.WebSocketResponse:
-        # Compression costs more than a loopback or a wire does.
-        socket = web.WebSocketResponse(heartbeat=10.0, compress=False, max_msg_size=MAX_MESSAGE, writer_limit=_KEPT)
+        # On a local network compression costs more time than it saves.
+        socket = web.WebSocketResponse(
+            heartbeat=10.0, compress=False, max_msg_size=MAX_MESSAGE, writer_limit=_MAX_UNSENT
+        )
         if not socket.can_prepare(request):
-            raise web.HTTPBadRequest(text="only a WebSocket is let in here")
+            raise web.HTTPBadRequest(text="expected a WebSocket, got a plain request")
         if request.transport is None or not self._quota.take(request.transport, request.remote or ""):
-            raise web.HTTPServiceUnavailable(text=f"{MAX_PAGES} pages: allowed no more")
+            raise web.HTTPServiceUnavailable(text=f"expected at most {MAX_PAGES} pages: close another one")
         await socket.prepare(request)
         require_masked(request)
         return socket
 
-    async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+    async def _serve_page(self, request: web.Request) -> web.WebSocketResponse:
         socket = await self._accept(request)
         page = PageClient(socket, peer_of(request), self._hub, self._admission, self._scheduler, self._facts)
         self._pages[socket] = page

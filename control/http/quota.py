@@ -1,4 +1,4 @@
-"""A bounded number of connections, shared fairly: where all are taken, the host with most gives one to another."""
+"""Connection limits that are fair among hosts: at the limit, the host with most connections loses one to another."""
 
 from __future__ import annotations
 
@@ -8,35 +8,36 @@ from collections.abc import Callable
 
 
 class ConnectionQuota:
-    """So many connections and no more.
+    """A limited number of connections.
 
     Args:
-        most: of all hosts together.
-        is_idle: whether a connection may be ended in favour of a newer one of the same host.
+        limit: maximum number of connections of all hosts together.
+        is_idle: whether a connection may be closed for a newer one of the same host.
     """
 
-    def __init__(self, most: int, is_idle: Callable[[asyncio.Transport], bool] = lambda _: False) -> None:
-        self._most = most
+    def __init__(self, limit: int, is_idle: Callable[[asyncio.Transport], bool] = lambda _: False) -> None:
+        self._limit = limit
         self._is_idle = is_idle
-        self._taken: dict[asyncio.Transport, str] = {}
+        self._hosts: dict[asyncio.Transport, str] = {}
 
     def take(self, transport: asyncio.Transport, host: str) -> bool:
-        """Whether there is a seat for a host's connection.
+        """Count a new connection of a host; False if the limit is reached.
 
-        The newest one of a host that has two more makes room, or else the host's own that is idle for longest.
+        At the limit, the newest connection of a host that has two more is closed for it, or else the host's own oldest
+        idle one.
         """
-        # One whose last words nobody reads is closing for ever, and keeps its descriptor.
-        self._taken = {t: of for t, of in self._taken.items() if not t.is_closing() or t.get_write_buffer_size()}
-        if len(self._taken) >= self._most:
-            held = Counter(self._taken.values())
-            greediest, most = held.most_common(1)[0]
-            if most < held[host] + 2:
-                leaves = next((one for one, of in self._taken.items() if of == host and self._is_idle(one)), None)
+        # A connection whose peer does not read its last bytes stays in closing, and keeps its descriptor.
+        self._hosts = {t: of for t, of in self._hosts.items() if not t.is_closing() or t.get_write_buffer_size()}
+        if len(self._hosts) >= self._limit:
+            counts = Counter(self._hosts.values())
+            largest, most = counts.most_common(1)[0]
+            if most < counts[host] + 2:
+                closed = next((one for one, of in self._hosts.items() if of == host and self._is_idle(one)), None)
             else:
-                leaves = next(one for one, of in reversed(self._taken.items()) if of == greediest)
-            if leaves is None:
+                closed = next(one for one, of in reversed(self._hosts.items()) if of == largest)
+            if closed is None:
                 return False
-            del self._taken[leaves]
-            leaves.abort()
-        self._taken[transport] = host
+            del self._hosts[closed]
+            closed.abort()
+        self._hosts[transport] = host
         return True

@@ -1,4 +1,4 @@
-"""Who is at the other end of an HTTP request."""
+"""The peer at the other end of an HTTP request."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from stemfield.control.hub.peers import Peer, Send
 from stemfield.control.network.admission import Admission
 
 
-def _nobody(_packet: bytes, _to: object) -> None:
-    """Whoever asks by HTTP hears nothing besides the answer."""
+def _discard(_packet: bytes, _to: object) -> None:
+    """Plain HTTP clients receive nothing but the response."""
 
 
 def peer_of(request: web.Request) -> Peer:
-    """The client, which a WebSocket makes one that is told things (`listening`)."""
+    """The client of a request, read-only and without a way to send to it."""
     name = request.transport.get_extra_info("peername") if request.transport else None
     return Peer(
-        request.remote or "nobody", int(name[1]) if name else 0, _nobody, "web", read_only=True, transport="tcp"
+        request.remote or "unknown", int(name[1]) if name else 0, _discard, "web", read_only=True, transport="tcp"
     )
 
 
-def listening(peer: Peer, admission: Admission, send: Send) -> Peer:
-    """A client with its rights, to which packets are sent."""
+def websocket_peer(peer: Peer, admission: Admission, send: Send) -> Peer:
+    """The client of a WebSocket, with its rights, to which packets are sent."""
     return replace(peer, send=send, read_only=admission.rights(peer.host) != "change")

@@ -1,7 +1,7 @@
-"""The HTTP door: OSCQuery's tree by GET, its WebSocket on the same port, the panner page, and what runs in numbers.
+"""The HTTP server: the OSCQuery tree by GET, its WebSocket on the same port, the panner page, and metrics.
 
-A browser is let in only where it shows a page of this very server: any other site's script would otherwise reach the
-daemon through the user's browser. What says so are the `Host` and `Origin` headers (`host_names.py`).
+Requests by a browser are accepted only from pages of this server, by the `Host` and `Origin` headers (`host_names.py`):
+otherwise scripts of any other site could reach the daemon through the user's browser.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ from stemfield.renderer.scene.scene import Scene
 MAX_CLIENTS = 64
 MAX_MESSAGE = 65_536
 MAX_NODES_COST = 1000
-TREES = 2
-"""So many are made at a time; the others wait for their turn."""
-TOKENLESS = "a token is needed (network.token)"
+TREE_THREADS = 2
+"""Maximum number of trees built at the same time."""
+TOKEN_REQUIRED = "expected a token, got none or another one (network.token)"  # noqa: S105
 KEEP_ALIVE_S = 15.0
-"""A connection on which nothing is asked for so long is closed."""
+"""Timeout after which an idle connection is closed."""
 
 log = logging.getLogger(__name__)
 
@@ -59,17 +59,17 @@ class HttpServer:
     """The server, from `start` to `close`.
 
     Args:
-        addresses: to listen at.
-        port: 0..65535; 0 takes a free one.
-        admission: who may come in, and how often.
-        hub: what is asked and steered.
-        scheduler: in which the clients of all ports are worked for.
+        addresses: addresses to listen on.
+        port: 0..65535; 0 picks a free one.
+        admission: rights and limits of each host.
+        hub: the present scene.
+        scheduler: runs the messages of all ports.
         headphones: stream of the binaural monitor, for the panner page.
-        name: of this daemon, as people see it.
-        osc_port: told to clients.
-        token: word that clients have to give; None needs none.
-        names: of this daemon, beside those that every machine has.
-        room: what the panner page is told of the room.
+        name: display name of this daemon.
+        osc_port: UDP port of OSC, for clients.
+        token: secret that clients have to send; None for no token.
+        names: host names of this daemon, in addition to those that every machine has.
+        room: description of the loudspeakers for the panner page.
     """
 
     def __init__(
@@ -99,8 +99,8 @@ class HttpServer:
         self._clients: dict[web.WebSocketResponse, WebSocketClient] = {}
         self._quota = ConnectionQuota(MAX_CLIENTS)
         self._scheduler = scheduler
-        self._trees = FairThreadPool(TREES, "tree")
-        """Of its own: what saves the scene must not wait behind those who look at it."""
+        self._trees = FairThreadPool(TREE_THREADS, "tree")
+        """Separate from the default threads, so that saving the scene never waits for clients that read it."""
         app = web.Application(middlewares=[self._admit], client_max_size=MAX_MESSAGE)
         facts = daemon_facts(name, addresses, osc_port, port, hub.context)
         self._page = PageRoutes(
@@ -113,7 +113,7 @@ class HttpServer:
         self._page.add_routes(app.router)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/{path:.*}", self._get)
-        app.on_shutdown.append(self._hang_up)
+        app.on_shutdown.append(self._disconnect)
         self._runner = web.AppRunner(
             app, access_log=None, logger=log, shutdown_timeout=1.0, keepalive_timeout=KEEP_ALIVE_S
         )
@@ -122,11 +122,11 @@ class HttpServer:
 
     @property
     def port(self) -> int:
-        """The port in use, once started."""
+        """The port in use, after `start`."""
         return self._port
 
     async def start(self) -> None:
-        """Listen.
+        """Start to listen.
 
         Raises:
             PortTakenError, OSError: the port cannot be opened; the message names it.
@@ -141,7 +141,7 @@ class HttpServer:
                 await self.close()
                 where = f"TCP {address} port {self._port}"
                 if error.errno == errno.EADDRINUSE:
-                    text = f"{where} is taken by another program: set another http.port, or stop that program"
+                    text = f"{where} is used by another program: set another http.port, or stop that program"
                     raise PortTakenError(error.errno, text) from error
                 raise OSError(error.errno, f"{where} cannot be opened: {error.strerror}") from error
             self._sockets.append(listening)
@@ -151,29 +151,29 @@ class HttpServer:
         assert self._runner.server is not None
         return self._runner.server()
 
-    async def renew(self, token: str | None, names: Sequence[str] = ()) -> None:
-        """Rights, the token or names are others now: whoever is connected has to come in anew.
+    async def reconfigure(self, token: str | None, names: Sequence[str] = ()) -> None:
+        """Set the token and the names, and disconnect all clients: after a change of rights they have to reconnect.
 
         Args:
-            token: as at the beginning.
-            names: as at the beginning.
+            token: as in the constructor.
+            names: as in the constructor.
         """
         self._token, self._names = token, HostNames(self._osc_port, names)
-        await self._hang_up(message=b"who may come in has changed")
+        await self._disconnect(message=b"access rights have changed")
 
     async def close(self) -> None:
-        """Hang up on everybody."""
+        """Disconnect all clients and close the port."""
         self._hub.ignore(self._changed)
         for listening in self._sockets:
             listening.close()
         await self._runner.cleanup()
         self._trees.close()
 
-    async def _hang_up(self, _: web.Application | None = None, *, message: bytes = b"the daemon ends") -> None:
+    async def _disconnect(self, _: web.Application | None = None, *, message: bytes = b"the daemon stops") -> None:
         await close_sockets((*self._clients, *self._page.sockets), message)
 
     def _changed(self, scene: Scene, _: Dirty) -> None:
-        """Tell every client, for whom what came and went is worked out once."""
+        """Notify every client; the path events are made once for all."""
         if self._clients:
             events = [json.dumps({"COMMAND": e, "DATA": data}) for e, data in path_events(self._scene, scene)]
             for client in self._clients.values():
@@ -191,27 +191,29 @@ class HttpServer:
         if self._admission.take(peer, asyncio.get_running_loop().time()) is None:
             raise web.HTTPTooManyRequests(text=self._admission.refuse("limited", sender, request.path))
         if not _is_text(request):
-            raise web.HTTPBadRequest(text="a head that is not UTF-8")
-        if why := self._reason(request):
-            self._admission.on_refused(sender, request.path, why)
-            if why == TOKENLESS:
-                raise web.HTTPUnauthorized(text=why, headers={"WWW-Authenticate": "Bearer"})
-            raise web.HTTPForbidden(text=why)
-        with self._acceptor.asking(request.transport):
+            raise web.HTTPBadRequest(text="expected request headers in UTF-8")
+        if reason := self._refusal(request):
+            self._admission.on_refused(sender, request.path, reason)
+            if reason == TOKEN_REQUIRED:
+                raise web.HTTPUnauthorized(text=reason, headers={"WWW-Authenticate": "Bearer"})
+            raise web.HTTPForbidden(text=reason)
+        with self._acceptor.busy(request.transport):
             return await handler(request)
 
-    def _reason(self, request: web.Request) -> str:
-        """Why a browser or a client without token is not let in, or nothing."""
-        host = request.headers.get("Host")  # which every browser sends
+    def _refusal(self, request: web.Request) -> str:
+        """Why a request by a browser or without a token is refused; empty if it is not."""
+        host = request.headers.get("Host")  # sent by every browser
         if host is not None and not self._names.is_own(host):
-            return f"{shown(host)} is no name of this daemon: use its address, or add the name to network.names"
+            return (
+                f"expected a name of this daemon, got {shown(host)}: use its address, or add the name to network.names"
+            )
         if _is_public(request):
             return ""
         origin = request.headers.get("Origin")
         if origin is not None and not self._names.may_ask(origin, host or ""):
-            return f"pages of other hosts are not let in, such as {shown(origin)} (network.names)"
+            return f"expected a page of this daemon, got one of {shown(origin)} (network.names)"
         if self._token is not None and not self._has_token(request, self._token):
-            return TOKENLESS
+            return TOKEN_REQUIRED
         return ""
 
     def _has_token(self, request: web.Request, token: str) -> bool:
@@ -221,22 +223,22 @@ class HttpServer:
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         if web.WebSocketResponse().can_prepare(request):
-            return await self._talk(request)
+            return await self._serve_websocket(request)
         if _wants_page(request):
             token = request.query.get("token", "")
             raise web.HTTPFound(ROOT + (f"#token={quote(token)}" if token else ""), headers={"Vary": "Accept"})
-        asked = [key for key in request.query if key != "token"]
-        if "HOST_INFO" in asked:
+        attributes = [key for key in request.query if key != "token"]
+        if "HOST_INFO" in attributes:
             return _json(_encoded(host_info(self._name, self._own_address(request), self._osc_port, self._port)))
-        if len(asked) > 1 or not set(asked) <= set(ATTRIBUTES):
-            raise web.HTTPBadRequest(text=f"allowed one of HOST_INFO, {', '.join(ATTRIBUTES)}")
-        # A big scene has thousands of nodes: the loop goes on hearing meanwhile.
+        if len(attributes) > 1 or not set(attributes) <= set(ATTRIBUTES):
+            raise web.HTTPBadRequest(text=f"expected one of HOST_INFO, {', '.join(ATTRIBUTES)}")
+        # A large scene has thousands of nodes, so the tree is built in a thread.
         path, peer = request.path, peer_of(request)
         found = None
         if not is_pattern(path):
-            found = await self._trees.run(peer, _tree, path, asked, self._hub.scene, self._hub.context)
+            found = await self._trees.run(peer, _tree, path, attributes, self._hub.scene, self._hub.context)
         if found is None:
-            raise web.HTTPNotFound(text=f"no {path} here")
+            raise web.HTTPNotFound(text=f"no such address: {path}")
         nodes, text = found
         self._admission.charge(peer, min(nodes, MAX_NODES_COST) - 1)
         return _json(text) if text else web.Response(status=204)
@@ -246,30 +248,30 @@ class HttpServer:
         body = exposition(self._hub.context.status, clients, version("stemfield"))
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
-    async def _talk(self, request: web.Request) -> web.WebSocketResponse:
+    async def _serve_websocket(self, request: web.Request) -> web.WebSocketResponse:
         if request.transport is None or not self._quota.take(request.transport, request.remote or ""):
-            raise web.HTTPServiceUnavailable(text=f"{MAX_CLIENTS} clients: allowed no more")
-        # Compression costs more than a loopback or a wire does.
-        client = web.WebSocketResponse(heartbeat=20.0, compress=False, max_msg_size=MAX_MESSAGE)
-        await client.prepare(request)
+            raise web.HTTPServiceUnavailable(text=f"expected at most {MAX_CLIENTS} clients: close another one")
+        # On a local network compression costs more time than it saves.
+        socket = web.WebSocketResponse(heartbeat=20.0, compress=False, max_msg_size=MAX_MESSAGE)
+        await socket.prepare(request)
         require_masked(request)
-        talk = self._clients[client] = WebSocketClient(
-            client, peer_of(request), self._hub, self._admission, self._scheduler
+        client = self._clients[socket] = WebSocketClient(
+            socket, peer_of(request), self._hub, self._admission, self._scheduler
         )
         try:
-            await talk.run()
+            await client.run()
         finally:
-            del self._clients[client]
-        return client
+            del self._clients[socket]
+        return socket
 
     def _own_address(self, request: web.Request) -> str:
-        """Where the client has reached us: OSC is heard there too."""
+        """The local address of the connection, where OSC is received too."""
         name = request.transport.get_extra_info("sockname") if request.transport else None
         return str(name[0]) if name else self._addresses[0]
 
 
 def _is_text(request: web.Request) -> bool:
-    """Whether all of the head is UTF-8: what is quoted of it in an answer cannot be sent otherwise."""
+    """Whether path and headers are UTF-8, so that a response can quote them."""
     try:
         "".join((request.path_qs, *request.headers.values())).encode()
     except UnicodeEncodeError:
@@ -278,36 +280,36 @@ def _is_text(request: web.Request) -> bool:
 
 
 def _wants_page(request: web.Request) -> bool:
-    """Whether a person opens the address, and no OSCQuery client."""
+    """Whether a browser asks for the root, and not an OSCQuery client."""
     is_plain = request.path == "/" and set(request.query) <= {"token"}
     return is_plain and "text/html" in request.headers.get("Accept", "")
 
 
 def _is_public(request: web.Request) -> bool:
-    """The page's files are the same for everybody; what is this daemon's own comes by the page's socket."""
+    """Whether the path needs no token: the files of the page hold nothing of this daemon."""
     return _wants_page(request) or (request.path.startswith(ROOT) and request.path not in PRIVATE)
 
 
-def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    """Whoever sends what is no HTTP is answered so, and whoever hangs up early is not: neither fills the log.
-
-    A fault of the daemon takes one line.
-    """
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Drops aiohttp's records of invalid requests and lost connections; logs an internal error in one line."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None and not isinstance(error, HttpProcessingError | ConnectionError):
-        note("a request cannot be answered", error)
+        note("cannot answer a request", error)
     return error is None
 
 
-log.addFilter(_is_worth_a_line)
+log.addFilter(_without_traceback)
 
 
-def _tree(path: str, asked: Sequence[str], scene: Scene, context: Context) -> tuple[int, str] | None:
-    """How many nodes are below a path, and its document or that of one attribute; empty where it has not got that."""
+def _tree(path: str, attributes: Sequence[str], scene: Scene, context: Context) -> tuple[int, str] | None:
+    """Number of nodes from a path down, and the JSON of the node or of one attribute, empty if it has none.
+
+    None if there is no such path.
+    """
     node = node_at(path, scene, context)
-    if node is None or not asked:
+    if node is None or not attributes:
         return None if node is None else (count(node), _encoded(node))
-    (key,) = asked
+    (key,) = attributes
     known = key in node and (key != "VALUE" or node["ACCESS"] & 1)
     return count(node), _encoded({key: node[key]}) if known else ""
 

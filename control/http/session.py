@@ -1,4 +1,4 @@
-"""What every WebSocket has in common: messages are counted and limited, and what waits for a slow client is bounded."""
+"""What all WebSockets share: rate limits for received messages, and a bounded send queue for slow clients."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 from stemfield.control.faults import Contained
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Peer
-from stemfield.control.network.admission import Admission, paid
+from stemfield.control.network.admission import Admission, charged
 from stemfield.control.network.scheduler import FairScheduler
 
 MAX_ENTRIES: Final = 1024
 MAX_BYTES: Final = 1 << 20
-HANG_UP_S: Final = 1.0
+CLOSE_TIMEOUT_S: Final = 1.0
 
 T = TypeVar("T")
 
@@ -33,23 +33,23 @@ async def run_session(
     take: Callable[[WSMessage], Iterator[int]],
     sending: Coroutine[Any, Any, None],
 ) -> None:
-    """Serve a client until it goes.
+    """Serve a client until it disconnects.
 
     Args:
-        socket: prepared.
+        socket: prepared WebSocket.
         peer: the client.
         hub: forgets the peer at the end.
-        admission: counts and limits what comes.
-        scheduler: in which messages are carried out; the next one is read when one is done.
-        take: the steps that a message takes, text or binary, each of which says how many messages it was worth.
-        sending: runs beside it, and is cancelled at the end.
+        admission: counts and limits received messages.
+        scheduler: runs the messages; the next one is read when one is done.
+        take: gives the steps of a message, text or binary; each step yields the number of messages it cost.
+        sending: coroutine that sends to the client; cancelled at the end.
     """
 
     async def send() -> None:
-        with Contained("a page or client cannot be told") as fault:
+        with Contained("cannot send to a page or client") as fault:
             await sending
         if fault.error is not None:
-            await close_sockets((socket,), b"a fault of the daemon")
+            await close_sockets((socket,), b"internal error")
 
     task = asyncio.get_running_loop().create_task(send())
     try:
@@ -57,11 +57,11 @@ async def run_session(
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 continue  # an error: the connection ends
             admission.counters.received += 1
-            pay = admission.take(peer, asyncio.get_running_loop().time())
-            if pay is None:
+            charge = admission.take(peer, asyncio.get_running_loop().time())
+            if charge is None:
                 admission.refuse("limited", str(peer), message.data)
             else:
-                await scheduler.carry_out(peer, paid(pay, take(message)))
+                await scheduler.run(peer, charged(charge, take(message)))
     finally:
         hub.leave(peer)
         task.cancel()
@@ -70,39 +70,39 @@ async def run_session(
 
 
 async def close_sockets(sockets: Iterable[web.WebSocketResponse], message: bytes) -> None:
-    """End connections, all at once, and tell why; one that does not take that within a second is cut.
+    """Close WebSockets at the same time, with a reason; after one second, shut down those that do not respond.
 
     Args:
-        sockets: prepared.
-        message: why, at most 123 bytes.
+        sockets: prepared WebSockets.
+        message: the reason, at most 123 bytes.
     """
     loop = asyncio.get_running_loop()
-    ends = {
+    closing = {
         loop.create_task(one.close(code=WSCloseCode.GOING_AWAY, message=message, drain=False)): one for one in sockets
     }
-    if not ends:
+    if not closing:
         return
-    _, late = await asyncio.wait(ends, timeout=HANG_UP_S)
-    for end in late:
-        end.cancel()
-        # Closed alone, it would wait for ever for a client that reads nothing.
-        door = ends[end].get_extra_info("socket")
-        if door is not None:  # it is not gone in the same moment
+    _, late = await asyncio.wait(closing, timeout=CLOSE_TIMEOUT_S)
+    for task in late:
+        task.cancel()
+        # Closing alone would wait forever for a client that reads nothing.
+        stuck = closing[task].get_extra_info("socket")
+        if stuck is not None:  # None if it disconnected in the meantime
             with suppress(OSError):
-                door.shutdown(SHUT_RDWR)
+                stuck.shutdown(SHUT_RDWR)
 
 
 class SendQueue(Generic[T]):
-    """What a client has not taken yet; what is too much is left out, oldest first.
+    """Messages waiting for a client; above a limit, the oldest are dropped.
 
     Args:
-        entries: at most.
-        size: bytes of them together, at most; the newest is kept whatever its size.
+        entries: maximum number of messages.
+        size: maximum size of all messages, in bytes; the newest is kept whatever its size.
     """
 
     def __init__(self, entries: int = MAX_ENTRIES, size: int = MAX_BYTES) -> None:
-        self._most = entries
-        self._most_bytes = size
+        self._max_entries = entries
+        self._max_bytes = size
         self._entries: deque[tuple[T, int]] = deque()
         self._bytes = 0
 
@@ -110,14 +110,14 @@ class SendQueue(Generic[T]):
         return len(self._entries)
 
     def add(self, entry: T, size: int) -> None:
-        """Let one wait, of so many bytes."""
+        """Append a message of `size` bytes."""
         self._entries.append((entry, size))
         self._bytes += size
-        while len(self) > self._most or (self._bytes > self._most_bytes and len(self) > 1):
+        while len(self) > self._max_entries or (self._bytes > self._max_bytes and len(self) > 1):
             self.take()
 
     def take(self) -> T:
-        """The oldest, which waits no longer."""
+        """Remove and return the oldest message."""
         entry, size = self._entries.popleft()
         self._bytes -= size
         return entry

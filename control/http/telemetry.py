@@ -1,8 +1,9 @@
-"""What moves all the time, packed for thirty packets a second. Pure.
+"""Binary telemetry of the page, thirty packets a second: levels and directions. Pure functions.
 
 Little-endian: version (u8), flags (u8: 1 plays), share of the stems (u8, 255 is all), load of the worker (u8, percent),
-revision of the list of objects (u16), number of objects (u16), then levels in tenths of a decibel (i16): the mixture's
-four, the monitor's four, two an object, three a loudspeaker; then three i8 an object: where it is heard, 127 is 1.
+revision of the object list (u16), number of objects (u16), then levels in tenths of a decibel (i16): four of the
+mixture, four of the monitor, two per object, three per loudspeaker; then three i8 per object: the direction in which it
+is heard, 127 is 1.
 """
 
 from __future__ import annotations
@@ -33,16 +34,15 @@ def pack(
     sound: SoundState,
     revision: int,
 ) -> bytes:
-    """One packet.
+    """Encode a packet.
 
     Args:
-        objects: ids, in the order of the list that the revision counts.
-        labels: of the loudspeakers, in layout order.
-        levels: what the meters show.
-        heard: mean direction of each object's energy, shape (objects, 3); left out of the packet as zeros where it is
-            about other objects.
-        sound: for its head.
-        revision: of the list of objects.
+        objects: ids in the order of the object list.
+        labels: labels of the loudspeakers, in layout order.
+        levels: meter readings.
+        heard: mean direction of each object's energy, shape (objects, 3); sent as zeros if it belongs to other objects.
+        sound: state of the engine, for the header.
+        revision: revision of the object list.
     """
     flags = int(sound.driver != "")
     share, load = round(255 * min(sound.stems_share, 1.0)), min(round(100 * sound.load), 255)

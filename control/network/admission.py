@@ -1,4 +1,4 @@
-"""Who may send, who may only listen, and how much: the same for every door."""
+"""Access rights and rate limits of hosts, the same for UDP and HTTP."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal
 
 from stemfield.control.hub.peers import Peer
-from stemfield.control.network.host_limits import HostLimits, Pay
+from stemfield.control.network.host_limits import Charge, HostLimits
 from stemfield.control.status import Counters
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -18,55 +18,62 @@ Refusal = Literal["not_allowed", "limited", "overdue"]
 
 _MAX_REMEMBERED = 1024
 
-Turned = Callable[[str, bytes | str, str], object]
-"""Told who was turned away, with what, and why."""
+OnRefused = Callable[[str, bytes | str, str], object]
+"""Called with the sender, what it sent, and the reason of the refusal."""
 
 
 @dataclass(slots=True)
 class AdmissionCounts:
-    """What has come and gone since the start."""
+    """Packets and requests since the start.
+
+    Attributes:
+        received: datagrams, requests and frames received.
+        sent: datagrams sent.
+        not_allowed: datagrams and requests from outside the allowed networks.
+        limited: datagrams and requests above a rate limit, or above the time available beside other senders.
+        unsent: replies that could not be sent.
+    """
 
     received: int = 0
     sent: int = 0
     not_allowed: int = 0
-    """Datagrams and requests from outside the allowed networks."""
     limited: int = 0
-    """Datagrams of senders that sent more than their share, or more than there was time for beside other senders."""
     unsent: int = 0
-    """Answers that the network did not take."""
 
 
 class Admission:
-    """The rights and the share of each host.
+    """Rights and rate limits of all hosts.
 
     Args:
-        allow: networks whose hosts may change things; this machine always may.
-        max_messages_per_s: of each host through all doors, with bursts of one second's worth.
-        read_only: networks whose hosts may only ask and listen, even where `allow` holds them.
+        allow: networks whose hosts may change the scene; this machine always may.
+        max_messages_per_s: limit of each host over all ports, with bursts of one second's worth.
+        read_only: networks whose hosts may only query and subscribe, even if `allow` contains them.
     """
 
     def __init__(self, allow: Sequence[Network], max_messages_per_s: float, read_only: Sequence[Network] = ()) -> None:
         self._allow = tuple(allow)
         self._read_only = tuple(read_only)
-        self._shares = HostLimits(max_messages_per_s)
+        self._limits = HostLimits(max_messages_per_s)
         self._known: dict[str, Rights] = {}
         self.counters = AdmissionCounts()
-        self.on_refused: Turned = lambda _sender, _what, _why: None
+        self.on_refused: OnRefused = lambda _sender, _what, _reason: None
         self.revision = 0
-        """Another one whenever rights have changed."""
+        """Incremented when rights change."""
 
-    def renew(self, allow: Sequence[Network], max_messages_per_s: float, read_only: Sequence[Network] = ()) -> None:
-        """Other rights and shares from now on; as at the beginning."""
+    def reconfigure(
+        self, allow: Sequence[Network], max_messages_per_s: float, read_only: Sequence[Network] = ()
+    ) -> None:
+        """Set other rights and limits; arguments as in the constructor."""
         self._allow, self._read_only = tuple(allow), tuple(read_only)
-        self._shares = HostLimits(max_messages_per_s)
+        self._limits = HostLimits(max_messages_per_s)
         self._known.clear()
         self.revision += 1
 
     def rights(self, host: str) -> Rights:
-        """What a host may do.
+        """The rights of a host.
 
         Args:
-            host: a numeric address; a zone (`fe80::1%eth0`) is ignored, an IPv4 address within IPv6 is taken as such.
+            host: numeric address; a zone (`fe80::1%eth0`) is ignored, an IPv4-mapped IPv6 address counts as IPv4.
         """
         known = self._known.get(host)
         if known is None:
@@ -75,39 +82,39 @@ class Admission:
             known = self._known[host] = self._find(host)
         return known
 
-    def take(self, peer: Peer, now_s: float) -> Pay | None:
-        """Take one message from a host's share; None where nothing of it is left."""
-        return self._shares.take(peer, now_s)
+    def take(self, peer: Peer, now_s: float) -> Charge | None:
+        """Count a message of a peer; None if its rate limit is reached."""
+        return self._limits.take(peer, now_s)
 
     def charge(self, peer: Peer, messages: float) -> None:
-        """Take further messages from a host's share."""
-        self._shares.charge(peer, messages)
+        """Count further messages of a peer."""
+        self._limits.charge(peer, messages)
 
-    def refuse(self, offence: Refusal, sender: str, what: bytes | str) -> str:
-        """Count what was not let in, and tell whoever looks.
+    def refuse(self, kind: Refusal, sender: str, what: bytes | str) -> str:
+        """Count and report a refused datagram or request.
 
         Args:
-            offence: under which it is counted.
+            kind: counter to which it is added.
             sender: host and port.
-            what: the datagram, or what was asked for.
+            what: the datagram, or the path of the request.
 
         Returns:
-            Why not, for the sender's eyes.
+            The reason, for the sender.
         """
-        if offence == "not_allowed":
+        if kind == "not_allowed":
             self.counters.not_allowed += 1
-            why = "this network is not allowed (network.allow)"
-        elif offence == "overdue":
+            reason = "this network is not allowed (network.allow)"
+        elif kind == "overdue":
             self.counters.limited += 1
-            why = "more work than there is time for: send less often, or fewer patterns"
+            reason = "the daemon is overloaded: send less often, or fewer patterns"
         else:
             self.counters.limited += 1
-            why = f"more than this host's share, {self._shares.rate:g} a second (network.max_messages_per_s)"
-        self.on_refused(sender, what, why)
-        return why
+            reason = f"rate limit: at most {self._limits.rate:g} messages a second (network.max_messages_per_s)"
+        self.on_refused(sender, what, reason)
+        return reason
 
     def report(self, counters: Counters) -> None:
-        """Add the counts to those of the daemon."""
+        """Add the counters to those of the daemon."""
         for name in AdmissionCounts.__dataclass_fields__:
             counters.add(name, partial(getattr, self.counters, name))
 
@@ -120,13 +127,13 @@ class Admission:
         return "change" if address.is_loopback or any(address in network for network in self._allow) else "none"
 
 
-def paid(pay: Pay, steps: Iterable[int]) -> Iterator[None]:
-    """Work of which each step says how many messages it was worth, paid for as it is done.
+def charged(charge: Charge, steps: Iterable[int]) -> Iterator[None]:
+    """Run steps, each of which yields the number of messages it cost, and charge them.
 
-    The first message was paid for when it was taken.
+    The first message was charged by `take`.
     """
-    advance = 1
+    prepaid = 1
     for cost in steps:
-        pay(cost - advance)
-        advance = max(advance - cost, 0)
+        charge(cost - prepaid)
+        prepaid = max(prepaid - cost, 0)
         yield

@@ -1,4 +1,4 @@
-"""Asking a daemon by OSC, from outside: a message goes out, and what it answers comes back."""
+"""OSC requests to a daemon: send messages and receive its replies."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from collections.abc import Iterator, Sequence
 
 from stemfield.control.dialects.osc import Message, encode, parse
 
-PATIENCE_S = 1.0
-_MARK = "stemfield asks"
+TIMEOUT_S = 1.0
+_MARK = "stemfield request"
 
 
 class NoReplyError(OSError):
-    """There is no daemon at that port, or it hangs."""
+    """No daemon replies at that port."""
 
 
-def exchange(packets: Sequence[bytes], host: str, port: int, patience_s: float = PATIENCE_S) -> Iterator[Message]:
-    """Send messages and give their answers: all that come before that of a ping behind them.
+def request(packets: Sequence[bytes], host: str, port: int, timeout_s: float = TIMEOUT_S) -> Iterator[Message]:
+    """Send messages followed by a ping, and yield all replies that arrive before that of the ping.
 
     Args:
-        packets: one datagram each.
+        packets: messages, one datagram each.
         host: name or numeric address.
-        port: UDP.
-        patience_s: how long all of it may take.
+        port: UDP port.
+        timeout_s: timeout for all replies together.
 
     Raises:
-        NoReplyError: not within that time.
-        OSError: the network is not there.
+        NoReplyError: the timeout expired.
+        OSError: the host cannot be reached.
     """
     family = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0][0]
-    with socket.socket(family, socket.SOCK_DGRAM) as ours:
-        ours.connect((host, port))
-        end_s = time.monotonic() + patience_s
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.connect((host, port))
+        end_s = time.monotonic() + timeout_s
         try:
             for packet in (*packets, encode("/ping", "s", (_MARK,))):
-                ours.send(packet)
+                client.send(packet)
             while (left_s := end_s - time.monotonic()) > 0.0:
-                ours.settimeout(left_s)
-                for _, message in parse(ours.recv(65_536), 0.0):
+                client.settimeout(left_s)
+                for _, message in parse(client.recv(65_536), 0.0):
                     if not isinstance(message, Message):
                         continue
                     if (message.address, message.arguments) == ("/pong", [_MARK]):
@@ -46,4 +46,4 @@ def exchange(packets: Sequence[bytes], host: str, port: int, patience_s: float =
                     yield message
         except (TimeoutError, ConnectionRefusedError):
             pass
-    raise NoReplyError(f"no daemon answers at {host} port {port}")
+    raise NoReplyError(f"no reply from a daemon at {host} port {port}")

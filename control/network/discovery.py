@@ -1,4 +1,4 @@
-"""DNS-SD: tell the network that we are here (RFC 6763): `_osc._udp`, and `_oscjson._tcp` where OSCQuery is served."""
+"""DNS-SD (RFC 6763): announces a daemon as `_osc._udp` and, with OSCQuery, `_oscjson._tcp`; finds other daemons."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ OSC = "_osc._udp.local."
 OSCJSON = "_oscjson._tcp.local."
 
 LISTEN_S = 1.5
-"""So long the network is listened to before a name is taken: what was said just now is said again after a second."""
+"""Time to look for others of the same name before announcing; announcements are repeated after a second."""
 
 APPLICATION = "stemfield"
-_MAX_LABEL = 58  # of the 63 bytes that DNS allows; the rest is for `-2` and so on
-_MAX_SAME = 1000
+_MAX_LABEL = 58  # of the 63 bytes that DNS allows, to leave room for `-2` and so on
+_MAX_SUFFIX = 1000
 _TYPE_SRV, _CLASS_IN = 33, 1
 
 
-def _in_one_line(record: logging.LogRecord) -> bool:
-    """An interface that is gone is no fault whose place in the code anybody needs."""
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """Keeps records of zeroconf to one line; most are about interfaces that went down."""
     record.exc_info = None
     return True
 
 
-logging.getLogger("zeroconf").addFilter(_in_one_line)
+logging.getLogger("zeroconf").addFilter(_without_traceback)
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonInfo:
-    """What is told of a daemon."""
+    """What is announced about a daemon."""
 
     layout: str
     objects: int
@@ -45,7 +45,7 @@ class DaemonInfo:
 
     @property
     def text(self) -> dict[str, str]:
-        """As keys of the TXT record."""
+        """The TXT record."""
         return {
             "txtvers": "1",
             "app": APPLICATION,
@@ -56,24 +56,24 @@ class DaemonInfo:
 
 
 class ServiceAnnouncer:
-    """Our entries in the network's directory while the daemon runs.
+    """Announces the daemon while it runs.
 
-    A name that somebody else has is left to them: we take `-2` and so on, also where the other one appears later.
-    Questions are asked so that all hear the answers, because several programs of one machine share the port.
+    If another service has the name, also if it appears later, `-2` and so on is appended. Queries ask for multicast
+    replies, because several programs of one machine share the port.
 
     Args:
-        name: what people see, at most 63 bytes of UTF-8.
-        addresses: at which the ports are open. Those of this machine's interfaces are announced there alone, so that a
-            daemon that hears only loopback is not announced to the network.
-        ports: of each service type.
-        presence: what is told.
+        name: display name, at most 63 bytes of UTF-8.
+        addresses: addresses at which the ports are open. Each is announced on its own interface only, so that a daemon
+            that listens on loopback is not announced to the network.
+        ports: port of each service type.
+        info: content of the announcement.
     """
 
-    def __init__(self, name: str, addresses: Sequence[str], ports: Mapping[str, int], presence: DaemonInfo) -> None:
+    def __init__(self, name: str, addresses: Sequence[str], ports: Mapping[str, int], info: DaemonInfo) -> None:
         self._wanted = name.encode()[:_MAX_LABEL].decode(errors="ignore")
         self._addresses = outside(addresses)
         self._ports = ports
-        self._presence = presence
+        self._daemon = info
         self._zeroconf: AsyncZeroconf | None = None
         self._browser: AsyncServiceBrowser | None = None
         self._taken: set[str] = set()
@@ -83,37 +83,37 @@ class ServiceAnnouncer:
 
     @property
     def name(self) -> str:
-        """The name as it was announced."""
+        """The announced name."""
         return self._infos[0].get_name() if self._infos else self._wanted
 
     async def start(self) -> None:
-        """Announce it, after having listened for a moment to whether the name is free.
+        """Check that the name is free, then announce it.
 
         Raises:
-            OSError: there is no network to announce it on.
+            OSError: there is no network.
         """
         anywhere = any(ipaddress.ip_address(address).is_unspecified for address in self._addresses)
         self._zeroconf = AsyncZeroconf(
             interfaces=InterfaceChoice.All if anywhere else self._addresses, ip_version=_version(self._addresses)
         )
         self._browser = AsyncServiceBrowser(
-            self._zeroconf.zeroconf, list(self._ports), handlers=[self._heard], question_type=DNSQuestionType.QM
+            self._zeroconf.zeroconf, list(self._ports), handlers=[self._on_change], question_type=DNSQuestionType.QM
         )
         await asyncio.sleep(LISTEN_S)
         await self._register()
 
-    async def update(self, presence: DaemonInfo) -> None:
-        """Tell of something new."""
-        if presence == self._presence:
+    async def update(self, info: DaemonInfo) -> None:
+        """Announce other content, if it changed."""
+        if info == self._daemon:
             return
-        self._presence = presence
-        for index, info in enumerate(self._infos):
+        self._daemon = info
+        for index, old in enumerate(self._infos):
             assert self._zeroconf is not None
-            self._infos[index] = self._info(info.type, info.get_name())
+            self._infos[index] = self._info(old.type, old.get_name())
             await (await self._zeroconf.async_update_service(self._infos[index]))
 
     async def stop(self) -> None:
-        """Withdraw it."""
+        """Withdraw the announcement."""
         if self._renaming is not None:
             self._renaming.cancel()
             await asyncio.wait([self._renaming])
@@ -131,7 +131,7 @@ class ServiceAnnouncer:
         name = self._free_name()
         self._infos = [self._info(service, name) for service in self._ports]
         for info in self._infos:
-            # We have looked ourselves, also for the other services of the same name.
+            # Conflicts were checked above, for all service types together.
             await (await self._zeroconf.async_register_service(info, cooperating_responders=True))
 
     async def _rename(self) -> None:
@@ -139,11 +139,11 @@ class ServiceAnnouncer:
         lost = self.name
         for info in self._infos:
             await (await self._zeroconf.async_unregister_service(info))
-        self._taken.add(lost)  # our own withdrawal sounds like theirs
+        self._taken.add(lost)  # unregistering has removed it from the set
         await self._register()
 
     def _free_name(self) -> str:
-        names = (self._wanted, *(f"{self._wanted}-{number}" for number in range(2, _MAX_SAME)))
+        names = (self._wanted, *(f"{self._wanted}-{number}" for number in range(2, _MAX_SUFFIX)))
         return next((name for name in names if name not in self._taken), self._wanted)
 
     def _info(self, service: str, name: str) -> ServiceInfo:
@@ -151,13 +151,13 @@ class ServiceAnnouncer:
             service,
             f"{name}.{service}",
             port=self._ports[service],
-            properties=self._presence.text,
+            properties=self._daemon.text,
             server=self._server,
             parsed_addresses=outside(reachable_addresses(self._addresses)),
         )
 
-    def _heard(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
-        """Somebody came, changed or went; whoever has our name and is not us makes us give way."""
+    def _on_change(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
+        """Keeps the set of taken names, and renames this daemon if another one announces its name."""
         instance = name.removesuffix(f".{service_type}")
         if state_change is ServiceStateChange.Removed:
             self._taken.discard(instance)
@@ -168,64 +168,73 @@ class ServiceAnnouncer:
             return
         self._taken.add(instance)
         clashes = bool(self._infos) and instance == self.name
-        # Of two of us one gives way; nobody else does.
-        ours_stays = all(other.startswith(f"{APPLICATION}-") and self._server < other for other in others)
-        if clashes and not ours_stays and (self._renaming is None or self._renaming.done()):
+        # Of two stemfield daemons the one with the greater host name renames itself; other programs may not do so.
+        keeps_name = all(other.startswith(f"{APPLICATION}-") and self._server < other for other in others)
+        if clashes and not keeps_name and (self._renaming is None or self._renaming.done()):
             self._renaming = asyncio.get_running_loop().create_task(self._rename())
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A daemon on the network."""
+class FoundDaemon:
+    """A daemon on the network.
+
+    Attributes:
+        name: announced name.
+        host: numeric address.
+        port: UDP port of OSC.
+        http_port: port of OSCQuery; 0 without it.
+        layout: name of the loudspeaker layout.
+        objects: number of objects.
+        version: version of the package.
+    """
 
     name: str
     host: str
-    """Numeric address."""
     port: int
-    """Of OSC."""
     http_port: int
-    """Of OSCQuery; 0 where it is not served."""
     layout: str
     objects: int
     version: str
 
 
-def browse(timeout_s: float = 2.0) -> list[Found]:
-    """The daemons that answer within a time, sorted by name.
+def browse(timeout_s: float = 2.0) -> list[FoundDaemon]:
+    """Find the daemons on the network, sorted by name.
 
     Args:
-        timeout_s: how long to listen.
+        timeout_s: time to wait for replies.
 
     Raises:
-        OSError: there is no network to listen on.
+        OSError: there is no network.
     """
     return asyncio.run(_browse(timeout_s))
 
 
-async def _browse(timeout_s: float) -> list[Found]:
+async def _browse(timeout_s: float) -> list[FoundDaemon]:
     names: dict[str, set[str]] = {OSC: set(), OSCJSON: set()}
 
-    def heard(zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:  # noqa: ARG001
+    def on_change(zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:  # noqa: ARG001
         if state_change is ServiceStateChange.Removed:
             names[service_type].discard(name)
         else:
             names[service_type].add(name)
 
     async with AsyncZeroconf(interfaces=InterfaceChoice.All, ip_version=IPVersion.V4Only) as network:
-        browser = AsyncServiceBrowser(network.zeroconf, list(names), handlers=[heard], question_type=DNSQuestionType.QM)
+        browser = AsyncServiceBrowser(
+            network.zeroconf, list(names), handlers=[on_change], question_type=DNSQuestionType.QM
+        )
         await asyncio.sleep(timeout_s)
         await browser.async_cancel()
         infos = [AsyncServiceInfo(service, name) for service, found in names.items() for name in sorted(found)]
-        asked = (info.async_request(network.zeroconf, 500, DNSQuestionType.QM) for info in infos)
-        answered = await asyncio.gather(*asked)
-    ours = [i for i, good in zip(infos, answered, strict=True) if good and _text(i.properties, "app") == APPLICATION]
-    http = {info.get_name(): info.port or 0 for info in ours if info.type == OSCJSON}
-    return [_found(info, http.get(info.get_name(), 0)) for info in ours if info.type == OSC]
+        requests = (info.async_request(network.zeroconf, 500, DNSQuestionType.QM) for info in infos)
+        replied = await asyncio.gather(*requests)
+    daemons = [i for i, good in zip(infos, replied, strict=True) if good and _text(i.properties, "app") == APPLICATION]
+    http = {info.get_name(): info.port or 0 for info in daemons if info.type == OSCJSON}
+    return [_found(info, http.get(info.get_name(), 0)) for info in daemons if info.type == OSC]
 
 
-def _found(info: ServiceInfo, http_port: int) -> Found:
+def _found(info: ServiceInfo, http_port: int) -> FoundDaemon:
     objects = _text(info.properties, "objects")
-    return Found(
+    return FoundDaemon(
         name=info.get_name(),
         host=next(iter(info.parsed_addresses()), ""),
         port=info.port or 0,

@@ -1,7 +1,7 @@
-"""How much each host may ask for, and that none of its programs locks out the others.
+"""Rate limits of hosts, with a reserve for each of their programs.
 
-A host has one share through all ports. Where one of its programs has used it up, a program that has asked for little
-has a small reserve, so that a machine's page still answers beside a flood from the same machine.
+The limit holds for a host over all ports. If one of its programs has used it up, a program that has sent little has a
+small reserve, so that a page still works beside a flood from the same machine.
 """
 
 from __future__ import annotations
@@ -13,29 +13,30 @@ from typing import Final
 from stemfield.control.hub.peers import Peer
 from stemfield.control.hub.rate_limit import Limiter
 
-_OF_A_SENDER: Final = 0.01
-_OF_ALL_RESERVES: Final = 0.1
-"""Parts of the share: many ports of one host come by this much more and no further."""
+_SENDER_RESERVE: Final = 0.01
+"""Reserve of each program, as part of the limit."""
+_HOST_RESERVE: Final = 0.1
+"""Limit of all reserves of a host together, as part of the limit."""
 
-Pay = Callable[[float], None]
-"""Takes further messages from a share, for work whose size was not known before; the sender may fall into debt."""
+Charge = Callable[[float], None]
+"""Charges further messages, for work whose cost was not known before; the balance may become negative."""
 
 
 class HostLimits:
-    """The shares of all hosts.
+    """The rate limits of all hosts.
 
     Args:
-        rate: messages a second of each host, with bursts of one second's worth.
+        rate: limit of each host in messages a second, with bursts of one second's worth.
     """
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
         self._hosts = Limiter(rate)
-        self._senders = Limiter(rate * _OF_A_SENDER)
-        self._reserves = Limiter(rate * _OF_ALL_RESERVES)
+        self._senders = Limiter(rate * _SENDER_RESERVE)
+        self._reserves = Limiter(rate * _HOST_RESERVE)
 
-    def take(self, peer: Peer, now_s: float) -> Pay | None:
-        """Take one message; None where neither the host's share nor the sender's reserve has one left."""
+    def take(self, peer: Peer, now_s: float) -> Charge | None:
+        """Count a message; None if both the host's limit and the program's reserve are used up."""
         if self._hosts.take(peer.host, now_s):
             self._senders.take(peer, now_s)
             return partial(self.charge, peer)
@@ -44,7 +45,7 @@ class HostLimits:
         return None
 
     def charge(self, peer: Peer, messages: float) -> None:
-        """Take further messages; less than none gives nothing back."""
+        """Count further messages; a negative number refunds nothing."""
         self._hosts.charge(peer.host, max(messages, 0.0))
         self._senders.charge(peer, max(messages, 0.0))
 

@@ -1,4 +1,4 @@
-"""All UDP ports that the daemon listens at, each with the codec of its dialect."""
+"""The UDP ports of all dialects."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 async def open_listeners(
     stack: ExitStack, config: Config, addresses: Sequence[str], admission: Admission, hub: Hub, scheduler: FairScheduler
 ) -> None:
-    """Open every configured UDP port at every address, until the stack closes.
+    """Open every configured UDP port on every address, until the stack closes.
 
-    The OSC port is needed. One of another dialect that cannot be opened is reported and done without.
+    The OSC port is required. If a port of another dialect cannot be opened, a warning is logged.
 
     Raises:
         PortTakenError, OSError: the OSC port cannot be opened.
@@ -55,32 +55,32 @@ async def open_listeners(
                 log.warning("%s", error.strerror)
                 continue
             for broadcast, device in broadcasts(address):
-                with suppress(OSError):  # another address of the same network has it, or the kernel does not allow it
+                with suppress(OSError):  # open already for another address of the same network, or not permitted
                     await _open(stack, server(broadcast, device=device), hub)
 
 
 def listen_addresses(network: NetworkConfig) -> tuple[str, ...]:
-    """The numeric addresses to listen at; each has sockets of its own, which hear one version of IP.
+    """The numeric addresses to listen on; each has its own sockets, for one IP version.
 
     Raises:
-        OSError: a named interface is not there, or has no address.
+        OSError: an interface does not exist, or has no address.
     """
     if not network.interfaces:
         return _bound(network.bind)
-    there = interfaces()
+    available = interfaces()
     found = [LOOPBACK]
     for name in network.interfaces:
-        if name not in there:
-            hint = did_you_mean(name, there) or f": there are {', '.join(there)}"
+        if name not in available:
+            hint = did_you_mean(name, available) or f": expected one of {', '.join(available)}"
             raise OSError(f"network.interfaces: no interface {shown(name)}{hint}")
-        if not there[name]:
+        if not available[name]:
             raise OSError(f"network.interfaces: {name} has no IPv4 address")
-        found += there[name]
+        found += available[name]
     return tuple(dict.fromkeys(found))
 
 
 def _bound(bind: str) -> tuple[str, ...]:
-    """What `network.bind` means: `::` is every address of the machine, as programs commonly have it."""
+    """The addresses of `network.bind`; `::` means all addresses of both IP versions, as in most programs."""
     number = ipaddress.ip_address(bind)
     if isinstance(number, ipaddress.IPv6Address) and number.ipv4_mapped:
         number = number.ipv4_mapped
@@ -90,7 +90,7 @@ def _bound(bind: str) -> tuple[str, ...]:
 
 
 def _has_ipv6() -> bool:
-    """Whether the kernel speaks it at all."""
+    """Whether the kernel supports IPv6."""
     try:
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
     except OSError:
@@ -99,24 +99,24 @@ def _has_ipv6() -> bool:
 
 
 def address_problems(network: NetworkConfig) -> list[str]:
-    """Why this machine cannot listen where the configuration wants it to; found by trying, at ports of no matter."""
+    """Reasons why this machine cannot listen on the configured addresses, found by opening sockets on free ports."""
     try:
         addresses = listen_addresses(network)
     except OSError as error:
         return [str(error)]
     found = []
     for address in addresses:
-        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as door:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
             try:
-                door.bind((address, 0))
+                probe.bind((address, 0))
             except OSError as error:
-                there = ", ".join(outside((*own_addresses(4), *own_addresses(6))))
-                found.append(f"network.bind: {address}: {error.strerror}; this machine has {there}")
+                own = ", ".join(outside((*own_addresses(4), *own_addresses(6))))
+                found.append(f"network.bind: {address}: {error.strerror}; this machine has {own}")
     return found
 
 
 def nearest_address(network: NetworkConfig) -> str:
-    """The numeric address at which this machine itself reaches a daemon that listens there."""
+    """The numeric address at which a client on this machine reaches the daemon."""
     if network.interfaces:
         return LOOPBACK
     address = _bound(network.bind)[-1]

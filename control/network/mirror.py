@@ -1,4 +1,4 @@
-"""Other renderers that are told of our scene: S3A JSON or ADM-OSC, changes at once and everything now and then."""
+"""Mirrors of the scene to other renderers, as S3A JSON or ADM-OSC: changes at once, and everything periodically."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from stemfield.renderer.scene.gains import object_level
 from stemfield.renderer.scene.scene import Scene
 
 REFRESH_S = 2.0
-"""So often everything is sent: UDP may lose, and the other renderer may begin later than we do."""
+"""Period of sending everything, because UDP may lose packets and the other renderer may start later."""
 
 MirrorDialect = Literal["s3a", "adm"]
 DEFAULT_PORTS: Mapping[MirrorDialect, int] = {"s3a": 4242, "adm": 4001}
 
 _ADM: Mapping[str, Parameter] = {row.address.rpartition("/")[2]: row for row in ADM_ROWS if row.variable}
 _ADM_SENT = ("dmax", "dref", "aed", "w", "mute", "name")
-"""In this order: a new `dmax` moves an object."""
+"""Addresses in the order of sending: a new `dmax` moves an object."""
 
 
 class Mirror:
-    """One other renderer, told from `start` to `close`.
+    """A mirror to one renderer, from `start` to `close`.
 
     Args:
-        dialect: what it understands.
+        dialect: its protocol.
         to: its host and port.
-        rate_hz: how often it is told at most.
-        scene: gives the present scene.
-        ahead_s: so much later than they are made changes are to be heard there, in ADM-OSC by a time tag.
-        told_s: when the scene was made of which `changed` tells, monotonic.
+        rate_hz: maximum rate of sending.
+        scene: returns the present scene.
+        ahead_s: delay between a change and its time tag, in ADM-OSC; 0 for no time tag.
+        told_s: returns the monotonic time of the scene passed to `changed`.
     """
 
     def __init__(
@@ -57,20 +57,20 @@ class Mirror:
         self._ahead_s = ahead_s if dialect == "adm" else 0.0
         self._told_s = told_s
         self._made_s: float | None = None
-        """When the last change that was not told yet was made."""
+        """Time of the last change that was not sent yet, since the epoch."""
         self._dirty: set[int] = set()
         self._solo = False
         self._all_s = float("-inf")
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.unsent = 0
-        """Datagrams that the network did not take."""
+        """Datagrams that could not be sent."""
 
     def start(self) -> None:
-        """Begin to tell.
+        """Start to send.
 
         Raises:
-            OSError: there is no socket to be had.
+            OSError: no socket can be opened.
         """
         family = socket.AF_INET6 if ":" in self._to[0] else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_DGRAM)
@@ -78,14 +78,14 @@ class Mirror:
         self._tick()
 
     def changed(self, scene: Scene, dirty: Dirty) -> None:
-        """Tell of what changed, at the end of the period: with a solo somewhere, that may be everybody."""
+        """Send changed objects at the end of the period; a solo may change the level of every object."""
         solo, self._solo = self._solo, any(o.solo for o in scene.objects)
-        everybody = solo or self._solo or "groups" in dirty.parts
+        everything = solo or self._solo or "groups" in dirty.parts
         self._made_s = time.time() + self._told_s() - time.monotonic()
-        self._dirty |= {o.id for o in scene.objects} if everybody else dirty.objects
+        self._dirty |= {o.id for o in scene.objects} if everything else dirty.objects
 
     def close(self) -> None:
-        """End it."""
+        """Stop sending."""
         if self._timer is not None:
             self._timer.cancel()
         if self._socket is not None:
@@ -98,10 +98,10 @@ class Mirror:
         if loop.time() - self._all_s >= REFRESH_S:
             self._all_s = loop.time()
             self._dirty = {o.id for o in scene.objects}
-        told, self._dirty = self._dirty, set()
+        changed, self._dirty = self._dirty, set()
         made_s, self._made_s = self._made_s or time.time(), None
-        with Contained("a mirror cannot be told"):
-            packets = self._encode(scene, told) if told else []
+        with Contained("cannot send to a mirror"):
+            packets = self._encode(scene, changed) if changed else []
             for packet in in_bundles(packets, made_s + self._ahead_s) if self._ahead_s else packets:
                 self._send(packet)
         self._timer = loop.call_later(self._period_s, self._tick)

@@ -1,7 +1,7 @@
-"""Work in fair turns: whoever has used the loop least comes next, so that one sender's work delays only its own.
+"""Fair scheduling: the host that has used least time is served next, so that a busy sender delays only itself.
 
-What counts is measured time, not messages: one pattern may cost as much as a thousand plain messages. Hosts share the
-time first, then the senders of each host, so that many ports of one host are no advantage over other hosts.
+Measured time counts, not messages: one pattern may cost as much as a thousand plain messages. Time is shared among
+hosts first, then among the senders of each host, so that a host gains nothing by using many ports.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import Final, Generic, ParamSpec, TypeVar
 from stemfield.control.faults import Contained
 from stemfield.control.hub.peers import Peer
 
-TURN_S: Final = 0.005
-"""Longest time worked at a stretch, but for the step in which it ends; then the rest of the loop has its turn."""
-PATIENCE_S: Final = 0.05
-"""As long as nothing has waited longer, all is carried out in the order of its arrival."""
-MAX_WAITING: Final = 8192
-"""Maximum number of datagrams that wait, of all senders together."""
+SLICE_S: Final = 0.005
+"""Time slice after which the event loop does other work; the step in which it ends is finished."""
+IN_ORDER_S: Final = 0.05
+"""Items that have waited less are served in the order of arrival, whoever sent them."""
+MAX_QUEUED: Final = 8192
+"""Maximum number of queued datagrams of all senders."""
 MAX_BYTES: Final = 8 << 20
-"""Maximum size of what waits, of all senders together."""
+"""Maximum size of the queued datagrams of all senders."""
 MAX_WAIT_S: Final = 2.0
-"""A datagram that has waited longer is left out: who sends more than there is time for has newer ones behind it."""
+"""Datagrams that have waited longer are dropped: an overloading sender has newer ones queued."""
 _MAX_REMEMBERED: Final = 256
-"""Hosts without work whose use of time is remembered."""
+"""Maximum number of idle hosts whose used time is remembered."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,7 +38,7 @@ Drop = Callable[[Peer, bytes], object]
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting(Generic[T]):
+class _Entry(Generic[T]):
     peer: Peer
     item: T
     since_s: float
@@ -46,22 +46,22 @@ class _Waiting(Generic[T]):
 
 
 class FairQueue(Generic[T]):
-    """What waits, by host and sender; of each sender in the order of its arrival.
+    """Items queued by host and sender; those of one sender stay in order.
 
     Args:
-        patience_s: what came longer ago is left to the fair order; until then the order of arrival holds for all, so
-            that one program's question is answered after another program's change before it.
+        in_order_s: items are served in the order of arrival until one has waited this long, then in the fair order. So
+            one program's query sees the change that another program sent before it.
     """
 
-    def __init__(self, patience_s: float = 0.0) -> None:
-        self._patience_s = patience_s
-        self._hosts: dict[str, OrderedDict[Peer, deque[_Waiting[T]]]] = {}
+    def __init__(self, in_order_s: float = 0.0) -> None:
+        self._in_order_s = in_order_s
+        self._hosts: dict[str, OrderedDict[Peer, deque[_Entry[T]]]] = {}
         self._counts: dict[str, int] = {}
-        """How many items of each host wait."""
-        self._arrived: deque[_Waiting[T]] = deque()
-        """All of them, and some that are taken already."""
+        """Number of queued items of each host."""
+        self._arrived: deque[_Entry[T]] = deque()
+        """All items in the order of arrival, with some that are taken already."""
         self._used_s: OrderedDict[str, float] = OrderedDict()
-        """Time used by each host, from that of the one served last on: whoever comes new or was idle starts there."""
+        """Virtual time used by each host; a new or idle host starts at that of the host served last."""
         self._now_s = 0.0
         self._count = 0
 
@@ -69,23 +69,23 @@ class FairQueue(Generic[T]):
         return self._count
 
     def add(self, peer: Peer, item: T) -> None:
-        """Let an item of a sender wait."""
-        waiting = _Waiting(peer, item, time.perf_counter())
-        self._line(peer).append(waiting)
-        self._arrived.append(waiting)
+        """Queue an item."""
+        entry = _Entry(peer, item, time.perf_counter())
+        self._senders_queue(peer).append(entry)
+        self._arrived.append(entry)
 
     def put_back(self, peer: Peer, item: T, since_s: float) -> None:
-        """Let an item wait again that was taken, before all others of its sender."""
-        waiting = _Waiting(peer, item, since_s)
-        self._line(peer).appendleft(waiting)
-        self._arrived.appendleft(waiting)
+        """Queue an item that was taken before all others of its sender."""
+        entry = _Entry(peer, item, since_s)
+        self._senders_queue(peer).appendleft(entry)
+        self._arrived.appendleft(entry)
 
     def take(self) -> tuple[Peer, T, float]:
-        """The next item, its sender and when it came; one has to be there."""
+        """Remove the next item of a queue that is not empty; return its sender, the item, and when it was added."""
         while self._arrived[0].taken:
             self._arrived.popleft()
         oldest = self._arrived[0]
-        if time.perf_counter() - oldest.since_s < self._patience_s:
+        if time.perf_counter() - oldest.since_s < self._in_order_s:
             peer = oldest.peer
         else:
             host = min(self._hosts, key=self._used_s.__getitem__)
@@ -93,18 +93,18 @@ class FairQueue(Generic[T]):
         self._now_s = max(self._now_s, self._used_s[peer.host])
         senders = self._hosts[peer.host]
         senders.move_to_end(peer)
-        waiting = self._pop(peer, senders[peer])
-        return peer, waiting.item, waiting.since_s
+        entry = self._pop(peer, senders[peer])
+        return peer, entry.item, entry.since_s
 
-    def spend(self, host: str, seconds: float) -> None:
-        """Count time that a host's work took."""
+    def charge(self, host: str, seconds: float) -> None:
+        """Count time used for a host."""
         self._used_s[host] = max(self._used_s.get(host, 0.0), self._now_s) + seconds
 
-    def give_up(self, newest: Peer) -> tuple[Peer, T]:
-        """Remove the oldest item of a long line of the host with most items: the newest ones say how things are.
+    def drop_oldest(self, newest: Peer) -> tuple[Peer, T]:
+        """Remove the oldest item of a long queue of the host with most items, as newer ones replace it.
 
         Args:
-            newest: whose item came last. Its own line is taken where that is long, without a look at all others.
+            newest: sender of the last added item; if its own queue is long, that one is used without a search.
         """
         host = max(self._counts, key=self._counts.__getitem__)
         senders = self._hosts[host]
@@ -113,8 +113,8 @@ class FairQueue(Generic[T]):
             newest = max(senders, key=lambda one: len(senders[one]))
         return newest, self._pop(newest, senders[newest]).item
 
-    def _line(self, peer: Peer) -> deque[_Waiting[T]]:
-        """The line of a sender to which an item is added now."""
+    def _senders_queue(self, peer: Peer) -> deque[_Entry[T]]:
+        """The queue of a sender, to which an item is about to be added."""
         host = peer.host
         if host not in self._hosts:
             self._hosts[host], self._counts[host] = OrderedDict(), 0
@@ -126,17 +126,17 @@ class FairQueue(Generic[T]):
         self._counts[host] += 1
         return self._hosts[host].setdefault(peer, deque())
 
-    def _pop(self, peer: Peer, line: deque[_Waiting[T]]) -> _Waiting[T]:
-        waiting = line.popleft()
-        waiting.taken = True
+    def _pop(self, peer: Peer, queue: deque[_Entry[T]]) -> _Entry[T]:
+        entry = queue.popleft()
+        entry.taken = True
         self._count -= 1
         self._counts[peer.host] -= 1
-        if not line:
+        if not queue:
             senders = self._hosts[peer.host]
             del senders[peer]
             if not senders:
                 del self._hosts[peer.host], self._counts[peer.host]
-        return waiting
+        return entry
 
 
 @dataclass(slots=True)
@@ -147,40 +147,40 @@ class _Job:
 
 
 class FairScheduler:
-    """Work of the loop itself.
+    """Schedules work in the event loop.
 
     Args:
-        drop: told of each datagram that is left out because too many wait.
+        on_drop: called for each datagram that is dropped because too many are queued.
     """
 
-    def __init__(self, drop: Drop = lambda _peer, _packet: None) -> None:
-        self._drop = drop
-        self._queue: FairQueue[_Job] = FairQueue(PATIENCE_S)
+    def __init__(self, on_drop: Drop = lambda _peer, _packet: None) -> None:
+        self._on_drop = on_drop
+        self._queue: FairQueue[_Job] = FairQueue(IN_ORDER_S)
         self._bytes = 0
         self._next: asyncio.Handle | None = None
 
-    def offer(self, peer: Peer, packet: bytes, steps: Iterable[object]) -> None:
-        """Carry out a datagram's steps in turn, or leave out what waits longest of who has most waiting.
+    def submit(self, peer: Peer, packet: bytes, steps: Iterable[object]) -> None:
+        """Queue a datagram; above the limits, drop the oldest of the host that has most queued.
 
         Args:
-            peer: its sender.
+            peer: the sender.
             packet: the datagram.
-            steps: the work; it may be interrupted between two of them.
+            steps: its work, which may be interrupted between two steps.
         """
         self._bytes += len(packet)
         self._add(peer, _Job(iter(steps), packet))
-        while len(self._queue) > MAX_WAITING or (self._bytes > MAX_BYTES and len(self._queue) > 1):
-            self._leave_out(*self._queue.give_up(peer))
+        while len(self._queue) > MAX_QUEUED or (self._bytes > MAX_BYTES and len(self._queue) > 1):
+            self._drop(*self._queue.drop_oldest(peer))
 
-    async def carry_out(self, peer: Peer, steps: Iterable[object]) -> None:
-        """Carry out steps in turn and wait for their end."""
+    async def run(self, peer: Peer, steps: Iterable[object]) -> None:
+        """Queue steps and wait until they are done."""
         job = _Job(iter(steps), end=asyncio.get_running_loop().create_future())
         self._add(peer, job)
         assert job.end is not None
         await job.end
 
     def close(self) -> None:
-        """Leave out what still waits."""
+        """Discard everything queued."""
         if self._next is not None:
             self._next.cancel()
             self._next = None
@@ -190,39 +190,39 @@ class FairScheduler:
     def _add(self, peer: Peer, job: _Job) -> None:
         self._queue.add(peer, job)
         if self._next is None:
-            self._next = asyncio.get_running_loop().call_soon(self._run)
+            self._next = asyncio.get_running_loop().call_soon(self._run_slice)
 
-    def _run(self) -> None:
-        end_s = time.perf_counter() + TURN_S
+    def _run_slice(self) -> None:
+        end_s = time.perf_counter() + SLICE_S
         try:
             while self._queue and time.perf_counter() < end_s:
                 self._work(*self._queue.take(), end_s)
         finally:
-            self._next = asyncio.get_running_loop().call_soon(self._run) if self._queue else None
+            self._next = asyncio.get_running_loop().call_soon(self._run_slice) if self._queue else None
 
     def _work(self, peer: Peer, job: _Job, since_s: float, end_s: float) -> None:
-        """Carry out a job until its end or a time; one that is interrupted waits for its next turn."""
+        """Run a job until `end_s`; if it is not done by then, put it back."""
         begun_s, done = time.perf_counter(), True
         if job.end is None and begun_s > since_s + MAX_WAIT_S:
-            self._leave_out(peer, job)
+            self._drop(peer, job)
             return
         try:
-            with Contained("a message cannot be taken"):
+            with Contained("cannot execute a message"):
                 for _ in job.steps:
                     if time.perf_counter() > end_s:
                         done = False
                         break
         finally:
-            self._queue.spend(peer.host, time.perf_counter() - begun_s)
+            self._queue.charge(peer.host, time.perf_counter() - begun_s)
             if done:
                 self._finish(job)
         if not done:
             self._queue.put_back(peer, job, since_s)
 
-    def _leave_out(self, peer: Peer, job: _Job) -> None:
+    def _drop(self, peer: Peer, job: _Job) -> None:
         self._finish(job)
         if job.end is None:
-            self._drop(peer, job.packet)
+            self._on_drop(peer, job.packet)
 
     def _finish(self, job: _Job) -> None:
         self._bytes -= len(job.packet)
@@ -231,11 +231,11 @@ class FairScheduler:
 
 
 class FairThreadPool:
-    """Work of threads, which hosts share in the same way.
+    """Schedules work in threads, with the same fairness among hosts.
 
     Args:
-        threads: how many there are.
-        name: of these threads.
+        threads: number of threads.
+        name: prefix of their names.
     """
 
     def __init__(self, threads: int, name: str) -> None:
@@ -244,21 +244,21 @@ class FairThreadPool:
         self._waiting: FairQueue[asyncio.Future[None]] = FairQueue()
 
     async def run(self, peer: Peer, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """What a function returns, called in a thread when it is the peer's turn."""
-        await self._place(peer)
+        """Call a function in a thread when it is the peer's turn, and return its result."""
+        await self._acquire(peer)
         begun_s = time.perf_counter()
         try:
             call = self._threads.submit(function, *args, **kwargs)
             return await asyncio.wrap_future(call)
         finally:
-            self._waiting.spend(peer.host, time.perf_counter() - begun_s)
+            self._waiting.charge(peer.host, time.perf_counter() - begun_s)
             self._release()
 
     def close(self) -> None:
-        """Do no more; what is being done is not waited for."""
+        """Cancel what is queued, without waiting for running calls."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _place(self, peer: Peer) -> None:
+    async def _acquire(self, peer: Peer) -> None:
         if self._free:
             self._free -= 1
             return

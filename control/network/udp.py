@@ -1,4 +1,4 @@
-"""A UDP door: datagrams in and out without waiting."""
+"""UDP sockets in the event loop: datagrams are received and sent without blocking."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from stemfield.control.hub.peers import Address, Peer
-from stemfield.control.network.admission import Admission, paid
+from stemfield.control.network.admission import Admission, charged
 from stemfield.control.network.scheduler import FairScheduler
 
 MAX_PACKET = 65_507
 BATCH = 512
-"""Datagrams read before the rest of the loop gets its turn: soon enough, whoever sends, for the kernel to lose none."""
+"""Maximum number of datagrams read in one turn of the loop: large enough that the kernel's buffer never overflows."""
 
 _RECEIVE_BUFFER = 4 << 20
 _MAX_REMEMBERED = 1024
@@ -23,21 +23,21 @@ _SO_MEMINFO, _DROPS = 55, 8  # of Linux, which Python's module does not name
 
 
 class PortTakenError(OSError):
-    """Another program has the port."""
+    """The port is used by another program."""
 
 
 class UdpServer:
-    """One socket, served by the asyncio loop.
+    """A socket served by the event loop.
 
     Args:
-        bind: address to listen at, IPv4 or IPv6.
-        port: 0..65535; 0 takes a free one.
-        admission: who is heard, and how much of each; counts what comes and goes.
-        work: the steps that a datagram of a sender takes, each of which says how many messages it was worth.
-        scheduler: in which the senders of all ports are worked for.
-        setting: what a person calls the port in the configuration.
-        dialect: of all that comes; where empty, of each message.
-        device: the interface whose datagrams alone are heard, for an address that several have; all where empty.
+        bind: address to listen on, IPv4 or IPv6.
+        port: 0..65535; 0 picks a free one.
+        admission: rights and limits of the senders; counts datagrams.
+        work: gives the steps of a datagram; each step yields the number of messages it cost.
+        scheduler: runs the messages of all ports.
+        setting: configuration key of the port.
+        dialect: dialect of all datagrams; empty if each message has its own.
+        device: interface to receive from, for addresses that several interfaces share; empty for all.
     """
 
     def __init__(
@@ -66,15 +66,15 @@ class UdpServer:
 
     @property
     def port(self) -> int:
-        """The port in use, once started."""
+        """The port in use, after `start`."""
         return self._port
 
     async def start(self) -> None:
         """Open the socket.
 
         Raises:
-            PortTakenError: another program has the port; the message says how to take another.
-            OSError: the address is not one of this machine, or the port needs rights; the message names both.
+            PortTakenError: the port is used by another program; the message names the key to change.
+            OSError: the address is not one of this machine, or the port needs privileges; the message names both.
         """
         version = ipaddress.ip_address(self._bind).version
         opened = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_DGRAM)
@@ -92,7 +92,7 @@ class UdpServer:
             if error.errno == errno.EADDRINUSE:
                 raise PortTakenError(
                     error.errno,
-                    f"{where} is taken by another program: set another {self._setting}, or stop that program",
+                    f"{where} is used by another program: set another {self._setting}, or stop that program",
                 ) from error
             reason = f"{where} cannot be opened (network.bind, {self._setting}): {error.strerror}"
             raise OSError(error.errno, reason) from error
@@ -101,7 +101,7 @@ class UdpServer:
         asyncio.get_running_loop().add_reader(opened, self._read)
 
     def send(self, packet: bytes, to: Address) -> None:
-        """Send a datagram now or never: a peer that cannot be reached is counted and holds nothing up."""
+        """Send a datagram without waiting; failures are counted."""
         if self._socket is None:
             return
         try:
@@ -113,7 +113,7 @@ class UdpServer:
 
     @property
     def lost(self) -> int:
-        """Datagrams that came faster than they were read, as the kernel counts them."""
+        """Datagrams dropped by the kernel because the receive buffer was full."""
         if self._socket is None:
             return 0
         memory = self._socket.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * (_DROPS + 1))
@@ -134,7 +134,7 @@ class UdpServer:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                # Linux hands the failure of an earlier send to the next read; the datagrams behind it are whole.
+                # Linux reports the failure of an earlier send here; the datagrams behind it are intact.
                 self.counters.unsent += 1
                 continue
             self.counters.received += 1
@@ -143,18 +143,18 @@ class UdpServer:
             if peer is None:
                 self._admission.refuse("not_allowed", f"{address[0]}:{address[1]}", packet)
             else:
-                self._scheduler.offer(peer, packet, self._charged(packet, peer))
+                self._scheduler.submit(peer, packet, self._steps(packet, peer))
 
-    def _charged(self, packet: bytes, peer: Peer) -> Iterator[None]:
-        """The steps that a datagram takes, each paid for out of its host's share; the first message in advance."""
-        pay = self._admission.take(peer, asyncio.get_running_loop().time())
-        if pay is None:
+    def _steps(self, packet: bytes, peer: Peer) -> Iterator[None]:
+        """The steps of a datagram, charged to its host as they are done."""
+        charge = self._admission.take(peer, asyncio.get_running_loop().time())
+        if charge is None:
             self._admission.refuse("limited", str(peer), packet)
             return
-        yield from paid(pay, self._work(packet, peer))
+        yield from charged(charge, self._work(packet, peer))
 
     def _peer(self, address: Address) -> Peer | None:
-        """Who sends from an address; None for one that is not to be heard."""
+        """The peer at an address; None if it is not allowed."""
         if self._revision != self._admission.revision:
             self._revision = self._admission.revision
             self._peers.clear()

@@ -112,7 +112,7 @@ def test_ports_that_are_taken(stage: Make, daemon: Any, ledger: Ledger) -> None:
     one.wait_s(2.0)
     second = daemon(driver="clock", http={"port": port}, separation={"enabled": False})
     second.start()
-    assert f"port {port} is taken by another program: set another http.port" in second.log.read_text()
+    assert f"port {port} is used by another program: set another http.port" in second.log.read_text()
     assert second.ask("/master/gain") == [0.0]
     third = daemon(driver="clock", osc={"port": one.room.port})
     third.start(ready=False)

@@ -116,7 +116,7 @@ def test_without_music_and_without_a_daemon_it_is_told_why(daemon, tmp_path):
         assert not (tmp_path / "a.wav").exists()
         return done.stderr
 
-    assert "no daemon answers" in refusal("--seconds", "1")
+    assert "no reply from a daemon" in refusal("--seconds", "1")
     assert (
         "there is no folder"
         in subprocess.run([COMMAND, "record", str(tmp_path / "none" / "a.wav")], capture_output=True, text=True).stderr

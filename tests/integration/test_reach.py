@@ -72,7 +72,7 @@ def test_a_second_daemon_does_without_the_ports_of_the_first(daemon: Any, stemfi
     second.start()
     log = second.log.read_text()
     for name in ("http.port", "s3a.port", "s3a.listener_port"):
-        assert f"is taken by another program: set another {name}" in log
+        assert f"is used by another program: set another {name}" in log
     assert stemfield("send", "/scene/amount", "--port", second.port) == "/scene/amount 1\n"
 
 

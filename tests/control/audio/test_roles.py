@@ -271,7 +271,7 @@ def test_a_machine_that_plays_nothing_is_told_and_so_is_its_end(monkeypatch, cap
     async def play():
         upstream = Upstream(("127.0.0.1", 9), default_scene)
         upstream.start()
-        upstream._take(Message("/status/latency", [0.0], b""))
+        upstream._handle(Message("/status/latency", [0.0], b""))
         await asyncio.sleep(0.3)
         upstream.close()
 
@@ -279,7 +279,7 @@ def test_a_machine_that_plays_nothing_is_told_and_so_is_its_end(monkeypatch, cap
         asyncio.run(play())
     assert [record.getMessage() for record in caplog.records] == [
         "nothing plays on the machine that separates: 127.0.0.1:9",
-        "the machine that separates does not answer: 127.0.0.1:9",
+        "no reply from the machine that separates: 127.0.0.1:9",
     ]
 
 
@@ -316,7 +316,7 @@ def test_what_the_machine_that_separates_says_every_second_is_told_once(monkeypa
         port = asyncio.run(asyncio.wait_for(play(), 10))
     assert sorted(record.getMessage() for record in caplog.records) == [
         f"nothing plays on the machine that separates: 127.0.0.1:{port}",
-        f"separation comes from 127.0.0.1:{port}, 50.0 ms after the music",
+        f"stems come from 127.0.0.1:{port}, with a latency of 50.0 ms",
         "the machine that separates refuses /separation/bypass: you may listen",
         "the machine that separates refuses /separation/threshold: you may listen",
     ]

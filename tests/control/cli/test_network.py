@@ -53,7 +53,7 @@ def test_nobody_there(capsys: pytest.CaptureFixture[str]) -> None:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     assert main(["send", "/ping", "--port", str(port)]) == 1
-    assert f"no daemon answers at 127.0.0.1 port {port}" in capsys.readouterr().err
+    assert f"no reply from a daemon at 127.0.0.1 port {port}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words", [("object/x", "1"), ("/x", "--port", "0"), ("/x", "--port", "http")])

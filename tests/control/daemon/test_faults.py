@@ -190,7 +190,7 @@ def test_a_request_that_fails_takes_one_line(control: Any, web: Any, caplog: pyt
     for _ in range(3):
         with pytest.raises(urllib.error.HTTPError, match="500"):
             urllib.request.urlopen(f"{web.root}/scene", timeout=5)
-    assert warnings_of(caplog) == ["a request cannot be answered: ValueError: no such thing"]
+    assert warnings_of(caplog) == ["cannot answer a request: ValueError: no such thing"]
     assert caplog.records[-1].exc_info is None
     with urllib.request.urlopen(f"{web.root}/object", timeout=5) as answer:
         assert json.load(answer)["FULL_PATH"] == "/object"
@@ -209,8 +209,8 @@ def test_a_page_that_cannot_be_told_is_hung_up_on(control: Any, web: Any, caplog
             return message
 
     ended = asyncio.run(asyncio.wait_for(run(), 10))
-    assert (ended.type, ended.extra) == (aiohttp.WSMsgType.CLOSE, "a fault of the daemon")
-    assert warnings_of(caplog) == ["a page or client cannot be told: ValueError: no such thing"]
+    assert (ended.type, ended.extra) == (aiohttp.WSMsgType.CLOSE, "internal error")
+    assert warnings_of(caplog) == ["cannot send to a page or client: ValueError: no such thing"]
 
 
 def test_messages_from_files_that_quote_half_a_pair_can_be_told(control: Any, peer: Any, tmp_path: Path) -> None:
@@ -246,4 +246,4 @@ def test_a_mirror_that_could_not_be_told_once_is_told_again(
         mirror.close()
 
     asyncio.run(asyncio.wait_for(run(), 10.0))
-    assert warnings_of(caplog) == ["a mirror cannot be told: ValueError: no such thing"]
+    assert warnings_of(caplog) == ["cannot send to a mirror: ValueError: no such thing"]

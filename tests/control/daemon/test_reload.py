@@ -139,7 +139,7 @@ def test_rights_that_could_not_be_taken_are_tried_again(control: Any) -> None:
     tokens: list[str | None] = []
 
     class Server:
-        async def renew(self, token: str | None, _names: tuple[str, ...]) -> None:
+        async def reconfigure(self, token: str | None, _names: tuple[str, ...]) -> None:
             tokens.append(token)
             if len(tokens) == 1:
                 raise OSError("no way")

@@ -25,7 +25,7 @@ from pythonosc.osc_message_builder import build_msg
 from pythonoscquery.osc_query_client import OSCQueryClient
 from zeroconf import ServiceInfo
 
-from stemfield.control.http.accept import MAX_CONNECTIONS, MAX_STRANGERS
+from stemfield.control.http.accept import MAX_CONNECTIONS, MAX_REFUSED_CONNECTIONS
 from stemfield.control.http.oscquery import count, node_at
 from stemfield.control.http.quota import ConnectionQuota
 from stemfield.control.http.server import MAX_CLIENTS
@@ -112,11 +112,11 @@ def test_a_node_says_what_a_person_needs(web: Any) -> None:
         ("/object/vocals?VALUE", 204, None),
         ("/object/vocals?TYPE", 204, None),
         ("/scene/amount?UNIT", 204, None),
-        ("/object/nobody", 404, "no /object/nobody here"),
-        ("/object/*/level", 404, "no /object/*/level here"),
-        ("/object/vocals/level?COLOUR", 400, "allowed one of HOST_INFO"),
-        ("/object/vocals/level?VALUE&TYPE", 400, "allowed one of HOST_INFO"),
-        ("/../../etc/passwd", 404, "no "),
+        ("/object/nobody", 404, "no such address: /object/nobody"),
+        ("/object/*/level", 404, "no such address: /object/*/level"),
+        ("/object/vocals/level?COLOUR", 400, "expected one of HOST_INFO"),
+        ("/object/vocals/level?VALUE&TYPE", 400, "expected one of HOST_INFO"),
+        ("/../../etc/passwd", 404, "no such address"),
     ],
 )
 def test_attributes_and_what_is_not_there(web: Any, path: str, status: int, expected: Any) -> None:
@@ -398,7 +398,7 @@ def test_strangers_and_idlers_cannot_take_all_descriptors(web: Any, until: Calla
         return len(ready)
 
     rights = web.admission._known
-    for right, allowed in (("none", MAX_STRANGERS), ("change", MAX_CONNECTIONS)):
+    for right, allowed in (("none", MAX_REFUSED_CONNECTIONS), ("change", MAX_CONNECTIONS)):
         rights["127.0.0.1"] = right  # type: ignore[assignment]
         held = [socket.create_connection(("127.0.0.1", web.server.port), 5) for _ in range(allowed + 5)]
         until(lambda held=held: ended(held) == 5, 5, "the rest is turned away")  # type: ignore[misc]
@@ -548,10 +548,10 @@ def test_whoever_reads_nothing_holds_up_nobody_who_is_hung_up_on(web: Any, until
                 await deaf[0].ping(bytes(100))
             page = await session.ws_connect(web.root + "/panner/socket")
             begun_s = time.monotonic()
-            renewing = asyncio.create_task(asyncio.to_thread(web.control.on_loop, web.server.renew(None)))
+            renewing = asyncio.create_task(asyncio.to_thread(web.control.on_loop, web.server.reconfigure(None)))
             while (message := await page.receive(0.5)).type is not aiohttp.WSMsgType.CLOSE:
                 pass
-            assert (message.data, message.extra) == (1001, "who may come in has changed")
+            assert (message.data, message.extra) == (1001, "access rights have changed")
             await renewing
             took_s = time.monotonic() - begun_s
             await asyncio.to_thread(until, lambda: not web.server._clients, 5, "nobody is served any more")

@@ -286,15 +286,15 @@ def test_the_log_has_what_was_dropped_at_the_door_too(start_control: Callable[..
                 web.admission.refuse("not_allowed", "198.51.100.7:9", b"\x7fELF")
                 await asyncio.sleep(0.3)  # ten of a host are noted in a second
                 assert web.get("/?VALUE", Host="evil.example")[0] == 403
-                await page.until(lambda: any("is no name of this daemon" in p["verdict"] for p in dropped()))
+                await page.until(lambda: any("expected a name of this daemon" in p["verdict"] for p in dropped()))
                 return [f"{p['address']}: {p['verdict']}" for p in dropped()]
 
             verdicts = web.talk(conversation)
     finally:
         control.on_loop(web.server.close())
-    assert verdicts[0].endswith("dropped: more than this host's share, 30 a second (network.max_messages_per_s)")
+    assert verdicts[0].endswith("dropped: rate limit: at most 30 messages a second (network.max_messages_per_s)")
     assert "4 bytes: dropped: this network is not allowed (network.allow)" in verdicts
-    assert verdicts[-1].startswith("/: dropped: 'evil.example' is no name of this daemon")
+    assert verdicts[-1].startswith("/: dropped: expected a name of this daemon, got 'evil.example'")
 
 
 def test_whoever_may_only_listen_sees_and_moves_nothing(serve: Callable[..., Web]) -> None:

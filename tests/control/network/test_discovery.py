@@ -8,7 +8,7 @@ import pytest
 from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 from zeroconf.asyncio import AsyncZeroconf
 
-from stemfield.control.network.discovery import OSC, OSCJSON, DaemonInfo, Found, ServiceAnnouncer, browse
+from stemfield.control.network.discovery import OSC, OSCJSON, DaemonInfo, FoundDaemon, ServiceAnnouncer, browse
 
 HERE = ["127.0.0.1"]
 
@@ -80,7 +80,7 @@ def test_another_zeroconf_sees_it_come_change_and_go(service: str, port: int) ->
 
 
 def test_browse_finds_two_of_the_same_name_and_nothing_foreign() -> None:
-    async def run() -> list[Found]:
+    async def run() -> list[FoundDaemon]:
         first, second = advert("Room", 4001), advert("Room", 4002)
         try:
             await first.start()
@@ -92,8 +92,8 @@ def test_browse_finds_two_of_the_same_name_and_nothing_foreign() -> None:
             await second.stop()
 
     found = asyncio.run(run())
-    assert Found("Room", "127.0.0.1", 4001, 5001, "22.2", 5, "0.1.0") in found
-    assert Found("Room-2", "127.0.0.1", 4002, 5002, "22.2", 5, "0.1.0") in found
+    assert FoundDaemon("Room", "127.0.0.1", 4001, 5001, "22.2", 5, "0.1.0") in found
+    assert FoundDaemon("Room-2", "127.0.0.1", 4002, 5002, "22.2", 5, "0.1.0") in found
 
 
 def test_two_that_come_at_the_same_time_find_different_names() -> None:

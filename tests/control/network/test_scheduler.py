@@ -16,7 +16,7 @@ import pytest
 from pythonosc.osc_message_builder import build_msg
 
 from stemfield.control.hub.peers import Peer
-from stemfield.control.network.scheduler import MAX_WAIT_S, MAX_WAITING, FairQueue, FairScheduler, FairThreadPool
+from stemfield.control.network.scheduler import MAX_QUEUED, MAX_WAIT_S, FairQueue, FairScheduler, FairThreadPool
 from stemfield.control.parameters.context import Context
 from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import default_scene
@@ -33,7 +33,7 @@ def sender(host: str, port: int = 1) -> Peer:
 def order(queue: FairQueue[Any], cost_s: dict[str, float]) -> Iterator[Any]:
     while queue:
         peer, item, _ = queue.take()
-        queue.spend(peer.host, cost_s.get(peer.host, 0.001))
+        queue.charge(peer.host, cost_s.get(peer.host, 0.001))
         yield item
 
 
@@ -101,8 +101,8 @@ def test_each_sender_is_served_in_order() -> None:
             done.append(number)
 
         for number in range(20):
-            scheduler.offer(sender("h"), b"x", steps(number))
-        await scheduler.carry_out(sender("h"), ())
+            scheduler.submit(sender("h"), b"x", steps(number))
+        await scheduler.run(sender("h"), ())
         return done
 
     assert asyncio.run(run()) == list(range(20))
@@ -113,18 +113,18 @@ def test_what_is_too_much_is_left_out_of_the_longest_line_and_counted() -> None:
         dropped: list[str] = []
         done: list[bytes] = []
         scheduler = FairScheduler(lambda peer, _: dropped.append(peer.host))
-        for number in range(MAX_WAITING + 500):
-            scheduler.offer(sender("greedy"), b"%d" % number, (done.append(b"%d" % n) for n in [number]))
+        for number in range(MAX_QUEUED + 500):
+            scheduler.submit(sender("greedy"), b"%d" % number, (done.append(b"%d" % n) for n in [number]))
             if number % 100 == 0:
-                scheduler.offer(sender("modest"), b"m", (done.append(b"m") for _ in [0]))
-        while len(done) + len(dropped) < MAX_WAITING + 500 + 87:
+                scheduler.submit(sender("modest"), b"m", (done.append(b"m") for _ in [0]))
+        while len(done) + len(dropped) < MAX_QUEUED + 500 + 87:
             await asyncio.sleep(0.001)
         return dropped, done
 
     dropped, done = asyncio.run(run())
     assert set(dropped) == {"greedy"}
     assert done.count(b"m") == 87
-    assert b"%d" % (MAX_WAITING + 499) in done  # the newest, which says how things are
+    assert b"%d" % (MAX_QUEUED + 499) in done  # the newest, which says how things are
     assert b"0" not in done
 
 
@@ -136,10 +136,10 @@ def test_what_has_waited_for_too_long_is_left_out(monkeypatch: pytest.MonkeyPatc
         dropped: list[bytes] = []
         done: list[str] = []
         scheduler = FairScheduler(lambda _, packet: dropped.append(packet))
-        scheduler.offer(sender("h"), b"old", (done.append("old") for _ in [0]))
+        scheduler.submit(sender("h"), b"old", (done.append("old") for _ in [0]))
         now_s[0] += MAX_WAIT_S + 0.1
-        scheduler.offer(sender("h"), b"new", (done.append("new") for _ in [0]))
-        await asyncio.wait_for(scheduler.carry_out(sender("h"), ()), 5)
+        scheduler.submit(sender("h"), b"new", (done.append("new") for _ in [0]))
+        await asyncio.wait_for(scheduler.run(sender("h"), ()), 5)
         return dropped, done
 
     assert asyncio.run(run()) == ([b"old"], ["new"])
@@ -150,10 +150,10 @@ def test_a_fault_in_one_job_costs_only_that_job() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         done: list[str] = []
         scheduler = FairScheduler()
-        scheduler.offer(sender("h"), b"", (1 // 0 for _ in [0]))
-        scheduler.offer(sender("h"), b"", (done.append("next") for _ in [0]))
-        await asyncio.wait_for(scheduler.carry_out(sender("h"), (1 // 0 for _ in [0])), 5)
-        await asyncio.wait_for(scheduler.carry_out(sender("h"), ()), 5)
+        scheduler.submit(sender("h"), b"", (1 // 0 for _ in [0]))
+        scheduler.submit(sender("h"), b"", (done.append("next") for _ in [0]))
+        await asyncio.wait_for(scheduler.run(sender("h"), (1 // 0 for _ in [0])), 5)
+        await asyncio.wait_for(scheduler.run(sender("h"), ()), 5)
         return done
 
     assert asyncio.run(run()) == ["next"]

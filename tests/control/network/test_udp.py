@@ -98,7 +98,7 @@ def test_the_addresses_of_interfaces() -> None:
     assert listen_addresses(loopback) == ("127.0.0.1",)
     with pytest.raises(OSError, match=r"network.interfaces: no interface 'loo', did you mean lo\?"):
         listen_addresses(loopback.model_copy(update={"interfaces": ("loo",)}))
-    with pytest.raises(OSError, match=r"no interface 'zzz': there are .*lo"):
+    with pytest.raises(OSError, match=r"no interface 'zzz': expected one of .*lo"):
         listen_addresses(loopback.model_copy(update={"interfaces": ("zzz",)}))
 
 
@@ -130,7 +130,7 @@ def test_a_port_that_is_taken_is_named() -> None:
         first = UdpServer("127.0.0.1", 0, Admission((), 1000), lambda *_: (), FairScheduler())
         await first.start()
         expected = (
-            rf"127.0.0.1 port {first.port} is taken by another program: set another osc.port, or stop that program"
+            rf"127.0.0.1 port {first.port} is used by another program: set another osc.port, or stop that program"
         )
         with pytest.raises(PortTakenError, match=expected):
             await UdpServer("127.0.0.1", first.port, Admission((), 1000), lambda *_: (), FairScheduler()).start()
