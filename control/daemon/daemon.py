@@ -29,6 +29,7 @@ from stemfield.control.daemon.services import NetworkServices, open_network
 from stemfield.control.daemon.standard_streams import whoever_reads
 from stemfield.control.daemon.watchdog import Pulse
 from stemfield.control.faults import Contained
+from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.parameters.context import Context
@@ -159,7 +160,7 @@ class Daemon:
         logging.getLogger().setLevel(config.log_level.upper())
         hands = config.hands.model_dump()
         hold_s = hands.pop("hold_s")
-        hub.rank(hands, hold_s)
+        hub.ownership.reconfigure(hands, hold_s)
         self._audio.reconfigure(config)
         self._delay_scenes(hub)
         await network.reconfigure(config)
@@ -198,7 +199,7 @@ class Daemon:
         saver = Saver(store, lambda text: log.warning("%s", text))
         stack.push_async_callback(saver.close)
         hands = self._config.hands.model_dump()
-        hub = Hub(
+        hub = build_hub(
             scene,
             context,
             store,

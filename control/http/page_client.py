@@ -109,7 +109,7 @@ class PageClient:
                 due = [_command(message) for message in messages[:MAX_COMMANDS]]
                 if len(messages) > MAX_COMMANDS:
                     due.append(Problem("", f"expected at most {MAX_COMMANDS} commands at once, got {len(messages)}"))
-                self._hub.counters.messages += len(due)
+                self._hub.reports.counters.messages += len(due)
                 yield len(due)
                 yield from self._hub.steps(due, self._peer)
                 number = document.get("number")
