@@ -64,14 +64,20 @@ class Imported:
         self._fill_distances()
 
     def _fill_distances(self) -> None:
-        """Puts what has no distance, or an LFE at the origin, as far away as the farthest: nothing compensates that."""
+        """Puts what has no distance, or stands at the origin, as far away as the farthest: nothing compensates that."""
         speakers = self.data["speakers"]
         known = [radius_m for each in speakers if (radius_m := each.get("radius_m")) is not None and radius_m > 0.0]
         farthest_m = max(known, default=1.0)
         for speaker in speakers:
-            if speaker.get("lfe") and speaker["radius_m"] == 0.0:
+            if speaker["radius_m"] == 0.0:
                 speaker["radius_m"] = None
-                self.notes.append(f"{speaker['label']} stands at the origin: taken to be in front")
+                what = "taken to be in front"
+                if speaker.get("azimuth_deg") or speaker.get("elevation_deg"):
+                    what = "only its direction is used"
+                elif not speaker.get("lfe"):
+                    speaker["lfe"] = True  # as direct outputs of other programs are
+                    what = "it has no direction, and plays only what is sent to it directly, as lfe"
+                self.notes.append(f"{speaker['label']} stands at the origin: {what}")
             if speaker["radius_m"] is None:
                 speaker["radius_m"] = farthest_m
 

@@ -125,7 +125,10 @@ def contents_of(window: Window) -> Contents:
 
 def _waves(window: Window, start: int, notes: list[str]) -> list[Stream]:
     streams: list[Stream] = []
-    for each in wave.find_waves(window, start, window.size):
+    waves = wave.find_waves(window, start, window.size)
+    if waves[-1].missing is None and (left := _strange_bytes(window, waves[-1].stop)):
+        notes.append(f"{left} bytes behind the sound, as long as its header says it is, are left out")
+    for each in waves:
         if each.declared is not None and each.second:
             _compare(each.declared / each.second, len(each.sound) / each.second, notes)
         if each.missing is not None and each.sound:
@@ -135,6 +138,13 @@ def _waves(window: Window, start: int, notes: list[str]) -> list[Stream]:
         else:
             streams.append(Stream(tuple(each.trusted(window))))
     return streams
+
+
+def _strange_bytes(window: Window, at: int) -> int:
+    """How much from here to the end is neither a tag nor zeros."""
+    while (behind := id3.after_tag(window, at)) > at:
+        at = behind
+    return window.size - at if window.bytes_at(at, window.size - at).strip(b"\0") else 0
 
 
 def _mp3(window: Window, start: int, end: int, notes: list[str]) -> list[Stream]:

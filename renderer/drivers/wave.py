@@ -97,6 +97,8 @@ def _wave(window: Window, start: int, end: int) -> Wave:
         if len(head) < 8 or at + 8 > end or (_DATA in chunks and _begins(window.bytes_at(at, 12))):
             break
         name, size = head[:4], int.from_bytes(head[4:], "little")
+        if _DATA in chunks and not _is_name(name):
+            break  # no chunk: zeros, a tag, or sound that the header does not know of
         if size == _IN_DS64:
             size = large.get(name, size)
         content, room = at + 8, end - at - 8
@@ -128,9 +130,12 @@ def _is_chunk(window: Window, at: int, end: int) -> bool:
     head = window.bytes_at(at, 8)
     if len(head) < 8 or at + 8 > end:
         return False
-    return all(0x20 <= byte < 0x7F for byte in head[:4]) and (
-        int.from_bytes(head[4:], "little") <= end - at - 8 or head[:4] in KINDS
-    )
+    return _is_name(head[:4]) and (int.from_bytes(head[4:], "little") <= end - at - 8 or head[:4] in KINDS)
+
+
+def _is_name(name: bytes) -> bool:
+    """Whether a chunk may be called so."""
+    return all(0x20 <= byte < 0x7F for byte in name)
 
 
 def _bytes_a_second(window: Window, chunks: dict[bytes, range]) -> int:

@@ -118,8 +118,7 @@ class Engine:
         self.outputs = self.chain.outputs
         self.late_frames = self.chain.late_frames
         # A worker reads and writes within the latency, and that must be less than half of the timeline.
-        timeline = max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1)
-        self.exchange = Exchange.create(stems, timeline, sample_rate_hz)
+        self.exchange = Exchange.create(stems, max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1))
         self.memory = m.Memory(
             inputs,
             direct,

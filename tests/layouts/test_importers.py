@@ -207,11 +207,22 @@ def test_spatgris_before_version_3(tmp_path):
     assert "S9 stands at the origin: taken to be in front" in layout.notes
 
 
-def test_a_direct_out_at_the_origin_plays_and_an_ordinary_loudspeaker_there_is_told(tmp_path):
+def test_what_stands_at_the_origin_plays_and_is_told(tmp_path):
     at_origin = GRIS_3.replace('<POSITION X="0.0" Y="1.0" Z="0.0"/>', '<POSITION X="0.0" Y="0.0" Z="0.0"/>')
     assert imported(tmp_path, at_origin, "dome.xml").speakers[-1].lfe
-    with pytest.raises(LayoutError, match=r"speakers\[2\]\.radius_m.*origin.*\(S9\)"):
-        imported(tmp_path, at_origin.replace('DIRECT_OUT_ONLY="1"', 'DIRECT_OUT_ONLY="0"'), "dome.xml")
+    layout = imported(tmp_path, at_origin.replace('DIRECT_OUT_ONLY="1"', 'DIRECT_OUT_ONLY="0"'), "dome.xml")
+    told = "S9 stands at the origin: it has no direction, and plays only what is sent to it directly, as lfe"
+    assert told in layout.notes
+    assert [speaker.lfe for speaker in layout.speakers] == [False, False, True]
+
+
+def test_at_the_origin_a_direction_that_is_said_counts(tmp_path):
+    layout = imported(tmp_path, VISR.replace('r="1.8"', 'r="0"'), "room.xml")
+    speaker = layout.speakers[2]
+    assert not speaker.lfe
+    assert speaker.azimuth_deg or speaker.elevation_deg
+    assert speaker.radius_m == max(other.radius_m for other in layout.speakers)
+    assert f"{speaker.label} stands at the origin: only its direction is used" in layout.notes
 
 
 SSR = """<?xml version="1.0" encoding="utf-8"?>
@@ -345,7 +356,6 @@ BOMB = '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aa"><!ENTITY b "&a;&a;">]>
         (VISR.replace("1.0, 0.7", "1.0"), "SUB1: 2 assignedLoudspeakers, but 1 weights"),
         (VISR.replace('channel="12"', 'channel="4"'), "speakers[2].channel: 4 is already that of speakers[0]"),
         (VISR.replace('channel="12"', ""), "speakers[2].channel: must be a whole number, not nothing"),
-        (VISR.replace('r="1.8"', 'r="0"'), "speakers[2].radius_m: 0.0 puts the loudspeaker at the origin"),
         (GRIS_3.replace('X="1.0" ', ""), "SPEAKER_1.X: is missing"),
         (GRIS_4.replace("(0, 1, 0)", "(0, 1)"), "CARTESIAN_POSITION: '(0, 1)' is not (x, y, z)"),
         (GRIS_4.replace('PATCH_ID="5"', 'PATCH_ID="x"'), "SPEAKER_PATCH_ID: 'x' is no channel"),

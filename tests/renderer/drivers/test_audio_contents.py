@@ -347,6 +347,14 @@ class TestWav:
         np.testing.assert_allclose(found, sound, rtol=0, atol=2**-15)
         assert (warning is None) if told is None else told in str(warning)
 
+    def test_a_length_that_is_a_little_too_short_is_told(self, tmp_path: Path) -> None:
+        """Less than a second may be anything: it isn't played, but not passed over in silence either."""
+        sound = music(2.0)
+        sound[:, int(1.5 * RATE) : int(1.7 * RATE)] = 0.0
+        found, warning = read(wav(tmp_path, sound, with_sizes(36 + 6 * RATE, 6 * RATE)))
+        assert found.shape[1] == 1.5 * RATE
+        assert f"{2 * RATE} bytes behind the sound, as long as its header says it is, are left out" in str(warning)
+
     @pytest.mark.parametrize("kind", [b"RF64", b"BW64"])
     @pytest.mark.parametrize("length", ["true", "none", "unknown"])
     def test_sizes_of_64_bits(self, tmp_path: Path, kind: bytes, length: str) -> None:
