@@ -107,6 +107,11 @@ def parse_json(text: str | bytes, *, finite: bool = False) -> Any:
     return data
 
 
+def json_line(data: object) -> str:
+    """JSON on one line; bytes of file names that are not UTF-8 are escaped, so that it can be encoded."""
+    return json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+
+
 def is_encodable(text: str) -> bool:
     """Whether UTF-8 can hold a text: half a surrogate pair, which JSON and YAML can escape, it cannot."""
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stemfield.control.cli.parser_tree import make_parser
+from stemfield.control.cli.commands import make_parser
 from stemfield.control.config.configuration import Config, parse_config
 from stemfield.layouts.loader import load_layout
 

@@ -15,13 +15,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from stemfield.control.cli.commands import refusals, user_config
 from stemfield.control.offline.batch.inputs import find_recordings, plain
 from stemfield.control.offline.batch.job import load_recipe, order_of
 from stemfield.control.offline.batch.plan import BATCH_FOLDER, Plan, read_plan
 from stemfield.control.offline.batch.report import REPORT, Report, show, summary
 from stemfield.control.offline.batch.work import WORK, Task, kept
+from stemfield.control.offline.inputs import user_config
 from stemfield.control.problems import FAILED, CommandError, termination_waits
+from stemfield.layouts.problems import UserError
 from stemfield.renderer.engine.processor import compile_ahead
 
 try:
@@ -37,8 +38,7 @@ def batch(options: argparse.Namespace) -> int:
     if options.scheduler is not None and options.workers is not None:
         raise CommandError(["--workers: the scheduler has its own; of use only without --scheduler"])
     path = Path(options.plan)
-    with refusals():
-        plan = read_plan(path)
+    plan = read_plan(path)
     folder = path.absolute().parent
     output = plain(folder / Path(plan.output).expanduser())
     tasks = _tasks(plan, path, folder, output)
@@ -71,7 +71,7 @@ def _tasks(plan: Plan, path: Path, folder: Path, output: Path) -> list[Task]:
         try:
             order = order_of(kind, given, folder, config)
             recipe = load_recipe(order)
-        except CommandError as error:
+        except UserError as error:
             problems += [f"{kind}: {line}" for line in error.lines]
             continue
         tasks += [

@@ -48,7 +48,7 @@ class _Completer:
 
 
 def _layouts() -> list[str]:
-    from stemfield.control.cli.commands import user_config
+    from stemfield.control.offline.inputs import user_config
     from stemfield.layouts.loader import available_layouts
 
     entries = available_layouts(user_config().layout_folders)
@@ -56,7 +56,7 @@ def _layouts() -> list[str]:
 
 
 def _models() -> list[str]:
-    from stemfield.control.cli.commands import user_config
+    from stemfield.control.offline.inputs import user_config
     from stemfield.separation.cards.card import available_models
 
     return [name for entry in available_models(user_config().model_folders) for name in (entry.name, *entry.presets)]

@@ -11,12 +11,12 @@ from typing import Final
 from rich.columns import Columns
 from rich.text import Text
 
-from stemfield.control.cli.commands import layout_of, refusals
 from stemfield.control.cli.questions import Questions
 from stemfield.control.config.configuration import Config, load_config, user_config_file
 from stemfield.control.config.edit import changed, write_config
 from stemfield.control.doctor.sound_card import SoundCard, sound_card
 from stemfield.control.problems import FAILED, CommandError
+from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
 
@@ -46,7 +46,7 @@ def connect_by_ear(path: Path, ports: Sequence[str] = (), *, confirmed: bool = F
         CommandError: nothing can be played, or the file cannot be written.
     """
     config = _config_of(path)
-    layout = layout_of(config.layout, config)
+    layout = load_layout(config.layout, config.layout_folders)
     card = SoundCard() if ports else sound_card(config.jack.server_name)
     there = tuple(ports) or (*card.playback, *card.others)
     if not there:
@@ -118,24 +118,19 @@ def _ask(layout: Layout, port: str, heard: Mapping[str, str], questions: Questio
 
 
 def _config_of(path: Path) -> Config:
-    if not path.exists():
-        return Config()
-    with refusals():
-        return load_config(path)
+    return load_config(path) if path.exists() else Config()
 
 
 def _write(path: Path, config: Config, found: Mapping[str, str]) -> None:
     """Put the connections into the file, in place of those by patterns."""
-    labels = layout_of(config.layout, config).labels
+    labels = load_layout(config.layout, config.layout_folders).labels
     unknown = [label for label in found if label not in labels]
     if unknown:
         lines = [f"{x}: layout {config.layout} has no such loudspeaker{did_you_mean(x, labels)}" for x in unknown]
         raise CommandError(lines)
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
-        with refusals():
-            new = changed(text, "jack", {"connect_speakers": dict(found), "connect_outputs": None})
-            write_config(path, new)
+        write_config(path, changed(text, "jack", {"connect_speakers": dict(found), "connect_outputs": None}))
     except OSError as error:
         raise CommandError([f"{path}: cannot be written: {error.strerror}"], FAILED) from error
     print(f"{path}: {len(found)} connections are written; systemctl reload stemfield (SIGHUP) has the daemon take them")

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from stemfield.control.cli.commands import layout_of, refusals
 from stemfield.control.cli.qr import show_qr
 from stemfield.control.config.configuration import Config, DiscoveryConfig, JackConfig, MonitorConfig, parse_config
 from stemfield.control.config.free_ports import Claims, NoFreePortError
@@ -23,6 +22,7 @@ from stemfield.control.doctor.sound_card import EARS, SoundCard, sound_card, sug
 from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.demo import demo_mixture_file
 from stemfield.control.problems import FAILED, CommandError, termination_waits
+from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.bass import suggested_hz
 
 LOOPBACK: Final = "127.0.0.1"
@@ -37,17 +37,15 @@ def demo(options: argparse.Namespace) -> int:
     card = SoundCard() if options.driver == "clock" else sound_card()
     with tempfile.TemporaryDirectory(prefix="stemfield-demo-") as folder, closing(Claims()) as ports:
         try:
-            with refusals():
-                config = _config(options, card, neighbours, Path(folder), ports)
+            config = _config(options, card, neighbours, Path(folder), ports)
         except NoFreePortError as error:
             raise CommandError([f"{error} for the demo"], FAILED) from error
-        layout_of(config.layout, config)
+        load_layout(config.layout, config.layout_folders)
         with termination_waits():
             from stemfield.control.daemon.daemon import run
 
         try:
-            with refusals():
-                return run(config, lambda: config, lambda: _tell(config, neighbours, browser=options.open))
+            return run(config, lambda: config, lambda: _tell(config, neighbours, browser=options.open))
         except OSError as error:
             raise CommandError([error.strerror or str(error)], FAILED) from error
 
@@ -85,8 +83,7 @@ def _config(
 
 def _connections(name: str, card: SoundCard) -> tuple[float | None, JackConfig]:
     """The room to its loudspeakers where the card has a port for each, otherwise to the ears; and its crossover."""
-    with refusals():
-        layout = layout_of(name, Config())
+    layout = load_layout(name, Config().layout_folders)
     found = wires(layout, card)
     if found.missing or len(found.ports) <= EARS:
         return None, JackConfig(connect_monitor=card.ears)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from stemfield.control.cli.commands import check_target, print_json
+from stemfield.control.cli.printing import print_json
 from stemfield.control.cli.qr import show_qr
 from stemfield.control.doctor.diagnosis import CHECKS, diagnose
 from stemfield.control.doctor.evidence import Evidence, look
 from stemfield.control.doctor.finding import PAGE, Finding
 from stemfield.control.doctor.report import is_report, report
+from stemfield.control.offline.inputs import check_target
 from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 
 COULD_NOT_LOOK = BAD_INPUT

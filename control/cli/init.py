@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from stemfield.control.cli.commands import card_of, found_problems, refusals, room_problems, usable_layout
+from stemfield.control.cli.check import file_problems, problems_of
 from stemfield.control.cli.questions import Questions
 from stemfield.control.config.configuration import Config, user_config_file
 from stemfield.control.config.edit import checked, commented, write_config
@@ -24,6 +24,7 @@ from stemfield.control.doctor.sound_card import (
     wires,
 )
 from stemfield.control.network.addresses import LocalNetwork, local_networks
+from stemfield.control.offline.inputs import model_card, usable_layout
 from stemfield.control.problems import FAILED, CommandError
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
@@ -57,7 +58,7 @@ def init(options: argparse.Namespace) -> int:
     text = commented(_Answers(options, questions, ports).values())
     with _writing(path):
         config = checked(path, text)
-    if problems := [*room_problems(config), *found_problems(lambda: card_of(None, config, for_a_room=True))]:
+    if problems := [*file_problems(config), *problems_of(lambda: model_card(None, config, for_room=True))]:
         raise CommandError(problems)
     with _writing(path):
         write_config(path, text)
@@ -74,8 +75,7 @@ def init(options: argparse.Namespace) -> int:
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
     try:
-        with refusals():
-            yield
+        yield
     except OSError as error:
         raise CommandError([f"{path}: cannot be written: {error.strerror}"], FAILED) from error
 
@@ -209,15 +209,14 @@ def _music(answer: str) -> str:
     if answer in (JACK, CAPTURE):
         return answer
     path = Path(answer).expanduser().absolute()
-    with refusals():
-        AudioReader(path).close()
+    AudioReader(path).close()
     if os.fsencode(path).decode("utf-8", "replace") != str(path):
         raise CommandError([f"{path}: its name is no UTF-8, which a configuration cannot hold; rename it"])
     return str(path)
 
 
 def _model(answer: str) -> str:
-    card_of(answer, Config(), for_a_room=True)
+    model_card(answer, Config(), for_room=True)
     return answer
 
 

@@ -8,34 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from stemfield.control.cli.commands import (
-    check_target,
-    entry_problems,
-    layout_of,
-    print_json,
-    print_table,
-    refusals,
-    usable_layout,
-    user_config,
-)
+from stemfield.control.cli.printing import entry_problems, print_json, print_table
+from stemfield.control.offline.inputs import check_target, usable_layout, user_config
 from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 from stemfield.layouts.foreign import name_of
 from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.layouts.model import Layout
+from stemfield.layouts.problems import UserError
 
 
 def gains(options: argparse.Namespace) -> int:
     """Print the gains of positions: JSON, or a table where a person looks on."""
-    from stemfield.control.offline.positions import PositionsError, read_positions
+    from stemfield.control.offline.positions import read_positions
     from stemfield.renderer.panning import Panner, extent_gains
 
-    layout = layout_of(options.layout, user_config())
+    layout = load_layout(options.layout, user_config().layout_folders)
     name = options.positions
     try:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-        positions = read_positions(data.decode("utf-8-sig").splitlines())
-    except PositionsError as error:
-        raise CommandError([f"{name}: {problem}" for problem in error.problems]) from error
+        positions = read_positions(data.decode("utf-8-sig").splitlines(), name)
     except UnicodeDecodeError as error:
         raise CommandError([f"{name}: not a text in UTF-8"]) from error
     except OSError as error:
@@ -69,7 +60,7 @@ def layouts_list(options: argparse.Namespace) -> int:
 
 def layouts_show(options: argparse.Namespace) -> int:
     """Print the loudspeakers of a layout, in the order of ports and gains."""
-    layout = layout_of(options.layout, user_config())
+    layout = load_layout(options.layout, user_config().layout_folders)
     if options.json:
         keys = ("label", "channel", "azimuth_deg", "elevation_deg", "radius_m", "lfe")
         speakers = [{key: getattr(speaker, key) for key in keys} for speaker in layout.speakers]
@@ -94,7 +85,7 @@ def layouts_check(options: argparse.Namespace) -> int:
     for name in options.names:
         try:
             remarks = review_layout(usable_layout(name, config))
-        except CommandError as error:
+        except UserError as error:
             checked.append((name, list(error.lines), [], []))
             continue
         problems, advice, notes = (
@@ -118,14 +109,12 @@ def layouts_check(options: argparse.Namespace) -> int:
 
 def layouts_plot(options: argparse.Namespace) -> int:
     """Draw a room."""
-    from stemfield.renderer.panning.plot import PlotError, plot_layout
+    from stemfield.renderer.panning.plot import plot_layout
 
-    layout = layout_of(options.layout, user_config())
+    layout = load_layout(options.layout, user_config().layout_folders)
     check_target(Path(options.target))
     try:
         plot_layout(layout, Path(options.target))
-    except PlotError as error:
-        raise CommandError([str(error)]) from error
     except OSError as error:
         raise CommandError([f"{options.target}: {error.strerror}"], FAILED) from error
     print(options.target)
@@ -139,8 +128,7 @@ def layouts_convert(options: argparse.Namespace) -> int:
     source, target = Path(options.source), _own_file(options.target)
     if target.exists() and source.exists() and target.samefile(source):
         raise CommandError([f"{target}: is the input itself"])
-    with refusals():
-        layout = load_layout(str(source.absolute()))
+    layout = load_layout(str(source.absolute()))
     _write(target, layout, layout_yaml(layout, target.absolute().parent), as_json=options.json)
     return 0
 
@@ -153,7 +141,8 @@ def layouts_copy(options: argparse.Namespace) -> int:
     name = name_of(target.stem)
     if not name:
         raise CommandError([f"{target}: is no name of a layout"])
-    copy = replace(layout_of(options.layout, user_config()), name=name, aliases=())
+    given = load_layout(options.layout, user_config().layout_folders)
+    copy = replace(given, name=name, aliases=())
     _write(target, copy, layout_yaml(copy, target.absolute().parent, nominal=True), as_json=options.json, mode="x")
     if not options.json:
         print(f"{target}: put where the loudspeakers really stand; the nominal places say which is which")

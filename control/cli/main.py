@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
 
-from stemfield.control.cli.parser_tree import make_parser
+from stemfield.control.cli.commands import make_parser
 from stemfield.control.daemon.log import error_prefix
 from stemfield.control.daemon.standard_streams import fill_standard_streams
-from stemfield.control.problems import ENDS, FAILED, CommandError, shortened, termination_waits
+from stemfield.control.problems import BAD_INPUT, ENDS, FAILED, CommandError, shortened, termination_waits
+from stemfield.layouts.problems import UserError
 
 INTERRUPTED = 130
 AGAIN_S = 0.05
@@ -55,12 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             run = getattr(importlib.import_module(f"stemfield.control.{module}"), function)
         status = int(run(options))
         sys.stdout.flush()
-    except CommandError as error:
+    except UserError as error:
         if options.debug:
             raise
         for line in shortened(error.lines, MAX_ERRORS):
             print(f"{error_prefix(sys.stderr)}stemfield: error: {line}", file=sys.stderr)
-        return error.status
+        return error.status if isinstance(error, CommandError) else BAD_INPUT
     except BrokenPipeError:
         # the reader of our output has seen enough; Python would complain once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

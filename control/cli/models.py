@@ -1,4 +1,4 @@
-"""Commands that bring models in and time them."""
+"""`stemfield models`: list, check, import, join and time separation models."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from stemfield.control.cli.commands import card_of, print_table, refusals, user_config
-from stemfield.control.cli.import_words import unplaced, words_of_the_user
-from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
+from stemfield.control.cli.check import problems_of
+from stemfield.control.cli.import_errors import in_terms_of_options
+from stemfield.control.cli.printing import entry_problems, print_json, print_results, print_table
+from stemfield.control.config.configuration import Config
+from stemfield.control.offline.inputs import model_card, user_config
+from stemfield.control.problems import FAILED, CommandError
+from stemfield.layouts.problems import did_you_mean
 from stemfield.layouts.yaml_scalars import dump_yaml
-from stemfield.separation.cards.card import CARD, load_card
+from stemfield.renderer.scene.scene import STEMS
+from stemfield.separation.cards.card import CARD, ModelCard, available_models, load_card
 from stemfield.separation.importing.families import Answers, card_data
 from stemfield.separation.importing.join import joined_card
 from stemfield.separation.streaming.latency import live_latency_frames
@@ -28,13 +32,41 @@ from stemfield.separation.streaming.streaming import Separator
 from stemfield.separation.worker.worker import HIGHEST_SHARE
 
 
+def models_list(options: argparse.Namespace) -> int:
+    """List the models that have a name; broken ones with their problems."""
+    entries = available_models(user_config().model_folders)
+    if options.json:
+        keys = ("name", "presets", "title")
+        print_json([{**{k: getattr(e, k) for k in keys}, "path": str(e.path), **entry_problems(e)} for e in entries])
+        return 0
+    titles = [e.title or f"see: stemfield models check {e.path}" for e in entries]
+    print_table([(e.name, ", ".join(e.presets), title) for e, title in zip(entries, titles, strict=True)])
+    return 0
+
+
+def models_check(options: argparse.Namespace) -> int:
+    """Look for problems in models: their cards, their files and their graphs."""
+    config = user_config()
+    warnings: list[str] = []
+
+    def trial(name: str) -> None:
+        card = model_card(name, config)
+        warnings.extend(_unplaced(card))
+        compute_share(Separator(card, card.sample_rate.nominal_hz))  # some shapes show only when a graph runs
+
+    checked = [(name, problems_of(trial, name)) for name in options.names]
+    for line in warnings:
+        print(f"stemfield: warning: {line}", file=sys.stderr)
+    return print_results(checked, as_json=options.json)
+
+
 def models_import(options: argparse.Namespace) -> int:
     """Copy a model into the folder of one's own models, with a card."""
     sources = [Path(name) for name in options.files]
     missing = [path for path in sources if not path.exists()]
     if missing:
         raise CommandError([f"{path}: no such file" for path in missing])
-    with refusals(), tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
         if options.family:
             data, paths = _of_family(sources, options), {path.name: path for path in sources}
             _keep(_with_files(Path(scratch), data, paths), options, paths, data)
@@ -47,7 +79,7 @@ def models_import(options: argparse.Namespace) -> int:
 def models_join(options: argparse.Namespace) -> int:
     """Make one model of several that know one instrument each."""
     folders = user_config().model_folders
-    with refusals(), tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
         cards = [load_card(name, folders) for name in options.names]
         title = options.title or f"{options.name}, one network an instrument"
         data = joined_card(cards, options.name, title, options.rest)
@@ -69,7 +101,7 @@ def _keep(
     """
     config = user_config()
     target = Path(options.into) if options.into else config.model_folders[0]
-    with refusals(), words_of_the_user(folder, paths, made):
+    with in_terms_of_options(folder, paths, made):
         card = load_card(str(folder))
         compute_share(Separator(card, card.sample_rate.nominal_hz, config.separation.providers))
         place = target / card.name
@@ -83,8 +115,20 @@ def _keep(
         except OSError as error:
             raise CommandError([f"{place}: {error.strerror or error}"], FAILED) from error
     print(f"{place}: {card.title}: {', '.join(card.names)}")
-    for line in unplaced(card):
+    for line in _unplaced(card):
         print(f"stemfield: warning: {line}", file=sys.stderr)
+
+
+def _unplaced(card: ModelCard) -> list[str]:
+    """Warnings about the stems of a model that are not an instrument of the room."""
+    lines = []
+    for name in card.names:
+        stem = card.room_stem(name)
+        if stem not in STEMS:
+            known = f"{', '.join(STEMS)}{did_you_mean(stem, STEMS)}"
+            hint = f"say where it belongs with --stem {name}=vocals, for instance, or `stems` in the card"
+            lines.append(f"{card.name}: no instrument of a room gets {name!r}: {stem!r} is none of {known}; {hint}")
+    return lines
 
 
 def _with_card(sources: Sequence[Path], scratch: Path) -> tuple[Path, dict[str, Path]]:
@@ -137,7 +181,7 @@ def models_export_openunmix(options: argparse.Namespace) -> int:
     """Turn checkpoints of Open-Unmix into a model."""
     if any(importlib.util.find_spec(name) is None for name in ("torch", "onnx")):
         raise CommandError(["reading checkpoints needs torch and onnx: pip install 'stemfield[train]'"])
-    from stemfield.separation.importing.export_openunmix import CheckpointError, read_checkpoint, save_graph
+    from stemfield.separation.importing.export_openunmix import read_checkpoint, save_graph
 
     with tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
         graphs = []
@@ -150,8 +194,6 @@ def models_export_openunmix(options: argparse.Namespace) -> int:
                 save_graph(read_checkpoint(path), graphs[-1])
             except FileNotFoundError as error:
                 raise CommandError([f"{path}: no such file"]) from error
-            except CheckpointError as error:
-                raise CommandError([str(error)]) from error
         options.files = [str(path) for path in graphs]
         options.source = options.source or [path.stem for path in graphs]
         options.family, options.name = "openunmix", options.name or "openunmix"
@@ -161,38 +203,18 @@ def models_export_openunmix(options: argparse.Namespace) -> int:
 def models_bench(options: argparse.Namespace) -> int:
     """Time models on this machine."""
     config = user_config()
-    rows = []
-    problems: list[str] = []
+    rows: list[dict[str, Any]] = []
+    problems = []
     for name in options.names:
-        with _collected(problems):
-            card = card_of(name, config)
-            before_kib, began_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
-            rate_hz = options.sample_rate
-            with refusals():
-                separator = Separator(card, rate_hz, config.separation.providers)
-                load_s = time.perf_counter() - began_s
-                share = compute_share(separator)
-            grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
-            rows.append(
-                {
-                    "name": card.name,
-                    "domain": card.domain,
-                    "compute_share": share,
-                    "live": share <= HIGHEST_SHARE,
-                    "latency_ms": 1e3 * separator.latency_frames / rate_hz,
-                    "live_latency_ms": 1e3 * live_latency_frames(card, rate_hz) / rate_hz,
-                    "load_s": load_s,
-                    "memory_mib": grown_kib / 1024,
-                }
-            )
+        problems += problems_of(lambda name=name: rows.append(_timed(name, options.sample_rate, config)))
     if options.json:
         print(json.dumps(rows))
     elif rows:
         table = [("model", "domain", "compute", "live", "latency", "live latency", "loading", "memory")]
         table += [
             (
-                str(row["name"]),
-                str(row["domain"]),
+                row["name"],
+                row["domain"],
                 f"{row['compute_share']:.3f} s/s",
                 "yes" if row["live"] else "too slow",
                 f"{row['latency_ms']:.0f} ms",
@@ -208,11 +230,21 @@ def models_bench(options: argparse.Namespace) -> int:
     return 0
 
 
-@contextmanager
-def _collected(problems: list[str]) -> Iterator[None]:
-    try:
-        yield
-    except CommandError as error:
-        if error.status != BAD_INPUT:
-            raise
-        problems += error.lines
+def _timed(name: str, rate_hz: int, config: Config) -> dict[str, Any]:
+    """What a model costs at a sample rate, as JSON shows it."""
+    card = model_card(name, config)
+    before_kib, began_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    separator = Separator(card, rate_hz, config.separation.providers)
+    load_s = time.perf_counter() - began_s
+    share = compute_share(separator)
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+    return {
+        "name": card.name,
+        "domain": card.domain,
+        "compute_share": share,
+        "live": share <= HIGHEST_SHARE,
+        "latency_ms": 1e3 * separator.latency_frames / rate_hz,
+        "live_latency_ms": 1e3 * live_latency_frames(card, rate_hz) / rate_hz,
+        "load_s": load_s,
+        "memory_mib": grown_kib / 1024,
+    }

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from stemfield.control.cli.commands import print_json, print_table
+from stemfield.control.cli.printing import print_json, print_table
 from stemfield.control.dialects.osc import Message, encode
 from stemfield.control.network.client import NoReplyError, request
 from stemfield.control.parameters.commands import Value

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.prompt import Confirm, Prompt
 
 from stemfield.control.problems import CommandError
+from stemfield.layouts.problems import UserError
 
 T = TypeVar("T")
 
@@ -33,12 +34,12 @@ class Questions:
         """The answer, as `use` makes it of the text.
 
         Raises:
-            CommandError: there is nobody to answer; or nobody was asked, and `use` refuses the suggestion.
+            UserError: there is no terminal; or nothing was asked, and `use` refuses the suggestion.
         """
         while True:
             try:
                 return use(suggestion if self._suggested else self._answer(question, suggestion))
-            except CommandError as error:
+            except UserError as error:
                 if self._suggested or isinstance(error, NobodyError):
                     raise
                 for line in error.lines:

@@ -16,14 +16,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from stemfield.control.cli.commands import refusals, usable_layout, user_config
 from stemfield.control.cli.network import check_answers
-from stemfield.control.cli.offline import tell_written, work
+from stemfield.control.cli.progress import processing
+from stemfield.control.cli.upmix import print_exported
 from stemfield.control.config.configuration import load_config
 from stemfield.control.dialects.osc import Message, encode
 from stemfield.control.network.client import NoReplyError, request
 from stemfield.control.network.listeners import nearest_address
 from stemfield.control.offline.adm_export import export_tape
+from stemfield.control.offline.inputs import usable_layout, user_config
 from stemfield.control.offline.render import change_frame
 from stemfield.control.parameters.context import Context
 from stemfield.control.problems import FAILED, CommandError
@@ -42,11 +43,9 @@ COMPLETE_S = 30.0
 
 def record(options: argparse.Namespace) -> int:
     """Record what a running daemon plays, as objects that other programs open."""
-    with refusals():
-        config = load_config(Path(options.config)) if options.config else user_config()
+    config = load_config(Path(options.config)) if options.config else user_config()
     target = Path(options.target)
-    with refusals():
-        check_bw64(target)
+    check_bw64(target)
     layout = usable_layout(options.layout or config.layout, config)
     name = f"capture {datetime.now():%Y-%m-%d %H-%M-%S}"
     control = capture_path(config.state_folder / "recordings", name.replace(" ", "+"))
@@ -54,14 +53,14 @@ def record(options: argparse.Namespace) -> int:
     with ExitStack() as unfinished:
         unfinished.callback(_tell_kept, control, tape)
         _capture((nearest_address(config.network), options.port or config.osc.port), name, tape, options.seconds)
-        with refusals(), Bw64Reader(tape) as reader:
+        with Bw64Reader(tape) as reader:
             rate_hz = reader.sample_rate_hz
         moments = _moments(control, layout, rate_hz)
         title = target.name.removesuffix(".wav").removesuffix(".adm")
-        with work(str(target), rate_hz) as progress:
+        with processing(str(target), rate_hz) as progress:
             written = export_tape(tape, target, layout, moments, title, progress)
         unfinished.pop_all()
-    tell_written(target, written)
+    print_exported(target, written)
     for path in (control, tape):
         path.unlink(missing_ok=True)
     return 0
@@ -135,7 +134,7 @@ def _moments(control: Path, layout: Layout, rate_hz: int) -> list[Moment]:
         later = scenes_of(read_recording(control), scene, Context(layout.labels, scene, status=idle_status()))
         changes = [(change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in later]
     except RecordingError as error:
-        raise CommandError([f"{control}: {error}"], FAILED) from error
+        raise CommandError(error.lines, FAILED) from error
     except OSError as error:
         raise CommandError([f"{control}: cannot be read: {error.strerror}"], FAILED) from error
     return [(0, scene, 0.0), *changes]

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from stemfield.control.cli.commands import print_json
+from stemfield.control.cli.printing import print_json
 from stemfield.control.problems import FAILED, CommandError
 from stemfield.layouts.problems import shown
 from stemfield.systemd.files import (

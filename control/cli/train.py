@@ -11,7 +11,8 @@ from pathlib import Path
 from pickle import UnpicklingError
 
 from stemfield.control.problems import FAILED, CommandError
-from stemfield.separation.cards.card import CardError, load_card
+from stemfield.layouts.problems import UserError
+from stemfield.separation.cards.card import load_card
 
 NOT_WEIGHTS = (EOFError, KeyError, RuntimeError, UnpicklingError)
 """What torch says of a file that is none of a run's."""
@@ -68,8 +69,8 @@ def _told() -> Iterator[None]:
     """Turns what training refuses into lines for the user."""
     try:
         yield
-    except CardError as error:
-        raise CommandError([f"{error.source}: {problem}" for problem in error.problems]) from error
+    except UserError:
+        raise
     except ValueError as error:
         raise CommandError(str(error).split("; ")) from error
     except OSError as error:

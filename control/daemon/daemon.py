@@ -45,7 +45,6 @@ from stemfield.renderer.scene.scene import STEMS, Scene
 from stemfield.renderer.scene.timed_scene import TimedScene
 from stemfield.separation.cards.card import CardError, ModelCard, available_models, load_card
 from stemfield.separation.cards.presets import DEFAULT, PRESETS
-from stemfield.separation.streaming.streaming import stem_order
 from stemfield.systemd.notify import notify, watchdog_interval_s
 
 HOUSEKEEPING_S = 0.1
@@ -64,7 +63,7 @@ class Daemon:
 
     Args:
         config: checked.
-        reread: reads the configuration anew, for SIGHUP; raises CommandError.
+        reread: reads the configuration anew, for SIGHUP; raises UserError.
         announce: gets the lines that tell a person where to steer it.
         on_ready: called after these lines.
 
@@ -108,7 +107,7 @@ class Daemon:
     def _find_card(self, name: str) -> ModelCard | None:
         """The model, or None with the reason in the log: the music goes on without."""
         try:
-            return usable_card(name, self._config)
+            return load_card(name, self._config.model_folders, STEMS)
         except CardError as error:
             for problem in shortened(error.problems):
                 log.error("model %s: %s", error.source, problem)
@@ -393,20 +392,6 @@ def _name_of(wanted: str, name: str) -> str:
     return f"{name} ({wanted})" if PRESETS.get(wanted) == name else name
 
 
-def usable_card(name: str, config: Config) -> ModelCard:
-    """A model that the daemon can use.
-
-    Raises:
-        CardError: it cannot be loaded, or it has an instrument that is none of the scene's.
-    """
-    card = load_card(name, config.model_folders)
-    try:
-        stem_order(card, STEMS)
-    except ValueError as error:
-        raise CardError(name, (str(error),)) from error
-    return card
-
-
 def _has_terminal() -> bool:
     """Whether there is a terminal in which this process runs; one that was closed is none."""
     try:
@@ -421,7 +406,7 @@ def run(config: Config, reread: Callable[[], Config], on_ready: Callable[[], Non
 
     Args:
         config: checked.
-        reread: reads it anew, when SIGHUP asks for that; raises CommandError.
+        reread: reads it anew, when SIGHUP asks for that; raises UserError.
         on_ready: called when it plays.
 
     Raises:

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from stemfield.control.config.configuration import Config
 from stemfield.control.config.network import HandsConfig
-from stemfield.control.problems import CommandError
+from stemfield.layouts.problems import UserError
 
 LIVE: Final = frozenset(
     {
@@ -65,7 +65,7 @@ class Reloader:
 
     Args:
         config: the running one.
-        read: reads the new one, in a thread; raises CommandError with every problem of it.
+        read: reads the new one, in a thread; raises UserError with every problem of it.
         take: puts the running one with what is taken in force.
     """
 
@@ -94,7 +94,7 @@ class Reloader:
             self._wanted = False
             try:
                 new = await asyncio.to_thread(self._read)
-            except CommandError as error:
+            except UserError as error:
                 for line in error.lines:
                     log.error("%s", line)
                 log.error("the configuration stays as it was")

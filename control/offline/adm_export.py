@@ -7,7 +7,7 @@ loudness of what the objects are in a room, and to be written.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.offline.render import Change, Progress, StemSource, change_frame, objects_of
+from stemfield.control.offline.inputs import ModelOptions
+from stemfield.control.offline.render import Change, Progress, change_frame, objects_of
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.model import AdmError
@@ -28,7 +29,9 @@ from stemfield.renderer.drivers.bw64 import Bw64Reader
 from stemfield.renderer.drivers.bw64_writer import Bw64Writer
 from stemfield.renderer.dsp.loudness import LoudnessMeter, channel_weights
 from stemfield.renderer.scene.rows import STEM_ROWS
-from stemfield.renderer.scene.scene import Scene
+from stemfield.renderer.scene.scene import STEMS, Scene
+from stemfield.separation.cards.card import ModelCard
+from stemfield.separation.streaming.streaming import Separator
 
 BLOCK_FRAMES = 8192
 JUDGED_IN = "0+5+0"
@@ -46,40 +49,43 @@ class Exported:
     """What cannot be said in such a file."""
 
 
-def export_music(
+def export_recording(
     source: Path,
     target: Path,
     layout: Layout,
     scene: Scene,
-    separator_for: Callable[[int], StemSource],
-    changes: Iterable[Change] = (),
+    changes: Sequence[Change],
+    card: ModelCard,
+    model: ModelOptions,
     progress: Progress | None = None,
 ) -> Exported:
-    """Writes the instruments of a recording as objects, where scenes place them.
+    """Write the instruments of a recording as objects, where scenes place them.
 
     Args:
-        source: the recording.
-        target: the file to write.
-        layout: the room, for loudspeakers that scenes name.
-        scene: to begin with.
-        separator_for: makes the separator for a sample rate in Hz.
+        source: recording.
+        target: file to write.
+        layout: room, for loudspeakers that scenes name.
+        scene: first scene.
         changes: later scenes, in order.
-        progress: told of the frames done.
+        card: separation model.
+        model: options of the model.
+        progress: called with the frames done.
 
     Raises:
         AudioFileError: a file cannot be read or written.
         CardError: the model cannot be used.
     """
-    later = list(changes)
     with AudioReader(source) as reader, ExitStack() as stack:
         rate_hz = reader.sample_rate_hz
-        told = _part(progress, 0.0, 0.8)
+        separator = Separator(card, rate_hz, model["providers"], rule=model["rule"], stems=STEMS)
+        separator.threshold = scene.separation.threshold
+        report = _part(progress, 0.0, 0.8)
         tape = AudioWriter(target, rate_hz, STEM_ROWS, [source])
         stack.callback(tape.abandon)
-        for rows in objects_of(reader.blocks(BLOCK_FRAMES), rate_hz, scene, separator_for(rate_hz), later):
+        for rows in objects_of(reader.blocks(BLOCK_FRAMES), rate_hz, scene, separator, changes):
             tape.write(rows)
-            told(tape.frames, reader.frames)
-        moments = [(0, scene, 0.0), *((change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in later)]
+            report(tape.frames, reader.frames)
+        moments = [(0, scene, 0.0), *((change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in changes)]
         title = reader.title
         sound = tape.seal()
         return export_tape(sound, target, layout, moments, title, _part(progress, 0.8, 0.2), sources=[source])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.numerals import real
-from stemfield.layouts.problems import did_you_mean
+from stemfield.layouts.problems import ProblemsError, did_you_mean
 
 Floats = NDArray[np.float64]
 
@@ -27,16 +27,8 @@ REQUIRED = ("azimuth_deg", "elevation_deg", "distance_m")
 EXTENT = ("width_deg", "height_deg")
 
 
-class PositionsError(ValueError):
-    """A table that cannot be used.
-
-    Attributes:
-        problems: every one that was found, with its line, counted from 1.
-    """
-
-    def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = tuple(problems)
+class PositionsError(ProblemsError):
+    """A table that cannot be used; each problem names its line, counted from 1."""
 
 
 class Positions(NamedTuple):
@@ -50,12 +42,13 @@ class Positions(NamedTuple):
     """Shape (positions,)."""
 
 
-def read_positions(lines: Iterable[str]) -> Positions:
+def read_positions(lines: Iterable[str], source: str) -> Positions:
     """The positions in a table.
 
     Args:
         lines: the first that is not empty names the columns: azimuth_deg, elevation_deg, distance_m, and perhaps
             width_deg and height_deg, whose empty cells are 0.
+        source: name of the table, for errors.
 
     Raises:
         PositionsError: with every problem.
@@ -86,7 +79,7 @@ def read_positions(lines: Iterable[str]) -> Positions:
     elif not rows and not problems:
         problems.append("holds no position")
     if problems:
-        raise PositionsError(problems)
+        raise PositionsError(source, problems)
     *place, width_deg, height_deg = np.array(rows, np.float64).T
     return Positions(cartesian(*place), width_deg, height_deg)
 

@@ -59,17 +59,25 @@ class ModelEntry:
     """Its other names."""
 
 
-def load_card(name_or_path: str, folders: Sequence[Path] = ()) -> ModelCard:
+def load_card(name_or_path: str, folders: Sequence[Path] = (), stems: Sequence[str] = ()) -> ModelCard:
     """The card of this name or path, with its files checked.
 
     Args:
         name_or_path: a name such as `first`, a preset such as `studio`, or the path of a model's folder or card:
             whatever contains a path separator or ends in `.yaml`.
         folders: the user's folders of models; they come before the shipped ones.
+        stems: names of which every stem of the model must be one, if any.
 
     Raises:
         CardError: an unknown name, or a card or file with problems (all of them are listed).
     """
+    card = _find(name_or_path, folders)
+    if stems and (problems := card.misplaced(stems)):
+        raise CardError(name_or_path, problems[:1])
+    return card
+
+
+def _find(name_or_path: str, folders: Sequence[Path]) -> ModelCard:
     if name_or_path.endswith(".yaml") or os.sep in name_or_path:
         path = Path(name_or_path).expanduser()
         return _load(path / CARD if path.is_dir() else path)

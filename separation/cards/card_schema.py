@@ -92,6 +92,16 @@ class ModelCard(Strict):
         """The instrument of the room that a stem belongs to."""
         return self.stems.get(name, name)
 
+    def misplaced(self, stems: Sequence[str]) -> list[str]:
+        """A problem for every stem of the model that is none of some instruments."""
+        known = ", ".join(stems)
+        wrong = {name: self.room_stem(name) for name in self.names if self.room_stem(name) not in stems}
+        return [
+            f"{f'stems.{name}' if name in self.stems else 'sources'}: {stem!r} is not one of {known};"
+            " say in `stems` where it belongs"
+            for name, stem in wrong.items()
+        ]
+
     @property
     @abstractmethod
     def delay_samples(self) -> int:

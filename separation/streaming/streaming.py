@@ -210,11 +210,6 @@ def stem_order(card: ModelCard, stems: Sequence[str]) -> NDArray[np.float32]:
     Raises:
         ValueError: a stem of the model is none of them.
     """
-    for name in card.names:
-        if card.room_stem(name) not in stems:
-            where = f"stems.{name}" if name in card.stems else "sources"
-            known = ", ".join(stems)
-            raise ValueError(
-                f"{where}: {card.room_stem(name)!r} is not one of {known}; say in `stems` where it belongs"
-            )
+    if problems := card.misplaced(stems):
+        raise ValueError(problems[0])
     return np.array([[card.room_stem(name) == stem for name in card.names] for stem in stems], np.float32)

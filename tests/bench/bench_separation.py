@@ -22,7 +22,7 @@ from bench import Row, give, jackd
 from studio import Daemon, Studio
 
 from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture, demo_stems
-from stemfield.control.offline.evaluation.evaluate import baselines, result_of, separations
+from stemfield.control.offline.evaluation.methods import baselines, result_of, separations
 from stemfield.control.offline.evaluation.report import Result, summary
 from stemfield.control.offline.evaluation.songs import Song, load, songs_in
 from stemfield.layouts.loader import load_layout

@@ -14,14 +14,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stemfield.control.cli import offline as cli_offline
-from stemfield.control.cli.commands import NO_EARS, card_of, usable_hrtf, usable_layout
 from stemfield.control.config.configuration import EMBEDDED, Config, SeparationConfig
 from stemfield.control.offline import render as offline
+from stemfield.control.offline.adm_export import export_recording
 from stemfield.control.offline.batch.plan import Kind
-from stemfield.control.parameters.context import Context
+from stemfield.control.offline.inputs import (
+    HRTF_NEEDS_BINAURAL,
+    ModelOptions,
+    model_card,
+    model_options,
+    usable_hrtf,
+    usable_layout,
+)
+from stemfield.control.offline.scenes import find_recording, load_changes, load_scene
 from stemfield.control.problems import CommandError
-from stemfield.control.status import idle_status
 from stemfield.layouts.loader import is_layout_path
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
@@ -78,9 +84,7 @@ def order_of(kind: Kind, options: Mapping[str, Any], folder: Path, config: Confi
         given["layout"] = given["layout"] or config.layout
     if (recording := given.get("recording")) is not None:
         beside = folder / Path(recording).expanduser()
-        given["recording"] = str(
-            (beside if beside.exists() else cli_offline.recording_file(recording, config)).absolute()
-        )
+        given["recording"] = str((beside if beside.exists() else find_recording(recording, config)).absolute())
     return {
         "kind": kind,
         "options": given,
@@ -116,34 +120,32 @@ _Loaded = tuple[str, dict[str, str], Callable[[Path, Path], list[str]]]
 
 
 def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
-    card = card_of(options["model"], config, for_a_room=True)
+    card = model_card(options["model"], config, for_room=True)
     binaural = options.get("binaural", False)
     if options["layout"] is None:
         raise CommandError(["layout: missing: the room to render for (or binaural: true, for headphones)"])
     if options.get("hrtf") and not binaural:
-        raise CommandError([NO_EARS.replace("--", "")])
+        raise CommandError([HRTF_NEEDS_BINAURAL.replace("--", "")])
     layout = usable_layout(options["layout"], config)
     hrtf = usable_hrtf(options["hrtf"]) if binaural else None
-    scene = cli_offline.scene_of(options["scene"], layout)
-    changes: list[offline.Change] = []
-    if options["recording"] is not None:
-        context = Context(layout.labels, scene, status=idle_status())
-        changes = cli_offline.changes_of(Path(options["recording"]), scene, context)
-    way = cli_offline.way_of(options["rule"], config)
+    scene = load_scene(options["scene"], layout)
+    recording = options["recording"]
+    changes = [] if recording is None else load_changes(Path(recording), scene, layout)
+    model = model_options(options["rule"], config)
     parts = {"model": _model_digest(card), "layout": _layout_digest(layout)}
     files = {key: options[key] for key in ("scene", "recording") if options[key] is not None}
     if hrtf is not None and hrtf != EMBEDDED:
         files["hrtf"] = hrtf
     parts |= {key: file_digest(Path(file)) for key, file in files.items()}
     if kind == "adm":
-        return ".adm.wav", parts, partial(_make_adm, layout, scene, changes, card, way)
+        return ".adm.wav", parts, partial(_make_adm, layout, scene, changes, card, model)
     channels = 2 if binaural else max(speaker.channel for speaker in layout.speakers)
     if options["format"] == "flac" and channels > FLAC_CHANNELS:
         raise CommandError([f"format: flac holds at most {FLAC_CHANNELS} channels, not {channels}: allowed wav"])
 
     def make(source: Path, target: Path) -> list[str]:
         limit = options["limit"]
-        offline.upmix(source, target, layout, scene, card, changes=changes, hrtf=hrtf, limit=limit, **way)
+        offline.upmix(source, target, layout, scene, card, changes=changes, hrtf=hrtf, limit=limit, **model)
         return []
 
     return f".{options['format']}", parts, make
@@ -154,21 +156,21 @@ def _make_adm(
     scene: Scene,
     changes: list[offline.Change],
     card: ModelCard,
-    way: cli_offline.Way,
+    model: ModelOptions,
     source: Path,
     target: Path,
 ) -> list[str]:
-    return list(cli_offline.write_adm(source, target, layout, scene, changes, card, way).notes)
+    return list(export_recording(source, target, layout, scene, changes, card, model).notes)
 
 
 def _stereo(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
-    card = card_of(options["model"], config)
-    way = cli_offline.way_of(options["rule"], config)
+    card = model_card(options["model"], config)
+    model = model_options(options["rule"], config)
     threshold = options["threshold"] or 0.0
     parts = {"model": _model_digest(card)}
 
     def separate(source: Path, target: Path) -> list[str]:
-        offline.separate(source, target, card, threshold, **way)
+        offline.separate(source, target, card, threshold, **model)
         return []
 
     if kind == "separate":
@@ -181,7 +183,7 @@ def _stereo(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
         )
 
     def remix(source: Path, target: Path) -> list[str]:
-        offline.remix(source, target, card, threshold, options["gains"], **way)
+        offline.remix(source, target, card, threshold, options["gains"], **model)
         return []
 
     return f".{options['format']}", parts, remix

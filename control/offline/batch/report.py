@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stemfield.control.cli.commands import check_target, json_line
 from stemfield.control.offline.batch.work import Outcome
+from stemfield.control.offline.inputs import check_target
 from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
+from stemfield.layouts.plain_data import json_line
 
 REPORT = "report.jsonl"
 CATALOGUE_H = 1000

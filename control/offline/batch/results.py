@@ -16,6 +16,7 @@ from typing import Any
 from stemfield.control.offline.batch.job import file_digest
 from stemfield.control.offline.batch.plan import BATCH_FOLDER
 from stemfield.layouts.plain_data import parse_json, read_file
+from stemfield.layouts.problems import UserError
 from stemfield.renderer.drivers.part_file import PartFile
 
 LONGEST_NAME = 255
@@ -25,7 +26,7 @@ Facts = dict[str, Any]
 """A file as it was: size, times, sha256."""
 
 
-class OutsideError(ValueError):
+class OutsideError(UserError):
     """A result that would lie outside the output folder, because a link leads there."""
 
 

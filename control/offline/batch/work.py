@@ -16,11 +16,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stemfield.control.cli.offline import failures, length_of
 from stemfield.control.offline.batch.job import Order, Recipe, load_recipe
 from stemfield.control.offline.batch.plan import BATCH_FOLDER
-from stemfield.control.offline.batch.results import LONGEST_NAME, OutsideError, Result, facts_of
+from stemfield.control.offline.batch.results import LONGEST_NAME, Result, facts_of
+from stemfield.control.offline.inputs import processing_errors, recording_length
 from stemfield.control.problems import CommandError
+from stemfield.layouts.problems import UserError
 
 WORK = "work"
 """In the batch's own folder: what is being made."""
@@ -96,10 +97,8 @@ def perform(given: dict[str, Any]) -> dict[str, Any]:
     with _heard() as notes:
         try:
             outcome = _made(task)
-        except CommandError as error:
+        except UserError as error:
             outcome = failed(task, "; ".join(error.lines))
-        except OutsideError as error:
-            outcome = failed(task, str(error))
         except MemoryError:
             outcome = failed(task, "not enough memory")
     known = {"took_s": time.monotonic() - begin_s, "worker": _worker(), "notes": [*notes, *outcome.notes]}
@@ -117,8 +116,8 @@ def _made(task: Task) -> Outcome:
     if (size := len(os.fsencode(result.target.name))) > LONGEST_NAME:
         problem = f"the name of its result has {size} bytes: allowed {LONGEST_NAME}; give it a shorter one in the plan"
         raise CommandError([f"{path}: {problem}"])
-    frames, rate_hz = length_of(path)
-    with failures(task.recording):
+    frames, rate_hz = recording_length(path)
+    with processing_errors(task.recording):
         recording = facts_of(path, read=True)
         key = _key(recipe, path, recording["sha256"])
         if result.is_current(recipe.digest, recording, key):

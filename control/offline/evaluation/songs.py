@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stemfield.layouts.problems import ProblemsError
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.renderer.drivers.audiofile import READABLE, AudioReader
 from stemfield.separation.evaluation.baselines import STEMS
@@ -33,8 +34,8 @@ MIXTURE = "mixture"
 PEAK = 0.9
 
 
-class SongsError(ValueError):
-    """Songs that cannot be used; the problems are listed line by line."""
+class SongsError(ProblemsError):
+    """Songs that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,13 @@ def songs_in(place: Path) -> tuple[SongFiles, ...]:
     if place.is_file():
         return tuple(_listed(place))
     if not place.is_dir():
-        raise SongsError(f"{place}: no such folder")
+        raise SongsError(str(place), ("no such folder",))
     if (place / MANIFEST).is_file():
         return tuple(_listed(place / MANIFEST))
     folders = sorted({path.parent for path in place.rglob("*") if path.stem in STEMS and path.suffix in READABLE})
     if not folders:
         names = ", ".join(f"{name}.wav" for name in STEMS)
-        raise SongsError(f"{place}: holds no song: neither folders with {names} nor a {MANIFEST}")
+        raise SongsError(str(place), (f"no song found: expected folders with {names}, or a {MANIFEST}",))
     return tuple(_in_folder(folder, place) for folder in folders)
 
 
@@ -94,14 +95,14 @@ def _listed(path: Path) -> Iterator[SongFiles]:
     try:
         manifest = _Manifest.model_validate(read_yaml(path))
     except StrictYamlError as error:
-        raise SongsError(f"{path}: {error}") from error
+        raise SongsError(str(path), (str(error),)) from error
     except ValidationError as error:
-        lines = [f"{path}: {'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
-        raise SongsError("\n".join(lines)) from error
+        problems = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
+        raise SongsError(str(path), problems) from error
     for song in manifest.songs:
         unknown = [part for name in song.stems for part in name.split("+") if part not in STEMS]
         if unknown:
-            raise SongsError(f"{path}: {song.name}: {unknown[0]!r} is not one of {', '.join(STEMS)}")
+            raise SongsError(str(path), (f"{song.name}: expected stems {', '.join(STEMS)}, got {unknown[0]!r}",))
         folder = path.parent / song.folder
         stems = {name: tuple(folder / file for file in files) for name, files in song.stems.items()}
         yield SongFiles(song.name, stems, folder / song.mixture if song.mixture else None)
@@ -140,7 +141,7 @@ def load(files: SongFiles, seconds: float | None = None) -> Song:
     mixture = None if files.mixture is None else read(files.mixture)
     if len(set(rates.values())) > 1:
         told = ", ".join(f"{path.name} {rate_hz} Hz" for path, rate_hz in rates.items())
-        raise SongsError(f"{files.name}: the files differ in sample rate: {told}")
+        raise SongsError(files.name, (f"the files differ in sample rate: {told}",))
     every = [sound for parts in sounds.values() for sound in parts] + ([] if mixture is None else [mixture])
     frames = min(sound.shape[1] for sound in every)
     stems = {name: np.sum([part[:, :frames] for part in parts], axis=0) for name, parts in sounds.items()}

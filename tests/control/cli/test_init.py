@@ -259,7 +259,7 @@ def test_another_fault_is_not_blamed_on_the_file(monkeypatch: pytest.MonkeyPatch
     def fail(_: Config) -> list[str]:
         raise OSError("the model's disk is gone")
 
-    monkeypatch.setattr(cli_init, "room_problems", fail)
+    monkeypatch.setattr(cli_init, "file_problems", fail)
     with pytest.raises(OSError, match="the model's disk is gone"):
         main(["init", "--yes"])
 

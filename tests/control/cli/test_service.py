@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from stemfield.control.cli import service as cli_service
-from stemfield.control.cli.parser_tree import make_parser
+from stemfield.control.cli.commands import make_parser
 from stemfield.control.problems import CommandError
 from stemfield.systemd.files import is_untouched
 from stemfield.systemd.state import concerns, last_end, process_limits

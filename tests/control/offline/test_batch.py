@@ -18,8 +18,8 @@ import soundfile
 import yaml
 
 from stemfield.control.cli import batch as cli_batch
-from stemfield.control.cli import offline as cli_offline
-from stemfield.control.cli.parser_tree import make_parser
+from stemfield.control.cli import upmix as upmix_command
+from stemfield.control.cli.commands import make_parser
 from stemfield.control.config.configuration import Config, MonitorConfig
 from stemfield.control.offline.batch.inputs import find_recordings
 from stemfield.control.offline.batch.job import order_of
@@ -110,7 +110,7 @@ def test_a_killed_worker_and_a_broken_file_cost_no_other_result(count: int, tmp_
     single = tmp_path / "single.wav"
     for source in sources:
         words = ["upmix", str(source), str(single), "--layout", "stereo", "--model", "light"]
-        assert cli_offline.upmix(make_parser().parse_args(words)) == 0
+        assert upmix_command.upmix(make_parser().parse_args(words)) == 0
         made = tmp_path / "out" / "upmix" / source.parent.name / source.name
         expected, rate = soundfile.read(single, dtype="float32")
         np.testing.assert_array_equal(soundfile.read(made, dtype="float32")[0], expected)

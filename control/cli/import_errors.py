@@ -1,4 +1,4 @@
-"""Words about a model that is brought in: of what its user gave, not of the card and the copies made of that."""
+"""Errors of a model import in terms of what the user gave, not of the card and the copies that were made of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stemfield.control.problems import CommandError
-from stemfield.layouts.problems import did_you_mean
-from stemfield.renderer.scene.scene import STEMS
-from stemfield.separation.cards.card import CardError, ModelCard
+from stemfield.separation.cards.card import CardError
 
 _OPTIONS = {
     "name": "--name",
@@ -26,20 +24,20 @@ _OPTIONS = {
     "attribution": "--attribution",
     "trained_on": "--trained-on",
 }
-"""By the keys of a card that follow from them."""
+"""Options by the keys of a card that follow from them."""
 _AXES = {"s": "--source", "n": "--samples", "t": "--samples", "f": "--n-fft"}
-"""By the letters of a tensor's layout."""
+"""Options by the letters of a tensor's layout."""
 _SHAPES = re.compile(r"the (?:in|out)put '(?P<name>.+)' has shape \[(?P<has>.*)\], the card says \[(?P<says>.*)\]")
 
 
 @contextmanager
-def words_of_the_user(scratch: Path, paths: Mapping[str, Path], made: Mapping[str, Any] | None) -> Iterator[None]:
-    """Turns what a model in a scratch folder is refused for into lines for the user.
+def in_terms_of_options(scratch: Path, paths: Mapping[str, Path], made: Mapping[str, Any] | None) -> Iterator[None]:
+    """Turn the problems of a model in a scratch folder into a CommandError about the files and options of the user.
 
     Args:
-        scratch: where the copies are.
-        paths: of the files that the user gave, by the names of their copies.
-        made: a card that was made of options; None where the user gave the card.
+        scratch: folder of the copies.
+        paths: paths of the files that the user gave, by the names of their copies.
+        made: card that was made of options; None where the user gave the card.
     """
     try:
         yield
@@ -52,20 +50,8 @@ def words_of_the_user(scratch: Path, paths: Mapping[str, Path], made: Mapping[st
         raise CommandError([f"{name}: {_with_option(problem, made)}" for problem in error.problems]) from error
 
 
-def unplaced(card: ModelCard) -> list[str]:
-    """What is to be known of the stems of a model that are no instrument of a room."""
-    lines = []
-    for name in card.names:
-        stem = card.room_stem(name)
-        if stem not in STEMS:
-            known = f"{', '.join(STEMS)}{did_you_mean(stem, STEMS)}"
-            hint = f"say where it belongs with --stem {name}=vocals, for instance, or `stems` in the card"
-            lines.append(f"{card.name}: no instrument of a room gets {name!r}: {stem!r} is none of {known}; {hint}")
-    return lines
-
-
 def _with_option(problem: str, made: Mapping[str, Any]) -> str:
-    """A problem with the option that mends it."""
+    """A problem with the option that corrects it."""
     found = _SHAPES.fullmatch(problem)
     if found:
         options = dict.fromkeys(_AXES[axis] for axis in _differing(found, made) if axis in _AXES)
@@ -78,7 +64,7 @@ def _with_option(problem: str, made: Mapping[str, Any]) -> str:
 
 
 def _differing(found: re.Match[str], made: Mapping[str, Any]) -> Sequence[str]:
-    """The letters of the axes in which a tensor is not as the card says."""
+    """The letters of the axes in which a tensor differs from the card."""
     layouts = {port["name"]: port.get("layout", "") for port in (*made["inputs"], *made["outputs"])}
     axes = re.findall(r"\([^)]*\)|\w", layouts.get(found["name"], ""))
     has, says = found["has"].split(", "), found["says"].split(", ")

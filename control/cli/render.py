@@ -1,4 +1,4 @@
-"""Commands of the command line about files of the Audio Definition Model."""
+"""`stemfield render`: a file of the Audio Definition Model rendered for a room."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from stemfield.control.cli.commands import NO_EARS, refusals, usable_hrtf, usable_layout, user_config
-from stemfield.control.cli.offline import work
+from stemfield.control.cli.progress import processing
 from stemfield.control.offline.adm_export import BLOCK_FRAMES
-from stemfield.control.problems import CommandError, shortened
+from stemfield.control.offline.inputs import output_room, user_config
+from stemfield.control.problems import BAD_INPUT, CommandError, shortened
 from stemfield.renderer.adm.model import AdmError
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document
@@ -26,30 +26,22 @@ def render(options: argparse.Namespace) -> int:
     """Render a file of the Audio Definition Model for a room."""
     config = user_config()
     source, target = Path(options.source), Path(options.output)
-    if options.hrtf is not None and not options.binaural:
-        raise CommandError([NO_EARS])
-    if options.layout is None and not options.binaural:
-        raise CommandError(["--layout is missing: the room to render for (or --binaural, for headphones)"])
-    layout = usable_layout(options.layout or config.layout, config)
-    hrtf = usable_hrtf(options.hrtf or config.monitor.hrtf) if options.binaural else None
-    channels = [0, 1] if options.binaural else [speaker.channel - 1 for speaker in layout.speakers]
+    layout, hrtf = output_room(options.layout, options.hrtf, config, binaural=options.binaural)
+    channels = [0, 1] if hrtf else [speaker.channel - 1 for speaker in layout.speakers]
     width = max(channels) + 1
-    with refusals():
-        reader = Bw64Reader(source)
-    with reader:
-        with refusals():
-            check_output(target, width, [source])
-            selection = _selection(reader, options.programme)
+    with Bw64Reader(source) as reader:
+        check_output(target, width, [source])
+        selection = _selection(reader, options.programme)
         rate_hz = reader.sample_rate_hz
-        ears = None if hrtf is None else head_of(hrtf, rate_hz)
-        with work(source.name, rate_hz) as progress, refusals():
+        head = None if hrtf is None else head_of(hrtf, rate_hz)
+        with processing(source.name, rate_hz, BAD_INPUT) as progress:
             for note in shortened(selection.notes):
                 print(f"stemfield: warning: {source}: {note}", file=sys.stderr)
             with AudioWriter(target, rate_hz, width, [source]) as writer:
                 blocks = reader.blocks(BLOCK_FRAMES)
                 limiting = Limiting()
                 for feeds in feeds_of(
-                    blocks, rate_hz, selection.items, layout, ears, limit=options.limit, limiting=limiting
+                    blocks, rate_hz, selection.items, layout, head, limit=options.limit, limiting=limiting
                 ):
                     block = np.zeros((width, feeds.shape[1]), np.float32)
                     block[channels] = feeds
@@ -66,7 +58,7 @@ def render(options: argparse.Namespace) -> int:
 def _selection(reader: Bw64Reader, programme: str | None) -> Selection:
     xml = reader.axml
     if not xml:
-        raise CommandError([f"{reader.path}: has no axml chunk: nothing says where its tracks are heard"])
+        raise CommandError([f"{reader.path}: has no axml chunk, so nothing says where its tracks are placed"])
     try:
         return select(read_document(xml), reader.entries, programme)
     except AdmError as error:

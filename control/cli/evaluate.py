@@ -1,0 +1,57 @@
+"""`stemfield evaluate`: models and baselines on songs with true stems, in one table."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+from itertools import chain
+from pathlib import Path
+
+from rich.console import Console
+
+from stemfield.control.offline.evaluation.methods import baselines, result_of, separations
+from stemfield.control.offline.evaluation.report import Result, plain_data, print_tables, summary
+from stemfield.control.offline.evaluation.room import RoomJudge
+from stemfield.control.offline.evaluation.songs import load, songs_in
+from stemfield.control.offline.inputs import check_target, model_card, usable_layout, user_config
+from stemfield.control.offline.scenes import load_scene
+from stemfield.control.problems import FAILED, CommandError
+from stemfield.renderer.scene.scene import default_scene
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Measure models and baselines on songs with true stems."""
+    config = user_config()
+    cards = [model_card(name, config, for_room=True) for name in options.model or [None]]
+    rules = ("soft", "surrey") if options.rule is None else (options.rule,)
+    if options.plot:
+        if importlib.util.find_spec("matplotlib") is None:
+            raise CommandError(["--plot needs matplotlib: pip install 'stemfield[plot]'"])
+        check_target(Path(options.plot))
+    if options.scene and not options.layout:
+        raise CommandError(["--scene needs --layout: a scene is heard in a room"])
+    layout = None if options.layout is None else usable_layout(options.layout, config)
+    scene = default_scene() if layout is None else load_scene(options.scene, layout)
+    console = Console(stderr=True)
+    results: list[Result] = []
+    songs = songs_in(Path(options.folder))
+    for index, files in enumerate(songs):
+        console.print(f"{index + 1} of {len(songs)}: {files.name}", style="dim", highlight=False)
+        song = load(files, options.seconds)
+        judge = None if layout is None else RoomJudge(song, layout, scene)
+        found = separations(song, cards, rules, options.threshold, config.separation.providers)
+        for method, stems in chain(baselines(song) if options.baselines else (), found):
+            results.append(result_of(song, method, stems, judge))
+    if options.plot:
+        from stemfield.control.offline.evaluation.plot import plot
+
+        try:
+            plot(summary(results), Path(options.plot))
+        except (OSError, ValueError) as error:
+            raise CommandError([f"{options.plot}: cannot be written: {error}"], FAILED) from error
+    if options.json:
+        print(json.dumps(plain_data(results), ensure_ascii=False, allow_nan=False))
+    else:
+        print_tables(results)
+    return 0

@@ -1,0 +1,65 @@
+"""The methods that an evaluation compares: models under rules, and baselines without a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemfield.control.offline.evaluation.report import Result
+from stemfield.control.offline.evaluation.room import RoomJudge
+from stemfield.control.offline.evaluation.songs import MIXTURE, Song
+from stemfield.separation.cards.card import ModelCard
+from stemfield.separation.evaluation.baselines import STEMS, no_learning, oracle, untouched
+from stemfield.separation.evaluation.scoring import score
+from stemfield.separation.runtime.providers import CPU
+from stemfield.separation.streaming.streaming import Separator
+
+BLOCK_FRAMES = 65536
+
+
+def separations(
+    song: Song,
+    cards: Sequence[ModelCard],
+    rules: Sequence[str],
+    threshold: float = 0.0,
+    providers: Sequence[str] = CPU,
+) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Models under rules, and their stems of a song, shape (4, 2, n)."""
+    for card in cards:
+        for rule in rules:
+            separator = Separator(card, song.sample_rate_hz, providers, rule=rule, stems=STEMS)
+            separator.threshold = threshold
+            method = card.name if rule == "soft" else f"{card.name}, {rule}"
+            yield method, separated(separator, song.mixture)
+
+
+def baselines(song: Song) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Methods without a model, and their stems of a song, shape (4, 2, n)."""
+    mixture = untouched(song.mixture)
+    for name in song.stems:
+        for other in name.split("+")[1:]:  # what is known together only is compared with one mixture
+            mixture[STEMS.index(other)] = 0.0
+    yield MIXTURE, mixture
+    yield "no learning", no_learning(song.mixture, song.sample_rate_hz)
+    truth = np.zeros((len(STEMS), *song.mixture.shape), np.float32)
+    for name, sound in song.stems.items():
+        truth[STEMS.index(name.partition("+")[0])] = sound
+    yield "oracle masks", oracle(song.mixture, truth, song.sample_rate_hz)
+
+
+def result_of(song: Song, method: str, stems: NDArray[np.float32], judge: RoomJudge | None = None) -> Result:
+    """All that is measured on the stems, shape (4, 2, n), that a method found in a song."""
+    estimates = dict(zip(STEMS, stems, strict=True))
+    scored = score(song.mixture, song.stems, estimates, song.sample_rate_hz)
+    # without separation a room plays the residual alone
+    in_the_room = np.zeros_like(stems) if method == MIXTURE else stems
+    return Result(song.name, method, scored, {} if judge is None else judge.score(in_the_room))
+
+
+def separated(separator: Separator, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """All stems, shape (stems, 2, n), of a mixture, shape (2, n)."""
+    starts = range(0, mixture.shape[1], BLOCK_FRAMES)
+    pieces = [separator.feed(mixture[:, at : at + BLOCK_FRAMES]) for at in starts]
+    return np.concatenate([*pieces, separator.flush()], axis=2)
