@@ -123,6 +123,7 @@ class Room:
             shortest,
             diffuse_gains=diffuse,
             bass_gains=None if engine.chain.dual_band is None else bass_gains(direct),
+            heard_together=1.0 - self._on_rows(np.maximum, 1.0 - self._gains.together),
             trims=self._trims,
             delays_frames=self._delays,
             equalisers=self._equalisers(scene, anew=anew),

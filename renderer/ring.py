@@ -5,7 +5,8 @@ own frames ahead of an end mark that it stores with release, and nobody waits: a
 they are there or they are not. The memory is an anonymous file (memfd) that the worker inherits as a descriptor, so
 that nothing is left behind however either side dies.
 
-Layout: a header of 64 int64 words, then float32 mixture[2][frames] and stems[2 * stems][frames], circular.
+Layout: a header of 64 int64 words, then float32 mixture[2][frames], stems[2 * stems][frames] and leakage[2][frames],
+circular: what the stems have in common up to each frame (`dsp.leakage.LeakageMeter`).
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from stemfield.renderer.dsp.leakage import ASSUMED, KINDS, LeakageMeter
 from stemfield.renderer.native.operations import load, store
 
-MAGIC: Final = 0x53544D46_00000001
+MAGIC: Final = 0x53544D46_00000002
 HEADER_WORDS: Final = 64
 # Words that different sides write stand on cache lines of their own.
-WORD_MAGIC, WORD_STEMS, WORD_FRAMES = 0, 1, 2
+WORD_MAGIC, WORD_STEMS, WORD_FRAMES, WORD_RATE = 0, 1, 2, 3
 WORD_MIXTURE_END: Final = 8
 WORD_STEMS_END: Final = 16
 WORD_STEMS_START: Final = 24
@@ -74,15 +76,18 @@ class Exchange:
         self._header_address = int(self._words.ctypes.data)
         audio = np.frombuffer(self._memory, np.float32, offset=8 * HEADER_WORDS).reshape(-1, self.frames)
         self._mixture = audio[:2]
-        self._stems = audio[2:]
+        self._stems = audio[2:-KINDS]
+        self._leakage = audio[-KINDS:]
+        self._meter: LeakageMeter | None = None
 
     @classmethod
-    def create(cls, stems: int, frames: int = 1 << 17) -> Self:
+    def create(cls, stems: int, frames: int = 1 << 17, sample_rate_hz: int = 48_000) -> Self:
         """A new, silent exchange.
 
         Args:
             stems: number of stereo stems, at least 1.
             frames: capacity, a power of two.
+            sample_rate_hz: of the timeline.
         """
         if stems < 1 or frames < 1 or frames & (frames - 1):
             message = f"an exchange needs stems >= 1 and frames a power of two, not {stems} and {frames}"
@@ -90,9 +95,12 @@ class Exchange:
         fd = os.memfd_create("stemfield-exchange", os.MFD_CLOEXEC)
         os.ftruncate(fd, _size(stems, frames))
         header = np.zeros(HEADER_WORDS, np.int64)
-        header[[WORD_MAGIC, WORD_STEMS, WORD_FRAMES, WORD_STEMS_START]] = MAGIC, stems, frames, NEVER
+        header[[WORD_MAGIC, WORD_STEMS, WORD_FRAMES, WORD_RATE]] = MAGIC, stems, frames, sample_rate_hz
+        header[WORD_STEMS_START] = NEVER
         os.pwrite(fd, header.tobytes(), 0)
-        return cls(fd)
+        made = cls(fd)
+        made._leakage[:] = np.array(ASSUMED)[:, None]
+        return made
 
     @classmethod
     def attach(cls, fd: int) -> Self:
@@ -144,11 +152,27 @@ class Exchange:
         rows = stems.reshape(2 * self.stems, count)
         at = start % self.frames
         first = min(count, self.frames - at)
-        self._stems[:, at : at + first] = rows[:, :first]
-        self._stems[:, : count - first] = rows[:, first:]
+        leakage = self._leakage_meter(start).hear(rows)
+        for ring, written in ((self._stems, rows), (self._leakage, leakage)):
+            ring[:, at : at + first] = written[:, :first]
+            ring[:, : count - first] = written[:, first:]
         store(self.word_address(WORD_STEMS_END), start + count)
         if self._words[WORD_STEMS_START] == NEVER:
             store(self.word_address(WORD_STEMS_START), start)
+
+    def read_leakage(self, start: int, frames: int) -> NDArray[np.float32]:
+        """A copy of what stems had in common at the positions [start, start + frames), shape (2, frames)."""
+        return read_around(self._leakage, start, frames)
+
+    def _leakage_meter(self, start: int) -> LeakageMeter:
+        """The meter of this writer, which goes on where another one stopped."""
+        if self._meter is None:
+            begin = ASSUMED
+            if self._words[WORD_STEMS_START] != NEVER:
+                alike, opposite = self._leakage[:, (start - 1) % self.frames].tolist()
+                begin = alike, opposite
+            self._meter = LeakageMeter(int(self._words[WORD_RATE]), self.stems, begin)
+        return self._meter
 
     def blend_stems(self, stems: NDArray[np.float32], share: NDArray[np.float32]) -> None:
         """Cross-fades the newest stem frames to others.
@@ -235,4 +259,4 @@ class Exchange:
 
 
 def _size(stems: int, frames: int) -> int:
-    return 8 * HEADER_WORDS + 4 * frames * 2 * (1 + stems)
+    return 8 * HEADER_WORDS + 4 * frames * (2 * (1 + stems) + KINDS)

@@ -17,7 +17,7 @@ from stemfield.control.cli.qr import show_qr
 from stemfield.control.config.configuration import Config, DiscoveryConfig, JackConfig, MonitorConfig, parse_config
 from stemfield.control.config.free_ports import Claims, NoFreePortError
 from stemfield.control.config.network import HttpConfig, OscConfig, S3aConfig
-from stemfield.control.daemon.standard_streams import whoever_reads
+from stemfield.control.daemon.standard_streams import optional_output
 from stemfield.control.doctor.sound_card import EARS, SoundCard, sound_card, suggested_layouts, wires
 from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.demo import demo_mixture_file
@@ -108,7 +108,7 @@ def _tell(config: Config, neighbours: LocalNetwork | None, *, browser: bool) -> 
     host = LOOPBACK if neighbours is None else neighbours.address
     token = f"#token={quote(config.network.token)}" if config.network.token else ""
     url = f"http://{host}:{config.http.port}/{token}"
-    with whoever_reads():
+    with optional_output():
         _print(config, neighbours, url)
     if browser:
         # some browsers keep their caller waiting

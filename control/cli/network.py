@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from stemfield.control.cli.printing import print_json, print_table
 from stemfield.control.dialects.osc import Message, encode
 from stemfield.control.network.client import NoReplyError, request
-from stemfield.control.parameters.commands import Value
+from stemfield.control.parameters.argument import Value
 from stemfield.control.problems import FAILED, CommandError
 from stemfield.layouts.numerals import real, whole
 

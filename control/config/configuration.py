@@ -21,9 +21,9 @@ from stemfield.control.config.network import (
     PeerConfig,
     S3aConfig,
     SpatGrisConfig,
-    Strict,
 )
 from stemfield.control.config.object_names import check_name
+from stemfield.control.config.strict import LIVE, Strict
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.loader import is_layout_path
 from stemfield.layouts.problems import shown
@@ -58,21 +58,26 @@ class JackConfig(Strict):
     channels: Literal[1, 2] = Field(2, description="Input ports for the music: 2 is stereo, 1 is mono.")
     connect_inputs: tuple[str, ...] = Field(
         (),
+        json_schema_extra=LIVE,
         description="Ports to connect to our inputs, left and right by their channels' names or else in order: names, "
         "or patterns with * and ?, such as system:capture_*.",
     )
     connect_outputs: tuple[str, ...] = Field(
         (),
+        json_schema_extra=LIVE,
         description="Ports to connect our outputs to. Loudspeakers go by the channels' names (FL, FC, LFE...); where "
         "ports have none, or are listed in another order than the server's, the n-th takes channel n of the layout.",
     )
     connect_speakers: dict[str, str] = Field(
         {},
+        json_schema_extra=LIVE,
         description="Ports of single loudspeakers by their labels, which come before connect_outputs; "
         "`stemfield connect` finds them out by ear.",
     )
     connect_monitor: tuple[str, ...] = Field(
-        (), description="Ports to connect the binaural monitor to, left and right; patterns as above."
+        (),
+        json_schema_extra=LIVE,
+        description="Ports to connect the binaural monitor to, left and right; patterns as above.",
     )
     start_server: bool = Field(False, description="Start a JACK server where none runs.")
 
@@ -211,6 +216,7 @@ class Config(Strict):
     loop: bool = Field(True, description="Begin the music file again at its end.")
     model: str | None = Field(
         None,
+        json_schema_extra=LIVE,
         description="Name of a model, a preset (default, light, studio), or the path of a card; null is the preset "
         "default. A model chosen while playing (/separation/model) is remembered with the scene and comes before this "
         "one.",
@@ -228,7 +234,9 @@ class Config(Strict):
     s3a: S3aConfig = S3aConfig()
     spatgris: SpatGrisConfig = SpatGrisConfig()
     http: HttpConfig = HttpConfig()
-    mirror: tuple[MirrorConfig, ...] = Field((), max_length=8, description="Other renderers to be told, up to 8.")
+    mirror: tuple[MirrorConfig, ...] = Field(
+        (), json_schema_extra=LIVE, max_length=8, description="Other renderers to be told, up to 8."
+    )
     peer: PeerConfig = PeerConfig()
     hands: HandsConfig = HandsConfig()
     discovery: DiscoveryConfig = DiscoveryConfig()
@@ -237,7 +245,9 @@ class Config(Strict):
         description="Where the scene is kept, of one daemon alone; as given by systemd, otherwise in the user's state "
         "folder.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged at least.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", json_schema_extra=LIVE, description="What is logged at least."
+    )
 
     @field_validator("layout", "model", mode="before")
     @classmethod

@@ -6,15 +6,10 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
 from stemfield.control.config.host_names import check_name
-
-
-class Strict(BaseModel):
-    """A block of keys in which nothing is converted and nothing passed over."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+from stemfield.control.config.strict import LIVE, Strict
 
 
 def numeric(host: str) -> str:
@@ -50,11 +45,14 @@ class NetworkConfig(Strict):
     )
     allow: _Networks = Field(
         (),
+        json_schema_extra=LIVE,
         validate_default=True,
         description="Networks whose senders are heard, such as 192.168.1.0/24; this machine always is.",
     )
     read_only: _Networks = Field(
-        (), description="Networks whose senders may ask and subscribe, and change nothing; they come before `allow`."
+        (),
+        json_schema_extra=LIVE,
+        description="Networks whose senders may ask and subscribe, and change nothing; they come before `allow`.",
     )
     token: str | None = Field(
         None,
@@ -62,17 +60,23 @@ class NetworkConfig(Strict):
         max_length=128,
         pattern=r"^[A-Za-z0-9._~-]*$",
         repr=False,
+        json_schema_extra=LIVE,
         description="Word that HTTP and WebSocket clients have to give: `Authorization: Bearer WORD`, or `token=WORD` "
         "in the address.",
     )
     names: tuple[_Name, ...] = Field(
         (),
+        json_schema_extra=LIVE,
         max_length=16,
         description="Further host names under which browsers reach the daemon: from a router (`studio.lan`) or of a "
         "proxy in front, with its port where that is not the usual one (`studio.lan:8443`).",
     )
     max_messages_per_s: float = Field(
-        20_000.0, ge=10.0, le=1_000_000.0, description="Messages taken from each sender a second, with bursts as large."
+        20_000.0,
+        json_schema_extra=LIVE,
+        ge=10.0,
+        le=1_000_000.0,
+        description="Messages taken from each sender a second, with bursts as large.",
     )
 
     @field_validator("bind")
@@ -169,6 +173,7 @@ class PeerConfig(Strict):
     port: _Port = Field(4001, description="Its OSC port.")
     bridge_ms: float = Field(
         0.0,
+        json_schema_extra=LIVE,
         ge=0.0,
         le=5_000.0,
         description="What the stems take from there to here, as far as JACK does not know it; part of /status/latency.",
@@ -180,13 +185,15 @@ class PeerConfig(Strict):
         return None if host is None else numeric(host)
 
 
-_Rank = Annotated[int, Field(ge=0, le=100)]
+_Rank = Annotated[int, Field(ge=0, le=100, json_schema_extra=LIVE)]
 
 
 class HandsConfig(Strict):
     """Who wins when several senders move one object: the higher rank, among equals the last."""
 
-    hold_s: float = Field(1.0, ge=0.0, le=60.0, description="How long a change keeps senders of lower rank away.")
+    hold_s: float = Field(
+        1.0, json_schema_extra=LIVE, ge=0.0, le=60.0, description="How long a change keeps senders of lower rank away."
+    )
     osc: _Rank = Field(2, description="Rank of our own OSC.")
     adm: _Rank = Field(2, description="Rank of ADM-OSC.")
     spatgris: _Rank = Field(2, description="Rank of SpatGRIS.")

@@ -1,41 +1,20 @@
-"""The configuration read anew while the daemon plays (SIGHUP): what is taken at once, what waits for the next start.
+"""Reads the configuration again while the daemon plays (SIGHUP): live keys take effect, others wait for a restart.
 
-A file that cannot be used changes nothing. What would end the sound (layout, driver, ports) waits.
+A file that cannot be used changes nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from pydantic import BaseModel
 
 from stemfield.control.config.configuration import Config
-from stemfield.control.config.network import HandsConfig
+from stemfield.control.config.strict import LIVE
 from stemfield.layouts.problems import UserError
-
-LIVE: Final = frozenset(
-    {
-        "model",
-        "jack.connect_inputs",
-        "jack.connect_outputs",
-        "jack.connect_monitor",
-        "jack.connect_speakers",
-        "network.allow",
-        "network.read_only",
-        "network.token",
-        "network.names",
-        "network.max_messages_per_s",
-        "mirror",
-        "peer.bridge_ms",
-        "log_level",
-        *(f"hands.{key}" for key in HandsConfig.model_fields),
-    }
-)
-"""Keys that are taken at once."""
 
 log = logging.getLogger(__name__)
 
@@ -45,53 +24,60 @@ class Comparison:
     """A running configuration and a new one."""
 
     config: Config
-    """The running one with those values of the new one that are taken."""
+    """The running one with the live keys of the new one."""
     taken: tuple[str, ...]
-    """Their keys."""
+    """Live keys that differ."""
     waiting: tuple[str, ...]
-    """Keys that differ and wait for the next start."""
+    """Other keys that differ."""
 
 
 def compare(running: Config, new: Config) -> Comparison:
-    """What of a new configuration is taken at once."""
-    before, after = dict(_values(running)), dict(_values(new))
-    different = [key for key in before if before[key] != after[key]]
-    taken = tuple(key for key in different if key in LIVE)
-    return Comparison(_with(running, taken, new), taken, tuple(key for key in different if key not in LIVE))
+    """Find what differs, and which of it takes effect at once."""
+    config = running
+    taken: list[str] = []
+    waiting: list[str] = []
+    for path, live in _keys(type(running)):
+        value = _value(new, path)
+        if value == _value(running, path):
+            continue
+        (taken if live else waiting).append(".".join(path))
+        if live:
+            config = _with(config, path, value)
+    return Comparison(config, tuple(taken), tuple(waiting))
 
 
 class Reloader:
-    """Reads the configuration whenever it is asked to, each time after the other.
+    """Reads the configuration on request, one time after another.
 
     Args:
-        config: the running one.
-        read: reads the new one, in a thread; raises UserError with every problem of it.
-        take: puts the running one with what is taken in force.
+        config: running configuration.
+        read: reads the new one, on a thread; raises UserError with every problem of it.
+        apply: puts the running configuration with new live keys in force.
     """
 
-    def __init__(self, config: Config, read: Callable[[], Config], take: Callable[[Config], Awaitable[None]]) -> None:
+    def __init__(self, config: Config, read: Callable[[], Config], apply: Callable[[Config], Awaitable[None]]) -> None:
         self._config = config
         self._read = read
-        self._take = take
-        self._wanted = False
+        self._apply = apply
+        self._requested = False
         self._task: asyncio.Task[None] | None = None
 
-    def ask(self) -> None:
-        """Have it read soon."""
-        self._wanted = True
+    def request(self) -> None:
+        """Read it soon."""
+        self._requested = True
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
-            self._task.add_done_callback(_tell_fault)
+            self._task.add_done_callback(_log_fault)
 
     async def close(self) -> None:
-        """End what is going on."""
+        """Cancel what is going on."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        while self._wanted:
-            self._wanted = False
+        while self._requested:
+            self._requested = False
             try:
                 new = await asyncio.to_thread(self._read)
             except UserError as error:
@@ -101,35 +87,37 @@ class Reloader:
                 continue
             found = compare(self._config, new)
             if found.taken:
-                await self._take(found.config)
+                await self._apply(found.config)
             self._config = found.config
-            log.info("the configuration was read anew: %s", ", ".join(found.taken) or "nothing to take")
+            log.info("configuration reloaded: %s", ", ".join(found.taken) or "no live key has changed")
             if found.waiting:
-                log.warning("these wait for the next start: %s", ", ".join(found.waiting))
+                log.warning("a restart is needed for: %s", ", ".join(found.waiting))
 
 
-def _tell_fault(task: asyncio.Task[None]) -> None:
+def _log_fault(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("the configuration could not be taken: send SIGHUP to try again", exc_info=error)
+        log.error("the configuration could not be applied: send SIGHUP to try again", exc_info=error)
 
 
-def _values(block: BaseModel, above: str = "") -> Iterator[tuple[str, object]]:
-    """Every key with its value; a list of blocks is one value."""
-    for name in type(block).model_fields:
-        value = getattr(block, name)
-        if isinstance(value, BaseModel):
-            yield from _values(value, f"{above}{name}.")
+def _keys(block: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], bool]]:
+    """Path of every key, and whether it is live; a list of blocks is one key."""
+    for name, field in block.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, (*above, name))
         else:
-            yield f"{above}{name}", value
+            yield (*above, name), field.json_schema_extra == LIVE
 
 
-def _with(config: Config, keys: Iterable[str], new: Config) -> Config:
-    for key in keys:
-        block, _, name = key.rpartition(".")
-        if block:
-            part: BaseModel = getattr(config, block)
-            changed: object = part.model_copy(update={name: getattr(getattr(new, block), name)})
-            config = config.model_copy(update={block: changed})
-        else:
-            config = config.model_copy(update={name: getattr(new, name)})
-    return config
+def _value(block: BaseModel, path: tuple[str, ...]) -> object:
+    for name in path:
+        block = getattr(block, name)
+    return block
+
+
+def _with(config: Config, path: tuple[str, ...], value: object) -> Config:
+    """The configuration with another value of a key, which stands in it or in a block of it."""
+    *above, name = path
+    if above:
+        (block,) = above
+        name, value = block, getattr(config, block).model_copy(update={name: value})
+    return config.model_copy(update={name: value})

@@ -53,7 +53,7 @@ class NetworkServices:
         """The HTTP server, if enabled."""
         self.upstream: Upstream | None = None
         """Connection to the machine that separates, if that is another one."""
-        self.places: Sequence[str] = ()
+        self.access: Sequence[str] = ()
         """Addresses of the daemon for the user, in lines."""
 
     def mirror(self, configs: Sequence[MirrorConfig]) -> None:
@@ -120,7 +120,7 @@ async def open_network(
     await _advertise(stack, config, hub, layout.name, addresses, served=services.server is not None)
     host = reachable_addresses(addresses)[0]
     web = [f"http://{_in_url(host)}:{config.http.port}/ in a browser (and OSCQuery)"] if services.server else []
-    services.places = [f"OSC to {host} port {config.osc.port} (UDP)", *web]
+    services.access = [f"OSC to {host} port {config.osc.port} (UDP)", *web]
     return services
 
 

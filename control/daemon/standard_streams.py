@@ -1,4 +1,4 @@
-"""Standard input and output that are not there: closed, full, or read by nobody any more. The sound goes on."""
+"""Standard streams that are closed, full or no longer read, and the terminal: none of it stops the audio."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _NUMBERS: Final = (0, 1, 2)
 
 
 def fill_standard_streams() -> None:
-    """Put the null device where a standard stream is closed.
+    """Open the null device in place of each closed standard stream.
 
-    Its number would go to the next file or socket, and a library that prints would write into that.
+    Otherwise its number would go to the next file or socket, and a library that prints would write into that.
     """
     for number in _NUMBERS:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
             os.set_inheritable(number, True)
     if sys.stdout is None:
         sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
@@ -29,8 +29,8 @@ def fill_standard_streams() -> None:
 
 
 @contextmanager
-def whoever_reads() -> Iterator[None]:
-    """Print what a person may want to read; where that cannot be written, nothing is printed from now on."""
+def optional_output() -> Iterator[None]:
+    """Print text that nobody has to read: if it cannot be written, standard output is discarded from then on."""
     try:
         yield
         if sys.stdout is not None:
@@ -39,3 +39,12 @@ def whoever_reads() -> Iterator[None]:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, sys.stdout.fileno())
         os.close(null)
+
+
+def has_terminal() -> bool:
+    """Whether this process has a terminal that is still open."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

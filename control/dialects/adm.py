@@ -6,7 +6,8 @@ Most of the dialect is a table of its own (`control/parameters/adm_rows.py`); he
 from __future__ import annotations
 
 from stemfield.control.dialects.osc import Message
-from stemfield.control.parameters.commands import Ask, Command, LoadScene, Ping, Problem, SetParameter, Touch
+from stemfield.control.parameters.actions import LoadScene, Ping
+from stemfield.control.parameters.commands import Ask, Command, Problem, SetParameter, Touch
 
 CHANGE_FADE_S = 1.0
 _HANDS = {"touch": True, "release": False}

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from stemfield.control.dialects import adm, native, spatgris
 from stemfield.control.dialects.osc import Message, parse
+from stemfield.control.parameters.actions import Ping
 from stemfield.control.parameters.adm_rows import ADM_PREFIX
-from stemfield.control.parameters.commands import Command, Ping, Problem, Timed
+from stemfield.control.parameters.commands import Command, Problem, Timed
 
 
 def decode(packet: bytes, now_s: float) -> list[Timed]:

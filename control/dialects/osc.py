@@ -14,7 +14,8 @@ from functools import lru_cache
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from stemfield.control.parameters.commands import Problem, Value
+from stemfield.control.parameters.argument import Value
+from stemfield.control.parameters.commands import Problem
 from stemfield.layouts.problems import shown
 
 MAX_AHEAD_S = 10.0

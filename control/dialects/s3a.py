@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from stemfield.control.dialects.json_numbers import mapping, read_document
 from stemfield.control.parameters.argument import number, whole
-from stemfield.control.parameters.commands import Command, Describe, Problem, Timed
+from stemfield.control.parameters.commands import Command, Problem, Timed, UpsertObject
 from stemfield.control.parameters.speaker_outputs import encode_outputs
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.problems import shown
@@ -91,7 +91,7 @@ def _object(entry: object) -> Command | Problem:
         fields = mapping(entry)
         ident = whole(fields.get("id"), 0, MAX_ID)
         where = f"object {ident}"
-        return Describe(ident, _type(fields), _channels(fields), _settings(fields))
+        return UpsertObject(ident, _type(fields), _channels(fields), _settings(fields))
     except RefusedError as refused:
         return Problem(where, str(refused))
 

@@ -1,4 +1,4 @@
-"""Several hands on one object: who moves it now, and who has to wait."""
+"""Which peer controls an object when several move it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stemfield.control.hub.peers import Peer
 
 MAX_HOLDS = 1024
 STALE_S = 30.0
-"""A touch whose holder has been silent for so long is over: programs crash with a finger on the fader."""
+"""Timeout of a touch whose holder sends nothing: programs crash with a finger on the fader."""
 
 
 @dataclass(slots=True)
@@ -20,14 +20,14 @@ class _Hold:
     last_s: float
 
 
-class Hands:
-    """Whoever moves an object holds it for a moment, against all of lower rank.
+class Ownership:
+    """A peer that moves an object holds it for a short time against peers of lower rank.
 
-    Among equals the last one wins, except over a touch, which holds until it is let go or stale. A higher rank always
-    wins. Peers whose rank is not named have rank 0.
+    Among equals the last one wins, except over a touch, which holds until it is released or stale. A higher rank always
+    wins. Peers of unnamed dialects have rank 0.
 
     Args:
-        ranks: of each dialect, any whole numbers.
+        ranks: rank of each dialect.
         hold_s: how long a change holds against lower ranks.
     """
 
@@ -36,29 +36,29 @@ class Hands:
         self._hold_s = hold_s
         self._holds: dict[int, _Hold] = {}
 
-    def renew(self, ranks: Mapping[str, int], hold_s: float) -> None:
-        """Other ranks and holds from now on; whoever holds an object keeps it with the rank of then."""
+    def reconfigure(self, ranks: Mapping[str, int], hold_s: float) -> None:
+        """Change ranks and hold time; present holders keep the rank they had."""
         self._ranks, self._hold_s = ranks, hold_s
 
-    def take(self, key: int, peer: Peer, dialect: str, now_s: float, touch: bool | None = None) -> str:
+    def claim(self, key: int, peer: Peer, dialect: str, now_s: float, touch: bool | None = None) -> str:
         """Let a peer change an object.
 
         Args:
-            key: the object's id.
-            peer: who asks.
-            dialect: in which.
-            now_s: monotonic.
-            touch: True also holds it, False also lets it go.
+            key: id of the object.
+            peer: sender.
+            dialect: dialect of the message.
+            now_s: monotonic time.
+            touch: True also takes hold of it, False also releases it.
 
         Returns:
-            Why not, or nothing.
+            Reason for a refusal, or nothing.
         """
-        if reason := self.reason(key, peer, dialect, now_s):
+        if reason := self.refusal(key, peer, dialect, now_s):
             return reason
         rank = self._rank(peer, dialect)
         hold = self._holds.get(key)
         if hold is None or hold.peer != peer:
-            if len(self._holds) >= MAX_HOLDS:  # of objects that are gone
+            if len(self._holds) >= MAX_HOLDS:  # of removed objects
                 self._holds = {k: h for k, h in self._holds.items() if self._lasts(h, now_s)}
             hold = self._holds[key] = _Hold(peer, rank, touched=False, last_s=now_s)
         hold.rank, hold.last_s = rank, now_s
@@ -66,25 +66,25 @@ class Hands:
             hold.touched = touch
         return ""
 
-    def reason(self, key: int, peer: Peer, dialect: str, now_s: float) -> str:
+    def refusal(self, key: int, peer: Peer, dialect: str, now_s: float) -> str:
         """Why a peer may not change an object, or nothing."""
         hold = self._holds.get(key)
         if hold is None or hold.peer == peer or not self._lasts(hold, now_s):
             return ""
         return f"held by {hold.peer}" if (self._rank(peer, dialect), 0) < (hold.rank, int(hold.touched)) else ""
 
-    def let_go(self, key: int, peer: Peer) -> None:
+    def release(self, key: int, peer: Peer) -> None:
         """End a peer's hold, if it has one."""
         hold = self._holds.get(key)
         if hold is not None and hold.peer == peer:
             del self._holds[key]
 
-    def forget(self, peer: Peer) -> None:
-        """End all holds of a peer that is gone."""
+    def release_all(self, peer: Peer) -> None:
+        """End all holds of a disconnected peer."""
         self._holds = {key: hold for key, hold in self._holds.items() if hold.peer != peer}
 
     def holder(self, key: int, now_s: float) -> str:
-        """Who holds an object now; nothing where nobody does."""
+        """The peer that holds an object, or nothing."""
         hold = self._holds.get(key)
         return str(hold.peer) if hold is not None and self._lasts(hold, now_s) else ""
 

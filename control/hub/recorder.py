@@ -17,7 +17,7 @@ from stemfield.control.faults import Contained, cause
 from stemfield.control.hub.capture import Capture
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Peer
-from stemfield.control.parameters import commands
+from stemfield.control.parameters import actions
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.names import file_stem, kept_name, name_of
 from stemfield.control.problems import RefusedError
@@ -166,11 +166,11 @@ class Recorder:
         self._peer = Peer("playback", 0, lambda *_: None, "playback")
         self._names = {name for path in folder.glob("*.jsonl") if (name := name_of(path.stem))}
         clear_leavings(capture_path(folder, "").parent)
-        hub.on(commands.Record, lambda command: self.record(kept_name(command.name)))
-        hub.on(commands.Capture, lambda command: self.capture(kept_name(command.name)))
-        hub.on(commands.Play, lambda command: self.play(kept_name(command.name)))
-        hub.on(commands.DeleteRecording, lambda command: self.delete(kept_name(command.name)))
-        hub.on(commands.Stop, lambda command: self.stop() if command.pressed else None)
+        hub.on(actions.Record, lambda command, _: self.record(kept_name(command.name)))
+        hub.on(actions.Capture, lambda command, _: self.capture(kept_name(command.name)))
+        hub.on(actions.Play, lambda command, _: self.play(kept_name(command.name)))
+        hub.on(actions.DeleteRecording, lambda command, _: self.delete(kept_name(command.name)))
+        hub.on(actions.Stop, lambda command, _: self.stop() if command.pressed else None)
 
     @property
     def state(self) -> str:

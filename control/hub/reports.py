@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,10 +13,9 @@ from stemfield.control.dialects.osc import encode
 from stemfield.control.hub.packet_log import PacketLog
 from stemfield.control.hub.peers import Peer
 from stemfield.control.hub.rate_limit import Limiter
-from stemfield.control.parameters import commands
 from stemfield.control.parameters.adm_rows import ADM_PREFIX
 from stemfield.control.parameters.argument import sayable
-from stemfield.control.parameters.commands import Command, Problem
+from stemfield.control.parameters.commands import Problem
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import suggestion
 from stemfield.renderer.scene.scene import Scene
@@ -27,22 +26,6 @@ ERRORS_OF_A_HOST_PER_S = 100
 
 _NOT_ANSWERED = ("/error", "/pong", ADM_PREFIX)
 """What peers answer with: two daemons must not complain to each other for ever. And ADM-OSC knows no errors."""
-
-_ADDRESSES: Mapping[type[Command], str] = {
-    commands.SaveScene: "/scene/save",
-    commands.DeleteScene: "/scene/delete",
-    commands.Undo: "/scene/undo",
-    commands.Redo: "/scene/redo",
-    commands.Record: "/recorder/record",
-    commands.Capture: "/recorder/capture",
-    commands.Play: "/recorder/play",
-    commands.DeleteRecording: "/recorder/delete",
-    commands.Stop: "/recorder/stop",
-    commands.Subscribe: "/subscribe",
-    commands.Unsubscribe: "/unsubscribe",
-    commands.Renew: "/renew",
-    commands.Ping: "/ping",
-}
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +69,7 @@ class Reports:
         for name in ("messages", "problems", "unknown", "conflicts", "read_only"):
             context.status.counters.add(name, partial(getattr, self.counters, name))
 
-    def tell(self, problem: Problem, peer: Peer) -> None:
+    def report(self, problem: Problem, peer: Peer) -> None:
         """Count a problem and tell the sender, unless it was told of ten in this second, or its host of a hundred."""
         self.counters.problems += 1
         self.counters.unknown += problem.unknown
@@ -109,13 +92,3 @@ class Reports:
 
     def _reason(self, problem: Problem) -> str:
         return suggestion(problem.address, self._scene(), self._context) if problem.unknown else problem.reason
-
-
-def address_of(command: Command | Problem) -> str:
-    """What a command is about, as its sender is told."""
-    match command:
-        case commands.SetParameter() | commands.Ask() | commands.Touch() | commands.LoadScene() | Problem():
-            return command.address
-        case commands.Describe():
-            return f"object {command.id}"
-    return _ADDRESSES[type(command)]

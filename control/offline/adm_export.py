@@ -82,7 +82,7 @@ def export_recording(
         report = _part(progress, 0.0, 0.8)
         tape = AudioWriter(target, rate_hz, STEM_ROWS, [source])
         stack.callback(tape.abandon)
-        for rows in objects_of(reader.blocks(BLOCK_FRAMES), rate_hz, scene, separator, changes):
+        for rows in objects_of(reader.blocks(BLOCK_FRAMES), rate_hz, layout, scene, separator, changes):
             tape.write(rows)
             report(tape.frames, reader.frames)
         moments = [(0, scene, 0.0), *((change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in changes)]

@@ -6,6 +6,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,7 @@ from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.gains import linear
+from stemfield.renderer.scene.object_gains import ObjectGains
 from stemfield.renderer.scene.rows import STEM_ROWS
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene
 from stemfield.separation.cards.card import ModelCard
@@ -139,6 +141,7 @@ def feeds_of(
 def objects_of(
     blocks: Iterator[NDArray[np.float32]],
     sample_rate_hz: int,
+    layout: Layout,
     scene: Scene,
     separator: StemSource,
     changes: Iterable[Change] = (),
@@ -146,16 +149,27 @@ def objects_of(
     """What the objects of a mixture play, (rows of stems and residual, n), after their equalisers: without latency.
 
     It is what the feeds would be in a room in which every channel of an object has a loudspeaker of its own.
+    Instruments are raised as in the room of `layout`, so that they are as loud together as the recording.
     """
     engine = Engine(sample_rate_hz, 2, 0, STEM_ROWS, len(STEMS), _latency_frames(separator, sample_rate_hz))
     each = np.eye(STEM_ROWS, dtype=np.float32)
+    gains = ObjectGains(layout, Panner(layout), sample_rate_hz)
 
-    def show(scene: Scene, _fade_s: float = 0.0) -> None:
+    def show(scene: Scene, fade_s: float = 0.0) -> None:
         rows = [np.zeros((0, 5))] * STEM_ROWS
+        together, ramps = np.ones((STEM_ROWS, 2), np.float32), np.ones(STEM_ROWS, np.int64)
         for item in scene.objects:
             if item.eq and item.kind == "stem":
                 rows[2 * item.id] = rows[2 * item.id + 1] = sections(item.eq, sample_rate_hz)
-        engine.publish(each, np.ones(STEM_ROWS, np.int64), np.ones(STEM_ROWS, np.float32), 1, equalisers=rows)
+        stems = tuple(item for item in scene.objects if item.kind == "stem")
+        alone = replace(scene, objects=stems, amount=float(scene.amount > 0.0))
+        try:
+            gains.show(alone)
+        except ValueError:  # from some places one loudspeaker hides another: nothing can be panned
+            gains.show(replace(alone, listener=(0.0, 0.0, 0.0)))
+        own = [2 * source.object_id + source.channel for source in gains.sources]
+        together[own], ramps[own] = gains.together, np.maximum(gains.ramps, round(fade_s * sample_rate_hz))
+        engine.publish(each, ramps, np.ones(STEM_ROWS, np.float32), 1, heard_together=together, equalisers=rows)
         engine.bypass(scene.separation.bypass)
 
     show(scene)

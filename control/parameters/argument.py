@@ -15,12 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from stemfield.control.parameters.commands import Value
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.numerals import real
 from stemfield.layouts.problems import did_you_mean, shown
 
 Tag = Literal["f", "i", "s", "T"]
+
+Value = float | int | str | bool
+"""One value of a parameter."""
 
 MAX_TEXT_BYTES = 4096
 """Of one string that is sent or stands in a file."""

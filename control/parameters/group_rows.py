@@ -6,8 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any, Final, get_args
 
-from stemfield.control.parameters.argument import Argument
-from stemfield.control.parameters.commands import Value
+from stemfield.control.parameters.argument import Argument, Value
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.object_rows import MAX_GAIN_DB
 from stemfield.control.parameters.recall import parse_words

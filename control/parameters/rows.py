@@ -8,8 +8,8 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
-from stemfield.control.parameters.argument import Argument
-from stemfield.control.parameters.commands import Value
+from stemfield.control.parameters.argument import Argument, Value
+from stemfield.control.parameters.commands import Command
 from stemfield.control.parameters.context import Context
 from stemfield.renderer.scene.scene import DistanceLaw, Group, Scene, SceneObject, Separation, SpeakerTrim
 
@@ -47,6 +47,10 @@ class Parameter:
     """The scene with other values, which have been accepted already. Raises RefusedError."""
     change: Callable[..., SceneObject] | None = None
     """Of a row that concerns one object alone: the object with other values, which follow it as arguments."""
+    command: Callable[..., Command] | None = None
+    """The command that an `action` row makes of its arguments."""
+    changes: bool = False
+    """Whether a peer with read-only access may not send an `action`."""
     watch: Callable[[Any, Any], Values] | None = None
     """The values in the daemon's status, given the row's key, of a `status` row."""
 

@@ -11,12 +11,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from stemfield.control.parameters.actions import PEER_ACTIONS, SCENE_ACTIONS
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.group_rows import GROUP_ROWS
 from stemfield.control.parameters.meter_rows import METER_ROWS
-from stemfield.control.parameters.names import ALLOWED
-from stemfield.control.parameters.object_rows import MAX_GAIN_DB, MAX_SMOOTH_S, OBJECT_ROWS
+from stemfield.control.parameters.object_rows import MAX_GAIN_DB, OBJECT_ROWS
 from stemfield.control.parameters.recall import KINDS, parse_left_out, parse_words, recalled
 from stemfield.control.parameters.rows import (
     Parameter,
@@ -41,7 +41,6 @@ _MODEL_NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,63})?")
 _GAIN = Argument("f", "gain", "gain.db", SILENCE_DB, MAX_GAIN_DB)
 _MUTE = Argument("T", "mute")
 _PRESSED = Argument("T", "pressed", optional=True)
-_PATTERN = Argument("s", "pattern")
 _SCOPE = Argument("s", "scope")
 _WITHOUT = Argument("s", "without")
 
@@ -85,10 +84,6 @@ def _recall_row(field: str, argument: Argument, description: str, parse: Callabl
         read=lambda scene, _: (", ".join(getattr(scene.recall, field)),),
         write=write,
     )
-
-
-def _action(address: str, arguments: tuple[Argument, ...], description: str) -> Parameter:
-    return Parameter(address, arguments, description, "action")
 
 
 def _identify(name: str, sound: Sound, description: str) -> Parameter:
@@ -154,22 +149,7 @@ TABLE: tuple[Parameter, ...] = (
         "The default scene of the layout. Master, loudspeakers, listener and monitor stay as they are.",
         _reset,
     ),
-    _action(
-        "/scene/save",
-        (Argument("s", "name"),),
-        f"Keep the scene under a name, {ALLOWED}. Undo brings back the scene that had it.",
-    ),
-    _action(
-        "/scene/load",
-        (
-            Argument("s", "name"),
-            Argument("f", "fade", "time.second", 0.0, MAX_SMOOTH_S, optional=True),
-            replace(_SCOPE, optional=True),
-            replace(_WITHOUT, optional=True),
-        ),
-        "Take up a kept scene, cross-faded where a time is given. What changes is what `/scene/recall/scope` and "
-        '`without` say, or this time another scope (`""` is the same one) and other objects.',
-    ),
+    *SCENE_ACTIONS,
     _recall_row(
         "scope",
         _SCOPE,
@@ -183,27 +163,6 @@ TABLE: tuple[Parameter, ...] = (
         '`"vocals, input*"`.',
         parse_left_out,
     ),
-    _action("/scene/delete", (Argument("s", "name"),), "Forget a kept scene; undo brings it back."),
-    _action(
-        "/scene/undo",
-        (_PRESSED,),
-        "Take back the last change; what follows within 0.7 s is one change. "
-        "To overwrite or delete a kept scene is one too.",
-    ),
-    _action("/scene/redo", (_PRESSED,), "Take a change that was undone again."),
-    _action(
-        "/recorder/record",
-        (Argument("s", "name"),),
-        "Record every change under a name, in place of what it had, until stop.",
-    ),
-    _action(
-        "/recorder/capture",
-        (Argument("s", "name"),),
-        "Record every change and the sound of every object until stop, for `stemfield record`.",
-    ),
-    _action("/recorder/play", (Argument("s", "name"),), "Play a recording back: first the scene it began with."),
-    _action("/recorder/stop", (_PRESSED,), "End recording, capturing or playing."),
-    _action("/recorder/delete", (Argument("s", "name"),), "Forget a recording, which is neither made nor played now."),
     speaker_field("gain_db", _GAIN, "Trim of one loudspeaker.", 0.0),
     speaker_field("mute", _MUTE, "Silence one loudspeaker.", False),
     speaker_field("solo", Argument("T", "solo"), "Silence every loudspeaker without solo.", False),
@@ -275,25 +234,7 @@ TABLE: tuple[Parameter, ...] = (
         read=lambda scene, stem: (scene.separation.gains_db.get(stem, 0.0),),
         write=_write_stem_gain,
     ),
-    _action(
-        "/subscribe",
-        (
-            _PATTERN,
-            Argument("i", "rate", "frequency.hz", 1, 60, optional=True),
-            Argument("i", "port", "", 1, 65535, optional=True, exact=True),
-        ),
-        "Be told what changes among the matching addresses, at most `rate` times a second (20 where not given), at the "
-        "sender's port or another one; what is told at once comes as a bundle. Ends 30 s after the last `/renew`.",
-    ),
-    _action("/unsubscribe", (replace(_PATTERN, optional=True),), "End one subscription of the sender, or all."),
-    _action("/renew", (replace(_PATTERN, optional=True),), "Let one subscription of the sender live on, or all."),
-    _action(
-        "/object/{o}/touch",
-        (Argument("T", "held"),),
-        "Hold it: until it is let go, or 30 s after the holder's last message, nobody else moves it who is of no "
-        "higher rank.",
-    ),
-    _action("/ping", (), "Answered by `/pong` with the same arguments, whatever they are."),
+    *PEER_ACTIONS,
     *STATUS_ROWS,
     *METER_ROWS,
 )

@@ -15,14 +15,14 @@ from typing import Any
 
 from stemfield.control.config.object_names import check_name
 from stemfield.control.parameters.argument import accept_all, whole
-from stemfield.control.parameters.commands import Describe
+from stemfield.control.parameters.commands import UpsertObject
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.parameters.routes import Route, every_route, routes, suggestion
 from stemfield.control.parameters.rows import Parameter, Values, found_object
 from stemfield.control.parameters.table import TABLE
 from stemfield.control.problems import RefusedError
-from stemfield.control.scenes.upsert import added_object, describe
+from stemfield.control.scenes.upsert import added_object, upsert_object
 from stemfield.layouts.plain_data import PlainDataError, decode, parse_json, read_file, unusable
 from stemfield.layouts.problems import ProblemsError, shown
 from stemfield.layouts.strict_yaml import parse_yaml
@@ -241,8 +241,8 @@ def _with_added(added: object, context: Context, problems: list[str]) -> Scene:
                 raise RefusedError("allowed object-N with a list of channels")
             if scene.find(int(ident)):
                 raise RefusedError("it is there already")
-            command = Describe(int(ident), None, [whole(channel, 0, MAX_CHANNEL) for channel in channels], {})
-            scene = describe(scene, command, context)
+            command = UpsertObject(int(ident), None, [whole(channel, 0, MAX_CHANNEL) for channel in channels], {})
+            scene = upsert_object(scene, command, context)
         except RefusedError as error:
             problems.append(f"added.{name}: {error}")
     return scene

@@ -42,7 +42,7 @@ Step = Scene | Rewrite
 """What is undone: a change of the present scene, or of a kept one."""
 
 
-class SceneBook:
+class SceneLibrary:
     """Scenes by name. A kept scene hides the preset of its name.
 
     Args:
@@ -60,7 +60,7 @@ class SceneBook:
         self._as_kept: Scene | None = None
         """The present scene as it was when it was loaded or saved; None once the kept one is another."""
         self._kept = set(store.names()) if store is not None else set()
-        self._glanced: dict[str, Scene] = {}
+        self._peeked: dict[str, Scene] = {}
 
     def names(self) -> tuple[str, ...]:
         """Every name, presets first."""
@@ -93,19 +93,19 @@ class SceneBook:
             RefusedError: there is none of this name, or its file is broken.
         """
         name = kept_name(name)
-        self._glanced.pop(name, None)
+        self._peeked.pop(name, None)
         return self._read(name)
 
-    def glance(self, name: str) -> Scene:
+    def peek(self, name: str) -> Scene:
         """The scene that `load` is going to give; its file is read once.
 
         Raises:
             RefusedError: as there.
         """
         name = kept_name(name)
-        if name not in self._glanced:
-            self._glanced[name], _ = self._read(name)
-        return self._glanced[name]
+        if name not in self._peeked:
+            self._peeked[name], _ = self._read(name)
+        return self._peeked[name]
 
     def save(self, name: str, scene: Scene, failed: Callable[[str], None]) -> Rewrite | None:
         """Keep a scene; the disk is waited for in a thread.
@@ -136,10 +136,10 @@ class SceneBook:
         """Let a kept scene be what it was, or none.
 
         Raises:
-            RefusedError: as `save` and `remove`.
+            RefusedError: as `save` and `delete`.
         """
         if content is None:
-            self.remove(name)
+            self.delete(name)
         else:
             self._write(name, content, failed)
         if name == self._present and content is not self._as_kept:
@@ -165,13 +165,13 @@ class SceneBook:
                 failed(f"{name}: {cause(error)}")
             else:
                 self._kept.add(name)
-                self._glanced.clear()
+                self._peeked.clear()
 
         task = asyncio.get_running_loop().create_task(save())
         self._saving.add(task)
         task.add_done_callback(self._saving.discard)
 
-    def remove(self, name: str) -> Rewrite:
+    def delete(self, name: str) -> Rewrite:
         """Forget a kept scene; what undoes that.
 
         Raises:
@@ -186,7 +186,7 @@ class SceneBook:
         except OSError as error:
             raise RefusedError(f"{name}: {error.strerror}") from error
         self._kept.discard(name)
-        self._glanced.clear()
+        self._peeked.clear()
         return Rewrite(name, before, None)
 
     async def close(self) -> None:
@@ -232,9 +232,9 @@ class History:
         """A kept scene was overwritten or deleted."""
         self._before = [*self._before[-MAX_STEPS + 1 :], step]
         self._after.clear()
-        self.part()
+        self.end_step()
 
-    def part(self) -> None:
+    def end_step(self) -> None:
         """What comes next is a step of its own, however soon it comes."""
         self._last_s = float("-inf")
 
@@ -259,5 +259,5 @@ class History:
             raise RefusedError(f"nothing to {what}")
         step = source.pop()
         target.append(step if isinstance(step, Rewrite) else present)
-        self.part()
+        self.end_step()
         return step

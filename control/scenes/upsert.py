@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import cast
 
 from stemfield.control.parameters.argument import accept_all
-from stemfield.control.parameters.commands import Describe
+from stemfield.control.parameters.commands import UpsertObject
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import routes
 from stemfield.control.problems import RefusedError
 from stemfield.renderer.scene.scene import MAX_OBJECTS, ObjectType, Scene, SceneObject
 
 
-def describe(scene: Scene, command: Describe, context: Context) -> Scene:
+def upsert_object(scene: Scene, command: UpsertObject, context: Context) -> Scene:
     """The scene with an object as described.
 
     One that is not there is added, if it names a direct input to play. One whose type changes is made anew. Channels
@@ -52,7 +52,7 @@ def added_object(ident: int, channels: tuple[int, ...]) -> SceneObject:
     return SceneObject(ident, name, "input", channels, own_name=name)
 
 
-def _new(scene: Scene, command: Describe, context: Context) -> SceneObject:
+def _new(scene: Scene, command: UpsertObject, context: Context) -> SceneObject:
     if not command.channels:
         known = ", ".join(str(o.id) for o in scene.objects[:16])
         raise RefusedError(f"no such object: allowed {known}, or a new one with channels")

@@ -15,7 +15,6 @@ from typing import Any
 from docs._generate.manual_cli import cli_page
 from docs._generate.manual_figures import bass_svg, chain_svg
 from stemfield.control.config.configuration import Config
-from stemfield.control.daemon.reload import LIVE
 from stemfield.control.parameters.adm_rows import ADM_ROWS
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.rows import Parameter
@@ -192,16 +191,16 @@ def _value(value: object) -> str:
 
 def _config_rows(above: str, schema: Mapping[str, Any], parts: Mapping[str, Any]) -> Iterator[str]:
     for key, field in schema["properties"].items():
-        path = f"{above}{key}"
+        path, live = f"{above}{key}", "*live* " if field.get("live") else ""
         block = field.get("$ref", field.get("items", {}).get("$ref", "")).rpartition("/")[2]
         if block:
             inside, opened = parts[block], path + ("[]." if "items" in field else ".")
-            meaning = ("*live* " if path in LIVE else "") + inside["description"]
+            meaning = live + inside["description"]
             yield _row(f"`{path}`", "list of blocks" if "items" in field else "block", meaning, "")
             yield from _config_rows(opened, inside, parts)
             continue
         needed = key in schema.get("required", ())
-        meaning = ("*live* " if path in LIVE else "") + field["description"]
+        meaning = live + field["description"]
         yield _row(f"`{path}`", _allowed(field), meaning, "required" if needed else _default(path, field))
 
 

@@ -17,7 +17,6 @@ from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene.gains import (
     STEREO_AZIMUTH_DEG,
     Placed,
-    instruments_raised,
     object_level,
     placed,
     separation_gain,
@@ -75,16 +74,13 @@ def voices_of(scene: Scene, layout: Layout, panner: Panner) -> Mapping[Voice, Se
     """
     found: dict[Voice, Setting] = {}
     heard = _in_the_room(scene, layout, panner)
-    raised = instruments_raised(scene, layout, heard.direct, heard.diffuse)
-    first = 0
     for item, near, far in zip(scene.objects, heard.near, heard.far, strict=True):
         as_mixed = scene.amount == 0.0 and item.kind == "stem"
         for channel, part, setting in _as_mixed() if as_mixed else _placed(item, scene, layout):
-            scale = float(raised[first + channel] * (far if part == FIELD else near))
+            scale = float(far if part == FIELD else near)
             setting = replace(setting, gain=round(setting.gain * scale, _DECIMALS))
             row = 2 * item.id + channel if item.kind == "stem" else STEM_ROWS + item.channels[channel]
             found[Voice(item.id, channel, row, part)] = setting
-        first += channel_count(item)
     return found
 
 

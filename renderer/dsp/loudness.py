@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import sosfilt
 
+from stemfield.renderer.dsp.weighting import k_weighting
 from stemfield.renderer.scene.loudness import channel_weights
 
 __all__ = ["LoudnessMeter", "channel_weights"]
@@ -39,7 +40,7 @@ class LoudnessMeter:
     """
 
     def __init__(self, sample_rate_hz: int, weights: Sequence[float]) -> None:
-        self._sections = _weighting(sample_rate_hz)
+        self._sections = k_weighting(sample_rate_hz)
         self._weights = np.array(weights, np.float64)
         self._states = np.zeros((2, len(weights), 2))
         self._step_frames = max(round(_STEP_S * sample_rate_hz), 1)
@@ -71,22 +72,3 @@ class LoudnessMeter:
 def _lkfs(power: Floats | float) -> Floats:
     loudness: Floats = _OFFSET_DB + 10.0 * np.log10(np.maximum(power, 1e-30))
     return loudness
-
-
-def _weighting(sample_rate_hz: int) -> Floats:
-    """The two sections of the K weighting, whose coefficients the standard gives for 48 kHz, at any rate."""
-    k = math.tan(math.pi * 1681.974450955533 / sample_rate_hz)
-    q, high = 0.7071752369554196, 10.0 ** (3.999843853973347 / 20.0)
-    middle, scale = high**0.4996667741545416, 1.0 + k / q + k * k
-    shelf = [
-        (high + middle * k / q + k * k) / scale,
-        2.0 * (k * k - high) / scale,
-        (high - middle * k / q + k * k) / scale,
-        1.0,
-        2.0 * (k * k - 1.0) / scale,
-        (1.0 - k / q + k * k) / scale,
-    ]
-    k = math.tan(math.pi * 38.13547087602444 / sample_rate_hz)
-    q = 0.5003270373238773
-    scale = 1.0 + k / q + k * k
-    return np.array([shelf, [1.0, -2.0, 1.0, 1.0, 2.0 * (k * k - 1.0) / scale, (1.0 - k / q + k * k) / scale]])

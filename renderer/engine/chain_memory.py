@@ -6,7 +6,7 @@ Arrays of a feature that the chain lacks have no length in its direction, and th
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.dsp.equaliser import EQUALISER_WORDS, MAX_SECTIONS
 from stemfield.renderer.dsp.fft import plan
 from stemfield.renderer.dsp.fir import HEAD
+from stemfield.renderer.dsp.leakage import KINDS
 from stemfield.renderer.engine.plan import TARGETS
 from stemfield.renderer.simd import DOUBLES
 
@@ -50,6 +51,10 @@ FRAMES = 171
 PARTS, FIR_HEAD, FIR_HISTORY, FIR_TAIL, FIR_SPECTRA, FIR_REAL, FIR_IMAGINARY, CORRECTION_WORDS = range(8)
 """Words of one loudspeaker's correction: its partitions (-1: none) and the addresses of its arrays."""
 
+OWN_COLUMNS: Final = 1 + KINDS
+"""Columns that follow those of the loudspeakers, direct and diffuse: the gain of the bass in dual-band panning, and how
+much of what instruments have in common is heard together."""
+
 
 class ChainMemory:
     """The arrays of one chain.
@@ -73,7 +78,7 @@ class ChainMemory:
         window = chain.look_ahead_frames + 1
         self.numbers: dict[int, int] = {
             OUTPUTS: chain.outputs,
-            COLUMNS: 2 * speakers + 1,
+            COLUMNS: 2 * speakers + OWN_COLUMNS,
             OWN_ROW: sources,
             MONITOR_ROW: sources + 1,
             ALIGN: chain.align_frames,

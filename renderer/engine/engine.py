@@ -118,7 +118,8 @@ class Engine:
         self.outputs = self.chain.outputs
         self.late_frames = self.chain.late_frames
         # A worker reads and writes within the latency, and that must be less than half of the timeline.
-        self.exchange = Exchange.create(stems, max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1))
+        timeline = max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1)
+        self.exchange = Exchange.create(stems, timeline, sample_rate_hz)
         self.memory = m.Memory(
             inputs,
             direct,

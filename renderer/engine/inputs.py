@@ -6,11 +6,13 @@ import numpy as np
 from numba import carray, njit
 
 from stemfield.renderer.dsp.bounds import LOUDEST, copy_sound
+from stemfield.renderer.dsp.leakage import KINDS
 from stemfield.renderer.dsp.meters import measure
 from stemfield.renderer.engine import memory as m
 from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER, as_pointer, load_acquire, store_release
 from stemfield.renderer.native.views import words
+from stemfield.renderer.simd import copy
 
 ZERO = np.float32(0.0)
 
@@ -102,6 +104,7 @@ def take_stems(table: Words, count: int) -> None:
         residual = bus[2 * stems + side]
         for i in range(count):
             residual[i] = mixture[side, (first + i) & (size - 1)]
+    _take_leakage(table, first & (size - 1), count)
     if not _fade_curve(table, count):
         for row in range(2 * stems):
             for i in range(count):
@@ -118,6 +121,18 @@ def take_stems(table: Words, count: int) -> None:
             stem[i] *= curve[i]
         for i in range(count):
             residual[i] -= stem[i]
+
+
+@njit(**INNER)
+def _take_leakage(table: Words, at: int, count: int) -> None:
+    """What the stems of these frames have in common, which lies behind them on the timeline."""
+    size, stems = table[m.TIMELINE], table[m.STEMS]
+    ring = carray(as_pointer(table[m.STEM_RING]), (2 * stems + KINDS, size), np.float32)
+    leakage = carray(as_pointer(table[m.LEAKAGE]), (KINDS, m.ROW_FRAMES), np.float32)
+    head = min(count, size - at)
+    for kind in range(KINDS):
+        copy(ring[2 * stems + kind, at:], leakage[kind], head)
+        copy(ring[2 * stems + kind], leakage[kind, head:], count - head)
 
 
 @njit(**INNER)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from stemfield.renderer.dsp.bank import banks
 from stemfield.renderer.dsp.chain import Chain
-from stemfield.renderer.engine.chain_memory import LIMITED_GROUPS, ChainMemory
+from stemfield.renderer.dsp.leakage import KINDS
+from stemfield.renderer.engine.chain_memory import LIMITED_GROUPS, OWN_COLUMNS, ChainMemory
 from stemfield.renderer.engine.plan import NEVER, STEPS, TARGETS
 from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_OWNER, WORD_STEMS_END, WORD_STEMS_START, Exchange
 from stemfield.renderer.simd import DOUBLES
@@ -50,7 +51,7 @@ BAD_MIXTURE, BAD_DIRECT, BAD_PLAYER, BAD_STEMS, BAD_SOURCES, BAD_FEEDS = 42, 43,
 # State of the processor, and its counters
 POSITION, CALLS, FRONT, FADE_AT, METER_AT = 48, 49, 50, 51, 52
 RISE_HOLD, RISE_AT, MISSING_FRAMES, CUTS, PLAYER_GAPS = 53, 54, 55, 56, 57
-METER_PERIODS, PLAN, STEP, TAPE_END, KEPT_UP = 58, 59, 60, 61, 62
+METER_PERIODS, PLAN, STEP, TAPE_END, KEPT_UP, LEAKAGE = 58, 59, 60, 61, 62, 63
 # Written by control while the processor runs, each on its own
 PLAYER_END, PLAYER_AT, BYPASS, PLAYING, SOUNDING = 64, 72, 80, 81, 82
 TAPE = 83
@@ -80,9 +81,9 @@ class Memory:
         bad: int64 counts of samples that were no sound, by word: of the mixture (2), the direct inputs, the player (2),
             the stems (2 * stems), the sources after their equalisers, and the outputs.
         table: int64 words, see the constants of this module.
-        target_gains: float32 (TARGETS, sources + OWN_ROWS, 2 speakers + 1), the triple buffer of plans, each of STEPS
-            targets. Columns: direct, diffuse, and that of the bass; the rows that follow the sources' use the direct
-            ones only.
+        target_gains: float32 (TARGETS, sources + OWN_ROWS, 2 speakers + OWN_COLUMNS), the triple buffer of plans, each
+            of STEPS targets. Columns: direct, diffuse, that of the bass, and those of what is heard together; the rows
+            that follow the sources' use the direct ones only.
         target_ramps: int64 (TARGETS, sources + OWN_ROWS), frames.
         target_begins: int64 (3, STEPS), positions, ascending; the first targets of a plan begin at once.
         chain: the arrays of the loudspeaker chain by word.
@@ -111,7 +112,7 @@ class Memory:
     ) -> None:
         self.exchange = exchange  # keeps the mapping alive
         sources = 2 * (exchange.stems + 1) + direct
-        rows, columns, meters = sources + OWN_ROWS, 2 * speakers + 1, 2 + sources + chain.outputs
+        rows, columns, meters = sources + OWN_ROWS, 2 * speakers + OWN_COLUMNS, 2 + sources + chain.outputs
         self.table = _filled(TABLE_WORDS, 0, np.int64)
         self.target_gains = _filled((TARGETS, rows, columns), 0, np.float32)
         self.target_ramps = _filled((TARGETS, rows), 1, np.int64)
@@ -140,6 +141,7 @@ class Memory:
             SOURCE_BUS: _filled((DOUBLES * banks(sources), ROW_FRAMES), 0, np.float32),
             SPEAKER_BUS: _filled((max(DOUBLES * banks(speakers), chain.outputs), ROW_FRAMES), 0, np.float32),
             FADE_CURVE: _filled(CHUNK_FRAMES, 0, np.float32),
+            LEAKAGE: _filled((KINDS, ROW_FRAMES), 0, np.float32),
             METER_SUM: _filled(meters, 0, np.float32),
             METER_POWERS: _filled(meters, 0, np.float64),
             CLOCK: _filled(2, 0, np.int64),

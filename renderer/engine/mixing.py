@@ -25,6 +25,7 @@ from stemfield.renderer.simd import (
     load_part,
     lowest_bit,
     pick,
+    root,
     spread,
     store,
 )
@@ -37,7 +38,7 @@ ONE = np.float32(1.0)
 def mix(table: Words, count: int) -> None:
     """Mixes the sources into the loudspeakers; gains that are and stay zero cost nothing.
 
-    Columns of the gains: direct, diffuse, and at last that of the bass in dual-band panning.
+    Columns of the gains: direct, diffuse, that of the bass in dual-band panning, and two of `_raise`.
     """
     sources, speakers = table[m.SOURCES], table[m.SPEAKERS]
     rows, columns = sources + m.OWN_ROWS, table[c.COLUMNS]
@@ -55,6 +56,8 @@ def mix(table: Words, count: int) -> None:
     if table[c.ALIGN] > 0:
         _silence(diffuse, count)
     equalise_sources(table, count)
+    for row in range(sources):
+        _raise(table, bus[row], start[row, columns - 2 :], goal[row, columns - 2 :], done[row], total[row], count)
     keep_sources(table, count)
     diffused = False
     for row in range(sources):
@@ -83,6 +86,31 @@ def _silence(rows: Floats, count: int) -> None:
 
 
 @njit(**INNER)
+def _raise(table: Words, source: Floats, start: Floats, goal: Floats, done: int, total: int, count: int) -> None:
+    """Raises an instrument by what is lost where it is not heard from one place with others (`loudness`).
+
+    Args:
+        table: of the engine.
+        source: its samples.
+        start: how much of what is alike, and of what is opposite, is heard together: at the start of the ramp.
+        goal: and at its end.
+        done: frames of the ramp that are over.
+        total: frames of the ramp.
+        count: frames.
+    """
+    ramping = min(count, max(total - done, 0))
+    if goal[0] == ONE and goal[1] == ONE and (ramping == 0 or (start[0] == ONE and start[1] == ONE)):
+        return
+    leakage = floats2(table, m.LEAKAGE, 2, m.ROW_FRAMES)
+    for i in range(0, count, FLOATS):
+        steps = counting() + spread(np.float32(done + i + 1))
+        alike, opposite = load(leakage[0], i), load(leakage[1], i)
+        kept = fused(alike, _on_the_way(start[0], goal[0], total, steps, ramping - i), spread(ONE))
+        kept = fused(opposite, _on_the_way(start[1], goal[1], total, steps, ramping - i), kept)
+        store(source, i, load(source, i) * root((spread(ONE) + alike + opposite) / kept))
+
+
+@njit(**INNER)
 def _scale_bass(table: Words, row: int, source: Floats, count: int) -> None:
     rows, columns = table[m.SOURCES] + m.OWN_ROWS, table[c.COLUMNS]
     scale_bass(
@@ -91,8 +119,8 @@ def _scale_bass(table: Words, row: int, source: Floats, count: int) -> None:
         doubles2(table, c.DUAL_LOW, 2, 5),
         doubles2(table, c.DUAL_HIGH, 2, 5),
         doubles3(table, c.DUAL_STATES, table[m.SOURCES], 4, 2)[row],
-        floats2(table, m.START_GAINS, rows, columns)[row, columns - 1],
-        floats2(table, m.GOAL_GAINS, rows, columns)[row, columns - 1],
+        floats2(table, m.START_GAINS, rows, columns)[row, columns - c.OWN_COLUMNS],
+        floats2(table, m.GOAL_GAINS, rows, columns)[row, columns - c.OWN_COLUMNS],
         words(table, m.RAMP_DONE, rows)[row],
         words(table, m.RAMP_TOTAL, rows)[row],
         doubles2(table, c.WORK, 2, m.CHUNK_FRAMES),

@@ -31,6 +31,7 @@ class Targets:
         speaker_ramp_frames: ramp of the loudspeakers' own gains.
         diffuse_gains: to the decorrelators, linear, shape (sources, speakers); none when not given.
         bass_gains: of what lies below the crossover of dual-band panning, shape (sources,); 1 when not given.
+        heard_together: shares of `loudness.heard_together`, shape (sources, 2); 1 when not given.
         trims: what the room asks for, linear, shape (speakers,); the chain's when not given.
         delays_frames: at most the chain's longest, shape (speakers,); the chain's when not given.
         equalisers: sections of every source, shape (at most 16, 5) each; those that were given last when not given.
@@ -44,6 +45,7 @@ class Targets:
     speaker_ramp_frames: int
     diffuse_gains: NDArray[np.float32] | None = None
     bass_gains: NDArray[np.float32] | None = None
+    heard_together: NDArray[np.float32] | None = None
     trims: NDArray[np.float32] | None = None
     delays_frames: NDArray[np.int64] | None = None
     equalisers: Sequence[NDArray[np.float64]] | None = None

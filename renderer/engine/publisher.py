@@ -84,8 +84,10 @@ class Publisher:
         memory, chain, sources = self._memory, self._chain, self._sources
         gains, ramps, speakers = memory.target_gains[at], memory.target_ramps[at], chain.speakers
         gains[sources, :speakers] = targets.source_gains
-        gains[sources, speakers:-1] = 0.0 if targets.diffuse_gains is None else targets.diffuse_gains
-        gains[sources, -1] = 1.0 if targets.bass_gains is None else targets.bass_gains
+        bass = 2 * speakers
+        gains[sources, speakers:bass] = 0.0 if targets.diffuse_gains is None else targets.diffuse_gains
+        gains[sources, bass] = 1.0 if targets.bass_gains is None else targets.bass_gains
+        gains[sources, bass + 1 :] = 1.0 if targets.heard_together is None else targets.heard_together
         gains[-2, :speakers] = targets.speaker_gains * (chain.trims if targets.trims is None else targets.trims)
         gains[-1, :speakers] = targets.monitor_gain * targets.speaker_gains
         ramps[sources], ramps[-2:] = targets.ramp_frames, targets.speaker_ramp_frames

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.model import Layout
 from stemfield.renderer.panning import Panner, amplitude_normalised
-from stemfield.renderer.scene.loudness import all_around, channel_weights, instruments_gain, taken_apart
+from stemfield.renderer.scene.loudness import all_around, channel_weights, heard_together, taken_apart
 from stemfield.renderer.scene.placement import channel_count, distance_gain, excluded, pans
 from stemfield.renderer.scene.rows import Source, sources_of
 from stemfield.renderer.scene.scene import (
@@ -54,7 +54,7 @@ class Placed:
 
 
 def placed(scene: Scene, layout: Layout, panner: Panner) -> Placed:
-    """The gains of every channel of every object, before `instruments_raised`.
+    """The gains of every channel of every object.
 
     The channels of an object stand `width_deg` apart about its position, first channel left, at its elevation and
     distance and at full level each. Without width they are summed. From `STAGE_DEG` on they are taken apart where they
@@ -100,8 +100,8 @@ def placed(scene: Scene, layout: Layout, panner: Panner) -> Placed:
     return Placed(direct, diffuse, near, far)
 
 
-def instruments_raised(scene: Scene, layout: Layout, direct: Floats, diffuse: Floats) -> Floats:
-    """By how much every source is raised so that the separated instruments are as loud as the recording, apart or not.
+def instruments_together(scene: Scene, layout: Layout, direct: Floats, diffuse: Floats) -> NDArray[np.float32]:
+    """By how much every source is raised, so that the separated instruments are as loud as the recording, apart or not.
 
     Args:
         scene: what plays.
@@ -110,14 +110,15 @@ def instruments_raised(scene: Scene, layout: Layout, direct: Floats, diffuse: Fl
         diffuse: of `placed`.
 
     Returns:
-        Shape (sources,); 1 for what is no instrument or has no width, and for all where they are at one place.
+        The shares of `loudness.heard_together`, shape (sources, 2); 1 for what is no instrument or has no width, and
+        for all where they are at one place.
     """
     rows = np.flatnonzero(_per_source(scene, [item.id < len(STEMS) and _has_sides(item) for item in scene.objects]))
-    gains = np.ones(len(direct))
+    shares = np.ones((len(direct), 2), np.float32)
     if len(rows):
-        raised = instruments_gain(direct[rows], diffuse[rows], np.array(channel_weights(layout)))
-        gains[rows] += _stage_shares(scene)[rows] * (raised - 1.0)
-    return gains
+        found = heard_together(direct[rows], diffuse[rows], np.array(channel_weights(layout)))
+        shares[rows] += _stage_shares(scene)[rows, None] * (np.array(found) - 1.0)
+    return shares
 
 
 def source_gains(
@@ -149,9 +150,8 @@ def both_gains(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """The direct and the diffuse gains of every source."""
     found = placed(scene, layout, panner)
-    raised = instruments_raised(scene, layout, found.direct, found.diffuse)[:, None]
     own = sources_of(scene)
-    return _rows(raised * found.direct, own, sources), _rows(raised * found.diffuse, own, sources)
+    return _rows(found.direct, own, sources), _rows(found.diffuse, own, sources)
 
 
 def band_gains(

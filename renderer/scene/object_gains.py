@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stemfield.layouts.model import Layout
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.scene.gains import instruments_raised, placed, ramp_frames
+from stemfield.renderer.scene.gains import instruments_together, placed, ramp_frames
 from stemfield.renderer.scene.placement import channel_count
 from stemfield.renderer.scene.rows import Source, sources_of
 from stemfield.renderer.scene.scene import Scene, SceneObject
@@ -32,6 +32,7 @@ class ObjectGains:
         sources: rows of all arrays.
         direct: linear gains, shape (sources, loudspeakers).
         diffuse: what is sent to the decorrelators, shape (sources, loudspeakers).
+        together: shares of `loudness.heard_together`, shape (sources, 2).
         ramps: frames, shape (sources,).
     """
 
@@ -44,8 +45,8 @@ class ObjectGains:
         self._starts: list[int] = []
         self.sources: tuple[Source, ...] = ()
         self._direct = self._diffuse = np.zeros((0, len(layout.speakers)))
-        self._raised = np.ones(0)
         self.direct = self.diffuse = np.zeros((0, len(layout.speakers)), np.float32)
+        self.together = np.ones((0, 2), np.float32)
         self.ramps = np.zeros(0, np.int64)
 
     def show(self, scene: Scene) -> bool:
@@ -90,8 +91,9 @@ class ObjectGains:
         self.sources = sources_of(scene)
         self._starts = [0, *np.cumsum([channel_count(o) for o in scene.objects]).tolist()]
         shape = (len(self.sources), len(self._layout.speakers))
-        self._direct, self._diffuse, self._raised = np.zeros(shape), np.zeros(shape), np.ones(shape[0])
+        self._direct, self._diffuse = np.zeros(shape), np.zeros(shape)
         self.direct, self.diffuse = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self.together = np.ones((shape[0], 2), np.float32)
         self.ramps = np.ones(shape[0], np.int64)
 
     def _renew(self, scene: Scene, stale: Sequence[int], *, any_solo: bool) -> None:
@@ -105,11 +107,8 @@ class ObjectGains:
         self._direct[rows], self._diffuse[rows] = found.direct, found.diffuse
         self.ramps[rows] = ramp_frames(part, sources_of(part), self._sample_rate_hz)
         if any(item.kind == "stem" for item in heard):
-            raised = instruments_raised(scene, self._layout, self._direct, self._diffuse)
-            rows = np.union1d(rows, np.flatnonzero(raised != self._raised))
-            self._raised = raised
-        self.direct[rows] = self._raised[rows, None] * self._direct[rows]
-        self.diffuse[rows] = self._raised[rows, None] * self._diffuse[rows]
+            self.together = instruments_together(scene, self._layout, self._direct, self._diffuse)
+        self.direct[rows], self.diffuse[rows] = found.direct, found.diffuse
 
 
 def _row_kind(item: SceneObject) -> tuple[int, str, tuple[int, ...]]:

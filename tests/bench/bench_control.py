@@ -23,12 +23,13 @@ from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_message_builder import build_msg
 from studio import Studio, bundle_at
 
-from stemfield.control.hub.hub import Hub
+from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.udp import UdpServer
-from stemfield.control.parameters.commands import LoadScene, SetParameter, Subscribe
+from stemfield.control.parameters.actions import LoadScene, Subscribe
+from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import every_route
 from stemfield.control.scenes.store import SceneStore
@@ -90,7 +91,7 @@ class Bench:
         layout = load_layout("22.2")
         defaults = default_scene([(f"in{n}", (n,)) for n in range(OBJECTS)])
         self.context = Context(layout.labels, defaults, status=idle_status())
-        self.hub = Hub(defaults, self.context, SceneStore(folder, self.context))
+        self.hub = build_hub(defaults, self.context, SceneStore(folder, self.context))
         self.engine = Engine(RATE, 2, OBJECTS, 24, 4, 2304)
         self.room = Room(layout, Panner(layout), self.engine)
         self.room.apply(defaults)
@@ -106,8 +107,8 @@ class Bench:
         process = await asyncio.create_subprocess_exec(*command)
         assert await process.wait() == 0
         before = -1
-        while before != self.hub.counters.messages:  # whatever still waits is taken
-            before = self.hub.counters.messages
+        while before != self.hub.reports.counters.messages:  # whatever still waits is taken
+            before = self.hub.reports.counters.messages
             await asyncio.sleep(0.3)
         return pickle.loads(path.read_bytes())
 
@@ -121,11 +122,11 @@ class Bench:
         lost, ratios, wrong = 0, [], 0
         for _ in range(rounds):
             quiet = await self.p99(2.0)
-            before = self.hub.counters.messages
+            before = self.hub.reports.counters.messages
             flooding = asyncio.create_task(self.sender(SENDER, SENDERS, OBJECTS, FLOOD_PER_S, FLOOD_S / rounds))
             await asyncio.sleep(0.5)
             ratios.append(await self.p99(max(FLOOD_S / rounds - 1.0, 1.0)) / quiet)
-            lost += int(await flooding) - (self.hub.counters.messages - before)  # type: ignore[call-overload]
+            lost += int(await flooding) - (self.hub.reports.counters.messages - before)  # type: ignore[call-overload]
             for n in range(OBJECTS):
                 x, y, _ = self.hub.scene.objects[5 + n].position
                 wrong += int(abs(np.degrees(np.arctan2(y, x)) - n) > 1e-4)
@@ -200,7 +201,7 @@ class Bench:
                 self.hub.perform([Subscribe("/object/*/aed", 30)], peer)
             shares.append(await share() - without)
             for peer in peers:
-                self.hub._subscriptions.remove(None, peer)
+                self.hub.subscriptions.remove(None, peer)
         return Row(
             "50 subscribers to 25 objects at 30 Hz, all moving",
             100 * float(np.median(shares)),
@@ -240,7 +241,7 @@ def scene_load(folder: Path) -> Row:
     context = Context(layout.labels, default_scene([(f"in{n}", (n,)) for n in range(123)]), status=idle_status())
     store = SceneStore(folder / "big", context)
     store.save_named("big", context.defaults)
-    hub = Hub(context.defaults, context, store)
+    hub = build_hub(context.defaults, context, store)
     room = Room(layout, Panner(layout), Engine(RATE, 2, 123, 24, 4, 2304))
     room.apply(context.defaults)
     times = []

@@ -23,7 +23,7 @@ from status import replaceable
 from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.dialects.demux import decode
 from stemfield.control.http.server import HttpServer
-from stemfield.control.hub.hub import Hub
+from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.scheduler import FairScheduler
@@ -120,7 +120,9 @@ class Control:
     async def _serve(self, started: Future[None]) -> None:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        self.hub = Hub(self._context.defaults, self._context, SceneStore(self._folder, self._context), **self._options)
+        self.hub = build_hub(
+            self._context.defaults, self._context, SceneStore(self._folder, self._context), **self._options
+        )
         hub = self.hub
         self.sources |= {
             "holder": lambda key: hub.ownership.holder(key, time.monotonic()),

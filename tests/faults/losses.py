@@ -93,7 +93,7 @@ def _with_changes(sights: Sequence[Sight]) -> Iterator[tuple[Sight, Sight, bool]
     for before, now in pairwise(sights):
         changes = changing
         for line in now.said:
-            if "is asked for" in line:
+            if line.endswith(" requested"):
                 changing = changes = True
             elif line.endswith(" plays") or "the present one plays on" in line:
                 changing = False

@@ -53,7 +53,7 @@ SUMMARY = re.compile(
     r"([\d.]+) s played; .*; ([\d.]+) s without stems in time, (\d+) cuts; (\d+) skips and (\d+) restarts"
 )
 COUNTERS = re.compile(r"^stemfield_(\w+)_total (\S+)$", re.MULTILINE)
-CONTROL = re.compile(r"(\d+) messages heard, (\d+) refused; datagrams dropped: (.*)")
+CONTROL = re.compile(r"(\d+) messages received, (\d+) refused; datagrams dropped: (.*)")
 
 
 @dataclass(slots=True)

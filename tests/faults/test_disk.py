@@ -172,11 +172,11 @@ def test_a_configuration_that_is_rewritten_is_taken_as_far_as_it_can_be(stage: M
         "hands": {"hold_s": 0.5},
         "jack": good["jack"] | {"connect_outputs": ["ears:in*", "system:playback_*"]},
     }
-    told = rewrite(yaml.safe_dump(wanted), "these wait for the next start: layout")
+    told = rewrite(yaml.safe_dump(wanted), "a restart is needed for: layout")
     for key in ("mirror", "network.max_messages_per_s", "hands.hold_s", "jack.connect_outputs"):
         assert key in told
     assert f"the scene is mirrored to 127.0.0.1:{mirrored}" in told
-    told = rewrite(yaml.safe_dump(wanted | {"log_level": "debug"}), "the configuration was read anew: log_level")
+    told = rewrite(yaml.safe_dump(wanted | {"log_level": "debug"}), "configuration reloaded: log_level")
     one.mark()
     one.wait_s(1.0)
     outputs, state = one.check_sound(), one.check_state()

@@ -68,13 +68,13 @@ def test_each_loss_has_its_cause() -> None:
             (2.5, 0, 0, 0, ""),
             (3.0, 0, 0, 0, ""),
             (3.5, 0, 1, 0, ""),
-            (3.5, 0, 1, 0, "model light is asked for"),
+            (3.5, 0, 1, 0, "model light requested"),
             (3.5, 0, 1, 0, ""),
             (4.0, 1, 1, 0, "model light plays"),
             (4.1, 1, 1, 0, ""),
             (4.109, 1, 1, 0, ""),
             (9.0, 1, 1, 1, "separation worker: it ended with status -9"),
-            (9.0, 1, 1, 1, "model x is asked for; separation worker of another model: bad; the present one plays on"),
+            (9.0, 1, 1, 1, "separation worker of another model: bad; the present one plays on"),
             (9.5, 1, 2, 1, ""),
         )
     )

@@ -78,7 +78,7 @@ def test_the_next_model_takes_over_and_no_sample_of_the_recording_is_lost(playin
     heard, played = recorded(room, desk)
     check_sound(heard.sum(0), played.sum(0), 256, 1e-5)
     text = room.log.read_text()
-    assert f"model {PRESETS['studio']} (studio) is asked for" in text
+    assert f"model {PRESETS['studio']} (studio) requested" in text
     assert "no stems" not in text
     between = slice(begin, begin + DEMO_RATE_HZ)
     np.testing.assert_allclose(heard[BEHIND[0], between], played[0, between], atol=1e-4)  # the left side

@@ -75,7 +75,7 @@ async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, A
     from stemfield.control.config.configuration import parse_config
     from stemfield.control.daemon.services import open_network
     from stemfield.control.http.page_facts import daemon_facts
-    from stemfield.control.hub.hub import Hub
+    from stemfield.control.hub.build import build_hub
     from stemfield.control.network.discovery import OSC, DaemonInfo, ServiceAnnouncer
     from stemfield.control.network.listeners import listen_addresses
     from stemfield.control.parameters.context import Context
@@ -89,7 +89,7 @@ async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, A
         {"network": network | allow, "state_folder": str(folder), "discovery": {"enabled": False}}, "here"
     )
     context = Context((), default_scene(), status=idle_status())
-    hub = Hub(context.defaults, context, SceneStore(folder, context))
+    hub = build_hub(context.defaults, context, SceneStore(folder, context))
     async with AsyncExitStack() as stack:
         network = await open_network(stack, config, hub, load_layout("stereo"), HeadphoneStream())
         addresses = listen_addresses(config.network)

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from stemfield.control.config.errors import ConfigError, problem_text
-from stemfield.control.config.network import Strict
+from stemfield.control.config.strict import Strict
 from stemfield.layouts.problems import shown
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-import time
-from contextlib import AsyncExitStack
 from functools import partial
 
 import numpy as np
@@ -16,10 +13,7 @@ from stemfield.control.audio.roles import SILENT_ROWS, STEM_PORTS, elsewhere, en
 from stemfield.control.audio.scene_delay import SceneDelay
 from stemfield.control.audio.stem_outputs import StemOutputs
 from stemfield.control.config.configuration import Config, ConfigError, parse_config
-from stemfield.control.daemon.daemon import Daemon
 from stemfield.control.dialects.osc import Message, encode, in_bundles, parse
-from stemfield.control.faults import counted
-from stemfield.control.hub.peers import Peer
 from stemfield.control.network.upstream import Upstream
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
@@ -132,61 +126,6 @@ def test_scenes_are_heard_later_in_their_order_and_what_has_a_time_at_that_time(
     assert begins[id(scenes[2])] == pytest.approx(0.15, abs=1e-6)
     assert told[-1][1] == [told[-1][1][0]]
     assert told[-1][1][0].scene is scenes[3]
-
-
-def test_the_first_change_after_the_start_is_heard_later_too(tmp_path):
-    mirror = {"dialect": "adm", "host": "127.0.0.1", "ahead_ms": 150}
-    config = parse_config({"driver": "clock", "state_folder": str(tmp_path), "mirror": [mirror]}, "test")
-    told = []
-
-    async def play():
-        daemon = Daemon(config, lambda: config)
-        daemon._audio.follow = told.append
-        async with AsyncExitStack() as stack:
-            hub = daemon._restore(stack)
-            begun_s = time.monotonic()
-            hub.perform([SetParameter("/master/gain", (-6.0,))], Peer("127.0.0.1", 9, lambda *_: None))
-            await asyncio.sleep(0.05)
-        daemon._audio.close()
-        return begun_s
-
-    begun_s = asyncio.run(play())
-    assert [[cue.scene.master_gain_db for cue in cues] for cues in told] == [[0.0], [0.0, -6.0]]
-    assert told[1][1].at_s - begun_s == pytest.approx(0.15, abs=0.02)
-
-
-def test_nobody_waits_while_models_are_read(tmp_path, monkeypatch):
-    """Checksums take a tenth of a second each: whoever asks for one model after another holds up nobody else."""
-    config = parse_config({"driver": "clock", "state_folder": str(tmp_path)}, "test")
-    used = []
-
-    async def play():
-        daemon = Daemon(config, lambda: config)
-        monkeypatch.setattr(daemon._audio, "use_model", lambda card: used.append(card) or "")
-        free, read = threading.Event(), []
-
-        def find(name):
-            read.append(name)
-            return card if free.wait(10.0) else None
-
-        async with AsyncExitStack() as stack:
-            hub = daemon._restore(stack)
-            card = daemon._find_card("light")
-            monkeypatch.setattr(daemon, "_find_card", find)
-            for model in ("light", "studio", "", "light"):
-                hub.perform([SetParameter("/separation/model", (model,))], Peer("127.0.0.1", 9, lambda *_: None))
-                await asyncio.sleep(0.01)
-            assert (read, used) == (["light"], [])
-            free.set()
-            await daemon._switching
-            assert used == [card]
-            hub.perform([SetParameter("/separation/model", ("studio",))], Peer("127.0.0.1", 9, lambda *_: None))
-            await asyncio.sleep(0.01)
-            await daemon._switching
-            assert read == ["light", "studio"]
-        daemon._audio.close()
-
-    asyncio.run(play())
 
 
 def test_no_more_is_worked_out_ahead_than_a_plan_holds():
@@ -336,35 +275,3 @@ def test_problems_of_the_configuration_name_what_is_allowed(given, words):
         parse_config(given, "test")
     (problem,) = caught.value.problems
     assert all(word in problem for word in words)
-
-
-def test_a_fault_in_the_care_for_the_server_ends_nothing(tmp_path, monkeypatch, caplog):
-    """The next look at the sound server may find what the last one fell over."""
-    config = parse_config({"driver": "clock", "state_folder": str(tmp_path)}, "test")
-    before, looks = counted(), []
-
-    async def play():
-        daemon, again = Daemon(config, lambda: config), asyncio.Event()
-
-        async def mend():
-            looks.append(1)
-            if len(looks) == 3:
-                again.set()
-            raise KeyError("port")
-
-        async def start():
-            pass
-
-        monkeypatch.setattr(daemon._audio, "mend", mend)
-        monkeypatch.setattr(daemon._audio, "start", start)
-        playing = asyncio.create_task(daemon._play([]))
-        await asyncio.wait_for(again.wait(), 5.0)
-        assert not playing.done()
-        daemon._stopping.set()
-        await playing
-        daemon._audio.close()
-
-    monkeypatch.setattr("stemfield.control.daemon.daemon.MENDING_S", 0.01)
-    asyncio.run(play())
-    assert "the sound server cannot be looked after: KeyError: 'port'" in caplog.text
-    assert counted() - before >= 2

@@ -17,9 +17,9 @@ import pytest
 
 from stemfield.control import faults
 from stemfield.control.network.mirror import Mirror
-from stemfield.control.parameters.commands import Record
+from stemfield.control.parameters.actions import Record
 from stemfield.control.parameters.context import Context
-from stemfield.control.scenes.library import SceneBook
+from stemfield.control.scenes.library import SceneLibrary
 from stemfield.control.scenes.store import Saver, SceneStore
 from stemfield.renderer.scene.scene import Scene
 
@@ -118,8 +118,8 @@ def test_the_scene_book_outlives_whatever_goes_wrong(context: Context, tmp_path:
                 raise ValueError("no such thing")
             super().save_named(name, scene)
 
-    async def run() -> SceneBook:
-        book = SceneBook(Breaking(tmp_path, context), {})
+    async def run() -> SceneLibrary:
+        book = SceneLibrary(Breaking(tmp_path, context), {})
         book.save("bad", context.defaults, told.append)
         book.save("good", context.defaults, told.append)
         await book.close()
@@ -153,7 +153,7 @@ def test_a_recorder_says_whatever_goes_wrong(
 
 
 def test_a_fault_costs_one_message_and_one_line(control: Any, peer: Any, caplog: pytest.LogCaptureFixture) -> None:
-    def fails(_: object) -> None:
+    def fails(*_: object) -> None:
         raise KeyError("x")
 
     control.hub.on(Record, fails)

@@ -96,7 +96,7 @@ def test_the_daemon_too(tmp_path):
     command = [sys.executable, "-c", DAEMON, str(tmp_path / "state"), str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         words = ""
-        while "as it was" not in words:
+        while "default scene" not in words:
             words += process.stdout.readline()
             assert process.poll() is None, words
         process.send_signal(signal.SIGTERM)

@@ -15,18 +15,18 @@ from stemfield.control.problems import shortened
 START = """
 import os, sys
 from contextlib import suppress
-from stemfield.control.daemon.standard_streams import fill_standard_streams, whoever_reads
+from stemfield.control.daemon.standard_streams import fill_standard_streams, optional_output
 from stemfield.control.daemon.log import begin_log
 fill_standard_streams()
 begin_log("info")
-with whoever_reads():
+with optional_output():
     for number in range(2000):
         print("where to steer it", number)
 opened = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
 for number in (1, 2):
     with suppress(OSError):
         os.write(number, b"a library says something")
-with whoever_reads():
+with optional_output():
     print("and on it goes")
 os.write(opened, b"played on")
 sys.exit(0)

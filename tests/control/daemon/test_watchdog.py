@@ -1,4 +1,4 @@
-"""When the service manager is told that the daemon lives, in made-up time."""
+"""When the daemon counts as alive, and when the service manager is notified, in made-up time."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from collections.abc import Iterable
 
 import pytest
 
-from stemfield.control.daemon.watchdog import Pulse
+from stemfield.control.daemon.watchdog import Heartbeat, Watchdog
 
 TURN_S = 0.1
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 
 Moment = tuple[bool, int]
 
 
 def living(moments: Iterable[Moment]) -> list[bool]:
-    """What is said in turns of a tenth of a second."""
-    pulse = Pulse(PATIENCE_S)
-    return [pulse.lives(n * TURN_S, joined=joined, blocks=blocks) for n, (joined, blocks) in enumerate(moments)]
+    """The verdict every tenth of a second."""
+    heartbeat = Heartbeat(TIMEOUT_S)
+    return [heartbeat.is_alive(n * TURN_S, joined=joined, blocks=blocks) for n, (joined, blocks) in enumerate(moments)]
 
 
 def turns(seconds: float) -> int:
@@ -43,7 +43,7 @@ def test_joining_the_same_server_again_and_again_is_no_sign_of_life(away_s: floa
     """A silent server is left after two seconds and joined anew, which must not go on for ever."""
     round_ = [(True, 50)] * turns(2.0) + [(False, 50)] * turns(away_s)
     told = living([(True, n) for n in range(50)] + round_ * 20)
-    assert not any(told[turns(5.0 + PATIENCE_S + 0.3) :])
+    assert not any(told[turns(5.0 + TIMEOUT_S + 0.3) :])
 
 
 def test_a_server_that_ends_and_comes_back_after_an_hour_costs_nothing() -> None:
@@ -54,3 +54,18 @@ def test_a_server_that_ends_and_comes_back_after_an_hour_costs_nothing() -> None
 
 def test_another_engine_begins_to_count_anew() -> None:
     assert all(living([(True, n) for n in range(turns(4))] + [(True, n) for n in range(turns(4))]))
+
+
+def test_the_service_manager_is_notified_twice_in_each_interval_while_blocks_are_rendered() -> None:
+    sent: list[str] = []
+    watchdog = Watchdog(5.0, sent.append)
+    for n in range(turns(60)):
+        watchdog.update(10.0 + n * TURN_S, joined=True, blocks=min(n, turns(30)))
+    assert set(sent) == {"WATCHDOG=1"}
+    assert 30 / 2.6 <= len(sent) <= 36 / 2.4
+
+
+def test_without_a_watchdog_nothing_is_sent() -> None:
+    sent: list[str] = []
+    Watchdog(None, sent.append).update(10.0, joined=True, blocks=1)
+    assert sent == []

@@ -19,8 +19,9 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
 
 from stemfield.control.dialects.demux import decode
+from stemfield.control.parameters.actions import LoadScene, Ping
 from stemfield.control.parameters.adm_rows import ADM_ROWS
-from stemfield.control.parameters.commands import LoadScene, Ping, SetParameter, Touch
+from stemfield.control.parameters.commands import SetParameter, Touch
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import answers, apply
 from stemfield.control.status import idle_status
@@ -113,7 +114,7 @@ def test_every_parameter_of_the_real_client_arrives(control: Any, client: Stress
         peer.received()
         assert [o.level for o in control.hub.scene.objects] == [expected] * 7
     # The client puts an object's number into the listener's and environment's addresses too: 8 a call.
-    assert control.hub.counters.problems == control.hub.counters.unknown == 3 * 8 * 8
+    assert control.hub.reports.counters.problems == control.hub.reports.counters.unknown == 3 * 8 * 8
     client.send_object_cartesian_position(1, [1.0, 0.5, -0.25])
     peer.received()
     assert control.hub.scene.objects[0].position == pytest.approx((0.5, -1.0, -0.25))
@@ -131,15 +132,15 @@ def test_every_parameter_of_the_real_client_arrives(control: Any, client: Stress
     assert lead.position == pytest.approx((5.0, 0.0, -1.25))
     assert control.hub.scene.listener == pytest.approx((0.5, 0.25, 0.0))
     assert control.hub.scene.head == pytest.approx((90.0, 10.0, -5.0))
-    assert control.hub.counters.problems == 3 * 8 * 8
+    assert control.hub.reports.counters.problems == 3 * 8 * 8
 
 
 def test_the_real_client_s_stress_loses_nothing(control: Any, client: StressClient, peer: Any) -> None:
     client.stress_all(7, 0.6, 2.0)
     peer.received()
     # Two stresses of 0.3 s at 2 ms for seven objects, and the ping.
-    assert control.hub.counters.messages - 1 >= 2 * 150 * 7
-    assert control.hub.counters.problems == 0
+    assert control.hub.reports.counters.messages - 1 >= 2 * 150 * 7
+    assert control.hub.reports.counters.problems == 0
     w, wave = (1 + 150) % 7 / 7, -math.pi
     expected = (math.sin(wave) * 0.5, -(math.sin(w) / math.sin(1.0) * 2.0 - 1.0), math.cos(wave) * 0.5)
     assert control.hub.scene.objects[0].position == pytest.approx(expected, abs=1e-6)
@@ -168,7 +169,7 @@ def test_malformed_addresses_are_counted_and_not_answered(control: Any, peer: An
     peer.send("/adm/obj/1/azim", "left")
     peer.send("/adm/obj/1/azim", math.nan)
     assert peer.received() == []
-    assert control.hub.counters.problems == 7
+    assert control.hub.reports.counters.problems == 7
     assert control.hub.scene is before
 
 

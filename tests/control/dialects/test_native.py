@@ -13,19 +13,8 @@ from pythonosc.osc_message_builder import build_msg
 
 from stemfield.control.dialects.demux import decode, encode_pong
 from stemfield.control.dialects.osc import MAX_BUNDLE, MAX_MESSAGES, Message, encode, in_bundles, parse
-from stemfield.control.parameters.commands import (
-    Ask,
-    Command,
-    LoadScene,
-    Ping,
-    Problem,
-    Renew,
-    SaveScene,
-    SetParameter,
-    Subscribe,
-    Timed,
-    Unsubscribe,
-)
+from stemfield.control.parameters.actions import LoadScene, Ping, Renew, SaveScene, Subscribe, Unsubscribe
+from stemfield.control.parameters.commands import Ask, Command, Problem, SetParameter, Timed
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.status import idle_status

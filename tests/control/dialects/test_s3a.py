@@ -20,12 +20,12 @@ from stemfield.control.dialects.s3a import parse_channels
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.mirror import Mirror
 from stemfield.control.network.udp import UdpServer
-from stemfield.control.parameters.commands import Describe, Problem, SetParameter
+from stemfield.control.parameters.commands import Problem, SetParameter, UpsertObject
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
-from stemfield.control.scenes.upsert import describe
+from stemfield.control.scenes.upsert import upsert_object
 from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import Scene, default_scene
 
@@ -41,9 +41,9 @@ def heard(*objects: dict[str, Any], scene: Scene = CONTEXT.defaults) -> tuple[Sc
         if isinstance(timed.command, Problem):
             problems.append(f"{timed.command.address}: {timed.command.reason}")
             continue
-        assert isinstance(timed.command, Describe)
+        assert isinstance(timed.command, UpsertObject)
         try:
-            scene = describe(scene, timed.command, CONTEXT)
+            scene = upsert_object(scene, timed.command, CONTEXT)
         except RefusedError as refused:
             problems.append(f"object {timed.command.id}: {refused}")
     return scene, problems
@@ -318,9 +318,9 @@ fields = st.sampled_from(
 def test_no_document_makes_it_raise(objects: list[Any], document: dict[str, Any]) -> None:
     for packet in ({"objects": objects}, {"objects": [{"id": 5, **o} for o in objects]}, document):
         for timed in s3a.decode(json.dumps(packet).encode(), 0.0):
-            if isinstance(timed.command, Describe):
+            if isinstance(timed.command, UpsertObject):
                 with suppress(RefusedError):
-                    describe(CONTEXT.defaults, timed.command, CONTEXT)
+                    upsert_object(CONTEXT.defaults, timed.command, CONTEXT)
         for timed in listener.decode(json.dumps(packet).encode(), 0.0):
             if isinstance(timed.command, SetParameter):
                 apply(CONTEXT.defaults, timed.command, CONTEXT)
@@ -361,10 +361,10 @@ def test_over_a_socket_good_objects_count_and_bad_ones_are_told(json_door: tuple
     told = [json.loads(sender.recv(4096))["errors"][0] for _ in range(2)]
     assert [entry["where"] for entry in told] == ["object 99", "object"]
     assert control.hub.scene.find(5).level == 0.5
-    assert control.hub.counters.problems == 2
+    assert control.hub.reports.counters.problems == 2
     sender.send(json.dumps({"errors": told}).encode())
     control.settled()
-    assert control.hub.counters.problems == 2
+    assert control.hub.reports.counters.problems == 2
 
 
 def test_a_stream_gives_way_to_a_hand(json_door: tuple[Any, socket.socket]) -> None:

@@ -380,7 +380,7 @@ def test_networks_that_may_not_come_in_or_only_look(serve: Callable[..., Any]) -
         assert await heard(client) == ("/scene/amount", [1.0])
 
     talk(looking, conversation)
-    assert looking.control.hub.counters.read_only == 1
+    assert looking.control.hub.reports.counters.read_only == 1
 
 
 def test_too_many_requests_are_refused(serve: Callable[..., Any]) -> None:

@@ -19,6 +19,7 @@ from pythonosc.osc_message_builder import build_msg
 
 from stemfield.control.dialects import listener, s3a
 from stemfield.control.dialects.demux import decode
+from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters.argument import accept_all
@@ -102,7 +103,7 @@ def test_damaged_datagrams(context: Context, tmp_path: Path) -> None:
         told += 1
 
     async def run() -> None:
-        hub = Hub(context.defaults, context, SceneStore(tmp_path, context))
+        hub = build_hub(context.defaults, context, SceneStore(tmp_path, context))
         hub.listen(count)
         peers = [Peer("127.0.0.1", port, count, kind) for port, kind in ((1, ""), (2, ""), (3, "web"), (4, "s3a"))]
         grown = 0
@@ -115,7 +116,7 @@ def test_damaged_datagrams(context: Context, tmp_path: Path) -> None:
             if number == COUNT // 2:
                 grown = memory_kib()
         assert memory_kib() - grown < 8192
-        assert hub.counters.problems > COUNT / 4
+        assert hub.reports.counters.problems > COUNT / 4
         await hub.close()
 
     asyncio.run(run())

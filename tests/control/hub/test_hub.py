@@ -15,9 +15,10 @@ from pythonosc.osc_message_builder import build_msg
 from pythonosc.udp_client import SimpleUDPClient
 from studio import bundle_at
 
-from stemfield.control.hub.hub import MAX_WORK
+from stemfield.control.hub.costs import MAX_COST
 from stemfield.control.hub.peers import Peer
-from stemfield.control.parameters.commands import SetParameter, Subscribe, Touch, Unsubscribe
+from stemfield.control.parameters.actions import Subscribe, Unsubscribe
+from stemfield.control.parameters.commands import SetParameter, Touch
 from stemfield.control.parameters.table import TABLE
 from stemfield.renderer.scene.scene import Scene
 
@@ -109,7 +110,7 @@ def test_nan_leaves_the_value_alone_and_is_reported(control: Any, peer: Any, add
     assert (error, about) == ("/error", concrete)
     assert "nan: allowed a number" in reason
     assert control.hub.scene is before
-    assert control.hub.counters.problems == 1
+    assert control.hub.reports.counters.problems == 1
 
 
 def test_infinity_is_no_truth_value(control: Any, peer: Any) -> None:
@@ -188,7 +189,7 @@ def test_unknown_addresses_are_counted_and_explained(control: Any, peer: Any) ->
     peer.send("/object/vocal/level")
     error = ("/error", ["/object/vocal/level", "no object 'vocal', did you mean vocals?"])
     assert peer.received() == [error, error]
-    assert control.hub.counters.unknown == 2
+    assert control.hub.reports.counters.unknown == 2
 
 
 def test_errors_are_ten_a_second_for_each_sender(control: Any, peer: Any) -> None:
@@ -196,8 +197,8 @@ def test_errors_are_ten_a_second_for_each_sender(control: Any, peer: Any) -> Non
         peer.send("/nothing", 1.0)
     errors = peer.received()
     assert 10 <= len(errors) <= 12
-    assert control.hub.counters.problems == 50
-    assert control.hub.counters.errors_withheld == 50 - len(errors)
+    assert control.hub.reports.counters.problems == 50
+    assert control.hub.reports.counters.errors_withheld == 50 - len(errors)
     other = control.peer()
     other.send("/nothing", 1.0)
     assert len(other.received()) == 1
@@ -214,14 +215,14 @@ def test_a_host_of_many_ports_is_told_a_hundred(control: Any) -> None:
 
     control.on_loop(submit())
     assert 100 <= len(told) <= 200
-    assert control.hub.counters.errors_withheld == 499 - len(told)
+    assert control.hub.reports.counters.errors_withheld == 499 - len(told)
 
 
 def test_an_error_is_not_answered_with_an_error(control: Any, peer: Any) -> None:
     peer.send("/error", "/object", "reason")
     peer.send("/pong", 1)
     assert peer.received() == []
-    assert control.hub.counters.problems == 2
+    assert control.hub.reports.counters.problems == 2
 
 
 def test_garbage_is_counted_and_the_next_message_is_heard(control: Any, peer: Any) -> None:
@@ -230,7 +231,7 @@ def test_garbage_is_counted_and_the_next_message_is_heard(control: Any, peer: An
     peer.send("/object/vocals/level", 0.5)
     assert [address for address, _ in peer.received()] == ["/error"] * 6
     assert control.hub.scene.objects[0].level == 0.5
-    assert control.hub.counters.problems == 6
+    assert control.hub.reports.counters.problems == 6
 
 
 def test_many_messages_at_once_are_one_change(control: Any, peer: Any) -> None:
@@ -343,7 +344,7 @@ def test_those_who_want_the_same_are_told_the_same_whenever_they_came(control: A
     time.sleep(0.15)
     assert early.received() == []
     assert late.received() == [(f"/object/{o.name}/level", [0.125]) for o in control.hub.scene.objects]
-    assert len(control.hub._subscriptions) == 1
+    assert len(control.hub.subscriptions) == 1
 
 
 def test_a_subscription_follows_a_new_name(peer: Any) -> None:
@@ -442,15 +443,15 @@ def test_a_datagram_of_patterns_does_not_keep_the_loop(control: Any, message: by
     async def submit() -> int:
         return int(control.hub.submit(bundle(message, 1000), peer))
 
-    before = control.hub.counters.problems
-    assert MAX_WORK < control.on_loop(submit()) < 2 * MAX_WORK + 1000
-    assert control.hub.counters.problems > before
+    before = control.hub.reports.counters.problems
+    assert MAX_COST < control.on_loop(submit()) < 2 * MAX_COST + 1000
+    assert control.hub.reports.counters.problems > before
 
 
 def test_a_thousand_plain_messages_are_carried_out(control: Any, peer: Any) -> None:
     peer.send_bytes(bundle(build_msg("/object/vocals/level", [0.5]).dgram, 1000))
     assert peer.received() == []
-    assert control.hub.counters.messages == 1001
+    assert control.hub.reports.counters.messages == 1001
 
 
 def test_what_a_bundle_for_later_asks_is_paid_for_when_it_comes(control: Any) -> None:
@@ -491,7 +492,7 @@ def test_what_is_due_together_does_not_keep_the_loop(control: Any, until: Callab
     until(lambda: control.hub.scene.amount == 0.5, 20, "the last of them")
     one = answers // 100
     assert one > 200
-    assert max(b - a for a, b in itertools.pairwise(turns)) <= MAX_WORK + one
+    assert max(b - a for a, b in itertools.pairwise(turns)) <= MAX_COST + one
 
 
 def test_a_connection_and_a_datagram_of_one_port_are_two_peers(control: Any) -> None:
@@ -513,4 +514,4 @@ def test_a_connection_and_a_datagram_of_one_port_are_two_peers(control: Any) -> 
 
     assert control.on_loop(subscribe()) == [1, 2, 1, 1, 1, 1]
     assert control.hub.scene.objects[1].level == 0.25
-    assert control.hub.counters.conflicts == 1
+    assert control.hub.reports.counters.conflicts == 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stemfield.control.hub.ownership import STALE_S, Hands
+from stemfield.control.hub.ownership import STALE_S, Ownership
 from stemfield.control.hub.peers import Peer
 
 RANKS = {"osc": 2, "s3a": 1}
@@ -13,45 +13,45 @@ A, B, STREAM = (Peer("127.0.0.1", port, lambda *_: None) for port in (1, 2, 3))
 
 
 def test_among_equals_the_last_one_wins() -> None:
-    hands = Hands(RANKS, 1.0)
-    assert hands.take(0, A, "osc", 0.0) == ""
-    assert hands.take(0, B, "osc", 0.1) == ""
-    assert hands.holder(0, 0.1) == "127.0.0.1:2"
+    ownership = Ownership(RANKS, 1.0)
+    assert ownership.claim(0, A, "osc", 0.0) == ""
+    assert ownership.claim(0, B, "osc", 0.1) == ""
+    assert ownership.holder(0, 0.1) == "127.0.0.1:2"
 
 
 def test_a_lower_rank_waits_until_the_hand_is_still() -> None:
-    hands = Hands(RANKS, 1.0)
-    hands.take(0, A, "osc", 0.0)
-    hands.take(0, A, "osc", 0.9)
-    assert hands.take(0, STREAM, "s3a", 1.8) == "held by 127.0.0.1:1"
-    assert hands.take(1, STREAM, "s3a", 1.8) == ""
-    assert hands.take(0, STREAM, "s3a", 1.91) == ""
-    assert hands.take(0, A, "osc", 1.92) == ""  # a higher rank never waits
-    assert hands.take(0, STREAM, "s3a", 1.93) == "held by 127.0.0.1:1"
+    ownership = Ownership(RANKS, 1.0)
+    ownership.claim(0, A, "osc", 0.0)
+    ownership.claim(0, A, "osc", 0.9)
+    assert ownership.claim(0, STREAM, "s3a", 1.8) == "held by 127.0.0.1:1"
+    assert ownership.claim(1, STREAM, "s3a", 1.8) == ""
+    assert ownership.claim(0, STREAM, "s3a", 1.91) == ""
+    assert ownership.claim(0, A, "osc", 1.92) == ""  # a higher rank never waits
+    assert ownership.claim(0, STREAM, "s3a", 1.93) == "held by 127.0.0.1:1"
 
 
 def test_a_touch_holds_against_equals_until_it_is_let_go_or_stale() -> None:
-    hands = Hands(RANKS, 1.0)
-    hands.take(0, A, "osc", 0.0, touch=True)
-    assert hands.take(0, B, "osc", 20.0) == "held by 127.0.0.1:1"
-    assert hands.take(0, A, "osc", 21.0) == ""
-    assert hands.take(0, B, "osc", 21.0 + STALE_S - 0.1) == "held by 127.0.0.1:1"
-    assert hands.take(0, B, "osc", 21.0 + STALE_S + 0.1) == ""
-    hands.take(1, A, "osc", 0.0, touch=True)
-    hands.let_go(1, B)
-    assert hands.holder(1, 0.1) == "127.0.0.1:1"
-    hands.let_go(1, A)
-    assert hands.holder(1, 0.1) == ""
-    hands.take(2, A, "osc", 0.0, touch=True)
-    hands.take(2, A, "osc", 0.0, touch=False)
-    assert hands.take(2, B, "osc", 0.1) == ""
+    ownership = Ownership(RANKS, 1.0)
+    ownership.claim(0, A, "osc", 0.0, touch=True)
+    assert ownership.claim(0, B, "osc", 20.0) == "held by 127.0.0.1:1"
+    assert ownership.claim(0, A, "osc", 21.0) == ""
+    assert ownership.claim(0, B, "osc", 21.0 + STALE_S - 0.1) == "held by 127.0.0.1:1"
+    assert ownership.claim(0, B, "osc", 21.0 + STALE_S + 0.1) == ""
+    ownership.claim(1, A, "osc", 0.0, touch=True)
+    ownership.release(1, B)
+    assert ownership.holder(1, 0.1) == "127.0.0.1:1"
+    ownership.release(1, A)
+    assert ownership.holder(1, 0.1) == ""
+    ownership.claim(2, A, "osc", 0.0, touch=True)
+    ownership.claim(2, A, "osc", 0.0, touch=False)
+    assert ownership.claim(2, B, "osc", 0.1) == ""
 
 
 def test_the_rank_of_a_connection_comes_before_that_of_its_messages() -> None:
-    hands = Hands({"osc": 1, "web": 5}, 1.0)
+    ownership = Ownership({"osc": 1, "web": 5}, 1.0)
     page = Peer("127.0.0.1", 9, lambda *_: None, "web")
-    hands.take(0, page, "osc", 0.0)
-    assert hands.take(0, A, "osc", 0.1) == "held by 127.0.0.1:9"
+    ownership.claim(0, page, "osc", 0.0)
+    assert ownership.claim(0, A, "osc", 0.1) == "held by 127.0.0.1:9"
 
 
 def test_touched_objects_refuse_others_over_sockets(control: Any, peer: Any) -> None:
@@ -65,7 +65,7 @@ def test_touched_objects_refuse_others_over_sockets(control: Any, peer: Any) -> 
     other.send("/object/bass/touch", 1)
     assert other.received() == [("/error", ["/object/bass", reason])]
     assert [o.level for o in control.hub.scene.objects] == [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5]
-    assert control.hub.counters.conflicts == 4
+    assert control.hub.reports.counters.conflicts == 4
     peer.send("/adm/obj/1/azim", "release")
     peer.send("/object/*/touch", False)
     peer.received()
@@ -92,4 +92,4 @@ def test_who_holds_an_object_can_be_subscribed_to(
 def test_a_touch_of_nothing_is_counted(control: Any, peer: Any, address: str) -> None:
     peer.send(address, 1)
     peer.received()
-    assert control.hub.counters.problems == 1
+    assert control.hub.reports.counters.problems == 1

@@ -18,7 +18,7 @@ from stemfield.control.dialects.osc import Message, encode, parse
 from stemfield.control.http.oscquery import node_at
 from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters.argument import MAX_KEPT_BYTES, MAX_TEXT_BYTES, Argument, sayable
-from stemfield.control.parameters.commands import Describe, SetParameter
+from stemfield.control.parameters.commands import SetParameter, UpsertObject
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.group_rows import MAX_GROUPS
 from stemfield.control.parameters.object_rows import MAX_EQ_BANDS
@@ -29,7 +29,7 @@ from stemfield.control.scenes.file import scene_to_dict, stored_changes
 from stemfield.control.scenes.journal import MAX_CONTENT, Journal
 from stemfield.control.scenes.recording import HEADER, MAX_LINE, encode_step, read_recording, scenes_of
 from stemfield.control.scenes.store import SceneStore
-from stemfield.control.scenes.upsert import describe
+from stemfield.control.scenes.upsert import upsert_object
 from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.scene.scene import MAX_OBJECTS, Scene, default_scene
@@ -77,10 +77,10 @@ PLACES = {
 
 
 @st.composite
-def command(draw: Any) -> SetParameter | Describe:
+def command(draw: Any) -> SetParameter | UpsertObject:
     if draw(st.integers(0, 9)) == 0:
         channels = draw(st.none() | st.lists(st.integers(0, 3), max_size=3))
-        return Describe(draw(st.integers(0, 12)), draw(st.sampled_from([None, "point", "channel"])), channels, {})
+        return UpsertObject(draw(st.integers(0, 12)), draw(st.sampled_from([None, "point", "channel"])), channels, {})
     row = draw(st.sampled_from(SETTABLE))
     address = row.address
     if row.variable:
@@ -88,10 +88,10 @@ def command(draw: Any) -> SetParameter | Describe:
     return SetParameter(address, draw(arguments_of(row.arguments)))
 
 
-def after(scene: Scene, given_: SetParameter | Describe, context: Context) -> Scene:
-    if isinstance(given_, Describe):
+def after(scene: Scene, given_: SetParameter | UpsertObject, context: Context) -> Scene:
+    if isinstance(given_, UpsertObject):
         try:
-            return describe(scene, given_, context)
+            return upsert_object(scene, given_, context)
         except RefusedError as refused:
             sayable(str(refused)).encode()
             return scene
@@ -126,8 +126,8 @@ def test_an_added_object_never_stands_under_the_first_name_of_another(context: C
     context = replace(context, defaults=default_scene([("object-9", (0, 1))]))
     scene, _ = apply(context.defaults, SetParameter("/object/object-9/name", ("horn",)), context)
     with pytest.raises(RefusedError, match="another object is named object-9"):
-        describe(scene, Describe(9, "point", [0], {}), context)
-    scene = describe(scene, Describe(8, "point", [0], {}), context)
+        upsert_object(scene, UpsertObject(9, "point", [0], {}), context)
+    scene = upsert_object(scene, UpsertObject(8, "point", [0], {}), context)
     SceneStore(tmp_path, context).save(scene)
     assert SceneStore(tmp_path, context).load() == (scene, ())
 
@@ -153,7 +153,7 @@ def test_the_largest_scene_that_can_be_made_is_kept(tmp_path: Path) -> None:
     context = Context(labels, default_scene([("in", (0, 1))]), status=idle_status())
     scene = context.defaults
     for ident in range(len(scene.objects), MAX_OBJECTS):
-        scene = describe(scene, Describe(ident, "channel", [0, 1], {}), context)
+        scene = upsert_object(scene, UpsertObject(ident, "channel", [0, 1], {}), context)
     odd = 0.1234567890123456
     bands = ["bandstop", 20000 + odd, 10 + odd, -12 - odd] * MAX_EQ_BANDS
     outputs = ", ".join(labels[n % len(labels)] for n in range((MAX_KEPT_BYTES - 2) // 7))
@@ -256,7 +256,7 @@ def test_whatever_is_accepted_can_be_recorded_and_played(context: Context, tmp_p
     scenes = [context.defaults]
     for one in commands:
         scene = after(scenes[-1], one, context)
-        if not isinstance(one, Describe):  # a recording adds no objects
+        if not isinstance(one, UpsertObject):  # a recording adds no objects
             scenes.append(scene)
     for begin in (0, len(scenes) - 1):
         last = recorded(scenes[begin:], context, tmp_path / "take.jsonl")

@@ -174,7 +174,7 @@ def test_a_sender_has_its_share(start_control: Callable[..., Any]) -> None:
     for number in range(500):
         peer.send("/object/vocals/group", number)
     time.sleep(0.1)
-    assert 100 <= control.hub.counters.messages <= 115
+    assert 100 <= control.hub.reports.counters.messages <= 115
     assert control.server.counters.limited >= 380
 
 
@@ -185,7 +185,7 @@ def test_a_bundle_is_paid_for_by_its_messages(start_control: Callable[..., Any])
     for _ in range(5):
         peer.send_bytes(b"#bundle\0" + (1).to_bytes(8) + (len(message).to_bytes(4) + message) * 80)
     time.sleep(0.1)
-    assert control.hub.counters.messages == 160
+    assert control.hub.reports.counters.messages == 160
     assert control.server.counters.limited == 3
 
 
@@ -195,7 +195,7 @@ def test_a_question_is_paid_for_by_its_answers(start_control: Callable[..., Any]
     for _ in range(5):
         peer.send("/object/*/*")
     time.sleep(0.1)
-    assert control.hub.counters.messages == 1
+    assert control.hub.reports.counters.messages == 1
 
 
 def test_what_holds_nothing_is_paid_for_too(start_control: Callable[..., Any]) -> None:
@@ -238,7 +238,7 @@ def test_a_flood_arrives_whole_and_leaves_the_loop_its_turn(control: Any, peer: 
     seen: list[int] = []
 
     def tick() -> None:
-        seen.append(control.hub.counters.packets)
+        seen.append(control.hub.reports.counters.packets)
         control.loop.call_soon(tick)
 
     control.loop.call_soon_threadsafe(tick)
@@ -246,6 +246,6 @@ def test_a_flood_arrives_whole_and_leaves_the_loop_its_turn(control: Any, peer: 
         for number in range(200):
             peer.send("/object/vocals/aed", number % 180, 0.0, 2.0)
         assert peer.received() == []
-    assert control.hub.counters.messages == 10_050
+    assert control.hub.reports.counters.messages == 10_050
     assert max(b - a for a, b in itertools.pairwise(seen)) <= BATCH
     assert len(control.changes) < 10_000

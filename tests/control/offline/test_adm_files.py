@@ -73,7 +73,8 @@ def joined(parts):
 def through_a_file(moments, layout, folder, sound=None):
     """What is played of a file that the moments were exported to."""
     scene, *later = ((frame / RATE, scene, fade_s) for frame, scene, fade_s in moments)
-    tape = joined(offline.objects_of(blocks(mixture() if sound is None else sound), RATE, scene[1], Shares(), later))
+    given = blocks(mixture() if sound is None else sound)
+    tape = joined(offline.objects_of(given, RATE, layout, scene[1], Shares(), later))
     soundfile.write(folder / "tape.wav", tape.T, RATE, subtype="FLOAT")
     export_tape(folder / "tape.wav", folder / "a.adm.wav", layout, moments, "piece")
     with Bw64Reader(folder / "a.adm.wav") as reader:

@@ -209,7 +209,7 @@ def test_how_scenes_are_recalled_survives_a_restart_and_is_no_scenes_own(context
 
 def test_a_comparison_is_no_step_and_a_recall_ends_it(control: Any, peer: Any) -> None:
     peer.send("/object/bass/gain", -6.0)
-    control.hub._history.part()
+    control.hub.history.end_step()
     peer.send("/scene/compare", 1)
     peer.send("/scene/compare", 0)
     peer.send("/scene/compare", 1)

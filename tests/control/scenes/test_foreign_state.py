@@ -14,7 +14,7 @@ from stemfield.control.daemon.last_run import LastRun, last_runs
 from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.file import SceneFileError, load_scene_file
 from stemfield.control.scenes.journal import SLOT_BYTES, Journal
-from stemfield.control.scenes.library import SceneBook
+from stemfield.control.scenes.library import SceneLibrary
 from stemfield.control.scenes.store import SceneStore
 from stemfield.renderer.scene.scene import Scene
 
@@ -170,7 +170,7 @@ def test_one_kept_scene_that_is_no_file_costs_only_itself(context: Context, tmp_
     store.save_named("own", replace(context.defaults, amount=0.5))
     (tmp_path / "scenes" / "folder.json").mkdir()
     os.mkfifo(tmp_path / "scenes" / "fifo.json")
-    book = SceneBook(store, {})
+    book = SceneLibrary(store, {})
     for name, reason in (("folder", "cannot be read: Is a directory"), ("fifo", "is no regular file")):
         with pytest.raises(SceneFileError, match=reason):
             store.load_named(name)

@@ -23,7 +23,7 @@ def level(peer: Any) -> float:
 def written(control: Any, peer: Any, until: Any) -> list[Any]:
     """Waits for the disk; what was complained of."""
     told: list[Any] = peer.received()
-    until(lambda: not control.hub._book._saving, 5, "it is on the disk")
+    until(lambda: not control.hub.library._saving, 5, "it is on the disk")
     return told
 
 
@@ -31,7 +31,7 @@ def keep(control: Any, peer: Any, until: Any, name: str, drums: float) -> Path:
     """Saves a scene in which the drums have a level, and waits for the disk."""
     peer.send("/object/drums/level", drums)
     assert peer.received() == []
-    control.hub._history.part()
+    control.hub.history.end_step()
     peer.send("/scene/save", name)
     assert written(control, peer, until) == []
     found: Path = control._folder / "scenes" / f"{file_stem(name)}.json"
@@ -104,7 +104,7 @@ def test_a_save_that_waits_for_the_disk_is_undone_too(
     peer.send("/scene/load", "verse")
     assert level(peer) == 0.25
     wait.set()
-    until(lambda: not control.hub._book._saving, 5, "it is on the disk")
+    until(lambda: not control.hub.library._saving, 5, "it is on the disk")
     assert file.read_bytes() == before
 
 
@@ -155,7 +155,7 @@ NAMES = ("Käse & Brot".replace(" & ", " "), "мой зал", "夜の庭", "ग�
 def test_names_of_every_script(control: Any, peer: Any, until: Any, name: str) -> None:
     assert keep(control, peer, until, name, 0.25).exists()
     assert name in peer.ask("/scene/list")
-    assert control.hub._book._folder().names() == (name,)
+    assert control.hub.library._folder().names() == (name,)
     peer.send("/object/drums/level", 1.0)
     peer.send("/scene/load", name)
     assert level(peer) == 0.25

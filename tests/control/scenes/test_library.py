@@ -104,12 +104,12 @@ def test_undo_and_redo(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_undo_lets_no_loudspeaker_speak_again(control: Any, peer: Any) -> None:
     peer.send("/speaker/M+030/gain", -6.0)
-    control.hub._history.part()
+    control.hub.history.end_step()
     for _ in range(2):
         peer.send("/speaker/M+030/identify")
         peer.send("/speaker/M-030/identify")
         peer.received()
-        control.hub._history.part()
+        control.hub.history.end_step()
     asked = {label: trim.identify for label, trim in control.hub.scene.speakers.items()}
     for address, expected in (("/scene/undo", 0.0), ("/scene/redo", -6.0)):
         peer.send(address)

@@ -5,8 +5,8 @@ import pyloudnorm
 import pytest
 
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.dsp import loudness
 from stemfield.renderer.dsp.loudness import LoudnessMeter, channel_weights
+from stemfield.renderer.dsp.weighting import k_weighting
 
 RATE = 48_000
 
@@ -23,7 +23,7 @@ def test_the_filters_at_48_khz_are_those_of_the_standard():
         [1.53512485958697, -2.69169618940638, 1.19839281085285, 1.0, -1.69065929318241, 0.73248077421585],
         [1.0, -2.0, 1.0, 1.0, -1.99004745483398, 0.99007225036621],
     ]
-    np.testing.assert_allclose(loudness._weighting(RATE), expected, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(k_weighting(RATE), expected, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("rate", [32_000, 44_100, 48_000, 96_000])

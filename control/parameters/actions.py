@@ -1,0 +1,247 @@
+"""Commands with an address of their own, each with its row of the parameter table.
+
+A new command is a class and a row here, and a handler where it is carried out (`Hub.on`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+from stemfield.control.parameters.argument import Argument
+from stemfield.control.parameters.commands import Action, Command, Problem, SetParameter, Touch, UpsertObject
+from stemfield.control.parameters.names import ALLOWED
+from stemfield.control.parameters.object_rows import MAX_SMOOTH_S
+from stemfield.control.parameters.rows import Parameter
+
+_NAME = Argument("s", "name")
+_PRESSED = Argument("T", "pressed", optional=True)
+_PATTERN = Argument("s", "pattern")
+
+
+@dataclass(frozen=True, slots=True)
+class SaveScene(Action):
+    """Save the current scene under a name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoadScene(Action):
+    """Load a saved scene, cross-faded over `fade_s` seconds."""
+
+    name: str
+    fade_s: float = 0.0
+    scope: str | None = None
+    """Comma-separated kinds; None is the scope set in the scene."""
+    without: str | None = None
+    """Comma-separated objects; None is the list set in the scene."""
+    address: str = "/scene/load"
+    """Where it was requested."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteScene(Action):
+    """Delete a saved scene."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undo(Action):
+    """Undo the last step; of a button, when it is pressed."""
+
+    pressed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Redo(Action):
+    """Redo the step that was undone last; of a button, when it is pressed."""
+
+    pressed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Record(Action):
+    """Start recording every change."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capture(Action):
+    """Start recording every change and the audio of every object."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Play(Action):
+    """Play a recording."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteRecording(Action):
+    """Delete a recording."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop(Action):
+    """Stop recording or playing; of a button, when it is pressed."""
+
+    pressed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe(Action):
+    """Send changes of the parameters that the pattern matches, at most `rate_hz` times a second.
+
+    `port` is the port they are sent to; None is the sender's own.
+    """
+
+    pattern: str
+    rate_hz: int = 20
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe(Action):
+    """End the sender's subscription to this pattern, or all of them without one."""
+
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Renew(Action):
+    """Extend the sender's subscription to this pattern, or all of them without one."""
+
+    pattern: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ping(Action):
+    """Reply with `/pong` and the same arguments, which stay as received (type tags and data)."""
+
+    arguments: bytes
+    answer: str = "/pong"
+
+
+def _action(
+    address: str,
+    command: Callable[..., Command],
+    arguments: tuple[Argument, ...],
+    description: str,
+    *,
+    changes: bool = False,
+) -> Parameter:
+    return Parameter(address, arguments, description, "action", command=command, changes=changes)
+
+
+SCENE_ACTIONS: Final = (
+    _action(
+        "/scene/save",
+        SaveScene,
+        (_NAME,),
+        f"Save the scene under a name, {ALLOWED}. Undo brings back the scene that it replaced.",
+        changes=True,
+    ),
+    _action(
+        "/scene/load",
+        LoadScene,
+        (
+            _NAME,
+            Argument("f", "fade", "time.second", 0.0, MAX_SMOOTH_S, optional=True),
+            Argument("s", "scope", optional=True),
+            Argument("s", "without", optional=True),
+        ),
+        "Load a saved scene, cross-faded if a time is given. `/scene/recall/scope` and `/scene/recall/without` "
+        'determine what changes, unless another scope (`""` is the same one) and other objects are given.',
+        changes=True,
+    ),
+    _action("/scene/delete", DeleteScene, (_NAME,), "Delete a saved scene; undo brings it back.", changes=True),
+    _action(
+        "/scene/undo",
+        Undo,
+        (_PRESSED,),
+        "Undo the last change; changes less than 0.7 s apart are one change. "
+        "Overwriting or deleting a saved scene is one too.",
+        changes=True,
+    ),
+    _action("/scene/redo", Redo, (_PRESSED,), "Redo a change that was undone.", changes=True),
+    _action(
+        "/recorder/record",
+        Record,
+        (_NAME,),
+        "Record every change under a name until stop, replacing a recording of that name.",
+        changes=True,
+    ),
+    _action(
+        "/recorder/capture",
+        Capture,
+        (_NAME,),
+        "Record every change and the audio of every object until stop, for `stemfield record`.",
+        changes=True,
+    ),
+    _action(
+        "/recorder/play",
+        Play,
+        (_NAME,),
+        "Play a recording, beginning with the scene it started with.",
+        changes=True,
+    ),
+    _action("/recorder/stop", Stop, (_PRESSED,), "Stop recording, capturing or playing.", changes=True),
+    _action(
+        "/recorder/delete",
+        DeleteRecording,
+        (_NAME,),
+        "Delete a recording that is not being made or played.",
+        changes=True,
+    ),
+)
+
+PEER_ACTIONS: Final = (
+    _action(
+        "/subscribe",
+        Subscribe,
+        (
+            _PATTERN,
+            Argument("i", "rate", "frequency.hz", 1, 60, optional=True),
+            Argument("i", "port", "", 1, 65535, optional=True, exact=True),
+        ),
+        "Receive changes of the matching addresses, at most `rate` times a second (default 20), at the sender's port "
+        "or another one; changes of the same time come as a bundle. Ends 30 s after the last `/renew`.",
+    ),
+    _action(
+        "/unsubscribe", Unsubscribe, (replace(_PATTERN, optional=True),), "End one subscription of the sender, or all."
+    ),
+    _action("/renew", Renew, (replace(_PATTERN, optional=True),), "Extend one subscription of the sender, or all."),
+    _action(
+        "/object/{o}/touch",
+        Touch,
+        (Argument("T", "held"),),
+        "Take hold of the object: until it is released, or for 30 s after the last message of its holder, no sender "
+        "of the same or a lower rank can move it.",
+        changes=True,
+    ),
+    _action("/ping", Ping, (), "Answered with `/pong` and the same arguments, whatever they are."),
+)
+
+ACTIONS: Final = (*SCENE_ACTIONS, *PEER_ACTIONS)
+
+_ROWS: Mapping[object, Parameter] = {row.command: row for row in ACTIONS}
+
+
+def address_of(command: Command | Problem) -> str:
+    """The address that errors about a command name."""
+    return command.address if hasattr(command, "address") else _ROWS[type(command)].address
+
+
+def changes_something(command: Command | Problem) -> bool:
+    """Whether a peer with read-only access may not send it."""
+    row = _ROWS.get(type(command))
+    return isinstance(command, SetParameter | UpsertObject) if row is None else row.changes

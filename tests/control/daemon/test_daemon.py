@@ -1,0 +1,67 @@
+"""The daemon as a whole, without its ports: scenes on their way to the audio, and the care for the sound server."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+
+import pytest
+
+from stemfield.control.config.configuration import parse_config
+from stemfield.control.daemon.daemon import Daemon
+from stemfield.control.faults import counted
+from stemfield.control.hub.peers import Peer
+from stemfield.control.parameters.commands import SetParameter
+
+
+def test_the_first_change_after_the_start_is_heard_later_too(tmp_path):
+    mirror = {"dialect": "adm", "host": "127.0.0.1", "ahead_ms": 150}
+    config = parse_config({"driver": "clock", "state_folder": str(tmp_path), "mirror": [mirror]}, "test")
+    told = []
+
+    async def play():
+        daemon = Daemon(config, lambda: config)
+        daemon._audio.follow = told.append
+        async with AsyncExitStack() as stack:
+            hub = daemon._restore(stack)
+            begun_s = time.monotonic()
+            hub.perform([SetParameter("/master/gain", (-6.0,))], Peer("127.0.0.1", 9, lambda *_: None))
+            await asyncio.sleep(0.05)
+        daemon._audio.close()
+        return begun_s
+
+    begun_s = asyncio.run(play())
+    assert [[cue.scene.master_gain_db for cue in cues] for cues in told] == [[0.0], [0.0, -6.0]]
+    assert told[1][1].at_s - begun_s == pytest.approx(0.15, abs=0.02)
+
+
+def test_a_fault_in_the_care_for_the_server_ends_nothing(tmp_path, monkeypatch, caplog):
+    """The next look at the sound server may find what the last one fell over."""
+    config = parse_config({"driver": "clock", "state_folder": str(tmp_path)}, "test")
+    before, looks = counted(), []
+
+    async def play():
+        daemon, again = Daemon(config, lambda: config, mend_s=0.01), asyncio.Event()
+
+        async def mend():
+            looks.append(1)
+            if len(looks) == 3:
+                again.set()
+            raise KeyError("port")
+
+        async def start():
+            pass
+
+        monkeypatch.setattr(daemon._audio, "mend", mend)
+        monkeypatch.setattr(daemon._audio, "start", start)
+        playing = asyncio.create_task(daemon._play([]))
+        await asyncio.wait_for(again.wait(), 5.0)
+        assert not playing.done()
+        daemon._stopping.set()
+        await playing
+        daemon._audio.close()
+
+    asyncio.run(play())
+    assert "the sound server cannot be checked: KeyError: 'port'" in caplog.text
+    assert counted() - before >= 2
