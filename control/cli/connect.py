@@ -71,7 +71,7 @@ def connect_by_ear(path: Path, ports: Sequence[str] = (), *, confirmed: bool = F
 
 def _ask_all(config: Config, layout: Layout, ports: Sequence[str], questions: Questions) -> Mapping[str, str]:
     """The port of each loudspeaker that was heard, in layout order."""
-    from stemfield.control.doctor.speaker_test import Hush, SpeakerTest
+    from stemfield.control.doctor.speaker_test import MutedDaemon, SpeakerTest
     from stemfield.control.network.listeners import nearest_address
 
     heard: dict[str, str] = {}
@@ -79,7 +79,7 @@ def _ask_all(config: Config, layout: Layout, ports: Sequence[str], questions: Qu
         with questions.console.status("preparing the speaker test"):
             own = SpeakerTest(layout, config.layout, config.layout_folders, config.jack.server_name)
             test = stack.enter_context(own)
-        stack.enter_context(Hush(nearest_address(config.network), config.osc.port))
+        stack.enter_context(MutedDaemon(nearest_address(config.network), config.osc.port))
         index = 0
         while index < len(ports):
             port = ports[index]

@@ -18,7 +18,7 @@ from stemfield.control.config.configuration import Config, DiscoveryConfig, Jack
 from stemfield.control.config.free_ports import Claims, NoFreePortError
 from stemfield.control.config.network import HttpConfig, OscConfig, S3aConfig
 from stemfield.control.daemon.standard_streams import optional_output
-from stemfield.control.doctor.sound_card import EARS, SoundCard, sound_card, suggested_layouts, wires
+from stemfield.control.doctor.sound_card import EARS, SoundCard, sound_card, suggested_layouts, wiring
 from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.demo import demo_mixture_file
 from stemfield.control.problems import FAILED, CommandError, termination_waits
@@ -84,7 +84,7 @@ def _config(
 def _connections(name: str, card: SoundCard) -> tuple[float | None, JackConfig]:
     """The room to its loudspeakers where the card has a port for each, otherwise to the ears; and its crossover."""
     layout = load_layout(name, Config().layout_folders)
-    found = wires(layout, card)
+    found = wiring(layout, card)
     if found.missing or len(found.ports) <= EARS:
         return None, JackConfig(connect_monitor=card.ears)
     by_name = JackConfig(connect_speakers=dict(found.ports))

@@ -13,7 +13,7 @@ from rich.console import Console
 from stemfield.control.cli.printing import print_json
 from stemfield.control.cli.qr import show_qr
 from stemfield.control.doctor.diagnosis import CHECKS, diagnose
-from stemfield.control.doctor.evidence import Evidence, look
+from stemfield.control.doctor.evidence import Evidence, collect
 from stemfield.control.doctor.finding import PAGE, Finding
 from stemfield.control.doctor.report import is_report, report
 from stemfield.control.offline.inputs import check_target
@@ -30,41 +30,41 @@ def doctor(options: argparse.Namespace) -> int:
     """
     target = _target(options.report) if options.report is not None else None
     with Console(stderr=True).status(f"looking; the sound is watched for {options.watch:g} s"):
-        seen = look(Path(options.config) if options.config else None, options.watch)
-    findings = diagnose(seen)
+        evidence = collect(Path(options.config) if options.config else None, options.watch)
+    findings = diagnose(evidence)
     if target is not None:
-        _write(target, report(seen, findings))
+        _write(target, report(evidence, findings))
     if options.json:
-        _print_json(seen, findings)
+        _print_json(evidence, findings)
     elif target != Path("-"):
-        _print(seen, findings)
+        _print(evidence, findings)
     if target is not None and target != Path("-") and not options.json:
         print(f"the report is in {target}: read it before you pass it on")
-    for problem in seen.unseen:
+    for problem in evidence.unseen:
         print(f"stemfield: could not look: {problem}", file=sys.stderr)
     if findings:
         return FAILED
-    return COULD_NOT_LOOK if seen.unseen else 0
+    return COULD_NOT_LOOK if evidence.unseen else 0
 
 
-def _print_json(seen: Evidence, findings: tuple[Finding, ...]) -> None:
+def _print_json(evidence: Evidence, findings: tuple[Finding, ...]) -> None:
     print_json(
         {
             "findings": [{**asdict(finding), "page": finding.page} for finding in findings],
-            "unseen": list(seen.unseen),
-            "urls": [page.shown for page in seen.daemon.pages if not page.problem],
+            "unseen": list(evidence.unseen),
+            "urls": [page.shown for page in evidence.daemon.pages if not page.problem],
         }
     )
 
 
-def _print(seen: Evidence, findings: tuple[Finding, ...]) -> None:
+def _print(evidence: Evidence, findings: tuple[Finding, ...]) -> None:
     for finding in findings:
         print(finding)
     if findings:
         print(f"each is explained in {PAGE}, under its name")
-    elif not seen.unseen:
+    elif not evidence.unseen:
         print(f"nothing is wrong: {len(CHECKS)} things were looked at")
-    working = [page for page in seen.daemon.pages if not page.problem]
+    working = [page for page in evidence.daemon.pages if not page.problem]
     if working:
         print(f"the page is at {', '.join(page.shown for page in working)}")
     outside = next((page for page in working if not page.is_local), None)

@@ -21,7 +21,7 @@ from stemfield.control.doctor.sound_card import (
     highest_channel,
     sound_card,
     suggested_layouts,
-    wires,
+    wiring,
 )
 from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.inputs import model_card, usable_layout
@@ -150,7 +150,7 @@ class _Answers:
 
     def _outputs(self, layout: Layout) -> dict[str, Any]:
         """The loudspeakers' ports: by the channels' names, and by number where nothing says more."""
-        found = wires(layout, self._ports)
+        found = wiring(layout, self._ports)
         if found.missing and self._options.connect_outputs:
             needed = f"{self._options.layout or 'the layout'} needs {highest_channel(layout)} playback ports"
             if found.by_name:

@@ -1,5 +1,8 @@
-"""`stemfield doctor`: looks for what keeps a newcomer's machine from sounding, by its effects.
+"""`stemfield doctor`: finds what keeps this machine from playing, by trying things instead of reading settings.
 
-What is looked at (`evidence`) and what is said of it (`diagnosis`) are apart. The children that try things which may
-hang import only this package: nothing is loaded here.
+Probes (`probe_*`) collect facts into one frozen value, `evidence`; checks (`check_*`) turn it into findings, in the
+order of `diagnosis`. What may hang is tried in child processes (`child_*`), which import nothing else from here. The
+sound card (`sound_card`) and the speaker test (`speaker_test`) serve the commands for a first configuration too.
 """
+
+__all__ = ["diagnosis", "evidence", "finding", "report", "sound_card", "speaker_test"]

@@ -1,4 +1,4 @@
-"""Judgements about what the kernel lets us do: real time, locked memory, and the same as a service."""
+"""Checks of privileges: real-time priority, locked memory, and both for the service."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from stemfield.systemd.limits import AUDIO, LOCKED_BYTES, granting
 DESKTOPS: Final = ("x11", "wayland", "mir")
 
 
-def realtime(seen: Evidence) -> Iterator[Finding]:
-    """SCHED_FIFO was refused to us, or the server does without."""
-    if seen.jack is None or seen.rights is None:
+def check_realtime(evidence: Evidence) -> Iterator[Finding]:
+    """SCHED_FIFO is refused, or the server runs without it."""
+    if evidence.jack is None or evidence.rights is None:
         return
-    if seen.rights.realtime:
+    if evidence.rights.realtime:
         yield _refused(
-            "realtime-refused", "rtprio", f"real-time priority is refused ({seen.rights.realtime})", seen.rights
+            "realtime-refused", "rtprio", f"real-time priority is refused ({evidence.rights.realtime})", evidence.rights
         )
-    server = seen.wanted_server
-    if seen.jack.opened and not seen.jack.realtime and not seen.rights.realtime and server is not None:
+    server = evidence.wanted_server
+    if evidence.jack.opened and not evidence.jack.realtime and not evidence.rights.realtime and server is not None:
         own, driver = server_and_driver(server.process.command)
         words = [word for word in own if word not in ("-r", "--no-realtime")] + driver
         yield Finding(
@@ -35,16 +35,16 @@ def realtime(seen: Evidence) -> Iterator[Finding]:
         )
 
 
-def memory(seen: Evidence) -> Iterator[Finding]:
-    """Locking memory was refused."""
-    if seen.jack is None or seen.rights is None or not seen.rights.memory:
+def check_memory_lock(evidence: Evidence) -> Iterator[Finding]:
+    """Locking memory is refused."""
+    if evidence.jack is None or evidence.rights is None or not evidence.rights.memory:
         return
-    size = f"{LOCKED_BYTES >> 20} MiB of memory cannot be locked ({seen.rights.memory})"
-    yield _refused("memory-lock-refused", "memlock", size, seen.rights)
+    size = f"{LOCKED_BYTES >> 20} MiB of memory cannot be locked ({evidence.rights.memory})"
+    yield _refused("memory-lock-refused", "memlock", size, evidence.rights)
 
 
 def _refused(id_: Id, item: str, what: str, rights: Rights) -> Finding:
-    """The reason for a refusal: a promise that is not in force, a group that is not joined, or no promise at all."""
+    """The reason of a refusal: a limit not in effect in this session, a missing group, or no limit in any file."""
     limit = rights.limits[0 if item == "rtprio" else 1]
     limited = f"{'RLIMIT_RTPRIO' if item == 'rtprio' else 'RLIMIT_MEMLOCK'} is {limit}"
     grant = rights.granted(item)
@@ -52,11 +52,11 @@ def _refused(id_: Id, item: str, what: str, rights: Rights) -> Finding:
     if grant is not None and (grant.value == -1 or (limit != -1 and grant.value > limit)):
         return Finding(
             "limits-without-effect",
-            f"{what}: {grant.file} says `{grant.line}`, but {limited} in this log-in, which is older or another kind",
+            f"{what}: {grant.file} has `{grant.line}`, but {limited} in this session: it is older, or does not use PAM",
             again,
         )
     if AUDIO in rights.account_groups - rights.groups:
-        cause = f"{what}: {limited}, and user {rights.user} is in group {AUDIO} only from the next log-in on"
+        cause = f"{what}: {limited}, and user {rights.user} is in group {AUDIO} only after the next login"
         return Finding(id_, cause, again)
     line = granting(item)
     if AUDIO not in rights.account_groups and rights.user != "root":
@@ -65,29 +65,29 @@ def _refused(id_: Id, item: str, what: str, rights: Rights) -> Finding:
     return Finding(id_, f"{what}: {limited}", f"{line}  # log out and in")
 
 
-def service(seen: Evidence) -> Iterator[Finding]:
-    """What the shell may do, the service may not."""
-    rights, daemon = seen.rights, seen.daemon
-    if rights is None or seen.jack is None:
+def check_service_limits(evidence: Evidence) -> Iterator[Finding]:
+    """The service has fewer privileges than the shell."""
+    rights, daemon = evidence.rights, evidence.daemon
+    if rights is None or evidence.jack is None:
         return
     if daemon.pid and is_service(daemon.pid):
         priority, locked = realtime_limits(daemon.pid)
         if (not rights.realtime and priority == 0) or (not rights.memory and 0 <= locked < LOCKED_BYTES):
-            unit = next(iter(seen.units), None)
+            unit = next(iter(evidence.units), None)
             yield Finding(
                 "service-limits",
                 f"the daemon runs as a service (process {daemon.pid}) with RLIMIT_RTPRIO {priority} and RLIMIT_MEMLOCK "
-                f"{locked}, which is less than it needs",
+                f"{locked}: less than it needs",
                 _drop_in(unit.drop_in, unit.systemctl)
                 if unit
                 else _drop_in("/etc/systemd/system/stemfield.service.d", "sudo systemctl"),
             )
             return
-    for unit in seen.units:
+    for unit in evidence.units:
         if unit.missing:
             yield Finding(
                 "service-limits",
-                f"{unit.path} does not set {' and '.join(unit.missing)}: as a service the sound gets no real time",
+                f"{unit.path} does not set {' and '.join(unit.missing)}: the service gets no real-time priority",
                 _drop_in(unit.drop_in, unit.systemctl),
             )
 
@@ -101,26 +101,26 @@ def _drop_in(folder: str, systemctl: str) -> str:
     )
 
 
-def linger(seen: Evidence) -> Iterator[Finding]:
-    """A user's service ends with the log-in, where there is no desktop that stays logged in."""
-    of_user = [unit for unit in seen.units if unit.kind == "user" and unit.enabled]
-    if of_user and not seen.lingers and os.environ.get("XDG_SESSION_TYPE") not in DESKTOPS:
+def check_linger(evidence: Evidence) -> Iterator[Finding]:
+    """A user service ends with the session, on a machine without a desktop that stays logged in."""
+    of_user = [unit for unit in evidence.units if unit.kind == "user" and unit.enabled]
+    if of_user and not evidence.lingers and os.environ.get("XDG_SESSION_TYPE") not in DESKTOPS:
         yield Finding(
             "service-without-linger",
-            f"{of_user[0].path} is a service of a user who does not linger: it ends when the last log-in does",
+            f"{of_user[0].path} is a user service without lingering: it ends with the user's last session",
             "sudo loginctl enable-linger $USER",
         )
 
 
-def daemon_without_realtime(seen: Evidence) -> Iterator[Finding]:
-    """The server runs in real time, and our callback in it does not."""
-    jack, daemon, rights = seen.jack, seen.daemon, seen.rights
+def check_daemon_realtime(evidence: Evidence) -> Iterator[Finding]:
+    """The server has real-time priority, and the daemon's callback has not."""
+    jack, daemon, rights = evidence.jack, evidence.daemon, evidence.rights
     if jack is None or rights is None or not jack.opened or not jack.realtime or not daemon.pid:
         return
     if daemon.driver != "jack" or rights.realtime or is_service(daemon.pid) or has_realtime_thread(daemon.pid):
         return
     yield Finding(
         "realtime-refused",
-        f"the daemon (process {daemon.pid}) was started where real-time priority is refused; here it is not",
+        f"the daemon (process {daemon.pid}) was started where real-time priority is refused; this shell has it",
         f"kill {daemon.pid}; stemfield serve",
     )

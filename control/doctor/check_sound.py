@@ -1,4 +1,4 @@
-"""Judgements about the sound on its way: connections, interruptions, clocks."""
+"""Checks of the signal path: connections, xruns, clocks."""
 
 from __future__ import annotations
 
@@ -11,53 +11,53 @@ from typing import Final
 
 from stemfield.control.doctor.evidence import Evidence
 from stemfield.control.doctor.finding import Finding
-from stemfield.control.doctor.probe_jack import JackLook, Port
+from stemfield.control.doctor.probe_jack import JackState, Port
 from stemfield.control.doctor.probe_pipewire import Force
 from stemfield.control.doctor.processes import SoundServer
 from stemfield.renderer.drivers.wishes import Peer, matching
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS
 
 RATE_TOLERANCE: Final = 0.03
-"""44.1 and 48 kHz are 8 % apart; a busy machine may lose some milliseconds while we watch."""
+"""Tolerance of the measured rate: 44.1 and 48 kHz are 8 % apart, and a busy machine may lose some milliseconds."""
 LATE_PERIODS: Final = 1.5
-"""So much later than the first may the last period come that we see."""
-OURS_FROM: Final = 0.7
-"""From this share of the period on that our blocks take, interruptions are ours."""
+"""Tolerance for the times of the first and last period of a measurement, in periods."""
+HIGH_LOAD: Final = 0.7
+"""Share of the period used by stemfield's blocks from which xruns are blamed on it."""
 RATES_HZ: Final = (44_100, 48_000, 88_200, 96_000, 176_400, 192_000)
 SILENT_DB: Final = -100.0
 _STEMS: Final = tuple(f"{name}_{side}" for name in (*STEMS, RESIDUAL) for side in "LR")
 _INPUTS: Final = ("mixture_L", "mixture_R", "mixture", *_STEMS)
-"""Of every role."""
+"""Names of the input ports, of all roles."""
 _TOOLS_IN_JACKD2: Final = ({"ID=debian", "VERSION_ID=12"}, {"ID=ubuntu", "VERSION_ID=24.04"})
 
 
-def unconnected(seen: Evidence) -> Iterator[Finding]:
-    """The first link of the chain that is broken: from a source to us, from us to loudspeakers."""
-    jack, daemon = seen.jack, seen.daemon
+def check_connections(evidence: Evidence) -> Iterator[Finding]:
+    """The first missing connection: from a source to stemfield, or from stemfield to loudspeakers."""
+    jack, daemon = evidence.jack, evidence.daemon
     if jack is None or not jack.opened or not daemon.answers or daemon.driver != "jack":
         return
-    ours = _own_ports(jack, seen.config.jack.client_name)
+    ours = _own_ports(jack, evidence.config.jack.client_name)
     inputs = [port for port in ours if port.is_input and _short(port) in _INPUTS]
     outputs = [port for port in ours if not port.is_input]
-    if inputs and not any(port.connections for port in inputs) and not _has_music(seen):
+    if inputs and not any(port.connections for port in inputs) and not _has_music(evidence):
         source = _first(jack, ours, is_input=False)
         yield Finding(
             "nothing-connected",
-            f"nothing is connected to {inputs[0].name}: no music comes in",
-            _connect(seen, source.name, inputs[0].name) if source else "stemfield serve --input demo",
+            f"nothing is connected to {inputs[0].name}: there is no music",
+            _connect(evidence, source.name, inputs[0].name) if source else "stemfield serve --input demo",
         )
     elif outputs and not any(port.connections for port in outputs):
         sink = _first(jack, ours, is_input=True)
         yield Finding(
             "nothing-connected",
-            f"{outputs[0].name} and our other outputs are connected to nothing: no loudspeaker plays",
-            _connect(seen, outputs[0].name, sink.name) if sink else "stemfield connect",
+            f"{outputs[0].name} and the other outputs are not connected: no loudspeaker plays",
+            _connect(evidence, outputs[0].name, sink.name) if sink else "stemfield connect",
         )
 
 
-def unmatched(seen: Evidence) -> Iterator[Finding]:
-    """Ports that the configuration names and that are not there."""
-    jack, config = seen.jack, seen.config.jack
+def check_port_names(evidence: Evidence) -> Iterator[Finding]:
+    """The configuration names ports that do not exist."""
+    jack, config = evidence.jack, evidence.config.jack
     if jack is None or not jack.opened:
         return
     ours = _own_ports(jack, config.client_name)
@@ -78,12 +78,12 @@ def unmatched(seen: Evidence) -> Iterator[Finding]:
                     f"{cause}; the nearest name is {near[0]}" if near else cause,
                     "stemfield connect"
                     if key in ("connect_outputs", "connect_speakers")
-                    else _for_server(seen, "jack_lsp"),
+                    else _for_server(evidence, "jack_lsp"),
                 )
 
 
-def _own_ports(jack: JackLook, client: str) -> list[Port]:
-    """The ports of our client; the server may have given its name a number."""
+def _own_ports(jack: JackState, client: str) -> list[Port]:
+    """The ports of stemfield's client; the server may have added a number to its name."""
     of_us = re.compile(rf"{re.escape(client)}(-\d+)?:")
     return [port for port in jack.ports if of_us.match(port.name)]
 
@@ -92,85 +92,86 @@ def _short(port: Port) -> str:
     return port.name.partition(":")[2]
 
 
-def _has_music(seen: Evidence) -> bool:
-    """Whether something plays all the same: the daemon's own player."""
-    levels = seen.daemon.values.get("/meter/mixture", ())
+def _has_music(evidence: Evidence) -> bool:
+    """Whether there is music from the daemon's own player."""
+    levels = evidence.daemon.values.get("/meter/mixture", ())
     return any(isinstance(level, int | float) and level > SILENT_DB for level in levels)
 
 
-def _first(jack: JackLook, ours: Sequence[Port], *, is_input: bool) -> Port | None:
-    """The port of somebody else that a connection would begin or end at, rather a sound card's."""
+def _first(jack: JackState, ours: Sequence[Port], *, is_input: bool) -> Port | None:
+    """A port of another client to connect, preferably of a sound card."""
     programs = [port for port in jack.ports if not port.is_physical and port not in ours]
     return next((port for port in (*jack.card_ports, *programs) if port.is_input == is_input), None)
 
 
-def _connect(seen: Evidence, source: str, target: str) -> str:
-    return _for_server(seen, shlex.join(["jack_connect", source, target]))
+def _connect(evidence: Evidence, source: str, target: str) -> str:
+    return _for_server(evidence, shlex.join(["jack_connect", source, target]))
 
 
-def _for_server(seen: Evidence, command: str) -> str:
-    """A command of JACK's own tools for the server that is meant, with their package where they are missing."""
-    name = seen.config.jack.server_name
-    if seen.jack is not None and seen.jack.from_pipewire:
-        told = f"pw-jack {command}"
+def _for_server(evidence: Evidence, command: str) -> str:
+    """A command of JACK's tools for the intended server; installs their package first if they are missing."""
+    name = evidence.config.jack.server_name
+    if evidence.jack is not None and evidence.jack.from_pipewire:
+        full = f"pw-jack {command}"
     else:
-        told = f"JACK_DEFAULT_SERVER={shlex.quote(name)} {command}" if name else command
-    there = shutil.which(command.split()[0]) is not None
-    return told if there else f"sudo apt install {_tools_package(seen)} && {told}"
+        full = f"JACK_DEFAULT_SERVER={shlex.quote(name)} {command}" if name else command
+    is_installed = shutil.which(command.split()[0]) is not None
+    return full if is_installed else f"sudo apt install {_tools_package(evidence)} && {full}"
 
 
-def _tools_package(seen: Evidence) -> str:
-    """What has JACK's tools: on newer systems a package of their own."""
+def _tools_package(evidence: Evidence) -> str:
+    """The package of JACK's tools: on newer systems they have their own."""
     try:
-        lines = (seen.root / "etc/os-release").read_text(encoding="utf-8").replace('"', "").splitlines()
+        lines = (evidence.root / "etc/os-release").read_text(encoding="utf-8").replace('"', "").splitlines()
     except OSError:
         lines = []
     return "jackd2" if any(set(lines) >= release for release in _TOOLS_IN_JACKD2) else "jack-example-tools"
 
 
-def interrupted(seen: Evidence) -> Iterator[Finding]:
-    """Xruns came while we watched: by our blocks, or by somebody else's."""
-    jack = seen.jack
+def check_xruns(evidence: Evidence) -> Iterator[Finding]:
+    """Xruns were reported while watching, caused by stemfield or by something else."""
+    jack = evidence.jack
     if jack is None or not jack.opened or not jack.xruns:
         return
-    load = seen.daemon.number("/status/block_load")
-    told = f"{jack.xruns} xruns in {seen.watched_s:g} s"
+    load = evidence.daemon.number("/status/block_load")
+    count = f"{jack.xruns} xruns in {evidence.watched_s:g} s"
     period = f"period {jack.period_frames} frames at {jack.rate_hz} Hz"
     frames = min(2 * jack.period_frames, 8192)
     if jack.from_pipewire:
         larger = f"pw-metadata -n settings 0 clock.force-quantum {frames}"
     else:
-        larger = _for_server(seen, f"jack_bufsize {frames}")
-    if seen.daemon.driver == "jack" and load >= OURS_FROM:
+        larger = _for_server(evidence, f"jack_bufsize {frames}")
+    plays = evidence.daemon.driver == "jack"
+    if plays and load >= HIGH_LOAD:
         yield Finding(
-            "xruns-ours", f"{told}, and they are ours: a block took {load:.0%} of its time ({period})", larger
+            "xruns-ours", f"{count}, caused by stemfield: a block took {load:.0%} of its period ({period})", larger
         )
     else:
-        ours = (
-            f"our blocks take {load:.0%} of their time" if seen.daemon.driver == "jack" else "the daemon is not there"
-        )
-        governor = _governor(seen)
+        blocks = f"stemfield's blocks take {load:.0%} of the period" if plays else "the daemon does not run"
+        governor = _governor(evidence)
         yield Finding(
             "xruns-server",
-            f"{told} of the server or of another client: {ours} ({period}, load {jack.load:g} %{governor})",
+            f"{count}, caused by the server or another client: {blocks} ({period}, load {jack.load:g} %{governor})",
             "sudo cpupower frequency-set -g performance" if governor else larger,
         )
 
 
-def _governor(seen: Evidence) -> str:
-    """What makes a processor slow to wake, if it is set so."""
+def _governor(evidence: Evidence) -> str:
+    """The CPU governor, if it is one that makes the processor slow to wake up."""
+    path = evidence.root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
     try:
-        text = (seen.root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8").strip()
     except OSError:
         return ""
     return f", CPU governor {text}" if text == "powersave" else ""
 
 
-def forced(seen: Evidence) -> Iterator[Finding]:
-    """Somebody has fixed PipeWire's period or rate for everybody."""
-    if seen.jack is None or not seen.pipewire.running or (seen.jack.opened and not seen.jack.from_pipewire):
+def check_forced(evidence: Evidence) -> Iterator[Finding]:
+    """PipeWire's period or rate is forced for all programs."""
+    jack = evidence.jack
+    if jack is None or not evidence.pipewire.running or (jack.opened and not jack.from_pipewire):
         return
-    for force in seen.pipewire.forces:
+    for force in evidence.pipewire.forces:
         yield Finding("pipewire-forced", _forced(force), _unforce(force))
 
 
@@ -184,24 +185,24 @@ def _forced(force: Force) -> str:
 def _unforce(force: Force) -> str:
     if not force.by:
         return f"pw-metadata -n settings 0 {force.key} 0"
-    return f"kill {force.pid}" if force.pid else "pw-top  # which node it is"
+    return f"kill {force.pid}" if force.pid else "pw-top  # shows the node"
 
 
-def off_rate(seen: Evidence) -> Iterator[Finding]:
-    """The server's clock does not run as it says: a card whose own rate, or whose master's, is another one."""
-    jack = seen.jack
+def check_rate(evidence: Evidence) -> Iterator[Finding]:
+    """The server's clock does not run at its nominal rate: the card or its clock master has another rate."""
+    jack = evidence.jack
     if jack is None or not jack.opened or jack.hung or not jack.measured_rate_hz:
         return
     off = jack.measured_rate_hz / jack.rate_hz - 1.0
     period_s = jack.period_frames / jack.rate_hz
-    if abs(off) <= RATE_TOLERANCE + LATE_PERIODS * period_s / seen.watched_s or (off < 0.0 and jack.xruns):
-        return  # periods that were left out are no slow clock
+    if abs(off) <= RATE_TOLERANCE + LATE_PERIODS * period_s / evidence.watched_s or (off < 0.0 and jack.xruns):
+        return  # skipped periods look like a slow clock
     nearest = min(RATES_HZ, key=lambda rate: abs(rate - jack.measured_rate_hz))
-    server = seen.wanted_server
-    master = f"its master is {shlex.join(server.process.command)}" if server else "PipeWire's driver is its master"
+    server = evidence.wanted_server
+    master = f"its driver: {shlex.join(server.process.command)}" if server else "its driver is PipeWire's"
     yield Finding(
         "sample-rate-mismatch",
-        f"the server says {jack.rate_hz} Hz and asks for {jack.measured_rate_hz:.0f} frames a second ({master})",
+        f"the server reports {jack.rate_hz} Hz and requests {jack.measured_rate_hz:.0f} frames a second ({master})",
         f"pw-metadata -n settings 0 clock.force-rate {nearest}"
         if jack.from_pipewire
         else f"jack_control dps rate {nearest}"
@@ -211,7 +212,7 @@ def off_rate(seen: Evidence) -> Iterator[Finding]:
 
 
 def _restart(server: SoundServer | None, rate_hz: int) -> str:
-    """The server's own command at another rate."""
+    """The server's command with another rate."""
     words = list(server.process.command if server else ()) or ["jackd", "-d", "alsa"]
     for index, word in enumerate(words[:-1]):
         if word in ("-r", "--rate") and words[index + 1].isdecimal():

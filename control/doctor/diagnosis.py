@@ -1,46 +1,43 @@
-"""All judgements, in the order in which a person would mend things: first what makes the others unanswerable."""
+"""All checks, in the order in which problems should be fixed: first those that hide others."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from stemfield.control.doctor import check_network as reach_checks
-from stemfield.control.doctor import check_rights as rights_checks
-from stemfield.control.doctor import check_server as server_checks
-from stemfield.control.doctor import check_sound as sound_checks
+from stemfield.control.doctor import check_network, check_rights, check_server, check_sound
 from stemfield.control.doctor.evidence import Evidence
 from stemfield.control.doctor.finding import Finding
 
 Check = Callable[[Evidence], Iterator[Finding]]
 
 CHECKS: Final[tuple[Check, ...]] = (
-    reach_checks.config,
-    server_checks.wrong_library,
-    server_checks.missing,
-    server_checks.hangs,
-    server_checks.late,
-    server_checks.several,
-    server_checks.left_over,
-    server_checks.device_busy,
-    rights_checks.realtime,
-    rights_checks.memory,
-    rights_checks.daemon_without_realtime,
-    rights_checks.service,
-    rights_checks.linger,
-    sound_checks.unconnected,
-    sound_checks.unmatched,
-    sound_checks.off_rate,
-    sound_checks.forced,
-    sound_checks.interrupted,
-    reach_checks.vanished,
-    reach_checks.address,
-    reach_checks.port_taken,
-    reach_checks.osc,
-    reach_checks.page,
+    check_network.check_config,
+    check_server.check_library,
+    check_server.check_server,
+    check_server.check_hang,
+    check_server.check_start_order,
+    check_server.check_number,
+    check_server.check_remnants,
+    check_server.check_device,
+    check_rights.check_realtime,
+    check_rights.check_memory_lock,
+    check_rights.check_daemon_realtime,
+    check_rights.check_service_limits,
+    check_rights.check_linger,
+    check_sound.check_connections,
+    check_sound.check_port_names,
+    check_sound.check_rate,
+    check_sound.check_forced,
+    check_sound.check_xruns,
+    check_network.check_last_run,
+    check_network.check_address,
+    check_network.check_osc_port,
+    check_network.check_osc,
+    check_network.check_page,
 )
 
 
-def diagnose(seen: Evidence) -> tuple[Finding, ...]:
-    """Everything that is wrong; the same line is said once."""
-    return tuple(dict.fromkeys(finding for check in CHECKS for finding in check(seen)))
+def diagnose(evidence: Evidence) -> tuple[Finding, ...]:
+    """All findings, without duplicates."""
+    return tuple(dict.fromkeys(finding for check in CHECKS for finding in check(evidence)))

@@ -1,4 +1,4 @@
-"""All that is looked at, before anything is judged."""
+"""All facts that the checks need, collected by the probes."""
 
 from __future__ import annotations
 
@@ -14,49 +14,49 @@ from typing import Final
 from stemfield.control.config.configuration import Config, load_config
 from stemfield.control.config.errors import ConfigError
 from stemfield.control.daemon.last_run import Run, last_runs
-from stemfield.control.doctor.probe_cards import Card, sound_cards
-from stemfield.control.doctor.probe_daemon import DaemonLook, look_at_daemon
-from stemfield.control.doctor.probe_jack import JackLook, JackVisit
-from stemfield.control.doctor.probe_pipewire import PipeWireLook, look_at_pipewire
-from stemfield.control.doctor.probe_rights import NotTriedError, Rights, look_at_rights
+from stemfield.control.doctor.probe_cards import Card, probe_cards
+from stemfield.control.doctor.probe_daemon import DaemonState, probe_daemon
+from stemfield.control.doctor.probe_jack import JackProbe, JackState
+from stemfield.control.doctor.probe_pipewire import PipeWireState, probe_pipewire
+from stemfield.control.doctor.probe_rights import ProbeError, Rights, probe_rights
 from stemfield.control.doctor.probe_units import Unit, installed_units, lingers
 from stemfield.control.doctor.processes import SoundServer, environment_of, jack_servers, user_of
 from stemfield.control.doctor.remnants import Remnant, remnants
 
 WATCH_S: Final = 2.0
-"""How long xruns and the server's clock are watched, where nothing else is asked for."""
+"""Default time for which xruns and the server's clock are watched."""
 
-FINDERS: Final = frozenset({"LD_LIBRARY_PATH", "PIPEWIRE_REMOTE", "PIPEWIRE_RUNTIME_DIR", "XDG_RUNTIME_DIR"})
-"""The variables by which a program finds its libjack, and that its server."""
+SERVER_VARIABLES: Final = frozenset({"LD_LIBRARY_PATH", "PIPEWIRE_REMOTE", "PIPEWIRE_RUNTIME_DIR", "XDG_RUNTIME_DIR"})
+"""Environment variables that select libjack and its server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What this machine, its sound server and the daemon show.
+    """State of this machine, its sound server and the daemon.
 
     Attributes:
-        config: what the daemon would take; the defaults where its file cannot be used.
-        config_problems: what is wrong with the file.
-        jack: what a client of the configured JACK server sees; None where none is wanted, or it is not for us to see.
-        servers: JACK servers of the one whose server is meant that run, whatever their names.
-        rights: None where they could not be tried.
-        runs: the trace of the last run of the daemon, and of those that vanished before it.
-        watched_s: how long the server was watched.
-        unseen: what could not be looked at, and why.
-        root: below which files of the system were read.
+        config: configuration of the daemon; the defaults if its file is invalid.
+        config_problems: problems of the file.
+        jack: state of the configured JACK server; None if JACK is not used, or its user cannot be examined.
+        servers: running JACK servers of the same user, of any name.
+        rights: privileges; None if they could not be tried.
+        runs: the last run of the daemon, and those before it that ended without a message.
+        watched_s: time for which the server was watched.
+        unseen: what could not be examined, and why.
+        root: folder below which files of the system were read.
     """
 
     config: Config
     config_problems: tuple[str, ...]
-    jack: JackLook | None
+    jack: JackState | None
     servers: tuple[SoundServer, ...]
     remnants: tuple[Remnant, ...]
-    pipewire: PipeWireLook
+    pipewire: PipeWireState
     rights: Rights | None
     units: tuple[Unit, ...]
     lingers: bool
     cards: tuple[Card, ...]
-    daemon: DaemonLook
+    daemon: DaemonState
     runs: tuple[Run, ...]
     watched_s: float
     unseen: tuple[str, ...]
@@ -64,22 +64,22 @@ class Evidence:
 
     @property
     def server_name(self) -> str:
-        """The JACK server that the daemon would join."""
+        """Name of the JACK server that the daemon connects to."""
         return self.config.jack.server_name or os.environ.get("JACK_DEFAULT_SERVER") or "default"
 
     @property
     def wanted_server(self) -> SoundServer | None:
-        """The process of that server, if it is a jackd that runs."""
+        """The process of that server, if it is a running jackd."""
         return next((server for server in self.servers if server.name == self.server_name), None)
 
 
-def look(config_file: Path | None = None, watch_s: float = WATCH_S, root: Path = Path("/")) -> Evidence:
-    """Look at everything; takes some seconds and never hangs.
+def collect(config_file: Path | None = None, watch_s: float = WATCH_S, root: Path = Path("/")) -> Evidence:
+    """Run all probes; takes some seconds and never hangs.
 
     Args:
-        config_file: None takes the one that the daemon would take.
-        watch_s: how long the sound server is watched.
-        root: below which files of the system are read.
+        config_file: configuration file; None for the daemon's default.
+        watch_s: time for which the sound server is watched.
+        root: folder below which files of the system are read.
     """
     problems: tuple[str, ...] = ()
     try:
@@ -88,26 +88,26 @@ def look(config_file: Path | None = None, watch_s: float = WATCH_S, root: Path =
         config, problems = Config(), tuple(f"{error.source}: {problem}" for problem in error.problems)
     unseen: list[str] = []
     name = config.jack.server_name or os.environ.get("JACK_DEFAULT_SERVER") or "default"
-    before = look_at_daemon(config, page=False)
+    before = probe_daemon(config, page=False)
     servers = jack_servers()
-    other = _somebody_else(name, before, servers)
+    other = _server_user(name, before, servers)
     user = os.geteuid() if other is None else other.pw_uid
-    jack = _look_at_jack(config, other, before, watch_s) if wants_jack(config, before) else None
-    daemon = look_at_daemon(config)  # its numbers are of the time that was watched
+    jack = _probe_jack(config, other, before, watch_s) if wants_jack(config, before) else None
+    daemon = probe_daemon(config)  # again, so that its counters include the watched time
     try:
-        rights = look_at_rights(root)
-    except NotTriedError as error:
+        rights = probe_rights(root)
+    except ProbeError as error:
         rights = None
         unseen.append(str(error))
     servers = tuple(server for server in servers if server.user == user)
-    pipewire = look_at_pipewire()
+    pipewire = probe_pipewire()
     unseen += [pipewire.problem] if pipewire.problem else []
     if jack is not None and not jack.opened and _plays_elsewhere(daemon):
         jack = None
-        unseen.append("the daemon's JACK server is another user's: sudo stemfield doctor looks at it, too")
+        unseen.append("the daemon's JACK server belongs to another user: run sudo stemfield doctor")
     elif jack is not None and not jack.library and other is not None:
         jack = None
-        unseen.append(f"the JACK server is user {other.pw_name}'s, who cannot run the program that would look at it")
+        unseen.append(f"the JACK server belongs to user {other.pw_name}, who may not run this program")
     return Evidence(
         config,
         problems,
@@ -118,7 +118,7 @@ def look(config_file: Path | None = None, watch_s: float = WATCH_S, root: Path =
         rights,
         installed_units(root),
         rights is not None and lingers(rights.user, root),
-        sound_cards(root),
+        probe_cards(root),
         daemon,
         last_runs(config.state_folder),
         watch_s,
@@ -127,8 +127,8 @@ def look(config_file: Path | None = None, watch_s: float = WATCH_S, root: Path =
     )
 
 
-def _somebody_else(name: str, daemon: DaemonLook, servers: Sequence[SoundServer]) -> struct_passwd | None:
-    """Whose JACK server is meant, where that is not ours and we are root, who may look at it."""
+def _server_user(name: str, daemon: DaemonState, servers: Sequence[SoundServer]) -> struct_passwd | None:
+    """The user of the intended JACK server, if it is another one and this process runs as root."""
     if os.geteuid() != 0:
         return None
     user = user_of(daemon.pid) if daemon.driver == "jack" else None
@@ -140,24 +140,25 @@ def _somebody_else(name: str, daemon: DaemonLook, servers: Sequence[SoundServer]
         return None
 
 
-def _look_at_jack(config: Config, user: struct_passwd | None, daemon: DaemonLook, watch_s: float) -> JackLook:
-    around = environment_of(daemon.pid) if user is not None else {}
+def _probe_jack(config: Config, user: struct_passwd | None, daemon: DaemonState, watch_s: float) -> JackState:
+    environment = environment_of(daemon.pid) if user is not None else {}
+    variables = {key: environment[key] for key in SERVER_VARIABLES & set(environment)}
     try:
-        with JackVisit(config.jack.server_name, user, {key: around[key] for key in FINDERS & set(around)}) as visit:
-            if visit.seen.opened:
+        with JackProbe(config.jack.server_name, user, variables) as probe:
+            if probe.state.opened:
                 time.sleep(watch_s)
-            return visit.look_again()
-    except PermissionError as error:  # another user, who may not even begin it
-        return JackLook(reason=str(error))
+            return probe.update()
+    except PermissionError as error:  # the other user may not execute Python
+        return JackState(reason=str(error))
 
 
-def _plays_elsewhere(daemon: DaemonLook) -> bool:
-    """Whether a daemon that is not ours to see plays into a server of its own user."""
+def _plays_elsewhere(daemon: DaemonState) -> bool:
+    """Whether the daemon runs as another user and plays into that user's server."""
     return daemon.answers and daemon.driver == "jack" and daemon.pid == 0
 
 
-def wants_jack(config: Config, daemon: DaemonLook) -> bool:
-    """Whether the daemon plays, or would play, into JACK: unless the clock was chosen."""
+def wants_jack(config: Config, daemon: DaemonState) -> bool:
+    """Whether the daemon uses JACK, or would: unless the clock was chosen."""
     command = daemon.osc_owner.command if daemon.runs and daemon.osc_owner is not None else ()
     chosen = next((after for word, after in pairwise(command) if word == "--driver"), "")
     return (chosen or config.driver) != "clock"

@@ -1,4 +1,4 @@
-"""What the doctor says: one line a finding, with a cause, one command that cures it, and an id that stays."""
+"""Findings of the doctor: one line each, with a stable id, the cause, and one command that fixes it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Id = Literal[
     "osc-port-taken",
     "osc-ignored",
 ]
-"""Each has a section of its own in the manual, under this very name."""
+"""Each is the title of a section of the manual."""
 
 IDS: Final[tuple[str, ...]] = get_args(Id)
 PAGE: Final = "docs/doctor.md"
@@ -39,21 +39,25 @@ PAGE: Final = "docs/doctor.md"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong."""
+    """A problem.
+
+    Attributes:
+        id: stable name.
+        cause: what is wrong, in one line, with the names and numbers of this machine.
+        cure: one command.
+    """
 
     id: Id
     cause: str
-    """What is wrong, in one line, with the names and numbers of this machine."""
     cure: str
-    """One command."""
 
     @property
     def page(self) -> str:
-        """Where the manual explains it."""
+        """The section of the manual."""
         return f"{PAGE}#{self.id}"
 
     def __post_init__(self) -> None:
-        # names of other people's programs and files are in it
+        # The text contains names of other programs and files.
         for name in ("cause", "cure"):
             text = getattr(self, name)
             object.__setattr__(self, name, "".join(c if c.isprintable() else "?" for c in text))

@@ -1,4 +1,4 @@
-"""The sound cards as the kernel shows them, and who has opened them."""
+"""Probes the sound cards in /proc/asound, and which processes have opened them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from stemfield.control.doctor.processes import Process, process_of
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One sound card that can play.
+    """A sound card that can play.
 
     Attributes:
-        number: ALSA's.
-        name: as ALSA knows it, for `hw:NAME`.
-        held_by: who has opened its playback; nobody where it is free.
+        number: number in ALSA.
+        name: name in ALSA, as in `hw:NAME`.
+        held_by: process that has opened it for playback; None if it is free.
     """
 
     number: int
@@ -24,11 +24,11 @@ class Card:
     held_by: Process | None
 
 
-def sound_cards(root: Path) -> tuple[Card, ...]:
-    """Those that the kernel knows.
+def probe_cards(root: Path) -> tuple[Card, ...]:
+    """The sound cards that the kernel lists.
 
     Args:
-        root: below which `proc/asound` is.
+        root: folder that contains `proc/asound`.
     """
     return tuple(_cards(root / "proc" / "asound"))
 
@@ -45,7 +45,7 @@ def _cards(asound: Path) -> Iterator[Card]:
 
 
 def _owner(state: str) -> int:
-    """The process that has opened a stream, from the text that the kernel gives of it; 0 where it is closed."""
+    """The process that has opened a stream, from its status file; 0 if it is closed."""
     for line in state.splitlines():
         key, _, value = line.partition(":")
         if key.strip() == "owner_pid" and value.strip().isdecimal():
@@ -54,7 +54,7 @@ def _owner(state: str) -> int:
 
 
 def _process_of_thread(thread: int) -> int:
-    """The process of the thread that has opened a stream."""
+    """The process of a thread."""
     for line in _text(Path("/proc") / str(thread) / "status").splitlines():
         if line.startswith("Tgid:"):
             return int(line.split()[1])

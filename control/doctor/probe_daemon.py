@@ -1,4 +1,4 @@
-"""The running daemon, as whoever steers it meets it: by OSC, by its page, and by its process."""
+"""Probes the running daemon: its OSC port, its page, its process."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ QUESTIONS: Final = ("/status/*", "/heartbeat", "/meter/mixture")
 
 @dataclass(frozen=True, slots=True)
 class PageAddress:
-    """One address at which the page should be.
+    """An address of the page.
 
     Attributes:
-        url: for a browser, with the token where there is one.
+        url: URL for a browser, with the token if there is one.
         shown: the same without the token.
-        problem: why it is not there; empty where it is.
+        problem: why the page cannot be opened there; empty if it can.
         is_local: whether only this machine can use it.
     """
 
@@ -41,17 +41,17 @@ class PageAddress:
 
 
 @dataclass(frozen=True, slots=True)
-class DaemonLook:
-    """What there is to be seen.
+class DaemonState:
+    """State of the daemon.
 
     Attributes:
-        addresses: where the configuration says that it listens.
+        addresses: configured addresses.
         address_problem: why it cannot listen there.
-        osc_owner: who has the OSC port.
-        answers: whether a ping came back.
-        values: what it says of itself, by OSC address.
-        pages: where its page should be; none where it is switched off, or there is no daemon.
-        page_owner: who has the page's port.
+        osc_owner: process that uses the OSC port.
+        answers: whether it replied to a ping.
+        values: its status values, by OSC address.
+        pages: addresses of the page; none if it is disabled, or there is no daemon.
+        page_owner: process that uses the port of the page.
     """
 
     addresses: tuple[str, ...] = ()
@@ -64,17 +64,17 @@ class DaemonLook:
 
     @property
     def runs(self) -> bool:
-        """Whether a daemon of ours has the port, answering or not."""
+        """Whether a stemfield daemon uses the port, replying or not."""
         return self.answers or (self.osc_owner is not None and self.osc_owner.is_stemfield)
 
     @property
     def pid(self) -> int:
-        """Of its process; 0 where there is none or it is not ours to see."""
+        """Process id; 0 if there is none or it belongs to another user."""
         return self.osc_owner.pid if self.runs and self.osc_owner is not None else 0
 
     @property
     def driver(self) -> str:
-        """What calls for its sound."""
+        """Name of the driver in use."""
         return str(self.first("/status/driver", ""))
 
     def first(self, address: str, otherwise: object) -> object:
@@ -82,22 +82,22 @@ class DaemonLook:
         return next(iter(self.values.get(address, ())), otherwise)
 
     def number(self, address: str) -> float:
-        """The first value of an address; 0 where it is none."""
+        """The first value of an address; 0 if it is no number."""
         value = self.first(address, 0.0)
         return float(value) if isinstance(value, int | float) else 0.0
 
 
-def look_at_daemon(config: Config, *, page: bool = True) -> DaemonLook:
-    """Ask it, and open its page; where there is none, try whether it could begin.
+def probe_daemon(config: Config, *, page: bool = True) -> DaemonState:
+    """Request its status and open its page; if there is no daemon, check that its port can be opened.
 
     Args:
-        config: of the daemon.
-        page: whether the page is opened.
+        config: configuration of the daemon.
+        page: whether to open the page.
     """
     try:
         addresses = listen_addresses(config.network)
     except OSError as error:
-        return DaemonLook(address_problem=str(error))
+        return DaemonState(address_problem=str(error))
     host, port = nearest_address(config.network), config.osc.port
     owner = port_owner("udp", port, addresses[0])
     values: dict[str, Sequence[object]] = {}
@@ -108,20 +108,20 @@ def look_at_daemon(config: Config, *, page: bool = True) -> DaemonLook:
     except NoReplyError:
         answers = False
     except OSError as error:
-        return DaemonLook(addresses, f"{host}: {error.strerror or error}", owner)
+        return DaemonState(addresses, f"{host}: {error.strerror or error}", owner)
     page_owner = port_owner("tcp", config.http.port, addresses[0]) if config.http.enabled else None
     problem = "" if owner is not None else _cannot_bind(addresses, port)
     pages = _pages(config, addresses) if answers and page and config.http.enabled else ()
-    return DaemonLook(addresses, problem, owner, answers, values, pages, page_owner)
+    return DaemonState(addresses, problem, owner, answers, values, pages, page_owner)
 
 
 def _cannot_bind(addresses: Sequence[str], port: int) -> str:
-    """Why a port that is free cannot be opened at all of these addresses; empty where it can."""
+    """Why a free port cannot be opened on all of these addresses; empty if it can."""
     for address in addresses:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with socket.socket(family, socket.SOCK_DGRAM) as door:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             try:
-                door.bind((address, port))
+                probe.bind((address, port))
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     return f"UDP {address} port {port}: {error.strerror}"
@@ -140,14 +140,14 @@ def _pages(config: Config, addresses: Sequence[str]) -> tuple[PageAddress, ...]:
 
 
 def _page_problem(address: str, port: int) -> str:
-    """Why a browser does not get the page there; empty where it does."""
+    """Why a browser cannot open the page there; empty if it can."""
     connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", PAGE_PATH, headers={"Accept": "text/html"})
         answer = connection.getresponse()
         text = answer.read(200).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException) as error:
-        return str(getattr(error, "strerror", None) or error or "no answer")
+        return str(getattr(error, "strerror", None) or error or "no reply")
     finally:
         connection.close()
     return "" if answer.status == 200 else f"{answer.status} {text.splitlines()[0] if text else answer.reason}"

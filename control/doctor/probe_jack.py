@@ -1,4 +1,4 @@
-"""The JACK server as a client meets it: joined by a child process that may hang, and is ended if it does."""
+"""Probes the JACK server by connecting a client in a child process, which is killed if it hangs."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from typing import Any, Final, Self
 from stemfield.renderer.drivers.connections import heard_sinks
 
 JOIN_S: Final = 6.0
-"""A libjack that does not come back within this time hangs."""
-ANSWER_S: Final = 3.0
+"""Timeout for opening a client."""
+REPLY_S: Final = 3.0
 LEAVE_S: Final = 2.0
 PRIORITY: Final = 95
-OURS: Final = "stemfield"
-"""So begin the names of our clients, and of the sink of the manual."""
+OWN_PREFIX: Final = "stemfield"
+"""Prefix of the names of stemfield's clients, and of the sink described in the manual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,12 @@ class Port:
     """An audio port of any client.
 
     Attributes:
-        is_input: whether sound goes into it.
-        is_physical: whether it is the sound card's.
-        connections: full names of the ports that it is connected to.
-        channel: which channel of the sound card it is, such as `FL`, where anything says so.
-        aliases: other names of it.
+        name: full name.
+        is_input: whether it receives sound.
+        is_physical: whether it belongs to a sound card.
+        connections: full names of the connected ports.
+        channel: channel of the sound card, such as `FL`, if known.
+        aliases: other names.
     """
 
     name: str
@@ -48,20 +49,22 @@ class Port:
 
 
 @dataclass(frozen=True, slots=True)
-class JackLook:
-    """What a client sees.
+class JackState:
+    """State of a JACK server, as seen by a client.
 
     Attributes:
-        library: path of the libjack that was loaded; empty where there is none.
-        from_pipewire: whether that is PipeWire's.
-        opened: whether a server took us in.
-        hung: whether there was no answer.
-        reason: why there is no server, in libjack's words.
-        rate_hz: the server's, as it says.
-        measured_rate_hz: frames that it asked for in a second of our own clock; 0 where that was not measured.
-        realtime: whether it runs with real-time priority, as it says.
-        load: its own measure, percent.
-        xruns: reported while we listened.
+        library: path of the loaded libjack; empty if there is none.
+        from_pipewire: whether it is PipeWire's.
+        opened: whether the client could connect.
+        hung: whether the server did not reply.
+        reason: why the client could not connect, as libjack reports it.
+        rate_hz: nominal sample rate.
+        period_frames: frames per period.
+        realtime: whether the server reports real-time priority.
+        ports: audio ports of all clients.
+        measured_rate_hz: frames requested per second of the system clock; 0 if not measured.
+        load: load reported by the server, percent.
+        xruns: xruns reported while watching.
     """
 
     library: str = ""
@@ -79,25 +82,25 @@ class JackLook:
 
     @property
     def card_ports(self) -> tuple[Port, ...]:
-        """The sound cards', without the sinks that we hear: PipeWire calls sinks without a card physical too.
+        """The ports of sound cards, without sinks that feed stemfield; PipeWire marks all sinks as physical.
 
-        We hear a sink whose monitors are connected to us, or one with our name, as the manual makes it.
+        A sink feeds stemfield if its monitors are connected to it, or if it has its name, as in the manual.
         """
-        heard = heard_sinks([port.name for port in self.ports if any(map(_is_ours, port.connections))])
+        feeding = heard_sinks([port.name for port in self.ports if any(map(_is_own, port.connections))])
         return tuple(
             port
             for port in self.ports
-            if port.is_physical and port.name not in heard and not (port.is_input and _is_ours(port.name))
+            if port.is_physical and port.name not in feeding and not (port.is_input and _is_own(port.name))
         )
 
 
-class JackVisit:
-    """One stay with a server, from `with` to its end.
+class JackProbe:
+    """A client of a server, connected within a `with` block.
 
     Args:
-        server: its name; None is the default one.
-        user: as whom root joins it; nobody joins another user's server.
-        environment: variables by which that user finds it.
+        server: name of the server; None for the default one.
+        user: user to run the client as, if this process is root; only that user can connect to the server.
+        environment: environment variables by which that user finds the server.
     """
 
     def __init__(
@@ -108,46 +111,46 @@ class JackVisit:
         if user is not None:
             self._identity = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": ()}
         self._environment = dict(environment or {})
-        self.seen = JackLook(hung=True)
+        self.state = JackState(hung=True)
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-P", "-m", "stemfield.control.doctor.jack_probe"]
+        command = [sys.executable, "-P", "-m", "stemfield.control.doctor.child_jack"]
         self._process: subprocess.Popen[bytes] = subprocess.Popen(
             [*command, *([self._server] if self._server else [])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | {"JACK_NO_START_SERVER": "1"} | self._environment,
-            start_new_session=True,  # an interrupt is for us
+            start_new_session=True,  # an interrupt must reach only this process
             **self._identity,
         )
         if self._identity:
-            with suppress(OSError):  # a client that is late would disturb what it looks at
+            with suppress(OSError):  # without priority the client would be late and cause xruns itself
                 resource.prlimit(self._process.pid, resource.RLIMIT_RTPRIO, (PRIORITY, PRIORITY))
         try:
             facts = self._line(JOIN_S)
-        except BaseException:  # an interrupt: who waits for a server that hangs would wait for ever
+        except BaseException:  # an interrupt: the child may hang forever
             self._process.kill()
             self.__exit__(None, None, None)
             raise
         if facts is not None:
-            self.seen = JackLook(**facts | {"ports": tuple(map(_port, facts.get("ports", ())))})
+            self.state = JackState(**facts | {"ports": tuple(map(_port, facts.get("ports", ())))})
         elif self._process.poll() is not None:
-            self.seen = JackLook(reason=f"libjack ended its process with status {self._process.returncode}")
+            self.state = JackState(reason=f"libjack ended its process with status {self._process.returncode}")
         return self
 
-    def look_again(self) -> JackLook:
-        """What has happened since we joined."""
-        if self.seen.opened:
+    def update(self) -> JackState:
+        """Add xruns, measured rate and load since the connection."""
+        if self.state.opened:
             assert self._process.stdin is not None
             try:
                 self._process.stdin.write(b"\n")
                 self._process.stdin.flush()
-                facts = self._line(ANSWER_S)
+                facts = self._line(REPLY_S)
             except OSError:
                 facts = None
-            self.seen = replace(self.seen, **(facts or {"hung": True}))
-        return self.seen
+            self.state = replace(self.state, **(facts or {"hung": True}))
+        return self.state
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         assert self._process.stdin is not None
@@ -155,16 +158,16 @@ class JackVisit:
         with suppress(OSError):
             self._process.stdin.close()
         try:
-            self._process.wait(0.0 if self.seen.hung else LEAVE_S)
+            self._process.wait(0.0 if self.state.hung else LEAVE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         self._process.stdout.close()
 
-    def _line(self, patience_s: float) -> dict[str, Any] | None:
-        """The next line of the child; None where it does not come in time, or is the last that it will say."""
+    def _line(self, timeout_s: float) -> dict[str, Any] | None:
+        """The next line of the child; None after a timeout, or if the child has ended."""
         assert self._process.stdout is not None
-        end_s, text = time.monotonic() + patience_s, b""
+        end_s, text = time.monotonic() + timeout_s, b""
         while not text.endswith(b"\n"):
             left_s = end_s - time.monotonic()
             if left_s <= 0.0 or not select.select([self._process.stdout], [], [], left_s)[0]:
@@ -178,8 +181,8 @@ class JackVisit:
         return facts
 
 
-def _is_ours(name: str) -> bool:
-    return name.casefold().startswith(OURS)
+def _is_own(name: str) -> bool:
+    return name.casefold().startswith(OWN_PREFIX)
 
 
 def _port(facts: dict[str, Any]) -> Port:

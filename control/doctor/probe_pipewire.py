@@ -1,4 +1,4 @@
-"""PipeWire, where it runs: what its period and rate are forced to, and by whom."""
+"""Probes PipeWire: whether it runs, and whether its period or rate is forced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-PATIENCE_S: Final = 4.0
+TIMEOUT_S: Final = 4.0
 FORCED: Final = {"clock.force-quantum": "frames", "clock.force-rate": "Hz"}
 """The settings, with their units."""
 _BY_NODE: Final = {"node.force-quantum": "frames", "node.force-rate": "Hz"}
@@ -20,13 +20,13 @@ _BY_NODE: Final = {"node.force-quantum": "frames", "node.force-rate": "Hz"}
 
 @dataclass(frozen=True, slots=True)
 class Force:
-    """One value that is forced.
+    """A forced value.
 
     Attributes:
         key: the setting, or the property of a node.
         value: frames or Hz.
-        by: who forces it, as far as PipeWire knows; empty for a setting, which anybody may have changed.
-        pid: of that program; 0 where that is not known.
+        by: program that forces it; empty for a setting.
+        pid: process id of that program; 0 if unknown.
     """
 
     key: str
@@ -36,49 +36,55 @@ class Force:
 
     @property
     def unit(self) -> str:
-        """Of the value."""
+        """Unit of the value."""
         return "Hz" if self.key.endswith("rate") else "frames"
 
 
 @dataclass(frozen=True, slots=True)
-class PipeWireLook:
-    """Whether it runs for this user, what is forced there, and why that could not be seen."""
+class PipeWireState:
+    """State of this user's PipeWire.
+
+    Attributes:
+        running: whether it accepts connections.
+        forces: forced values.
+        problem: why they could not be read; empty if they could.
+    """
 
     running: bool = False
     forces: tuple[Force, ...] = ()
     problem: str = ""
 
 
-def look_at_pipewire() -> PipeWireLook:
-    """What there is now; asks PipeWire's own tool, where it is installed."""
+def probe_pipewire() -> PipeWireState:
+    """Read the present state with `pw-dump`, if it is installed."""
     if not is_running():
-        return PipeWireLook()
+        return PipeWireState()
     tool = shutil.which("pw-dump")
     if tool is None:
-        return PipeWireLook(running=True, problem="pw-dump is not installed (package pipewire-bin)")
+        return PipeWireState(running=True, problem="pw-dump is not installed (package pipewire-bin)")
     try:
-        told = subprocess.run([tool], capture_output=True, timeout=PATIENCE_S, check=False).stdout
-        objects = json.loads(told)
+        output = subprocess.run([tool], capture_output=True, timeout=TIMEOUT_S, check=False).stdout
+        objects = json.loads(output)
     except (subprocess.TimeoutExpired, ValueError):
-        return PipeWireLook(running=True, problem="PipeWire takes connections and does not answer pw-dump")
-    return PipeWireLook(running=True, forces=tuple(force for one in objects for force in _forces(one)))
+        return PipeWireState(running=True, problem="PipeWire accepts connections and does not reply to pw-dump")
+    return PipeWireState(running=True, forces=tuple(force for one in objects for force in _forces(one)))
 
 
 def is_running() -> bool:
-    """Whether a PipeWire of this user takes connections."""
+    """Whether a PipeWire of this user accepts connections."""
     folder = os.environ.get("PIPEWIRE_RUNTIME_DIR") or os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
     path = Path(folder) / os.environ.get("PIPEWIRE_REMOTE", "pipewire-0")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
-        door.settimeout(PATIENCE_S)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        client.settimeout(TIMEOUT_S)
         try:
-            door.connect(str(path))
+            client.connect(str(path))
         except OSError:
             return False
     return True
 
 
 def _forces(one: Mapping[str, Any]) -> Iterator[Force]:
-    """What one object of the dump forces."""
+    """The values forced by one object of the dump."""
     for entry in one.get("metadata") or ():
         if entry.get("key") in FORCED and (value := _number(entry.get("value"))):
             yield Force(entry["key"], value)

@@ -1,4 +1,4 @@
-"""What this user may do, tried; and what the files of the system promise that user."""
+"""Probes the privileges of this user: tries them, and reads the limits that the system's files set."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from stemfield.control.doctor.processes import RealtimeLimits, realtime_limits
 from stemfield.systemd.limits import LOCKED_BYTES
 
 PRIORITY: Final = 10
-"""What JACK's threads ask for at least."""
-PATIENCE_S: Final = 10.0
+"""Minimum real-time priority of JACK's threads."""
+TIMEOUT_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A line of a limits file that is about this user.
+    """A line of a limits file that applies to this user.
 
     Attributes:
-        file: the file.
+        file: path of the file.
         line: its text.
         item: `rtprio` or `memlock`.
-        value: as `RealtimeLimits` counts; -1 is unlimited.
+        value: limit in the unit of `RealtimeLimits`; -1 is unlimited.
     """
 
     file: Path
@@ -40,13 +40,16 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Why SCHED_FIFO and locked memory were refused, empty where they were not; and what is in force.
+    """Privileges of this user.
 
     Attributes:
-        user: the account's name.
-        groups: of this process.
-        account_groups: that the account has been given, by the next log-in at the latest.
-        grants: what files promise.
+        realtime: why SCHED_FIFO was refused; empty if it was not.
+        memory: why locking memory was refused; empty if it was not.
+        limits: limits of this process.
+        user: name of the account.
+        groups: groups of this process.
+        account_groups: groups of the account, in effect after the next login at the latest.
+        grants: limits in files.
     """
 
     realtime: str
@@ -58,30 +61,30 @@ class Rights:
     grants: tuple[Grant, ...]
 
     def granted(self, item: str) -> Grant | None:
-        """The line that promises the most of `rtprio` or `memlock`."""
+        """The line with the highest limit of `rtprio` or `memlock`."""
         of_it = [grant for grant in self.grants if grant.item == item]
         return max(of_it, key=lambda grant: (grant.value == -1, grant.value), default=None)
 
 
-class NotTriedError(RuntimeError):
-    """The child that tries has ended without a word."""
+class ProbeError(RuntimeError):
+    """The child process ended without a result."""
 
 
-def look_at_rights(root: Path) -> Rights:
-    """Try, and read.
+def probe_rights(root: Path) -> Rights:
+    """Try the privileges and read the files.
 
     Args:
-        root: below which `etc/security` is.
+        root: folder that contains `etc/security`.
 
     Raises:
-        NotTriedError: it could not be tried.
+        ProbeError: they could not be tried.
     """
-    command = [sys.executable, "-P", "-m", "stemfield.control.doctor.rights_probe", str(PRIORITY), str(LOCKED_BYTES)]
+    command = [sys.executable, "-P", "-m", "stemfield.control.doctor.child_rights", str(PRIORITY), str(LOCKED_BYTES)]
     try:
-        told = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False).stdout
-        tried = json.loads(told)
+        output = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False).stdout
+        tried = json.loads(output)
     except (subprocess.TimeoutExpired, ValueError) as error:
-        raise NotTriedError("real-time priority and locked memory could not be tried") from error
+        raise ProbeError("real-time priority and locked memory could not be tried") from error
     user = _user()
     account = _account_groups(user)
     return Rights(
@@ -117,7 +120,7 @@ def _account_groups(user: str) -> frozenset[str]:
 
 
 def _grants(folder: Path, user: str, groups: frozenset[str]) -> Iterator[Grant]:
-    """As pam_limits reads them (limits.conf(5)): first the one file, then those of limits.d by name."""
+    """Lines in the order of pam_limits (limits.conf(5)): first limits.conf, then the files of limits.d by name."""
     for file in (folder / "limits.conf", *sorted((folder / "limits.d").glob("*.conf"))):
         try:
             lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -134,7 +137,7 @@ def _grants(folder: Path, user: str, groups: frozenset[str]) -> Iterator[Grant]:
 
 def _is_about(domain: str, user: str, groups: frozenset[str]) -> bool:
     if user == "root":
-        return domain == user  # what is said of everybody and of groups is not said of root
+        return domain == user  # wildcards and groups do not apply to root
     if domain.startswith("@"):
         return domain[1:] in groups
     return domain in ("*", user)

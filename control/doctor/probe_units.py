@@ -1,4 +1,4 @@
-"""The units by which systemd would start the daemon as a service, and what they ask for."""
+"""Probes the installed systemd units of the daemon."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 UNIT: Final = "stemfield.service"
 LIMITS: Final = ("LimitRTPRIO", "LimitMEMLOCK")
-PATIENCE_S: Final = 3.0
+TIMEOUT_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,11 @@ class Unit:
     """An installed unit with its drop-ins.
 
     Attributes:
-        kind: whether it is of the user's manager or of the system's.
-        missing: which of LIMITS it does not set.
+        path: the unit file.
+        kind: unit of the user manager or of the system manager.
+        missing: those of LIMITS that it does not set.
         enabled: whether it is started with its manager.
-        result: how it ended last, as systemd says; empty where that was well.
+        result: how the service ended last, according to systemd; empty if it did not fail.
     """
 
     path: Path
@@ -33,21 +34,21 @@ class Unit:
 
     @property
     def systemctl(self) -> str:
-        """The command that speaks to its manager."""
+        """The systemctl command of its manager."""
         return "systemctl --user" if self.kind == "user" else "sudo systemctl"
 
     @property
     def drop_in(self) -> str:
-        """Where an administrator adds to it, as a shell understands it."""
+        """Folder for drop-ins of the administrator, for a shell."""
         folder = "~/.config/systemd/user" if self.kind == "user" else "/etc/systemd/system"
         return f"{folder}/{UNIT}.d"
 
 
 def installed_units(root: Path) -> tuple[Unit, ...]:
-    """The unit of each manager that comes first in its order of search.
+    """The unit of each manager, the first one in its search path.
 
     Args:
-        root: below which `etc` and `usr` are.
+        root: folder that contains `etc` and `usr`.
     """
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
     of_the_user = [home, *(root / place / "systemd" / "user" for place in ("etc", "usr/local/lib", "usr/lib"))]
@@ -57,7 +58,7 @@ def installed_units(root: Path) -> tuple[Unit, ...]:
 
 
 def lingers(user: str, root: Path) -> bool:
-    """Whether the services of a user run without a log-in."""
+    """Whether lingering is enabled for a user: services then run without a login."""
     return (root / "var" / "lib" / "systemd" / "linger" / user).exists()
 
 
@@ -75,7 +76,7 @@ def _unit(folders: list[Path], kind: Literal["user", "system"]) -> Unit | None:
 
 
 def _settings(path: Path) -> Iterator[tuple[str, str]]:
-    """The `Key=value` lines of a unit; of one that cannot be read, none."""
+    """The `Key=value` lines of a unit; none if it cannot be read."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -87,14 +88,14 @@ def _settings(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def last_result(unit: Unit) -> str:
-    """How systemd says that the service ended; empty where it ended well, runs, or there is no systemd to ask."""
+    """How the service ended according to systemd; empty if it did not fail, or there is no systemd."""
     manager = ["--user"] if unit.kind == "user" else []
     command = ["systemctl", *manager, "show", UNIT, "--property=Result,ExecMainCode,ExecMainStatus"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False).stdout
+        output = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    facts = dict(line.partition("=")[::2] for line in told.splitlines())
+    facts = dict(line.partition("=")[::2] for line in output.splitlines())
     if facts.get("Result", "success") == "success":
         return ""
     return f"{facts['Result']}, status {facts.get('ExecMainStatus', '?')}"

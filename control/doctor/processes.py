@@ -1,4 +1,4 @@
-"""Processes as the kernel shows them: who holds a port, who is a sound server, what a process may do."""
+"""Processes: owners of ports, sound servers, limits and real-time threads."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess)
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One process, as far as it may be looked at.
+    """A process, as far as it is visible.
 
     Attributes:
-        pid: 0 where the kernel does not tell us: it is another user's.
-        name: short.
-        command: its words; empty where they are not for us to see.
+        pid: process id; 0 if hidden, as it belongs to another user.
+        name: short name.
+        command: command line; empty if hidden.
     """
 
     pid: int
@@ -36,27 +36,27 @@ class Process:
 
     @property
     def is_stemfield(self) -> bool:
-        """Whether it is the daemon, however it was started."""
+        """Whether it is a stemfield daemon, however it was started."""
         words = [os.path.basename(word) for word in self.command[:4]]  # noqa: PTH119 (a word need not be a path)
         return "stemfield" in words or any(word.startswith("stemfield.control") for word in words)
 
 
 @dataclass(frozen=True, slots=True)
 class SoundServer:
-    """A jackd or jackdbus, of the user by whom alone it can be joined."""
+    """A jackd or jackdbus; only clients of its own user can connect to it."""
 
     process: Process
     name: str
     user: int
 
     def again(self, words: Sequence[str]) -> str:
-        """The command that ends it and starts it by these words, as the same user."""
+        """The command that kills it and starts it again with another command line, as the same user."""
         as_user = [] if self.user == os.geteuid() else ["sudo", "-u", f"#{self.user}"]
         return f"kill {self.process.pid}; {shlex.join([*as_user, *words])}"
 
 
 def process_of(pid: int) -> Process:
-    """The process of this number; whatever of it may not be seen is left out."""
+    """The process of an id, without what is hidden from this user."""
     try:
         process = psutil.Process(pid)
         name = process.name()
@@ -69,7 +69,7 @@ def process_of(pid: int) -> Process:
 
 
 def port_owner(kind: Literal["udp", "tcp"], port: int, address: str) -> Process | None:
-    """Who listens at a port, so that nobody else can at this address; None where nobody does."""
+    """The process that listens on a port, so that no other can on this address; None if there is none."""
     wanted = socket.AF_INET6 if ":" in address else socket.AF_INET
     for held in psutil.net_connections(kind):
         if not held.laddr or held.laddr.port != port or (kind == "tcp" and held.status != psutil.CONN_LISTEN):
@@ -81,22 +81,22 @@ def port_owner(kind: Literal["udp", "tcp"], port: int, address: str) -> Process 
 
 
 def jack_servers() -> tuple[SoundServer, ...]:
-    """The JACK servers of all users, by the name under which clients find them, as far as that may be seen."""
+    """The visible JACK servers of all users."""
     found = []
     for process in psutil.process_iter():
         try:
             if process.name() in _JACKD and process.status() != "zombie":
                 command = process.cmdline()
                 name = _server_name(command) or environment_of(process.pid).get("JACK_DEFAULT_SERVER", "default")
-                seen = Process(process.pid, process.name(), tuple(command))
-                found.append(SoundServer(seen, name, process.uids().effective))
+                server = Process(process.pid, process.name(), tuple(command))
+                found.append(SoundServer(server, name, process.uids().effective))
         except _GONE:
             continue
     return tuple(found)
 
 
 def _server_name(command: Sequence[str]) -> str:
-    """What `-n NAME`, `-nNAME`, `--name NAME` or `--name=NAME` says, before the driver's own options."""
+    """The value of `-n NAME`, `-nNAME`, `--name NAME` or `--name=NAME`, before the options of the driver."""
     words, _ = server_and_driver(command)
     for index, word in enumerate(words):
         if word in ("-n", "--name") and index + 1 < len(words):
@@ -109,14 +109,14 @@ def _server_name(command: Sequence[str]) -> str:
 
 
 def server_and_driver(command: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The words of a jackd's command before its driver, and from there on: both use the same letters."""
+    """A jackd's command line before its driver, and from there on: both parts use the same option letters."""
     words = list(command)
     at = next((i for i, word in enumerate(words) if word.startswith(("-d", "--driver"))), len(words))
     return words[:at], words[at:]
 
 
 def user_of(pid: int) -> int | None:
-    """The number of the user that a process works for; None where there is no such process."""
+    """The effective user id of a process; None if there is no such process."""
     try:
         return psutil.Process(pid).uids().effective if pid else None
     except _GONE:
@@ -124,7 +124,7 @@ def user_of(pid: int) -> int | None:
 
 
 def environment_of(pid: int) -> Mapping[str, str]:
-    """The environment that a process was started with; empty where that is not for us to see."""
+    """The environment of a process at its start; empty if hidden."""
     try:
         return psutil.Process(pid).environ()
     except _GONE:
@@ -132,12 +132,12 @@ def environment_of(pid: int) -> Mapping[str, str]:
 
 
 def is_service(pid: int) -> bool:
-    """Whether systemd has started this very process as a service."""
+    """Whether systemd has started this process as a service."""
     return environment_of(pid).get("SYSTEMD_EXEC_PID") == str(pid)
 
 
 def realtime_limits(pid: int) -> RealtimeLimits:
-    """The highest real-time priority that a process may take, and the bytes that it may lock; 0, 0 where unknown."""
+    """The maximum real-time priority of a process and the bytes that it may lock; 0, 0 if unknown."""
     try:
         return (
             resource.prlimit(pid, resource.RLIMIT_RTPRIO)[0],
@@ -148,7 +148,7 @@ def realtime_limits(pid: int) -> RealtimeLimits:
 
 
 def has_realtime_thread(pid: int) -> bool:
-    """Whether any thread of a process runs with SCHED_FIFO or SCHED_RR."""
+    """Whether a thread of a process runs with SCHED_FIFO or SCHED_RR."""
     return any(policy in (os.SCHED_FIFO, os.SCHED_RR) for policy in _policies(pid))
 
 
@@ -165,7 +165,7 @@ def _policies(pid: int) -> Iterator[int]:
 
 
 def loaded_libjack(pid: int) -> str:
-    """The libjack that a process has loaded; empty where it has none, or where that is not for us to see."""
+    """The libjack that a process has loaded; empty if none, or hidden."""
     try:
         paths = {region.path for region in psutil.Process(pid).memory_maps()}
     except (*_GONE, OSError):

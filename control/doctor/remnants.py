@@ -1,4 +1,4 @@
-"""What a JACK server that did not end in order has left in shared memory."""
+"""Stale files in shared memory of JACK servers that were killed."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from typing import Final
 
 import psutil
 
-SHARED: Final = Path("/dev/shm")  # noqa: S108 (JACK's own place)
+SHARED: Final = Path("/dev/shm")  # noqa: S108 (JACK uses it)
 REGISTRY: Final = "jack-shm-registry"
 MAX_HEAD: Final = 65_536
 _MAGIC: Final = 0x4A41434B
 _HEAD: Final = struct.Struct("=6I")
-"""Magic, protocol, type, size, length of the head with the table of servers, length of an entry."""
+"""Magic, protocol, type, size, length of the header with the table of servers, length of an entry."""
 _PLACE: Final = struct.Struct("=i260s")
-"""Process id, and the prefix of a server's names."""
+"""Process id, and prefix of a server's names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remnant:
-    """Files that nobody uses, or that keep a server from starting.
+    """Stale files of a server.
 
     Attributes:
-        paths: what to remove.
-        blocked: why a server of ours could not even start; empty where they are only in the way of clients.
-        ghost: name of a server that was killed and still has a place; one that is started by this name gives it back.
+        paths: files to remove.
+        blocked: why no server can start; empty if only clients are affected.
+        ghost: name of a killed server that still occupies a place; starting one of this name frees it.
     """
 
     paths: tuple[Path, ...]
@@ -40,21 +40,21 @@ class Remnant:
 
 
 def remnants(server: str, folder: Path = SHARED, user: int | None = None) -> tuple[Remnant, ...]:
-    """What is left of a JACK server that does not run.
+    """Find stale files of a JACK server that does not run.
 
     Args:
-        server: its name.
-        folder: of shared memory.
-        user: whose server; None is ours.
+        server: name of the server.
+        folder: folder of shared memory.
+        user: user id of the server; None for this user.
     """
     return () if "/" in server else tuple(_remnants(server, folder, os.geteuid() if user is None else user))
 
 
 def _remnants(server: str, folder: Path, uid: int) -> Iterator[Remnant]:
-    door = folder / f"jack_{server}_{uid}_0"
-    left = sorted(folder.glob(f"jack_sem.{uid}_{glob.escape(server)}_*"))
-    if _is_dead(door):
-        yield Remnant((door, *left))
+    endpoint = folder / f"jack_{server}_{uid}_0"
+    semaphores = sorted(folder.glob(f"jack_sem.{uid}_{glob.escape(server)}_*"))
+    if _is_dead(endpoint):
+        yield Remnant((endpoint, *semaphores))
     registry = folder / REGISTRY
     if uid == os.geteuid() and (reason := _refusal(registry)):
         yield Remnant((registry,), reason)
@@ -62,12 +62,12 @@ def _remnants(server: str, folder: Path, uid: int) -> Iterator[Remnant]:
     places = _places(registry)
     ghosts = [name for pid, name in places if pid and not psutil.pid_exists(pid)]
     if ghosts and all(pid for pid, _ in places):
-        reason = f"all {len(places)} places for servers are taken, {len(ghosts)} of them by servers that were killed"
+        reason = f"all {len(places)} places for servers are used, {len(ghosts)} of them by servers that were killed"
         yield Remnant((registry,), reason, ghosts[0])
 
 
 def _places(registry: Path) -> list[tuple[int, str]]:
-    """Process and name of each server in the registry of jackd2, 0 and nothing where a place is free."""
+    """Process id and name of each server in the registry of jackd2; 0 and empty for a free place."""
     try:
         with registry.open("rb") as file:
             head = file.read(_HEAD.size)
@@ -79,31 +79,31 @@ def _places(registry: Path) -> list[tuple[int, str]]:
         return []
     found = []
     for pid, name in _PLACE.iter_unpack(table[: len(table) // _PLACE.size * _PLACE.size]):
-        # a prefix of names in shared memory: jack-UID:SERVER:
+        # The prefix is jack-UID:SERVER:
         text = name.partition(b"\0")[0].decode("utf-8", "replace")
         found.append((pid, text.partition(":")[2].rstrip(":")))
     return found
 
 
-def _is_dead(door: Path) -> bool:
-    """Whether there is a socket behind which nobody listens."""
-    if not door.is_socket():
+def _is_dead(endpoint: Path) -> bool:
+    """Whether there is a socket to which no server listens."""
+    if not endpoint.is_socket():
         return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         client.settimeout(1.0)
         try:
-            client.connect(str(door))
+            client.connect(str(endpoint))
         except OSError as error:
             return error.errno == errno.ECONNREFUSED
     return False
 
 
 def _refusal(registry: Path) -> str:
-    """Why the registry of all servers cannot be opened as a server opens it; empty where it can, or is not there."""
+    """Why a server cannot open the registry of all servers; empty if it can, or there is none."""
     if not registry.exists():
         return ""
     try:
-        os.close(os.open(registry, os.O_RDWR | os.O_CREAT, 0o666))  # with O_CREAT the kernel is stricter
+        os.close(os.open(registry, os.O_RDWR | os.O_CREAT, 0o666))  # as jackd does: O_CREAT adds checks in the kernel
     except OSError as error:
         return f"{error.strerror}, it belongs to user {registry.stat().st_uid}"
     return ""

@@ -1,4 +1,4 @@
-"""What a person attaches to a report of a fault: all that was seen, in plain text, without secrets."""
+"""The text for bug reports: all evidence in plain text, without secrets."""
 
 from __future__ import annotations
 
@@ -32,43 +32,43 @@ PACKAGES: Final = (
     "soxr",
 )
 PROGRAMS: Final = (("jackd", "--version"), ("pipewire", "--version"), ("wireplumber", "--version"))
-PATIENCE_S: Final = 5.0
+TIMEOUT_S: Final = 5.0
 
 
-def report(seen: Evidence, findings: Sequence[Finding]) -> str:
-    """The text."""
+def report(evidence: Evidence, findings: Sequence[Finding]) -> str:
+    """Format evidence and findings as text."""
     parts = {
         "Findings": [str(finding) for finding in findings] or ["none"],
-        "Not looked at": list(seen.unseen),
+        "Not examined": list(evidence.unseen),
         "Versions": [*_versions()],
         "Limits of this process": [*_limits()],
-        "Sound servers": [*_servers(seen)],
-        "JACK ports": [*_ports(seen)],
-        "Rights": [_shown(seen.rights)],
-        "Units": [_shown(unit) for unit in seen.units],
-        "Sound cards": [_shown(card) for card in seen.cards],
-        "Daemon": [*_daemon(seen)],
-        "Last runs": [_shown(run) for run in seen.runs],
-        "Configuration": json.dumps(configuration(seen), indent=1, default=str).splitlines(),
+        "Sound servers": [*_servers(evidence)],
+        "JACK ports": [*_ports(evidence)],
+        "Rights": [_shown(evidence.rights)],
+        "Units": [_shown(unit) for unit in evidence.units],
+        "Sound cards": [_shown(card) for card in evidence.cards],
+        "Daemon": [*_daemon(evidence)],
+        "Last runs": [_shown(run) for run in evidence.runs],
+        "Configuration": json.dumps(configuration(evidence), indent=1, default=str).splitlines(),
     }
     lines = [f"{HEAD}, {time.strftime('%Y-%m-%d %H:%M:%S %z')}"]
     for title, texts in parts.items():
         lines += ["", title, "-" * len(title), *(texts or ["none"])]
     text = "\n".join(lines) + "\n"
-    token = seen.config.network.token
+    token = evidence.config.network.token
     return text.replace(token, HIDDEN) if token else text
 
 
-def configuration(seen: Evidence) -> dict[str, Any]:
-    """All keys and values, the token hidden."""
-    found = seen.config.model_dump(mode="json")
+def configuration(evidence: Evidence) -> dict[str, Any]:
+    """All keys and values, with the token hidden."""
+    found = evidence.config.model_dump(mode="json")
     if found["network"]["token"]:
         found["network"]["token"] = HIDDEN
     return found
 
 
 def is_report(path: Path) -> bool:
-    """Whether a file is one of these, which may be overwritten."""
+    """Whether a file is such a report, which may be overwritten."""
     try:
         with path.open("rb") as file:
             return file.read(len(HEAD)) == HEAD.encode()
@@ -88,12 +88,12 @@ def _versions() -> Iterator[str]:
         yield platform.freedesktop_os_release()["PRETTY_NAME"]
     for command in PROGRAMS:
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
         except (OSError, subprocess.TimeoutExpired):
-            yield f"{command[0]} is not there"
+            yield f"{command[0]} is not installed"
         else:
-            told = [line for line in (done.stdout + done.stderr).splitlines() if any(c.isdigit() for c in line)]
-            yield f"{command[0]}: {told[0].strip() if told else 'no version told'}"
+            lines = [line for line in (done.stdout + done.stderr).splitlines() if any(c.isdigit() for c in line)]
+            yield f"{command[0]}: {lines[0].strip() if lines else 'no version reported'}"
 
 
 def _limits() -> Iterator[str]:
@@ -102,37 +102,37 @@ def _limits() -> Iterator[str]:
         yield f"RLIMIT_{name} {soft} (hard {hard}; -1 is unlimited)"
 
 
-def _servers(seen: Evidence) -> Iterator[str]:
-    yield f"wanted: {seen.server_name}, driver: {seen.config.driver}"
-    for server in seen.servers:
+def _servers(evidence: Evidence) -> Iterator[str]:
+    yield f"configured: {evidence.server_name}, driver: {evidence.config.driver}"
+    for server in evidence.servers:
         yield f"{server.name}: {server.process}: {' '.join(server.process.command)}"
-    yield f"PipeWire: {_shown(seen.pipewire)}"
-    if seen.jack is None:
-        yield "JACK is not wanted"
+    yield f"PipeWire: {_shown(evidence.pipewire)}"
+    if evidence.jack is None:
+        yield "JACK is not used, or belongs to another user"
     else:
-        yield _shown(dataclasses.replace(seen.jack, ports=()))
-    for remnant in seen.remnants:
+        yield _shown(dataclasses.replace(evidence.jack, ports=()))
+    for remnant in evidence.remnants:
         yield _shown(remnant)
 
 
-def _ports(seen: Evidence) -> Iterator[str]:
-    for port in seen.jack.ports if seen.jack is not None else ():
+def _ports(evidence: Evidence) -> Iterator[str]:
+    for port in evidence.jack.ports if evidence.jack is not None else ():
         way = "in " if port.is_input else "out"
         yield f"{way} {port.name}{' (physical)' if port.is_physical else ''}: {', '.join(port.connections) or '-'}"
 
 
-def _daemon(seen: Evidence) -> Iterator[str]:
-    daemon = seen.daemon
-    yield f"listens at {', '.join(daemon.addresses) or daemon.address_problem}"
-    yield f"port held by {daemon.osc_owner or 'nobody'}"
-    yield f"answers: {daemon.answers}"
+def _daemon(evidence: Evidence) -> Iterator[str]:
+    daemon = evidence.daemon
+    yield f"listens on {', '.join(daemon.addresses) or daemon.address_problem}"
+    yield f"OSC port used by {daemon.osc_owner or 'no process'}"
+    yield f"replies: {daemon.answers}"
     for address, values in daemon.values.items():
         yield f"{address} {' '.join(map(str, values))}"
     for page in daemon.pages:
-        yield f"{page.shown} {page.problem or 'is there'}"
+        yield f"{page.shown} {page.problem or 'works'}"
 
 
 def _shown(value: Any) -> str:
     if value is None:
-        return "not known"
+        return "unknown"
     return ", ".join(f"{field.name}: {getattr(value, field.name)}" for field in dataclasses.fields(value))

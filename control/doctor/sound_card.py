@@ -1,4 +1,4 @@
-"""The sound card's ports as JACK shows them, and the layouts that suit them."""
+"""The ports of the sound card in JACK, and the layouts that fit them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from stemfield.control.doctor.probe_jack import JackVisit
+from stemfield.control.doctor.probe_jack import JackProbe
 from stemfield.layouts.channels import wired
 from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.layouts.model import Layout, LayoutError
 
 PREFERRED: Final = ("stereo", "quad", "5.1", "7.1", "5.1.2", "5.1.4", "7.1.4", "9.1.4", "22.2")
-"""What most people have."""
+"""The most common layouts."""
 EARS: Final = 2
-"""Ports that headphones take; with no more than that, a room is better heard by the binaural monitor."""
+"""Number of ports that headphones need; with no more than that, the binaural monitor suits better than loudspeakers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ class SoundCard:
     """Full names of physical ports, in the server's order.
 
     Attributes:
-        server: whether one answers.
-        playback: what plays, of the card that has most of it.
-        capture: what records.
-        channels: which channel a port is, such as `FL`, where anything says so.
-        others: what plays of other cards.
+        server: whether a server replies.
+        playback: playback ports of the card that has most of them.
+        capture: capture ports.
+        channels: channel of each port, such as `FL`, if known.
+        others: playback ports of other cards.
     """
 
     server: bool = False
@@ -43,12 +43,12 @@ class SoundCard:
 
     @property
     def ears(self) -> tuple[str, ...]:
-        """The two playback ports for headphones, left and right."""
+        """Playback ports for headphones, left and right."""
         return self._pair(self.playback)
 
     @property
     def microphones(self) -> tuple[str, ...]:
-        """The two capture ports that music comes in by, left and right."""
+        """Capture ports for the music, left and right."""
         return self._pair(self.capture)
 
     def _pair(self, ports: Sequence[str]) -> tuple[str, ...]:
@@ -57,13 +57,13 @@ class SoundCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Wires:
+class Wiring:
     """The port of each loudspeaker of a layout.
 
     Attributes:
-        ports: full names by labels.
-        by_name: whether the channels' names were of any help; otherwise it is by number.
-        missing: labels of the loudspeakers for which there is none.
+        ports: full names by label.
+        by_name: whether channel names were used; otherwise channel numbers.
+        missing: labels of loudspeakers without a port.
     """
 
     ports: Mapping[str, str]
@@ -71,22 +71,22 @@ class Wires:
     missing: tuple[str, ...]
 
 
-def wires(layout: Layout, card: SoundCard) -> Wires:
-    """How a layout hangs on a sound card."""
+def wiring(layout: Layout, card: SoundCard) -> Wiring:
+    """Assign the loudspeakers of a layout to the ports of a sound card."""
     found, by_name = wired(layout.speakers, card.names)
     ports = {label: card.playback[index] for label, index in found.items()}
-    return Wires(ports, by_name, tuple(label for label in layout.labels if label not in ports))
+    return Wiring(ports, by_name, tuple(label for label in layout.labels if label not in ports))
 
 
 def sound_card(server_name: str | None = None) -> SoundCard:
-    """What there is now; none where no server answers. Starts no server and does not hang."""
-    with JackVisit(server_name) as visit:
-        ports = visit.seen.card_ports
+    """The present ports; none if no server replies. Starts no server and never hangs."""
+    with JackProbe(server_name) as probe:
+        ports = probe.state.card_ports
         sinks = [port.name for port in ports if port.is_input]
         clients = [name.partition(":")[0] for name in sinks]
         card = max(clients, key=clients.count, default="")
         return SoundCard(
-            visit.seen.opened,
+            probe.state.opened,
             tuple(name for name, client in zip(sinks, clients, strict=True) if client == card),
             tuple(port.name for port in ports if not port.is_input),
             {port.name: port.channel for port in ports if port.channel is not None},
@@ -97,12 +97,12 @@ def sound_card(server_name: str | None = None) -> SoundCard:
 def suggested_layouts(
     ports: int, folders: Sequence[Path] = (), channels: Sequence[str | None] = ()
 ) -> tuple[Layout, ...]:
-    """The layouts that a number of ports can play, first what uses them best; all of them where none can.
+    """The layouts that fit a number of ports, the best first; all layouts if none fits.
 
     Args:
-        ports: that play.
-        channels: which they are, where anything says so.
-        folders: with layouts of one's own, which come before the shipped ones.
+        ports: number of playback ports.
+        channels: channel of each port, if known.
+        folders: folders with the user's layouts, which come before the shipped ones.
     """
     entries = [entry for entry in available_layouts(folders) if not entry.problems]
     found = [layout for entry in entries if (layout := _loaded(entry.path)) is not None]
@@ -126,5 +126,5 @@ def _loaded(path: Path) -> Layout | None:
 
 
 def highest_channel(layout: Layout) -> int:
-    """How many ports in a row it needs."""
+    """The highest channel number: the number of consecutive ports that it needs."""
     return max(speaker.channel for speaker in layout.speakers)

@@ -1,8 +1,7 @@
-"""The safe speaker test: one port of the sound card plays bursts of two seconds, for a minute at most.
+"""The safe speaker test: one port of the sound card plays noise in bursts of two seconds, for a minute at most.
 
-The sounds are those of `/speaker/{label}/noise`: made beforehand, at a level of their own, with an end, before the
-limiter. Whoever sends them may vanish at any moment, and silence follows. Nobody knows yet what is on a port: noise for
-a loudspeaker and noise for a subwoofer take turns, so that either can play its own.
+The sounds are those of `/speaker/{label}/noise`: fixed in level and length, and limited. If this process is killed,
+they end by themselves. As nobody knows yet what is connected to a port, noises for loudspeaker and subwoofer alternate.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ import jack
 
 from stemfield.control.config.free_ports import Claims
 from stemfield.control.dialects.osc import encode
-from stemfield.control.doctor.speaker_bench import CLIENT, READY
+from stemfield.control.doctor.speaker_test_daemon import CLIENT, READY
 from stemfield.control.network.client import request
 from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers import libjack
 
 START_S: Final = 120.0
-"""The first start of all compiles the audio code."""
+"""Timeout of the start; the first start ever compiles the audio code."""
 STOP_S: Final = 5.0
 NOISE_S: Final = 1.0
-"""What one message plays."""
+"""Length of the noise that one message plays."""
 BURST_S: Final = 2.0
 PAUSE_S: Final = 1.0
 LONGEST_S: Final = 60.0
@@ -41,20 +40,20 @@ HOST: Final = "127.0.0.1"
 
 
 class SpeakerTestError(OSError):
-    """It cannot be played, in one line."""
+    """The test cannot play; the message is one line."""
 
 
 class SpeakerTest:
-    """Plays ports, one at a time, from `with` to its end.
+    """Plays noise on one port at a time, within a `with` block.
 
     Args:
-        layout: whose sounds are played.
-        name: by which it is loaded.
-        folders: with layouts of one's own.
-        server: name of the JACK server; None is the default one.
+        layout: layout that defines the sounds.
+        name: name by which it is loaded.
+        folders: folders with the user's layouts.
+        server: name of the JACK server; None for the default one.
 
     Raises:
-        SpeakerTestError: the server does not take us.
+        SpeakerTestError: the server refuses the client.
     """
 
     def __init__(self, layout: Layout, name: str, folders: Sequence[Path], server: str | None) -> None:
@@ -73,13 +72,13 @@ class SpeakerTest:
         self._folder = tempfile.TemporaryDirectory(prefix="stemfield-test-")
         self._ports = Claims()
         self._osc = self._ports.take(0, socket.SOCK_DGRAM, (HOST,))
-        command = [sys.executable, "-P", "-m", "stemfield.control.doctor.speaker_bench", str(os.getpid())]
-        self._bench = subprocess.Popen(
+        command = [sys.executable, "-P", "-m", "stemfield.control.doctor.speaker_test_daemon", str(os.getpid())]
+        self._daemon = subprocess.Popen(
             [*command, self._name, self._server or "", str(self._osc), self._folder.name, *map(str, self._folders)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # an interrupt is for us, and we stop it then
+            start_new_session=True,  # an interrupt must reach only this process, which then stops the child
         )
         try:
             if not self._is_ready():
@@ -87,31 +86,31 @@ class SpeakerTest:
             libjack.say_nothing()
             self._client = jack.Client("stemfield-connect", no_start_server=True, servername=self._server)
         except jack.JackOpenError as error:
-            self._end_bench()
+            self._end_daemon()
             raise SpeakerTestError("the JACK server is gone") from error
-        except BaseException:  # an interrupt, too: it takes a while
-            self._end_bench()
+        except BaseException:  # also an interrupt, since the start takes a while
+            self._end_daemon()
             raise
         return self
 
     def _is_ready(self) -> bool:
-        assert self._bench.stdout is not None
+        assert self._daemon.stdout is not None
         end_s, text = time.monotonic() + START_S, b""
         while READY.encode() not in text:
             left_s = end_s - time.monotonic()
-            if left_s <= 0.0 or not select.select([self._bench.stdout], [], [], left_s)[0]:
+            if left_s <= 0.0 or not select.select([self._daemon.stdout], [], [], left_s)[0]:
                 return False
-            more = os.read(self._bench.stdout.fileno(), 65_536)
+            more = os.read(self._daemon.stdout.fileno(), 65_536)
             if not more:
                 return False
             text += more
         return True
 
     def play(self, port: str) -> None:
-        """Let a port sound, in place of the one before, until `stop` or for a minute.
+        """Play on a port, in place of the one before, until `stop` or for a minute.
 
         Raises:
-            SpeakerTestError: the port is not there any more.
+            SpeakerTestError: the port does not exist any more.
         """
         self.stop()
         try:
@@ -126,11 +125,11 @@ class SpeakerTest:
 
     @property
     def is_playing(self) -> bool:
-        """Whether bursts still come."""
+        """Whether bursts are still played."""
         return self._thread is not None and self._thread.is_alive()
 
     def stop(self) -> None:
-        """Silence at once."""
+        """Stop playing at once."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -143,7 +142,7 @@ class SpeakerTest:
                 try:
                     self._client.disconnect(f"{CLIENT}:{voice}", port)
                 except jack.JackError:
-                    continue  # somebody was faster, or the server is gone
+                    continue  # disconnected already, or the server is gone
 
     def _burst(self) -> None:
         end_s = time.monotonic() + LONGEST_S
@@ -159,31 +158,31 @@ class SpeakerTest:
                     return
 
     def _send(self, voice: str, *, on: bool) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
-            door.sendto(encode(f"/speaker/{voice}/noise", "T", (on,)), (HOST, self._osc))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.sendto(encode(f"/speaker/{voice}/noise", "T", (on,)), (HOST, self._osc))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         try:
             self.stop()
             self._client.close()
         finally:
-            self._end_bench()
+            self._end_daemon()
 
-    def _end_bench(self) -> None:
+    def _end_daemon(self) -> None:
         self._ports.close()
-        self._bench.terminate()
+        self._daemon.terminate()
         try:
-            self._bench.wait(STOP_S)
+            self._daemon.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            self._bench.kill()
-            self._bench.wait()
-        assert self._bench.stdout is not None
-        self._bench.stdout.close()
+            self._daemon.kill()
+            self._daemon.wait()
+        assert self._daemon.stdout is not None
+        self._daemon.stdout.close()
         self._folder.cleanup()
 
 
-class Hush:
-    """Mutes a daemon that plays, if there is one, from `with` to its end."""
+class MutedDaemon:
+    """Mutes the running daemon, if there is one, within a `with` block."""
 
     def __init__(self, host: str, port: int) -> None:
         self._to = host, port

@@ -18,7 +18,7 @@ from servers import Jackd, may_hurry, need
 from studio import free_port
 
 from stemfield.control.doctor.diagnosis import diagnose
-from stemfield.control.doctor.evidence import look
+from stemfield.control.doctor.evidence import collect
 from stemfield.control.doctor.finding import Finding
 
 __all__ = ["_compiled", "_quiet_home", "daemon", "studio"]
@@ -95,7 +95,7 @@ def findings(bare: Path, unavoidable: set[str]) -> Callable[..., dict[str, Findi
 
     def found(config: Path, watch_s: float = 0.5, root: Path = bare, *, xruns: bool = False) -> dict[str, Finding]:
         for _ in range(20):
-            found = {f.id: f for f in diagnose(look(config, watch_s, root)) if f.id not in unavoidable}
+            found = {f.id: f for f in diagnose(collect(config, watch_s, root)) if f.id not in unavoidable}
             if xruns or "xruns-server" not in found:
                 break
         return found

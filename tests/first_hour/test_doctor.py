@@ -165,7 +165,7 @@ def test_a_clock_that_does_not_run_as_the_server_says(card, file, findings, tool
     # a busy machine leaves periods out, and then nothing is told of the clock
     until(lambda: found.update(findings(config, 1.0)) or found, 5, "a finding")
     assert set(found) == {"sample-rate-mismatch"}
-    measured = re.search(r"says 48000 Hz and asks for (\d+) frames", found["sample-rate-mismatch"].cause)
+    measured = re.search(r"reports 48000 Hz and requests (\d+) frames", found["sample-rate-mismatch"].cause)
     assert int(measured[1]) == pytest.approx(44_100, rel=0.02)
     assert "-r 44100" in found["sample-rate-mismatch"].cure
 

@@ -114,9 +114,9 @@ HUMBLE = """
 import json, sys
 from pathlib import Path
 from stemfield.control.doctor.diagnosis import diagnose
-from stemfield.control.doctor.evidence import look
+from stemfield.control.doctor.evidence import collect
 config, *roots = map(Path, sys.argv[1:])
-print(json.dumps([{f.id: [f.cause, f.cure] for f in diagnose(look(config, 0.1, root))} for root in roots]))
+print(json.dumps([{f.id: [f.cause, f.cure] for f in diagnose(collect(config, 0.1, root))} for root in roots]))
 """
 
 
@@ -164,7 +164,7 @@ def test_a_service_without_limits_that_hangs_and_vanishes(lame, findings):
         assert "; it is at http://127.0.0.1:" in found["page-unreachable"].cause
     running.process.send_signal(signal.SIGSTOP)
     hung = findings(config)
-    assert "does not answer a ping" in hung["osc-ignored"].cause
+    assert "does not reply to a ping" in hung["osc-ignored"].cause
     assert str(running.process.pid) in hung["osc-ignored"].cause
     running.process.kill()
     running.process.wait()

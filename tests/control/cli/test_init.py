@@ -239,7 +239,7 @@ def test_what_was_heard_is_asked_for_even_where_all_else_is_suggested(
     monkeypatch.setattr(cli_connect, "sound_card", lambda _: EIGHT)
     monkeypatch.setattr(speaker_test, "SpeakerTest", SilentTest)
     hushed: list[tuple[str, int]] = []
-    monkeypatch.setattr(speaker_test, "Hush", lambda host, port: nullcontext(hushed.append((host, port))))
+    monkeypatch.setattr(speaker_test, "MutedDaemon", lambda host, port: nullcontext(hushed.append((host, port))))
     answers = iter(["2", "1", "s", "s", "s", "s", "s", "q"])
     monkeypatch.setattr("builtins.input", lambda *_: next(answers))
     assert main(["init", "--yes", "--connect"]) == 0

@@ -18,12 +18,12 @@ from stemfield.control.cli.main import main
 from stemfield.control.cli.qr import qr_text
 from stemfield.control.config.configuration import Config, JackConfig
 from stemfield.control.doctor import evidence
-from stemfield.control.doctor.check_rights import realtime
-from stemfield.control.doctor.check_sound import interrupted, unmatched
+from stemfield.control.doctor.check_rights import check_realtime
+from stemfield.control.doctor.check_sound import check_port_names, check_xruns
 from stemfield.control.doctor.diagnosis import diagnose
-from stemfield.control.doctor.evidence import look
-from stemfield.control.doctor.probe_jack import JackLook, JackVisit, Port
-from stemfield.control.doctor.probe_rights import NotTriedError
+from stemfield.control.doctor.evidence import collect
+from stemfield.control.doctor.probe_jack import JackProbe, JackState, Port
+from stemfield.control.doctor.probe_rights import ProbeError
 from stemfield.control.doctor.processes import Process, SoundServer
 
 RIGHTS = {"realtime-refused", "memory-lock-refused", "limits-without-effect"}
@@ -50,7 +50,7 @@ def file(tmp_path: Path) -> Callable[[str], Path]:
 
 
 def causes(config: Path, root: Path) -> dict[str, str]:
-    return {f.id: f"{f.cause}; {f.cure}" for f in diagnose(look(config, 0.5, root)) if f.id not in RIGHTS}
+    return {f.id: f"{f.cause}; {f.cure}" for f in diagnose(collect(config, 0.5, root)) if f.id not in RIGHTS}
 
 
 JACK = "jack: {server_name: stemfield-test-none}\n"
@@ -108,7 +108,7 @@ def test_a_service_whose_user_does_not_linger(
     monkeypatch.setenv("XDG_SESSION_TYPE", "wayland")
     assert causes(file(), root) == {}
     monkeypatch.delenv("XDG_SESSION_TYPE")
-    rights = look(file(), 0.5, root).rights
+    rights = collect(file(), 0.5, root).rights
     assert rights is not None
     (root / "var/lib/systemd/linger").mkdir(parents=True)
     (root / "var/lib/systemd/linger" / rights.user).touch()
@@ -125,7 +125,7 @@ def test_a_sound_card_that_somebody_has(file: Callable[..., Path], tmp_path: Pat
         status.write_text(f"state: RUNNING\nowner_pid   : {thread}\ntrigger_time: 1.2\n")
         found = causes(file(JACK), tmp_path / "root")
     assert set(found) == {"jack-server-missing", "device-busy"}
-    assert "sound card hw:Fireface is held by " in found["device-busy"]
+    assert "sound card hw:Fireface is used by " in found["device-busy"]
     assert f"(process {os.getpid()})" in found["device-busy"]
     assert found["device-busy"].endswith(f"kill {os.getpid()}")
     status.write_text("closed\n")
@@ -156,9 +156,9 @@ def test_exit_statuses(
     assert first["cure"]
 
     def fail(_: Path) -> None:
-        raise NotTriedError("real-time priority and locked memory could not be tried")
+        raise ProbeError("real-time priority and locked memory could not be tried")
 
-    monkeypatch.setattr(evidence, "look_at_rights", fail)
+    monkeypatch.setattr(evidence, "probe_rights", fail)
     assert main(["doctor", "--config", str(file())]) == 2
     out, err = capsys.readouterr()
     assert "could not look: real-time priority" in err
@@ -217,32 +217,32 @@ def test_a_token_that_is_refused_is_told_to_nobody(
 
 def test_a_server_without_real_time_is_started_anew_as_it_was(file: Callable[..., Path], tmp_path: Path) -> None:
     """But for the one letter, which the driver means otherwise."""
-    seen = look(file(), 0.0, tmp_path / "root")
+    seen = collect(file(), 0.0, tmp_path / "root")
     assert seen.rights is not None
     words = ("/usr/bin/jackd", "-r", "-n", "studio", "-d", "alsa", "-d", "hw:0", "-r", "44100", "-p", "128")
     seen = replace(
         seen,
         config=Config(jack=JackConfig(server_name="studio")),
-        jack=JackLook(library="/usr/lib/libjack.so.0", opened=True, rate_hz=44_100, period_frames=128),
+        jack=JackState(library="/usr/lib/libjack.so.0", opened=True, rate_hz=44_100, period_frames=128),
         rights=replace(seen.rights, realtime=""),
         servers=(SoundServer(Process(7, "jackd", words), "studio", os.geteuid()),),
     )
-    (found,) = realtime(seen)
+    (found,) = check_realtime(seen)
     assert found.cure == "kill 7; /usr/bin/jackd -R -n studio -d alsa -d hw:0 -r 44100 -p 128"
-    (theirs,) = realtime(replace(seen, servers=(replace(seen.servers[0], user=os.geteuid() + 1),)))
+    (theirs,) = check_realtime(replace(seen, servers=(replace(seen.servers[0], user=os.geteuid() + 1),)))
     assert theirs.cure.startswith(f"kill 7; sudo -u '#{os.geteuid() + 1}' /usr/bin/jackd -R ")
 
 
 def test_ports_of_the_configuration_that_are_not_there(file: Callable[..., Path], tmp_path: Path) -> None:
-    seen = look(file(), 0.0, tmp_path / "root")
+    seen = collect(file(), 0.0, tmp_path / "root")
     wires = {"connect_inputs": ("mic [1]:out",), "connect_outputs": ("card:*", "sytem:playback_1", "main")}
     ports = (
         Port("mic [1]:out", False, True, ()),
         Port("system:playback_1", True, True, (), aliases=("main",)),
         Port("stemfield:card", True, False, ()),
     )
-    server = JackLook(library="libjack.so.0", opened=True, rate_hz=48_000, period_frames=64, ports=ports)
-    found = list(unmatched(replace(seen, config=Config(jack=JackConfig(**wires)), jack=server)))
+    server = JackState(library="libjack.so.0", opened=True, rate_hz=48_000, period_frames=64, ports=ports)
+    found = list(check_port_names(replace(seen, config=Config(jack=JackConfig(**wires)), jack=server)))
     assert [finding.cause for finding in found] == [
         "jack.connect_outputs: card:* matches no port",
         "jack.connect_outputs: sytem:playback_1 matches no port; the nearest name is system:playback_1",
@@ -251,34 +251,34 @@ def test_ports_of_the_configuration_that_are_not_there(file: Callable[..., Path]
 
 
 def test_an_interrupt_leaves_nobody_at_the_door_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    visit = JackVisit("stemfield-test-none")
+    probe = JackProbe("stemfield-test-none")
 
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(visit, "_line", interrupt)
-    with pytest.raises(KeyboardInterrupt), visit:
+    monkeypatch.setattr(probe, "_line", interrupt)
+    with pytest.raises(KeyboardInterrupt), probe:
         pass
-    assert visit._process.returncode == -signal.SIGKILL
+    assert probe._process.returncode == -signal.SIGKILL
 
 
-class Visit:
+class Probe:
     """A stay with a server that only its own user may join."""
 
     owner = 0
 
     def __init__(self, _: str | None, user: pwd.struct_passwd | None, __: object) -> None:
         is_let_in = (os.geteuid() if user is None else user.pw_uid) == self.owner
-        self.seen = JackLook(library="/usr/lib/libjack.so.0", opened=is_let_in, realtime=True, rate_hz=48_000)
+        self.state = JackState(library="/usr/lib/libjack.so.0", opened=is_let_in, realtime=True, rate_hz=48_000)
 
-    def __enter__(self) -> Visit:
+    def __enter__(self) -> Probe:
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
 
-    def look_again(self) -> JackLook:
-        return self.seen
+    def update(self) -> JackState:
+        return self.state
 
 
 def test_root_looks_at_the_server_of_whoever_has_it(
@@ -286,8 +286,8 @@ def test_root_looks_at_the_server_of_whoever_has_it(
 ) -> None:
     nobody = pwd.getpwnam("nobody").pw_uid
     theirs = SoundServer(Process(7, "jackd", ("jackd", "-d", "alsa")), "stemfield-test-none", nobody)
-    monkeypatch.setattr(Visit, "owner", nobody)
-    monkeypatch.setattr(evidence, "JackVisit", Visit)
+    monkeypatch.setattr(Probe, "owner", nobody)
+    monkeypatch.setattr(evidence, "JackProbe", Probe)
     monkeypatch.setattr(evidence, "jack_servers", lambda: (theirs,))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert causes(file(JACK), tmp_path / "root") == {}
@@ -314,13 +314,13 @@ def test_tools_that_are_missing_are_installed_by_the_cure(
     root = tmp_path / "root"
     (root / "etc").mkdir()
     (root / "etc" / "os-release").write_text(release)
-    jack = JackLook(opened=True, xruns=3, rate_hz=48_000, period_frames=64)
-    seen = replace(look(file(JACK), 0.0, root), jack=jack)
+    jack = JackState(opened=True, xruns=3, rate_hz=48_000, period_frames=64)
+    seen = replace(collect(file(JACK), 0.0, root), jack=jack)
     monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/jack_bufsize")
-    (found,) = interrupted(seen)
+    (found,) = check_xruns(seen)
     assert found.cure == "JACK_DEFAULT_SERVER=stemfield-test-none jack_bufsize 128"
     monkeypatch.setattr("shutil.which", lambda _: None)
-    (bare,) = interrupted(seen)
+    (bare,) = check_xruns(seen)
     assert bare.cure == f"sudo apt install {package} && {found.cure}"
 
 

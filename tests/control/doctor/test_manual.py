@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stemfield.control.doctor import check_network as reach_checks
-from stemfield.control.doctor import check_rights as rights_checks
-from stemfield.control.doctor import check_server as server_checks
-from stemfield.control.doctor import check_sound as sound_checks
+from stemfield.control.doctor import check_network, check_rights, check_server, check_sound
 from stemfield.control.doctor.diagnosis import CHECKS
 from stemfield.control.doctor.finding import IDS, PAGE, Finding
 from stemfield.systemd.limits import LIMITS_FILE, LINES, granting
@@ -22,7 +19,7 @@ def test_each_finding_has_its_section_and_each_section_its_finding(repository: P
 
 
 def test_every_name_is_given_by_a_check(repository: Path) -> None:
-    modules = (reach_checks, rights_checks, server_checks, sound_checks)
+    modules = (check_network, check_rights, check_server, check_sound)
     code = "".join(Path(str(module.__file__)).read_text() for module in modules)
     assert {name for name in IDS if f'"{name}"' in code} == set(IDS)
     own = {f for m in modules for n, f in vars(m).items() if getattr(f, "__module__", "") == m.__name__ and callable(f)}

@@ -90,23 +90,23 @@ def test_a_daemon_is_asked_where_it_listens(network: dict[str, Any], address: st
 
 
 def test_an_interrupt_while_it_starts_leaves_nobody_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    benches: list[Any] = []
+    daemons: list[Any] = []
 
     def interrupt(test: Any) -> bool:
-        benches.append(test._bench)
+        daemons.append(test._daemon)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(SpeakerTest, "_is_ready", interrupt)
     with pytest.raises(KeyboardInterrupt), SpeakerTest(load_layout("quad"), "quad", (), None):
         pass
-    (bench,) = benches
-    assert bench.poll() is not None
+    (daemon,) = daemons
+    assert daemon.poll() is not None
 
 
 def test_it_does_not_begin_where_whoever_started_it_has_gone(tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as gone:
         pass
-    command = [sys.executable, "-P", "-m", "stemfield.control.doctor.speaker_bench", str(gone.pid)]
+    command = [sys.executable, "-P", "-m", "stemfield.control.doctor.speaker_test_daemon", str(gone.pid)]
     done = subprocess.run([*command, "quad", "", "30003", str(tmp_path)], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "whoever started this is gone" in done.stderr
+    assert "the parent process has ended" in done.stderr

@@ -1,7 +1,7 @@
-"""What this user may do, tried in a process of its own.
+"""Child process that tries real-time priority and locked memory.
 
-`python -m stemfield.control.doctor.rights_probe PRIORITY BYTES` prints one line of JSON: for SCHED_FIFO and for locked
-memory the reason why not, empty where it worked.
+`python -m stemfield.control.doctor.child_rights PRIORITY BYTES` prints one line of JSON: for SCHED_FIFO and for locked
+memory the reason of a refusal, empty if it worked.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 
 
 def main() -> None:
-    """Try, tell."""
+    """Try both and print the result."""
     priority, size = int(sys.argv[1]), int(sys.argv[2])
     locked = _locked(size)
     print(json.dumps({"realtime": _realtime(priority), "memory": locked}), flush=True)
@@ -29,9 +29,9 @@ def _realtime(priority: int) -> str:
 
 
 def _locked(size: int) -> str:
-    with mmap.mmap(-1, size) as room:
+    with mmap.mmap(-1, size) as memory:
         libc = ctypes.CDLL(None, use_errno=True)
-        view = ctypes.c_char.from_buffer(room)
+        view = ctypes.c_char.from_buffer(memory)
         try:
             if libc.mlock(ctypes.byref(view), ctypes.c_size_t(size)) != 0:
                 return os.strerror(ctypes.get_errno())

@@ -1,7 +1,7 @@
-"""A daemon of its own for finding loudspeakers: it plays no music, and nothing but bursts of noise that end.
+"""The daemon of the speaker test, which plays nothing but bursts of noise.
 
-`python -m stemfield.control.doctor.speaker_bench PARENT LAYOUT SERVER OSC_PORT FOLDER [LAYOUT_FOLDER...]`:
-no separation, no page, no connections. It ends with PARENT, the process that has started it.
+`python -m stemfield.control.doctor.speaker_test_daemon PARENT LAYOUT SERVER OSC_PORT FOLDER [LAYOUT_FOLDER...]`:
+no separation, no page, no connections. It ends with the process PARENT.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from stemfield.control.config.network import HttpConfig, OscConfig, S3aConfig
 from stemfield.control.daemon.daemon import run
 
 CLIENT: Final = "stemfield-test"
-READY: Final = "the bench is ready"
+READY: Final = "ready"
 _PR_SET_PDEATHSIG: Final = 1
 
 
 def main() -> int:
-    """Run until told to stop."""
+    """Run until a signal arrives."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     parent, layout, server, port, folder, *layout_folders = sys.argv[1:]
-    if os.getppid() != int(parent):  # it ended before it could be asked for a last word
-        sys.exit("whoever started this is gone")
+    if os.getppid() != int(parent):  # it ended before prctl took effect
+        sys.exit("the parent process has ended")
     config = Config().model_copy(
         update={
             "layout": layout,

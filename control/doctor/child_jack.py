@@ -1,8 +1,8 @@
-"""What libjack says, asked in a process of its own, because a libjack may hang, or end the process that it is in.
+"""Child process that connects a JACK client, because libjack may hang, or end its process.
 
-`python -m stemfield.control.doctor.jack_probe [SERVER]` prints one line of JSON when it has joined, or cannot. Then it
-listens, and for each line on its standard input prints another one with what has happened since; it leaves when there
-are no more lines. No server is ever started.
+`python -m stemfield.control.doctor.child_jack [SERVER]` prints one line of JSON when it has connected, or failed to.
+For each line on its standard input it prints another one with what has happened since, and it exits at the end of the
+input. It never starts a server.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 
 MAX_PORTS = 1024
 SETTLE_S = 0.3
-"""That a client joins may itself disturb a server."""
+"""Time to wait after connecting, which may itself cause an xrun."""
 
 
 def main() -> None:
-    """Ask, tell, listen."""
+    """Connect, and print the state of the server until the input ends."""
     os.environ["JACK_NO_START_SERVER"] = "1"
     server = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
@@ -33,7 +33,7 @@ def main() -> None:
         return
     loaded = _loaded()
     with tempfile.TemporaryFile() as errors:
-        os.dup2(errors.fileno(), 2)  # where libjack writes
+        os.dup2(errors.fileno(), 2)  # libjack writes to standard error
         libjack.say_nothing(but_errors=True)
         try:
             client = jack.Client("stemfield-doctor", no_start_server=True, servername=server or None)
@@ -44,7 +44,7 @@ def main() -> None:
             return
     xruns = libjack.Tally()
     libjack.count_xruns(libjack.address(client), xruns)
-    with client:  # activates it: only then is it told of xruns
+    with client:  # activates it: xruns are reported to active clients only
         time.sleep(SETTLE_S)
         before, begun = xruns.count, _edge(client)
         _tell(
@@ -73,7 +73,7 @@ def _loaded() -> dict[str, Any]:
 
 
 def _edge(client: Any) -> tuple[int, float]:
-    """The frame at which the next cycle begins, and when it does by our own clock; what is there where none comes."""
+    """Frame and monotonic time of the start of the next cycle; of the last one if none comes within half a second."""
     last, end_s = client.last_frame_time, time.monotonic() + 0.5
     while (now := client.last_frame_time) == last and time.monotonic() < end_s:
         time.sleep(0.0005)
