@@ -15,6 +15,7 @@ from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.config.configuration import Config
 from stemfield.control.config.host_names import machine_name
 from stemfield.control.config.network import MirrorConfig, delay_of
+from stemfield.control.dialects.registry import BY_NAME
 from stemfield.control.http.page_facts import room_facts
 from stemfield.control.http.server import HttpServer
 from stemfield.control.hub.hub import Hub
@@ -22,7 +23,7 @@ from stemfield.control.network.addresses import own_addresses, reachable_address
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.discovery import OSC, OSCJSON, DaemonInfo, ServiceAnnouncer
 from stemfield.control.network.listeners import listen_addresses, open_listeners
-from stemfield.control.network.mirror import DEFAULT_PORTS, Mirror
+from stemfield.control.network.mirror import Mirror
 from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.upstream import Upstream
 from stemfield.layouts.model import Layout
@@ -64,8 +65,9 @@ class NetworkServices:
             self._mirror(config, ahead_s if config.ahead_ms else 0.0)
 
     def _mirror(self, wanted: MirrorConfig, ahead_s: float) -> None:
-        hub, to = self._hub, (wanted.host, wanted.port or DEFAULT_PORTS[wanted.dialect])
-        mirror = Mirror(wanted.dialect, to, wanted.rate_hz, lambda: hub.scene, ahead_s, lambda: hub.told_s)
+        hub, dialect = self._hub, BY_NAME[wanted.dialect]
+        to = wanted.host, wanted.port or dialect.mirror_port
+        mirror = Mirror(dialect, to, wanted.rate_hz, lambda: hub.scene, ahead_s, lambda: hub.told_s)
         try:
             mirror.start()
         except OSError as error:

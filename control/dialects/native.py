@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stemfield.control.dialects.osc import Message
 from stemfield.control.parameters.actions import ACTIONS, Ping
 from stemfield.control.parameters.argument import accept_all
@@ -14,8 +16,12 @@ _TOUCH = _ACTIONS["/object/{o}/touch"]
 _TOUCH_SUFFIX = "/touch"
 
 
-def command(message: Message) -> Command | Problem:
+def commands(message: Message) -> Sequence[Command | Problem]:
     """The meaning of a message."""
+    return (_command(message),)
+
+
+def _command(message: Message) -> Command | Problem:
     address, arguments = message.address, message.arguments
     if address == "/ping":
         return Ping(message.raw_arguments)

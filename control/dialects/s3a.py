@@ -7,7 +7,7 @@ Every good object is applied and every bad one reported; VISR itself drops what 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from stemfield.control.dialects.json_numbers import mapping, read_document
@@ -16,7 +16,8 @@ from stemfield.control.parameters.commands import Command, Problem, Timed, Upser
 from stemfield.control.parameters.speaker_outputs import encode_outputs
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.problems import shown
-from stemfield.renderer.scene.scene import MAX_ID, ObjectType, SceneObject
+from stemfield.renderer.scene.gains import object_level
+from stemfield.renderer.scene.scene import MAX_ID, ObjectType, Scene, SceneObject
 from stemfield.renderer.scene.units import aed_of
 
 MAX_CHANNELS = 64
@@ -36,13 +37,12 @@ def encode_problem(where: str, reason: str) -> bytes:
     return json.dumps({"errors": [{"where": where, "reason": reason}]}).encode()
 
 
-def encode(objects: Sequence[tuple[SceneObject, float]]) -> list[bytes]:
-    """Scene messages about objects, which go out as channels numbered like the objects.
+def encode_objects(scene: Scene, ids: Collection[int]) -> list[bytes]:
+    """Scene messages about the objects with these ids, with channels numbered like the objects.
 
-    Args:
-        objects: each with its linear gain as it is heard: S3A has neither mute nor groups with gains.
+    Levels contain mute, solo and group gains, which S3A has not.
     """
-    described = [_described(item, level) for item, level in objects]
+    described = [_described(item, object_level(scene, item)) for item in scene.objects if item.id in ids]
     parts = [described[at : at + OBJECTS_A_MESSAGE] for at in range(0, len(described), OBJECTS_A_MESSAGE)]
     return [json.dumps({"objects": part}, separators=(",", ":")).encode() for part in parts]
 

@@ -210,7 +210,8 @@ def _command(message: object) -> Command | Problem:
             and all(a is None or isinstance(a, str | int | float) for a in arguments)
         ):
             received = Message(address, arguments, b"")
-            return adm.command(received) if address.startswith(ADM_PREFIX) else native.command(received)
+            commands = adm.commands if address.startswith(ADM_PREFIX) else native.commands
+            return commands(received)[0]
     return Problem(
         "", f"expected [address, argument, ...], with an address of 2 to {MAX_ADDRESS} characters beginning with /"
     )

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from stemfield.control.dialects import s3a
 from stemfield.control.dialects.osc import encode
+from stemfield.control.dialects.registry import BY_NAME, DIALECTS
 from stemfield.control.hub.packet_log import PacketLog
 from stemfield.control.hub.peers import Peer
 from stemfield.control.hub.rate_limit import Limiter
-from stemfield.control.parameters.adm_rows import ADM_PREFIX
 from stemfield.control.parameters.argument import sayable
 from stemfield.control.parameters.commands import Problem
 from stemfield.control.parameters.context import Context
@@ -24,8 +23,8 @@ ERRORS_PER_S = 10
 ERRORS_OF_A_HOST_PER_S = 100
 """A host that sends from ever new ports is told no more for it."""
 
-_NOT_ANSWERED = ("/error", "/pong", ADM_PREFIX)
-"""What peers answer with: two daemons must not complain to each other for ever. And ADM-OSC knows no errors."""
+_NOT_ANSWERED = ("/error", "/pong", *(d.prefix for d in DIALECTS if not d.has_errors))
+"""Answers of peers, because two daemons must not complain to each other for ever, and dialects without errors."""
 
 _log = logging.getLogger(__name__)
 
@@ -87,8 +86,9 @@ class Reports:
         _log.debug("%s: %s: %s", peer, address, reason)
         if address.startswith(_NOT_ANSWERED):
             return
-        is_json = peer.dialect == "s3a"
-        peer.tell(s3a.encode_problem(address, reason) if is_json else encode("/error", "ss", (address, reason)))
+        dialect = BY_NAME.get(peer.dialect)
+        encoded = dialect.encode_problem(address, reason) if dialect and dialect.encode_problem else None
+        peer.tell(encoded or encode("/error", "ss", (address, reason)))
 
     def _reason(self, problem: Problem) -> str:
         return suggestion(problem.address, self._scene(), self._context) if problem.unknown else problem.reason

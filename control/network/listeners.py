@@ -11,7 +11,7 @@ from functools import partial
 
 from stemfield.control.config.configuration import Config
 from stemfield.control.config.network import NetworkConfig
-from stemfield.control.dialects import listener, s3a
+from stemfield.control.dialects.registry import DIALECTS, UdpPort
 from stemfield.control.hub.hub import Hub
 from stemfield.control.network.addresses import broadcasts, interfaces, outside, own_addresses
 from stemfield.control.network.admission import Admission
@@ -36,27 +36,37 @@ async def open_listeners(
     Raises:
         PortTakenError, OSError: the OSC port cannot be opened.
     """
-    scene, listening = partial(hub.work, decode=s3a.decode), partial(hub.work, decode=listener.decode)
-    for wanted, port, setting, work, dialect in (
-        (True, config.osc.port, OSC_PORT, hub.work, ""),
-        (config.spatgris.enabled, config.spatgris.port, "spatgris.port", hub.work, ""),
-        (config.s3a.enabled, config.s3a.port, "s3a.port", scene, "s3a"),
-        (config.s3a.enabled, config.s3a.listener_port, "s3a.listener_port", listening, "s3a"),
-    ):
+    for dialect, port in ((d, p) for d in DIALECTS for p in d.ports):
+        number = _configured(config, port)
         server = partial(
-            UdpServer, port=port, admission=admission, work=work, scheduler=scheduler, setting=setting, dialect=dialect
+            UdpServer,
+            port=number or 0,
+            admission=admission,
+            work=partial(hub.work, decode=port.decode) if port.decode else hub.work,
+            scheduler=scheduler,
+            setting=port.setting,
+            dialect=dialect.name if port.decode else "",
         )
-        for address in addresses if wanted else ():
+        for address in addresses if number is not None else ():
             try:
                 await _open(stack, server(address), hub)
             except OSError as error:
-                if setting == OSC_PORT:
+                if port.setting == OSC_PORT:
                     raise
                 log.warning("%s", error.strerror)
                 continue
             for broadcast, device in broadcasts(address):
                 with suppress(OSError):  # open already for another address of the same network, or not permitted
                     await _open(stack, server(broadcast, device=device), hub)
+
+
+def _configured(config: Config, port: UdpPort) -> int | None:
+    """The port number, or None where the dialect is disabled."""
+    block, _, key = port.setting.partition(".")
+    settings = getattr(config, block, None)
+    if settings is None:
+        return port.default
+    return int(getattr(settings, key)) if getattr(settings, "enabled", True) else None
 
 
 def listen_addresses(network: NetworkConfig) -> tuple[str, ...]:

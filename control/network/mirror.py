@@ -5,28 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Collection, Mapping
-from typing import Literal
+from collections.abc import Callable
 
-from stemfield.control.dialects import osc, s3a
 from stemfield.control.dialects.osc import in_bundles
+from stemfield.control.dialects.registry import Dialect
 from stemfield.control.faults import Contained
 from stemfield.control.hub.peers import Address
-from stemfield.control.parameters.adm_rows import ADM_ROWS
-from stemfield.control.parameters.rows import Parameter
 from stemfield.control.scenes.changes import Dirty
-from stemfield.renderer.scene.gains import object_level
 from stemfield.renderer.scene.scene import Scene
 
 REFRESH_S = 2.0
 """Period of sending everything, because UDP may lose packets and the other renderer may start later."""
-
-MirrorDialect = Literal["s3a", "adm"]
-DEFAULT_PORTS: Mapping[MirrorDialect, int] = {"s3a": 4242, "adm": 4001}
-
-_ADM: Mapping[str, Parameter] = {row.address.rpartition("/")[2]: row for row in ADM_ROWS if row.variable}
-_ADM_SENT = ("dmax", "dref", "aed", "w", "mute", "name")
-"""Addresses in the order of sending: a new `dmax` moves an object."""
 
 
 class Mirror:
@@ -37,24 +26,25 @@ class Mirror:
         to: its host and port.
         rate_hz: maximum rate of sending.
         scene: returns the present scene.
-        ahead_s: delay between a change and its time tag, in ADM-OSC; 0 for no time tag.
+        ahead_s: delay between a change and its time tag, if the dialect has time tags; 0 for no time tag.
         told_s: returns the monotonic time of the scene passed to `changed`.
     """
 
     def __init__(
         self,
-        dialect: MirrorDialect,
+        dialect: Dialect,
         to: Address,
         rate_hz: float,
         scene: Callable[[], Scene],
         ahead_s: float = 0.0,
         told_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._encode: Callable[[Scene, Collection[int]], list[bytes]] = _s3a if dialect == "s3a" else _adm
+        assert dialect.encode_objects is not None
+        self._encode = dialect.encode_objects
         self._to = to
         self._period_s = 1.0 / rate_hz
         self._scene = scene
-        self._ahead_s = ahead_s if dialect == "adm" else 0.0
+        self._ahead_s = ahead_s if dialect.has_time_tags else 0.0
         self._told_s = told_s
         self._made_s: float | None = None
         """Time of the last change that was not sent yet, since the epoch."""
@@ -112,20 +102,3 @@ class Mirror:
             self._socket.sendto(packet, self._to)
         except OSError:
             self.unsent += 1
-
-
-def _s3a(scene: Scene, ids: Collection[int]) -> list[bytes]:
-    return s3a.encode([(o, object_level(scene, o)) for o in scene.objects if o.id in ids])
-
-
-def _adm(scene: Scene, ids: Collection[int]) -> list[bytes]:
-    packets = []
-    for item in scene.objects:
-        if item.id not in ids:
-            continue
-        for name in (*_ADM_SENT, "gain"):
-            row = _ADM[name]
-            assert row.read is not None
-            values = (object_level(scene, item),) if name == "gain" else row.read(scene, item.id)
-            packets.append(osc.encode(f"/adm/obj/{item.id + 1}/{name}", row.tags, values))
-    return packets

@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 
 from stemfield.control import faults
+from stemfield.control.dialects.registry import BY_NAME
 from stemfield.control.network.mirror import Mirror
 from stemfield.control.parameters.actions import Record
 from stemfield.control.parameters.context import Context
@@ -237,7 +238,7 @@ def test_a_mirror_that_could_not_be_told_once_is_told_again(
         return [b"/a\0\0,\0\0\0"]
 
     async def run() -> None:
-        mirror = Mirror("adm", ("127.0.0.1", 9), 100.0, lambda: context.defaults)
+        mirror = Mirror(BY_NAME["adm"], ("127.0.0.1", 9), 100.0, lambda: context.defaults)
         monkeypatch.setattr(mirror, "_encode", encode)
         monkeypatch.setattr(mirror, "_send", sent.append)
         mirror.start()

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from stemfield.control.dialects import listener, s3a
 from stemfield.control.dialects.listener import angles_of
+from stemfield.control.dialects.registry import BY_NAME
 from stemfield.control.dialects.s3a import parse_channels
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.mirror import Mirror
@@ -217,7 +218,7 @@ def test_output_channels(ident: int, written: str, expected: tuple[tuple[str, ..
     item = scene.find(ident)
     assert item is not None
     assert item.outputs == expected
-    (told,) = json.loads(s3a.encode([(item, 1.0)])[0])["objects"]
+    (told,) = json.loads(s3a.encode_objects(scene, {ident})[0])["objects"]
     del told["channels"]  # those of the mirror's own numbering
     again, problems = heard(told, scene=scene)
     assert (again.find(ident), problems) == (item, [])
@@ -387,7 +388,7 @@ def test_a_mirror_keeps_another_daemon_alike(
     ours, other = start_control(), start_control()
 
     async def link() -> Mirror:
-        mirror = Mirror(dialect, ("127.0.0.1", other.server.port), 100.0, lambda: ours.hub.scene)
+        mirror = Mirror(BY_NAME[dialect], ("127.0.0.1", other.server.port), 100.0, lambda: ours.hub.scene)
         ours.hub.listen(mirror.changed)
         mirror.start()
         return mirror

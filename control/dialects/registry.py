@@ -1,0 +1,84 @@
+"""The dialects. A new one is a module of this room and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from stemfield.control.dialects import adm, listener, native, s3a, spatgris
+from stemfield.control.dialects.osc import Message
+from stemfield.control.parameters.adm_rows import ADM_PREFIX
+from stemfield.control.parameters.commands import Command, Problem, Timed
+from stemfield.renderer.scene.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class UdpPort:
+    """A UDP port that the daemon listens on."""
+
+    setting: str
+    """Key of the configuration, such as `s3a.port`; closed where the same block has `enabled: false`."""
+    default: int
+    """Port number where the configuration has no such block."""
+    decode: Callable[[bytes, float], Sequence[Timed]] | None = None
+    """Makes commands of a datagram, given the time since the epoch; None decodes OSC of all dialects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One kind of messages."""
+
+    name: str
+    rank: int
+    """Rank in the control of objects, unless configured (`hands`)."""
+    ports: tuple[UdpPort, ...] = ()
+    prefix: str = ""
+    """Beginning of its addresses on an OSC port."""
+    commands: Callable[[Message], Sequence[Command | Problem]] | None = None
+    """Makes commands of an OSC message with this prefix."""
+    has_errors: bool = True
+    """Whether senders understand an answer that reports a problem."""
+    encode_problem: Callable[[str, str], bytes] | None = None
+    """Encodes address and reason of a problem; None sends `/error`."""
+    encode_objects: Callable[[Scene, Collection[int]], list[bytes]] | None = None
+    """Encodes the objects with these ids, for a mirror; None where it cannot be mirrored to."""
+    mirror_port: int = 0
+    """Default UDP port of a mirror."""
+    has_time_tags: bool = False
+    """Whether a mirror understands time tags."""
+
+
+DIALECTS: Final = (
+    Dialect("osc", 2, (UdpPort("osc.port", 4001),), commands=native.commands),
+    Dialect(
+        "adm",
+        2,
+        prefix=ADM_PREFIX,
+        commands=adm.commands,
+        has_errors=False,
+        encode_objects=adm.encode_objects,
+        mirror_port=4001,
+        has_time_tags=True,
+    ),
+    Dialect(
+        "spatgris",
+        2,
+        (UdpPort("spatgris.port", 18_032),),
+        prefix=spatgris.SPAT_PREFIX,
+        commands=spatgris.commands,
+    ),
+    Dialect(
+        "s3a",
+        1,
+        (UdpPort("s3a.port", 4242, s3a.decode), UdpPort("s3a.listener_port", 8888, listener.decode)),
+        encode_problem=s3a.encode_problem,
+        encode_objects=s3a.encode_objects,
+        mirror_port=4242,
+    ),
+)
+
+BY_NAME: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in DIALECTS}
+
+RANKS: Final[Mapping[str, int]] = {dialect.name: dialect.rank for dialect in DIALECTS} | {"web": 2, "playback": 1}
+"""Default ranks: a person comes before a stream of whole scenes and before a recording."""
