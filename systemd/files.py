@@ -1,4 +1,4 @@
-"""Which files make a service, where they belong, and how what is there differs from them."""
+"""The files of a service, where they are installed, and how the installed ones differ."""
 
 from __future__ import annotations
 
@@ -43,25 +43,30 @@ _FILES: Final[dict[Scope, dict[Server, tuple[str, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ServiceFile:
-    """A file as it should be, with the mark by which it is known again."""
+    """A file to install.
+
+    Attributes:
+        path: where it is installed.
+        text: its content, with a first line by which it is recognised.
+    """
 
     path: Path
     text: str
 
     @property
-    def there(self) -> str | None:
-        """What stands in its place now; None where nothing does."""
+    def installed(self) -> str | None:
+        """The present content of the path; None if there is no file."""
         try:
             return self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
 
     def difference(self) -> str:
-        """What installing it would change, as a unified diff; empty where nothing."""
-        there = self.there
-        before = "/dev/null" if there is None else str(self.path)
+        """What installing it would change, as a unified diff; empty if nothing."""
+        present = self.installed
+        before = "/dev/null" if present is None else str(self.path)
         lines = difflib.unified_diff(
-            (there or "").splitlines(keepends=True), self.text.splitlines(keepends=True), before, str(self.path)
+            (present or "").splitlines(keepends=True), self.text.splitlines(keepends=True), before, str(self.path)
         )
         return "".join(lines)
 
@@ -70,16 +75,16 @@ def service_files(scope: Scope, server: Server, program: Path, root: Path) -> tu
     """The files of a service.
 
     Args:
-        scope: of the machine, or of the person who is logged in.
-        server: who plays: a jackd that is started too, PipeWire, or what is there already.
-        program: `stemfield`, an absolute path as the service sees it.
-        root: `/`, or the tree of another machine; of a person's service it is not used.
+        scope: system service or user service.
+        server: sound server: a jackd that is installed as a service too, PipeWire, or one that runs already.
+        program: absolute path of `stemfield`, as the service sees it.
+        root: `/`, or the root folder of another machine; unused for a user service.
     """
     source = files("stemfield.systemd")
     folder = unit_folder(scope, root)
     units = source if scope == "system" else source / "user"
     found = [
-        (folder / name, _PROGRAM.sub(f"ExecStart={_spelled(program, scope)}", (units / name).read_text()))
+        (folder / name, _PROGRAM.sub(f"ExecStart={_exec_path(program, scope)}", (units / name).read_text()))
         for name in _FILES[scope][server]
     ]
     if scope == "system":
@@ -90,7 +95,7 @@ def service_files(scope: Scope, server: Server, program: Path, root: Path) -> tu
 
 
 def installed_files(scope: Scope, root: Path) -> tuple[Path, ...]:
-    """What may have been installed and is there, whichever server it was for; links are none of ours."""
+    """Existing files of a service, for any sound server; links are never installed and left out."""
     names = dict.fromkeys(name for names in _FILES[scope].values() for name in names)
     paths = [unit_folder(scope, root) / name for name in names]
     if scope == "system":
@@ -99,29 +104,29 @@ def installed_files(scope: Scope, root: Path) -> tuple[Path, ...]:
 
 
 def units_of(paths: tuple[Path, ...]) -> list[str]:
-    """The names of the units among some files, `stemfield.service` first."""
+    """Names of the units among some files, `stemfield.service` first."""
     names = (path.name for path in paths if path.suffix == ".service")
     return sorted(names, key=lambda name: (name != MAIN_UNIT, name))
 
 
 def is_untouched(text: str) -> bool:
-    """Whether a file is as it was installed, by this version or another."""
+    """Whether a file was installed by any version and not edited since."""
     first, _, rest = text.partition("\n")
     return first == _MARK + _digest(rest)
 
 
 def unit_folder(scope: Scope, root: Path) -> Path:
-    """Where units belong that a person installs, and not a distribution."""
+    """The folder for units that are not part of a distribution's package."""
     if scope == "system":
         return root / "etc" / "systemd" / "system"
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
 
 
 def own_program() -> Path:
-    """The `stemfield` that runs now, by a path that lasts.
+    """A stable path of the running `stemfield`.
 
     Raises:
-        FileNotFoundError: it was started in some other way than by its command.
+        FileNotFoundError: it was not started by its command.
     """
     beside = Path(sys.prefix) / "bin" / "stemfield"
     if beside.is_file():
@@ -132,8 +137,8 @@ def own_program() -> Path:
     return Path(found).absolute()
 
 
-def _spelled(program: Path, scope: Scope) -> str:
-    """As the unit names it: pipx and uv keep a link in the home folder, which outlives their environments."""
+def _exec_path(program: Path, scope: Scope) -> str:
+    """The path for the unit: of pipx and uv the link in the home folder, which outlives their environments."""
     link = Path.home() / _USER_PROGRAM
     if scope == "user" and link.exists() and link.resolve() == program.resolve():
         return f"%h/{_USER_PROGRAM}"

@@ -1,30 +1,30 @@
-"""Messages to systemd over the socket it names (sd_notify); nothing where it named none."""
+"""Messages to the service manager by sd_notify; without its socket they are dropped."""
 
 from __future__ import annotations
 
 import os
 import socket
 
-PATIENCE_S = 0.5
+TIMEOUT_S = 0.5
 
 
 def notify(message: str) -> bool:
-    """Tell the service manager something.
+    """Send a message to the service manager.
 
     Args:
         message: lines of `NAME=value`, such as `READY=1`, `STOPPING=1`, `WATCHDOG=1`, `STATUS=...`.
 
     Returns:
-        Whether there was a manager to tell and it was told.
+        Whether it was sent.
     """
     path = os.environ.get("NOTIFY_SOCKET", "")
     if not path.startswith(("/", "@")):
         return False
-    # A name that begins with @ is in Linux's abstract name space, where a zero byte stands in its place.
+    # @ marks an address in Linux's abstract namespace, which begins with a zero byte.
     address = f"\0{path[1:]}" if path.startswith("@") else path
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.settimeout(PATIENCE_S)  # its queue may be full for a moment, and no message must be lost
+            manager.settimeout(TIMEOUT_S)  # its queue may be full for a moment
             manager.sendto(message.encode(), address)
     except OSError:
         return False
@@ -32,7 +32,7 @@ def notify(message: str) -> bool:
 
 
 def watchdog_interval_s() -> float | None:
-    """How often `WATCHDOG=1` has to be sent, with a factor of two to spare; None where no watchdog waits for us."""
+    """Half the watchdog's timeout, as the interval for sending `WATCHDOG=1`; None without a watchdog."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     watched = os.environ.get("WATCHDOG_PID", str(os.getpid()))
     if not microseconds.isdecimal() or int(microseconds) == 0 or watched != str(os.getpid()):

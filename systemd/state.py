@@ -1,4 +1,4 @@
-"""What systemd knows of the service: whether it runs, why it ended last time, and what keeps it from real time."""
+"""State of the service according to systemd, why it ended, and advice about starting by itself and real time."""
 
 from __future__ import annotations
 
@@ -16,55 +16,55 @@ from typing import Final
 from stemfield.systemd.files import MAIN_UNIT, Scope
 from stemfield.systemd.limits import AUDIO, LOCKED_BYTES, granting
 
-PATIENCE_S: Final = 30.0
+TIMEOUT_S: Final = 30.0
 LINGER: Final = Path("/var/lib/systemd/linger")
 RUNNING: Final = Path("/run/systemd/system")
-"""Is there where systemd is the machine's init."""
+"""Folder that exists if systemd is the init system."""
 
 _SHOWN: Final = (
     "LoadState,ActiveState,SubState,UnitFileState,Result,ExecMainCode,ExecMainStatus,ExecMainExitTimestamp,NRestarts,"
     "MainPID,StatusText,FragmentPath"
 )
 _RESULTS: Final = {
-    "watchdog": "it gave no sign of life for WatchdogSec and was killed: it hung, or the server got no blocks",
-    "oom-kill": "the kernel killed it for want of memory",
+    "watchdog": "no watchdog message within WatchdogSec, so it was killed: it hung, or the server got no blocks",
+    "oom-kill": "the kernel killed it because memory ran out",
     "timeout": "it did not start or stop in time and was killed",
-    "start-limit-hit": "it failed too often in a row: systemctl reset-failed stemfield, once the cause is mended",
-    "resources": "systemd could not prepare it: journalctl says what was missing",
-    "protocol": "it did not tell systemd that it is ready",
+    "start-limit-hit": "it failed too often in a row: fix the cause, then systemctl reset-failed stemfield",
+    "resources": "systemd could not prepare it: see journalctl",
+    "protocol": "it did not report to systemd that it is ready",
     "exec-condition": "a condition of the unit was not met",
 }
 _STATUSES: Final = {
-    1: "it failed while working",
-    2: "its configuration cannot be used, so that it is not tried again: stemfield check CONFIG",
-    203: "its program is not there, or may not be run",
+    1: "it failed while running",
+    2: "its configuration is invalid, so it is not restarted: stemfield check CONFIG",
+    203: "its program does not exist or is not executable",
     214: "real-time scheduling was refused",
-    217: "the user of the unit is not there",
+    217: "the user of the unit does not exist",
     226: "systemd could not set up its sandbox",
 }
 _SIGNALS: Final[Mapping[int, str]] = {
-    signal.SIGKILL: "it was killed: for want of memory, for using up its real time (RTTIME), or by hand",
+    signal.SIGKILL: "it was killed: out of memory, above its real-time limit (RTTIME), or by hand",
     signal.SIGXCPU: "a thread used real time for too long without a pause (RTTIME)",
-    signal.SIGSEGV: "it crashed; coredumpctl may have more",
+    signal.SIGSEGV: "it crashed; see coredumpctl",
     signal.SIGABRT: "it was aborted",
-    signal.SIGSYS: "it called the kernel in a way that the unit forbids",
+    signal.SIGSYS: "it made a system call that the unit forbids",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """One look at a unit.
+    """State of the unit.
 
     Attributes:
         installed: whether systemd finds the unit.
-        active: as `systemctl is-active` says.
-        enabled: whether it starts with the machine or the log-in.
-        status: what the daemon says that it does.
-        pid: of the daemon; 0 while it does not run.
-        restarts: how often systemd has started it anew by itself.
-        ended: why it ended last time; empty where it never did.
-        ended_at: when that was.
-        unit: the file that is in force.
+        active: as shown by `systemctl is-active`.
+        enabled: whether it starts at boot or login.
+        status: status text sent by the daemon.
+        pid: process id of the daemon; 0 while it does not run.
+        restarts: number of automatic restarts by systemd.
+        ended: why it ended last time; empty if it never did.
+        ended_at: when it ended last time.
+        unit: path of the unit file.
     """
 
     installed: bool
@@ -79,38 +79,38 @@ class ServiceState:
 
 
 @dataclass(frozen=True, slots=True)
-class Concern:
-    """Something that will be missed later, and the command that cures it."""
+class Advice:
+    """A problem of the set-up, and the command that fixes it."""
 
     text: str
     cure: str
 
 
 def systemctl(scope: Scope, *words: str) -> subprocess.CompletedProcess[str]:
-    """Runs it.
+    """Run systemctl.
 
     Raises:
         FileNotFoundError: there is no systemd.
     """
     command = ["systemctl", *(["--user"] if scope == "user" else []), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
 
 
 def first_line(text: str) -> str:
-    """Of several in which a program complains."""
+    """The first line of an error message."""
     return text.strip().partition("\n")[0]
 
 
 def service_state(scope: Scope) -> ServiceState:
-    """Looks at the unit.
+    """Read the state of the unit.
 
     Raises:
         FileNotFoundError: there is no systemd.
-        OSError: the manager does not answer; the message says why.
+        OSError: the manager does not reply; the message says why.
     """
     done = systemctl(scope, "show", MAIN_UNIT, "--property", _SHOWN)
     if done.returncode:
-        raise OSError(first_line(done.stderr) or "systemctl does not answer")
+        raise OSError(first_line(done.stderr) or "no reply from systemctl")
     shown = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     return ServiceState(
         shown.get("LoadState") == "loaded",
@@ -126,10 +126,10 @@ def service_state(scope: Scope) -> ServiceState:
 
 
 def last_end(shown: Mapping[str, str]) -> str:
-    """Why a unit ended last time, in words, from its properties.
+    """Why a unit ended last time, as text, from its properties.
 
     >>> last_end({"Result": "exit-code", "ExecMainCode": "1", "ExecMainStatus": "1"})
-    'it failed while working (status 1)'
+    'it failed while running (status 1)'
     >>> last_end({"Result": "success", "ExecMainCode": "0", "ExecMainStatus": "0"})
     ''
     """
@@ -138,38 +138,36 @@ def last_end(shown: Mapping[str, str]) -> str:
         return _RESULTS[result]
     match shown.get("ExecMainCode", "0"):
         case "1" | "exited":
-            return (
-                f"{_STATUSES.get(status, 'it ended by itself')} (status {status})" if status else "it was asked to end"
-            )
+            return f"{_STATUSES.get(status, 'it exited')} (status {status})" if status else "it was stopped"
         case "2" | "3" | "killed" | "dumped":
             if status in (signal.SIGTERM, signal.SIGINT):
-                return "it was asked to end"
-            # most of the real-time signals have no name
+                return "it was stopped"
+            # Most real-time signals have no name.
             name = signal.Signals(status).name if status in set(signal.Signals) else f"signal {status}"
-            return f"{_SIGNALS.get(status, 'it was ended')} ({name})"
+            return f"{_SIGNALS.get(status, 'it was ended by a signal')} ({name})"
     return ""
 
 
-def concerns(scope: Scope, pid: int = 0) -> list[Concern]:
-    """What keeps a service from starting by itself, or from real time.
+def advice(scope: Scope, pid: int = 0) -> list[Advice]:
+    """What keeps the service from starting by itself, or from real-time priority.
 
     Args:
-        scope: whose service.
-        pid: of the daemon or, for a person's service that does not run yet, 0: then the log-in's limits count.
+        scope: system service or user service.
+        pid: process id of the daemon; 0 if a user service does not run yet, to check the limits of this session.
     """
     found = []
     user = getpass.getuser()
     if scope == "user" and not (LINGER / user).exists():
-        text = "it will start when you log in and end when you log out"
-        found.append(Concern(text, f"loginctl enable-linger {user}"))
+        text = "it starts when you log in and ends when you log out"
+        found.append(Advice(text, f"loginctl enable-linger {user}"))
     if pid or scope == "user":
         limits = process_limits(pid or os.getpid())
         if limits.get("Max realtime priority", 0) < 1:
-            text = "no real-time priority is allowed, so that the sound depends on what else the machine does"
-            found.append(Concern(text, _cure(user, "rtprio", "memlock")))
+            text = "real-time priority is not allowed, so other programs can interrupt the sound"
+            found.append(Advice(text, _cure(user, "rtprio", "memlock")))
         elif limits.get("Max locked memory", 0) < LOCKED_BYTES:
-            text = "so little memory may be locked that JACK may refuse the daemon"
-            found.append(Concern(text, _cure(user, "memlock")))
+            text = "the limit for locked memory is too low: JACK may refuse the daemon"
+            found.append(Advice(text, _cure(user, "memlock")))
     return found
 
 
@@ -178,7 +176,7 @@ def _cure(user: str, *items: str) -> str:
 
 
 def process_limits(pid: int) -> dict[str, float]:
-    """The hard limits of a process, by their names in /proc; nothing of one that is gone."""
+    """The hard limits of a process, by their names in /proc; empty if it has ended."""
     try:
         text = Path(f"/proc/{pid}/limits").read_text(encoding="utf-8")
     except OSError:

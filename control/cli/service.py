@@ -26,7 +26,7 @@ from stemfield.systemd.files import (
     service_files,
     units_of,
 )
-from stemfield.systemd.state import RUNNING, Concern, concerns, first_line, service_state, systemctl
+from stemfield.systemd.state import RUNNING, Advice, advice, first_line, service_state, systemctl
 
 NOT_RUNNING = 3
 """Exit status of `service status` where it does not run, as that of `systemctl status`."""
@@ -59,7 +59,7 @@ def install(options: argparse.Namespace) -> int:
     units = units_of(tuple(file.path for file in wanted))
     if options.start:
         _start(scope, units, root)
-    _advise(concerns(scope) if root == Path("/") else [])
+    _advise(advice(scope) if root == Path("/") else [])
     return 0
 
 
@@ -92,10 +92,10 @@ def status(options: argparse.Namespace) -> int:
         raise CommandError(["systemctl: there is no systemd here"], FAILED) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CommandError([f"systemd: {error}"], FAILED) from error
-    found = concerns(scope, state.pid) if state.installed else []
+    found = advice(scope, state.pid) if state.installed else []
     runs = state.active in ("active", "reloading")
     if options.json:
-        print_json({"scope": scope, **asdict(state), "concerns": [asdict(concern) for concern in found]})
+        print_json({"scope": scope, **asdict(state), "concerns": [asdict(one) for one in found]})
         return 0 if runs else NOT_RUNNING
     if not state.installed:
         print(f"not installed: stemfield service install --{scope}")
@@ -172,7 +172,7 @@ def _program(scope: Scope, given: str | None, root: Path) -> Path:
 
 def _show(changes: dict[ServiceFile, str]) -> None:
     for file, difference in changes.items():
-        there = file.there
+        there = file.installed
         if difference and there is not None and not is_untouched(there):
             print(f"{file.path} was changed since it was installed, or is not from here:")
         print(difference, end="")
@@ -260,6 +260,6 @@ def _tool(*command: str) -> None:
         raise CommandError([f"{' '.join(command)}: {first_line(done.stderr)}"], FAILED)
 
 
-def _advise(found: list[Concern]) -> None:
-    for concern in found:
-        print(f"note: {concern.text}: {concern.cure}")
+def _advise(found: list[Advice]) -> None:
+    for one in found:
+        print(f"note: {one.text}: {one.cure}")

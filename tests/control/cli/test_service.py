@@ -22,7 +22,7 @@ from stemfield.control.cli import service as cli_service
 from stemfield.control.cli.commands import make_parser
 from stemfield.control.problems import CommandError
 from stemfield.systemd.files import is_untouched
-from stemfield.systemd.state import concerns, last_end, process_limits
+from stemfield.systemd.state import advice, last_end, process_limits
 
 SYSTEM = ["--system", "--program", "/opt/stemfield/bin/stemfield"]
 
@@ -311,7 +311,7 @@ def test_status_says_how_it_is_and_why_it_ended(say: Say, manager: Path, capsys:
     told = capsys.readouterr().out
     assert "activating, starts by itself (/etc/systemd/system/stemfield.service)" in told
     assert "it says: waiting for a JACK server" in told
-    assert "its configuration cannot be used" in told
+    assert "its configuration is invalid" in told
     assert "started it anew 3 times" in told
     running = SHOWN.replace("activating", "active").replace("MainPID=0", f"MainPID={os.getpid()}")
     # of the present run there is no end yet
@@ -339,16 +339,16 @@ def test_without_systemd_status_is_one_line(say: Say, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("shown", "told"),
     [
-        ({"Result": "watchdog", "ExecMainCode": "2", "ExecMainStatus": "6"}, "no sign of life"),
-        ({"Result": "oom-kill", "ExecMainCode": "2", "ExecMainStatus": "9"}, "want of memory"),
+        ({"Result": "watchdog", "ExecMainCode": "2", "ExecMainStatus": "6"}, "no watchdog message"),
+        ({"Result": "oom-kill", "ExecMainCode": "2", "ExecMainStatus": "9"}, "memory ran out"),
         ({"Result": "signal", "ExecMainCode": "2", "ExecMainStatus": str(int(signal.SIGKILL))}, "RTTIME"),
         ({"Result": "signal", "ExecMainCode": "2", "ExecMainStatus": str(int(signal.SIGXCPU))}, "(SIGXCPU)"),
         ({"Result": "core-dump", "ExecMainCode": "3", "ExecMainStatus": "11"}, "crashed"),
-        ({"Result": "exit-code", "ExecMainCode": "1", "ExecMainStatus": "217"}, "user of the unit is not there"),
-        ({"Result": "success", "ExecMainCode": "1", "ExecMainStatus": "0"}, "asked to end"),
-        ({"Result": "success", "ExecMainCode": "2", "ExecMainStatus": "15"}, "asked to end"),
-        ({"Result": "signal", "ExecMainCode": "2", "ExecMainStatus": "64"}, "it was ended (SIGRTMAX)"),
-        ({"Result": "signal", "ExecMainCode": "2", "ExecMainStatus": "40"}, "it was ended (signal 40)"),
+        ({"Result": "exit-code", "ExecMainCode": "1", "ExecMainStatus": "217"}, "user of the unit does not exist"),
+        ({"Result": "success", "ExecMainCode": "1", "ExecMainStatus": "0"}, "it was stopped"),
+        ({"Result": "success", "ExecMainCode": "2", "ExecMainStatus": "15"}, "it was stopped"),
+        ({"Result": "signal", "ExecMainCode": "2", "ExecMainStatus": "64"}, "it was ended by a signal (SIGRTMAX)"),
+        ({"Result": "signal", "ExecMainCode": "2", "ExecMainStatus": "40"}, "it was ended by a signal (signal 40)"),
         ({}, ""),
     ],
 )
@@ -367,12 +367,12 @@ def test_limits_are_those_that_the_kernel_holds(tmp_path: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         limits = process_limits(process.pid)
-        found = concerns("system", process.pid)
+        found = advice("system", process.pid)
         process.communicate()
     assert limits["Max realtime priority"] == 0
     assert limits["Max locked memory"] == 65_536
-    assert [concern.text for concern in found] == [
-        "no real-time priority is allowed, so that the sound depends on what else the machine does"
+    assert [one.text for one in found] == [
+        "real-time priority is not allowed, so other programs can interrupt the sound"
     ]
     assert "rtprio 95" in found[0].cure
     assert "tee -a" in found[0].cure  # what others have promised there stays
@@ -382,6 +382,6 @@ def test_limits_are_those_that_the_kernel_holds(tmp_path: Path) -> None:
 def test_a_service_of_a_person_that_does_not_linger_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setattr("stemfield.systemd.state.LINGER", tmp_path)
     monkeypatch.setattr("getpass.getuser", lambda: "ann")
-    assert any(concern.cure == "loginctl enable-linger ann" for concern in concerns("user"))
+    assert any(one.cure == "loginctl enable-linger ann" for one in advice("user"))
     (tmp_path / "ann").touch()
-    assert not any("linger" in concern.cure for concern in concerns("user"))
+    assert not any("linger" in one.cure for one in advice("user"))
