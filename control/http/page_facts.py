@@ -20,9 +20,7 @@ from stemfield.renderer.scene.units import aed_of
 
 Facts = dict[str, Any]
 
-OBJECT_VALUES: Final = (
-    "type aed gain mute solo width height diffuseness channel_lock exclude group smooth holder".split()  # noqa: SIM905
-)
+OBJECT_VALUES: Final = tuple(row.parts[-1] for row in TABLE if row.page)
 
 WATCHED: Final = (
     f"/object/*/{{{','.join(OBJECT_VALUES)}}}",

@@ -1,8 +1,8 @@
-"""ADM-OSC 1.0 as rows of a table of its own, over the same scene.
+"""ADM-OSC 1.0 as a table of its own over the same scene.
 
-Its axes are x right, y front, z up, and its distances run from 0 to 1, where 1 is the object's `dmax` in metres. An
-object's position is kept in metres, in double precision, and never loses its direction: a distance of 0 is kept as a
-billionth, so that single components change the last representation set, polar or Cartesian.
+Its axes are x right, y front, z up, and its distances range from 0 to 1, where 1 is the object's `dmax` in metres.
+Positions are stored in metres, in double precision, and never lose their direction: a distance of 0 is stored as a
+billionth, so that a single component changes the representation set last, polar or Cartesian.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M, aed_of, positi
 
 ADM_PREFIX = "/adm/"
 TINY = 1e-9
-"""The distance that stands for 0."""
+"""The distance stored for 0."""
 
 FULL_TURN_DEG = 360.0
-"""The extent that `w` 1 means."""
+"""Extent of `w` 1."""
 
 _AZIM = Argument("f", "azim", "angle.degree", -180.0, 180.0, cyclic=True)
 _ELEV = Argument("f", "elev", "angle.degree", -90.0, 90.0)
@@ -35,14 +35,14 @@ Numbers = tuple[float, float, float]
 
 
 def adm_polar(o: SceneObject) -> Numbers:
-    """Azimuth and elevation in degrees, and the distance in parts of `dmax`."""
+    """Azimuth and elevation in degrees, and the distance as a part of `dmax`."""
     azimuth, elevation, distance_m = aed_of(o.position)
     distance = distance_m / o.dmax_m
     return azimuth, elevation, distance if distance > 2.0 * TINY else 0.0
 
 
 def adm_cartesian(o: SceneObject) -> Numbers:
-    """X right, y front, z up, in parts of `dmax`."""
+    """X right, y front, z up, as parts of `dmax`."""
     x, y, z = o.position
     return -y / o.dmax_m, x / o.dmax_m, z / o.dmax_m
 
@@ -65,7 +65,7 @@ def _row(
     change: Callable[..., SceneObject],
 ) -> Parameter:
     def within(scene: Scene, key: int) -> Values:
-        # Objects may stand farther out than ADM can say: an answer is never out of its range.
+        # Objects may be farther away than ADM can express: replies are clamped to its range.
         values = read(found_object(scene, key))
         return tuple(a.accept(v) for a, v in zip(arguments, values, strict=True))
 
@@ -101,7 +101,7 @@ def _listener(
     read: Callable[[Scene], Numbers],
     change: Callable[..., Scene],
 ) -> Iterator[Parameter]:
-    """The row of three numbers about the listener, and one for each of them."""
+    """The row of three numbers about the listener, and one row for each number."""
 
     def within(scene: Scene, index: int | None) -> Values:
         values = tuple(a.accept(v) for a, v in zip(arguments, read(scene), strict=True))
@@ -116,7 +116,7 @@ def _listener(
         yield Parameter(
             f"/adm/lis/{argument.name}",
             (argument,),
-            f"{argument.name} of `{name}` alone.",
+            f"{argument.name} of `{name}`.",
             read=partial(lambda index, scene, _: within(scene, index), index),
             write=partial(lambda index, scene, _, values, __: one(scene, index, values[0]), index),
         )
@@ -130,7 +130,7 @@ def _listener(
 
 
 def _with_label(o: SceneObject, name: str) -> SceneObject:
-    """ADM takes any name: a track's name is for people, and no address may break by it."""
+    """ADM allows any name: the name of a track is for display and never becomes part of an address."""
     label = " ".join(_CONTROL.sub(" ", name).split())[:MAX_LABEL].strip()
     return replace(o, label="" if label == o.name else label)
 
@@ -144,10 +144,10 @@ def _with_dmax(o: SceneObject, dmax_m: float) -> SceneObject:
 ADM_ROWS: tuple[Parameter, ...] = (
     _component(_AZIM, 0, "Azimuth, left positive.", adm_polar, with_adm_polar),
     _component(_ELEV, 1, "Elevation, up positive.", adm_polar, with_adm_polar),
-    _component(_DIST, 2, "Distance, of which 1 is `dmax`.", adm_polar, with_adm_polar),
+    _component(_DIST, 2, "Distance; 1 is `dmax`.", adm_polar, with_adm_polar),
     _row("aed", (_AZIM, _ELEV, _DIST), "All three at once.", adm_polar, with_adm_polar),
-    _component(_X, 0, "To the right.", adm_cartesian, with_adm_cartesian),
-    _component(_Y, 1, "To the front.", adm_cartesian, with_adm_cartesian),
+    _component(_X, 0, "Right.", adm_cartesian, with_adm_cartesian),
+    _component(_Y, 1, "Front.", adm_cartesian, with_adm_cartesian),
     _component(_Z, 2, "Up.", adm_cartesian, with_adm_cartesian),
     _row(
         "xy",
@@ -160,49 +160,49 @@ ADM_ROWS: tuple[Parameter, ...] = (
     _row(
         "w",
         (Argument("f", "w", "", 0.0, 1.0),),
-        "Extent: 1 is 360 degrees of our `width`.",
+        "Extent: 1 is 360 degrees of `width`.",
         lambda o: (o.width_deg / FULL_TURN_DEG,),
         lambda o, w: replace(o, width_deg=w * FULL_TURN_DEG),
     ),
     _row(
         "gain",
         (Argument("f", "gain", "gain.linear", 0.0, MAX_LEVEL),),
-        "Linear gain; our `level`.",
+        "Linear gain; the same as `level`.",
         lambda o: (o.level,),
         lambda o, gain: replace(o, level=gain),
     ),
     _row(
         "dref",
         (Argument("f", "dref", "", 0.0, 1.0),),
-        "Within this part of `dmax` no distance law holds.",
+        "Part of `dmax` within which the distance law has no effect.",
         lambda o: (o.dref,),
         lambda o, dref: replace(o, dref=dref),
     ),
     _row(
         "dmax",
         (Argument("f", "dmax", "distance.m", NEAREST_M, FARTHEST_M),),
-        "What distance 1 means. The object moves with it.",
+        "Distance 1 in metres. The object moves with it.",
         lambda o: (o.dmax_m,),
         _with_dmax,
     ),
     _row(
         "mute",
         (Argument("i", "mute", "", 0, 1),),
-        "1 silences it.",
+        "1 mutes it.",
         lambda o: (int(o.mute),),
         lambda o, mute: replace(o, mute=bool(mute)),
     ),
     _row(
         "name",
         (Argument("s", "name"),),
-        "Its name for people, up to 128 characters: our `label`. Addresses stay as they are.",
+        "Display name, up to 128 characters; the same as `label`. Addresses do not change.",
         lambda o: (o.title,),
         _with_label,
     ),
     *_listener(
         "xyz",
         (_X, _Y, _Z),
-        "Where the listener is: right, front and up, in metres.",
+        "Position of the listener: right, front and up, in metres.",
         lambda scene: (-scene.listener[1], scene.listener[0], scene.listener[2]),
         lambda scene, x, y, z: replace(scene, listener=(y, -x, z)),
     ),
@@ -213,17 +213,17 @@ ADM_ROWS: tuple[Parameter, ...] = (
             Argument("f", "pitch", "angle.degree", -180.0, 180.0, cyclic=True),
             Argument("f", "roll", "angle.degree", -180.0, 180.0, cyclic=True),
         ),
-        "How the listener's head is turned: to the left, up, to the right shoulder.",
+        "Head rotation of the listener: to the left, up, to the right shoulder.",
         lambda scene: scene.head,
         lambda scene, yaw, pitch, roll: replace(scene, head=(yaw, pitch, roll)),
     ),
     Parameter(
         "/adm/env/change",
         (Argument("s", "name"),),
-        "Take up a kept scene or a preset, cross-faded in a second. Asked, it answers which was taken up last.",
+        "Load a saved scene or a preset with a cross-fade of one second. A query returns the one that was loaded last.",
         "status",
         watch=lambda status, _: (status.scene(),),
     ),
-    Parameter("/adm/ping", (), "Answered by `/adm/pong` with the same arguments.", "action"),
+    Parameter("/adm/ping", (), "Answered with `/adm/pong` and the same arguments.", "action"),
 )
 """Every address of ADM-OSC, in the order of its specification."""

@@ -13,7 +13,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.numerals import real
@@ -143,6 +143,24 @@ def accept_all(arguments: Sequence[Argument], values: Sequence[object], *, stric
                 raise
             raise RefusedError(f"{argument.name}: {refused}") from refused
     return tuple(accepted)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The entries of a comma-separated list."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def parse_words(text: str, known: Sequence[Any]) -> tuple[Any, ...]:
+    """Comma-separated words, in the order of the known ones.
+
+    Raises:
+        RefusedError: an unknown word.
+    """
+    words = listed(text)
+    for word in words:
+        if word not in known:
+            raise RefusedError(f"{shown(word)}: allowed {', '.join(known)}{did_you_mean(word, known)}")
+    return tuple(word for word in known if word in words)
 
 
 def check_kept(text: str) -> None:

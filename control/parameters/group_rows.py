@@ -1,4 +1,4 @@
-"""The rows of the parameter table that are about whole groups of objects."""
+"""Rows of the parameter table about groups of objects."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import math
 from dataclasses import replace
 from typing import Any, Final, get_args
 
-from stemfield.control.parameters.argument import Argument, Value
+from stemfield.control.parameters.argument import Argument, Value, parse_words
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.object_rows import MAX_GAIN_DB
-from stemfield.control.parameters.recall import parse_words
 from stemfield.control.parameters.rows import Parameter, Values, changed, with_entry
 from stemfield.control.problems import RefusedError
 from stemfield.renderer.scene.scene import SILENCE_DB, Group, Link, Scene, SceneObject
@@ -17,12 +16,12 @@ from stemfield.renderer.scene.units import reachable
 
 LINKS: Final[tuple[Link, ...]] = get_args(Link)
 MAX_GROUPS = 128
-"""So many can have something set."""
+"""Maximum number of groups with settings."""
 
 
 def _with_group(scene: Scene, key: int, group: Group) -> Scene:
     if key not in scene.groups and len(scene.groups) >= MAX_GROUPS:
-        raise RefusedError(f"group {key}: {MAX_GROUPS} groups have something set: allowed no more")
+        raise RefusedError(f"group {key}: {MAX_GROUPS} groups have settings: allowed no more")
     return replace(scene, groups=with_entry(scene.groups, key, group))
 
 
@@ -41,6 +40,8 @@ def _row(field: str, argument: Argument, description: str, default: Value, turn:
         stored=True,
         read=lambda scene, key: (getattr(scene.groups.get(key, Group()), field),),
         write=write,
+        fields=("groups",),
+        recall="groups",
     )
 
 
@@ -63,22 +64,22 @@ GROUP_ROWS = (
     _row(
         "gain_db",
         Argument("f", "gain", "gain.db", SILENCE_DB, MAX_GAIN_DB),
-        "Gain of all objects of a group, beside their own.",
+        "Gain of all objects of a group, added to their own.",
         0.0,
     ),
-    _row("mute", Argument("T", "mute"), "Silence all objects of a group.", False),
+    _row("mute", Argument("T", "mute"), "Mute all objects of a group.", False),
     _row(
         "rotation_deg",
         Argument("f", "rotate", "angle.degree", -180.0, 180.0, cyclic=True),
-        "How far a group is turned to the left about the vertical axis. A new angle moves its objects by the "
-        "difference, so that their positions are always where they are heard.",
+        "Rotation of a group to the left about the vertical axis. A new angle moves its objects by the difference, so "
+        "their positions are always where they sound.",
         0.0,
         turn=True,
     ),
     Parameter(
         "/group/{group}/links",
         (Argument("s", "links"),),
-        f"What a hand on the panner page that changes it of one object changes of all in its group: some of "
+        f"What the panner page changes for all objects of the group when it is changed for one: some of "
         f"{', '.join(LINKS)}, separated by commas. Group 0 links nothing.",
         default=(", ".join(Group().links),),
         stored=True,

@@ -1,4 +1,4 @@
-"""The rows of the meters: they can be asked for and subscribed to."""
+"""Rows of the meters, which can be queried and subscribed to."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ METER_ROWS = (
     _meter(
         "/meter/object/{o}",
         (_PEAK, _RMS),
-        "How loud an object comes in, re full scale: the louder of its channels, after its equaliser, before its "
-        "level. Peaks fall by 20 dB in 1.7 s; the RMS is that of 0.3 s.",
+        "Input level of an object re full scale: the louder of its channels, after its equaliser, before its level. "
+        "Peaks fall by 20 dB in 1.7 s; the RMS covers 0.3 s.",
         lambda levels, key: levels.objects.get(key, _SILENT_PAIR),
     ),
     _meter(
         "/meter/speaker/{label}",
         (_PEAK, _RMS, Argument("f", "reduction", "gain.db", 0.0, -SILENCE_DB)),
-        "How loud a loudspeaker plays, after everything, and by how much its limiter has turned it down.",
+        "Output level of a loudspeaker after all processing, and the gain reduction of its limiter.",
         lambda levels, key: levels.speakers.get(key, (*_SILENT_PAIR, 0.0)),
     ),
-    _meter("/meter/mixture", _SIDES, "How loud the mixture comes in.", lambda levels, _: levels.mixture),
+    _meter("/meter/mixture", _SIDES, "Input level of the mixture.", lambda levels, _: levels.mixture),
     _meter(
         "/meter/monitor",
         _SIDES,
-        "How loud the binaural monitor plays.",
+        "Output level of the binaural monitor.",
         lambda levels, _: levels.monitor,
     ),
 )

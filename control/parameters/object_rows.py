@@ -1,4 +1,4 @@
-"""The rows of the parameter table that are about objects."""
+"""Rows of the parameter table about objects."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from itertools import chain
 from typing import Any, cast, get_args
 
 from stemfield.control.config.object_names import ALLOWED_NAMES, check_name
-from stemfield.control.parameters.argument import Argument, check_kept
+from stemfield.control.parameters.argument import Argument, check_kept, listed
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.rows import Parameter, Values, found_object, object_field, object_row, trigger
-from stemfield.control.parameters.speaker_outputs import encode_outputs, listed, parse_outputs
+from stemfield.control.parameters.speaker_outputs import encode_outputs, parse_outputs
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.model import EqBand, EqType
 from stemfield.layouts.problems import did_you_mean, shown
@@ -166,151 +166,193 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
     object_field(
         "type",
         Argument("s", "type", values=get_args(ObjectType)),
-        "A point is panned by its position, a plane wave by its direction, wherever the listener is; diffuse comes "
-        "from everywhere; a channel goes straight to `outputs`. pointdiffuse and pointextent are points too.",
+        "A point is panned to its position, a plane wave to its direction wherever the listener is; diffuse comes from "
+        "everywhere; a channel goes directly to `outputs`. pointdiffuse and pointextent are points too.",
         "point",
+        recall="positions",
+        page=True,
     ),
     object_row(
         "position",
         (_X, _Y, _Z),
-        "Where it is: x front, y left, z up.",
+        "Position: x front, y left, z up.",
         lambda o: o.position,
         lambda o, x, y, z: replace(o, position=(x, y, z)),
         stored=True,
+        fields=("position",),
+        recall="positions",
     ),
     object_row(
         "aed",
         (_AZIMUTH, _ELEVATION, _DISTANCE),
-        "Where it is: azimuth (left positive, any angle is wrapped), elevation (up positive), distance.",
+        "Position: azimuth (left positive, any angle is wrapped), elevation (up positive), distance.",
         lambda o: aed_of(o.position),
         lambda o, *aed: replace(o, position=reachable(position_of(*aed))),
+        page=True,
     ),
-    _aed_component(_AZIMUTH, 0, "Azimuth alone, left positive; any angle is wrapped."),
-    _aed_component(_ELEVATION, 1, "Elevation alone, up positive."),
-    _aed_component(_DISTANCE, 2, "Distance alone."),
-    _axis(_X, 0, "x alone, front positive."),
-    _axis(_Y, 1, "y alone, left positive."),
-    _axis(_Z, 2, "z alone, up positive."),
-    object_field("level", Argument("f", "level", "gain.linear", 0.0, MAX_LEVEL), "Linear gain.", 1.0),
+    _aed_component(_AZIMUTH, 0, "Azimuth, left positive; any angle is wrapped."),
+    _aed_component(_ELEVATION, 1, "Elevation, up positive."),
+    _aed_component(_DISTANCE, 2, "Distance."),
+    _axis(_X, 0, "x, front positive."),
+    _axis(_Y, 1, "y, left positive."),
+    _axis(_Z, 2, "z, up positive."),
+    object_field("level", Argument("f", "level", "gain.linear", 0.0, MAX_LEVEL), "Linear gain.", 1.0, recall="gains"),
     object_row(
         "gain",
         (_GAIN,),
-        "The level in dB; -120 and below is silence.",
+        "Gain in dB; -120 and below is silence.",
         lambda o: (db_of(o.level),),
         lambda o, gain_db: replace(o, level=level_of(gain_db)),
         default=(0.0,),
+        page=True,
     ),
     object_field(
         "width_deg",
         Argument("f", "width", "angle.degree", 0.0, 360.0),
-        "Extent of an object with one channel. Of a stereo object the angle between its sides, which beyond 180 stay "
+        "Width of an object with one channel. For a stereo object, the angle between its sides; above 180 they stay "
         "left and right and grow until at 360 each fills the room.",
         0.0,
+        recall="positions",
+        page=True,
     ),
     object_field(
-        "height_deg", Argument("f", "height", "angle.degree", 0.0, 180.0), "Extent upwards and downwards together.", 0.0
+        "height_deg",
+        Argument("f", "height", "angle.degree", 0.0, 180.0),
+        "Vertical extent.",
+        0.0,
+        recall="positions",
+        page=True,
     ),
     object_field(
         "diffuseness",
         Argument("f", "diffuseness", "", 0.0, 1.0),
-        "The part of its power that comes from everywhere, decorrelated.",
+        "Part of its power that sounds from everywhere, decorrelated.",
         0.0,
+        recall="positions",
+        page=True,
     ),
     object_field(
         "channel_lock_deg",
         Argument("f", "channel_lock", "angle.degree", 0.0, 180.0),
-        "A loudspeaker that is no farther from it than this plays it alone.",
+        "If a loudspeaker is within this angle, it plays the object alone.",
         0.0,
+        recall="positions",
+        page=True,
     ),
     Parameter(
         "/object/{o}/exclude",
         (Argument("s", "exclude"),),
-        'Loudspeakers that do not play it: labels or patterns, separated by commas, such as `"U*, LFE1"`. Of no effect '
-        "where none would be left.",
+        'Loudspeakers that do not play it: labels or patterns, separated by commas, such as `"U*, LFE1"`. Ignored if '
+        "none would be left.",
         default=("",),
         stored=True,
         read=lambda scene, key: (", ".join(found_object(scene, key).exclude),),
         write=_write_exclude,
+        fields=("exclude",),
+        recall="positions",
+        page=True,
     ),
     object_row(
         "exclude_sector",
         _SECTOR,
-        "Where no loudspeaker plays it: from one azimuth anticlockwise to another (-180 to 180 is all around), between "
-        "two elevations. Equal azimuths are no sector.",
+        "Sector whose loudspeakers do not play it: from one azimuth anticlockwise to another (-180 to 180 is all "
+        "around), between two elevations. Equal azimuths mean no sector.",
         _read_sector,
         _with_sector,
         default=_NO_SECTOR,
         stored=True,
+        fields=("exclude_sector",),
+        recall="positions",
     ),
     object_row(
         "eq",
         _EQ,
-        f'Its equaliser, up to {MAX_EQ_BANDS} bands after the Audio EQ Cookbook, one group of arguments each; `""` '
-        "alone is none. The gain matters to peaks and shelves only.",
+        f"Equaliser of up to {MAX_EQ_BANDS} bands after the Audio EQ Cookbook, one group of arguments per band; "
+        '`""` alone means none. The gain is used by peaks and shelves only.',
         _read_eq,
         _with_eq,
         default=("",),
         stored=True,
+        fields=("eq",),
+        recall="eq",
     ),
     object_field(
         "dref",
         Argument("f", "dref", "", 0.0, 1.0),
-        "Of the distance law `adm`: the part of `dmax` within which it is no louder.",
+        "For the distance law `adm`: the part of `dmax` within which it gets no louder.",
         1.0,
+        recall="positions",
     ),
     object_field(
         "dmax_m",
         Argument("f", "dmax", "distance.m", NEAREST_M, FARTHEST_M),
-        "Of the distance law `adm`: the distance from which on it is no softer.",
+        "For the distance law `adm`: the distance beyond which it gets no softer.",
         1.0,
+        recall="positions",
     ),
-    object_field("mute", _MUTE, "Silence it.", False),
-    object_field("solo", Argument("T", "solo"), "Silence every object without solo.", False),
+    object_field("mute", _MUTE, "Mute it.", False, recall="gains", page=True),
+    object_field("solo", Argument("T", "solo"), "Mute every object without solo.", False, recall="gains", page=True),
     Parameter(
         "/object/{o}/name",
         (Argument("s", "name", words=ALLOWED_NAMES),),
-        "Its name, unique, 1 to 128 characters, by which it answers from then on. The name that it has in the "
-        "configuration leads to it for good, too, unless another object is given that.",
+        "Unique name, 1 to 128 characters, which is part of its addresses. Its name in the configuration stays valid "
+        "too, unless another object is given that name.",
         stored=True,
         read=lambda scene, key: (found_object(scene, key).name,),
         write=write_name,
+        fields=("name",),
+        recall="objects",
     ),
     object_row(
         "label",
         (Argument("s", "label"),),
-        "What the page shows in place of its name, up to 128 characters, such as the name of a DAW's track; nothing is "
-        "the name. No address follows from it.",
+        "Text that the page shows instead of its name, up to 128 characters, such as the track name of a DAW; empty "
+        "shows the name. It is not part of any address.",
         lambda o: (o.label,),
         _with_label,
         default=("",),
         stored=True,
+        fields=("label",),
+        recall="objects",
     ),
-    object_field("group", Argument("i", "group", "", 0, _MAX_INTEGER), "The group it belongs to.", 0),
-    object_field("priority", Argument("i", "priority", "", 0, _MAX_INTEGER), "0 is the highest.", 0),
+    object_field(
+        "group", Argument("i", "group", "", 0, _MAX_INTEGER), "Group it belongs to.", 0, recall="groups", page=True
+    ),
+    object_field("priority", Argument("i", "priority", "", 0, _MAX_INTEGER), "0 is the highest.", 0, recall="objects"),
     Parameter(
         "/object/{o}/channels",
         (Argument("i", "channel", "", 0, _MAX_INTEGER, repeated=True, exact=True),),
-        "The direct inputs it plays, counted from 0, one or two; a stem has none.",
+        "Direct inputs that it plays, one or two, counted from 0; a stem has none.",
         stored=True,
         read=lambda scene, key: found_object(scene, key).channels,
         write=_write_channels,
+        fields=("channels",),
+        recall="objects",
     ),
     Parameter(
         "/object/{o}/outputs",
         (Argument("s", "outputs"),),
-        "Loudspeaker labels of a `channel` object, one a channel, separated by commas; brackets hold several of one "
+        "Loudspeaker labels of a `channel` object, one per channel, separated by commas; brackets hold several for one "
         "channel: `M+000, [M+030, M-030]`.",
         default=("",),
         stored=True,
         read=lambda scene, key: (encode_outputs(found_object(scene, key).outputs),),
         write=_write_outputs,
+        fields=("outputs",),
+        recall="positions",
     ),
     object_field(
-        "smooth_s", Argument("f", "smooth", "time.second", 0.0, MAX_SMOOTH_S), "Ramp time of moves and gains.", 0.05
+        "smooth_s",
+        Argument("f", "smooth", "time.second", 0.0, MAX_SMOOTH_S),
+        "Ramp time of moves and gains.",
+        0.05,
+        recall="positions",
+        page=True,
     ),
     trigger(
         "/object/{o}/remove",
-        "Back to what it is in the default scene; an object that was added while playing is gone.",
+        "Reset it to the default scene; an object that was added at run time is removed.",
         _remove,
     ),
 )
+"""Every row about objects, in the order of the manual."""

@@ -7,37 +7,32 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, get_args
 
-from stemfield.control.parameters.argument import check_kept
+from stemfield.control.parameters.argument import check_kept, listed, parse_words
+from stemfield.control.parameters.group_rows import GROUP_ROWS
+from stemfield.control.parameters.object_rows import OBJECT_ROWS
 from stemfield.control.parameters.patterns import is_pattern, matches
-from stemfield.control.parameters.speaker_outputs import listed
+from stemfield.control.parameters.rows import Parameter
+from stemfield.control.parameters.scene_rows import ROOM_ROWS, SCENE_ROWS
 from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import did_you_mean, shown
 from stemfield.renderer.scene.scene import MAX_OBJECTS, Kind, Recall, Scene, SceneObject, SpeakerTrim
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 MAX_LEFT_OUT: Final = 128
 
-OBJECT_FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "positions": (
-        *("type", "position", "width_deg", "height_deg", "diffuseness", "channel_lock_deg", "smooth_s"),
-        *("exclude", "exclude_sector", "outputs", "dref", "dmax_m"),
-    ),
-    "gains": ("level", "mute", "solo"),
-    "eq": ("eq",),
-    "groups": ("group",),
-    "objects": ("name", "label", "channels", "priority"),
-}
-"""What each kind takes up of an object."""
 
-SCENE_FIELDS: Final[Mapping[Kind, tuple[str, ...]]] = {
-    "positions": ("amount", "distance"),
-    "groups": ("groups",),
-    "separation": ("separation",),
-    "master": ("master_gain_db", "master_mute"),
-    "listener": ("listener",),
-    "monitor": ("monitor_gain_db", "monitor_mute"),
-}
-"""What each kind takes up of the scene itself; `loudspeakers` are its trims."""
+def _fields(rows: Iterable[Parameter]) -> Mapping[Kind, tuple[str, ...]]:
+    found: dict[Kind, dict[str, None]] = {}
+    for row in rows:
+        if row.recall is not None:
+            found.setdefault(row.recall, {}).update(dict.fromkeys(row.fields))
+    return {kind: tuple(names) for kind, names in found.items()}
+
+
+OBJECT_FIELDS: Final = _fields(OBJECT_ROWS)
+"""What each kind restores of an object."""
+
+SCENE_FIELDS: Final = _fields((*GROUP_ROWS, *SCENE_ROWS, *ROOM_ROWS))
+"""What each kind restores of the scene itself; `loudspeakers` are its trims."""
 
 
 def recalled(present: Scene, kept: Scene, recall: Recall | None = None) -> Scene:
@@ -79,19 +74,6 @@ def recall_of(scope: str | None, without: str | None, otherwise: Recall) -> Reca
         parse_words(scope, KINDS) if scope else otherwise.scope,
         otherwise.without if without is None else parse_left_out(without),
     )
-
-
-def parse_words(text: str, known: Sequence[Any]) -> tuple[Any, ...]:
-    """Words between commas, in the order in which they are known.
-
-    Raises:
-        RefusedError: one that is not known.
-    """
-    words = listed(text)
-    for word in words:
-        if word not in known:
-            raise RefusedError(f"{shown(word)}: allowed {', '.join(known)}{did_you_mean(word, known)}")
-    return tuple(word for word in known if word in words)
 
 
 def parse_left_out(text: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from stemfield.control.parameters.argument import Argument, Value
 from stemfield.control.parameters.commands import Command
 from stemfield.control.parameters.context import Context
-from stemfield.renderer.scene.scene import DistanceLaw, Group, Scene, SceneObject, Separation, SpeakerTrim
+from stemfield.renderer.scene.scene import DistanceLaw, Group, Kind, Scene, SceneObject, Separation, SpeakerTrim
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -51,6 +51,12 @@ class Parameter:
     """The command that an `action` row makes of its arguments."""
     changes: bool = False
     """Whether a peer with read-only access may not send an `action`."""
+    fields: tuple[str, ...] = ()
+    """Fields of the object, or of the scene, that the row is about; only needed with `recall`."""
+    recall: Kind | None = None
+    """The kind of things with which loading a scene restores these fields."""
+    page: bool = False
+    """Whether the panner page follows it, of a row about an object."""
     watch: Callable[[Any, Any], Values] | None = None
     """The values in the daemon's status, given the row's key, of a `status` row."""
 
@@ -90,6 +96,9 @@ def object_row(
     *,
     default: Values = (),
     stored: bool = False,
+    fields: tuple[str, ...] = (),
+    recall: Kind | None = None,
+    page: bool = False,
 ) -> Parameter:
     """A row that concerns one object alone.
 
@@ -101,6 +110,9 @@ def object_row(
         change: the object with other values, which follow it as arguments.
         default: of a new object.
         stored: whether scene files hold it.
+        fields: see `Parameter`.
+        recall: see `Parameter`.
+        page: see `Parameter`.
     """
     return Parameter(
         f"/object/{{o}}/{name}",
@@ -111,6 +123,9 @@ def object_row(
         read=lambda scene, key: read(found_object(scene, key)),
         write=lambda scene, key, values, _: scene.with_object(change(found_object(scene, key), *values)),
         change=change,
+        fields=fields,
+        recall=recall,
+        page=page,
     )
 
 
@@ -119,7 +134,9 @@ def changed(thing: _Value, field: str, value: Any) -> _Value:
     return replace(thing, **{field: value})
 
 
-def object_field(field: str, argument: Argument, description: str, default: Value) -> Parameter:
+def object_field(
+    field: str, argument: Argument, description: str, default: Value, *, recall: Kind, page: bool = False
+) -> Parameter:
     """A row that is one field of an object."""
     return object_row(
         argument.name,
@@ -129,10 +146,15 @@ def object_field(field: str, argument: Argument, description: str, default: Valu
         lambda o, value: changed(o, field, value),
         default=(default,),
         stored=True,
+        fields=(field,),
+        recall=recall,
+        page=page,
     )
 
 
-def scene_field(address: str, field: str, argument: Argument, description: str, default: Value) -> Parameter:
+def scene_field(
+    address: str, field: str, argument: Argument, description: str, default: Value, *, recall: Kind
+) -> Parameter:
     """A row that is one field of the scene."""
     return Parameter(
         address,
@@ -142,6 +164,8 @@ def scene_field(address: str, field: str, argument: Argument, description: str, 
         stored=True,
         read=lambda scene, _: (getattr(scene, field),),
         write=lambda scene, _, values, __: changed(scene, field, values[0]),
+        fields=(field,),
+        recall=recall,
     )
 
 
@@ -163,7 +187,9 @@ def speaker_field(field: str, argument: Argument, description: str, default: Val
     )
 
 
-def part_field(address: str, part: str, field: str, argument: Argument, description: str, default: Value) -> Parameter:
+def part_field(
+    address: str, part: str, field: str, argument: Argument, description: str, default: Value, *, recall: Kind
+) -> Parameter:
     """A row that is one field of a part of the scene, which is a value of its own."""
     return Parameter(
         address,
@@ -173,6 +199,8 @@ def part_field(address: str, part: str, field: str, argument: Argument, descript
         stored=True,
         read=lambda scene, _: (getattr(getattr(scene, part), field),),
         write=lambda scene, _, values, __: changed(scene, part, changed(getattr(scene, part), field, values[0])),
+        fields=(part,),
+        recall=recall,
     )
 
 

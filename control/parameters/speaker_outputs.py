@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from stemfield.control.parameters.argument import listed
+
 _ENTRY = re.compile(r"\[([^\[\]]*)\]|([^,\[\]]+)")
 
 
@@ -21,8 +23,3 @@ def parse_outputs(text: str) -> tuple[tuple[str, ...], ...]:
 def encode_outputs(outputs: Sequence[Sequence[str]]) -> str:
     """What `parse_outputs` reads."""
     return ", ".join(labels[0] if len(labels) == 1 else f"[{', '.join(labels)}]" for labels in outputs)
-
-
-def listed(text: str) -> tuple[str, ...]:
-    """What stands between commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())

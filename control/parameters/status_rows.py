@@ -1,4 +1,4 @@
-"""The rows of what the daemon counts while it runs: they can be asked for and subscribed to."""
+"""Rows of the live values of the daemon, which can be queried and subscribed to."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ STATUS_ROWS = (
     Parameter(
         "/object/{o}/holder",
         (Argument("s", "holder"),),
-        "Who moves it now, as host and port; empty where nobody does.",
+        "Host and port of the sender that controls it now, or empty.",
         "status",
+        page=True,
         watch=lambda status, key: (status.holder(key),),
     ),
     Parameter(
         "/speaker/{label}/sounding",
         (Argument("s", "sound"),),
-        "By which sound it is looked for at this moment: `spoken`, `noise` or `sweep`; empty where it is not.",
+        "Test signal that it plays now: `spoken`, `noise` or `sweep`, or empty.",
         "status",
         watch=lambda status, label: (status.sounding(label),),
     ),
     Parameter(
         "/scene/name",
         (Argument("s", "name"),),
-        "The scene that was taken up or kept last; empty where none was.",
+        "Name of the scene that was loaded or saved last, or empty.",
         "status",
         watch=lambda status, _: (status.scene(),),
     ),
     Parameter(
         "/scene/changed",
         (Argument("T", "changed"),),
-        "Whether the scene is another one since: where the head is turned, what is compared and what is recalled count "
-        "for nothing.",
+        "Whether the scene has changed since. Head rotation, comparison and recall settings do not count.",
         "status",
         watch=lambda status, _: (status.scene_changed(),),
     ),
     Parameter(
         "/scene/list",
         (Argument("s", "name", repeated=True),),
-        "The names of all scenes that can be loaded: the presets that suit the room, and the kept ones.",
+        "Names of all scenes that can be loaded: the presets that suit the room, and the saved ones.",
         "status",
         watch=lambda status, _: status.scenes(),
     ),
@@ -65,27 +65,27 @@ STATUS_ROWS = (
     Parameter(
         "/recorder/list",
         (Argument("s", "name", repeated=True),),
-        "The names of all recordings.",
+        "Names of all recordings.",
         "status",
         watch=lambda status, _: status.recordings(),
     ),
-    _row("/heartbeat", "Seconds since the daemon began: whoever subscribes knows that it lives."),
-    _row("/status/received", "Datagrams and HTTP requests since then."),
+    _row("/heartbeat", "Seconds since the daemon started; subscribers can see from it that the daemon is alive."),
+    _row("/status/received", "Datagrams and HTTP requests received since then."),
     _row("/status/sent", "Datagrams sent."),
-    _row("/status/unsent", "Datagrams that the network did not take."),
-    _row("/status/not_allowed", "Datagrams and requests dropped because their sender is in no allowed network."),
-    _row("/status/lost", "Datagrams that came faster than they could be read."),
-    _row("/status/limited", "Datagrams dropped because their sender sent more than its share."),
-    _row("/status/read_only", "Changes refused to senders that may only listen."),
-    _row("/status/messages", "Messages understood or not."),
-    _row("/status/problems", "Messages that were refused for whatever reason."),
-    _row("/status/unknown", "Those among them with an address that describes nothing."),
-    _row("/status/conflicts", "Changes refused because somebody else holds the object."),
-    _row("/status/peers", "Subscriptions that run."),
+    _row("/status/unsent", "Datagrams that could not be sent."),
+    _row("/status/not_allowed", "Datagrams and requests dropped because their sender is not in an allowed network."),
+    _row("/status/lost", "Datagrams lost because they arrived faster than they could be read."),
+    _row("/status/limited", "Datagrams dropped because their sender exceeded its limit."),
+    _row("/status/read_only", "Changes refused because their sender has read-only access."),
+    _row("/status/messages", "Messages received, valid or not."),
+    _row("/status/problems", "Messages refused for any reason."),
+    _row("/status/unknown", "Messages refused because their address matches nothing."),
+    _row("/status/conflicts", "Changes refused because another sender controls the object."),
+    _row("/status/peers", "Active subscriptions."),
     Parameter(
         "/status/bad_input",
         (Argument("i", "samples", "", 0, MAX_COUNT, repeated=True),),
-        "Samples that were no sound (NaN, infinite, more than 80 dB over full scale) and were silenced: one number an "
+        "Invalid input samples (NaN, infinite, more than 80 dB over full scale), which were silenced: one number per "
         "input, in the order of the ports.",
         "status",
         watch=lambda status, _: tuple(min(n, MAX_COUNT) for n in status.bad().inputs),
@@ -93,66 +93,66 @@ STATUS_ROWS = (
     Parameter(
         "/status/bad_stems",
         (Argument("i", "samples", "", 0, MAX_COUNT, repeated=True),),
-        "The same of what the separation returned: one number a stem.",
+        "The same for the output of the separation: one number per stem.",
         "status",
         watch=lambda status, _: tuple(min(n, MAX_COUNT) for n in status.bad().stems),
     ),
     Parameter(
         "/status/bad_player",
         (Argument("i", "samples", "", 0, MAX_COUNT),),
-        "The same of the music file that plays.",
+        "The same for the music file that plays.",
         "status",
         watch=lambda status, _: (min(status.bad().player, MAX_COUNT),),
     ),
     Parameter(
         "/status/overflows",
         (Argument("i", "samples", "", 0, MAX_COUNT),),
-        "Samples that equalisers made absurdly loud, or no numbers, and that were held within bounds.",
+        "Samples that equalisers made extremely loud or invalid, and that were clamped.",
         "status",
         watch=lambda status, _: (min(status.bad().overflows, MAX_COUNT),),
     ),
     Parameter(
         "/status/refused",
         (Argument("s", "address"), Argument("s", "reason"), Argument("i", "heartbeat", "", 0, MAX_COUNT)),
-        "The message that was refused last, why, and at which `/heartbeat`; empty where none was.",
+        "Address of the last refused message, the reason, and the `/heartbeat` at that time, or empty.",
         "status",
         watch=lambda status, _: status.refused(),
     ),
     Parameter(
         "/status/driver",
         (Argument("s", "driver"),),
-        "What calls for the sound: `jack`, `clock`, or empty while a server is awaited.",
+        "Audio driver: `jack`, `clock`, or empty while waiting for a server.",
         "status",
         watch=lambda status, _: (status.sound().driver,),
     ),
     Parameter(
         "/status/worker",
         (Argument("s", "problem"),),
-        "Why there is no separation; empty where there is, or none is wanted.",
+        "Why the separation does not run; empty if it runs or is disabled.",
         "status",
         watch=lambda status, _: (status.sound().problem,),
     ),
     Parameter(
         "/status/latency",
         (Argument("f", "latency", "time.millisecond", 0.0, 1e6),),
-        "From the source of the music to the loudspeakers, in ms: our own, what JACK says of the way to our inputs, "
-        "and where another machine separates, what that says of itself and `peer.bridge_ms` of the way from there.",
+        "Latency from the source of the music to the loudspeakers: that of stemfield, that which JACK reports for the "
+        "inputs, and, if another machine separates, that which it reports, and `peer.bridge_ms`.",
         "status",
         watch=lambda status, _: (status.sound().path_ms,),
     ),
     Parameter(
         "/status/xruns",
         (Argument("i", "xruns", "", 0, MAX_COUNT),),
-        "Interruptions that the sound server has reported.",
+        "Xruns reported by the sound server.",
         "status",
         watch=lambda status, _: (status.sound().xruns,),
     ),
     Parameter(
         "/status/block_load",
         (Argument("f", "share", "", 0.0, 1000.0),),
-        "The longest of the last two seconds' blocks as a share of its period: above 1 we are the cause of xruns.",
+        "Longest block of the last two seconds as a share of its period; above 1, stemfield causes xruns.",
         "status",
         watch=lambda status, _: (status.sound().block_load,),
     ),
 )
-"""Every count, in the order of the manual."""
+"""Every live value except meters, in the order of the manual."""

@@ -243,7 +243,7 @@ def test_many_messages_at_once_are_one_change(control: Any, peer: Any) -> None:
     ((scene, dirty),) = control.settled().changes
     assert scene is control.hub.scene
     assert dirty.objects == {0, 1}
-    assert dirty.parts == {"master", "separation"}
+    assert dirty.parts == {"master_gain_db", "separation"}
 
 
 def test_a_change_to_the_same_value_is_no_change(control: Any, peer: Any) -> None:
