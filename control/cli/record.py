@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from stemfield.control.cli.network import check_answers
-from stemfield.control.cli.progress import processing
 from stemfield.control.cli.upmix import print_exported
 from stemfield.control.config.configuration import load_config
 from stemfield.control.dialects.osc import Message, encode
@@ -25,6 +24,7 @@ from stemfield.control.network.client import NoReplyError, request
 from stemfield.control.network.listeners import nearest_address
 from stemfield.control.offline.adm_export import export_tape
 from stemfield.control.offline.inputs import usable_layout, user_config
+from stemfield.control.offline.progress import processing
 from stemfield.control.offline.render import change_frame
 from stemfield.control.parameters.context import Context
 from stemfield.control.problems import FAILED, CommandError

@@ -1,4 +1,4 @@
-"""Commands that make a service of the daemon, take it away again, and say how it does."""
+"""`stemfield service`: installs the daemon as a service of systemd, removes it, and shows its state."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import re
 import shutil
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from stemfield.control.cli.printing import print_json
 from stemfield.control.problems import FAILED, CommandError
 from stemfield.layouts.problems import shown
+from stemfield.systemd import install as systemd
 from stemfield.systemd.files import (
     MAIN_UNIT,
     Scope,
@@ -26,70 +28,77 @@ from stemfield.systemd.files import (
     service_files,
     units_of,
 )
-from stemfield.systemd.state import RUNNING, Advice, advice, first_line, service_state, systemctl
+from stemfield.systemd.state import Advice, advice, service_state
 
 NOT_RUNNING = 3
-"""Exit status of `service status` where it does not run, as that of `systemctl status`."""
-_NAMES_A_PROGRAM = re.compile(r"/[^\s\"'\\$;]+")
+"""Exit status of `service status` if the service does not run, as that of `systemctl status`."""
+_PROGRAM = re.compile(r"/[^\s\"'\\$;]+")
 _HOMES = ("/home/", "/root/", "/run/user/")
 _PACKAGED = ("usr/lib/systemd/system", "lib/systemd/system")
 
 
 def install(options: argparse.Namespace) -> int:
-    """Put the units in place, after showing what that changes."""
+    """Install the units, after showing what that changes."""
     scope, root = _scope(options), Path(options.root)
-    _refuse_what_cannot_be(scope, root, options)
+    _check_options(scope, root, options)
     if scope == "system":
-        _refuse_beside_a_package(root)
+        _check_no_package(root)
     program = _program(scope, options.program, root)
     wanted = service_files(scope, _server(scope, options), program, root)
     changes = {file: file.difference() for file in wanted}
-    stale = tuple(path for path in _untouched(scope, root) if path not in {file.path for file in wanted})
+    paths = {file.path for file in wanted}
+    stale = tuple(path for path in systemd.untouched_files(scope, root) if path not in paths)
     if not any(changes.values()) and not stale:
-        print("the units are in place as they should be")
+        print("the units are installed and up to date")
     else:
         _show(changes)
         for path in stale:
             print(f"remove {path}: it belongs to another server")
-        _ask("write these files?", options)
-        for file, difference in changes.items():
-            if difference:
-                _write(file)
-        _remove(scope, root, stale)
-    units = units_of(tuple(file.path for file in wanted))
+        _confirm("write these files?", options)
+        with _failures():
+            for file, difference in changes.items():
+                if difference:
+                    systemd.write(file)
+            systemd.remove(scope, root, stale)
     if options.start:
-        _start(scope, units, root)
-    _advise(advice(scope) if root == Path("/") else [])
+        with _failures():
+            started = systemd.start(scope, units_of(tuple(file.path for file in wanted)), root)
+        if started:
+            print("the service runs: stemfield service status")
+        else:
+            print("systemd does not run here: the service starts with the machine that has these files")
+    _print_notes(advice(scope) if root == Path("/") else [])
     return 0
 
 
 def uninstall(options: argparse.Namespace) -> int:
-    """Take away what `install` has put in place; configuration, scenes and what a person has changed stay."""
+    """Remove what `install` installed; configuration, scenes and changed files stay."""
     scope, root = _scope(options), Path(options.root)
-    _refuse_what_cannot_be(scope, root, options)
-    there = installed_files(scope, root)
-    ours = _untouched(scope, root)
-    for path in ours:
+    _check_options(scope, root, options)
+    untouched = systemd.untouched_files(scope, root)
+    for path in untouched:
         print(f"remove {path}")
-    for path in (path for path in there if path not in ours):
-        print(f"keep   {path}: it was changed since, or is not from here")
-    if not ours:
+    for path in installed_files(scope, root):
+        if path not in untouched:
+            print(f"keep   {path}: changed since, or not from stemfield")
+    if not untouched:
         print("nothing is installed")
         return 0
-    _ask("remove these files?", options)
-    _remove(scope, root, ours)
-    if _manages(root):
-        _run(scope, "daemon-reload")
+    _confirm("remove these files?", options)
+    with _failures():
+        systemd.remove(scope, root, untouched)
+        if systemd.manages(root):
+            systemd.run(scope, "daemon-reload")
     return 0
 
 
 def status(options: argparse.Namespace) -> int:
-    """Say whether the service runs, and why it ended last time."""
+    """Show whether the service runs, and why it ended last time."""
     scope = _scope(options)
     try:
         state = service_state(scope)
     except FileNotFoundError as error:
-        raise CommandError(["systemctl: there is no systemd here"], FAILED) from error
+        raise CommandError(["systemctl: systemd is not installed"], FAILED) from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CommandError([f"systemd: {error}"], FAILED) from error
     found = advice(scope, state.pid) if state.installed else []
@@ -100,17 +109,25 @@ def status(options: argparse.Namespace) -> int:
     if not state.installed:
         print(f"not installed: stemfield service install --{scope}")
         return NOT_RUNNING
-    starts = "starts by itself" if state.enabled else "does not start by itself"
+    starts = "starts automatically" if state.enabled else "does not start automatically"
     print(f"{state.active}, {starts} ({state.unit})")
     if state.status:
-        print(f"it says: {state.status}")
+        print(f"status: {state.status}")
     if state.ended:
-        print(f"it ended last {state.ended_at or 'at a time not known'}: {state.ended}")
+        print(f"last end: {state.ended_at or 'at an unknown time'}: {state.ended}")
     if state.restarts:
-        print(f"systemd has started it anew {state.restarts} times")
-    print(f"its log: journalctl {'--user ' if scope == 'user' else ''}-u stemfield")
-    _advise(found)
+        print(f"restarted by systemd: {state.restarts} times")
+    print(f"log: journalctl {'--user ' if scope == 'user' else ''}-u stemfield")
+    _print_notes(found)
     return 0 if runs else NOT_RUNNING
+
+
+@contextmanager
+def _failures() -> Iterator[None]:
+    try:
+        yield
+    except systemd.InstallError as error:
+        raise CommandError(error.lines, FAILED) from error
 
 
 def _scope(options: argparse.Namespace) -> Scope:
@@ -120,7 +137,7 @@ def _scope(options: argparse.Namespace) -> Scope:
 
 
 def _server(scope: Scope, options: argparse.Namespace) -> Server:
-    """Who plays where nothing is said: what the machine has, PipeWire first for a person and jackd for a machine."""
+    """The sound server, without --server the one that is installed: PipeWire first for a user, jackd for a machine."""
     given: Server | None = options.server
     if given is not None:
         return given
@@ -130,43 +147,41 @@ def _server(scope: Scope, options: argparse.Namespace) -> Server:
     return "jackd" if has_jackd else "pipewire" if has_pipewire else "none"
 
 
-def _refuse_what_cannot_be(scope: Scope, root: Path, options: argparse.Namespace) -> None:
+def _check_options(scope: Scope, root: Path, options: argparse.Namespace) -> None:
     problems = []
     if scope == "user" and root != Path("/"):
-        problems.append("--root: of use only with --system")
+        problems.append("--root: only with --system")
     if scope == "system" and root == Path("/") and os.geteuid() != 0:
-        problems.append("--system: only root may do that: sudo stemfield service ...")
+        problems.append("--system: needs root: sudo stemfield service ...")
     if not root.is_dir():
         problems.append(f"--root {root}: no such folder")
     if not options.yes and not sys.stdin.isatty():
-        problems.append("there is nobody to ask: give --yes")
+        problems.append("no terminal to confirm at: pass --yes")
     if problems:
         raise CommandError(problems)
 
 
-def _refuse_beside_a_package(root: Path) -> None:
+def _check_no_package(root: Path) -> None:
     for folder in _PACKAGED:
         unit = root / folder / MAIN_UNIT
         if unit.is_file():
-            raise CommandError([f"{unit}: a package has the units already: systemctl enable --now jackd stemfield"])
+            raise CommandError([f"{unit}: installed by a package already: systemctl enable --now jackd stemfield"])
 
 
 def _program(scope: Scope, given: str | None, root: Path) -> Path:
-    """What the service runs, as it sees it; in another machine's tree it need not be there yet."""
+    """The program that the service runs, as the service sees it; in another machine's tree it need not exist yet."""
     try:
         program = Path(given) if given else own_program()
     except FileNotFoundError as error:
-        raise CommandError(["stemfield: not found in any folder of PATH: name it with --program"]) from error
-    if not _NAMES_A_PROGRAM.fullmatch(str(program)):
-        raise CommandError(
-            [f"--program {shown(str(program))}: allowed an absolute path without spaces, quotes and the like"]
-        )
+        raise CommandError(["stemfield: not found in PATH: pass its path by --program"]) from error
+    if not _PROGRAM.fullmatch(str(program)):
+        expected = "an absolute path without spaces, quotes and other special characters"
+        raise CommandError([f"--program: expected {expected}, got {shown(str(program))}"])
     if scope == "system" and str(program).startswith(_HOMES):
-        raise CommandError(
-            [f"{program}: the service may not look into home folders: install into /opt/stemfield (docs/installing.md)"]
-        )
+        hint = "install into /opt/stemfield (docs/installing.md)"
+        raise CommandError([f"{program}: a system service cannot read home folders: {hint}"])
     if root == Path("/") and not (program.is_file() and os.access(program, os.X_OK)):
-        raise CommandError([f"--program {program}: no program that can be run"])
+        raise CommandError([f"--program {program}: not an executable file"])
     return program
 
 
@@ -174,11 +189,11 @@ def _show(changes: dict[ServiceFile, str]) -> None:
     for file, difference in changes.items():
         there = file.installed
         if difference and there is not None and not is_untouched(there):
-            print(f"{file.path} was changed since it was installed, or is not from here:")
+            print(f"{file.path} was changed since it was installed, or is not from stemfield:")
         print(difference, end="")
 
 
-def _ask(question: str, options: argparse.Namespace) -> None:
+def _confirm(question: str, options: argparse.Namespace) -> None:
     if options.yes:
         return
     try:
@@ -189,77 +204,6 @@ def _ask(question: str, options: argparse.Namespace) -> None:
         raise CommandError(["nothing was changed"], FAILED)
 
 
-def _write(file: ServiceFile) -> None:
-    try:
-        file.path.parent.mkdir(parents=True, exist_ok=True)
-        beside = file.path.with_name(f".{file.path.name}.new")
-        beside.write_text(file.text, encoding="utf-8")
-        beside.chmod(0o644)
-        beside.replace(file.path)
-    except OSError as error:
-        raise CommandError([f"{file.path}: {error.strerror}"], FAILED) from error
-
-
-def _untouched(scope: Scope, root: Path) -> tuple[Path, ...]:
-    there = installed_files(scope, root)
-    return tuple(path for path in there if is_untouched(path.read_text(encoding="utf-8")))
-
-
-def _remove(scope: Scope, root: Path, paths: tuple[Path, ...]) -> None:
-    units = units_of(paths)
-    if units and _manages(root):
-        _run(scope, "disable", "--now", *units)
-    elif units:
-        _link(scope, "disable", units, root)
-    for path in paths:
-        path.unlink()
-        with suppress(OSError):  # a folder in which somebody else has something
-            if path.parent.name == f"{MAIN_UNIT}.d":
-                path.parent.rmdir()
-
-
-def _start(scope: Scope, units: list[str], root: Path) -> None:
-    if not _manages(root):
-        _link(scope, "enable", units, root)
-        print("systemd does not run here: the service starts with the machine that has these files")
-        return
-    if scope == "system":
-        _tool("systemd-sysusers", "stemfield.conf")
-        _tool("systemd-tmpfiles", "--create", "stemfield.conf")
-    _run(scope, "daemon-reload")
-    _run(scope, "enable", *units)
-    for unit in reversed(units):  # the server before its client
-        _run(scope, "restart" if unit == MAIN_UNIT else "start", unit)
-    print("the service runs: stemfield service status")
-
-
-def _link(scope: Scope, verb: str, units: list[str], root: Path) -> None:
-    """Have services begin with the machine, or not any more, where it is another one or its systemd does not run."""
-    if scope == "system" and shutil.which("systemctl"):
-        _tool("systemctl", f"--root={root}", verb, *units)
-
-
-def _manages(root: Path) -> bool:
-    return root == Path("/") and RUNNING.is_dir()
-
-
-def _run(scope: Scope, *words: str) -> None:
-    try:
-        done = systemctl(scope, *words)
-    except FileNotFoundError as error:
-        raise CommandError(["systemctl: there is no systemd here"], FAILED) from error
-    except subprocess.TimeoutExpired as error:
-        raise CommandError([f"systemctl {' '.join(words)}: no answer"], FAILED) from error
-    if done.returncode:
-        raise CommandError([f"systemctl {' '.join(words)}: {first_line(done.stderr)}"], FAILED)
-
-
-def _tool(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CommandError([f"{' '.join(command)}: {first_line(done.stderr)}"], FAILED)
-
-
-def _advise(found: list[Advice]) -> None:
+def _print_notes(found: Sequence[Advice]) -> None:
     for one in found:
         print(f"note: {one.text}: {one.cure}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stemfield.control.cli.progress import separating
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.inputs import model_card, model_options, user_config
+from stemfield.control.offline.progress import separating
 from stemfield.control.problems import CommandError
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.audiofile import check_output

@@ -1,1 +1,3 @@
-"""Catalogues: the commands for one sound file, for thousands of them on many processes."""
+"""Catalogues: one plan applied to many recordings, on many processes; results that exist are not made again."""
+
+__all__ = ["plan", "report", "run"]

@@ -1,7 +1,7 @@
-"""The processes that do the work: a cluster of Dask on this machine, or one that runs elsewhere.
+"""The worker processes of a batch: a Dask cluster on this machine, or one that is running elsewhere.
 
-Messages of Dask can carry code. The cluster of our own listens at this machine's loopback alone, and only to holders
-of a certificate that is made at its start and kept in memory.
+Dask messages can carry code. The local cluster therefore listens on the loopback interface only, and accepts only
+holders of a certificate that is made at its start and kept in memory.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from stemfield.control.problems import FAILED, CommandError
 
 LOOPBACK = "127.0.0.1"
 _AHEAD = 2
-"""Tasks that wait for each worker: enough that none is idle, and few enough that a scheduler holds any catalogue."""
+"""Tasks submitted per worker: none is idle, and the scheduler can hold a catalogue of any length."""
 
 
 @contextmanager
-def local_crew(workers: int | None, retries: int) -> Iterator[Client]:
-    """A cluster on this machine, for as long as it is needed.
+def local_cluster(workers: int | None, retries: int) -> Iterator[Client]:
+    """A cluster on this machine, closed at the end.
 
     Args:
-        workers: processes of one thread each; None is one a core.
-        retries: how often the work of a process that died is begun again.
+        workers: number of processes, of one thread each; None: one a core.
+        retries: how often a task is retried whose process died.
     """
     dashboard = f"{LOOPBACK}:0" if importlib.util.find_spec("bokeh") else None
     settings = {
         "distributed.scheduler.allowed-failures": retries,
-        # none waits at a process that may die: only the file that was worked on pays for it
+        # no task is queued at a process that may die: only the one in progress is lost
         "distributed.scheduler.worker-saturation": 1.0,
         "distributed.scheduler.work-stealing": False,
-        # it looks at every frame of the stack 100 times a second, and compilers have deep ones
+        # profiling walks the stack 100 times a second, and compilers have deep stacks
         "distributed.worker.profile.enabled": False,
     }
     with (
@@ -63,12 +63,12 @@ def local_crew(workers: int | None, retries: int) -> Iterator[Client]:
 
 
 @contextmanager
-def hired_crew(address: str, timeout_s: float) -> Iterator[Client]:
-    """The workers of a scheduler that runs already.
+def remote_cluster(address: str, timeout_s: float) -> Iterator[Client]:
+    """The workers of a running scheduler.
 
     Args:
-        address: such as `tcp://127.0.0.1:8786`.
-        timeout_s: by when the scheduler must answer, and a worker be there.
+        address: address of the scheduler, such as `tcp://127.0.0.1:8786`.
+        timeout_s: timeout for the scheduler to answer, and for its first worker.
 
     Raises:
         CommandError: it cannot be reached, or has no worker.
@@ -86,46 +86,46 @@ def hired_crew(address: str, timeout_s: float) -> Iterator[Client]:
         yield client
 
 
-def dashboard_of(client: Client) -> str | None:
-    """Where the work can be watched, if it can."""
+def dashboard_url(client: Client) -> str | None:
+    """URL of the dashboard, if there is one."""
     has_one = "dashboard" in client.scheduler_info()["services"]
     return str(client.dashboard_link) if has_one else None
 
 
 def outcomes(client: Client, tasks: Sequence[Task]) -> Iterator[Outcome]:
-    """What becomes of each task, in the order in which they end.
+    """The outcome of each task, in the order in which they end.
 
     Raises:
-        CommandError: the scheduler went away.
+        CommandError: the connection to the scheduler was lost.
     """
     waiting = deque(tasks)
-    under_way: dict[str, Task] = {}
+    running: dict[str, Task] = {}
     ends = as_completed()
 
-    def hand_out() -> None:
-        most = _AHEAD * max(sum(client.nthreads().values()), 1)
-        while waiting and len(under_way) < most:
+    def submit() -> None:
+        limit = _AHEAD * max(sum(client.nthreads().values()), 1)
+        while waiting and len(running) < limit:
             task = waiting.popleft()
             future = client.submit(perform, asdict(task), pure=False)
-            under_way[future.key] = task
+            running[future.key] = task
             ends.add(future)
 
     try:
-        hand_out()
+        submit()
         for future in ends:
-            yield _outcome(under_way.pop(future.key), future)
+            yield _outcome(running.pop(future.key), future)
             future.release()
-            hand_out()
+            submit()
     except OSError as error:
-        raise CommandError(["the scheduler went away; what is done is kept"], FAILED) from error
+        raise CommandError(["the connection to the scheduler was lost; finished results are kept"], FAILED) from error
 
 
 def _outcome(task: Task, future: Future) -> Outcome:
     if future.status == "finished":
         return Outcome(**future.result())
     if future.status != "error":
-        raise CommandError(["the scheduler went away; what is done is kept"], FAILED)
+        raise CommandError(["the connection to the scheduler was lost; finished results are kept"], FAILED)
     error = future.exception()
     if isinstance(error, KilledWorker):
-        return failed(task, f"{task.recording}: its worker process died, again and again")
+        return failed(task, f"{task.recording}: its worker process died repeatedly")
     return failed(task, f"{task.recording}: {type(error).__name__}: {error}")

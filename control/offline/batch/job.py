@@ -1,6 +1,6 @@
-"""What is made of a recording, ready to be made: the same as the command for one file, with everything loaded.
+"""The jobs of a plan: what is made of each recording, as the command for one file makes it, with everything loaded.
 
-A recipe travels to other processes as plain data and is loaded there anew. Its digest says that both have the same.
+A job travels to other processes as plain data and is loaded again there. Its digest shows that both loaded the same.
 """
 
 from __future__ import annotations
@@ -35,34 +35,34 @@ from stemfield.renderer.drivers.audiofile import FLAC_CHANNELS
 from stemfield.renderer.scene.scene import RESIDUAL, Scene
 from stemfield.separation.cards.card import CARD, ModelCard
 
-Order = dict[str, Any]
-"""A recipe as plain data: kind, options, and where its parts are looked for. All paths are absolute."""
+JobData = dict[str, Any]
+"""A job as plain data: kind, options, and where its parts are found. All paths are absolute."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Job:
     """What is made of a recording."""
 
     kind: Kind
     suffix: str
-    """Of a result's name; empty for a folder of files."""
+    """Suffix of a result's name; empty for a folder of files."""
     digest: str
-    """Of everything that a result depends on but the recording: the program, the model, layout, scene and options."""
+    """Digest of everything but the recording: the version of stemfield, model, layout, scene and options."""
     make: Callable[[Path, Path], list[str]]
-    """Makes it of a recording, as a file or a folder; says what else there is to say."""
+    """Makes the result of a recording, a file or a folder, and returns warnings."""
 
 
-def order_of(kind: Kind, options: Mapping[str, Any], folder: Path, config: Config) -> Order:
-    """A recipe as plain data, independent of the plan's folder and of this user's configuration.
+def job_data(kind: Kind, options: Mapping[str, Any], folder: Path, config: Config) -> JobData:
+    """A job as plain data, independent of the plan's folder and of the user's configuration.
 
     Args:
-        kind: what is made.
-        options: of the plan, with its defaults.
-        folder: that relative paths are relative to.
-        config: of this user.
+        kind: kind of result.
+        options: options from the plan, defaults included.
+        folder: folder of the plan, for relative paths.
+        config: the user's configuration.
 
     Raises:
-        CommandError: a recording of control that there is not.
+        CommandError: there is no such recording of control.
     """
 
     def anchored(name: str | None) -> str | None:
@@ -94,29 +94,29 @@ def order_of(kind: Kind, options: Mapping[str, Any], folder: Path, config: Confi
     }
 
 
-def load_recipe(order: Order) -> Recipe:
-    """The recipe of plain data, with everything that it names.
+def load_job(data: JobData) -> Job:
+    """A job with everything that it names loaded.
 
     Raises:
-        CommandError: something that it names cannot be used.
+        UserError: something that it names cannot be used.
     """
-    kind, options = order["kind"], order["options"]
+    kind, options = data["kind"], data["options"]
     config = Config(
-        layout_folders=tuple(map(Path, order["layout_folders"])),
-        model_folders=tuple(map(Path, order["model_folders"])),
-        separation=SeparationConfig(providers=tuple(order["providers"])),
+        layout_folders=tuple(map(Path, data["layout_folders"])),
+        model_folders=tuple(map(Path, data["model_folders"])),
+        separation=SeparationConfig(providers=tuple(data["providers"])),
     )
     load = _scenic if "scene" in options else _stereo
     suffix, parts, make = load(kind, options, config)
-    # what is named is told by its content; that a file lies elsewhere changes nothing
+    # named files count by their content, wherever they are
     named = ("model", "layout", "scene", "recording", "hrtf")
     facts = {key: value for key, value in options.items() if key not in named} | parts
-    facts |= {"kind": kind, "providers": order["providers"], "stemfield": version("stemfield")}
-    return Recipe(kind, suffix, _digest(json.dumps(facts, sort_keys=True).encode()), make)
+    facts |= {"kind": kind, "providers": data["providers"], "stemfield": version("stemfield")}
+    return Job(kind, suffix, _digest(json.dumps(facts, sort_keys=True).encode()), make)
 
 
 _Loaded = tuple[str, dict[str, str], Callable[[Path, Path], list[str]]]
-"""Suffix, digests of the parts, and what makes it."""
+"""Suffix, digests of the parts, and the function that makes the result."""
 
 
 def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
@@ -141,7 +141,7 @@ def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
         return ".adm.wav", parts, partial(_make_adm, layout, scene, changes, card, model)
     channels = 2 if binaural else max(speaker.channel for speaker in layout.speakers)
     if options["format"] == "flac" and channels > FLAC_CHANNELS:
-        raise CommandError([f"format: flac holds at most {FLAC_CHANNELS} channels, not {channels}: allowed wav"])
+        raise CommandError([f"format: expected wav for {channels} channels, got flac, which holds {FLAC_CHANNELS}"])
 
     def make(source: Path, target: Path) -> list[str]:
         limit = options["limit"]
@@ -176,11 +176,9 @@ def _stereo(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
     if kind == "separate":
         return "", parts, separate
     names = (*card.names, RESIDUAL)
-    known = ", ".join(names)
     if unknown := [name for name in options["gains"] if name not in names]:
-        raise CommandError(
-            [f"gains.{name}: model {card.name} has {known}{did_you_mean(name, names)}" for name in unknown]
-        )
+        expected = f"a stem of model {card.name} ({', '.join(names)})"
+        raise CommandError([f"gains: expected {expected}, got {name}{did_you_mean(name, names)}" for name in unknown])
 
     def remix(source: Path, target: Path) -> list[str]:
         offline.remix(source, target, card, threshold, options["gains"], **model)

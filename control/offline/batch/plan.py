@@ -1,4 +1,4 @@
-"""The plan of a batch: which recordings, what is made of each, and where it goes. One YAML file, strict.
+"""The plan of a batch, a strict YAML file: the recordings, the jobs for each, and the output folder.
 
 output: results
 inputs: [albums/**/*.flac, {path: live.wav, name: bonus/live}]
@@ -22,16 +22,16 @@ from stemfield.layouts.problems import shown
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 
 KINDS = ("upmix", "adm", "separate", "remix")
-"""What can be made of a recording."""
+"""Kinds of result."""
 BATCH_FOLDER = ".stemfield"
-"""In the output folder: what is known of the results, and work in hand."""
+"""Folder of records and unfinished results, in the output folder."""
 
 Kind = Literal["upmix", "adm", "separate", "remix"]
 _Rule = Literal["soft", "surrey"]
 
 
 class Source(Strict):
-    """One recording, or all that a pattern finds."""
+    """One recording, or all that match a pattern."""
 
     path: str = Field(min_length=1, max_length=4096)
     name: str | None = Field(None, min_length=1, max_length=1024)
@@ -69,7 +69,7 @@ class _Scenic(_Model):
 
 
 class Upmix(_Scenic):
-    """A file for the loudspeakers of a room, or for headphones."""
+    """Job: a file for the loudspeakers of a room, or for headphones."""
 
     binaural: bool = False
     hrtf: str | None = Field(None, min_length=1)
@@ -78,17 +78,17 @@ class Upmix(_Scenic):
 
 
 class Adm(_Scenic):
-    """Objects with their places, for other programs."""
+    """Job: objects with positions, for other programs."""
 
 
 class Separate(_Model):
-    """A folder of stems."""
+    """Job: a folder of stems."""
 
     threshold: float | None = Field(None, ge=0.0, le=1.0)
 
 
 class Remix(_Model):
-    """The instruments in another balance."""
+    """Job: the instruments in another balance."""
 
     threshold: float | None = Field(None, ge=0.0, le=1.0)
     gains: dict[str, float] = Field({})
@@ -103,13 +103,13 @@ class Remix(_Model):
 
 
 class Defaults(_Scenic):
-    """What holds for every job that does not say otherwise, where it can have it."""
+    """Options for every job that has them and sets none of its own."""
 
     threshold: float | None = Field(None, ge=0.0, le=1.0)
 
 
 class Plan(Strict):
-    """Everything that a batch is to make."""
+    """A plan."""
 
     output: str = Field(min_length=1)
     inputs: tuple[Source, ...] = Field(min_length=1)
@@ -120,7 +120,7 @@ class Plan(Strict):
     remix: Remix | None = None
 
     def jobs(self) -> Iterator[tuple[Kind, dict[str, Any]]]:
-        """What is made of each recording: its kind, and its options with the defaults in place."""
+        """The jobs: kind, and options with defaults applied."""
         for kind in KINDS:
             job = getattr(self, kind)
             if job is not None:
@@ -150,16 +150,16 @@ def parse_plan(data: object, source: str) -> Plan:
     """
     if not isinstance(data, Mapping):
         raise ConfigError(source, (f"{shown(data)}: allowed a block of keys",))
-    # an empty block is written with nothing behind its colon
+    # an empty block is a key with nothing behind its colon
     data = {key: {} if value is None and key in KINDS else value for key, value in data.items()}
     problems: list[str] = []
     if not any(kind in data for kind in KINDS):
-        problems.append(f"nothing to do: one or more of {', '.join(KINDS)} must stand in it")
+        problems.append(f"nothing to do: expected one or more of {', '.join(KINDS)}")
     try:
         plan = Plan.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
         details = error.errors(include_url=False)
-        # a list of which no entry is good counts as empty, which is no news
+        # a list without a valid entry counts as empty, which says nothing new
         news = [each for each in details if not (each["type"] == "too_short" and each["input"])]
         found = [problem_text(Plan, each) for each in news]
         raise ConfigError(source, [*found, *problems]) from error

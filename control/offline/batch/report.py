@@ -1,4 +1,4 @@
-"""What became of a batch: a line of JSON a result while it goes on, a table at the end."""
+"""The report of a batch: a line of JSON for each result while it runs, and a table at the end."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _SHOWN = 20
 
 
 class Report:
-    """The outcomes so far. In a `with` block; every one is in the file as soon as it is known.
+    """The outcomes so far, each written to a file at once; used in a `with` block.
 
     Attributes:
-        outcomes: in the order in which they came.
+        outcomes: outcomes in their order of arrival.
     """
 
     def __init__(self, path: Path, *, as_json: bool = False) -> None:
-        """Begins a new file.
+        """Create the file.
 
         Args:
-            path: the file.
-            as_json: print each line, too.
+            path: file to write.
+            as_json: whether to print each line as well.
 
         Raises:
             CommandError: it cannot be written.
@@ -49,10 +49,10 @@ class Report:
             self._file = path.open("w", encoding="utf-8")
 
     def add(self, outcome: Outcome) -> None:
-        """One more.
+        """Add an outcome.
 
         Raises:
-            CommandError: the file cannot be written on.
+            CommandError: the file cannot be written.
         """
         self.outcomes.append(outcome)
         line = json_line(asdict(outcome))
@@ -63,14 +63,14 @@ class Report:
             print(line, flush=True)
 
     def count(self, status: str) -> int:
-        """How many outcomes there are of this status."""
+        """Number of outcomes with this status."""
         return sum(outcome.status == status for outcome in self.outcomes)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        with suppress(OSError):  # all of it is there already, or that it is not was told
+        with suppress(OSError):  # everything is written, or the error was reported
             self._file.close()
 
     @contextmanager
@@ -82,7 +82,7 @@ class Report:
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """Counts by status, seconds of sound that were worked off, and what that cost."""
+    """Counts by status, seconds of sound processed, and the time that it took."""
     counts = Counter(outcome.status for outcome in outcomes)
     made = [outcome for outcome in outcomes if outcome.status == "made"]
     sound_s, took_s = sum(o.sound_s for o in made), sum(o.took_s for o in made)
@@ -95,7 +95,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def show(outcomes: Sequence[Outcome], console: Console) -> None:
-    """Print a table of the jobs, and one of what needs a look."""
+    """Print a table of the jobs, and one of failures and warnings."""
     jobs: dict[str, list[Outcome]] = defaultdict(list)
     for outcome in outcomes:
         jobs[outcome.job].append(outcome)

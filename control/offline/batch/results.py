@@ -1,7 +1,7 @@
-"""Results that are there: what each was made of, so that it is made once.
+"""Existing results and what each was made from, so that none is made twice.
 
-Beside the results a record of each is kept: the key of what it was made of, the recording as it was, and the result's
-files with their checksums. Times and sizes of files that are as they were spare reading them again.
+A record of each result is kept beside them: the key of what it was made from, the state of the recording, and the
+result's files with their checksums. Files whose times and sizes are unchanged are not read again.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from stemfield.layouts.problems import UserError
 from stemfield.renderer.drivers.part_file import PartFile
 
 LONGEST_NAME = 255
-"""Bytes of a file's name on the file systems of Linux."""
+"""Maximum length of a file name on Linux, bytes."""
 
 Facts = dict[str, Any]
-"""A file as it was: size, times, sha256."""
+"""State of a file: size, times, sha256."""
 
 
 class OutsideError(UserError):
-    """A result that would lie outside the output folder, because a link leads there."""
+    """A result that a link would place outside the output folder."""
 
 
 class Result:
     """One result of a batch: a file, or a folder of files.
 
     Attributes:
-        target: where it is, absolute.
+        target: absolute path of the result.
     """
 
     def __init__(self, output: Path, kind: str, name: str, suffix: str) -> None:
         """Nothing is read or written yet.
 
         Args:
-            output: the output folder, absolute.
-            kind: what is made.
-            name: of the recording.
-            suffix: of the file's name; empty for a folder.
+            output: absolute path of the output folder.
+            kind: kind of result.
+            name: name of the result.
+            suffix: suffix of the file name; empty for a folder.
         """
         self._output = output
         self._suffix = suffix
@@ -55,12 +55,12 @@ class Result:
         self._record = record
 
     def is_current(self, digest: str, recording: Facts, key: str | None = None) -> bool:
-        """Whether it is there and need not be made again.
+        """Whether the result exists and need not be made again.
 
         Args:
-            digest: of the recipe.
-            recording: how the file is now; only its size and times are compared where the key is not known.
-            key: of the recipe and the recording's content.
+            digest: digest of the job.
+            recording: present state of the recording; without a key only its size and times are compared.
+            key: key of the job and the recording's content.
         """
         record = self._read()
         if record is None:
@@ -68,28 +68,28 @@ class Result:
         same = record["digest"] == digest and _same_times(record["recording"], recording) if key is None else False
         if not same and record["key"] != key:
             return False
-        return all(_is_as_it_was(self._output / file, facts) for file, facts in record["files"].items())
+        return all(_is_unchanged(self._output / file, facts) for file, facts in record["files"].items())
 
     def files(self) -> list[str]:
-        """Its files, as seen from the output folder, in the order of their names."""
+        """Its files, relative to the output folder, sorted."""
         record = self._read()
         return [] if record is None else sorted(record["files"])
 
     def put(self, made: Path, key: str, digest: str, recording: Facts) -> None:
-        """Puts what was made in place, and writes down what it was made of.
+        """Move a new result into place and record what it was made from.
 
         Args:
-            made: the file or folder, on the same file system.
-            key: of the recipe and the recording's content.
-            digest: of the recipe.
-            recording: how the file was.
+            made: file or folder, on the same file system.
+            key: key of the job and the recording's content.
+            digest: digest of the job.
+            recording: state of the recording.
 
         Raises:
             OutsideError: a link leads out of the output folder.
             OSError: it cannot be written.
         """
         before = self.files()
-        self._record.unlink(missing_ok=True)  # until the new one is whole, nothing is there
+        self._record.unlink(missing_ok=True)  # there is no result until the new one is complete
         pairs = [(made, self.target)] if self._suffix else [(file, self.target / file.name) for file in made.iterdir()]
         for _, to in pairs:
             self._check_inside(to)
@@ -102,7 +102,7 @@ class Result:
         self._write({"key": key, "digest": digest, "recording": recording, "files": files})
 
     def renew(self, recording: Facts) -> None:
-        """Writes down that the recording has other times now, and the same content."""
+        """Record that the recording has new times but the same content."""
         if (record := self._read()) is not None:
             self._write(record | {"recording": recording})
 
@@ -111,7 +111,7 @@ class Result:
             raise OutsideError(f"{path}: a link leads out of the output folder")
 
     def _read(self) -> Facts | None:
-        """The record; None where there is none that can be used."""
+        """The record; None if there is no usable one."""
         with suppress(OSError, ValueError):
             record: Facts = parse_json(read_file(self._record))
             match record:
@@ -131,10 +131,10 @@ class Result:
 
 
 def facts_of(path: Path, *, read: bool = False) -> Facts:
-    """Size and times of a file; with its checksum where it is to be read.
+    """Size and times of a file; with `read` also its checksum.
 
     Raises:
-        OSError: it is not there, or cannot be read.
+        OSError: it does not exist, or cannot be read.
     """
     found = path.stat()
     facts: Facts = {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "ctime_ns": found.st_ctime_ns}
@@ -156,7 +156,7 @@ def _same_times(one: Facts, other: Facts) -> bool:
     return all(one.get(key) == other.get(key) for key in ("size", "mtime_ns", "ctime_ns"))
 
 
-def _is_as_it_was(path: Path, before: Facts) -> bool:
+def _is_unchanged(path: Path, before: Facts) -> bool:
     try:
         now = facts_of(path)
         return _same_times(now, before) or (now["size"] == before["size"] and file_digest(path) == before["sha256"])

@@ -1,4 +1,4 @@
-"""What a worker does: one recipe for one recording. A failure is an answer, never an exception."""
+"""What a worker process does: one job for one recording. Failures are returned, never raised."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from stemfield.control.offline.batch.job import Order, Recipe, load_recipe
+from stemfield.control.offline.batch.job import Job, JobData, load_job
 from stemfield.control.offline.batch.plan import BATCH_FOLDER
 from stemfield.control.offline.batch.results import LONGEST_NAME, Result, facts_of
 from stemfield.control.offline.inputs import processing_errors, recording_length
@@ -24,56 +24,56 @@ from stemfield.control.problems import CommandError
 from stemfield.layouts.problems import UserError
 
 WORK = "work"
-"""In the batch's own folder: what is being made."""
+"""Folder of unfinished results, in the batch's own folder."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One result that is to be there."""
+    """One result to be made."""
 
     recording: str
     """Absolute path."""
     name: str
     output: str
     """Absolute path of the output folder."""
-    order: Order
+    job: JobData
     suffix: str
     digest: str
-    """Of the recipe as it is where the plan was read."""
+    """Digest of the job where the plan was read."""
 
     @property
     def kind(self) -> str:
-        """What is made."""
-        return str(self.order["kind"])
+        """Kind of result."""
+        return str(self.job["kind"])
 
     @property
     def result(self) -> Result:
-        """Where it goes."""
+        """The result in the output folder."""
         return Result(Path(self.output), self.kind, self.name, self.suffix)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task."""
+    """The outcome of a task."""
 
     recording: str
     job: str
     name: str
     status: Literal["made", "kept", "failed"]
     files: list[str] = field(default_factory=list)
-    """As seen from the output folder."""
+    """Relative to the output folder."""
     sound_s: float = 0.0
-    """Length of the recording, where it was worked on."""
+    """Length of the recording, if it was processed."""
     took_s: float = 0.0
     worker: str = ""
     reason: str = ""
     """Why it failed, in one line."""
     notes: list[str] = field(default_factory=list)
-    """What else is to be known: a file that is cut off, samples that were clipped."""
+    """Warnings: a file that is cut off, samples that were clipped."""
 
 
 def kept(task: Task) -> Outcome | None:
-    """The outcome of a task whose result is there, as far as times and sizes of files tell; else None."""
+    """The outcome of a task whose result exists, judged by times and sizes of files; else None."""
     try:
         recording = facts_of(Path(task.recording))
     except OSError:
@@ -84,17 +84,17 @@ def kept(task: Task) -> Outcome | None:
 
 
 def perform(given: dict[str, Any]) -> dict[str, Any]:
-    """Sees to it that a result is there.
+    """Make a result unless it exists.
 
     Args:
-        given: a task as plain data.
+        given: task as plain data.
 
     Returns:
         The outcome as plain data.
     """
     task = Task(**given)
     begin_s = time.monotonic()
-    with _heard() as notes:
+    with _warnings() as notes:
         try:
             outcome = _made(task)
         except UserError as error:
@@ -106,55 +106,55 @@ def perform(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def failed(task: Task, reason: str) -> Outcome:
-    """The outcome of a task that could not be done."""
+    """The outcome of a task that failed."""
     return Outcome(task.recording, task.kind, task.name, "failed", reason=" ".join(reason.split()))
 
 
 def _made(task: Task) -> Outcome:
-    recipe = _recipe(json.dumps(task.order, sort_keys=True), task.digest)
+    job = _job(json.dumps(task.job, sort_keys=True), task.digest)
     path, result = Path(task.recording), task.result
     if (size := len(os.fsencode(result.target.name))) > LONGEST_NAME:
-        problem = f"the name of its result has {size} bytes: allowed {LONGEST_NAME}; give it a shorter one in the plan"
+        problem = f"name of its result: expected at most {LONGEST_NAME} bytes, got {size}: shorten it in the plan"
         raise CommandError([f"{path}: {problem}"])
     frames, rate_hz = recording_length(path)
     with processing_errors(task.recording):
         recording = facts_of(path, read=True)
-        key = _key(recipe, path, recording["sha256"])
-        if result.is_current(recipe.digest, recording, key):
+        key = _key(job, path, recording["sha256"])
+        if result.is_current(job.digest, recording, key):
             result.renew(recording)
             return Outcome(task.recording, task.kind, task.name, "kept", result.files())
         work = Path(task.output) / BATCH_FOLDER / WORK
         work.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=work) as folder:
-            made = Path(folder) / f"result{recipe.suffix}"
-            notes = recipe.make(path, made)
+            made = Path(folder) / f"result{job.suffix}"
+            notes = job.make(path, made)
             if facts_of(path) != {name: recording[name] for name in ("size", "mtime_ns", "ctime_ns")}:
                 raise CommandError([f"{path}: changed while it was read"])
-            result.put(made, key, recipe.digest, recording)
+            result.put(made, key, job.digest, recording)
     files = result.files()
     return Outcome(task.recording, task.kind, task.name, "made", files, frames / rate_hz, notes=notes)
 
 
-def _recipe(order: str, digest: str) -> Recipe:
-    recipe = _loaded(order)
-    if recipe.digest != digest:
-        _loaded.cache_clear()  # files may be mended while a worker lives
-        if (recipe := _loaded(order)).digest != digest:
-            problem = "the program, model, layout or scene is another one at this worker than where the plan was read"
+def _job(data: str, digest: str) -> Job:
+    job = _loaded(data)
+    if job.digest != digest:
+        _loaded.cache_clear()  # files may be corrected while a worker runs
+        if (job := _loaded(data)).digest != digest:
+            problem = "this worker has another version of the program, model, layout or scene than the plan's reader"
             raise CommandError([problem])
-    return recipe
+    return job
 
 
 @lru_cache(maxsize=8)
-def _loaded(order: str) -> Recipe:
-    return load_recipe(json.loads(order))
+def _loaded(data: str) -> Job:
+    return load_job(json.loads(data))
 
 
-def _key(recipe: Recipe, path: Path, content: str) -> str:
-    """Of everything that the samples of a result depend on."""
-    # a programme of an ADM file is called like the recording
-    title = path.stem if recipe.kind == "adm" else ""
-    return hashlib.sha256(json.dumps([recipe.digest, content, title]).encode()).hexdigest()
+def _key(job: Job, path: Path, content: str) -> str:
+    """Key of everything that the samples of a result depend on."""
+    # the programme of an ADM file has the name of the recording
+    title = path.stem if job.kind == "adm" else ""
+    return hashlib.sha256(json.dumps([job.digest, content, title]).encode()).hexdigest()
 
 
 def _worker() -> str:
@@ -167,8 +167,8 @@ def _worker() -> str:
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
-    """The warnings that this thread logs meanwhile."""
+def _warnings() -> Iterator[list[str]]:
+    """Collect the warnings that this thread logs."""
     notes: list[str] = []
     thread = threading.get_ident()
 

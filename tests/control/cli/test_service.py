@@ -21,6 +21,7 @@ import pytest
 from stemfield.control.cli import service as cli_service
 from stemfield.control.cli.commands import make_parser
 from stemfield.control.problems import CommandError
+from stemfield.systemd import install as systemd_install
 from stemfield.systemd.files import is_untouched
 from stemfield.systemd.state import advice, last_end, process_limits
 
@@ -34,7 +35,7 @@ def say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Say:
     """`say("install", "--system", ...)` runs the command in a home folder of its own; there is no systemd."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home" / ".config"))
-    monkeypatch.setattr(cli_service, "RUNNING", tmp_path / "nowhere")
+    monkeypatch.setattr(systemd_install, "RUNNING", tmp_path / "nowhere")
 
     def run(*words: str) -> int:
         options = make_parser().parse_args(["service", *words])
@@ -64,7 +65,7 @@ def manager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         )
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setattr(cli_service, "RUNNING", folder)
+    monkeypatch.setattr(systemd_install, "RUNNING", folder)
     return folder
 
 
@@ -169,7 +170,7 @@ def test_a_second_time_there_is_nothing_to_do_and_an_update_shows_its_lines(
     say("install", *words)
     capsys.readouterr()
     say("install", *words)
-    assert capsys.readouterr().out == "the units are in place as they should be\n"
+    assert capsys.readouterr().out == "the units are installed and up to date\n"
     words[2] = "/srv/stemfield/bin/stemfield"
     say("install", *words)
     shown = capsys.readouterr().out
@@ -242,14 +243,14 @@ def test_the_manager_is_asked_in_order(say: Say, manager: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--system", "--program", "/home/ann/.local/bin/stemfield", "--yes"], "may not look into home folders"),
-        (["--user", "--root", "/tmp", "--yes"], "--root: of use only with --system"),
+        (["--system", "--program", "/home/ann/.local/bin/stemfield", "--yes"], "cannot read home folders"),
+        (["--user", "--root", "/tmp", "--yes"], "--root: only with --system"),
         (["--system", "--root", "/nowhere/at/all", "--yes"], "--root /nowhere/at/all: no such folder"),
-        (["--user"], "there is nobody to ask: give --yes"),
-        (["--user", "--program", "/nowhere/stemfield", "--yes"], "/nowhere/stemfield: no program that can be run"),
-        (["--user", "--program", "/etc/passwd", "--yes"], "/etc/passwd: no program that can be run"),
-        (["--user", "--program", "bin/stemfield", "--yes"], "--program 'bin/stemfield': allowed an absolute path"),
-        (["--user", "--program", "/opt/my own/stemfield", "--yes"], "allowed an absolute path without spaces"),
+        (["--user"], "no terminal to confirm at: pass --yes"),
+        (["--user", "--program", "/nowhere/stemfield", "--yes"], "/nowhere/stemfield: not an executable file"),
+        (["--user", "--program", "/etc/passwd", "--yes"], "/etc/passwd: not an executable file"),
+        (["--user", "--program", "bin/stemfield", "--yes"], "special characters, got 'bin/stemfield'"),
+        (["--user", "--program", "/opt/my own/stemfield", "--yes"], "expected an absolute path without spaces"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(
@@ -267,7 +268,7 @@ def test_units_of_a_package_are_left_to_it(say: Say, root: Path) -> None:
     packaged = root / "lib" / "systemd" / "system" / "stemfield.service"
     packaged.parent.mkdir(parents=True)
     packaged.write_text("[Unit]\n")
-    with pytest.raises(CommandError, match="a package has the units already"):
+    with pytest.raises(CommandError, match="installed by a package already"):
         say("install", *SYSTEM, "--root", str(root), "--yes")
     packaged.unlink()
     say("install", *SYSTEM, "--root", str(root), "--yes", "--no-start")
@@ -309,18 +310,18 @@ def test_status_says_how_it_is_and_why_it_ended(say: Say, manager: Path, capsys:
     (manager / "shown").write_text(SHOWN)
     assert say("status", "--system") == 3
     told = capsys.readouterr().out
-    assert "activating, starts by itself (/etc/systemd/system/stemfield.service)" in told
-    assert "it says: waiting for a JACK server" in told
+    assert "activating, starts automatically (/etc/systemd/system/stemfield.service)" in told
+    assert "status: waiting for a JACK server" in told
     assert "its configuration is invalid" in told
-    assert "started it anew 3 times" in told
+    assert "restarted by systemd: 3 times" in told
     running = SHOWN.replace("activating", "active").replace("MainPID=0", f"MainPID={os.getpid()}")
     # of the present run there is no end yet
     running = running.replace("exit-code", "success").replace("ExecMainCode=1\nExecMainStatus=2", "ExecMainCode=0")
     (manager / "shown").write_text(running)
     assert say("status", "--system") == 0
     told = capsys.readouterr().out
-    assert "it ended" not in told
-    assert "started it anew 3 times" in told
+    assert "last end" not in told
+    assert "restarted by systemd: 3 times" in told
     assert say("status", "--system", "--json") == 0
     state = json.loads(capsys.readouterr().out)
     assert (state["active"], state["pid"], state["restarts"]) == ("active", os.getpid(), 3)
@@ -333,7 +334,7 @@ def test_without_systemd_status_is_one_line(say: Say, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(CommandError) as refused:
         say("status")
-    assert refused.value.lines == ("systemctl: there is no systemd here",)
+    assert refused.value.lines == ("systemctl: systemd is not installed",)
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,14 @@ from stemfield.control.cli import batch as cli_batch
 from stemfield.control.cli import upmix as upmix_command
 from stemfield.control.cli.commands import make_parser
 from stemfield.control.config.configuration import Config, MonitorConfig
-from stemfield.control.offline.batch.inputs import find_recordings
-from stemfield.control.offline.batch.job import order_of
+from stemfield.control.offline.batch.job import job_data
 from stemfield.control.offline.batch.plan import Source, Upmix, read_plan
+from stemfield.control.offline.batch.recordings import find_recordings
 from stemfield.control.offline.batch.report import Report
+from stemfield.control.offline.batch.run import find_tasks, locked
 from stemfield.control.offline.batch.work import Outcome, kept, perform
-from stemfield.control.problems import CommandError
+from stemfield.control.problems import BAD_INPUT, CommandError
+from stemfield.layouts.problems import UserError
 
 RATE = 44100
 COMMAND = Path(sys.executable).with_name("stemfield")
@@ -68,9 +70,9 @@ def of_status(folder: Path, status: str) -> list[str]:
 
 def told(plan: Path, *words: str) -> list[str]:
     """The lines of a plan that is refused."""
-    with pytest.raises(CommandError) as refused:
+    with pytest.raises(UserError) as refused:
         cli_batch.batch(make_parser().parse_args(["batch", str(plan), *words]))
-    assert refused.value.status == 2
+    assert getattr(refused.value, "status", BAD_INPUT) == BAD_INPUT
     return [line.removeprefix(f"{plan}: ") for line in refused.value.lines]
 
 
@@ -129,7 +131,7 @@ def test_a_killed_worker_and_a_broken_file_cost_no_other_result(count: int, tmp_
     os.utime(sources[1])  # other times, the same content
     (tmp_path / "out" / "upmix" / sources[2].parent.name / sources[2].name).unlink()
     options = make_parser().parse_args(["batch", str(plan)])
-    tasks = cli_batch._tasks(read_plan(plan), plan, tmp_path, tmp_path / "out")
+    tasks = find_tasks(read_plan(plan), plan)
     left = [task for task in tasks if kept(task) is None]
     assert len(left) == 3
     again = {task.name: perform(asdict(task)) for task in left}
@@ -149,12 +151,12 @@ def test_every_problem_of_a_plan_is_told_at_once(tmp_path: Path) -> None:
     plan = write_plan(tmp_path, inputs=inputs, upmix={"layout": "7.1.5"}, remix={"gains": {"vocal": -3}})
     lines = told(plan)
     assert "inputs.1: in/sonk.wav: no such file, did you mean song.wav?" in lines
-    assert any(line.startswith("inputs.2: nowhere/*.wav: finds no sound file") for line in lines)
-    assert "inputs.3: in: is a folder; its files are in/*" in lines
-    assert any("would both be song: give one of them a name" in line for line in lines)
+    assert any(line.startswith("inputs.2: nowhere/*.wav: matches no sound file") for line in lines)
+    assert "inputs.3: in: expected a file or a pattern such as in/*, got a folder" in lines
+    assert any("would both be song: give one of them another name" in line for line in lines)
     assert any(line.startswith("upmix: 7.1.5: unknown name") and "7.1.4" in line for line in lines)
-    assert any(line.startswith("remix: gains.vocal: ") and "did you mean vocals?" in line for line in lines)
-    assert f"output: {tmp_path / 'out'}: is a file, not a folder" in lines
+    assert any(line.startswith("remix: gains: ") and "got vocal, did you mean vocals?" in line for line in lines)
+    assert f"output: {tmp_path / 'out'}: expected a folder, got a file" in lines
 
 
 def test_unknown_keys_and_wrong_values_are_told_at_once(tmp_path: Path) -> None:
@@ -167,7 +169,7 @@ def test_unknown_keys_and_wrong_values_are_told_at_once(tmp_path: Path) -> None:
     assert any(line.startswith("upmix.format: 'mp3': allowed wav, flac") for line in lines)
     assert any("vocals 99: allowed a number from -120 to 20" in line for line in lines)
     plan.write_text("output: o\ninputs: [a]\n")
-    assert told(plan) == ["nothing to do: one or more of upmix, adm, separate, remix must stand in it"]
+    assert told(plan) == ["nothing to do: expected one or more of upmix, adm, separate, remix"]
 
 
 @pytest.mark.parametrize("name", ["../song", "/tmp/song", "a/../../b", ".stemfield/x"])
@@ -180,7 +182,7 @@ def test_no_name_leads_out_of_the_output_folder(name: str, tmp_path: Path) -> No
 def test_a_folder_is_worked_in_by_one_batch_alone(tmp_path: Path) -> None:
     write_sound(tmp_path / "in" / "song.wav", 1)
     plan = write_plan(tmp_path)
-    with cli_batch._held(tmp_path / "out"):
+    with locked(tmp_path / "out"):
         assert told(plan) == [f"{tmp_path / 'out'}: another batch works in this folder"]
 
 
@@ -191,15 +193,19 @@ def test_an_output_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_what_fails_in_a_batch_is_not_blamed_on_its_folder(tmp_path: Path) -> None:
-    with pytest.raises(ConnectionError, match="elsewhere"), cli_batch._held(tmp_path / "out"):
+    with pytest.raises(ConnectionError, match="elsewhere"), locked(tmp_path / "out"):
         raise ConnectionError("elsewhere")
 
 
-def test_a_report_that_cannot_be_written_on_is_told() -> None:
-    with pytest.raises(CommandError) as refused, Report(Path("/dev/full")) as report:
-        report.add(Outcome("a.wav", "upmix", "a", "made"))
+def test_a_report_that_cannot_be_written_on_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "report.jsonl"
+    with Report(path) as report:
+        report._file.close()
+        report._file = Path("/dev/full").open("w")  # noqa: SIM115 (the report closes it)
+        with pytest.raises(CommandError) as refused:
+            report.add(Outcome("a.wav", "upmix", "a", "made"))
     assert refused.value.status == 1
-    assert refused.value.lines == ("/dev/full: cannot be written: No space left on device",)
+    assert refused.value.lines == (f"{path}: cannot be written: No space left on device",)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +214,7 @@ def test_a_report_that_cannot_be_written_on_is_told() -> None:
 def test_whose_ears_hear_is_as_the_plan_says_or_as_configured(hrtf: str | None, expected: str) -> None:
     config = Config(monitor=MonitorConfig(hrtf="/ears/mine.sofa"))
     options = Upmix(binaural=True, hrtf=hrtf).model_dump()
-    assert order_of("upmix", options, Path("/plans"), config)["options"]["hrtf"] == expected
+    assert job_data("upmix", options, Path("/plans"), config)["options"]["hrtf"] == expected
 
 
 @pytest.mark.parametrize("order", [1, -1])

@@ -1,4 +1,4 @@
-"""From the paths and patterns of a plan to recordings, each with the name that its results have."""
+"""Finds the recordings that a plan lists by paths and patterns, and names their results."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Recordings = dict[str, Path]
 
 
 def find_recordings(sources: Sequence[Source], folder: Path, output: Path) -> tuple[Recordings, list[str]]:
-    """What a plan names, and every problem with it.
+    """The recordings of a plan, and every problem with them.
 
-    A file that is found twice is taken once; a name that was given comes before one that follows from a pattern.
+    A file that is found twice counts once; a given name takes precedence over one from a pattern.
 
     Args:
-        sources: as the plan has them.
-        folder: that relative paths are relative to.
-        output: the output folder, in which patterns find nothing.
+        sources: inputs of the plan.
+        folder: folder of the plan, for relative paths.
+        output: output folder, in which patterns find nothing.
     """
     problems: list[str] = []
     names: dict[Path, str] = {}
@@ -42,12 +42,12 @@ def _by_name(names: dict[Path, str], problems: list[str]) -> Recordings:
     for path, name in names.items():
         other = recordings.setdefault(name, path)
         if other != path:
-            problems.append(f"inputs: {other} and {path} would both be {name}: give one of them a name")
+            problems.append(f"inputs: {other} and {path} would both be {name}: give one of them another name")
     return recordings
 
 
 def _found(source: Source, folder: Path, output: Path) -> Iterator[tuple[Path, str]]:
-    wanted = plain(folder / Path(source.path).expanduser())
+    wanted = normalised(folder / Path(source.path).expanduser())
     if wanted.exists() or not glob.has_magic(source.path):
         yield _one(wanted, output), _clean(source.name or wanted.stem)
         return
@@ -62,27 +62,27 @@ def _found(source: Source, folder: Path, output: Path) -> Iterator[tuple[Path, s
             count += 1
             yield path, str(name.with_suffix(""))
     if not count:
-        raise ValueError(f"finds no sound file ({', '.join(READABLE)})")
+        raise ValueError(f"matches no sound file ({', '.join(READABLE)})")
 
 
-def plain(path: Path) -> Path:
-    """A path from the root, without `..`; links stay as they are."""
+def normalised(path: Path) -> Path:
+    """An absolute path without `..`; links are not resolved."""
     return Path(os.path.normpath(path.absolute()))
 
 
 def _one(path: Path, output: Path) -> Path:
     if path.is_dir():
-        raise ValueError(f"is a folder; its files are {path.name}/*")
+        raise ValueError(f"expected a file or a pattern such as {path.name}/*, got a folder")
     if not path.exists():
         beside = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
         raise ValueError(f"no such file{did_you_mean(path.name, beside)}")
     if path.is_relative_to(output):
-        raise ValueError("lies in the output folder")
+        raise ValueError("is in the output folder")
     return path
 
 
 def _fixed_parts(pattern: PurePath) -> Iterator[str]:
-    """What stands before the first part with a wildcard."""
+    """The parts before the first one with a wildcard."""
     for part in pattern.parts[:-1]:
         if glob.has_magic(part):
             return
