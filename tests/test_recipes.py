@@ -80,6 +80,67 @@ print(*row.read(scene, 0), row.stored)
     assert len(source.touched) <= 2
 
 
+HUB = """
+import asyncio
+from pythonosc.osc_message_builder import OscMessageBuilder
+from stemfield.control.hub.build import build_hub
+from stemfield.control.hub.peers import Peer
+from stemfield.control.parameters.context import Context
+from stemfield.control.status import idle_status
+from stemfield.renderer.scene.scene import default_scene
+scene = default_scene()
+hub = build_hub(scene, Context((), scene, status=idle_status()))
+def send(address, *values):
+    message = OscMessageBuilder(address)
+    for value in values:
+        message.add_arg(value)
+    async def submit():
+        hub.submit(message.build().dgram, Peer("127.0.0.1", 9000, print))
+    asyncio.run(submit())
+"""
+
+
+def test_a_command(source: Source) -> None:
+    source.change(
+        "control/parameters/actions.py",
+        "SCENE_ACTIONS: Final = (\n",
+        "@dataclass(frozen=True, slots=True)\n"
+        "class Greet(Action):\n"
+        "    name: str\n\n\n"
+        "SCENE_ACTIONS: Final = (\n"
+        '    _action("/scene/greet", Greet, (_NAME,), "Greet somebody."),\n',
+    )
+    source.change(
+        "control/hub/scene_commands.py",
+        "        hub.on(Redo, self._redo)\n",
+        "        hub.on(Redo, self._redo)\n"
+        "        from stemfield.control.parameters.actions import Greet\n"
+        '        hub.on(Greet, lambda command, peer: print("hello", command.name))\n',
+    )
+    assert source.run("-c", HUB + "send('/scene/greet', 'room')").strip() == "hello room"
+    assert len(source.touched) <= 2
+
+
+def test_a_dialect(source: Source) -> None:
+    source.add(
+        "control/dialects/compass.py",
+        "from stemfield.control.parameters.commands import SetParameter\n\n\n"
+        "def commands(message):\n"
+        '    turn = {"north": 0.0, "west": 90.0, "south": 180.0, "east": -90.0}\n'
+        '    return (SetParameter(f"/object/{message.arguments[0]}/azimuth", (turn[message.address[9:]],)),)\n',
+    )
+    source.change(
+        "control/dialects/registry.py",
+        "DIALECTS: Final = (\n",
+        "from stemfield.control.dialects import compass\n\n"
+        "DIALECTS: Final = (\n"
+        '    Dialect("compass", 2, prefix="/compass/", commands=compass.commands),\n',
+    )
+    code = HUB + "send('/compass/west', 'vocals'); print([round(x, 3) + 0.0 for x in hub.scene.find(0).position])"
+    assert source.run("-c", code).strip() == "[0.0, 1.0, 0.0]"
+    assert len(source.touched) <= 2
+
+
 def test_a_configuration_key(source: Source) -> None:
     source.change(
         "control/config/configuration.py",
