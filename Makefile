@@ -83,6 +83,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy tests/support tests/conftest.py
 	$(BIN)/lint-imports
 
 format: $(VENV)/.test

@@ -119,7 +119,7 @@ def jackd(
         monkeypatch.setenv("PIPEWIRE_RUNTIME_DIR", str(tmp_path / "pw"))
 
     def make(**settings: Any) -> Jackd | InPlaceOfJackd:
-        server = kind(**settings)
+        server: Jackd | InPlaceOfJackd = kind(**settings)
         servers.append(server)
         server.start()
         return server

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -153,7 +154,8 @@ def bed_gains_of_ear(python: str) -> Mapping[str, list[Mapping[str, float]]]:
         text=True,
         check=True,
     )
-    return json.loads(done.stdout)
+    found: Mapping[str, list[Mapping[str, float]]] = json.loads(done.stdout)
+    return found
 
 
 _BED_BY_EAR = """
@@ -255,7 +257,7 @@ CASES: Mapping[str, Callable[[], tuple[bytes, list[TrackEntry]]]] = {
 """Of each: the XML, and the lines of chna."""
 
 
-def scene(places: Sequence[tuple[float, float]], **more: object) -> Scene:
+def scene(places: Sequence[tuple[float, float]], **more: Any) -> Scene:
     """The default scene with its objects in other places, as wide as a pair of loudspeakers."""
     made = default_scene()
     for item, (azimuth, elevation) in zip(made.objects, places, strict=True):

@@ -43,6 +43,7 @@ class CopiedMachine:
         )
         command = ["unshare", "--mount", "sh", "-c", " && ".join(steps)]
         self._holder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._holder.stdout is not None
         assert self._holder.stdout.readline() == "made\n"
         self._enter = ["nsenter", f"--target={self._holder.pid}", "--mount", "chroot", str(root)]
         seen = Path(f"/proc/{self._holder.pid}/root{folder}")

@@ -49,6 +49,7 @@ class Distant(Tape):
         command = [sys.executable, __file__, *map(str, (file, server, name, inputs, outputs, frames))]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[file])
         os.close(file)
+        assert self._process.stdout is not None
         if self._process.stdout.readline() != b"ready\n":
             self.close()
             raise AssertionError(f"{name} is not on {server}")

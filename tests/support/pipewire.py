@@ -81,8 +81,15 @@ class PipeWire:
 
     def run(self, program: str, *arguments: str) -> None:
         """Starts a program beside the server, with which it and what it starts end."""
-        options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}
-        self._processes.append(subprocess.Popen([need(program), *arguments], env=self.environment, **options))
+        self._processes.append(
+            subprocess.Popen(
+                [need(program), *arguments],
+                env=self.environment,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        )
 
     def _await(self, true: Callable[[], object]) -> None:
         deadline = time.monotonic() + 20

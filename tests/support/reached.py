@@ -91,14 +91,14 @@ async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, A
     context = Context((), default_scene(), status=idle_status())
     hub = build_hub(context.defaults, context, SceneStore(folder, context))
     async with AsyncExitStack() as stack:
-        network = await open_network(stack, config, hub, load_layout("stereo"), HeadphoneStream())
+        services = await open_network(stack, config, hub, load_layout("stereo"), HeadphoneStream())
         addresses = listen_addresses(config.network)
         info = ServiceAnnouncer("x", addresses, {OSC: OSC_PORT}, DaemonInfo("", 0, ""))._info(OSC, "x")
         facts = daemon_facts("x", addresses, OSC_PORT, HTTP_PORT, context)
         places = {
             "printed": [
-                network.places[0].split()[2],
-                network.places[1].partition("://")[2].rpartition(":")[0].strip("[]"),
+                services.access[0].split()[2],
+                services.access[1].partition("://")[2].rpartition(":")[0].strip("[]"),
             ],
             "announced": info.parsed_addresses(),
             "shown": facts["addresses"],

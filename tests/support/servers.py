@@ -56,6 +56,7 @@ class Jackd:
         deadline = time.monotonic() + 60
         command = [need("jack_wait"), "-s", self.name, "-w", "-t", "1"]
         while subprocess.run(command, capture_output=True, check=False).returncode != 0:
+            assert self.process is not None
             assert self.process.poll() is None, "jackd ended"
             assert time.monotonic() < deadline, "jackd does not answer"
 

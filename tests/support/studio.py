@@ -31,7 +31,7 @@ _clock_gettime = types.ExternalFunction("clock_gettime", types.int32(types.int32
 
 
 @cfunc(types.int32(types.uint32, types.voidptr))
-def _studio(frames, argument):
+def _studio(frames: int, argument: Any) -> int:
     """Copies the tape to the outputs and the inputs to the record, from the moment `at` is 0 until it is `frames`."""
     words = carray(argument, (6 + 64 + 1,), np.intp)
     at, length, ins, outs = words[0], words[1], words[2], words[3]
@@ -134,7 +134,7 @@ class Studio(Tape):
         name: str = "studio",
         memory: Callable[..., np.ndarray] = np.zeros,
     ) -> None:
-        super().__init__(inputs, *tape.shape, memory)
+        super().__init__(inputs, tape.shape[0], tape.shape[1], memory)
         self.tape[:] = tape
         self.client = jack.Client(name, no_start_server=True, servername=server)
         self.client.set_shutdown_callback(lambda *_: None)
@@ -202,6 +202,7 @@ class Daemon:
     def wait_for(self, text: str, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while text not in self.log.read_bytes()[self.begins :].decode():
+            assert self.process is not None
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)
@@ -224,6 +225,7 @@ class Daemon:
 
     def worker(self) -> int | None:
         """Process id of the separation worker."""
+        assert self.process is not None
         found = subprocess.run(
             ["pgrep", "-P", str(self.process.pid), "-f", "separation.worker"],
             capture_output=True,

@@ -7,10 +7,14 @@ order of axes shows and the right answer can be computed without a graph.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import yaml
+from numpy.typing import ArrayLike
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 17
@@ -18,29 +22,31 @@ LICENCE = {"licence": "CC0-1.0", "attribution": ["nobody"], "trained_on": "nothi
 RATE = {"nominal_hz": 44100, "lowest_hz": 44100, "highest_hz": 48000}
 
 
-def value(name, shape):
+def value(name: str, shape: Iterable[int]) -> Any:
     return helper.make_tensor_value_info(name, TensorProto.FLOAT, list(shape))
 
 
-def constant(name, array):
+def constant(name: str, array: ArrayLike) -> Any:
     return numpy_helper.from_array(np.asarray(array, np.float32), name)
 
 
-def save(path, nodes, inputs, outputs, constants, opset=OPSET):
+def save(
+    path: Path, nodes: list[Any], inputs: list[Any], outputs: list[Any], constants: list[Any], opset: int = OPSET
+) -> None:
     graph = helper.make_graph(nodes, "toy", inputs, outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=9)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
 
 
-def scaling(path, pairs):
+def scaling(path: Path, pairs: Iterable[tuple[str, Sequence[int], str, Sequence[int], ArrayLike]]) -> None:
     """A graph that multiplies each input by constants: pairs of (input, shape, output, shape, gains).
 
     A gain with one axis more than the input adds a new axis after the batch, that of the sources.
     """
     nodes, inputs, outputs, constants = [], [], [], []
-    for index, (source, shape, target, out_shape, gains) in enumerate(pairs):
-        gains = np.asarray(gains, np.float32)
+    for index, (source, shape, target, out_shape, factors) in enumerate(pairs):
+        gains = np.asarray(factors, np.float32)
         constants.append(constant(f"g{index}", gains))
         inputs.append(value(source, shape))
         outputs.append(value(target, out_shape))
@@ -53,7 +59,7 @@ def scaling(path, pairs):
     save(path, nodes, inputs, outputs, constants)
 
 
-def write_card(folder, domain, sources, files, **fields):
+def write_card(folder: Path, domain: str, sources: Iterable[str], files: Iterable[str], **fields: Any) -> str:
     """Writes a card for graphs that are in the folder; returns the folder's path as text."""
     data = {
         "name": folder.name,
@@ -70,14 +76,20 @@ def write_card(folder, domain, sources, files, **fields):
     return str(folder)
 
 
-def small_wave(folder, gains=((0.7, 0.2), (0.1, 0.5)), samples=960, sources=("vocals", "other"), **fields):
+def small_wave(
+    folder: Path,
+    gains: ArrayLike = ((0.7, 0.2), (0.1, 0.5)),
+    samples: int = 960,
+    sources: Iterable[str] = ("vocals", "other"),
+    **fields: Any,
+) -> str:
     """A waveform model of small chunks with a gain for each source and side; returns its folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    gains = np.asarray(gains, np.float32)
-    n = len(gains)
+    factors = np.asarray(gains, np.float32)
+    n = len(factors)
     scaling(
         folder / "wave.onnx",
-        [("mix", (1, 2, samples), "stems", (1, n, 2, samples), gains[None, :, :, None])],
+        [("mix", (1, 2, samples), "stems", (1, n, 2, samples), factors[None, :, :, None])],
     )
     fields.setdefault("chunk", {"samples": samples, "trim": 60, "overlap": 0.25})
     return write_card(
@@ -91,7 +103,7 @@ def small_wave(folder, gains=((0.7, 0.2), (0.1, 0.5)), samples=960, sources=("vo
     )
 
 
-def wave_stream(folder, hop=128, discard_first=1):
+def wave_stream(folder: Path, hop: int = 128, discard_first: int = 1) -> str:
     """A waveform stream with memory: the first source is the hop before, halved; the second the rest of that hop."""
     folder.mkdir(parents=True, exist_ok=True)
     nodes = [
@@ -131,7 +143,7 @@ def wave_stream(folder, hop=128, discard_first=1):
     )
 
 
-def slow_stream(folder, hop=64, size=600):
+def slow_stream(folder: Path, hop: int = 64, size: int = 600) -> str:
     """A waveform stream that is far too slow for live sound: it multiplies matrices."""
     folder.mkdir(parents=True, exist_ok=True)
     nodes = [
@@ -170,7 +182,7 @@ def slow_stream(folder, hop=64, size=600):
     )
 
 
-def trap_stream(folder, trap, hop=256, loud=0.9):
+def trap_stream(folder: Path, trap: str, hop: int = 256, loud: float = 0.9) -> str:
     """A waveform stream that passes on what it hears, and that a sample above `loud` is the end of.
 
     Args:
@@ -186,7 +198,8 @@ def trap_stream(folder, trap, hop=256, loud=0.9):
         helper.make_node("Greater", ["peak", "loud"], ["is_over"]),
         helper.make_node("Cast", ["is_over"], ["over"], to=TensorProto.INT64),
     ]
-    floats, integers = {"loud": loud}, {"axis": [1]}
+    floats: dict[str, ArrayLike] = {"loud": loud}
+    integers = {"axis": [1]}
     if trap == "error":
         floats["nothing"] = [0.0]
         nodes.append(helper.make_node("Gather", ["nothing", "over"], ["zero"], axis=0))
@@ -231,13 +244,20 @@ def trap_stream(folder, trap, hop=256, loud=0.9):
 FOUR = ("vocals", "bass", "drums", "other")
 
 
-def masks_of(claims, level):
+def masks_of(claims: np.ndarray, level: float) -> np.ndarray:
     """The masks of `mask_graph`: one source has what it claims, several share the whole."""
     raised = np.exp(np.asarray(claims, np.float64) * (1.0 + level))
     return raised / (1.0 + raised) if len(claims) == 1 else raised / raised.sum(axis=0)
 
 
-def mask_graph(path, claims, takes="re_im", gives="re_im", state=(3, 34, 64), lookahead=0):
+def mask_graph(
+    path: Path,
+    claims: np.ndarray,
+    takes: str = "re_im",
+    gives: str = "re_im",
+    state: Sequence[int] = (3, 34, 64),
+    lookahead: int = 0,
+) -> None:
     """One hop of masks from claims, shape (sources, 2, bins), which grow with the mean of what was heard before.
 
     The memory halves in every hop and gains a thousand times the mean square of what goes in. Spectra with lookahead
@@ -282,7 +302,15 @@ def mask_graph(path, claims, takes="re_im", gives="re_im", state=(3, 34, 64), lo
     save(path, nodes, inputs, outputs, [constant("claims", claims), *constants])
 
 
-def mask_stream(folder, claims=None, takes="re_im", gives="re_im", sources=FOUR, lookahead=0, **fields):
+def mask_stream(
+    folder: Path,
+    claims: np.ndarray | Sequence[np.ndarray] | None = None,
+    takes: str = "re_im",
+    gives: str = "re_im",
+    sources: Sequence[str] = FOUR,
+    lookahead: int = 0,
+    **fields: Any,
+) -> str:
     """A model of masks: of claims (sources, 2, bins) in one graph, or of a list of them, a graph for each source."""
     folder.mkdir(parents=True, exist_ok=True)
     if claims is None:
@@ -294,7 +322,7 @@ def mask_stream(folder, claims=None, takes="re_im", gives="re_im", sources=FOUR,
         mask_graph(folder / name, claim, takes, gives, state, lookahead)
     hop = (bins - 1) // 2
     shape = [2, bins, 2]
-    given = {
+    given: dict[str, Any] = {
         "stft": {"n_fft": 4 * hop, "hop": hop, "synthesis_tail": 2 * hop, "window": "asymmetric_hann"}
         | {"scale": "amplitude"},
         "inputs": [

@@ -74,7 +74,7 @@ def end(daemon: subprocess.Popen[bytes]) -> None:
 
 def ask(host: str, *messages: tuple[Any, ...], port: int = OSC, to: str = DAEMON) -> list[list[Any]]:
     """What comes back from a port by UDP in a while, address first."""
-    answers = []
+    answers: list[list[Any]] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hand:
         hand.bind((host, 0))
         hand.settimeout(0.6)
