@@ -1,4 +1,4 @@
-"""The configuration: one YAML file, strict, every problem of it told at once."""
+"""The configuration: one strict YAML file, whose problems are all reported at once."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M, position_of
 MAX_INPUTS = 123
 MAX_CLIENT_BYTES = 63
 MAX_PORT_BYTES = 200
-"""JACK takes 255, of which a number behind the name and the client's name before it take some."""
+"""JACK's limit is 255, less the client's name before the port's name and a number behind it."""
 EMBEDDED = "default"
-"""The HRTF that is built in."""
+"""Name of the built-in HRTF."""
 
 Role = Literal["both", "separation", "renderer"]
 
@@ -44,9 +44,9 @@ _Metres = Annotated[float, Field(ge=-FARTHEST_M, le=FARTHEST_M)]
 
 
 def _within(name: str, most: int) -> str:
-    """A name that JACK takes as it is; longer ones it cuts, in the midst of a character too."""
+    """Check that JACK takes a name unchanged: it cuts longer ones, even inside a character."""
     if (size := len(name.encode())) > most:
-        raise RefusedError(f"{shown(name)}: {size} bytes: allowed at most {most}, because JACK cuts longer names")
+        raise RefusedError(f"expected at most {most} bytes, the limit of JACK, got {size} in {shown(name)}")
     return name
 
 
@@ -59,27 +59,27 @@ class JackConfig(Strict):
     connect_inputs: tuple[str, ...] = Field(
         (),
         json_schema_extra=LIVE,
-        description="Ports to connect to our inputs, left and right by their channels' names or else in order: names, "
-        "or patterns with * and ?, such as system:capture_*.",
+        description="Ports to connect to the inputs, left and right by channel name or else in order: names, or "
+        "patterns with * and ?, such as system:capture_*.",
     )
     connect_outputs: tuple[str, ...] = Field(
         (),
         json_schema_extra=LIVE,
-        description="Ports to connect our outputs to. Loudspeakers go by the channels' names (FL, FC, LFE...); where "
+        description="Ports to connect the outputs to. Loudspeakers are matched by channel name (FL, FC, LFE...); where "
         "ports have none, or are listed in another order than the server's, the n-th takes channel n of the layout.",
     )
     connect_speakers: dict[str, str] = Field(
         {},
         json_schema_extra=LIVE,
-        description="Ports of single loudspeakers by their labels, which come before connect_outputs; "
-        "`stemfield connect` finds them out by ear.",
+        description="Ports of single loudspeakers by their labels; they take precedence over connect_outputs. "
+        "`stemfield connect` finds them by ear.",
     )
     connect_monitor: tuple[str, ...] = Field(
         (),
         json_schema_extra=LIVE,
         description="Ports to connect the binaural monitor to, left and right; patterns as above.",
     )
-    start_server: bool = Field(False, description="Start a JACK server where none runs.")
+    start_server: bool = Field(False, description="Start a JACK server if none runs.")
 
     @field_validator("client_name")
     @classmethod
@@ -91,7 +91,7 @@ class JackConfig(Strict):
     def _check_speakers(cls, speakers: dict[str, str]) -> dict[str, str]:
         ports = list(speakers.values())
         if twice := sorted({port for port in ports if ports.count(port) > 1}):
-            raise ValueError(f"two loudspeakers play to {', '.join(twice)}: allowed one a port")
+            raise RefusedError(f"expected one loudspeaker per port, got two for {', '.join(twice)}")
         return speakers
 
 
@@ -99,49 +99,52 @@ class ClockConfig(Strict):
     """The clock driver, for machines without JACK."""
 
     sample_rate_hz: int = Field(48_000, ge=8_000, le=192_000, description="Sample rate.")
-    period_frames: int = Field(512, ge=16, le=8_192, description="Frames in a block.")
+    period_frames: int = Field(512, ge=16, le=8_192, description="Frames per block.")
     freewheel: bool = Field(
-        False, description="Render as fast as the separation follows instead of in real time: for trials of many hours."
+        False, description="Render as fast as the separation allows instead of in real time, for long tests."
     )
 
 
 class SeparationConfig(Strict):
-    """The separation of the music into instruments."""
+    """Separation of the music into instruments."""
 
-    enabled: bool = Field(True, description="Whether a separation worker runs; without one the mixture is played.")
-    margin_ms: float = Field(15.0, ge=5.0, le=500.0, description="Time that the worker may be late, added as latency.")
+    enabled: bool = Field(True, description="Whether a separation worker runs; without one the mixture plays.")
+    margin_ms: float = Field(
+        15.0, ge=5.0, le=500.0, description="Time by which the worker may be late, added to the latency."
+    )
+
     providers: tuple[str, ...] = Field(
         ("cpu",),
         min_length=1,
         description="Execution providers of ONNX Runtime, best first: cpu, cuda, tensorrt, openvino, coreml, migraphx "
-        "or any other that the installed build has. One that is not there is told in the log, and the next computes.",
+        "or any other of the installed build. A missing one is logged, and the next one is used.",
     )
     rule: Literal["soft", "surrey"] = Field(
         "soft",
-        description="What of a frequency bin the stems get: soft is their share where it reaches the threshold, surrey "
+        description="How stems share a frequency bin: soft gives each its share where it reaches the threshold, surrey "
         "gives all to the largest, smoothed over 20 hops.",
     )
 
 
 class MonitorConfig(Strict):
-    """The binaural monitor: the whole room on headphones."""
+    """The binaural monitor: all loudspeakers on headphones."""
 
-    binaural: bool = Field(False, description="Whether it plays, to two more ports, monitor_left and monitor_right.")
+    binaural: bool = Field(False, description="Whether it plays, on two more ports, monitor_left and monitor_right.")
     hrtf: str = Field(
         EMBEDDED,
         min_length=1,
-        description="Whose ears: default is the head that is built in, otherwise the path of a SOFA file "
-        "(SimpleFreeFieldHRIR), for which stemfield[sofa] has to be installed.",
+        description="HRTF: default is the built-in one, otherwise the path of a SOFA file (SimpleFreeFieldHRIR), which "
+        "requires stemfield[sofa].",
     )
 
 
 class InputConfig(Strict):
-    """A further object, which another JACK client plays into a port of its own."""
+    """A direct input: an object that another JACK client plays into a port of its own."""
 
-    name: str = Field(description="Unique name, which is its OSC address.")
+    name: str = Field(description="Unique name, used in its OSC address.")
     channels: Literal[1, 2] = Field(1, description="Input ports of this object.")
     position: tuple[_Metres, _Metres, _Metres] | None = Field(
-        None, description="Where it stands at first: [x, y, z] in metres, front, left and up positive."
+        None, description="Initial position: [x, y, z] in metres; front, left and up are positive."
     )
     aed: (
         tuple[
@@ -150,7 +153,10 @@ class InputConfig(Strict):
             Annotated[float, Field(ge=NEAREST_M, le=FARTHEST_M)],
         ]
         | None
-    ) = Field(None, description="The same as [azimuth, elevation, distance], degrees and metres, left and up positive.")
+    ) = Field(
+        None,
+        description="The same as [azimuth, elevation, distance], degrees and metres; left and up are positive.",
+    )
 
     @field_validator("name")
     @classmethod
@@ -161,12 +167,12 @@ class InputConfig(Strict):
     @classmethod
     def _check_aed(cls, aed: object, info: ValidationInfo) -> object:
         if aed is not None and info.data.get("position") is not None:
-            raise ValueError("either aed or position, not both")
+            raise RefusedError("expected either aed or position, got both")
         return aed
 
 
 class DiscoveryConfig(Strict):
-    """The entry in the network's directory (DNS-SD)."""
+    """Announcement in the network by DNS-SD."""
 
     enabled: bool = Field(True, description="Announce the ports as _osc._udp and _oscjson._tcp.")
     name: str | None = Field(
@@ -174,7 +180,7 @@ class DiscoveryConfig(Strict):
         min_length=1,
         max_length=58,
         pattern=r"^[^\x00-\x1f\x7f]*$",
-        description="Name to announce; null is `stemfield on` and the host's name.",
+        description="Announced name; null is `stemfield on` and the host name.",
     )
 
 
@@ -183,7 +189,7 @@ def _config_home() -> Path:
 
 
 def _state_folder() -> Path:
-    # systemd gives a list where the unit names several; the first is the unit's main one.
+    # systemd passes a list if the unit names several; the first is the main one.
     given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
     if given:
         return Path(given)
@@ -191,62 +197,61 @@ def _state_folder() -> Path:
 
 
 class Config(Strict):
-    """Everything that is set before the start. What is steered while it plays is in the scene."""
+    """Everything that is set before the start. What is controlled during playback is in the scene."""
 
     layout: str = Field("22.2", min_length=1, description="Name of a loudspeaker layout, or the path of its YAML file.")
     layout_folders: tuple[Path, ...] = Field(
-        default_factory=lambda: (_config_home() / "layouts",), description="Folders with layouts of one's own."
+        default_factory=lambda: (_config_home() / "layouts",), description="Folders with your own layouts."
     )
     bass_crossover_hz: float | None = Field(
         None,
         ge=20.0,
         le=500.0,
-        description="Below this frequency subwoofers (LFE) play the bass of the other loudspeakers, where the layout "
-        "has no bass_management of its own; null leaves a subwoofer silent, since nothing is panned to it.",
+        description="Below this frequency subwoofers (LFE) play the bass of the other loudspeakers, if the layout has "
+        "no bass_management of its own; null leaves a subwoofer silent, since nothing is panned to it.",
     )
     role: Role = Field(
         "both",
-        description="What of the whole this machine does: separation lets the stems out, renderer takes them in and "
-        "plays the room; see two-machines.md.",
+        description="Role of this machine: separation outputs stems, renderer takes stems in and feeds the "
+        "loudspeakers; see two-machines.md.",
     )
     driver: Literal["auto", "jack", "clock"] = Field(
-        "auto", description="jack waits for a server; auto takes the clock, for good, where none runs at the start."
+        "auto", description="jack waits for a server; auto uses the clock, permanently, if none runs at the start."
     )
-    input: Path | None = Field(None, description="Music file to play; null takes JACK's input ports.")
-    loop: bool = Field(True, description="Begin the music file again at its end.")
+    input: Path | None = Field(None, description="Music file to play; null uses JACK's input ports.")
+    loop: bool = Field(True, description="Repeat the music file.")
     model: str | None = Field(
         None,
         json_schema_extra=LIVE,
         description="Name of a model, a preset (default, light, studio), or the path of a card; null is the preset "
-        "default. A model chosen while playing (/separation/model) is remembered with the scene and comes before this "
-        "one.",
+        "default. A model chosen during playback (/separation/model) is saved with the scene and takes precedence.",
     )
     model_folders: tuple[Path, ...] = Field(
-        default_factory=lambda: (_config_home() / "models",), description="Folders with models of one's own."
+        default_factory=lambda: (_config_home() / "models",), description="Folders with your own models."
     )
     jack: JackConfig = JackConfig()
     clock: ClockConfig = ClockConfig()
     separation: SeparationConfig = SeparationConfig()
     monitor: MonitorConfig = MonitorConfig()
-    inputs: tuple[InputConfig, ...] = Field((), max_length=MAX_INPUTS, description="Further objects, up to 123.")
+    inputs: tuple[InputConfig, ...] = Field((), max_length=MAX_INPUTS, description="Direct inputs, up to 123.")
     network: NetworkConfig = NetworkConfig()
     osc: OscConfig = OscConfig()
     s3a: S3aConfig = S3aConfig()
     spatgris: SpatGrisConfig = SpatGrisConfig()
     http: HttpConfig = HttpConfig()
     mirror: tuple[MirrorConfig, ...] = Field(
-        (), json_schema_extra=LIVE, max_length=8, description="Other renderers to be told, up to 8."
+        (), json_schema_extra=LIVE, max_length=8, description="Other renderers that are sent the scene, up to 8."
     )
     peer: PeerConfig = PeerConfig()
     hands: HandsConfig = HandsConfig()
     discovery: DiscoveryConfig = DiscoveryConfig()
     state_folder: Path = Field(
         default_factory=_state_folder,
-        description="Where the scene is kept, of one daemon alone; as given by systemd, otherwise in the user's state "
+        description="Folder of the saved scene, for one daemon only; given by systemd, otherwise in the user's state "
         "folder.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", json_schema_extra=LIVE, description="What is logged at least."
+        "info", json_schema_extra=LIVE, description="Lowest level that is logged."
     )
 
     @field_validator("layout", "model", mode="before")
@@ -260,11 +265,11 @@ class Config(Strict):
     def _check_inputs(cls, inputs: tuple[InputConfig, ...]) -> tuple[InputConfig, ...]:
         names = [*STEMS, RESIDUAL, *(i.name for i in inputs)]
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two objects are named {', '.join(twice)}: allowed unique names")
+            raise RefusedError(f"expected unique names, got more than one object named {', '.join(twice)}")
         return inputs
 
     def with_objects(self, count: int) -> Config:
-        """The same with further objects of one input each, `input1` and so on.
+        """The same with more direct inputs of one channel each, `input1` and so on.
 
         Raises:
             ConfigError: there would be too many objects.
@@ -273,12 +278,12 @@ class Config(Strict):
         free = (name for number in range(1, MAX_INPUTS + count + 1) if (name := f"input{number}") not in names)
         more = tuple(InputConfig(name=next(free)) for _ in range(count))
         if len(self.inputs) + count > MAX_INPUTS:
-            problem = f"{len(self.inputs)} inputs are configured: allowed {MAX_INPUTS} in all"
+            problem = f"expected at most {MAX_INPUTS} inputs, got {count} besides {len(self.inputs)} configured ones"
             raise ConfigError(f"--objects {count}", (problem,))
         return self.model_copy(update={"inputs": (*self.inputs, *more)})
 
     def default_scene(self) -> Scene:
-        """The scene to begin with: the stems, then the further objects, whose channels are counted from 0."""
+        """The scene to begin with: the stems, then the direct inputs, whose channels are counted from 0."""
         channel = 0
         inputs = []
         for given in self.inputs:
@@ -294,19 +299,19 @@ class Config(Strict):
 
 
 def user_config_file() -> Path:
-    """Where a person's own configuration is looked for."""
+    """Path of the user's own configuration."""
     return _config_home() / "config.yaml"
 
 
 def load_config(path: Path | None) -> Config:
-    """The configuration of a file.
+    """Load the configuration of a file.
 
     Args:
-        path: the file; None takes `$XDG_CONFIG_HOME/stemfield/config.yaml`, otherwise `/etc/stemfield/config.yaml`,
-            and the defaults where neither exists. Relative paths within are relative to the file.
+        path: path of the file; None takes `$XDG_CONFIG_HOME/stemfield/config.yaml`, otherwise
+            `/etc/stemfield/config.yaml`, or the defaults if neither exists. Paths in it are relative to the file.
 
     Raises:
-        ConfigError: unreadable, no YAML, or with problems (all of them are listed).
+        ConfigError: it cannot be read, is not YAML, or has problems (all of them are listed).
     """
     if path is None:
         places = (user_config_file(), Path("/etc/stemfield/config.yaml"))
@@ -321,19 +326,19 @@ def load_config(path: Path | None) -> Config:
 
 
 def parse_config(data: object, source: str) -> Config:
-    """The configuration in plain data.
+    """Make the configuration from plain data.
 
     Args:
-        data: as YAML gives it.
-        source: named in the error.
+        data: data as YAML gives it.
+        source: name used in the error.
 
     Raises:
         ConfigError: with every problem.
     """
     if not isinstance(data, Mapping):
-        raise ConfigError(source, (f"{without_secrets(data)}: allowed a block of keys",))
+        raise ConfigError(source, (f"expected a block of keys, got {without_secrets(data)}",))
     try:
-        # As JSON, because strict validation of Python objects would ask for tuples and paths, which YAML has not.
+        # As JSON, because strict validation of Python objects would require tuples and paths, which YAML lacks.
         return Config.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
         raise ConfigError(source, [problem_text(Config, e) for e in error.errors(include_url=False)]) from error

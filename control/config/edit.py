@@ -1,4 +1,4 @@
-"""Writing the configuration: commented, checked by the ordinary loader first, and never by halves."""
+"""Writes the configuration: with comments, checked by the loader first, and atomically."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ WIDTH: Final = 100
 HEAD: Final = """\
 # The configuration of stemfield, written by `stemfield init`.
 # All keys with their defaults: docs/config.md. After a change: stemfield check FILE.
-# Positions, gains and scenes are no part of it: what is steered while it plays is kept by the daemon itself.
+# Positions, gains and scenes are not part of it: the daemon saves what is controlled during playback.
 """
 
 
 def commented(values: Mapping[str, Any]) -> str:
-    """A configuration file in which each key is explained.
+    """Make a configuration file with a comment for each key.
 
     Args:
-        values: what differs from the defaults, nested as in the file, as JSON has it.
+        values: what differs from the defaults, nested as in the file, as JSON values.
     """
     return HEAD + "".join(_lines(values, Config, ""))
 
@@ -55,15 +55,15 @@ def _comment(text: str, indent: str) -> str:
 
 
 def changed(text: str, block: str, values: Mapping[str, Any]) -> str:
-    """The text of a configuration file with other values in a block; comments and everything else stay.
+    """Change values in one block of a configuration file; comments and everything else stay.
 
     Args:
-        text: of the file.
-        block: such as `jack`; is added where it is missing.
-        values: by key; None takes a key away.
+        text: content of the file.
+        block: name of the block, such as `jack`; added if it is missing.
+        values: new values by key; None removes a key.
 
     Raises:
-        ConfigError: it is no file that could be changed.
+        ConfigError: the file cannot be changed.
     """
     yaml = YAML()
     yaml.preserve_quotes = True
@@ -74,7 +74,7 @@ def changed(text: str, block: str, values: Mapping[str, Any]) -> str:
         raise ConfigError("the configuration", (str(error).splitlines()[0],)) from error
     data = CommentedMap() if data is None else data
     if not isinstance(data, CommentedMap) or not isinstance(data.setdefault(block, CommentedMap()), CommentedMap):
-        raise ConfigError("the configuration", (f"{block}: allowed a block of keys",))
+        raise ConfigError("the configuration", (f"{block}: expected a block of keys",))
     for key, value in values.items():
         if value is None:
             data[block].pop(key, None)
@@ -86,33 +86,32 @@ def changed(text: str, block: str, values: Mapping[str, Any]) -> str:
 
 
 def checked(path: Path, text: str) -> Config:
-    """What the loader makes of a text that is to stand at a path.
+    """Load a text as if it were the file at a path.
 
     Raises:
         ConfigError: with every problem.
         OSError: the folder cannot be written to.
     """
-    return _beside(path, text, keep=False)
+    return _load_beside(path, text, keep=False)
 
 
 def write_config(path: Path, text: str) -> Config:
-    """Put a text in place of the file, or leave what was there.
+    """Replace the file by a text, or leave it as it was.
 
-    Owner, group and mode stay, and so does a link to the file. A secret word that comes in makes it one for its owner's
-    eyes only.
+    Owner, group and mode stay, and so does a link to the file. A new token makes the file readable by its owner only.
 
     Raises:
         ConfigError, OSError: as `checked`; nothing has changed.
     """
-    return _beside(path, text, keep=True)
+    return _load_beside(path, text, keep=True)
 
 
-def _beside(path: Path, text: str, *, keep: bool) -> Config:
+def _load_beside(path: Path, text: str, *, keep: bool) -> Config:
     path.parent.mkdir(parents=True, exist_ok=True)
     target = Path(os.path.realpath(path)) if keep else path  # relative paths are relative to the link
     beside = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        with open(beside, "x", encoding="utf-8", opener=_for_us_alone) as file:
+        with open(beside, "x", encoding="utf-8", opener=_private) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -121,19 +120,19 @@ def _beside(path: Path, text: str, *, keep: bool) -> Config:
         except ConfigError as error:
             raise ConfigError(str(path), error.problems) from error
         if keep:
-            _dress(beside, target, config.network.token or "")
+            _copy_owner_and_mode(beside, target, config.network.token or "")
             beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
     return config
 
 
-def _for_us_alone(path: str, flags: int) -> int:
+def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _dress(new: Path, old: Path, token: str) -> None:
-    """Give a file the owner and the mode of the one whose place it takes."""
+def _copy_owner_and_mode(new: Path, old: Path, token: str) -> None:
+    """Give a new file the owner and mode of the one that it replaces."""
     mode = 0o644
     known = ""
     if old.exists():

@@ -1,4 +1,4 @@
-"""The problems of a configuration in words: `key.path: value: allowed ...`."""
+"""Problems of a configuration in words: `key.path: expected ..., got ...`."""
 
 from __future__ import annotations
 
@@ -29,20 +29,22 @@ _LENGTHS = ("string_too_short", "string_too_long", "too_short", "too_long")
 
 
 class ConfigError(ProblemsError):
-    """A configuration that cannot be used; each problem is `key.path: value: allowed ...`."""
+    """A configuration that cannot be used; each problem is `key.path: expected ..., got ...`."""
 
 
 def problem_text(model: type[BaseModel], error: ErrorDetails) -> str:
-    """One problem that pydantic found, in words.
+    """One problem found by pydantic, in words.
+
+    A validator raises ValueError with `expected ...`, to which the value is added, or RefusedError with the whole text.
 
     Args:
-        model: what was validated.
-        error: the problem.
+        model: model that was validated.
+        error: problem.
     """
     path = ".".join(str(part) for part in error["loc"])
     owner, declared, limits = _declared(model, error["loc"])
     field = owner.model_fields.get(path.rpartition(".")[2])
-    value = HIDDEN if field is not None and not field.repr else without_secrets(error["input"])
+    hint = ""
     match error["type"]:
         case "extra_forbidden":
             return f"{path}: unknown key{did_you_mean(str(error['loc'][-1]), owner.model_fields)}"
@@ -50,28 +52,32 @@ def problem_text(model: type[BaseModel], error: ErrorDetails) -> str:
             return f"{path}: missing"
         case "value_error":
             cause = error["ctx"]["error"]
-            return f"{path}: {cause}" if isinstance(cause, RefusedError) else f"{path}: {value}: {cause}"
+            if isinstance(cause, RefusedError):
+                return f"{path}: {cause}"
+            expected = str(cause)
         case "literal_error":
             choices = [str(choice) for choice in get_args(declared)]
-            return f"{path}: {value}: allowed {', '.join(choices)}{did_you_mean(str(error['input']), choices)}"
+            expected, hint = f"expected one of {', '.join(choices)}", did_you_mean(str(error["input"]), choices)
         case kind if "ge" in limits:
             words = _WORDS["int" if declared is int else "float"]
-            return f"{path}: {value}: allowed {words} from {limits['ge']:g} to {limits['le']:g}"
+            expected = f"expected {words} from {limits['ge']:g} to {limits['le']:g}"
         case kind if kind in _LENGTHS:
             unit = "characters" if kind.startswith("string") else "entries"
             least, most = limits.get("min_length", 0), limits.get("max_length")
-            return f"{path}: {value}: allowed {least} {f'to {most}' if most else 'or more'} {unit}"
+            expected = f"expected {least} {f'to {most}' if most else 'or more'} {unit}"
         case kind:
-            return f"{path}: {value}: allowed {_WORDS.get(kind.partition('_')[0], error['msg'])}"
+            expected = f"expected {_WORDS.get(kind.partition('_')[0], error['msg'])}"
+    value = HIDDEN if field is not None and not field.repr else without_secrets(error["input"])
+    return f"{path}: {expected}, got {value}{hint}"
 
 
 def without_secrets(value: object) -> str:
-    """A value as it is quoted in a message, which may end up in a log or a report."""
+    """A value as quoted in a message that may end up in a log or a report."""
     return HIDDEN if "token" in str(value) else shown(value)
 
 
 def _declared(model: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[type[BaseModel], Any, dict[str, Any]]:
-    """The innermost model around a problem, the type declared at its place, and the limits there."""
+    """The innermost model around a problem, and the type and limits declared at its place."""
     declared: Any = model
     limits: dict[str, Any] = {}
     for part in loc:

@@ -1,4 +1,4 @@
-"""Free ports for a daemon that a person did not configure, so that two that begin at once take different ones."""
+"""Free ports for daemons without a configuration, so that two that start at once get different ones."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ _TRIES: Final = 16
 
 
 class NoFreePortError(OSError):
-    """Every port that was tried is taken."""
+    """Every port that was tried is in use."""
 
 
 class Claims:
-    """Ports that are taken by nobody, and by no other `Claims` until this one ends.
+    """Ports that are free, and reserved against every other `Claims` until this one closes.
 
-    A port that is free now may be taken a moment later, before the daemon that is to have it opens it. So a claim is a
-    name in the kernel's table of local sockets, which lasts as long as its process.
+    A free port may be claimed again before its daemon opens it. So a claim is a name in the kernel's table of local
+    sockets, which lasts as long as its process.
     """
 
     def __init__(self) -> None:
         self._held: list[socket.socket] = []
 
     def take(self, wanted: int, kind: socket.SocketKind, addresses: Sequence[str]) -> int:
-        """The wanted port where it is free at all addresses, otherwise any that is.
+        """Claim the wanted port if it is free on all addresses, otherwise any other.
 
         Raises:
             NoFreePortError: there is none.
@@ -36,7 +36,7 @@ class Claims:
         raise NoFreePortError("no port is free")
 
     def close(self) -> None:
-        """Let others have them."""
+        """Release all claims."""
         for held in self._held:
             held.close()
         self._held.clear()
@@ -53,17 +53,17 @@ class Claims:
 
 
 def _free_at_all(port: int, kind: socket.SocketKind, addresses: Sequence[str]) -> int:
-    """The port, or one of the kernel's choice for 0; 0 where it is taken at any of the addresses."""
-    doors = [socket.socket(socket.AF_INET, kind) for _ in addresses]
+    """The port, or one of the kernel's choice for 0; 0 if it is in use on any of the addresses."""
+    sockets = [socket.socket(socket.AF_INET, kind) for _ in addresses]
     try:
-        for door, address in zip(doors, addresses, strict=True):
+        for probe, address in zip(sockets, addresses, strict=True):
             if kind == socket.SOCK_STREAM:
-                door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            door.bind((address, port))
-            port = int(door.getsockname()[1])
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address, port))
+            port = int(probe.getsockname()[1])
     except OSError:
         return 0
     finally:
-        for door in doors:
-            door.close()
+        for probe in sockets:
+            probe.close()
     return port

@@ -1,7 +1,7 @@
-"""The names under which a browser may reach the daemon, and the pages that may talk to it there.
+"""Host names by which a browser may reach the daemon, and origins of pages that may connect to it.
 
-Any other site's script would otherwise reach the daemon through the user's browser: by a name of its own that it lets
-point to this machine (DNS rebinding), which the `Host` header shows, or across sites, which the `Origin` header shows.
+Otherwise a script of any site could reach the daemon through the user's browser: by a name of its own that resolves to
+this machine (DNS rebinding), which the `Host` header shows, or across sites, which the `Origin` header shows.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Host(NamedTuple):
-    """Where something is reached, as a `Host` header says it."""
+    """A host as in a `Host` header."""
 
     name: str
-    """A name without the dot at its end, in lower case, or a numeric address."""
+    """A name in lower case without the final dot, or a numeric address."""
     port: int | None = None
 
 
 def parse_host(text: str) -> Host | None:
-    """What a `Host` header names, or None where it is no host.
+    """Parse a `Host` header; None if it names no host.
 
     >>> parse_host("Studio.LAN.:8010"), parse_host("[::1]")
     (Host(name='studio.lan', port=8010), Host(name='::1', port=None))
@@ -50,14 +50,14 @@ def parse_host(text: str) -> Host | None:
 
 
 def check_name(text: str) -> str:
-    """A name of `network.names`, as it is compared.
+    """Normalise a name of `network.names`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a host name.
     """
     host = parse_host(text)
     if host is None or not _NAME.fullmatch(host.name) or host.port not in (None, *range(1, 65_536)):
-        raise ValueError("expected a host name such as studio.lan, or studio.lan:8443 where a proxy has another port")
+        raise ValueError("expected a host name such as studio.lan, or studio.lan:8443 for another port of a proxy")
     return host.name if host.port is None else f"{host.name}:{host.port}"
 
 
@@ -72,12 +72,12 @@ def announced_name(osc_port: int) -> str:
 
 
 class HostNames:
-    """The names of one daemon.
+    """The host names of one daemon.
 
     Args:
-        osc_port: part of the name that DNS-SD announces.
-        names: others that a person has given it, such as a router's or a proxy's, with a port where that is neither
-            the usual one of its scheme nor the one that the daemon was asked at.
+        osc_port: OSC port, which is part of the name that DNS-SD announces.
+        names: configured names, such as a router's or a proxy's; with a port if that is neither the standard one of the
+            scheme nor the port of the request.
     """
 
     def __init__(self, osc_port: int, names: Iterable[str] = ()) -> None:
@@ -85,7 +85,7 @@ class HostNames:
         self._names = tuple(filter(None, map(parse_host, names)))
 
     def is_own(self, header: str) -> bool:
-        """Whether a `Host` header names this machine: by a number, or by a name that nobody else can give it."""
+        """Whether a `Host` header names this machine: by a numeric address, or by a name that no other site can set."""
         host = parse_host(header)
         if host is None:
             return False
@@ -100,11 +100,11 @@ class HostNames:
         return True
 
     def may_ask(self, origin: str, header: str) -> bool:
-        """Whether a page of this origin may talk to the daemon: its own page, or the same behind a proxy.
+        """Whether a page may connect: the daemon's own page, directly or behind a proxy.
 
         Args:
-            origin: the `Origin` header.
-            header: the `Host` header, which a proxy may have rewritten.
+            origin: `Origin` header.
+            header: `Host` header, which a proxy may have rewritten.
         """
         scheme, _, rest = origin.partition("://")
         page, asked = parse_host(rest), parse_host(header)

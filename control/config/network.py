@@ -1,4 +1,4 @@
-"""The parts of the configuration that are about the network, and who wins there."""
+"""The configuration of the network, and of precedence among senders."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field
 
 from stemfield.control.config.host_names import check_name
 from stemfield.control.config.strict import LIVE, Strict
+from stemfield.control.problems import RefusedError
 
 
 def numeric(host: str) -> str:
-    """The address itself.
+    """Return a numeric address.
 
     Raises:
-        ValueError: it is none in numbers.
+        ValueError: it is not one.
     """
     try:
         ipaddress.ip_address(host)
     except ValueError as error:
-        raise ValueError("allowed a numeric address such as 192.168.1.7") from error
+        raise ValueError("expected a numeric address such as 192.168.1.7") from error
     return host
 
 
@@ -31,28 +32,28 @@ _Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class NetworkConfig(Strict):
-    """Who may reach the daemon: the same for every port that it listens at."""
+    """Access to the daemon: the same for every port."""
 
     bind: str = Field(
         "127.0.0.1",
-        description="Address to listen at: 127.0.0.1 this machine, 0.0.0.0 the network by IPv4, :: by IPv4 and IPv6.",
+        description="Address to listen on: 127.0.0.1 this machine only, 0.0.0.0 IPv4, :: IPv4 and IPv6.",
     )
     interfaces: tuple[str, ...] = Field(
         (),
         max_length=16,
-        description="Names of network interfaces, such as eth0: listen at their addresses and at this machine's own "
+        description="Names of network interfaces, such as eth0: listen on their addresses and on the loopback address "
         "instead of `bind`.",
     )
     allow: _Networks = Field(
         (),
         json_schema_extra=LIVE,
         validate_default=True,
-        description="Networks whose senders are heard, such as 192.168.1.0/24; this machine always is.",
+        description="Networks that may send, such as 192.168.1.0/24; this machine always may.",
     )
     read_only: _Networks = Field(
         (),
         json_schema_extra=LIVE,
-        description="Networks whose senders may ask and subscribe, and change nothing; they come before `allow`.",
+        description="Networks that may query and subscribe, but change nothing; takes precedence over `allow`.",
     )
     token: str | None = Field(
         None,
@@ -61,22 +62,22 @@ class NetworkConfig(Strict):
         pattern=r"^[A-Za-z0-9._~-]*$",
         repr=False,
         json_schema_extra=LIVE,
-        description="Word that HTTP and WebSocket clients have to give: `Authorization: Bearer WORD`, or `token=WORD` "
+        description="Token required from HTTP and WebSocket clients: `Authorization: Bearer TOKEN`, or `token=TOKEN` "
         "in the address.",
     )
     names: tuple[_Name, ...] = Field(
         (),
         json_schema_extra=LIVE,
         max_length=16,
-        description="Further host names under which browsers reach the daemon: from a router (`studio.lan`) or of a "
-        "proxy in front, with its port where that is not the usual one (`studio.lan:8443`).",
+        description="More host names by which browsers reach the daemon: from a router (`studio.lan`), or of a proxy "
+        "in front, with a non-standard port (`studio.lan:8443`).",
     )
     max_messages_per_s: float = Field(
         20_000.0,
         json_schema_extra=LIVE,
         ge=10.0,
         le=1_000_000.0,
-        description="Messages taken from each sender a second, with bursts as large.",
+        description="Maximum message rate of each sender; bursts may be as large.",
     )
 
     @field_validator("bind")
@@ -85,7 +86,7 @@ class NetworkConfig(Strict):
         try:
             ipaddress.ip_address(bind)
         except ValueError as error:
-            raise ValueError("allowed a numeric address such as 127.0.0.1, 0.0.0.0 or ::1") from error
+            raise ValueError("expected a numeric address such as 127.0.0.1, 0.0.0.0 or ::1") from error
         return bind
 
     @field_validator("allow")
@@ -95,54 +96,54 @@ class NetworkConfig(Strict):
         if allow:
             return allow
         if info.data.get("interfaces"):
-            raise ValueError("network.interfaces opens the network: name at least one network that may send")
+            raise RefusedError("expected at least one network, because network.interfaces opens the ports")
         if not ipaddress.ip_address(bind).is_loopback:
-            raise ValueError(f"network.bind {bind} is open to the network: name at least one network that may send")
+            raise RefusedError(f"expected at least one network, because network.bind {bind} opens the ports")
         return allow
 
 
 class OscConfig(Strict):
-    """OSC over UDP: our own addresses, ADM-OSC and SpatGRIS."""
+    """OSC over UDP: native addresses, ADM-OSC and SpatGRIS."""
 
     port: _Port = Field(4001, description="UDP port.")
-    adm_answer_port: _Port = Field(4002, description="Port of the sender to which questions of ADM-OSC are answered.")
+    adm_answer_port: _Port = Field(4002, description="Port of the sender that gets the answers to ADM-OSC queries.")
 
 
 class S3aConfig(Strict):
     """Scene messages of S3A and VISR, JSON over UDP."""
 
-    enabled: bool = Field(True, description="Whether they are heard.")
+    enabled: bool = Field(True, description="Whether they are received.")
     port: _Port = Field(4242, description="UDP port of scene messages.")
     listener_port: _Port = Field(8888, description="UDP port of listener positions.")
 
 
 class SpatGrisConfig(Strict):
-    """SpatGRIS on its own port; `/spat/serv` is always heard on the OSC port."""
+    """SpatGRIS on a port of its own; `/spat/serv` is always received on the OSC port."""
 
-    enabled: bool = Field(False, description="Whether its own port is open.")
+    enabled: bool = Field(False, description="Whether that port is open.")
     port: _Port = Field(18_032, description="UDP port.")
 
 
 class HttpConfig(Strict):
-    """The panner page, and OSCQuery: addresses, values and ranges by HTTP, changes by WebSocket."""
+    """The panner page and OSCQuery: addresses, values and ranges by HTTP, changes by WebSocket."""
 
-    enabled: bool = Field(True, description="Whether it is served.")
+    enabled: bool = Field(True, description="Whether they are served.")
     port: _Port = Field(8010, description="TCP port.")
 
 
 class MirrorConfig(Strict):
-    """Another renderer that is told of every change of the scene."""
+    """Another renderer that is sent every change of the scene."""
 
     dialect: Literal["s3a", "adm"] = Field(description="s3a is JSON, adm is ADM-OSC.")
     host: str = Field(description="Numeric address of the other renderer.")
     port: int = Field(0, ge=0, le=65_535, description="Its UDP port; 0 is 4242 for s3a and 4001 for adm.")
-    rate_hz: float = Field(20.0, ge=1.0, le=100.0, description="How often it is told at most.")
+    rate_hz: float = Field(20.0, ge=1.0, le=100.0, description="Maximum update rate.")
     ahead_ms: float = Field(
         0.0,
         ge=0.0,
         le=200.0,
-        description="So much later than it is made a change is heard, there by a time tag and here too, so that both "
-        "rooms change together; for adm, and at least a period of rate_hz and 20 ms. 0 is as soon as possible.",
+        description="Delay of changes, there by a time tag and here too, so that both rooms change together; for adm, "
+        "and at least a period of rate_hz and 20 ms. 0 is as soon as possible.",
     )
 
     @field_validator("ahead_ms")
@@ -150,9 +151,9 @@ class MirrorConfig(Strict):
     def _check_ahead(cls, ahead_ms: float, info: ValidationInfo) -> float:
         least_ms = 1e3 / info.data.get("rate_hz", 100.0) + 20.0
         if ahead_ms and info.data.get("dialect") == "s3a":
-            raise ValueError("s3a has no time tags: allowed 0, or dialect: adm")
+            raise ValueError("expected 0 or dialect: adm, because s3a has no time tags")
         if 0.0 < ahead_ms < least_ms:
-            raise ValueError(f"changes would arrive too late: allowed 0, or {least_ms:g} and more at this rate_hz")
+            raise ValueError(f"expected 0, or {least_ms:g} and more at this rate_hz, or changes arrive too late")
         return ahead_ms
 
     @field_validator("host")
@@ -167,16 +168,16 @@ def delay_of(mirrors: Iterable[MirrorConfig]) -> float:
 
 
 class PeerConfig(Strict):
-    """For `role: renderer`: the machine that separates, which is told what the scene asks of it."""
+    """For `role: renderer`: the machine that separates, which gets the scene's separation settings."""
 
-    host: str | None = Field(None, description="Its numeric address; null where nobody is told.")
+    host: str | None = Field(None, description="Its numeric address; null sends nothing.")
     port: _Port = Field(4001, description="Its OSC port.")
     bridge_ms: float = Field(
         0.0,
         json_schema_extra=LIVE,
         ge=0.0,
         le=5_000.0,
-        description="What the stems take from there to here, as far as JACK does not know it; part of /status/latency.",
+        description="Latency of the stems from there to here that JACK does not report; part of /status/latency.",
     )
 
     @field_validator("host")
@@ -189,14 +190,18 @@ _Rank = Annotated[int, Field(ge=0, le=100, json_schema_extra=LIVE)]
 
 
 class HandsConfig(Strict):
-    """Who wins when several senders move one object: the higher rank, among equals the last."""
+    """Precedence when several senders move one object: the higher rank, among equals the latest."""
 
     hold_s: float = Field(
-        1.0, json_schema_extra=LIVE, ge=0.0, le=60.0, description="How long a change keeps senders of lower rank away."
+        1.0,
+        json_schema_extra=LIVE,
+        ge=0.0,
+        le=60.0,
+        description="Time that a change locks out senders of lower rank.",
     )
-    osc: _Rank = Field(2, description="Rank of our own OSC.")
+    osc: _Rank = Field(2, description="Rank of native OSC.")
     adm: _Rank = Field(2, description="Rank of ADM-OSC.")
     spatgris: _Rank = Field(2, description="Rank of SpatGRIS.")
-    web: _Rank = Field(2, description="Rank of what comes by WebSocket.")
+    web: _Rank = Field(2, description="Rank of WebSocket clients.")
     s3a: _Rank = Field(1, description="Rank of S3A's scene messages.")
-    playback: _Rank = Field(1, description="Rank of a recording that is played back.")
+    playback: _Rank = Field(1, description="Rank of a recording during playback.")

@@ -1,4 +1,4 @@
-"""Names of objects, which are part of their OSC addresses."""
+"""Names of objects, as used in their OSC addresses."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _UNNAMEABLE = re.compile(r"[/*?\[\]{}#,\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 def check_name(name: str) -> str:
-    """An object's name without surrounding white space.
+    """Return an object's name without surrounding white space.
 
     Raises:
-        RefusedError: empty, longer than 128 characters, digits only (that would be an id), or with a character that
-            cannot stand in an address.
+        RefusedError: it is empty, longer than 128 characters, digits only (that would be an id), or has a character
+            that no address can contain.
     """
     stripped = name.strip()
     if not 1 <= len(stripped) <= 128 or stripped.isdecimal() or _UNNAMEABLE.search(stripped):
-        raise RefusedError(f"{shown(name)}: allowed {ALLOWED_NAMES}")
+        raise RefusedError(f"expected {ALLOWED_NAMES}, got {shown(name)}")
     return stripped

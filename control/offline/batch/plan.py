@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from stemfield.control.config.errors import ConfigError, problem_text
 from stemfield.control.config.strict import Strict
+from stemfield.control.problems import RefusedError
 from stemfield.layouts.problems import shown
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 
@@ -47,7 +48,7 @@ class Source(Strict):
         if name is not None:
             parts = PurePosixPath(name).parts
             if name.startswith("/") or not parts or any(part in ("..", BATCH_FOLDER) for part in parts) or "\0" in name:
-                raise ValueError("allowed a name within the output folder, such as album/song")
+                raise ValueError("expected a name within the output folder, such as album/song")
         return name
 
 
@@ -98,7 +99,7 @@ class Remix(_Model):
     @classmethod
     def _in_range(cls, gains: dict[str, float]) -> dict[str, float]:
         if wrong := [f"{name} {gain:g}" for name, gain in gains.items() if not -120.0 <= gain <= 20.0]:
-            raise ValueError(f"{', '.join(wrong)}: allowed a number from -120 to 20")
+            raise RefusedError(f"expected numbers from -120 to 20, got {', '.join(wrong)}")
         return gains
 
 
@@ -149,7 +150,7 @@ def parse_plan(data: object, source: str) -> Plan:
         ConfigError: with every problem.
     """
     if not isinstance(data, Mapping):
-        raise ConfigError(source, (f"{shown(data)}: allowed a block of keys",))
+        raise ConfigError(source, (f"expected a block of keys, got {shown(data)}",))
     # an empty block is a key with nothing behind its colon
     data = {key: {} if value is None and key in KINDS else value for key, value in data.items()}
     problems: list[str] = []

@@ -56,34 +56,34 @@ log_level: loud
 
 def test_every_problem_at_once_in_these_words(tmp_path: Path) -> None:
     assert problems(tmp_path, EVERYTHING_WRONG) == (
-        "driver: 'jak': allowed auto, jack, clock, did you mean jack?",
-        "input: 5: allowed a string",
-        "loop: 'yes': allowed true or false",
-        "jack.client_name: '': allowed 1 to 63 characters",
-        "jack.channels: 3: allowed 1, 2",
-        "jack.connect_inputs: 'system': allowed a list",
-        "clock.sample_rate_hz: 1000: allowed a whole number from 8000 to 192000",
-        "clock.period_frames: 12.5: allowed a whole number from 16 to 8192",
-        "separation.margin_ms: nan: allowed a number from 5 to 500",
-        "separation.providers: []: allowed 1 or more entries",
+        "driver: expected one of auto, jack, clock, got 'jak', did you mean jack?",
+        "input: expected a string, got 5",
+        "loop: expected true or false, got 'yes'",
+        "jack.client_name: expected 1 to 63 characters, got ''",
+        "jack.channels: expected one of 1, 2, got 3",
+        "jack.connect_inputs: expected a list, got 'system'",
+        "clock.sample_rate_hz: expected a whole number from 8000 to 192000, got 1000",
+        "clock.period_frames: expected a whole number from 16 to 8192, got 12.5",
+        "separation.margin_ms: expected a number from 5 to 500, got nan",
+        "separation.providers: expected 1 or more entries, got []",
         "inputs.0.position.2: missing",
         "inputs.1.name: missing",
-        "inputs.1.aed.1: 100: allowed a number from -90 to 90",
-        "inputs.2.name: '3': allowed 1 to 128 characters, not digits only, none of / * ? [ ] { } # ,",
-        "inputs.2.aed: [1, 2, 3]: either aed or position, not both",
-        "network.bind: 'anywhere': allowed a numeric address such as 127.0.0.1, 0.0.0.0 or ::1",
-        "network.allow.1: 'home': allowed a network such as 192.168.1.0/24",
-        "network.read_only.0: 5.5: allowed a network such as 192.168.1.0/24",
-        "network.token: (hidden): allowed 8 to 128 characters",
-        "osc.port: 99999: allowed a whole number from 1 to 65535",
+        "inputs.1.aed.1: expected a number from -90 to 90, got 100",
+        "inputs.2.name: expected 1 to 128 characters, not digits only, none of / * ? [ ] { } # ,, got '3'",
+        "inputs.2.aed: expected either aed or position, got both",
+        "network.bind: expected a numeric address such as 127.0.0.1, 0.0.0.0 or ::1, got 'anywhere'",
+        "network.allow.1: expected a network such as 192.168.1.0/24, got 'home'",
+        "network.read_only.0: expected a network such as 192.168.1.0/24, got 5.5",
+        "network.token: expected 8 to 128 characters, got (hidden)",
+        "osc.port: expected a whole number from 1 to 65535, got 99999",
         "osc.prt: unknown key, did you mean port?",
-        "s3a.enabled: 1: allowed true or false",
-        "mirror.0.host: 'home': allowed a numeric address such as 192.168.1.7",
-        "mirror.1.dialect: 'osc': allowed s3a, adm",
-        "mirror.1.port: -1: allowed a whole number from 0 to 65535",
-        "hands.osc: 101: allowed a whole number from 0 to 100",
-        "discovery: 7: allowed a block of keys",
-        "log_level: 'loud': allowed debug, info, warning, error",
+        "s3a.enabled: expected true or false, got 1",
+        "mirror.0.host: expected a numeric address such as 192.168.1.7, got 'home'",
+        "mirror.1.dialect: expected one of s3a, adm, got 'osc'",
+        "mirror.1.port: expected a whole number from 0 to 65535, got -1",
+        "hands.osc: expected a whole number from 0 to 100, got 101",
+        "discovery: expected a block of keys, got 7",
+        "log_level: expected one of debug, info, warning, error, got 'loud'",
         "drvier: unknown key, did you mean driver?",
     )
 
@@ -91,15 +91,15 @@ def test_every_problem_at_once_in_these_words(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[1, 2]", "[1, 2]: allowed a block of keys"),
-        ("layout: [1]", "layout: [1]: allowed a string"),
-        ("layout: true", "layout: true: allowed a string"),
+        ("[1, 2]", "expected a block of keys, got [1, 2]"),
+        ("layout: [1]", "layout: expected a string, got [1]"),
+        ("layout: true", "layout: expected a string, got true"),
         ("a: &x 1\nb: *x", "aliases"),
         ("osc: {port: 1, port: 2}", "twice"),
         ("osc: !!python/object:os.system {}", "python/object"),
         ("x: " + "[" * 100 + "]" * 100, "deep"),
-        ("inputs: [{name: vocals}]", "two objects are named vocals: allowed unique names"),
-        ("inputs: [{name: a}, {name: a}]", "two objects are named a: allowed unique names"),
+        ("inputs: [{name: vocals}]", "expected unique names, got more than one object named vocals"),
+        ("inputs: [{name: a}, {name: a}]", "expected unique names, got more than one object named a"),
         ("layout: 'unclosed", "line 1"),
     ],
 )
@@ -116,12 +116,11 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
 def test_an_open_door_needs_a_list_of_who_may_come_in(tmp_path: Path) -> None:
     for bind in ("0.0.0.0", "192.168.1.5", "'::'"):
         (problem,) = problems(tmp_path, f"network: {{bind: {bind}}}")
-        assert problem.startswith("network.allow: ()")
-        assert "is open to the network: name at least one network that may send" in problem
+        assert problem.startswith("network.allow: expected at least one network, because network.bind ")
         opened = load(tmp_path, f"network: {{bind: {bind}, allow: [192.168.1.0/24, 10.0.0.7]}}")
         assert [str(network) for network in opened.network.allow] == ["192.168.1.0/24", "10.0.0.7/32"]
     (problem,) = problems(tmp_path, "network: {interfaces: [eth0]}")
-    assert "network.interfaces opens the network" in problem
+    assert "network.interfaces opens the ports" in problem
     for bind in ("127.0.0.1", "127.0.0.2", "'::1'"):
         assert load(tmp_path, f"network: {{bind: {bind}}}").network.allow == ()
 
@@ -185,7 +184,7 @@ def test_as_many_inputs_as_there_is_room_for(tmp_path: Path) -> None:
     names = ", ".join(f"{{name: in{n}}}" for n in range(123))
     assert len(load(tmp_path, f"inputs: [{names}]").default_scene().objects) == 128
     (problem,) = problems(tmp_path, f"inputs: [{names}, {{name: more}}]")
-    assert problem.endswith("allowed 0 to 123 entries")
+    assert problem.startswith("inputs: expected 0 to 123 entries, got ")
 
 
 def fields(model: type[BaseModel]) -> list[tuple[str, Any]]:
@@ -207,7 +206,7 @@ def test_a_head_is_beside_the_file_unless_it_is_built_in(tmp_path: Path) -> None
     assert load(tmp_path, "monitor: {hrtf: heads/mine.sofa}").monitor.hrtf == str(tmp_path / "heads/mine.sofa")
     assert load(tmp_path, "monitor: {hrtf: /heads/mine.sofa}").monitor.hrtf == "/heads/mine.sofa"
     assert problems(tmp_path, "monitor: {binaural: 1, hrft: x}") == (
-        "monitor.binaural: 1: allowed true or false",
+        "monitor.binaural: expected true or false, got 1",
         "monitor.hrft: unknown key, did you mean hrtf?",
     )
 
@@ -218,17 +217,17 @@ def test_objects_without_a_configuration_have_names_that_are_free() -> None:
     assert config.default_scene().objects[-1].channels == (5,)
     assert Config().with_objects(0) == Config()
     assert len(Config().with_objects(123).default_scene().objects) == 128
-    with pytest.raises(ConfigError, match="--objects 123: 2 inputs are configured: allowed 123 in all"):
+    with pytest.raises(ConfigError, match="--objects 123: expected at most 123 inputs, got 123 besides 2"):
         parse_config({"inputs": [{"name": "a"}, {"name": "b"}]}, "test").with_objects(123)
 
 
 @pytest.mark.parametrize(
     ("data", "problem"),
     [
-        ({"inputs": [{"name": "é" * 128}]}, "256 bytes: allowed at most 200, because JACK cuts longer names"),
-        ({"inputs": [{"name": "😀" * 64}]}, "256 bytes: allowed at most 200"),
-        ({"jack": {"client_name": "é" * 63}}, "126 bytes: allowed at most 63"),
-        ({"inputs": [{"name": "\ufffe"}]}, "allowed 1 to 128 characters"),
+        ({"inputs": [{"name": "é" * 128}]}, "expected at most 200 bytes, the limit of JACK, got 256 in"),
+        ({"inputs": [{"name": "😀" * 64}]}, "expected at most 200 bytes, the limit of JACK, got 256 in"),
+        ({"jack": {"client_name": "é" * 63}}, "expected at most 63 bytes, the limit of JACK, got 126 in"),
+        ({"inputs": [{"name": "\ufffe"}]}, "expected 1 to 128 characters"),
     ],
 )
 def test_names_that_jack_would_cut_are_refused(data: dict[str, object], problem: str) -> None:

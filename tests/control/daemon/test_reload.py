@@ -42,7 +42,7 @@ def test_what_can_be_taken_is_and_the_rest_waits() -> None:
 
 def test_a_bad_file_is_told_and_the_next_good_one_taken(caplog: pytest.LogCaptureFixture) -> None:
     given: list[Config | CommandError] = [
-        CommandError(["c.yaml: layot: unknown key", "c.yaml: loop: 3: allowed true or false"]),
+        CommandError(["c.yaml: layot: unknown key", "c.yaml: loop: expected true or false, got 3"]),
         config(model="light"),
         config(model="light"),
     ]
@@ -73,7 +73,7 @@ def test_a_bad_file_is_told_and_the_next_good_one_taken(caplog: pytest.LogCaptur
     told = [record.getMessage() for record in caplog.records if record.name.endswith("reload")]
     assert told == [
         "c.yaml: layot: unknown key",
-        "c.yaml: loop: 3: allowed true or false",
+        "c.yaml: loop: expected true or false, got 3",
         "the configuration stays as it was",
         "configuration reloaded: model",
         "configuration reloaded: no live key has changed",

@@ -63,7 +63,8 @@ def test_nothing_is_wrong(file: Callable[..., Path], tmp_path: Path) -> None:
 def test_a_configuration_that_cannot_be_used(file: Callable[..., Path], tmp_path: Path) -> None:
     config = file("drvier: clock\ndriver: clok\n")
     found = causes(config, tmp_path / "root")
-    assert "driver: 'clok': allowed auto, jack, clock, did you mean clock?, and 1 more" in found["config-unusable"]
+    expected = "driver: expected one of auto, jack, clock, got 'clok', did you mean clock?, and 1 more"
+    assert expected in found["config-unusable"]
     assert found["config-unusable"].endswith(f"; stemfield check {config}")
 
 

@@ -166,8 +166,8 @@ def test_unknown_keys_and_wrong_values_are_told_at_once(tmp_path: Path) -> None:
     assert "input: unknown key, did you mean inputs?" in lines
     assert "inputs: missing" in lines
     assert "upmix.layoud: unknown key, did you mean layout?" in lines
-    assert any(line.startswith("upmix.format: 'mp3': allowed wav, flac") for line in lines)
-    assert any("vocals 99: allowed a number from -120 to 20" in line for line in lines)
+    assert any(line.startswith("upmix.format: expected one of wav, flac, got 'mp3'") for line in lines)
+    assert any("expected numbers from -120 to 20, got vocals 99" in line for line in lines)
     plan.write_text("output: o\ninputs: [a]\n")
     assert told(plan) == ["nothing to do: expected one or more of upmix, adm, separate, remix"]
 
@@ -176,7 +176,7 @@ def test_unknown_keys_and_wrong_values_are_told_at_once(tmp_path: Path) -> None:
 def test_no_name_leads_out_of_the_output_folder(name: str, tmp_path: Path) -> None:
     write_sound(tmp_path / "song.wav", 1)
     (line,) = told(write_plan(tmp_path, inputs=[{"path": "song.wav", "name": name}]))
-    assert "allowed a name within the output folder" in line
+    assert "expected a name within the output folder" in line
 
 
 def test_a_folder_is_worked_in_by_one_batch_alone(tmp_path: Path) -> None:
