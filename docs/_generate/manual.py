@@ -1,6 +1,6 @@
-"""The parts of the manual that follow from the code: OSC addresses, configuration, commands, drawings of the chain.
+"""Generated parts of the manual: OSC addresses, configuration, commands, drawings of the loudspeaker chain.
 
-`python -m docs._generate.manual docs` writes them again.
+`python -m docs._generate.manual docs` writes them.
 """
 
 from __future__ import annotations
@@ -31,37 +31,36 @@ _UNITS = {
 }
 
 _ENDLESS = 2.0**31 - 1
-"""The largest OSC integer: a limit that nobody needs to be told."""
+"""The largest OSC integer, not worth printing as a limit."""
 
 _OSC_HEAD = """\
-# Steering by OSC
+# Control by OSC
 
-The daemon hears OSC over UDP, on port 4001 of this machine unless the [configuration](config.md) opens it to the
-network; [ADM-OSC](adm.md), [SpatGRIS and S3A](dialects.md) steer the same scene. `{o}` is an object's id or its name:
-the stems of the shipped model are `0` `vocals`, `1` `bass`, `2` `drums`, `3` `other`; `4` `residual` is what no stem
-claims; direct inputs follow from `5`. `{group}` is a number, `{label}` a loudspeaker's label, `{stem}` an instrument of
-the model. Address patterns (`*` `?` `[a-z]` `{one,two}`) reach many at once.
+The daemon listens for OSC on UDP port 4001 of this machine, or of the network if the [configuration](config.md) opens
+it. [ADM-OSC](adm.md), [SpatGRIS and S3A](dialects.md) control the same scene. `{o}` is an object's id or name: the
+stems of the included models are `0` `vocals`, `1` `bass`, `2` `drums`, `3` `other`; `4` `residual` is what no stem claims;
+direct inputs start at `5`. `{group}` is a number, `{label}` a loudspeaker's label, `{stem}` an instrument of the model.
+Address patterns (`*` `?` `[a-z]` `{one,two}`) match many at once.
 
-- **Units.** Degrees, metres, seconds. Azimuth counts to the left, elevation upwards; x is front, y left, z up.
-- **Questions.** An address without arguments is a question. The answer is the same address with the present value,
-  sent to the port that asked. Rows marked *do* are no values: they act, and have no answer. Rows marked *ask* can be
-  asked for and subscribed to, not set.
-- **Types.** `i` `f` `d` `h` `T` `F` stand for one another wherever a number or a truth value is wanted, `s` and `S` for
-  one another; brackets of arrays are passed over, and so are arguments behind those that an address takes. A gain of
-  minus infinity is silence.
-- **Limits.** A number outside its range is clamped. NaN, infinity and wrong types change nothing and are reported to
-  the sender on `/error` (address, reason), at most ten a second.
-- **Time.** A bundle with a time tag is carried out at its time, a past one at once; one that lies more than 10 s ahead
-  is refused. What it changes of positions, gains, filters and scenes begins in the feeds at the very frame whose block
-  is due at that time, if the bundle comes a period and 20 ms earlier; how far loudspeakers lag behind feeds is the
-  server's playback latency. `/undo` and the like begin with the next block.
+- **Units.** Degrees, metres, seconds. Azimuth is positive to the left, elevation upwards; x is front, y left, z up.
+- **Queries.** An address without arguments is a query. The answer is the same address with the present value, sent to
+  the port that asked. Rows marked *do* are actions, without a value to query. Rows marked *ask* can be queried and
+  subscribed to, but not set.
+- **Types.** `i` `f` `d` `h` `T` `F` are interchangeable for numbers and truth values, `s` and `S` for strings. Brackets
+  of arrays and surplus arguments are ignored. A gain of minus infinity is silence.
+- **Limits.** A number out of range is clamped. NaN, infinity and wrong types change nothing and are reported to the
+  sender on `/error` (address, reason), at most ten per second.
+- **Time.** A bundle with a time tag takes effect at its time, a past one at once; one more than 10 s ahead is refused.
+  Changes of positions, gains, filters and scenes start in the outputs at the exact frame that is due at that time, if
+  the bundle arrives a period and 20 ms earlier; the delay from outputs to loudspeakers is the server's playback
+  latency. `/scene/undo` and the like start with the next block.
 
 ```
-oscsend localhost 4001 /object/vocals/aed fff 110 0 2     # the singer goes to the left and behind
+oscsend localhost 4001 /object/vocals/aed fff 110 0 2     # move the singer to the left and behind
 oscsend localhost 4001 '/object/{drums,bass}/gain' f -6
 oscsend localhost 4001 /object/bass/eq sfffsfff lowshelf 120 0.7 3 peak 800 2 -4
 oscsend localhost 4001 /object/bass/eq s ""
-oscsend localhost 4001 /speaker/M+110/identify            # which one is it?
+oscsend localhost 4001 /speaker/M+110/identify            # it says its name
 ```
 
 | address | arguments | meaning | default |
@@ -71,20 +70,19 @@ oscsend localhost 4001 /speaker/M+110/identify            # which one is it?
 _ADM_HEAD = """\
 # ADM-OSC
 
-The OSC port (UDP 4001) takes [ADM-OSC 1.0](https://immersive-audio-live.github.io/ADM-OSC/) beside our own addresses.
-`{n}` is an object's number, which is our id and one more; `*`, `?` and the other patterns reach many at once, and
-bundles work.
+The OSC port (UDP 4001) accepts [ADM-OSC 1.0](https://immersive-audio-live.github.io/ADM-OSC/) beside native OSC. `{n}`
+is an object's number: its id plus one. `*`, `?` and the other patterns match many at once, and bundles work.
 
 - **Axes.** x right, y front, z up; azimuth to the left, elevation up, in degrees. Distances run from 0 to 1, where 1 is
-  the object's `dmax` in metres (1 m at first).
-- **Representations.** `aed` and `xyz` are taken at once; a single component changes the last position, polar or
-  Cartesian, and leaves the others of its kind. A distance of 0 keeps the direction.
-- **Questions.** An address without arguments is a question, one with a wildcard has an answer an object. Answers go to
+  the object's `dmax` in metres (initially 1 m).
+- **Representations.** `aed` and `xyz` set all three at once; a single component changes the last position, polar or
+  Cartesian, and keeps the others of its kind. A distance of 0 keeps the direction.
+- **Queries.** An address without arguments is a query; one with a wildcard gets an answer per object. Answers go to
   port 4002 of the sender's address (`osc.adm_answer_port`).
-- **Limits.** Numbers out of range are clamped. What cannot be understood is counted (`/status/problems`) and never
-  answered, because ADM-OSC knows no errors.
-- **Touch.** `touch` and `release`, behind the values or in their place, hold the object and let it go
-  ([several hands](dialects.md)).
+- **Limits.** Numbers out of range are clamped. Messages that cannot be understood are counted (`/status/problems`) and
+  never answered, because ADM-OSC has no errors.
+- **Touch.** `touch` and `release`, after the values or instead of them, hold the object and release it
+  ([several controllers](dialects.md)).
 
 | address | arguments | meaning |
 |---|---|---|
@@ -94,15 +92,15 @@ _CONFIG_HEAD = """\
 # Configuration
 
 `stemfield serve --config FILE` reads one YAML file; without `--config` it takes `~/.config/stemfield/config.yaml`,
-else `/etc/stemfield/config.yaml`, else the defaults below. `stemfield check FILE` tells every problem at once: unknown
-keys, wrong types, values out of range, a layout, model or music file that is not there. Relative paths are relative to
-the file. What is steered while it plays (positions, gains, threshold) is not configuration: it belongs to the scene,
-which the daemon keeps in `state_folder` from one run to the next.
+otherwise `/etc/stemfield/config.yaml`, otherwise the defaults below. `stemfield check FILE` reports every problem at
+once: unknown keys, wrong types, values out of range, a layout, model or music file that does not exist. Relative paths
+are relative to the file. What is controlled during playback (positions, gains, threshold) is not configuration: it
+belongs to the scene, which the daemon keeps in `state_folder` between runs.
 
-SIGHUP (`systemctl reload stemfield`) has the file read again while the music plays. Keys marked *live* are taken at
-once; of others that differ the log says that they wait for the next start. A file with problems changes nothing, and
-all of them are in the log. Where who may come in has changed, pages and other WebSocket clients have to connect anew.
-Connections on JACK that are no longer asked for stay until somebody undoes them.
+SIGHUP (`systemctl reload stemfield`) reads the file again during playback. Keys marked *live* apply at once; changes to
+others are logged and apply at the next start. A file with problems changes nothing, and all problems are logged. If
+access rules change, pages and other WebSocket clients have to reconnect. JACK connections that are no longer configured
+stay until someone disconnects them.
 
 ```yaml
 layout: 7.1.4
@@ -122,12 +120,12 @@ network:
 
 
 def osc_page() -> str:
-    """The page of OSC addresses, from the parameter table."""
+    """Page of OSC addresses, from the parameter table."""
     return _OSC_HEAD + "".join(_osc_row(parameter) for parameter in TABLE)
 
 
 def adm_page() -> str:
-    """The page of ADM-OSC's addresses, from its table."""
+    """Page of ADM-OSC addresses, from their table."""
     rows = (
         _row(f"`{p.address}`", "; ".join(map(_argument, p.arguments)) or "any", _act(p) + p.description)
         for p in ADM_ROWS
@@ -136,7 +134,7 @@ def adm_page() -> str:
 
 
 def config_page() -> str:
-    """The page of configuration keys, from the model that checks them."""
+    """Page of configuration keys, from the model that validates them."""
     schema = Config.model_json_schema()
     return _CONFIG_HEAD + "".join(_config_rows("", schema, schema["$defs"]))
 
@@ -149,11 +147,11 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "loudspeaker-chain.svg": chain_svg,
     "bass-management.svg": bass_svg,
 }
-"""Files, and what makes them."""
+"""File names, each with the function that makes its text."""
 
 
 def main() -> None:
-    """Write them into a folder."""
+    """Write the generated pages into a folder."""
     if len(sys.argv) != 2:
         sys.exit("usage: python -m docs._generate.manual FOLDER")
     for name, make in PARTS.items():

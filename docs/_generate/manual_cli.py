@@ -1,4 +1,4 @@
-"""The page of the command line, from the parser that reads it."""
+"""Page of the command line, from its parser."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ stemfield --version
 
 ## Description
 
-`stemfield COMMAND --help` explains every command in a terminal. Errors are single lines on stderr, each beginning with
-`stemfield: error:`; `--debug` shows where they arose. `--json` prints data for programs. Nothing is coloured and no
-progress is drawn where the output is no terminal.
+`stemfield COMMAND --help` explains each command in a terminal. Errors are single lines on stderr that begin with
+`stemfield: error:`; `--debug` adds where they arose. `--json` prints data for programs. Colours and progress appear
+in a terminal only.
 
 """
 
@@ -34,34 +34,34 @@ _TAIL = """\
 | 0 | done |
 | 1 | failed while working |
 | 2 | bad usage or input; nothing was done |
-| 129, 130, 143 | its terminal was closed, interrupted, ended |
+| 129, 130, 143 | ended by SIGHUP (terminal closed), SIGINT (Ctrl-C), SIGTERM |
 
 ## Files
 
-| place | what |
+| path | contents |
 |---|---|
-| `~/.config/stemfield/config.yaml`, else `/etc/stemfield/config.yaml` | the [configuration](config.md) |
-| `~/.config/stemfield/layouts/`, `models/` | layouts and models of one's own |
-| `~/.local/state/stemfield/` | the scene, kept scenes and recordings |
-| `/var/lib/stemfield/` | the same of the service |
+| `~/.config/stemfield/config.yaml`, otherwise `/etc/stemfield/config.yaml` | the [configuration](config.md) |
+| `~/.config/stemfield/layouts/`, `models/` | your own layouts and models |
+| `~/.local/state/stemfield/` | the present scene, saved scenes and recordings |
+| `/var/lib/stemfield/` | the same for the service |
 
 ## Environment
 
 | variable | meaning |
 |---|---|
-| `XDG_CONFIG_HOME`, `XDG_STATE_HOME` | in place of `~/.config` and `~/.local/state` |
+| `XDG_CONFIG_HOME`, `XDG_STATE_HOME` | used instead of `~/.config` and `~/.local/state` |
 | `STATE_DIRECTORY`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`, `JOURNAL_STREAM` | set by systemd for [services](service.md) |
-| `NUMBA_CACHE_DIR` | where compiled audio code is kept |
-| `NO_COLOR` | no colours in a terminal either |
+| `NUMBA_CACHE_DIR` | cache folder for compiled audio code |
+| `NO_COLOR` | disables colours |
 """
 
 WIDTH = 96
-"""Of a usage line, in characters."""
+"""Width of a usage line, in characters."""
 _EVERYWHERE = ("help", "debug", "version")
 
 
 def cli_page() -> str:
-    """The page of all commands, in the order of the parser."""
+    """Page of all commands, in the order of the parser."""
     root = make_parser()
     commands = dict(_commands(root))
     rows = "".join(f"- [`{name}`](#{_anchor(name)}): {parser.description}\n" for name, parser in commands.items())
@@ -69,7 +69,7 @@ def cli_page() -> str:
 
 
 def _commands(parser: Parser, before: str = "") -> Iterator[tuple[str, Parser]]:
-    """Every command that does something, by its words."""
+    """All commands without subcommands, by name."""
     for name, below in parser.commands.items():
         words = f"{before}{name}"
         if below.commands:
@@ -134,7 +134,7 @@ def _usage(action: argparse.Action) -> str:
 
 
 def _help(action: argparse.Action) -> str:
-    """The words of `--help`, of which the page's addresses are links."""
+    """Help text with its page names as links."""
     text = (action.help or "").replace("%%", "%")
     links: Mapping[str, str] = {"docs/config.md": "[configuration](config.md)", "docs/osc.md": "[OSC](osc.md)"}
     for path, link in links.items():

@@ -1,4 +1,4 @@
-"""The drawings of the chapter on the loudspeaker chain: its blocks in their order, and how bass is divided."""
+"""Drawings for the page on the loudspeaker chain: the order of its blocks, and the crossover of bass management."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FLOOR_DB, _TOP_DB = -36.0, 6.0
 _CHART = (70.0, 40.0, 560.0, 260.0)
 
 _OBJECT = ("object", "EQ", "meter")
-_DIRECT = ("direct gains", "wait 4 ms")
+_DIRECT = ("direct gains", "delay 4 ms")
 _DIFFUSE = ("diffuse gains", "decorrelator")
 _LOUDSPEAKER = ("bass management", "filters, EQ", "FIR", "delay", "trim, mute", "identify")
 _MONITOR = ("trim, mute", "identify", "head")
@@ -25,7 +25,7 @@ _END = ("limiter", "meter")
 
 
 def chain_svg() -> str:
-    """The blocks between an object and a loudspeaker, and between the loudspeakers and two ears."""
+    """Blocks between an object and a loudspeaker, and between the loudspeakers and headphones."""
     upper, lower, loudspeaker, ears = 40.0, 116.0, 216.0, 296.0
     middle = (upper + lower) / 2
     begin, parts = _row(_LEFT, middle, _OBJECT)
@@ -41,7 +41,7 @@ def chain_svg() -> str:
     parts.append(_text(join + 24, middle - 8, "for each loudspeaker", anchor="start"))
     right, left, between = join + 40, _LEFT - 8, (lower + loudspeaker) / 2
     turn = ((join + _SUM, middle), (right, middle), (right, between), (left, between))
-    for line, blocks, name in ((loudspeaker, _LOUDSPEAKER, "loudspeaker"), (ears, _MONITOR, "two ears")):
+    for line, blocks, name in ((loudspeaker, _LOUDSPEAKER, "loudspeaker"), (ears, _MONITOR, "headphones")):
         parts.append(_arrow(*turn, (left, line), (_LEFT, line)))
         end, drawn = _row(_LEFT, line, (*blocks, *_END))
         parts += [*drawn, _arrow((end, line), (end + 40, line)), _text(end + 46, line + 5, name, anchor="start")]
@@ -49,7 +49,7 @@ def chain_svg() -> str:
 
 
 def bass_svg() -> str:
-    """How the crossover divides what a small loudspeaker is sent, and that both parts make the whole."""
+    """Crossover of a small loudspeaker: both bands and their flat sum."""
     left, top, wide, high = _CHART
     f_hz = np.geomspace(10.0, 1000.0, 181)
     z = np.exp(-2j * np.pi * f_hz / _RATE_HZ)
@@ -73,21 +73,21 @@ def bass_svg() -> str:
     parts.append(_text(left - 8, top - 12, "dB", anchor="end"))
     for spectrum, colour, name, at in (
         (low, "#b30000", "to the subwoofer", 14.0),
-        (high_band, "#08519c", "kept", 330.0),
-        (low + high_band, "#222", "both together", 60.0),
+        (high_band, "#08519c", "to the loudspeaker", 330.0),
+        (low + high_band, "#222", "sum", 60.0),
     ):
         levels = 20 * np.log10(np.abs(spectrum))
         shown = [(across(f), down(v)) for f, v in zip(f_hz.tolist(), levels.tolist(), strict=True) if v >= _FLOOR_DB]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in shown)
-        dash = ' stroke-dasharray="6 4"' if name.startswith("both") else ""
+        dash = ' stroke-dasharray="6 4"' if name == "sum" else ""
         parts.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"{dash}/>')
-        lift = 12.0 if name.startswith("both") else -22.0
+        lift = 12.0 if name == "sum" else -22.0
         parts.append(_text(across(at), down(0.0) - lift, name, anchor="start", colour=colour))
     return _svg(660, 350, parts)
 
 
 def _response(sections: NDArray[np.float64], z: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """The complex response of sections b0 b1 b2 a1 a2 at `z` to the power of minus one."""
+    """Complex response of sections b0 b1 b2 a1 a2; `z` is the unit delay at each frequency."""
     found = np.ones_like(z)
     for b0, b1, b2, a1, a2 in sections:
         found = found * (b0 + b1 * z + b2 * z**2) / (1 + a1 * z + a2 * z**2)
@@ -95,7 +95,7 @@ def _response(sections: NDArray[np.float64], z: NDArray[np.complex128]) -> NDArr
 
 
 def _row(x: float, y: float, names: Sequence[str]) -> tuple[float, list[str]]:
-    """Boxes from left to right with arrows between them; where the last one ends."""
+    """Draw boxes from left to right with arrows between them; return also the x where the last one ends."""
     parts: list[str] = []
     for index, name in enumerate(names):
         if index:
