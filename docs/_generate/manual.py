@@ -38,9 +38,9 @@ _OSC_HEAD = """\
 
 The daemon listens for OSC on UDP port 4001 of this machine, or of the network if the [configuration](config.md) opens
 it. [ADM-OSC](adm.md), [SpatGRIS and S3A](dialects.md) control the same scene. `{o}` is an object's id or name: the
-stems of the included models are `0` `vocals`, `1` `bass`, `2` `drums`, `3` `other`; `4` `residual` is what no stem claims;
-direct inputs start at `5`. `{group}` is a number, `{label}` a loudspeaker's label, `{stem}` an instrument of the model.
-Address patterns (`*` `?` `[a-z]` `{one,two}`) match many at once.
+stems of the included models are `0` `vocals`, `1` `bass`, `2` `drums`, `3` `other`; `4` `residual` is what no stem
+claims; direct inputs start at `5`. `{group}` is a number, `{label}` a loudspeaker's label, `{stem}` an instrument of
+the model. Address patterns (`*` `?` `[a-z]` `{one,two}`) match many at once.
 
 - **Units.** Degrees, metres, seconds. Azimuth is positive to the left, elevation upwards; x is front, y left, z up.
 - **Queries.** An address without arguments is a query. The answer is the same address with the present value, sent to
