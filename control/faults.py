@@ -1,4 +1,4 @@
-"""Faults of the daemon itself: contained where they happen, so that one costs what met it and nothing else."""
+"""Internal errors of the daemon: contained where they happen, logged and counted."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from types import TracebackType
 from typing import Final, Self
 
 REPEAT_S: Final = 10.0
-"""Least time between two lines about the same fault: whoever provokes one may do so a thousand times a second."""
+"""Minimum time between two lines about the same error, which a sender may provoke a thousand times a second."""
 _MAX_REMEMBERED: Final = 64
 
 log = logging.getLogger(__name__)
-_told_s: dict[tuple[str, str], float] = {}
-_counted = 0
+_logged_s: dict[tuple[str, str], float] = {}
+_count = 0
 
 
-def counted() -> int:
-    """How many faults there were since the process began, logged or too many to be."""
-    return _counted
+def fault_count() -> int:
+    """Number of internal errors since the process began, logged or not."""
+    return _count
 
 
 def cause(error: BaseException) -> str:
@@ -29,34 +29,34 @@ def cause(error: BaseException) -> str:
     return text if isinstance(error, OSError) and text else f"{type(error).__name__}: {text}"
 
 
-def note(what: str, error: BaseException, where: str = "") -> None:
-    """Log a fault in one line, with its place in the code where the log level is debug; not too often.
+def log_fault(what: str, error: BaseException, where: str = "") -> None:
+    """Log and count an internal error: one line, with a traceback at log level debug; not too often.
 
     Args:
-        what: could not be done.
-        error: why.
-        where: it happened, such as the address of a message.
+        what: what could not be done.
+        error: why not.
+        where: where it happened, such as the address of a message.
     """
-    global _counted
-    _counted += 1
+    global _count
+    _count += 1
     key, now_s = (what, type(error).__name__), time.monotonic()
-    if now_s < _told_s.get(key, -REPEAT_S) + REPEAT_S:
+    if now_s < _logged_s.get(key, -REPEAT_S) + REPEAT_S:
         return
-    if len(_told_s) >= _MAX_REMEMBERED:
-        _told_s.clear()
-    _told_s[key] = now_s
+    if len(_logged_s) >= _MAX_REMEMBERED:
+        _logged_s.clear()
+    _logged_s[key] = now_s
     text = f"{what}: {where}" if where else what
     log.error("%s: %s", text, cause(error), exc_info=error if log.isEnabledFor(logging.DEBUG) else None)
 
 
 class Contained:
-    """Goes on behind the `with` block whatever error leaves it; an end that was asked for is none.
+    """Continues after the `with` block whatever error leaves it; cancellation and exit pass.
 
     Args:
-        what: could not be done, for the log; without it whoever made this looks at the error.
+        what: what could not be done, for the log; without it nothing is logged, and the caller looks at `error`.
 
     Attributes:
-        error: what happened, if anything did.
+        error: error that left the block, or None.
     """
 
     def __init__(self, what: str = "") -> None:
@@ -71,5 +71,5 @@ class Contained:
             return False
         self.error = error
         if self._what:
-            note(self._what, error)
+            log_fault(self._what, error)
         return True

@@ -36,9 +36,9 @@ class HeadphoneStream:
             RefusedError: nothing to play, or another listener is connected.
         """
         if not self.rate_hz:
-            raise RefusedError("nothing to hear: the clock has to drive, and the binaural monitor to play (--binaural)")
+            raise RefusedError("no stream: it needs driver: clock and the binaural monitor (--binaural)")
         if self._receive is not None:
-            raise RefusedError("somebody listens already: allowed one at a time")
+            raise RefusedError("expected one listener at a time, got another one")
         self._receive = receive
 
         def end() -> None:

@@ -1,4 +1,4 @@
-"""Plays a file into the engine, beside whatever its inputs hear."""
+"""Plays a music file into the engine, in addition to its inputs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Player:
     """A thread that keeps the engine's player filled some seconds ahead.
 
     Args:
-        path: the music.
-        loop: whether to begin again at the end, without a gap.
+        path: music file.
+        loop: whether to repeat it without a gap.
 
     Raises:
         AudioFileError: the file cannot be played.
@@ -39,11 +39,11 @@ class Player:
 
     @property
     def sample_rate_hz(self) -> int:
-        """The file's own."""
+        """Sample rate of the file."""
         return self._reader.sample_rate_hz
 
     def start(self, engine: Engine) -> None:
-        """Begins to play from the start of the file."""
+        """Play from the start of the file."""
         self._reader.seek(0)
         self._thread = threading.Thread(target=self._run, args=(engine,), name="player", daemon=True)
         self._thread.start()
@@ -79,7 +79,7 @@ class Player:
                 self._stop.wait(REFILL_S)
 
     def pause(self) -> None:
-        """Ends the thread; `start` begins again."""
+        """End the thread; `start` begins again."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -87,6 +87,6 @@ class Player:
         self._stop.clear()
 
     def close(self) -> None:
-        """Ends the thread and closes the file."""
+        """End the thread and close the file."""
         self.pause()
         self._reader.close()

@@ -1,4 +1,4 @@
-"""What one machine does of the whole: separate, place, or both. Its ports, its engine, and what is set elsewhere."""
+"""The role of one machine: separation, rendering, or both. Its ports, its engine, and what the other machine has."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from stemfield.renderer.scene.rows import STEM_ROWS
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS
 
 STEM_PORTS: Final = tuple(f"{name}_{side}" for name in (*STEMS, RESIDUAL) for side in "LR")
-"""Ports by which stems leave the one machine and come into the other, in the order of the engine's rows."""
+"""Ports of the stems between two machines, in the order of the engine's rows."""
 SILENT_ROWS: Final = 4
-"""Rows of a renderer's engine before those of the stems: what it would separate itself, which is nothing."""
+"""Rows of a renderer's engine before those of the stems; they stay silent because it separates nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Names of a role's ports, in the engine's order."""
+    """Port names of a role, in the engine's order."""
 
     music: tuple[str, ...]
-    """What the recording comes in by: the mixture, or its stems."""
+    """Inputs of the recording: the mixture, or its stems."""
     direct: tuple[str, ...]
-    """Of the direct inputs."""
+    """Direct inputs."""
     feeds: tuple[str, ...]
-    """What goes out: to loudspeakers, or the stems."""
+    """Outputs: loudspeakers, or stems."""
     channels: tuple[int, ...]
-    """The 1-based channel that each feed is wired to."""
+    """1-based channel of each output."""
 
 
 def ports_of(config: Config, layout: Layout) -> Ports:
@@ -49,14 +49,14 @@ def direct_ports(config: Config) -> tuple[str, ...]:
 
 
 def engine_of(role: Role, ports: Ports, sample_rate_hz: int, latency_frames: int, chain: Chain) -> Engine:
-    """An engine with these ports.
+    """Make an engine with these ports.
 
     Args:
-        role: `renderer` plays stems that come in like direct inputs, at once; otherwise they are separated here.
-        ports: of that role.
-        sample_rate_hz: of the driver.
-        latency_frames: how far the stems run behind the mixture where they are separated here.
-        chain: of the loudspeakers, of which stems that leave have none.
+        role: `renderer` plays incoming stems without latency, like direct inputs; otherwise they are separated here.
+        ports: ports of that role.
+        sample_rate_hz: sample rate of the driver.
+        latency_frames: delay of the stems behind the mixture, if they are separated here.
+        chain: loudspeaker chain; stems that leave the machine have none.
     """
     music, direct, feeds = len(ports.music), len(ports.direct), len(ports.feeds)
     if role == "separation":
@@ -71,12 +71,12 @@ _PLACED: Final = ("object", "adm", "group", "speaker", "listener", "monitor", "m
 
 
 def elsewhere(role: Role, has_peer: bool, address: str) -> str:
-    """Why an address of the table cannot be set on this machine, or nothing.
+    """Why an address cannot be set on this machine, or an empty string.
 
     Args:
-        role: of this machine.
-        has_peer: whether it knows the machine that separates, and tells it.
-        address: of the parameter, with its variable part.
+        role: role of this machine.
+        has_peer: whether it controls the machine that separates.
+        address: address of the parameter, with its variable part.
     """
     if role == "renderer" and address in _SEPARATED and not has_peer:
         return "belongs to the machine that separates (role: separation): send it there, or name that as peer.host here"

@@ -1,4 +1,4 @@
-"""What stands in the place of a room where stems leave the machine: each row of the engine has an output of its own."""
+"""The renderer of a machine that only separates: each row of the engine has an output of its own."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from stemfield.renderer.scene.timed_scene import TimedScene
 
 
 class StemOutputs:
-    """Lets the stems and the residual of an engine out as they are; of a scene only the separation matters.
+    """Outputs the stems and the residual of an engine unchanged; of a scene it uses only the separation settings.
 
     Args:
-        engine: with as many outputs as rows.
+        engine: engine with as many outputs as rows.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.heard: NDArray[np.float32] = np.zeros((0, 3), np.float32)
-        """Nothing is heard here."""
+        """Empty: this machine places no objects."""
         self._shown = (-1, SILENT)
         rows = engine.outputs
         self._metered = tuple(row // 2 for row in range(rows)), np.arange(rows)
         engine.publish(np.eye(rows, dtype=np.float32), np.ones(rows, np.int64), np.ones(rows, np.float32), 1)
 
     def follow(self, cues: Sequence[TimedScene]) -> None:
-        """Asks of the separation what the present scene wants."""
+        """Apply the separation settings of the present scene."""
         separation = cues[0].scene.separation
         self.engine.exchange.threshold = separation.threshold
         self.engine.bypass(separation.bypass)
 
     def sounding(self, _: str) -> str:
-        """By which sound a loudspeaker is looked for: none is here."""
+        """Test signal of a loudspeaker: none."""
         return ""
 
     def levels(self) -> Levels:
-        """What the meters show now; from any thread."""
+        """Current meter levels; may be called from any thread."""
         meters = self.engine.meters()
         if meters.periods != self._shown[0]:
             self._shown = meters.periods, shown_levels(meters, *self._metered, STEM_PORTS)

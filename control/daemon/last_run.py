@@ -1,7 +1,7 @@
-"""The trace of a run in the state folder, by which it is known afterwards whether it ended in order.
+"""A record of each run in the state folder, which shows afterwards whether the run ended normally.
 
-A process that the kernel kills, for lack of memory or because a thread of it took its real-time budget, writes no last
-line into any log: the mark that it left at its start is then all that tells of it.
+A process that the kernel kills, for lack of memory or because one of its threads exceeded its real-time budget, logs
+nothing: then the record written at its start is the only trace.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class Run:
     """One run of the daemon.
 
     Attributes:
-        pid: of its process.
-        created_s: when the kernel made that process; another one may get its number later.
-        began_s: since the epoch.
-        rttime_us: how long a thread with real-time priority may compute without a pause; -1 without limit.
-        over_budget: whether the kernel has warned it for that (SIGXCPU).
-        ended: whether it ended in order.
-        status: its exit status then.
-        reason: why it could not go on, if that was so.
+        pid: process id.
+        created_s: creation time of that process; another one may get the same id later.
+        began_s: seconds since the epoch.
+        rttime_us: longest time that a real-time thread may compute without a pause; -1 without limit.
+        over_budget: whether the kernel has sent a warning for that (SIGXCPU).
+        ended: whether the run ended normally.
+        status: exit status of a run that ended.
+        reason: error that ended it, or empty.
     """
 
     pid: int
@@ -67,7 +67,7 @@ _RUNS: Final = TypeAdapter(list[Run])
 
 
 def last_runs(folder: Path) -> tuple[Run, ...]:
-    """The newest run first, then those before it that vanished; none where there is no mark that can be read."""
+    """The latest run, then earlier ones that vanished; none without a readable record."""
     try:
         return tuple(_RUNS.validate_json(read_file(folder / FILE))[: 1 + MAX_VANISHED])
     except (OSError, ValueError):
@@ -75,10 +75,10 @@ def last_runs(folder: Path) -> tuple[Run, ...]:
 
 
 class LastRun:
-    """The mark of this run, from `with` to its end; a folder that cannot be written to is no reason not to play.
+    """The record of this run, within a `with` block; a folder that cannot be written to is ignored.
 
     Args:
-        folder: of the daemon's state.
+        folder: state folder of the daemon.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -95,12 +95,12 @@ class LastRun:
         return self
 
     def sounding(self) -> None:
-        """The sound server has taken us in; it may have limited the real-time budget of its threads meanwhile."""
+        """Note the real-time budget again: the sound server may have limited it when the client joined."""
         self._note(rttime_us=_rttime_us())
 
     def over_budget(self) -> None:
-        """The kernel has sent SIGXCPU: it will kill us if that goes on."""
-        log.error("a thread has computed for too long with real-time priority (RLIMIT_RTTIME)")
+        """Note SIGXCPU: the kernel will kill the process if a thread continues."""
+        log.error("a real-time thread has exceeded its limit (RLIMIT_RTTIME)")
         self._note(over_budget=True)
 
     def _note(self, **changes: Any) -> None:

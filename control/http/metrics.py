@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
-from stemfield.control.faults import counted
+from stemfield.control.faults import fault_count
 from stemfield.control.status import Status
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -48,7 +48,7 @@ class _Readings(Collector):
         facts = {"version": self.version, "driver": sound.driver or "none", "model": sound.model or "none"}
         yield InfoMetricFamily("stemfield", "Version, driver and model.", value=facts)
         yield _gauge("uptime_seconds", "Time since the daemon started.", self.status.counters.read("heartbeat"))
-        yield _counter("faults", "Internal errors of the daemon, each logged.", counted())
+        yield _counter("faults", "Internal errors of the daemon, each logged.", fault_count())
         yield _gauge("playing", "1 while a sound server or the clock requests blocks.", float(bool(sound.driver)))
         yield _gauge("latency_seconds", "Latency from the mixture to the loudspeakers.", sound.latency_ms / 1e3)
         yield _counter("blocks", "Blocks rendered since the engine started.", callback.blocks)

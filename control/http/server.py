@@ -20,7 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.config.host_names import HostNames
-from stemfield.control.faults import note
+from stemfield.control.faults import log_fault
 from stemfield.control.http.accept import Acceptor
 from stemfield.control.http.frames import require_masked
 from stemfield.control.http.metrics import CONTENT_TYPE, exposition
@@ -294,7 +294,7 @@ def _without_traceback(record: logging.LogRecord) -> bool:
     """Drops aiohttp's records of invalid requests and lost connections; logs an internal error in one line."""
     error = record.exc_info[1] if record.exc_info else None
     if error is not None and not isinstance(error, HttpProcessingError | ConnectionError):
-        note("cannot answer a request", error)
+        log_fault("cannot answer a request", error)
     return error is None
 
 

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from stemfield.control.dialects.demux import decode
-from stemfield.control.faults import Contained, cause, note
+from stemfield.control.faults import Contained, cause, log_fault
 from stemfield.control.hub.costs import MAX_COST, cost_of
 from stemfield.control.hub.due import DueBundles
 from stemfield.control.hub.ownership import Ownership
@@ -180,7 +180,7 @@ class Hub:
                     self.reports.report(Problem(address_of(command), str(refusal)), peer)
             if fault.error is not None:
                 address, why = address_of(command), f"a fault of the daemon: {cause(fault.error)}"
-                note("a message cannot be carried out", fault.error, f"{shown(address)} of {peer}")
+                log_fault("a message cannot be carried out", fault.error, f"{shown(address)} of {peer}")
                 self.reports.report(Problem(address, why), peer)
 
     def leave(self, peer: Peer) -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from stemfield.control.faults import cause, note
+from stemfield.control.faults import cause, log_fault
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.names import file_stem, kept_name, name_of
 from stemfield.control.problems import RefusedError
@@ -357,7 +357,7 @@ class Saver:
         error = writing.exception()
         if error is not None:  # whatever it is: the next scene may be another one
             if not isinstance(error, OSError):
-                note("the scene cannot be saved", error)
+                log_fault("the scene cannot be saved", error)
             self._complain(f"the scene cannot be saved: {cause(error)}", scene)
         elif reason := writing.result():
             self._complain(f"the scene is kept in its journal only: {reason}", scene)

@@ -10,7 +10,7 @@ import pytest
 
 from stemfield.control.config.configuration import parse_config
 from stemfield.control.daemon.daemon import Daemon
-from stemfield.control.faults import counted
+from stemfield.control.faults import fault_count
 from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters.commands import SetParameter
 
@@ -39,7 +39,7 @@ def test_the_first_change_after_the_start_is_heard_later_too(tmp_path):
 def test_a_fault_in_the_care_for_the_server_ends_nothing(tmp_path, monkeypatch, caplog):
     """The next look at the sound server may find what the last one fell over."""
     config = parse_config({"driver": "clock", "state_folder": str(tmp_path)}, "test")
-    before, looks = counted(), []
+    before, looks = fault_count(), []
 
     async def play():
         daemon, again = Daemon(config, lambda: config, mend_s=0.01), asyncio.Event()
@@ -64,4 +64,4 @@ def test_a_fault_in_the_care_for_the_server_ends_nothing(tmp_path, monkeypatch, 
 
     asyncio.run(play())
     assert "the sound server cannot be checked: KeyError: 'port'" in caplog.text
-    assert counted() - before >= 2
+    assert fault_count() - before >= 2

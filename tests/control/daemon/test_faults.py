@@ -29,7 +29,7 @@ HALF = "*\ud800"
 
 @pytest.fixture(autouse=True)
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faults, "_told_s", {})
+    monkeypatch.setattr(faults, "_logged_s", {})
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:

@@ -69,7 +69,7 @@ from pathlib import Path
 from stemfield.control.daemon import daemon
 from stemfield.control.config.configuration import parse_config
 
-daemon.end_in_time = partial(daemon.end_in_time, patience_s=1)
+daemon.end_in_time = partial(daemon.end_in_time, timeout_s=1)
 config = parse_config(
     {
         "layout": "stereo",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stemfield.control.daemon.log import MAX_LINES, PERIOD_S, Flood
+from stemfield.control.daemon.log import MAX_LINES, PERIOD_S, RateLimit
 from stemfield.control.problems import shortened
 
 START = """
@@ -58,17 +58,17 @@ def record(text: str, level: int = logging.WARNING) -> logging.LogRecord:
     return logging.LogRecord("x", level, "", 0, "%s: broken", (text,), None)
 
 
-def test_a_log_is_not_flooded() -> None:
+def test_a_log_is_not_limited() -> None:
     now_s = [0.0]
-    flood = Flood(lambda: now_s[0])
+    limit = RateLimit(lambda: now_s[0])
     records = [record(str(number)) for number in range(30_000)]
-    told = [one.getMessage() for one in records if flood.filter(one)]
+    told = [one.getMessage() for one in records if limit.filter(one)]
     assert len(told) == MAX_LINES
-    assert told[-1].startswith("19: broken (more of this kind is left out for up to 10 s)")
-    assert flood.filter(logging.LogRecord("x", logging.ERROR, "", 0, "something else", (), None))
-    assert flood.filter(record("for who debugs", logging.DEBUG))
+    assert told[-1].startswith("19: broken (more of this kind are dropped for up to 10 s)")
+    assert limit.filter(logging.LogRecord("x", logging.ERROR, "", 0, "something else", (), None))
+    assert limit.filter(record("for who debugs", logging.DEBUG))
     now_s[0] = PERIOD_S
-    assert flood.filter(record("later"))
+    assert limit.filter(record("later"))
 
 
 def test_a_long_list_of_problems_is_shortened() -> None:
