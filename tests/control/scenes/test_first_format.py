@@ -39,7 +39,7 @@ def check_scene(scene: Scene) -> None:
     assert drums.level == pytest.approx(10 ** (-6 / 20))
     assert (mic.position, mic.label, mic.channels) == ((2.0, 1.0, 0.5), "Anna's mic", (0,))
     assert (pad.exclude, pad.channels) == (("U*", "LFE1"), (1, 2))
-    assert (scene.groups[1].gain_db, scene.speakers["M+030"].gain_db) == (-2.0, -1.5)
+    assert scene.groups[1].gain_db == -2.0
     assert (scene.amount, scene.separation.threshold) == pytest.approx((0.8, 0.1))
     assert [item.mute for item in (other, residual)] == [False, False]
 
@@ -56,6 +56,7 @@ def test_the_present_scene(config: Config, context: Context) -> None:
     assert not problems
     check_scene(scene)
     assert (scene.master_gain_db, scene.objects[2].width_deg) == (-3.0, 40.0)
+    assert scene.speakers["M+030"].gain_db == -1.5
 
 
 def test_a_kept_scene(config: Config, context: Context) -> None:
