@@ -1,18 +1,18 @@
-/** What every part of the page is given, and what several of them do. */
+/** The state shared by all parts of the page, and the actions that several of them use. */
 
 import { batch, computed, type ReadonlySignal, signal, type Signal } from "@preact/signals-core";
-import { Chorus, colour, everyFrame } from "./dom";
-import { type Aed, followed } from "./geometry";
-import { Link } from "./link";
+import { FrameCallbacks, colour, everyFrame } from "./dom";
+import { type Aed, moveWith } from "./geometry";
+import { Connection } from "./connection";
 import type { Argument, SceneObject, Value, Values } from "./protocol";
 import { Store } from "./store";
-import { between, linkedLevel, type Linked } from "./links";
-import { SILENCE_DB, words } from "./words";
+import { clamp, linkedLevel, type LinkedValue } from "./groups";
+import { SILENCE_DB, splitList } from "./format";
 
-/** What is read of an object in every frame, found once. */
-export interface Voice {
+/** What the views read of an object in every frame. */
+export interface ObjectView {
   item: SceneObject;
-  /** Its place in the list. */
+  /** Its index in the object list. */
   row: number;
   aed: Signal<Values | undefined>;
   isHeard: ReadonlySignal<boolean>;
@@ -21,30 +21,30 @@ export interface Voice {
 
 export class App {
   readonly store = new Store();
-  readonly link: Link;
+  readonly connection: Connection;
   readonly selected: Signal<number> = signal(0);
   /** Whether the OSC address of every control is shown. */
   readonly showsOsc: Signal<boolean> = signal(false);
-  /** What was just done to a kept scene, while it is offered to be undone. */
+  /** The change of a saved scene that can be undone right now; empty if none. */
   readonly undoable: Signal<string> = signal("");
-  /** Whether this browser plays what the room hears. */
+  /** Whether this browser plays the headphone stream. */
   readonly listens: Signal<boolean> = signal(false);
-  /** Called in the first frame after new levels came. */
-  readonly onLevels = new Chorus();
+  /** Called in the first frame after new levels arrived. */
+  readonly onLevels = new FrameCallbacks();
   readonly voices = computed(() => new Map(this.store.objects.value.map((item, row) => [item.id, this.voice(item, row)])));
 
-  /** Metres that are drawn as 1. */
+  /** The distance that is drawn as 1, metres. */
   readonly scale = computed(() => Math.max(...(this.store.hello.value?.room.speakers.map((speaker) => speaker.radius) ?? []), 0.5));
 
   private readonly someSolo = computed(() => this.store.objects.value.some((o) => this.store.is(at(o, "solo"))));
 
   constructor(token: string) {
-    this.link = new Link(this.store, token);
+    this.connection = new Connection(this.store, token);
     let seen: unknown = null;
     everyFrame((now) => {
       if (this.store.telemetry === seen) return;
       seen = this.store.telemetry;
-      this.onLevels.sing(now);
+      this.onLevels.call(now);
     });
   }
 
@@ -72,64 +72,64 @@ export class App {
     return this.store.number(at(item, "group"));
   }
 
-  /** The others that a hand on this object moves too, where its group links that. */
-  private companions(item: SceneObject, what: Linked): SceneObject[] {
+  /** The other objects that follow when this one is changed by hand, if its group links that value. */
+  private linkedObjects(item: SceneObject, what: LinkedValue): SceneObject[] {
     const group = this.group(item);
-    if (group === 0 || !words(this.store.text(`/group/${group}/links`)).includes(what)) return [];
+    if (group === 0 || !splitList(this.store.text(`/group/${group}/links`)).includes(what)) return [];
     return this.store.objects.value.filter((other) => other.id !== item.id && this.group(other) === group);
   }
 
-  /** The addresses that a hand on an object changes. */
+  /** The addresses that change when an object is changed by hand. */
   reach(item: SceneObject, what: "aed" | "gain" | "width"): string[] {
     const linked = { aed: "position", gain: "level", width: "width" } as const;
-    return [item, ...this.companions(item, linked[what])].map((each) => at(each, what));
+    return [item, ...this.linkedObjects(item, linked[what])].map((each) => at(each, what));
   }
 
-  /** What puts back what these addresses have now: for a hand that is taken off by the browser. */
+  /** Returns a function that restores the present values of these addresses, for gestures that the browser cancels. */
   keep(addresses: string[]): () => void {
     const kept = addresses.map((address) => [address, this.store.values(address).peek()] as const);
     return () =>
       batch(() => {
-        for (const [address, values] of kept) if (values && values !== this.store.values(address).peek()) this.link.set(address, ...values);
+        for (const [address, values] of kept) if (values && values !== this.store.values(address).peek()) this.connection.set(address, ...values);
       });
   }
 
-  /** Moves an object, and those that its group links. */
+  /** Moves an object and its linked objects. */
   move(item: SceneObject, to: Aed): void {
     const before = this.aed(item);
     if (to.every((value, index) => value === before[index])) return;
     const bond = this.store.is(`/group/${this.group(item)}/mirrored`) ? "mirrored" : "together";
     batch(() => {
-      for (const other of this.companions(item, "position")) this.link.set(at(other, "aed"), ...followed(this.aed(other), before, to, bond));
-      this.link.set(at(item, "aed"), ...to);
+      for (const other of this.linkedObjects(item, "position")) this.connection.set(at(other, "aed"), ...moveWith(this.aed(other), before, to, bond));
+      this.connection.set(at(item, "aed"), ...to);
     });
   }
 
-  /** Changes level or width by hand: those that its group links change by as much. */
+  /** Changes level or width by hand; linked objects change by the same amount. */
   change(item: SceneObject, what: "gain" | "width", to: number): void {
     const before = this.store.number(at(item, what));
     batch(() => {
-      for (const other of this.companions(item, what === "gain" ? "level" : "width")) {
+      for (const other of this.linkedObjects(item, what === "gain" ? "level" : "width")) {
         const own = this.store.number(at(other, what));
-        this.link.set(at(other, what), what === "gain" ? linkedLevel(own, before, to) : between(own + to - before, 0, 360));
+        this.connection.set(at(other, what), what === "gain" ? linkedLevel(own, before, to) : clamp(own + to - before, 0, 360));
       }
-      this.link.set(at(item, what), to);
+      this.connection.set(at(item, what), to);
     });
   }
 
-  /** Mutes or solos by hand: those that its group links too. */
+  /** Toggles mute or solo by hand, of linked objects too. */
   flip(item: SceneObject, what: "mute" | "solo"): void {
     const on = !this.store.is(at(item, what));
     batch(() => {
-      for (const each of [...this.companions(item, what), item]) this.link.set(at(each, what), on);
+      for (const each of [...this.linkedObjects(item, what), item]) this.connection.set(at(each, what), on);
     });
   }
 
   set(address: string, ...values: Value[]): void {
-    this.link.set(address, ...values);
+    this.connection.set(address, ...values);
   }
 
-  /** Where an object is in the packets of telemetry, or -1 where they are about another list. */
+  /** Index of an object in the telemetry, or -1 if that belongs to another object list. */
   row(id: number): number {
     const telemetry = this.store.telemetry;
     return telemetry && telemetry.revision === this.store.revision ? (this.voices.value.get(id)?.row ?? -1) : -1;
@@ -145,7 +145,7 @@ export class App {
     return this.voices.value.get(item.id)?.isHeard.value ?? false;
   }
 
-  private voice(item: SceneObject, row: number): Voice {
+  private voice(item: SceneObject, row: number): ObjectView {
     const store = this.store;
     const isHeard = computed(() => !store.is(at(item, "mute")) && (!this.someSolo.value || store.is(at(item, "solo"))));
     return { item, row, aed: store.values(at(item, "aed")), isHeard, colour: this.colour(item) };

@@ -1,9 +1,9 @@
-/** What the page knows of every link from the music to the loudspeakers. */
+/** Collects the state of the signal chain from the music to the loudspeakers. */
 
 import { type App, at } from "./app";
 import type { SceneObject, Wiring } from "./protocol";
-import type { Chain, Loudspeaker, Ports, Voice } from "./silence";
-import { SILENCE_DB } from "./words";
+import type { Chain, Loudspeaker, Ports, ObjectState } from "./silence";
+import { SILENCE_DB } from "./format";
 
 const NO_WIRING: Wiring = { server: "", client: "", mixture: [], direct: [], monitor: [], unconnected: [], sources: [], sinks: [] };
 
@@ -22,7 +22,7 @@ export function chainOf(app: App, item?: SceneObject): Chain {
     client: wiring.client,
     mixturePorts: ports(wiring.mixture),
     sources: wiring.sources,
-    // A renderer hears no recording, but its stems.
+    // A renderer has stems in place of a recording.
     mixture: role === "renderer" ? Math.max(SILENCE_DB, ...store.objects.value.filter((o) => o.kind === "stem").map((o) => app.peak(o.id))) : Math.max(t?.mixture[0] ?? SILENCE_DB, t?.mixture[2] ?? SILENCE_DB),
     model: sound?.model ?? "",
     stemsShare: sound?.stems_share ?? 0,
@@ -34,7 +34,7 @@ export function chainOf(app: App, item?: SceneObject): Chain {
     speakers: role === "separation" ? stemPorts(app, open, wiring) : loudspeakers(app, open, wiring),
     listens: app.listens.value,
     headphones: wiring.monitor.some((port) => !open.has(port)),
-    ...(item && { object: voice(app, item, ports(item.inputs.flatMap((channel) => wiring.direct[channel] ?? []))) }),
+    ...(item && { object: objectState(app, item, ports(item.inputs.flatMap((channel) => wiring.direct[channel] ?? []))) }),
   };
 }
 
@@ -51,13 +51,13 @@ function loudspeakers(app: App, open: Set<string>, wiring: Wiring): Loudspeaker[
   }));
 }
 
-/** What leaves a machine that only separates: both sides of every stem, whose ports keep their names. */
+/** The outputs of a machine that only separates: left and right of every stem. Their ports never change their names. */
 function stemPorts(app: App, open: Set<string>, wiring: Wiring): Loudspeaker[] {
   const names = app.store.objects.value.filter((o) => o.kind === "stem").flatMap((o) => ["L", "R"].map((side) => ({ label: `${app.store.hello.value?.stems[o.id] ?? "residual"}_${side}`, level: app.peak(o.id) })));
   return names.map(({ label, level }) => ({ label, level, isOff: false, isConnected: !open.has(label), sink: wiring.sinks.find((sink) => sink.endsWith(`:${label}`)) ?? `RENDERER:${label}` }));
 }
 
-function voice(app: App, item: SceneObject, ports: Ports): Voice {
+function objectState(app: App, item: SceneObject, ports: Ports): ObjectState {
   const { store } = app;
   const row = app.row(item.id);
   const heard = row < 0 ? undefined : store.telemetry?.heard.subarray(3 * row, 3 * row + 3);
@@ -67,7 +67,7 @@ function voice(app: App, item: SceneObject, ports: Ports): Voice {
   const type = store.text(at(item, "type"));
   const stem = item.kind === "stem" ? (store.hello.value?.stems[item.id] ?? "") : "";
   const maskDb = stem ? store.number(`/separation/${stem}/gain`) : 0;
-  // What comes from all around has no direction either.
+  // Sound from all around has no mean direction either.
   const isWide = type === "diffuse" || store.number(at(item, "diffuseness")) === 1 || store.number(at(item, "width")) >= 300;
   const isSilent = heard !== undefined && heard.every((v) => v === 0);
   return {

@@ -1,4 +1,4 @@
-/** Elements from calls. Text is only ever text: no name from the wire becomes markup. */
+/** Creates DOM elements, and runs code when signals change or once a frame. Text never becomes markup. */
 
 import { effect, untracked } from "@preact/signals-core";
 
@@ -27,7 +27,7 @@ export function s<K extends keyof SVGElementTagNameMap>(tag: K, props: Props = {
 
 let owner: (() => void)[] | null = null;
 
-/** Runs this now and whenever a signal that it reads changes; what it made the last time ends before. */
+/** Runs this now and whenever a signal that it reads changes. What it created in the last run is ended first. */
 export function follow(run: () => void): void {
   const made: (() => void)[] = [];
   const clear = () => made.splice(0).forEach((end) => end());
@@ -44,13 +44,13 @@ export function follow(run: () => void): void {
   owner?.push(end, clear);
 }
 
-/** Makes something that lives on when what asked for it runs again. */
-export function lasting<T>(make: () => T): T {
-  return living(make)[0];
+/** Creates something that is not ended when the surrounding `follow` runs again. */
+export function detached<T>(make: () => T): T {
+  return scoped(make)[0];
 }
 
-/** The same, and what ends it. */
-export function living<T>(make: () => T): [T, () => void] {
+/** The same, with a function that ends it. */
+export function scoped<T>(make: () => T): [T, () => void] {
   const outer = owner;
   const made: (() => void)[] = (owner = []);
   try {
@@ -60,7 +60,7 @@ export function living<T>(make: () => T): [T, () => void] {
   }
 }
 
-/** Text that follows signals. */
+/** A text node that follows signals. */
 export function live(text: () => string): Text {
   const node = document.createTextNode("");
   follow(() => {
@@ -71,37 +71,37 @@ export function live(text: () => string): Text {
 
 type Frame = (now: number) => void;
 
-/** Calls that are repeated; whoever joins within a `follow` leaves when that ends. */
-export class Chorus {
+/** A set of callbacks; those added within a `follow` are removed when that ends. */
+export class FrameCallbacks {
   private readonly calls = new Set<Frame>();
 
   get isEmpty(): boolean {
     return this.calls.size === 0;
   }
 
-  /** Joins; the answer ends it. */
-  join(call: Frame): () => void {
+  /** Adds a callback; returns a function that removes it. */
+  add(call: Frame): () => void {
     this.calls.add(call);
     const end = () => void this.calls.delete(call);
     owner?.push(end);
     return end;
   }
 
-  sing(now: number): void {
-    for (const call of this.calls) call(now);
+  call(now: number): void {
+    for (const each of this.calls) each(now);
   }
 }
 
-const frames = new Chorus();
+const frames = new FrameCallbacks();
 let running = false;
 
-/** Calls this once a frame; the answer ends it. */
+/** Calls this once a frame; returns a function that ends it. */
 export function everyFrame(frame: Frame): () => void {
-  const end = frames.join(frame);
+  const end = frames.add(frame);
   if (!running) {
     running = true;
     const run = (now: number) => {
-      frames.sing(now);
+      frames.call(now);
       running = !frames.isEmpty;
       if (running) requestAnimationFrame(run);
     };
@@ -113,10 +113,10 @@ export function everyFrame(frame: Frame): () => void {
 const LATER_FRAMES = 32;
 const waiting = new Map<object, () => void>();
 
-/** Does this soon, a part of all such things a frame: the newest of each key, for what nobody watches. */
+/** Runs this within the next 32 frames, a few calls each frame; a newer call with the same key replaces it. */
 export function later(key: object, run: () => void): void {
   if (waiting.size === 0) {
-    const stop = lasting(() =>
+    const stop = detached(() =>
       everyFrame(() => {
         let left = Math.ceil(waiting.size / LATER_FRAMES);
         for (const [each, call] of waiting) {
@@ -134,8 +134,8 @@ export function later(key: object, run: () => void): void {
 const seen = new WeakSet<Element>();
 let observer: IntersectionObserver | null = null;
 
-/** Whether an element is in sight, known without asking for the layout in every frame. */
-export function inSight(element: Element): () => boolean {
+/** Returns a function that says whether an element is visible, without a layout query in every frame. */
+export function watchVisible(element: Element): () => boolean {
   observer ??= new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) isIntersecting ? seen.add(target) : seen.delete(target);
   });
@@ -145,7 +145,7 @@ export function inSight(element: Element): () => boolean {
 
 const STEMS: Record<string, string> = { vocals: "#ffb74a", bass: "#b79bff", drums: "#ff7a70", other: "#4fd1c5", residual: "#a3adba" };
 
-/** An object's colour, whatever it is called now: the stems' own, by what the model calls them, and the others' spread over the wheel. */
+/** The colour of an object: fixed for the stems of the model, and spread over the colour wheel for others. */
 export function colour(id: number, stem = ""): string {
   return STEMS[stem] ?? `hsl(${(id * 137.5) % 360}, 70%, 68%)`;
 }

@@ -1,14 +1,14 @@
-/** An object in the plan: what there is to show, and the elements that show it where it is not one of a crowd. */
+/** An object in the plan: its state, and its SVG elements for when it is not drawn on the canvas. */
 
-import type { Voice } from "./app";
+import type { ObjectView } from "./app";
 import { s } from "./dom";
 import { type Aed, aed, angleBetween, position, projected, type View, type Xyz } from "./geometry";
-import { short } from "./words";
+import { shorten } from "./format";
 
-/** From this angle on it sounds elsewhere than it was put. */
-export const OTHERWISE_DEG = 12;
+/** Angle from which an object counts as heard elsewhere than it is placed. */
+export const ELSEWHERE_DEG = 12;
 
-/** How far a finger may be beside its middle. */
+/** Radius in which a finger hits it. */
 export const TOUCH = 0.13;
 export const TOUCH_SMALL = 0.07;
 
@@ -16,16 +16,16 @@ export class Dot {
   readonly group: SVGGElement;
   readonly colour: string;
   readonly radius: number;
-  /** Where it was put, as it is drawn now. */
+  /** Its position, as drawn now. */
   own: Aed | undefined;
-  /** Where it is drawn, and where it really is. */
+  /** Where it is drawn (spread apart from others), and where it really is. */
   x = 0;
   y = 0;
   spotX = 0;
   spotY = 0;
-  /** Whether somebody else moves it. */
+  /** Whether another client moves it. */
   isHeld = false;
-  /** Where it sounds, if that is not where it was put. */
+  /** Where it is heard, if elsewhere than placed. */
   heard: [number, number] | null = null;
   private readonly disc: SVGCircleElement;
   private readonly glow = s("circle", { r: 0.1, class: "glow" });
@@ -33,14 +33,14 @@ export class Dot {
   private readonly tie = s("line", { class: "tie" });
   private readonly pin = s("line", { class: "pin" });
   private level = 0;
-  /** What the elements show. */
+  /** State of the elements. */
   private where = "";
   private pinned = "";
   private tied = "";
   private shone = -1;
 
   constructor(
-    readonly voice: Voice,
+    readonly voice: ObjectView,
     isSmall: boolean,
   ) {
     const { item } = voice;
@@ -48,12 +48,12 @@ export class Dot {
     this.radius = isSmall ? 0.035 : 0.065;
     this.disc = s("circle", { r: this.radius, class: "disc" });
     const touch = s("circle", { r: isSmall ? TOUCH_SMALL : TOUCH, class: "touch" });
-    const name = s("text", { y: isSmall ? -0.05 : -0.085 }, short(item.label));
+    const name = s("text", { y: isSmall ? -0.05 : -0.085 }, shorten(item.label));
     this.group = s("g", { class: "object", "data-id": item.id }, item.label.length > 16 && s("title", {}, item.label), this.glow, touch, this.disc, name);
     this.group.style.setProperty("--own", this.colour);
   }
 
-  /** Whether it stands out of a crowd. */
+  /** Whether it is drawn as elements even when others are on the canvas. */
   get isApart(): boolean {
     return this.group.matches(".chosen, .near");
   }
@@ -66,22 +66,22 @@ export class Dot {
     return 0.35 + 0.65 * Math.min(3 * this.level, 1);
   }
 
-  /** How loud it is, 0..1. */
+  /** Sets its level, 0..1. */
   sound(level: number): void {
     this.level = Math.round(40 * level) / 40;
   }
 
-  /** The mean direction of its energy. */
+  /** Sets the mean direction of its energy. */
   hear(x: number, y: number, z: number, view: View, scale: number): void {
     const { own } = this;
     const direction: Xyz = [x, y, z];
     this.heard = null;
-    if (!own || Math.hypot(x, y, z) <= 0.1 || angleBetween(direction, position(own)) <= OTHERWISE_DEG) return;
+    if (!own || Math.hypot(x, y, z) <= 0.1 || angleBetween(direction, position(own)) <= ELSEWHERE_DEG) return;
     const [azimuth, elevation] = aed(direction);
     this.heard = projected(position([azimuth, elevation, Math.min(own[2] / scale, 1)]), view);
   }
 
-  /** Writes into the elements what is another thing than before. */
+  /** Updates the elements where something changed. */
   show(): void {
     const { x, y, heard } = this;
     const where = `translate(${x.toFixed(4)} ${y.toFixed(4)})`;
@@ -90,7 +90,7 @@ export class Dot {
     if (pinned !== this.pinned) lead(this.pin, (this.pinned = pinned), this.group);
     if (this.level !== this.shone) {
       this.shone = this.level;
-      // Radii and not transforms, each of which the browser would draw as a piece of its own.
+      // Radii and not transforms: the browser would make a layer of each.
       this.glow.setAttribute("r", this.glowRadius.toFixed(3));
       this.disc.setAttribute("fill-opacity", this.opacity.toFixed(2));
     }
@@ -103,7 +103,7 @@ export class Dot {
   }
 }
 
-/** A line from an object to a place beside it; none where there is no place. */
+/** Draws a line from an object to a place beside it, or removes it. */
 function lead(line: SVGLineElement, to: string, group: SVGGElement): void {
   if (!to) return line.remove();
   const [x, y] = to.split(" ");

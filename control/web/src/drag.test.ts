@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { intent, pressed, slid } from "./drag";
-import { faderOf, levelOf } from "./words";
+import { intent, pressTo, slideTo } from "./drag";
+import { faderPosition, faderLevel } from "./format";
 
-const gain = { low: 0, high: 1, detent: faderOf(0, 20), safe: faderOf(6, 20) };
-const level = (start: number, moved: number, isTouch = true) => levelOf(slid(gain, faderOf(start, 20), moved, isTouch), 20);
+const gain = { low: 0, high: 1, detent: faderPosition(0, 20), safe: faderPosition(6, 20) };
+const level = (start: number, moved: number, isTouch = true) => faderLevel(slideTo(gain, faderPosition(start, 20), moved, isTouch), 20);
 
 describe("a hand on a slider", () => {
   it("scrolls or slides, and neither while that is not clear", () => {
@@ -13,7 +13,7 @@ describe("a hand on a slider", () => {
   });
   it("holds at 0 dB from either side, and leaves it by going on", () => {
     for (const [start, to] of [[-6, 0.002], [-6, 0.02], [6, -0.002], [6, -0.02], [0, 0.02], [0, -0.02]] as const) {
-      const way = start === 0 ? 0 : faderOf(0, 20) - faderOf(start, 20);
+      const way = start === 0 ? 0 : faderPosition(0, 20) - faderPosition(start, 20);
       expect(level(start, way + to, false), `${start}, ${to}`).toBe(0);
     }
     expect(level(0, 0.03, false)).toBeGreaterThan(0);
@@ -22,7 +22,7 @@ describe("a hand on a slider", () => {
   });
   it("has no leap anywhere on its way", () => {
     for (const start of [0, 0.2, gain.detent, 0.6, 1])
-      for (let moved = -1.2; moved < 1.2; moved += 0.001) expect(Math.abs(slid(gain, start, moved + 0.001, false) - slid(gain, start, moved, false))).toBeLessThan(0.0011);
+      for (let moved = -1.2; moved < 1.2; moved += 0.001) expect(Math.abs(slideTo(gain, start, moved + 0.001, false) - slideTo(gain, start, moved, false))).toBeLessThan(0.0011);
   });
   it("gets a finger to 0 dB, from there to 6 dB, and no farther; a mouse to the end", () => {
     expect([level(-40, 5), level(-0.1, 5), level(0, 5), level(3, 5)]).toEqual([0, 0, 6, 6]);
@@ -30,7 +30,7 @@ describe("a hand on a slider", () => {
     expect(level(15, 5)).toBe(15);
   });
   it("is caught by the detent where a mouse presses beside it, and stays within its ends", () => {
-    expect([pressed(gain, gain.detent + 0.01), pressed(gain, 2), pressed({ low: -1, high: 1 }, -0.01)]).toEqual([gain.detent, 1, -0.01]);
-    expect([slid({ low: -180, high: 180 }, 170, 50, true), slid({ low: -180, high: 180 }, -170, -50, true)]).toEqual([180, -180]);
+    expect([pressTo(gain, gain.detent + 0.01), pressTo(gain, 2), pressTo({ low: -1, high: 1 }, -0.01)]).toEqual([gain.detent, 1, -0.01]);
+    expect([slideTo({ low: -180, high: 180 }, 170, 50, true), slideTo({ low: -180, high: 180 }, -170, -50, true)]).toEqual([180, -180]);
   });
 });

@@ -3,15 +3,15 @@
 export type Aed = [azimuth: number, elevation: number, distance: number];
 export type Xyz = [x: number, y: number, z: number];
 export type View = "top" | "rear";
-/** `floor` moves in the plane of the view, `dome` on the sphere of the object's distance. */
+/** `floor` drags in the plane of the view, `dome` on a sphere of the object's distance. */
 export type Surface = "floor" | "dome";
 
-export const NEAREST_M = 0.05;
-/** What a drawing of the room spans to each side; 1 is the farthest loudspeaker. */
+export const MIN_DISTANCE_M = 0.05;
+/** Half the size of the plan; 1 is the farthest loudspeaker. */
 export const EDGE = 1.3;
-/** What is farther out stands at the rim. */
+/** Radius at which objects farther away are drawn. */
 export const RIM = 1.22;
-/** The handle of an object's width stands so far beside its end. */
+/** Angle between the end of an object's width and its handle. */
 export const HANDLE_DEG = 14;
 const DEG = Math.PI / 180;
 
@@ -22,7 +22,7 @@ export function position([azimuth, elevation, distance]: Aed): Xyz {
 
 export function aed([x, y, z]: Xyz): Aed {
   const level = Math.hypot(x, y);
-  return [Math.atan2(y, x) / DEG, Math.atan2(z, level) / DEG, Math.max(Math.hypot(level, z), NEAREST_M)];
+  return [Math.atan2(y, x) / DEG, Math.atan2(z, level) / DEG, Math.max(Math.hypot(level, z), MIN_DISTANCE_M)];
 }
 
 /** An angle as -180 < a <= 180. */
@@ -31,19 +31,19 @@ export function wrapped(angle: number): number {
   return turned > 180 ? turned - 360 : turned;
 }
 
-/** Where a position is in a view: right and down, metres. */
+/** A position in a view: right and down, metres. */
 export function projected([x, y, z]: Xyz, view: View): [right: number, down: number] {
   return view === "top" ? [-y, -x] : [-y, -z];
 }
 
-/** Where an object is after it was dragged to a place of a view, right and down in metres. */
+/** The position of an object that is dragged to a point of a view, right and down in metres. */
 export function dragged(before: Aed, right: number, down: number, view: View, surface: Surface): Aed {
   const [x, , z] = position(before);
   if (surface === "floor") {
     if (view === "rear") return aed([x, -right, -down]);
     const level = Math.hypot(right, down);
-    // Its elevation stays: a singer on the ground who comes nearer does not rise.
-    const steep = Math.abs(before[1]) > 80 ? z / Math.max(level, NEAREST_M) : Math.tan(before[1] * DEG);
+    // The elevation is kept: a singer who comes nearer does not rise.
+    const steep = Math.abs(before[1]) > 80 ? z / Math.max(level, MIN_DISTANCE_M) : Math.tan(before[1] * DEG);
     return aed([-down, -right, level * steep]);
   }
   const radius = before[2];
@@ -54,7 +54,7 @@ export function dragged(before: Aed, right: number, down: number, view: View, su
     : aed([x < 0 ? -depth : depth, -right * within, -down * within]);
 }
 
-/** To the nearest step of a grid: degrees for the angles, metres for the distance. */
+/** Snaps a position to a grid: degrees for the angles, metres for the distance. */
 export function snapped([azimuth, elevation, distance]: Aed, degrees: number, metres: number): Aed {
   const to = (value: number, step: number) => Math.round(value / step) * step;
   return [wrapped(to(azimuth, degrees)), to(elevation, degrees), Math.max(to(distance, metres), metres)];
@@ -69,8 +69,8 @@ export function angleBetween(a: Xyz, b: Xyz): number {
 
 export type Bond = "together" | "mirrored";
 
-/** Where a companion goes when an object goes from one place to another. */
-export function followed(companion: Aed, before: Aed, after: Aed, bond: Bond): Aed {
+/** The new position of a linked object when an object moves from `before` to `after`. */
+export function moveWith(companion: Aed, before: Aed, after: Aed, bond: Bond): Aed {
   if (bond === "mirrored") return [wrapped(-after[0]), after[1], after[2]];
   const elevation = Math.min(Math.max(companion[1] + after[1] - before[1], -90), 90);
   return [wrapped(companion[0] + after[0] - before[0]), elevation, companion[2] * (after[2] / before[2])];

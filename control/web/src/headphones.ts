@@ -1,12 +1,12 @@
-/** What the room hears, in the browser's headphones: 16-bit stereo by a WebSocket of its own, off at first. */
+/** The headphone stream in the browser: 16-bit stereo by a WebSocket of its own, off at first. */
 
 import { signal } from "@preact/signals-core";
 import type { App } from "./app";
 import { follow, h, live } from "./dom";
 
-/** How far ahead is played: less would be heard as gaps on a wireless network. */
+/** Buffer: less would cause gaps on a wireless network. */
 const AHEAD_S = 0.15;
-const MOST_AHEAD_S = 0.6;
+const MAX_AHEAD_S = 0.6;
 
 type State = "off" | "joining" | "on";
 
@@ -26,7 +26,7 @@ export function headphones(app: App): HTMLElement {
   function start(): void {
     problem.value = "";
     state.value = "joining";
-    const own = (socket = new WebSocket(app.link.address("audio")));
+    const own = (socket = new WebSocket(app.connection.address("audio")));
     own.binaryType = "arraybuffer";
     let next = 0;
     own.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => {
@@ -37,7 +37,7 @@ export function headphones(app: App): HTMLElement {
         return;
       }
       if (!context) return;
-      // Workers for audio are for pages by https only; buffers in a row play everywhere.
+      // Audio worklets need https; scheduled buffers work everywhere.
       const samples = new Int16Array(data);
       const frames = samples.length / 2;
       const buffer = context.createBuffer(2, frames, context.sampleRate);
@@ -46,7 +46,7 @@ export function headphones(app: App): HTMLElement {
         for (let i = 0; i < frames; i++) channel[i] = samples[2 * i + side]! / 32768;
       }
       if (next < context.currentTime) next = context.currentTime + AHEAD_S;
-      if (next > context.currentTime + MOST_AHEAD_S) return;
+      if (next > context.currentTime + MAX_AHEAD_S) return;
       const source = context.createBufferSource();
       source.buffer = buffer;
       source.connect(context.destination);
@@ -63,7 +63,7 @@ export function headphones(app: App): HTMLElement {
   follow(() => {
     app.listens.value = state.value === "on";
   });
-  const button = h("button", { type: "button", class: "choice" }, live(() => (state.value === "on" ? "Stop listening" : "Listen by headphones")));
+  const button = h("button", { type: "button", class: "choice" }, live(() => (state.value === "on" ? "Stop headphones" : "Listen on headphones")));
   button.onclick = () => (state.value === "off" ? start() : stop());
   follow(() => button.setAttribute("aria-pressed", String(state.value === "on")));
   const box = h("div", { class: "ears" }, button, h("p", { class: "note", role: "status" }, live(() => problem.value)));

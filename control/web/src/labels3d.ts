@@ -1,4 +1,4 @@
-/** Names in three dimensions, all of them in one picture and drawn in one call; they face whoever looks. */
+/** Labels in the 3-D view: all in one texture, drawn in one call, facing the camera. */
 
 import { CanvasTexture, InstancedBufferAttribute, InstancedBufferGeometry, Mesh, PlaneGeometry, ShaderMaterial } from "three";
 
@@ -10,7 +10,7 @@ const COLUMNS = 4;
 export interface Label {
   text: string;
   tone: string;
-  /** Of a line, in the units of the scene. */
+  /** Line height, in units of the scene. */
   height: number;
 }
 

@@ -1,19 +1,19 @@
-/** The page: top bar, tabs, and what is told when the link is not well. */
+/** The page: top bar, tabs, and the state of the connection. */
 
 import { batch, signal } from "@preact/signals-core";
 import { App } from "./app";
 import { action } from "./controls";
-import { everyFrame, follow, h, lasting, live } from "./dom";
+import { everyFrame, follow, h, detached, live } from "./dom";
 import { mixer } from "./mixer";
 import { connect, packets, speakers } from "./pages";
 import { room } from "./room";
 import { scenes } from "./scenes";
-import { standing } from "./standing";
+import { overrides } from "./overrides";
 import { compare, master, stems } from "./stems";
 
 const KEY = "stemfield.token";
 
-/** The word is in the part of the address that browsers keep to themselves, or was given before. */
+/** The token from the fragment of the URL, which browsers do not send, or from the session. */
 function givenToken(): string {
   const found = new URLSearchParams(location.hash.slice(1)).get("token") ?? new URLSearchParams(location.search).get("token");
   if (!found) return sessionStorage.getItem(KEY) ?? "";
@@ -65,9 +65,9 @@ follow(() => {
   for (const [each, make] of tabs) {
     const place = document.getElementById(`page-${each}`) ?? main.querySelector<HTMLElement>(`#page-${each}`)!;
     place.hidden = each !== name;
-    if (each === name && !built.has(each)) built.set(each, place.appendChild(lasting(make)));
+    if (each === name && !built.has(each)) built.set(each, place.appendChild(detached(make)));
   }
-  app.link.watchPackets(name === "Packets");
+  app.connection.watchPackets(name === "Packets");
 });
 
 const osc = h("button", { type: "button", title: "Show the OSC address of every control" }, "OSC");
@@ -81,60 +81,60 @@ const age = h("span", { class: "link", role: "status" });
 const banner = h("div", { class: "banner", role: "alert", hidden: true });
 let told = "";
 everyFrame(() => {
-  const state = app.link.state.value;
-  const since = Math.floor((performance.now() - app.link.heardAt) / 1000);
+  const state = app.connection.state.value;
+  const since = Math.floor((performance.now() - app.connection.receivedAt) / 1000);
   const text =
     state === "live"
       ? "live"
       : state === "connecting"
         ? "connecting"
         : state === "denied" || state === "refused"
-          ? "not let in"
-          : app.link.heardAt
-            ? `no word for ${since} s`
+          ? "refused"
+          : app.connection.receivedAt
+            ? `no data for ${since} s`
             : "no daemon";
   if (text === told) return;
   told = text;
   age.textContent = text;
-  age.title = state === "live" ? `the last change was taken up after ${app.link.answerMs.value.toFixed(0)} ms` : "";
+  age.title = state === "live" ? `round trip of the last change: ${app.connection.answerMs.value.toFixed(0)} ms` : "";
   age.dataset.state = state;
 });
-const enter = h("form", { class: "token", hidden: true }, h("p", { class: "wrong", role: "alert" }, live(() => app.link.reason.value)), h("label", {}, "This daemon asks for its token (network.token) ", h("input", { type: "password", autocomplete: "current-password" })), h("button", { class: "primary" }, "Enter"));
+const enter = h("form", { class: "token", hidden: true }, h("p", { class: "wrong", role: "alert" }, live(() => app.connection.reason.value)), h("label", {}, "Token of this daemon (network.token) ", h("input", { type: "password", autocomplete: "current-password" })), h("button", { class: "primary" }, "Enter"));
 enter.onsubmit = (event) => {
   event.preventDefault();
   token = enter.querySelector("input")!.value.trim();
   sessionStorage.setItem(KEY, token);
-  app.link.state.value = "connecting";
-  app.link.start(token);
+  app.connection.state.value = "connecting";
+  app.connection.start(token);
 };
 follow(() => {
-  const state = app.link.state.value;
+  const state = app.connection.state.value;
   const away = state === "lost" || state === "stale";
-  const refused = state === "refused" ? `The daemon does not let this page in: ${app.link.reason.value}` : "";
+  const refused = state === "refused" ? `The daemon refuses this page: ${app.connection.reason.value}` : "";
   banner.hidden = !away && !refused;
-  banner.textContent = away ? "The daemon does not answer. What you see is how it was; trying again." : refused;
+  banner.textContent = away ? "No connection to the daemon. You see the last known state; reconnecting." : refused;
   enter.hidden = state !== "denied";
   document.body.classList.toggle("away", state !== "live");
-  // What cannot be sent cannot be set.
+  // Nothing can be sent, so nothing can be set.
   main.inert = state === "lost" || state === "denied" || state === "refused";
 });
-const stands = h("div", { class: "standing", role: "group", "aria-label": "What is turned on" });
+const stands = h("div", { class: "standing", role: "group", "aria-label": "Active solos, mutes and bypasses" });
 follow(() => {
   const { store } = app;
-  const all = standing({ objects: store.objects.value, speakers: store.hello.value?.room.speakers ?? [], is: (address) => store.is(address) });
+  const all = overrides({ objects: store.objects.value, speakers: store.hello.value?.room.speakers ?? [], is: (address) => store.is(address) });
   stands.replaceChildren(
     ...all.map(({ text, send }) => {
-      const button = h("button", { type: "button", title: "Tap to end it", "aria-label": `${text}: end it` }, h("span", {}, text), h("span", { "aria-hidden": "true" }, "✕"));
+      const button = h("button", { type: "button", title: "Tap to turn off", "aria-label": `${text}: turn off` }, h("span", {}, text), h("span", { "aria-hidden": "true" }, "✕"));
       button.onclick = () => batch(() => send.forEach(([address, ...values]) => app.set(address, ...values)));
       return button;
     }),
   );
 });
-const again = action(app, "Bring it back", "/scene/undo");
+const again = action(app, "Restore", "/scene/undo");
 again.addEventListener("click", () => (app.undoable.value = ""));
 const undoable = h("div", { class: "toast", role: "status" }, live(() => app.undoable.value), again);
 let offered = 0;
-// It would take back whatever came last: the offer ends where a hand goes on to something else.
+// Undo takes back the latest change, so the offer ends with the next input elsewhere.
 for (const begins of ["pointerdown", "keydown"])
   document.addEventListener(
     begins,
@@ -148,12 +148,12 @@ follow(() => {
   window.clearTimeout(offered);
   offered = window.setTimeout(() => (app.undoable.value = ""), 10_000);
 });
-const complaint = h("div", { class: "toast", role: "status" }, live(() => app.store.complaint.value));
+const complaint = h("div", { class: "toast", role: "status" }, live(() => app.store.message.value));
 let fading = 0;
 follow(() => {
-  complaint.classList.toggle("on", app.store.complaint.value !== "");
+  complaint.classList.toggle("on", app.store.message.value !== "");
   window.clearTimeout(fading);
-  fading = window.setTimeout(() => (app.store.complaint.value = ""), 5000);
+  fading = window.setTimeout(() => (app.store.message.value = ""), 5000);
 });
 
 document.getElementById("app")!.append(
@@ -175,4 +175,4 @@ document.getElementById("app")!.append(
   undoable,
   complaint,
 );
-app.link.start();
+app.connection.start();

@@ -1,12 +1,12 @@
-/** A strip an object, the groups, the separation. Built when it is first opened. */
+/** The mixer: a strip for each object, the groups, the separation, the headphones. Built when first opened. */
 
 import { type App, at } from "./app";
 import { addressChip, fader, flip, GAIN, meter, panel, toggle } from "./controls";
 import { follow, h, live } from "./dom";
-import { LINKED, type Linked, toggled } from "./links";
+import { LINKED_VALUES, type LinkedValue, toggleLink } from "./groups";
 import type { SceneObject } from "./protocol";
 import { ANGLE, GROUP, SHARE, TIME } from "./units";
-import { percent, seconds, words } from "./words";
+import { percent, seconds, splitList } from "./format";
 
 export function mixer(app: App): HTMLElement {
   const strips = h("div", { class: "strips" });
@@ -22,7 +22,7 @@ function channel(app: App, item: SceneObject): HTMLElement {
     h("div", { class: "row" }, meter(app, item.name, () => app.peak(item.id), { hasScale: true }), flip(app, item, "solo"), flip(app, item, "mute")),
     fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to), reach: () => app.reach(item, "gain") }, 0, item.name),
     fader(app, "Width", at(item, "width"), { low: 0, high: 360, step: 1, unit: ANGLE, home: 0, send: (to) => app.change(item, "width", to), reach: () => app.reach(item, "width") }, 0, item.name),
-    fader(app, "Extent upwards", at(item, "height"), { low: 0, high: 180, step: 1, unit: ANGLE, home: 0 }, 0, item.name),
+    fader(app, "Height extent", at(item, "height"), { low: 0, high: 180, step: 1, unit: ANGLE, home: 0 }, 0, item.name),
     fader(app, "Diffuseness", at(item, "diffuseness"), { low: 0, high: 1, step: 0.01, unit: SHARE, home: 0 }, 0, item.name),
     fader(app, "Channel lock", at(item, "channel_lock"), { low: 0, high: 180, step: 1, unit: ANGLE, home: 0 }, 0, item.name),
     fader(app, "Smoothing", at(item, "smooth"), { low: 0, high: 10, step: 0.01, unit: TIME, home: 0.05 }, 0, item.name),
@@ -36,12 +36,12 @@ function groups(app: App): HTMLElement {
   const list = h("div", { class: "strips" });
   follow(() => {
     const numbers = [...new Set(app.store.objects.value.map((item) => app.group(item)))].filter((n) => n > 0).sort((a, b) => a - b);
-    list.replaceChildren(...(numbers.length ? numbers.map((n) => group(app, n)) : [h("p", { class: "note" }, "Give objects a group number, and they move together.")]));
+    list.replaceChildren(...(numbers.length ? numbers.map((n) => group(app, n)) : [h("p", { class: "note" }, "Objects with the same group number move together.")]));
   });
   return panel("Groups", list);
 }
 
-const LINK_NAMES: Record<Linked, string> = { position: "Positions", level: "Levels", mute: "Mutes", solo: "Solos", width: "Widths" };
+const LINK_NAMES: Record<LinkedValue, string> = { position: "Positions", level: "Levels", mute: "Mutes", solo: "Solos", width: "Widths" };
 
 function group(app: App, number: number): HTMLElement {
   const address = `/group/${number}/links`;
@@ -52,14 +52,14 @@ function group(app: App, number: number): HTMLElement {
     { class: "channel", "aria-label": `Group ${number}` },
     h("h3", {}, `Group ${number}`),
     h("p", { class: "note" }, live(() => members().join(", "))),
-    h("p", { class: "note" }, "A hand on one moves of the others:"),
+    h("p", { class: "note" }, "Linked when you change one:"),
     h(
       "div",
       { class: "row", role: "group", "aria-label": `What group ${number} links` },
-      ...LINKED.map((what) => {
+      ...LINKED_VALUES.map((what) => {
         const button = h("button", { type: "button", "aria-label": `Link ${what} in group ${number}` }, LINK_NAMES[what]);
-        button.onclick = () => app.set(address, toggled(links(), what));
-        follow(() => button.setAttribute("aria-pressed", String(words(links()).includes(what))));
+        button.onclick = () => app.set(address, toggleLink(links(), what));
+        follow(() => button.setAttribute("aria-pressed", String(splitList(links()).includes(what))));
         return button;
       }),
       toggle(app, "Mirrored", `Mirrored positions in group ${number}`, `/group/${number}/mirrored`),
@@ -84,8 +84,8 @@ function separation(app: App): HTMLElement {
   const state = () => {
     const sound = app.store.sound.value;
     if (!sound) return "";
-    const share = sound.stems_share === 1 ? "instruments arrive" : sound.problem || "no instruments now";
-    return `${sound.model || "no model"}: ${share}; load ${percent(sound.load)}, ${sound.late} late hops, ${sound.restarts} restarts, ${seconds(sound.missing_s)} without; latency ${sound.latency_ms.toFixed(0)} ms, ${sound.xruns} xruns`;
+    const share = sound.stems_share === 1 ? "all stems play" : sound.problem || "no stems now";
+    return `${sound.model || "no model"}: ${share}; load ${percent(sound.load)}, ${sound.late} late hops, ${sound.restarts} restarts, ${seconds(sound.missing_s)} without stems; latency ${sound.latency_ms.toFixed(0)} ms, ${sound.xruns} xruns`;
   };
   return panel(
     "Separation",

@@ -1,10 +1,10 @@
-/** The pages for loudspeakers, connections and the log. Built when they are first opened. */
+/** The pages for loudspeakers, connections and packets. Built when first opened. */
 
 import qrcode from "qrcode-generator";
 import type { App } from "./app";
 import { action, fader, GAIN, meter, panel, toggle } from "./controls";
 import { follow, h, live, s } from "./dom";
-import { direction, distance } from "./words";
+import { direction, distance } from "./format";
 
 export function speakers(app: App): HTMLElement {
   const list = h("div", { class: "strips" });
@@ -26,7 +26,7 @@ export function speakers(app: App): HTMLElement {
   return h("div", { class: "page" }, panel("Loudspeakers", list));
 }
 
-/** Lets a loudspeaker be found by a sound; while it sounds, the button ends that. */
+/** A button that plays a sound on a loudspeaker, or stops it. */
 function finder(app: App, label: string, what: string, sound: string, text: string): HTMLElement {
   const address = `/speaker/${label}/${what}`;
   const sounds = () => app.store.text(`/speaker/${label}/sounding`) === sound;
@@ -50,14 +50,14 @@ export function connect(app: App, token: () => string): HTMLElement {
     const page = url(outside[0] ?? facts.addresses[0] ?? location.hostname);
     const full = token() ? `${page}#token=${encodeURIComponent(token())}` : page;
     body.replaceChildren(
-      h("p", {}, "OSC goes by UDP to ", h("b", {}, facts.addresses.map((address) => `${address} port ${facts.oscPort}`).join(" or "))),
+      h("p", {}, "Send OSC by UDP to ", h("b", {}, facts.addresses.map((address) => `${address} port ${facts.oscPort}`).join(" or "))),
       h("pre", {}, `oscsend ${outside[0] ?? "127.0.0.1"} ${facts.oscPort} /object/vocals/aed fff 90 0 1`),
       h("p", {}, "This page: ", h("a", { href: page }, page)),
-      outside.length ? h("figure", { class: "qr" }, qr(full), h("figcaption", {}, token() ? "for a telephone; the code holds the token" : "for a telephone")) : h("p", { class: "note" }, "Only this machine is heard. To let telephones and tablets in, set network.bind and network.allow in the configuration."),
-      h("p", { class: "note" }, `${facts.name}, stemfield ${facts.version}; you are ${facts.peer}${facts.readOnly ? ", and may only look" : ""}`),
+      outside.length ? h("figure", { class: "qr" }, qr(full), h("figcaption", {}, token() ? "for a phone; the code contains the token" : "for a phone")) : h("p", { class: "note" }, "Only this machine can connect. For phones and tablets, set network.bind and network.allow in the configuration."),
+      h("p", { class: "note" }, `${facts.name}, stemfield ${facts.version}; this page is ${facts.peer}${facts.readOnly ? ", read-only" : ""}`),
     );
   });
-  return h("div", { class: "page" }, panel("Where to send OSC", body), panel("What came and went", counts(app)));
+  return h("div", { class: "page" }, panel("Where to send OSC", body), panel("Message counters", counts(app)));
 }
 
 function qr(text: string): SVGSVGElement {
@@ -71,8 +71,8 @@ function qr(text: string): SVGSVGElement {
 }
 
 const COUNTS: [string, string][] = [
-  ["received", "received"], ["messages", "messages"], ["problems", "refused"], ["unknown", "of unknown address"], ["conflicts", "held by somebody else"],
-  ["not_allowed", "from networks not allowed"], ["limited", "above the sender's share"], ["read_only", "from who may only look"], ["lost", "lost in this machine"], ["unsent", "answers not sent"],
+  ["received", "received"], ["messages", "messages"], ["problems", "refused"], ["unknown", "unknown address"], ["conflicts", "held by another client"],
+  ["not_allowed", "network not allowed"], ["limited", "above the rate limit"], ["read_only", "from read-only clients"], ["lost", "receive buffer full"], ["unsent", "replies not sent"],
 ];
 
 function counts(app: App): HTMLElement {
@@ -95,6 +95,6 @@ export function packets(app: App): HTMLElement {
       ),
     );
   });
-  const head = h("tr", {}, ...["When", "Who", "What", "Verdict"].map((text) => h("th", { scope: "col" }, text)));
-  return h("div", { class: "page" }, panel("Packets", h("p", { class: "note" }, "What comes in while you look, newest first, and what became of it."), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Packets" }, h("table", {}, h("thead", {}, head), rows))));
+  const head = h("tr", {}, ...["Time", "From", "Message", "Result"].map((text) => h("th", { scope: "col" }, text)));
+  return h("div", { class: "page" }, panel("Packets", h("p", { class: "note" }, "Messages received while this page is open, newest first."), h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Packets" }, h("table", {}, h("thead", {}, head), rows))));
 }

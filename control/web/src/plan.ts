@@ -1,27 +1,27 @@
-/** The room from above and from behind, in SVG: complete without WebGL. */
+/** The room from above or from behind, in SVG; it needs no WebGL. */
 
 import { signal } from "@preact/signals-core";
 import { type App, at } from "./app";
-import { Crowd } from "./crowd";
-import { everyFrame, follow, h, inSight, later, s } from "./dom";
+import { CanvasLayer } from "./canvas";
+import { everyFrame, follow, h, watchVisible, later, s } from "./dom";
 import { Dot, TOUCH, TOUCH_SMALL } from "./dot";
-import { fanned } from "./fan";
-import { fingers } from "./fingers";
+import { spreadApart } from "./spread";
+import { dragObjects } from "./dragging";
 import { type Aed, EDGE, HANDLE_DEG, position, projected, RIM, type View } from "./geometry";
-import { placed, SPEAKER } from "./placing";
+import { placeLabels, SPEAKER } from "./labels";
 import type { SceneObject, Telemetry } from "./protocol";
-import type { Look } from "./room";
-import { meterOf, place } from "./words";
+import type { Look } from "./look";
+import { meterLength, describePosition } from "./format";
 
-/** From so many on they are drawn small. */
+/** Above this number, objects are drawn small. */
 const MANY = 24;
-/** From so many on they are drawn on a canvas, and only those in hand have names: all would cover each other. */
+/** Above this number, they are drawn on a canvas, and only chosen ones have labels: others would overlap. */
 const CROWD = 48;
-/** Heights of a line of text, in the drawing and at least on the screen. */
+/** Line heights in units of the plan, and minimum on the screen. */
 const LINE = 0.048;
-const LEAST_LINE_PX = 9;
+const MIN_LINE_PX = 9;
 const NAME = 0.062;
-const LEAST_NAME_PX = 11;
+const MIN_NAME_PX = 11;
 const NOWHERE: Aed = [0, 0, 1];
 
 interface Lamp {
@@ -38,35 +38,35 @@ export function plan(app: App, look: Look): HTMLElement {
   const handle = s("circle", { class: "handle", r: 0.05 });
   svg.append(back, speakers, arc, front, handle);
   const keys = h("div", { class: "keys" });
-  /** How wide a pixel of the screen is: what is written is legible on the smallest. */
+  /** Size of a screen pixel in units of the plan, so that text is legible on small screens. */
   const pixel = signal(0);
   new ResizeObserver(([entry]) => {
     const size = Math.min(entry!.contentRect.width, entry!.contentRect.height);
     if (size > 0) pixel.value = (2 * EDGE) / size;
   }).observe(svg);
   follow(() => {
-    svg.style.setProperty("--line-size", String(Math.max(LINE, LEAST_LINE_PX * pixel.value)));
-    svg.style.setProperty("--name-size", String(Math.max(NAME, LEAST_NAME_PX * pixel.value)));
+    svg.style.setProperty("--line-size", String(Math.max(LINE, MIN_LINE_PX * pixel.value)));
+    svg.style.setProperty("--name-size", String(Math.max(NAME, MIN_NAME_PX * pixel.value)));
   });
   const view = (): View => (look.shown.value === "rear" ? "rear" : "top");
   let dots = new Map<number, Dot>();
   let lamps: Lamp[] = [];
-  /** Whether all has to be placed anew, although no object moved. */
+  /** Whether everything has to be placed again although no object moved. */
   let stale = true;
-  const crowd = new Crowd(() => (stale = true));
+  const crowd = new CanvasLayer(() => (stale = true));
   const isCrowd = () => dots.size > CROWD && !!crowd.pen;
 
   follow(() => back.replaceChildren(...walls(app, view(), look.regions.value)));
   follow(() => {
     lamps = [];
-    speakers.replaceChildren(...loudspeakers(app, view(), lamps, Math.max(LINE, LEAST_LINE_PX * pixel.value)));
+    speakers.replaceChildren(...loudspeakers(app, view(), lamps, Math.max(LINE, MIN_LINE_PX * pixel.value)));
   });
   follow(() => {
     const voices = app.voices.value;
     dots = new Map([...voices].map(([id, voice]) => [id, new Dot(voice, voices.size > MANY)]));
     front.replaceChildren(...[...dots.values()].map((dot) => dot.group));
     front.classList.toggle("crowd", isCrowd());
-    keys.replaceChildren(...[...voices.values()].map(({ item }) => keyhole(app, item)));
+    keys.replaceChildren(...[...voices.values()].map(({ item }) => directionSlider(app, item)));
     for (const dot of dots.values()) {
       const { group, voice } = dot;
       follow(() => {
@@ -88,9 +88,9 @@ export function plan(app: App, look: Look): HTMLElement {
     stale = true;
   });
 
-  const isHeld = fingers(app, look, svg, handle, (x, y) => nearest(dots, x, y), () => (stale = true));
+  const isHeld = dragObjects(app, look, svg, handle, (x, y) => nearest(dots, x, y), () => (stale = true));
   pointed(svg, (x, y) => (isCrowd() ? nearest(dots, x, y) : undefined), () => (stale = true));
-  const isSeen = inSight(svg);
+  const isSeen = watchVisible(svg);
   let spots = new Float64Array(0);
   let told: Telemetry | null = null;
   const arrange = (all: Dot[], seen: View, scale: number) => {
@@ -99,7 +99,7 @@ export function plan(app: App, look: Look): HTMLElement {
       const [azimuth, elevation, far] = dot.own ?? NOWHERE;
       [spots[2 * i], spots[2 * i + 1]] = projected(position([azimuth, elevation, Math.min(far / scale, RIM)]), seen);
     });
-    const places = fanned(spots, (i) => isHeld(all[i]!.voice.item.id));
+    const places = spreadApart(spots, (i) => isHeld(all[i]!.voice.item.id));
     all.forEach((dot, i) => {
       [dot.x, dot.y, dot.spotX, dot.spotY] = [places[2 * i]!, places[2 * i + 1]!, spots[2 * i]!, spots[2 * i + 1]!];
     });
@@ -124,7 +124,7 @@ export function plan(app: App, look: Look): HTMLElement {
     const isKnown = t.revision === app.store.revision;
     for (const dot of all) {
       const { row, isHeard } = dot.voice;
-      dot.sound(isKnown && isHeard.peek() ? meterOf(t.objects[2 * row] ?? -120) : 0);
+      dot.sound(isKnown && isHeard.peek() ? meterLength(t.objects[2 * row] ?? -120) : 0);
       if (isKnown) dot.hear(t.heard[3 * row] ?? 0, t.heard[3 * row + 1] ?? 0, t.heard[3 * row + 2] ?? 0, seen, scale);
     }
     const apart = isCrowd() ? all.filter((dot) => dot.isApart) : all;
@@ -134,7 +134,7 @@ export function plan(app: App, look: Look): HTMLElement {
   return h("div", { class: "plan" }, crowd.canvas, svg, keys);
 }
 
-/** Lets an object of the crowd stand out while the mouse is over it, for what is on the canvas is under no mouse. */
+/** Highlights an object on the canvas while the mouse is over it, as SVG elements do by CSS. */
 function pointed(svg: SVGSVGElement, nearest: (x: number, y: number) => Dot | undefined, changed: () => void): void {
   let near: Dot | undefined;
   const point = (to: Dot | undefined) => {
@@ -153,7 +153,7 @@ function pointed(svg: SVGSVGElement, nearest: (x: number, y: number) => Dot | un
   svg.addEventListener("pointerleave", () => point(undefined));
 }
 
-/** The object that a finger means: of those within reach the nearest, whichever is drawn above. */
+/** The object hit by a pointer: the nearest within its radius. */
 function nearest(dots: Map<number, Dot>, x: number, y: number): Dot | undefined {
   let best = dots.size > MANY ? TOUCH_SMALL : TOUCH;
   let found: Dot | undefined;
@@ -180,7 +180,7 @@ function loudspeakers(app: App, seen: View, lamps: Lamp[], height: number): Node
   const facts = app.store.hello.value?.room.speakers ?? [];
   const places = facts.map(({ azimuth, elevation, radius }) => position([azimuth, elevation, radius / app.scale.value]));
   const spots = places.map((where) => projected(where, seen));
-  const labels = placed(spots, facts.map(({ label }) => label), height, EDGE);
+  const labels = placeLabels(spots, facts.map(({ label }) => label), height, EDGE);
   return facts.map((speaker, index) => {
     const [x, y] = spots[index]!;
     const [right, down] = labels[index]!;
@@ -195,14 +195,14 @@ function loudspeakers(app: App, seen: View, lamps: Lamp[], height: number): Node
 }
 
 function shine(lamp: Lamp, peak: number): void {
-  const level = Math.round(50 * meterOf(peak)) / 50;
+  const level = Math.round(50 * meterLength(peak)) / 50;
   if (level === lamp.level) return;
   lamp.level = level;
   lamp.element.setAttribute("fill-opacity", (0.6 * level).toFixed(2));
   lamp.element.setAttribute("r", (0.04 + 0.048 * level).toFixed(3));
 }
 
-/** The arc of the chosen object's width, and the handle that changes it. */
+/** Draws the arc of the chosen object's width, and the handle that changes it. */
 function drawWidth(app: App, arc: SVGPathElement, handle: SVGCircleElement, isTop: boolean): void {
   const { item } = app;
   arc.setAttribute("d", "");
@@ -220,8 +220,8 @@ function drawWidth(app: App, arc: SVGPathElement, handle: SVGCircleElement, isTo
   handle.setAttribute("cy", String(knob[1]));
 }
 
-/** The native element behind an object: it is found by Tab and moved by the arrow keys. */
-function keyhole(app: App, item: SceneObject): HTMLElement {
+/** A native slider for an object's direction, for the keyboard and for screen readers. */
+function directionSlider(app: App, item: SceneObject): HTMLElement {
   const input = h("input", { type: "range", min: -180, max: 180, step: 1, "aria-label": `${item.name}: direction` });
   input.addEventListener("input", () => {
     const [, elevation, far] = app.aed(item);
@@ -229,12 +229,12 @@ function keyhole(app: App, item: SceneObject): HTMLElement {
   });
   const show = () => {
     const own = app.aed(item);
-    input.value = String(Math.round(-own[0])); // the right arrow key moves to the right
-    input.setAttribute("aria-valuetext", place(own));
+    input.value = String(Math.round(-own[0])); // so that the right arrow key moves right
+    input.setAttribute("aria-valuetext", describePosition(own));
   };
   input.addEventListener("focus", () => {
     app.selected.value = item.id;
-    show(); // the arrow keys step from what it says
+    show(); // the arrow keys step from its present value
   });
   follow(() => {
     void app.aed(item);

@@ -1,4 +1,4 @@
-/** What the daemon and the page say to each other; the daemon's side is network/page_client.py and telemetry.py. */
+/** The protocol between daemon and page; the daemon's side is control/http/page_client.py and telemetry.py. */
 
 import type { Xyz } from "./geometry";
 
@@ -26,11 +26,11 @@ export interface Speaker {
   elevation: number;
   radius: number;
   lfe: boolean;
-  /** 1-based, of the sound card. */
+  /** Channel of the sound card, from 1. */
   channel: number;
 }
 
-/** What this machine does of the whole. */
+/** The role of this machine (`role` in the configuration). */
 export type Role = "both" | "separation" | "renderer";
 
 export interface Hello {
@@ -47,7 +47,7 @@ export interface Hello {
   presets: string[];
   defaults: Record<string, [number, number, number]>;
   table: Record<string, Row>;
-  /** Which build of the page the daemon serves. */
+  /** Build of the page that the daemon serves. */
   page: string;
   room: { name: string; title: string; speakers: Speaker[]; edges: [Xyz, Xyz][] };
 }
@@ -68,7 +68,7 @@ export interface Sound {
   wiring: Wiring;
 }
 
-/** Our ports on a JACK server, and what they could be connected to; empty without one. */
+/** stemfield's ports on the JACK server, and ports that they could be connected to; empty without a server. */
 export interface Wiring {
   server: string;
   client: string;
@@ -93,13 +93,13 @@ export interface SceneObject {
   name: string;
   kind: "stem" | "input";
   channels: number;
-  /** Direct inputs, by their channels; none of a stem. */
+  /** Channels of a direct input; none for a stem. */
   inputs: number[];
-  /** What people read; addresses have the name. */
+  /** Displayed name; addresses use `name`. */
   label: string;
 }
 
-export interface News {
+export interface Update {
   hello?: Hello;
   objects?: { revision: number; list: [number, string, "stem" | "input", number, number[], string][] };
   values?: Record<string, Values>;
@@ -119,16 +119,16 @@ export interface Telemetry {
   monitor: Float32Array;
   /** dB: peak and RMS of each object. */
   objects: Float32Array;
-  /** dB: peak, RMS and reduction of each loudspeaker. */
+  /** dB: peak, RMS and gain reduction of each loudspeaker. */
   speakers: Float32Array;
-  /** x front, y left, z up of each object: where it is heard. */
+  /** x front, y left, z up of each object: the direction in which it is heard. */
   heard: Float32Array;
 }
 
 const VERSION = 1;
 const HEAD = 8;
 
-/** Unpacks telemetry; null for what is no packet of this version. */
+/** Unpacks telemetry; null if it is no packet of this version. */
 export function unpack(data: ArrayBuffer): Telemetry | null {
   const view = new DataView(data);
   if (data.byteLength < HEAD || view.getUint8(0) !== VERSION) return null;

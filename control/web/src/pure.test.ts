@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { aed, angleBetween, dragged, followed, position, projected, snapped, wrapped, type Aed, type Surface, type View } from "./geometry";
-import { fanned } from "./fan";
-import { retryMs } from "./link";
-import { linkedLevel, toggled } from "./links";
+import { aed, angleBetween, dragged, moveWith, position, projected, snapped, wrapped, type Aed, type Surface, type View } from "./geometry";
+import { spreadApart } from "./spread";
+import { retryMs } from "./connection";
+import { linkedLevel, toggleLink } from "./groups";
 import { unpack } from "./protocol";
-import { reason, steps, type Chain, type Voice } from "./silence";
+import { reason, steps, type Chain, type ObjectState } from "./silence";
 import { Store } from "./store";
-import { decibels, direction, distance, faderOf, levelOf, osc, place } from "./words";
+import { decibels, direction, distance, faderPosition, faderLevel, oscLine, describePosition } from "./format";
 
 const close = (a: readonly number[], b: readonly number[], digits = 6) => a.forEach((v, i) => expect(v).toBeCloseTo(b[i]!, digits));
 
@@ -42,24 +42,24 @@ describe("geometry", () => {
     expect(angleBetween([0, 0, 0], [0, 2, 0])).toBe(0);
   });
   it("moves companions by the difference, or as in a mirror", () => {
-    close(followed([170, 80, 2], [0, 0, 1], [20, 20, 1.5], "together"), [-170, 90, 3]);
-    close(followed([-30, 0, 2], [30, 0, 1], [50, 10, 1.5], "mirrored"), [-50, 10, 1.5]);
+    close(moveWith([170, 80, 2], [0, 0, 1], [20, 20, 1.5], "together"), [-170, 90, 3]);
+    close(moveWith([-30, 0, 2], [30, 0, 1], [50, 10, 1.5], "mirrored"), [-50, 10, 1.5]);
   });
 });
 
 describe("words", () => {
   it("says where things are", () => {
-    expect(place([30, 0, 1.5])).toBe("30° left, 1.5 m");
-    expect(place([-110.4, 20, 0.5])).toBe("110° right, 20° up, 50 cm");
+    expect(describePosition([30, 0, 1.5])).toBe("30° left, 1.5 m");
+    expect(describePosition([-110.4, 20, 0.5])).toBe("110° right, 20° up, 50 cm");
     expect([0, 180, 90, -90].map((a) => direction(a))).toEqual(["in front", "behind", "left", "right"]);
     expect([direction(10, 90), direction(10, -90)]).toEqual(["overhead", "underneath"]);
     expect(distance(12)).toBe("12 m");
     expect([decibels(-120), decibels(3), decibels(-6.04)]).toEqual(["silent", "+3.0 dB", "−6.0 dB"]);
-    expect(osc("/object/vocals/aed", [30, 0.123456, true, "a b"])).toBe('/object/vocals/aed 30 0.1235 1 "a b"');
+    expect(oscLine("/object/vocals/aed", [30, 0.123456, true, "a b"])).toBe('/object/vocals/aed 30 0.1235 1 "a b"');
   });
   it("has faders that come back", () => {
-    for (const level of [-59, -30, -6, 0, 10]) expect(levelOf(faderOf(level, 10), 10)).toBeCloseTo(level);
-    expect([levelOf(0, 10), faderOf(-120, 10), levelOf(1, 10)]).toEqual([-120, 0, 10]);
+    for (const level of [-59, -30, -6, 0, 10]) expect(faderLevel(faderPosition(level, 10), 10)).toBeCloseTo(level);
+    expect([faderLevel(0, 10), faderPosition(-120, 10), faderLevel(1, 10)]).toEqual([-120, 0, 10]);
   });
 });
 
@@ -87,26 +87,26 @@ describe("telemetry", () => {
 describe("the store", () => {
   it("shows what was set until the daemon has taken it up, and then the truth", () => {
     const store = new Store();
-    store.take({ values: { "/a": [1] } });
-    store.assume("/a", [2], 5);
-    store.take({ values: { "/a": [1.5] }, done: 4 });
+    store.apply({ values: { "/a": [1] } });
+    store.setPending("/a", [2], 5);
+    store.apply({ values: { "/a": [1.5] }, done: 4 });
     expect(store.number("/a")).toBe(2);
-    store.take({ values: { "/a": [2] }, done: 5 });
+    store.apply({ values: { "/a": [2] }, done: 5 });
     expect(store.number("/a")).toBe(2);
-    store.assume("/a", [99], 6); // refused: the daemon says nothing new
-    store.take({ done: 6 });
+    store.setPending("/a", [99], 6); // refused: the daemon says nothing new
+    store.apply({ done: 6 });
     expect(store.number("/a")).toBe(2);
   });
   it("forgets what was on its way when the link is new", () => {
     const store = new Store();
-    store.assume("/a", [2], 5);
-    store.take({ hello: {} as never, values: { "/a": [7] } });
+    store.setPending("/a", [2], 5);
+    store.apply({ hello: {} as never, values: { "/a": [7] } });
     expect(store.number("/a")).toBe(7);
   });
   it("tells complaints", () => {
     const store = new Store();
-    store.take({ answers: [["/error", "/x", "unknown"]] });
-    expect(store.complaint.value).toBe("/x: unknown");
+    store.apply({ answers: [["/error", "/x", "unknown"]] });
+    expect(store.message.value).toBe("/x: unknown");
   });
 });
 
@@ -116,9 +116,9 @@ describe("the link", () => {
 
 describe("links of a group", () => {
   it("are words that come and go", () => {
-    expect(toggled("position", "mute")).toBe("position, mute");
-    expect(toggled("position, mute", "position")).toBe("mute");
-    expect([toggled("", "width"), toggled("width", "width")]).toEqual(["width", ""]);
+    expect(toggleLink("position", "mute")).toBe("position, mute");
+    expect(toggleLink("position, mute", "position")).toBe("mute");
+    expect([toggleLink("", "width"), toggleLink("width", "width")]).toEqual(["width", ""]);
   });
   it("move levels by as many decibels, and meet at the end of the fader", () => {
     expect(linkedLevel(-10, 0, -6)).toBe(-16);
@@ -132,19 +132,19 @@ describe("links of a group", () => {
 describe("objects in one place", () => {
   it("are drawn apart, held ones where they are", () => {
     const spots = new Float64Array([0, -1, 0, -1, 0, -1, 0.5, 0]);
-    const places = fanned(spots, (index) => index === 2);
+    const places = spreadApart(spots, (index) => index === 2);
     close([...places.subarray(4)], [0, -1, 0.5, 0]);
     expect(Math.hypot(places[0]! - places[2]!, places[1]! - places[3]!)).toBeGreaterThan(0.15);
     for (const i of [0, 2]) expect(Math.hypot(places[i]!, places[i + 1]!)).toBeCloseTo(1);
-    expect([...fanned(spots, () => true)]).toEqual([...spots]);
+    expect([...spreadApart(spots, () => true)]).toEqual([...spots]);
   });
 });
 
 describe("silence", () => {
   const speaker = { label: "M+030", isOff: false, level: -12, isConnected: true, sink: "system:playback_1" };
-  const voice: Voice = { name: "vocals", isStem: true, ports: { all: [], open: [] }, input: -20, gainDb: 0, mute: false, solo: false, othersSolo: false, group: 2, groupMute: false, groupDb: 0, stem: "vocals", maskDb: 0, isPlayed: true, isChannel: false, home: [0, 0, 1] };
+  const voice: ObjectState = { name: "vocals", isStem: true, ports: { all: [], open: [] }, input: -20, gainDb: 0, mute: false, solo: false, othersSolo: false, group: 2, groupMute: false, groupDb: 0, stem: "vocals", maskDb: 0, isPlayed: true, isChannel: false, home: [0, 0, 1] };
   const good: Chain = { role: "both", driver: "jack", connect: "jack_connect", client: "stemfield", mixturePorts: { all: ["mixture_L", "mixture_R"], open: [] }, sources: [], mixture: -10, model: "m", stemsShare: 1, problem: "", bypass: false, compare: false, masterDb: 0, masterMute: false, speakers: [speaker, { ...speaker, label: "M-030", sink: "system:playback_2" }], listens: false, headphones: false, object: voice };
-  const broken = (change: Partial<Chain>, object: Partial<Voice> = {}) => reason({ ...good, ...change, object: { ...voice, ...object } });
+  const broken = (change: Partial<Chain>, object: Partial<ObjectState> = {}) => reason({ ...good, ...change, object: { ...voice, ...object } });
   const each = (change: Partial<typeof speaker>) => good.speakers.map((one) => ({ ...one, ...change }));
   it("has nothing to say when it sounds", () => {
     expect(reason(good)).toBeUndefined();
@@ -152,29 +152,29 @@ describe("silence", () => {
   });
   it("names the first broken link", () => {
     const direct = { isStem: false, input: -100, ports: { all: ["guitar"], open: ["guitar"] } };
-    const cases: [Partial<Chain>, Partial<Voice>, string][] = [
+    const cases: [Partial<Chain>, Partial<ObjectState>, string][] = [
       [{ driver: "" }, { mute: true }, "JACK server"],
-      [{ mixture: -90 }, {}, "is connected, and silent"],
+      [{ mixture: -90 }, {}, "connected, but silent"],
       [{ mixture: -90, mixturePorts: { all: ["mixture_L"], open: ["mixture_L"] } }, {}, "nothing is connected to mixture_L"],
-      [{ mixture: -90, driver: "clock" }, {}, "nothing comes in"],
+      [{ mixture: -90, driver: "clock" }, {}, "no signal"],
       [{ stemsShare: 0, problem: "it crashed", speakers: each({ level: -120 }) }, {}, "it crashed"],
       [{}, { input: -100 }, "threshold"],
       [{}, direct, "nothing is connected to guitar"],
-      [{}, { ...direct, ports: { all: ["guitar"], open: [] } }, "its sender is silent"],
-      [{ compare: true }, { mute: true }, "the untouched recording plays"],
+      [{}, { ...direct, ports: { all: ["guitar"], open: [] } }, "the source is silent"],
+      [{ compare: true }, { mute: true }, "the original plays"],
       [{}, { mute: true }, "is muted"],
-      [{}, { othersSolo: true }, "another object has solo"],
-      [{}, { gainDb: -120 }, "at silence"],
+      [{}, { othersSolo: true }, "another object is soloed"],
+      [{}, { gainDb: -120 }, "at −∞"],
       [{}, { groupMute: true }, "group 2 is muted"],
-      [{}, { maskDb: -120 }, "at silence"],
+      [{}, { maskDb: -120 }, "at −∞"],
       [{}, { isPlayed: false }, "none plays it"],
-      [{}, { isPlayed: false, isChannel: true }, "no outputs"],
+      [{}, { isPlayed: false, isChannel: true }, "without outputs"],
       [{ masterMute: true }, {}, "is muted"],
-      [{ speakers: each({ isOff: true }) }, {}, "all are silenced"],
-      [{ speakers: each({ level: -120 }) }, {}, "nothing leaves"],
-      [{ speakers: each({ isConnected: false }) }, {}, "no loudspeaker's port"],
-      [{ speakers: [{ ...speaker, isConnected: false }, good.speakers[1]!] }, {}, "what M+030 should play goes nowhere"],
-      [{ driver: "clock" }, {}, "plays to nobody"],
+      [{ speakers: each({ isOff: true }) }, {}, "all are muted"],
+      [{ speakers: each({ level: -120 }) }, {}, "no signal"],
+      [{ speakers: each({ isConnected: false }) }, {}, "no loudspeaker is connected"],
+      [{ speakers: [{ ...speaker, isConnected: false }, good.speakers[1]!] }, {}, "M+030 is not connected"],
+      [{ driver: "clock" }, {}, "without JACK"],
     ];
     for (const [chain, object, text] of cases) expect(broken(chain, object)?.text).toContain(text);
   });
@@ -195,7 +195,7 @@ describe("silence", () => {
     expect(broken(far, { mute: true, isPlayed: false })).toBeUndefined();
     expect(steps({ ...good, ...far }).map(({ what }) => what)).toEqual(["Sound system", "Recording", "Separation", "vocals: input", "Output", "Connection"]);
     const open = broken({ ...far, speakers: far.speakers!.map((one) => ({ ...one, isConnected: false })) });
-    expect(open?.text).toBe("no stem's port is connected");
+    expect(open?.text).toBe("no stem is connected");
     expect(open?.cure?.line).toBe("jack_connect stemfield:vocals_L room:vocals_L");
   });
   it("does not shut out who has the solo", () => expect(broken({}, { solo: true, othersSolo: true })).toBeUndefined());
@@ -204,7 +204,7 @@ describe("silence", () => {
     expect(broken({ speakers: each({ isConnected: false }), headphones: true })).toBeUndefined();
   });
   it("names what is broken before what may rest, and nothing where this browser listens", () => {
-    expect(broken({ driver: "clock" }, { input: -100 })?.text).toContain("plays to nobody");
+    expect(broken({ driver: "clock" }, { input: -100 })?.text).toContain("without JACK");
     expect(broken({ driver: "clock", listens: true })).toBeUndefined();
     expect(broken({ driver: "clock", listens: true }, { input: -100, mute: true })?.text).toBe("is muted");
   });

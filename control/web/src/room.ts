@@ -1,23 +1,12 @@
-/** The panel of the room: which view is shown, how objects are dragged, and the chosen one in numbers. */
+/** The room panel: choice of view, options for dragging, and the numbers of the chosen object. */
 
 import { batch, type Signal, signal } from "@preact/signals-core";
 import { type App, at } from "./app";
-import { follow, h, live, living } from "./dom";
-import { type Surface, type View, wrapped } from "./geometry";
+import { follow, h, live, scoped } from "./dom";
+import { type Surface, wrapped } from "./geometry";
+import { type Look, type Shown } from "./look";
 import { plan } from "./plan";
-import { strip } from "./strip";
-
-export type Shown = View | "3d";
-
-/** How the room is looked at. */
-export interface Look {
-  shown: Signal<Shown>;
-  surface: Signal<Surface>;
-  /** Whether objects go in steps. */
-  snaps: Signal<boolean>;
-  /** Whether the regions of panning are drawn. */
-  regions: Signal<boolean>;
-}
+import { inspector } from "./inspector";
 
 export function room(app: App): HTMLElement {
   const look: Look = { shown: signal<Shown>("top"), surface: signal<Surface>("floor"), snaps: signal(false), regions: signal(false) };
@@ -37,12 +26,12 @@ export function room(app: App): HTMLElement {
       stage.replaceChildren(flat);
       return;
     }
-    // It is large, so it comes after all else, and only when it is wanted.
+    // The 3-D code is large, so it is loaded on demand.
     void import("./room3d").then(
       ({ solidRoom }) => {
         if (turn !== turns) return;
         try {
-          const [solid, end] = living(() => solidRoom(app));
+          const [solid, end] = scoped(() => solidRoom(app));
           close = () => {
             end();
             solid.stop();
@@ -50,7 +39,7 @@ export function room(app: App): HTMLElement {
           stage.replaceChildren(solid.element);
         } catch {
           shown.value = "top";
-          note.textContent = "This browser has no WebGL now: the plan shows everything too.";
+          note.textContent = "No WebGL in this browser: use the plan, which shows the same.";
         }
       },
       () => (note.textContent = "The 3-D view could not be loaded."),
@@ -89,10 +78,10 @@ export function room(app: App): HTMLElement {
       h("h2", {}, live(() => app.store.hello.value?.room.title || "Room")),
       h("div", { class: "group", role: "group", "aria-label": "View" }, pick<Shown>(shown, "top", "Top"), pick<Shown>(shown, "rear", "Rear"), pick<Shown>(shown, "3d", "3-D")),
       h("div", { class: "group", role: "group", "aria-label": "Dragging" }, pick<Surface>(surface, "floor", "Plane"), pick<Surface>(surface, "dome", "Dome")),
-      h("div", { class: "group" }, option(regions, "Regions", "Between which loudspeakers sounds are panned"), option(snaps, "Snap", "15 degrees, 10 cm"), turn(15), turn(-15)),
+      h("div", { class: "group" }, option(regions, "Regions", "Show between which loudspeakers sounds are panned"), option(snaps, "Snap", "Snap to 15 degrees and 10 cm"), turn(15), turn(-15)),
     ),
     stage,
     note,
-    strip(app),
+    inspector(app),
   );
 }

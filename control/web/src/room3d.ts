@@ -1,26 +1,26 @@
-/** The room in three dimensions. A touch that hits an object moves it on its sphere, one that misses turns the view. */
+/** The 3-D view. Dragging an object moves it on a sphere of its distance; dragging elsewhere turns the view. */
 
 import { Raycaster, Vector2, Vector3 } from "three";
 import { type App, at } from "./app";
-import { everyFrame, follow, h, inSight } from "./dom";
+import { everyFrame, follow, h, watchVisible } from "./dom";
 import { aed, position, RIM } from "./geometry";
 import type { SceneObject, Telemetry } from "./protocol";
 import { ours, Stage } from "./stage3d";
 
-/** A finger is wider than a ball. */
+/** Radius in which a finger hits an object. */
 const REACH = 0.12;
 
-/** Raises an error where there is no WebGL. */
+/** Throws an error without WebGL. */
 export function solidRoom(app: App): { element: HTMLElement; stop: () => void } {
   const stage = new Stage();
-  const box = h("div", { class: "solid", role: "img", "aria-label": "The room in three dimensions; everything in it can be reached by the sliders below" }, stage.canvas);
+  const box = h("div", { class: "solid", role: "img", "aria-label": "The room in three dimensions; use the sliders below to change it" }, stage.canvas);
   const sizes = new ResizeObserver(([entry]) => entry && stage.resize(entry.contentRect.width, entry.contentRect.height));
   sizes.observe(box);
 
-  follow(() => stage.furnish(app.store.hello.value?.room.speakers ?? [], app.scale.value));
-  follow(() => stage.people([...app.voices.value.values()], app.scale.value));
+  follow(() => stage.setSpeakers(app.store.hello.value?.room.speakers ?? [], app.scale.value));
+  follow(() => stage.setObjects([...app.voices.value.values()], app.scale.value));
   follow(() => stage.choose(app.selected.value));
-  const isSeen = inSight(box);
+  const isSeen = watchVisible(box);
   let told: Telemetry | null = null;
   everyFrame((now) => {
     if (!isSeen()) return;
@@ -42,14 +42,14 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
     spot.set(((event.clientX - area.left) / area.width) * 2 - 1, 1 - ((event.clientY - area.top) / area.height) * 2).add(beside);
     ray.setFromCamera(spot, stage.camera);
   };
-  /** Where an object is drawn. */
+  /** The position in which an object is drawn. */
   const find = (item: SceneObject) => {
     const [azimuth, elevation, far] = app.aed(item);
     const [front, left, up] = position([azimuth, elevation, Math.min(far / app.scale.peek(), RIM)]);
     return own.set(-left, up, -front);
   };
-  /** Objects in hand, and by how much the finger was beside each. */
-  const held = new Map<number, { item: SceneObject; beside: Vector2; putBack: () => void }>();
+  /** Objects being dragged, with the offset of the finger from each. */
+  const held = new Map<number, { item: SceneObject; beside: Vector2; restore: () => void }>();
   const looking = new Map<number, [number, number]>();
   box.addEventListener("pointerdown", (event) => {
     area = box.getBoundingClientRect();
@@ -59,15 +59,15 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
     if (!near) return void looking.set(event.pointerId, [event.clientX, event.clientY]);
     app.selected.value = near.id;
     const seen = find(near).project(stage.camera);
-    held.set(event.pointerId, { item: near, beside: new Vector2(seen.x - spot.x, seen.y - spot.y), putBack: app.keep(app.reach(near, "aed")) });
-    app.link.act(at(near, "touch"), true);
+    held.set(event.pointerId, { item: near, beside: new Vector2(seen.x - spot.x, seen.y - spot.y), restore: app.keep(app.reach(near, "aed")) });
+    app.connection.act(at(near, "touch"), true);
   });
   box.addEventListener("pointermove", (event) => {
     const grip = held.get(event.pointerId);
     if (grip) {
       const { item, beside } = grip;
       aim(event, beside);
-      // On its sphere, which the finger meets before and behind: where the object is nearer to. Beyond the rim on the rim.
+      // The ray meets the sphere twice: the nearer point to the object counts. Outside, its edge counts.
       const radius = find(item).length();
       const nearest = -ray.ray.origin.dot(ray.ray.direction);
       const within = radius ** 2 - ray.ray.at(nearest, target).lengthSq();
@@ -87,8 +87,8 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
   });
   const lift = (event: PointerEvent) => {
     const grip = held.get(event.pointerId);
-    if (event.type === "pointercancel") grip?.putBack();
-    if (grip) app.link.act(at(grip.item, "touch"), false);
+    if (event.type === "pointercancel") grip?.restore();
+    if (grip) app.connection.act(at(grip.item, "touch"), false);
     held.delete(event.pointerId);
     looking.delete(event.pointerId);
   };

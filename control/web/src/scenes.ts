@@ -1,11 +1,11 @@
-/** Scenes by name, and what of them is taken up. */
+/** Saved scenes, and what recalling one changes. */
 
 import { signal } from "@preact/signals-core";
 import type { App } from "./app";
 import { action, addressChip, panel, slide } from "./controls";
 import { follow, h } from "./dom";
 import { TIME } from "./units";
-import { words } from "./words";
+import { splitList } from "./format";
 
 export function scenes(app: App): HTMLElement {
   const fade = signal(1);
@@ -20,8 +20,8 @@ export function scenes(app: App): HTMLElement {
     const chosen = name.value.trim().normalize("NFC");
     if (!chosen) return name.focus();
     const kept = (app.store.values("/scene/list").peek() ?? []).includes(chosen) && !presets().has(chosen);
-    app.link.act("/scene/save", chosen);
-    app.undoable.value = kept ? `“${chosen}” is overwritten. ` : "";
+    app.connection.act("/scene/save", chosen);
+    app.undoable.value = kept ? `“${chosen}” overwritten. ` : "";
     name.value = "";
   };
   name.onkeydown = (event) => event.key === "Enter" && save.click();
@@ -35,11 +35,11 @@ export function scenes(app: App): HTMLElement {
     list.replaceChildren(
       ...names.map((each) => {
         const isPresent = each === present;
-        const state = isPresent ? (isChanged ? "loaded, changed since" : "loaded") : "";
+        const state = isPresent ? (isChanged ? "loaded, modified" : "loaded") : "";
         const load = h("button", { type: "button", class: "wide", "aria-pressed": String(isPresent), "aria-description": state || null }, each, shipped.has(each) && h("small", {}, " preset"), state !== "" && h("small", { class: "state", "aria-hidden": "true" }, ` ${state}`));
-        load.onclick = () => app.link.act("/scene/load", each, fade.value);
+        load.onclick = () => app.connection.act("/scene/load", each, fade.value);
         const drop = action(app, "Delete", "/scene/delete", () => [each]);
-        drop.addEventListener("click", () => (app.undoable.value = `“${each}” is deleted. `));
+        drop.addEventListener("click", () => (app.undoable.value = `“${each}” deleted. `));
         drop.setAttribute("aria-label", `Delete ${each}`);
         return h("li", { class: "row" }, load, shipped.has(each) ? null : drop);
       }),
@@ -52,14 +52,14 @@ export function scenes(app: App): HTMLElement {
       "Scenes",
       fader,
       list,
-      h("div", { class: "row" }, name, save, action(app, "As at first", "/scene/reset")),
+      h("div", { class: "row" }, name, save, action(app, "Reset scene", "/scene/reset")),
     ),
     recall(app),
   );
 }
 
 const KINDS: [string, string][] = [
-  ["positions", "Places"],
+  ["positions", "Positions"],
   ["gains", "Levels"],
   ["eq", "Equalisers"],
   ["groups", "Groups"],
@@ -73,30 +73,30 @@ const KINDS: [string, string][] = [
 const SCOPE = "/scene/recall/scope";
 const WITHOUT = "/scene/recall/without";
 
-/** What a scene that is recalled changes, and which objects stay as they are. */
+/** What recalling a scene changes, and which objects it leaves as they are. */
 function recall(app: App): HTMLElement {
   const kinds = KINDS.map(([kind, text]) => choice(app, SCOPE, kind, text, `Recall ${text.toLowerCase()}`));
-  const objects = h("div", { class: "row choices", role: "group", "aria-label": "Objects that stay as they are" });
+  const objects = h("div", { class: "row choices", role: "group", "aria-label": "Objects left as they are" });
   follow(() => {
     const names = app.store.objects.value.map((item) => item.name);
-    // Patterns and objects that are not here now can be taken off too.
-    const others = words(app.store.text(WITHOUT)).filter((each) => !names.includes(each));
+    // Patterns and missing objects can be removed too.
+    const others = splitList(app.store.text(WITHOUT)).filter((each) => !names.includes(each));
     objects.replaceChildren(...[...names, ...others].map((name) => choice(app, WITHOUT, name, name, `Keep ${name} as it is`)));
   });
   return panel(
-    "What a recall changes",
-    h("div", { class: "row choices", role: "group", "aria-label": "Kinds of things" }, ...kinds),
+    "What recall changes",
+    h("div", { class: "row choices", role: "group", "aria-label": "Recalled values" }, ...kinds),
     addressChip(app, SCOPE),
-    h("p", { class: "note" }, "Objects chosen here stay as they are, whatever the scene says:"),
+    h("p", { class: "note" }, "Recall leaves these objects as they are:"),
     objects,
     addressChip(app, WITHOUT),
   );
 }
 
-/** One word of a list between commas, as a button. */
+/** A button for one word of a comma-separated list. */
 function choice(app: App, address: string, word: string, text: string, label: string): HTMLElement {
   const button = h("button", { type: "button", "aria-label": label }, text);
-  const list = () => words(app.store.text(address));
+  const list = () => splitList(app.store.text(address));
   button.onclick = () => app.set(address, (list().includes(word) ? list().filter((each) => each !== word) : [...list(), word]).join(", "));
   follow(() => button.setAttribute("aria-pressed", String(list().includes(word))));
   return button;

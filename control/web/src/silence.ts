@@ -1,20 +1,20 @@
-/** Why nothing is heard, link by link from the music to the loudspeakers, and what mends it. Pure. */
+/** Why there is no sound: checks the signal chain from the music to the loudspeakers, with fixes. Pure. */
 
 import type { Role, Value } from "./protocol";
-import { SILENCE_DB } from "./words";
+import { SILENCE_DB } from "./format";
 
 export interface Chain {
-  /** What this machine does: one that only separates has stems where others have loudspeakers, a renderer has stems for a recording. */
+  /** Role of this machine: `separation` has stems in place of loudspeakers, `renderer` has stems in place of a recording. */
   role: Role;
-  /** Whether something calls the engine. */
+  /** What drives the engine; empty if nothing does. */
   driver: "" | "clock" | "jack";
   /** The command that connects two ports. */
   connect: string;
-  /** What the server calls us. */
+  /** Name of stemfield's JACK client. */
   client: string;
-  /** Our ports that the recording comes in by, and those among them that nothing is connected to. */
+  /** Input ports of the recording. */
   mixturePorts: Ports;
-  /** Ports of others: what may play to us, and what loudspeakers may hang on. */
+  /** Ports of other clients that may be connected to the inputs. */
   sources: string[];
   /** Peak of the mixture, dB. */
   mixture: number;
@@ -22,41 +22,42 @@ export interface Chain {
   stemsShare: number;
   problem: string;
   bypass: boolean;
-  /** Whether the untouched recording plays. */
+  /** Whether the original recording plays. */
   compare: boolean;
   masterDb: number;
   masterMute: boolean;
   speakers: Loudspeaker[];
-  /** Whether this browser plays what the room hears. */
+  /** Whether this browser plays the headphone stream. */
   listens: boolean;
   /** Whether the binaural monitor's ports are connected. */
   headphones: boolean;
-  object?: Voice;
+  object?: ObjectState;
 }
 
 export interface Ports {
   all: string[];
+  /** Those without connections. */
   open: string[];
 }
 
 export interface Loudspeaker {
   label: string;
-  /** Whether mute or the solo of others silences it. */
+  /** Whether it is muted, or another one is soloed. */
   isOff: boolean;
   /** Peak, dB. */
   level: number;
-  /** Whether its port is connected; true where there is no server. */
+  /** Whether its port is connected; true without a server. */
   isConnected: boolean;
-  /** The port that it would hang on, where there is one. */
+  /** The port to connect it to, if there is one. */
   sink?: string;
 }
 
-export interface Voice {
+export interface ObjectState {
   name: string;
   isStem: boolean;
-  /** Those of a direct input. */
+  /** Ports of a direct input. */
   ports: Ports;
-  /** Peak of what comes in, dB. */
+  /** Peak of its input, dB. */
   input: number;
   gainDb: number;
   mute: boolean;
@@ -65,16 +66,16 @@ export interface Voice {
   group: number;
   groupMute: boolean;
   groupDb: number;
-  /** Of a stem: the instrument's name, and the level of its mask. */
+  /** Name of the stem in the model, and level of its mask; empty for other objects. */
   stem: string;
   maskDb: number;
   isPlayed: boolean;
-  /** Whether it goes straight to loudspeakers by their labels. */
+  /** Whether it is of type `channel`: routed to loudspeakers by label. */
   isChannel: boolean;
   home: [number, number, number];
 }
 
-/** What mends it: a button that sends OSC, or a line for a terminal. */
+/** A fix: a button that sends OSC, or a line for a terminal. */
 export interface Cure {
   text: string;
   send?: [string, ...Value[]][];
@@ -85,88 +86,88 @@ export interface Step {
   what: string;
   good: boolean;
   text: string;
-  /** Whether it may well be so: an instrument rests. */
+  /** Whether it may be normal, such as an instrument that pauses. */
   mild?: boolean;
   cure?: Cure;
 }
 
 const QUIET_DB = -60;
 
-/** Every link of the chain, good or not. */
+/** All steps of the chain, good or not. */
 export function steps(chain: Chain): Step[] {
   const found: Step[] = [];
   const step = (what: string, good: boolean, right: string, wrong: string, cure?: Cure | false) => found.push({ what, good, text: good ? right : wrong, ...(!good && cure && { cure }) });
   const { object: item, speakers } = chain;
   const some = (address: string, ...values: Value[]): [string, ...Value[]] => [address, ...values];
 
-  step("Sound system", chain.driver !== "", chain.driver === "jack" ? "JACK calls" : "the computer's clock calls", "waits for a JACK server", { text: "Start one, or set driver: clock", line: "systemctl --user start pipewire" });
-  // A direct input goes neither way.
-  if (chain.role === "renderer" && (!item || item.isStem)) step("Stems", chain.stemsShare > 0.5 && chain.mixture > QUIET_DB, "come in", ...silentStems(chain));
+  step("Sound system", chain.driver !== "", chain.driver === "jack" ? "JACK runs" : "runs by the computer's clock", "waiting for a JACK server", { text: "Start one, or set driver: clock", line: "systemctl --user start pipewire" });
+  // Direct inputs bypass recording and separation.
+  if (chain.role === "renderer" && (!item || item.isStem)) step("Stems", chain.stemsShare > 0.5 && chain.mixture > QUIET_DB, "have signal", ...silentStems(chain));
   else if (!item || item.isStem) {
-    step("Recording", chain.mixture > QUIET_DB, "comes in", ...silentInput(chain.mixturePorts, chain, "play something"));
-    step("Separation", chain.stemsShare > 0.5 || chain.bypass, chain.bypass ? "bypassed: the recording plays as the residual" : "instruments arrive", chain.problem || (chain.model ? "no instruments yet: the recording plays as the residual" : "there is no model: the recording plays as the residual"), !chain.model && { text: "See which models there are", line: "stemfield models list" });
+    step("Recording", chain.mixture > QUIET_DB, "has signal", ...silentInput(chain.mixturePorts, chain, "play something"));
+    step("Separation", chain.stemsShare > 0.5 || chain.bypass, chain.bypass ? "bypassed: the recording plays as the residual" : "all stems play", chain.problem || (chain.model ? "no stems yet: the recording plays as the residual" : "no model: the recording plays as the residual"), !chain.model && { text: "List the models", line: "stemfield models list" });
   }
   if (item && chain.role === "separation") found.push(rest(item));
   else if (item) {
     const own = (what: string) => `/object/${item.name}/${what}`;
     const step1 = (what: string, ...more: [boolean, string, string, (Cure | false)?]) => step(`${item.name}: ${what}`, ...more);
     if (item.isStem) found.push(rest(item));
-    else step1("input", item.input > QUIET_DB, "sounds", ...silentInput(item.ports, chain, "its sender is silent"));
-    step1("comparison", !chain.compare, "the scene plays", "the untouched recording plays, not the scene", { text: "Play the scene", send: [some("/scene/compare", false)] });
+    else step1("input", item.input > QUIET_DB, "has signal", ...silentInput(item.ports, chain, "the source is silent"));
+    step1("comparison", !chain.compare, "the scene plays", "the original plays, not the scene", { text: "Play the scene", send: [some("/scene/compare", false)] });
     step1("mute", !item.mute, "not muted", "is muted", { text: "Unmute", send: [some(own("mute"), false)] });
-    step1("solo", item.solo || !item.othersSolo, "not shut out", "another object has solo", { text: "End every solo", send: [some("/object/*/solo", false)] });
-    step1("level", item.gainDb > QUIET_DB, "is up", item.gainDb <= SILENCE_DB ? "is at silence" : "is very low", { text: "To 0 dB", send: [some(own("gain"), 0)] });
-    step1("group", !item.groupMute && item.groupDb > QUIET_DB, "lets it through", `group ${item.group} is ${item.groupMute ? "muted" : "very low"}`, { text: "Open the group", send: [some(`/group/${item.group}/mute`, false), some(`/group/${item.group}/gain`, 0)] });
-    step1("mask", item.maskDb > QUIET_DB, "lets it through", "is at silence", { text: "To 0 dB", send: [some(`/separation/${item.stem}/gain`, 0)] });
-    step1("loudspeakers", item.isPlayed, "some play it", item.isChannel ? "it is a channel, and has no outputs" : "none plays it at its place", { text: "Play it as a point where it stood at first", send: [some(own("type"), "point"), some(own("aed"), ...item.home), some(own("exclude"), "")] });
+    step1("solo", item.solo || !item.othersSolo, "not muted by solo", "another object is soloed", { text: "Clear all solos", send: [some("/object/*/solo", false)] });
+    step1("level", item.gainDb > QUIET_DB, "is up", item.gainDb <= SILENCE_DB ? "is at −∞" : "is very low", { text: "To 0 dB", send: [some(own("gain"), 0)] });
+    step1("group", !item.groupMute && item.groupDb > QUIET_DB, "is up", `group ${item.group} is ${item.groupMute ? "muted" : "very low"}`, { text: "Unmute the group, at 0 dB", send: [some(`/group/${item.group}/mute`, false), some(`/group/${item.group}/gain`, 0)] });
+    step1("mask", item.maskDb > QUIET_DB, "is up", "is at −∞", { text: "To 0 dB", send: [some(`/separation/${item.stem}/gain`, 0)] });
+    step1("loudspeakers", item.isPlayed, "some play it", item.isChannel ? "it is a channel without outputs" : "none plays it at its position", { text: "Play it as a point at its initial position", send: [some(own("type"), "point"), some(own("aed"), ...item.home), some(own("exclude"), "")] });
   }
   if (chain.role !== "separation") {
     step("Master", !chain.masterMute && chain.masterDb > QUIET_DB, "is up", chain.masterMute ? "is muted" : "is very low", chain.masterMute ? { text: "Unmute", send: [some("/master/mute", false)] } : { text: "To 0 dB", send: [some("/master/gain", 0)] });
     const off = speakers.filter((speaker) => speaker.isOff).length;
-    step("Loudspeakers", speakers.length === 0 || off < speakers.length, off ? `${off} of ${speakers.length} are silenced` : "all are on", "all are silenced", { text: "Let all play", send: [some("/speaker/*/mute", false), some("/speaker/*/solo", false)] });
+    step("Loudspeakers", speakers.length === 0 || off < speakers.length, off ? `${off} of ${speakers.length} are muted` : "all are on", "all are muted", { text: "Unmute all", send: [some("/speaker/*/mute", false), some("/speaker/*/solo", false)] });
   }
   const sounding = speakers.filter((speaker) => speaker.level > QUIET_DB);
-  step("Output", sounding.length > 0, `${sounding.length} of ${speakers.length} ${chain.role === "separation" ? "ports of stems" : "loudspeakers"} are fed`, "nothing leaves");
+  step("Output", sounding.length > 0, `${sounding.length} of ${speakers.length} ${chain.role === "separation" ? "stem ports" : "loudspeakers"} have signal`, "no signal");
   found.push(connection(chain, sounding));
   return found;
 }
 
-/** Whether an instrument plays: it may well rest. */
-function rest({ name, input }: Voice): Step {
+/** Whether an instrument plays; it may be pausing. */
+function rest({ name, input }: ObjectState): Step {
   const good = input > QUIET_DB;
-  return { what: `${name}: input`, good, text: good ? "sounds" : "this instrument does not play now, or the threshold rejects it", mild: true };
+  return { what: `${name}: input`, good, text: good ? "has signal" : "no signal now: the instrument pauses, or the threshold removes it", mild: true };
 }
 
-/** What is wrong with stems that another machine or program separates: all of their ports have to be connected. */
+/** Problem and fix of silent stems from another machine: all of their ports have to be connected. */
 function silentStems(chain: Chain): [string, Cure | false] {
   const { open } = chain.mixturePorts;
   const what = "the machine that separates (role: separation) is silent";
-  if (chain.driver !== "jack" || !open.length) return [chain.driver === "jack" ? `are connected, and silent: ${what}` : "come by JACK only: set driver: jack", false];
+  if (chain.driver !== "jack" || !open.length) return [chain.driver === "jack" ? `connected, but silent: ${what}` : "come by JACK only: set driver: jack", false];
   const lines = open.map((port) => `${chain.connect} ${quoted(chain.sources.find((source) => source.endsWith(`:${port}`)) ?? `SEPARATION:${port}`)} ${quoted(`${chain.client}:${port}`)}`);
-  return [`nothing is connected to ${listed(open)}`, { text: "Connect what separates, or set jack.connect_inputs", line: lines.join("; ") }];
+  return [`nothing is connected to ${listed(open)}`, { text: "Connect the separation, or set jack.connect_inputs", line: lines.join("; ") }];
 }
 
-/** What is wrong with a silent input, and what mends it: on a server its ports may hang on nothing. */
+/** Problem and fix of a silent input: its ports may be unconnected. */
 function silentInput(ports: Ports, chain: Chain, otherwise: string): [string, Cure | false] {
-  if (chain.driver !== "jack" || ports.open.length < ports.all.length) return [chain.driver === "jack" ? `is connected, and silent: ${otherwise}` : `nothing comes in: ${otherwise}`, false];
+  if (chain.driver !== "jack" || ports.open.length < ports.all.length) return [chain.driver === "jack" ? `connected, but silent: ${otherwise}` : `no signal: ${otherwise}`, false];
   const lines = ports.open.map((port, index) => `${chain.connect} ${quoted(chain.sources[index] ?? "PLAYER:out")} ${quoted(`${chain.client}:${port}`)}`);
   return [`nothing is connected to ${ports.open.join(" and ")}`, { text: "Connect a player", line: lines.join("; ") }];
 }
 
-/** The last link: from our ports to the sound card's. */
+/** The last step: from stemfield's ports to the sound card. */
 function connection(chain: Chain, sounding: Loudspeaker[]): Step {
   const what = "Connection";
-  if (chain.driver === "clock" && chain.listens) return { what, good: true, text: "this browser listens" };
+  if (chain.driver === "clock" && chain.listens) return { what, good: true, text: "this browser plays" };
   const stems = chain.role === "separation";
-  if (chain.driver === "clock") return { what, good: false, text: stems ? "no stem leaves: the clock plays to nobody; start JACK" : "no loudspeaker is connected: the clock plays to nobody; start JACK, or listen by headphones below" };
+  if (chain.driver === "clock") return { what, good: false, text: stems ? "without JACK no stem leaves this machine: start JACK" : "without JACK no loudspeaker plays: start JACK, or listen on headphones below" };
   const open = chain.speakers.filter((speaker) => !speaker.isConnected);
   if (open.length === chain.speakers.length && open.length > 0) {
-    if (chain.headphones) return { what, good: true, text: "the headphones are connected, no loudspeaker is" };
-    return { what, good: false, text: `no ${stems ? "stem" : "loudspeaker"}'s port is connected`, cure: connect(chain, open) };
+    if (chain.headphones) return { what, good: true, text: "headphones are connected, loudspeakers are not" };
+    return { what, good: false, text: `no ${stems ? "stem" : "loudspeaker"} is connected`, cure: connect(chain, open) };
   }
   const lost = sounding.filter((speaker) => !speaker.isConnected);
-  if (lost.length) return { what, good: false, text: `what ${named(lost)} should play goes nowhere`, cure: connect(chain, lost) };
-  return { what, good: true, text: open.length ? `what sounds is connected; ${named(open)} ${open.length > 1 ? "are" : "is"} not` : `every ${stems ? "stem" : "loudspeaker"} is connected` };
+  if (lost.length) return { what, good: false, text: `${named(lost)} ${lost.length > 1 ? "are" : "is"} not connected`, cure: connect(chain, lost) };
+  return { what, good: true, text: open.length ? `all with signal are connected; ${named(open)} ${open.length > 1 ? "are" : "is"} not` : `every ${stems ? "stem" : "loudspeaker"} is connected` };
 }
 
 function connect(chain: Chain, open: Loudspeaker[]): Cure {
@@ -187,10 +188,10 @@ function quoted(port: string): string {
   return /[^\w:+./-]/.test(port) ? `'${port.replaceAll("'", "'\\''")}'` : port;
 }
 
-/** The first link that is broken, or one where something may well rest, or nothing. */
+/** The first broken step, or one that may be normal; undefined if all are good. */
 export function reason(chain: Chain): Step | undefined {
   const found = steps(chain);
-  // Without instruments the recording plays as it is: that is no silence.
+  // Without stems the recording plays unseparated: there is sound.
   const plays = found.some(({ what, good }) => what === "Output" && good);
   const broken = found.filter(({ what, good }) => !good && !(what === "Separation" && plays));
   return broken.find(({ mild }) => !mild) ?? broken[0];

@@ -1,28 +1,28 @@
 /**
- * A native range input under hands of our own. Browsers set a slider where a finger touches it, also where that finger
- * is about to scroll the page: a touch here moves the thumb by as much as it moves, sideways only, and one that the
- * browser takes back puts everything back. Keys and screen readers have the native element.
+ * A native range input with its own pointer handling. Browsers set a slider wherever a finger touches it, even when
+ * that finger is about to scroll the page. Here a touch moves the thumb by its sideways movement, and one that the
+ * browser cancels is undone. Keyboard and screen readers use the native element.
  */
 
 import { h } from "./dom";
-import { intent, pressed, type Rail, slid, SLOP_PX } from "./drag";
+import { intent, pressTo, type Track, slideTo, MIN_MOVE_PX } from "./drag";
 
 const TAPS_MS = 350;
 const FINE = 0.1;
 const THUMB_PX = 26;
 
-export interface Slides extends Rail {
+export interface Slides extends Track {
   step: number;
-  /** What a hand moves it by, a tenth of it when it is fine; 0 is whatever. */
+  /** Step of the pointer, a tenth of it in fine mode; 0 for none. */
   grain: number;
   label: string;
-  /** Where it is now. */
+  /** Returns its position. */
   read: () => number;
-  /** It was moved. */
+  /** Called when it was moved. */
   write: (slider: number) => void;
-  /** Two taps. */
+  /** Called by a double tap. */
   home?: () => void;
-  /** What puts back everything that a hand on it is about to change. */
+  /** Returns a function that restores what a drag changes. */
   keep: () => () => void;
 }
 
@@ -34,7 +34,7 @@ interface Grip {
   x: number;
   y: number;
   wants: "slide" | "scroll" | undefined;
-  putBack: () => void;
+  restore: () => void;
 }
 
 export function slider(slides: Slides): { element: HTMLElement; input: HTMLInputElement } {
@@ -45,21 +45,21 @@ export function slider(slides: Slides): { element: HTMLElement; input: HTMLInput
   const beside = new Set<number>();
   let tapped = { at: -Infinity, x: 0, y: 0 };
   const grained = (to: number, by: number) => (by ? low + Math.round((to - low) / by) * by : to);
-  /** What one pixel is worth. */
+  /** Slider units per pixel. */
   const pixel = () => (high - low) / Math.max(element.clientWidth - THUMB_PX, 1);
 
   element.addEventListener("pointerdown", (event) => {
     if (event.button > 0 || input.disabled) return;
     if (grip) return void (event.pointerType !== "mouse" && beside.add(event.pointerId));
     const isTouch = event.pointerType !== "mouse";
-    grip = { id: event.pointerId, isTouch, start: read(), moved: 0, x: event.clientX, y: event.clientY, wants: isTouch ? undefined : "slide", putBack: slides.keep() };
+    grip = { id: event.pointerId, isTouch, start: read(), moved: 0, x: event.clientX, y: event.clientY, wants: isTouch ? undefined : "slide", restore: slides.keep() };
     element.setPointerCapture(event.pointerId);
     if (isTouch) return;
     event.preventDefault();
     input.focus({ preventScroll: true });
     const to = low + (event.clientX - element.getBoundingClientRect().left - THUMB_PX / 2) * pixel();
     if (Math.abs(to - grip.start) <= (THUMB_PX / 2) * pixel()) return;
-    grip.start = grained(pressed(slides, to), grain);
+    grip.start = grained(pressTo(slides, to), grain);
     write(grip.start);
   });
   element.addEventListener("pointermove", (event) => {
@@ -67,7 +67,7 @@ export function slider(slides: Slides): { element: HTMLElement; input: HTMLInput
     if (!grip.wants) {
       const right = event.clientX - grip.x;
       grip.wants = intent(right, event.clientY - grip.y);
-      if (grip.wants) grip.x += Math.sign(right) * SLOP_PX; // it begins to move from where it is, not with a leap
+      if (grip.wants) grip.x += Math.sign(right) * MIN_MOVE_PX; // so that it does not jump at the start
     }
     if (grip.wants !== "slide") return;
     const right = event.clientX - grip.x;
@@ -75,7 +75,7 @@ export function slider(slides: Slides): { element: HTMLElement; input: HTMLInput
     if (right === 0) return;
     const speed = event.shiftKey || beside.size > 0 ? FINE : 1;
     grip.moved += right * pixel() * speed;
-    write(grained(slid(slides, grip.start, grip.moved, grip.isTouch), grain * speed));
+    write(grained(slideTo(slides, grip.start, grip.moved, grip.isTouch), grain * speed));
   });
   element.addEventListener("pointerup", (event) => {
     beside.delete(event.pointerId);
@@ -90,11 +90,11 @@ export function slider(slides: Slides): { element: HTMLElement; input: HTMLInput
   element.addEventListener("pointercancel", (event) => {
     beside.delete(event.pointerId);
     if (event.pointerId !== grip?.id) return;
-    const { putBack } = grip;
+    const { restore } = grip;
     grip = null;
-    putBack();
+    restore();
   });
-  // A page that is hidden under the hand hears no end of it.
+  // A page that is hidden during a drag gets no pointerup.
   element.addEventListener("lostpointercapture", (event) => {
     if (event.pointerId === grip?.id) grip = null;
   });

@@ -1,4 +1,4 @@
-/** What is drawn in three dimensions: one call for each kind of thing, and none in a frame in which nothing changed. */
+/** Draws the 3-D view: one call for each kind of thing, and none in a frame in which nothing changed. */
 
 import {
   BoxGeometry,
@@ -22,31 +22,31 @@ import {
   Vector3,
   WebGLRenderer,
 } from "three";
-import type { Voice } from "./app";
-import { OTHERWISE_DEG } from "./dot";
+import type { ObjectView } from "./app";
+import { ELSEWHERE_DEG } from "./dot";
 import { type Aed, angleBetween, position, RIM, type Xyz } from "./geometry";
 import { type Label, Labels } from "./labels3d";
 import type { SceneObject, Speaker, Telemetry } from "./protocol";
-import { meterOf, short } from "./words";
+import { meterLength, shorten } from "./format";
 
 const BALL = 0.05;
-/** So far above a ball is its name. */
+/** Height of a label above its ball. */
 const ABOVE = 0.06;
 const LATE_MS = 24;
 const LATE_FRAMES = 12;
-const LEAST_RATIO = 0.5;
+const MIN_RATIO = 0.5;
 
-/** three's (x right, y up, z back) as ours (x front, y left, z up). */
+/** Converts three's axes (x right, y up, z back) to those of the scene (x front, y left, z up). */
 export const ours = (v: Vector3): Xyz => [-v.z, -v.x, v.y];
 
 interface Ball {
-  voice: Voice;
+  voice: ObjectView;
   own: Aed | undefined;
   x: number;
   y: number;
   z: number;
   level: number;
-  /** Where it sounds, where that is elsewhere. */
+  /** Where it is heard, if elsewhere than placed. */
   heard: Xyz | null;
 }
 
@@ -72,9 +72,9 @@ export class Stage {
   private late = 0;
   private readonly tone = new Color();
 
-  /** Raises an error where there is no WebGL. */
+  /** Throws an error without WebGL. */
   constructor() {
-    // Dense screens need no smoothing, and it is dear where there is no graphics processor.
+    // High-resolution screens need no antialiasing, and it is expensive without a GPU.
     this.renderer = new WebGLRenderer({ antialias: devicePixelRatio < 2, alpha: true });
     this.renderer.setPixelRatio(Math.min(devicePixelRatio, 2));
     for (const height of [0, 0.5]) {
@@ -104,8 +104,8 @@ export class Stage {
     this.changed = true;
   }
 
-  /** Puts the loudspeakers up. */
-  furnish(speakers: Speaker[], scale: number): void {
+  /** Creates the loudspeakers. */
+  setSpeakers(speakers: Speaker[], scale: number): void {
     this.clear(this.boxMesh, this.boxLabels);
     const mesh = (this.boxMesh = new InstancedMesh(new BoxGeometry(0.06, 0.06, 0.06), new MeshBasicMaterial(), speakers.length));
     const labels = (this.boxLabels = new Labels(speakers.map(({ label }): Label => ({ text: label, tone: "#aab4c0", height: 0.05 }))));
@@ -124,8 +124,8 @@ export class Stage {
     this.changed = true;
   }
 
-  /** Lets the objects come in. */
-  people(voices: Voice[], scale: number): void {
+  /** Creates the objects. */
+  setObjects(voices: ObjectView[], scale: number): void {
     this.clear(this.ballMesh, this.ballLabels);
     this.lines?.removeFromParent();
     this.lines?.geometry.dispose();
@@ -135,8 +135,8 @@ export class Stage {
     mesh.instanceMatrix.setUsage(DynamicDrawUsage);
     mesh.frustumCulled = false;
     const tones = voices.map((voice) => voice.colour);
-    this.ballLabels = new Labels(voices.map(({ item }, i): Label => ({ text: short(item.label), tone: tones[i]!, height: voices.length > 24 ? 0.055 : 0.08 })));
-    // Of each object a line to the floor, and one to where it sounds.
+    this.ballLabels = new Labels(voices.map(({ item }, i): Label => ({ text: shorten(item.label), tone: tones[i]!, height: voices.length > 24 ? 0.055 : 0.08 })));
+    // For each object a line to the floor, and one to where it is heard.
     const lines = new BufferGeometry();
     const colours = new Float32Array(12 * voices.length);
     tones.forEach((tone, i) => {
@@ -156,16 +156,16 @@ export class Stage {
     this.changed = true;
   }
 
-  /** Takes levels in, and where the objects are heard where that is known. */
+  /** Sets levels, and where the objects are heard, if that is known. */
   sound(t: Telemetry, isKnown: boolean): void {
-    this.boxLevels.forEach((_, i) => this.shine(i, meterOf(t.speakers[3 * i] ?? -120)));
+    this.boxLevels.forEach((_, i) => this.shine(i, meterLength(t.speakers[3 * i] ?? -120)));
     for (const ball of this.balls) {
       const { row, isHeard } = ball.voice;
-      const level = isKnown && isHeard.peek() ? Math.round(40 * meterOf(t.objects[2 * row] ?? -120)) / 40 : 0;
+      const level = isKnown && isHeard.peek() ? Math.round(40 * meterLength(t.objects[2 * row] ?? -120)) / 40 : 0;
       if (level !== ball.level) this.changed = true;
       ball.level = level;
       const heard: Xyz = isKnown ? [t.heard[3 * row] ?? 0, t.heard[3 * row + 1] ?? 0, t.heard[3 * row + 2] ?? 0] : [0, 0, 0];
-      const differs = Math.hypot(...heard) > 0.1 && angleBetween(heard, position(ball.own ?? [0, 0, 1])) > OTHERWISE_DEG;
+      const differs = Math.hypot(...heard) > 0.1 && angleBetween(heard, position(ball.own ?? [0, 0, 1])) > ELSEWHERE_DEG;
       if (differs || ball.heard) this.changed = true;
       ball.heard = differs ? heard : null;
     }
@@ -182,7 +182,7 @@ export class Stage {
     this.look();
   }
 
-  /** The object that a ray passes within reach. */
+  /** The object nearest to a ray, within reach. */
   nearest(ray: Ray, reach: number): SceneObject | undefined {
     const spot = new Vector3();
     let best = reach;
@@ -194,7 +194,7 @@ export class Stage {
     return found;
   }
 
-  /** Draws what is other than before. */
+  /** Draws if something changed. */
   draw(now: number): void {
     for (const ball of this.balls) {
       const own = ball.voice.aed.peek() as Aed | undefined;
@@ -211,7 +211,7 @@ export class Stage {
     if (this.ballMesh) this.ballMesh.instanceMatrix.needsUpdate = true;
     if (this.lines) this.lines.geometry.getAttribute("position").needsUpdate = true;
     this.renderer.render(this.scene, this.camera);
-    this.spare(now);
+    this.reduceResolution(now);
   }
 
   dispose(): void {
@@ -221,14 +221,14 @@ export class Stage {
     this.renderer.forceContextLoss();
   }
 
-  /** Fewer pixels where frames come late one after another. */
-  private spare(now: number): void {
+  /** Reduces the resolution after several late frames. */
+  private reduceResolution(now: number): void {
     this.late = now - this.drawnAt > LATE_MS && now - this.drawnAt < 10 * LATE_MS ? this.late + 1 : 0;
     this.drawnAt = now;
     const ratio = this.renderer.getPixelRatio();
-    if (this.late < LATE_FRAMES || ratio <= LEAST_RATIO) return;
+    if (this.late < LATE_FRAMES || ratio <= MIN_RATIO) return;
     this.late = 0;
-    this.renderer.setPixelRatio(Math.max(0.75 * ratio, LEAST_RATIO));
+    this.renderer.setPixelRatio(Math.max(0.75 * ratio, MIN_RATIO));
     this.changed = true;
   }
 

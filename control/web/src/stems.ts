@@ -1,4 +1,4 @@
-/** The first screen: every object with level, meter, solo and mute; the comparison; amount and threshold. */
+/** The first screen: level, meter, solo and mute of every object; comparison, amount and threshold; master. */
 
 import { type App, at } from "./app";
 import { addressChip, fader, flip, GAIN, meter, panel, toggle } from "./controls";
@@ -6,14 +6,14 @@ import { follow, h, live } from "./dom";
 import { headphones } from "./headphones";
 import type { SceneObject } from "./protocol";
 import { SHARE } from "./units";
-import { why } from "./why";
+import { diagnosis } from "./diagnosis";
 
 export function stems(app: App): HTMLElement {
   const list = h("div", { class: "stems", role: "list" });
   follow(() => {
     list.replaceChildren(...app.store.objects.value.map((item) => stem(app, item)));
   });
-  return panel("Instruments", list, why(app), headphones(app));
+  return panel("Instruments", list, diagnosis(app), headphones(app));
 }
 
 function stem(app: App, item: SceneObject): HTMLElement {
@@ -36,7 +36,7 @@ function stem(app: App, item: SceneObject): HTMLElement {
   return row;
 }
 
-/** The recording and the scene, and how much of the scene. */
+/** Comparison of scene and original, and the amount of the scene. */
 export function compare(app: App): HTMLElement {
   const choice = (text: string, hint: string, on: boolean) => {
     const button = h("button", { type: "button", class: "choice", title: hint }, text);
@@ -50,8 +50,8 @@ export function compare(app: App): HTMLElement {
     h(
       "div",
       { class: "ab", role: "group", "aria-label": "Compare at equal loudness" },
-      choice("A  Scene", "What you have made of it", false),
-      choice("B  Original", "The untouched recording, just as loud", true),
+      choice("A  Scene", "The scene as set", false),
+      choice("B  Original", "The original recording at equal loudness", true),
       addressChip(app, "/scene/compare"),
     ),
     fader(app, "Amount", "/scene/amount", { ...fraction, home: 1 }),
@@ -60,7 +60,7 @@ export function compare(app: App): HTMLElement {
 }
 
 export function master(app: App): HTMLElement {
-  /** The most of a kind of numbers of all loudspeakers: peaks are the first of three, reductions the last. */
+  /** The maximum over all loudspeakers: of the peaks (first of three numbers) or gain reductions (last). */
   const most = (kind: 0 | 2, least: number) => {
     const levels = app.store.telemetry?.speakers ?? [];
     let found = least;
@@ -70,8 +70,8 @@ export function master(app: App): HTMLElement {
   const sounding = () => {
     const sound = app.store.sound.value;
     const text = sound?.text ?? "";
-    // The clock plays to nobody, but for who listens here.
-    return sound?.driver === "clock" && app.listens.value ? `this browser plays what the room would hear ${/\(.*\)$/.exec(text)?.[0] ?? ""}` : text;
+    // Without JACK only this browser plays.
+    return sound?.driver === "clock" && app.listens.value ? `playing on headphones in this browser ${/\(.*\)$/.exec(text)?.[0] ?? ""}` : text;
   };
   return panel(
     "Master",

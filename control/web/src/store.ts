@@ -1,7 +1,7 @@
-/** Everything the page knows of the daemon. What the person has just set is shown at once and held against older news. */
+/** The state of the daemon. What the user has just set is shown at once, and older updates do not replace it. */
 
 import { batch, signal, type Signal } from "@preact/signals-core";
-import type { Hello, News, Packet, SceneObject, Sound, Telemetry, Value, Values } from "./protocol";
+import type { Hello, Update, Packet, SceneObject, Sound, Telemetry, Value, Values } from "./protocol";
 
 const MAX_PACKETS = 200;
 
@@ -10,15 +10,15 @@ export class Store {
   readonly objects: Signal<SceneObject[]> = signal([]);
   readonly sound: Signal<Sound | null> = signal(null);
   readonly packets: Signal<Packet[]> = signal([]);
-  readonly complaint: Signal<string> = signal("");
+  readonly message: Signal<string> = signal("");
   revision = -1;
-  /** The newest levels; read once a frame, so no signal. */
+  /** The latest levels; read once a frame, so no signal. */
   telemetry: Telemetry | null = null;
   private readonly shown = new Map<string, Signal<Values | undefined>>();
   private readonly truth = new Map<string, Values>();
   private readonly pending = new Map<string, number>();
 
-  /** The values of an address, undefined while they are not known. */
+  /** The values of an address, undefined while unknown. */
   values(address: string): Signal<Values | undefined> {
     let found = this.shown.get(address);
     if (!found) this.shown.set(address, (found = signal(this.truth.get(address))));
@@ -38,33 +38,33 @@ export class Store {
     return this.values(address).value?.[0] === true;
   }
 
-  /** Shows what the person has set, until the daemon has taken up the message of this number. */
-  assume(address: string, values: Value[], number: number): void {
+  /** Shows what the user has set until the daemon has executed the message of this number. */
+  setPending(address: string, values: Value[], number: number): void {
     this.pending.set(address, number);
     this.values(address).value = values;
   }
 
-  take(news: News): void {
+  apply(update: Update): void {
     batch(() => {
-      if (news.hello) this.begin(news.hello);
-      if (news.objects) {
-        this.revision = news.objects.revision;
-        this.objects.value = news.objects.list.map(([id, name, kind, channels, inputs, label]) => ({ id, name, kind, channels, inputs, label }));
+      if (update.hello) this.begin(update.hello);
+      if (update.objects) {
+        this.revision = update.objects.revision;
+        this.objects.value = update.objects.list.map(([id, name, kind, channels, inputs, label]) => ({ id, name, kind, channels, inputs, label }));
       }
-      if (news.sound) this.sound.value = news.sound;
-      if (news.packets) this.packets.value = [...news.packets].reverse().concat(this.packets.value).slice(0, MAX_PACKETS);
-      for (const [address, ...values] of news.answers ?? []) {
-        if (address === "/error") this.complaint.value = values.filter((v) => v !== "").join(": ");
+      if (update.sound) this.sound.value = update.sound;
+      if (update.packets) this.packets.value = [...update.packets].reverse().concat(this.packets.value).slice(0, MAX_PACKETS);
+      for (const [address, ...values] of update.answers ?? []) {
+        if (address === "/error") this.message.value = values.filter((v) => v !== "").join(": ");
       }
-      for (const [address, values] of Object.entries(news.values ?? {})) {
+      for (const [address, values] of Object.entries(update.values ?? {})) {
         this.truth.set(address, values);
         if (!this.pending.has(address)) this.values(address).value = values;
       }
-      if (news.done !== undefined) this.settle(news.done);
+      if (update.done !== undefined) this.settle(update.done);
     });
   }
 
-  /** The link is new: what was told before may be no longer so. */
+  /** Starts over after a new connection. */
   private begin(hello: Hello): void {
     this.pending.clear();
     this.hello.value = hello;

@@ -1,16 +1,16 @@
-/** Numbers as people write them, there and back. Pure. */
+/** Units: format values as text, and read typed text. Pure. */
 
-import { decibels, degrees, direction, distance, percent, seconds, SILENCE_DB } from "./words";
+import { decibels, degrees, direction, distance, percent, seconds, SILENCE_DB } from "./format";
 
 export interface Unit {
   say: (value: number) => string;
-  /** What somebody typed; NaN for what is no such number. */
+  /** The value of typed text; NaN if it is invalid. */
   read: (text: string) => number;
-  /** What may be typed, for those who typed something else. */
+  /** What is expected, for an error message. */
   such: string;
 }
 
-/** A number with a sign, a point or a comma, and one of these words behind it, each with what it is worth. */
+/** Reads a number with sign, point or comma, followed by one of the units, each with its factor. */
 function number(text: string, words: Record<string, number>): number {
   const found = /^([+-]?(?:\d+[.,]?\d*|[.,]\d+)) ?(\S*)$/.exec(plain(text));
   const worth = words[found?.[2] ?? "?"];

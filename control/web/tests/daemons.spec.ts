@@ -11,11 +11,11 @@ test("the daemon is restarted under the page; the token is asked for; one of 128
   try {
     await daemon.start();
     await page.goto(daemon.url);
-    await expect(page.getByText("That is not its token.")).toBeHidden();
-    await page.getByLabel(/asks for its token/).fill("another-word");
+    await expect(page.getByText("Wrong token.")).toBeHidden();
+    await page.getByLabel(/Token of this daemon/).fill("another-word");
     await page.getByRole("button", { name: "Enter" }).click();
-    await expect(page.getByText("That is not its token.")).toBeVisible();
-    await page.getByLabel(/asks for its token/).fill("some-word");
+    await expect(page.getByText("Wrong token.")).toBeVisible();
+    await page.getByLabel(/Token of this daemon/).fill("some-word");
     await page.getByRole("button", { name: "Enter" }).click();
     await expect(page.locator(".link")).toHaveText("live");
     await expect(page.locator(".object")).toHaveCount(128);
@@ -49,7 +49,7 @@ test("the daemon is restarted under the page; the token is asked for; one of 128
 
     await daemon.stop();
     await expect(page.locator(".banner")).toBeVisible();
-    await expect(page.locator(".link")).toContainText("no word for");
+    await expect(page.locator(".link")).toContainText("no data for");
     expect(await page.locator("main").evaluate((main: HTMLElement) => main.inert)).toBe(true);
     await daemon.start();
     await expect(page.locator(".link")).toHaveText("live");
@@ -103,10 +103,10 @@ test("behind a proxy the page says why it is not let in, and is let in by the pr
   try {
     await daemon.start();
     await page.goto(`http://${strangeName}/`);
-    await expect(page.locator(".banner")).toContainText(`such as 'http://${strangeName}' (network.names)`);
-    await expect(page.locator(".link")).toHaveText("not let in");
+    await expect(page.locator(".banner")).toContainText(`got one of 'http://${strangeName}' (network.names)`);
+    await expect(page.locator(".link")).toHaveText("refused");
     await page.goto(`http://${narrowName}/`);
-    await expect(page.locator(".banner")).toContainText("no WebSocket gets through");
+    await expect(page.locator(".banner")).toContainText("no WebSocket connects");
     await page.goto(`http://${goodName}/`);
     await expect(page.locator(".link")).toHaveText("live");
     await expect(page.locator(".banner")).toBeHidden();

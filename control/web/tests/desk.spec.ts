@@ -32,10 +32,10 @@ test("whatever is silenced, soloed, compared or bypassed is seen on every page a
     ["/object/vocals/solo", "Solo: vocals"],
     ["/speaker/M+030/solo", "Loudspeakers, solo: M+030"],
     ["/group/5/mute", "Muted groups: 5"],
-    ["/master/mute", "All is silenced"],
-    ["/monitor/mute", "Headphones silenced"],
-    ["/separation/bypass", "No separation"],
-    ["/scene/compare", "B: the untouched recording"],
+    ["/master/mute", "Master muted"],
+    ["/monitor/mute", "Headphones muted"],
+    ["/separation/bypass", "Separation bypassed"],
+    ["/scene/compare", "B: original recording"],
   ];
   const stands = page.locator(".standing button");
   await expect(stands).toHaveCount(0);
@@ -43,9 +43,9 @@ test("whatever is silenced, soloed, compared or bypassed is seen on every page a
   await expect(stands).toHaveCount(on.length);
   for (const tab of TABS) {
     await show(page, tab);
-    for (const [, text] of on) await expect(page.getByRole("button", { name: `${text}: end it` })).toBeInViewport();
+    for (const [, text] of on) await expect(page.getByRole("button", { name: `${text}: turn off` })).toBeInViewport();
   }
-  for (const [, text] of on) await page.getByRole("button", { name: `${text}: end it` }).click();
+  for (const [, text] of on) await page.getByRole("button", { name: `${text}: turn off` }).click();
   await expect(stands).toHaveCount(0);
   for (const address of ["/object/bass/mute", "/object/drums/mute", ...on.slice(1).map(([each]) => each)]) await expect.poll(() => daemon.ask(address)).toEqual([false]);
 });
@@ -81,9 +81,9 @@ test("a kept scene that was overwritten or deleted is brought back, and the one 
   await keep(-3);
   await expect(mine.locator(".state")).toHaveText("loaded");
   await daemon.send("/object/drums/gain", -4);
-  await expect(mine.locator(".state")).toHaveText("loaded, changed since");
+  await expect(mine.locator(".state")).toHaveText("loaded, modified");
   await keep(-9);
-  await page.getByRole("button", { name: "Bring it back" }).click();
+  await page.getByRole("button", { name: "Restore" }).click();
   await mine.getByRole("button", { name, exact: true }).click();
   await expect.poll(() => number("/object/drums/gain")).toBeCloseTo(-3, 3);
   await expect(mine.locator(".state")).toHaveText("loaded");
@@ -94,9 +94,9 @@ test("a kept scene that was overwritten or deleted is brought back, and the one 
   await page.getByRole("button", { name: `Delete ${name}` }).click();
   await expect(mine).toHaveCount(0);
   // The offer ends where a hand goes on to something else, which it would take back.
-  await expect(page.getByRole("button", { name: "Bring it back" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Restore" })).toBeVisible();
   await show(page, "Play");
-  await expect(page.getByRole("button", { name: "Bring it back" })).toBeHidden();
+  await expect(page.getByRole("button", { name: "Restore" })).toBeHidden();
 });
 
 test("values are typed, by tap and by keys, and what is no value is said", async ({ page }) => {

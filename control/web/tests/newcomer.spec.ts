@@ -25,10 +25,10 @@ test("a newcomer hears the demo and moves an instrument in three steps", async (
     expect(printed).toBeDefined();
     await page.goto(printed!);
     // What is not heard yet is explained, with what mends it.
-    await expect(page.locator(".why summary")).toContainText("listen by headphones");
+    await expect(page.locator(".why summary")).toContainText("listen on headphones");
 
-    await step("press Listen by headphones");
-    await page.getByRole("button", { name: "Listen by headphones" }).click();
+    await step("press Listen on headphones");
+    await page.getByRole("button", { name: "Listen on headphones" }).click();
     await expect.poll(() => page.evaluate(() => (window as never as { loudest: { value: number } }).loudest.value)).toBeGreaterThan(0.01);
 
     await expect(page.locator(".why summary")).not.toContainText("headphones");

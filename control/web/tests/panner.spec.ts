@@ -161,14 +161,14 @@ test("headphones hear the room, one at a time", async ({ page, context }) => {
     };
   });
   await open(page);
-  await page.getByRole("button", { name: "Listen by headphones" }).click();
+  await page.getByRole("button", { name: "Listen on headphones" }).click();
   await expect.poll(() => page.evaluate(() => (window as never as { loudest: { value: number } }).loudest.value)).toBeGreaterThan(0.01);
   const other = await context.newPage();
   await open(other);
-  await other.getByRole("button", { name: "Listen by headphones" }).click();
+  await other.getByRole("button", { name: "Listen on headphones" }).click();
   await expect(other.getByText("somebody listens already")).toBeVisible();
-  await expect(page.getByText("this browser plays what the room would hear")).toBeVisible();
-  await page.getByRole("button", { name: "Stop listening" }).click();
+  await expect(page.getByText("playing on headphones in this browser")).toBeVisible();
+  await page.getByRole("button", { name: "Stop headphones" }).click();
   await expect(page.getByText("nothing is heard without a JACK server")).toBeVisible();
 });
 
@@ -318,11 +318,11 @@ test("scenes are kept and recalled, and silence is explained", async ({ page }) 
   await page.getByRole("tab", { name: "Scenes" }).click();
   await page.getByLabel("Name of the scene").fill("mine");
   await page.getByRole("button", { name: "Save" }).click();
-  await page.getByRole("button", { name: "As at first" }).click();
+  await page.getByRole("button", { name: "Reset scene" }).click();
   await expect.poll(() => azimuth("vocals")).toBeCloseTo(0, 2);
   await page.getByRole("button", { name: "mine", exact: true }).click();
   await expect.poll(() => azimuth("vocals")).toBeCloseTo(45, 2);
-  await page.getByRole("button", { name: "Recall places" }).click();
+  await page.getByRole("button", { name: "Recall positions" }).click();
   await page.getByRole("button", { name: "Keep bass as it is" }).click();
   await expect.poll(() => daemon.ask("/scene/recall/scope")).toEqual(["gains, eq, groups, objects, separation"]);
   await expect.poll(() => daemon.ask("/scene/recall/without")).toEqual(["bass"]);
@@ -332,7 +332,7 @@ test("scenes are kept and recalled, and silence is explained", async ({ page }) 
   await expect.poll(async () => Number((await daemon.ask("/object/vocals/gain"))[0])).toBeCloseTo(0, 3);
   expect(await azimuth("vocals")).toBeCloseTo(-80, 2);
   expect(Number((await daemon.ask("/object/bass/gain"))[0])).toBeCloseTo(-20, 3);
-  await page.getByRole("button", { name: "Recall places" }).click();
+  await page.getByRole("button", { name: "Recall positions" }).click();
   await page.getByRole("button", { name: "Keep bass as it is" }).click();
   await expect.poll(() => daemon.ask("/scene/recall/without")).toEqual([""]);
   await page.getByRole("button", { name: "Delete mine" }).click();

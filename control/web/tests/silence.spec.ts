@@ -34,13 +34,13 @@ test("from the input to the loudspeakers, each broken link is named with what me
     await expect(summary).toHaveText("Recording: nothing is connected to mixture_L and mixture_R");
     await summary.click();
     await obey();
-    await expect(summary).toHaveText("Recording: is connected, and silent: play something");
+    await expect(summary).toHaveText("Recording: connected, but silent: play something");
 
     await page.getByRole("button", { name: "guitar", exact: true }).click();
     await expect(summary).toHaveText("guitar: input: nothing is connected to guitar");
     await obey();
-    await expect(summary).toHaveText("guitar: input: is connected, and silent: its sender is silent");
-    await expect(page.locator(".steps li").last()).toContainText("no loudspeaker's port is connected");
+    await expect(summary).toHaveText("guitar: input: connected, but silent: the source is silent");
+    await expect(page.locator(".steps li").last()).toContainText("no loudspeaker is connected");
     const last = await page.locator(".steps li").last().locator("code").textContent();
     expect(last).toBe(`jack_connect -s ${name} stemfield:M+030 system:playback_1`);
     await run("jack_connect", last!.split(" ").slice(1));

@@ -1,22 +1,22 @@
-/** The chosen object in numbers and words. */
+/** The chosen object: its position as text and as faders. */
 
 import { type App, at } from "./app";
 import { addressChip, fader } from "./controls";
 import { follow, h, live } from "./dom";
-import { OTHERWISE_DEG } from "./dot";
+import { ELSEWHERE_DEG } from "./dot";
 import { aed, type Aed, angleBetween, position, type Xyz } from "./geometry";
 import type { SceneObject } from "./protocol";
 import { ANGLE, DIRECTION, METRES } from "./units";
-import { direction, place } from "./words";
+import { direction, describePosition } from "./format";
 
-const LOOK_MS = 250;
+const CHECK_MS = 250;
 
-export function strip(app: App): HTMLElement {
+export function inspector(app: App): HTMLElement {
   const box = h("details", { class: "strip" });
-  // On a small screen the instruments come first.
+  // Closed on small screens, to leave room for the instruments.
   box.open = matchMedia("(min-width: 900px) and (min-height: 521px)").matches;
   const reset = (item: SceneObject) => {
-    const button = h("button", { type: "button" }, "Back to its place");
+    const button = h("button", { type: "button" }, "Reset position");
     button.onclick = () => app.move(item, app.home(item));
     return button;
   };
@@ -37,7 +37,7 @@ export function strip(app: App): HTMLElement {
         "summary",
         { class: "row" },
         h("h3", {}, h("i", { class: "dot" }), item.label),
-        h("b", { class: "place" }, live(() => place(app.aed(item)))),
+        h("b", { class: "place" }, live(() => describePosition(app.aed(item)))),
         h("span", { class: "note" }, live(() => holder(app, item))),
       ),
       elsewhere(app, item),
@@ -61,13 +61,13 @@ function holder(app: App, item: SceneObject): string {
   return who && who !== app.store.hello.value?.peer ? `held by ${who}` : "";
 }
 
-/** Where it sounds, if that is elsewhere, and why. */
+/** Where it is heard, if elsewhere than placed, and why. */
 function elsewhere(app: App, item: SceneObject): HTMLElement {
   const note = h("p", { class: "note" });
-  let looked = -Infinity;
-  app.onLevels.join((now) => {
-    if (now - looked < LOOK_MS) return;
-    looked = now;
+  let checkedAt = -Infinity;
+  app.onLevels.add((now) => {
+    if (now - checkedAt < CHECK_MS) return;
+    checkedAt = now;
     const text = whereHeard(app, item);
     if (note.textContent !== text) note.textContent = text;
   });
@@ -80,15 +80,15 @@ function whereHeard(app: App, item: SceneObject): string {
   if (row < 0 || !t) return "";
   const heard: Xyz = [t.heard[3 * row]!, t.heard[3 * row + 1]!, t.heard[3 * row + 2]!];
   const own = app.aed(item);
-  if (Math.hypot(...heard) < 0.1 || angleBetween(heard, position(own)) <= OTHERWISE_DEG) return "";
+  if (Math.hypot(...heard) < 0.1 || angleBetween(heard, position(own)) <= ELSEWHERE_DEG) return "";
   const reason =
     app.store.number("/scene/amount", 1) < 1 || app.store.is("/scene/compare")
-      ? "the recording is mixed in"
+      ? "the original is mixed in"
       : app.store.number(at(item, "channel_lock")) > 0
         ? "channel lock"
         : app.store.text(at(item, "exclude"))
-          ? "loudspeakers are left out"
+          ? "loudspeakers are excluded"
           : "no loudspeakers there, or its width";
   const there = aed(heard);
-  return `sounds ${direction(there[0], there[1])}: ${reason}`;
+  return `heard ${direction(there[0], there[1])}: ${reason}`;
 }

@@ -1,4 +1,4 @@
-/** Numbers in the words that people use. Pure. */
+/** Formats numbers as text. Pure. */
 
 import type { Aed } from "./geometry";
 
@@ -19,7 +19,7 @@ export function distance(metres: number): string {
   return metres < 1 ? `${Math.round(metres * 100)} cm` : `${metres.toFixed(metres < 10 ? 1 : 0)} m`;
 }
 
-export function place([azimuth, elevation, far]: Aed): string {
+export function describePosition([azimuth, elevation, far]: Aed): string {
   return `${direction(azimuth, elevation)}, ${distance(far)}`;
 }
 
@@ -41,34 +41,34 @@ export function seconds(value: number): string {
   return value < 1 ? `${Math.round(value * 1000)} ms` : `${value.toFixed(1)} s`;
 }
 
-/** How far a fader is pushed, 0..1, for a level, and what is quiet gets little room. */
-export function faderOf(decibel: number, top: number): number {
+/** Fader position, 0..1, for a level; low levels get little room. */
+export function faderPosition(decibel: number, top: number): number {
   return decibel <= SILENCE_DB ? 0 : Math.min(10 ** ((decibel - top) / 50), 1);
 }
 
-/** The level of a fader; its lower end is silence. */
-export function levelOf(fader: number, top: number): number {
+/** The level of a fader position; the lower end is silence. */
+export function faderLevel(fader: number, top: number): number {
   const level = fader <= 0 ? SILENCE_DB : top + 50 * Math.log10(fader);
   return level < -60 ? SILENCE_DB : Math.round(level * 10) / 10;
 }
 
-/** How long a meter is, 0..1, for a level: linear in decibels from -60 to 0. */
-export function meterOf(decibel: number): number {
+/** Length of a meter bar, 0..1: linear in decibels from -60 to 0. */
+export function meterLength(decibel: number): number {
   return Math.min(Math.max(1 - decibel / METER_END_DB, 0), 1);
 }
 
-/** A name where there is little room for it. */
-export function short(name: string, most = 16): string {
+/** Shortens a name. */
+export function shorten(name: string, most = 16): string {
   const letters = [...name];
   return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : name;
 }
 
-/** What stands between commas. */
-export function words(text: string): string[] {
+/** Splits a comma-separated list. */
+export function splitList(text: string): string[] {
   return text.split(",").map((each) => each.trim()).filter((each) => each !== "");
 }
 
-/** An OSC command line that sets this. */
-export function osc(address: string, values: readonly unknown[]): string {
+/** An OSC message as text: address and values. */
+export function oscLine(address: string, values: readonly unknown[]): string {
   return [address, ...values.map((v) => (typeof v === "number" ? +v.toFixed(4) : typeof v === "string" ? JSON.stringify(v) : v ? 1 : 0))].join(" ");
 }

@@ -1,4 +1,4 @@
-/** Where labels go, so that none covers another, a loudspeaker or the listener. Pure. */
+/** Places labels so that none covers another, a loudspeaker or the listener. Pure. */
 
 export interface Box {
   left: number;
@@ -7,9 +7,9 @@ export interface Box {
   bottom: number;
 }
 
-/** Width of a letter by the height of its line. */
+/** Width of a letter, relative to the line height. */
 const LETTER = 0.62;
-/** Half of a loudspeaker. */
+/** Half the size of a loudspeaker. */
 export const SPEAKER = 0.032;
 /** The listener's head, with the nose. */
 export const HEAD: Box = { left: -0.09, top: -0.135, right: 0.09, bottom: 0.085 };
@@ -21,7 +21,7 @@ export function box(x: number, y: number, text: string, height: number): Box {
   return { left: x - half, top: y - height / 2, right: x + half, bottom: y + height / 2 };
 }
 
-/** The area that two have in common. */
+/** The common area of two boxes. */
 export function overlap(a: Box, b: Box): number {
   const wide = Math.min(a.right, b.right) - Math.max(a.left, b.left);
   const high = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
@@ -29,14 +29,14 @@ export function overlap(a: Box, b: Box): number {
 }
 
 /**
- * The middle of each label.
+ * The centre of each label.
  *
- * @param spots right and down of what is labelled
+ * @param spots right and down of the labelled points
  * @param texts the labels
- * @param height of a line
- * @param edge how far labels may go to each side
+ * @param height line height
+ * @param edge limit for labels to each side
  */
-export function placed(spots: readonly (readonly [number, number])[], texts: readonly string[], height: number, edge: number): [number, number][] {
+export function placeLabels(spots: readonly (readonly [number, number])[], texts: readonly string[], height: number, edge: number): [number, number][] {
   const taken: Box[] = [HEAD, ...spots.map(([x, y]) => ({ left: x - SPEAKER, top: y - SPEAKER, right: x + SPEAKER, bottom: y + SPEAKER }))];
   return spots.map(([x, y], index) => {
     const text = texts[index]!;
@@ -54,7 +54,7 @@ export function placed(spots: readonly (readonly [number, number])[], texts: rea
   });
 }
 
-/** Below it, above it, beside it, and then farther away. */
+/** Candidates: below, above, beside, and then farther away. */
 function* candidates(text: string, height: number): Generator<[number, number]> {
   const half = (text.length * LETTER * height) / 2;
   for (let line = 0; line < LINES; line++) {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { SceneObject, Speaker } from "./protocol";
-import { standing } from "./standing";
+import { overrides } from "./overrides";
 
 const objects = ["vocals", "bass", "drums", "other", "residual"].map((name, id): SceneObject => ({ id, name, label: name, kind: "stem", channels: 2, inputs: [] }));
 const speakers = ["M+030", "M-030"].map((label, channel): Speaker => ({ label, azimuth: 0, elevation: 0, radius: 1, lfe: false, channel: channel + 1 }));
-const found = (...on: string[]) => standing({ objects, speakers, is: (address) => on.includes(address) });
+const found = (...on: string[]) => overrides({ objects, speakers, is: (address) => on.includes(address) });
 
 describe("what stands", () => {
   it("is nothing where nothing is on", () => expect(found()).toEqual([]));

@@ -1,4 +1,4 @@
-/** A crowd of objects on a canvas: as elements, a hundred that all move cost a browser more than a frame has. */
+/** Draws many objects on a canvas: as SVG elements, a hundred moving objects would take longer than a frame. */
 
 import type { Dot } from "./dot";
 import { h } from "./dom";
@@ -8,9 +8,9 @@ const WHOLE = 2 * Math.PI;
 const DASH = [0.02];
 const SOLID: number[] = [];
 
-export class Crowd {
+export class CanvasLayer {
   readonly canvas = h("canvas", { "aria-hidden": "true" });
-  /** None where the browser has no canvas. */
+  /** Null if the browser has no canvas. */
   readonly pen = this.canvas.getContext("2d");
   private isEmpty = true;
 
@@ -23,7 +23,7 @@ export class Crowd {
     }).observe(this.canvas);
   }
 
-  /** Draws these and nothing else. */
+  /** Draws these objects and erases all others. */
   draw(dots: Dot[]): void {
     const { pen, canvas } = this;
     if (!pen || (this.isEmpty && dots.length === 0)) return;

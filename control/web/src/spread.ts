@@ -1,15 +1,15 @@
-/** Objects in one place are drawn beside each other, so that each can be seen and touched. Pure. */
+/** Spreads objects at the same place apart, so that each can be seen and touched. Pure. */
 
 const CELL = 0.08;
 const NEAR = 0.3;
 const STEP = 0.24;
 
 /**
- * Where each is drawn; held ones are where they are.
+ * Where each object is drawn; objects being dragged are not moved.
  *
- * `spots` has right and down of each in turn, and so has the answer.
+ * `spots` holds right and down of each object in turn, and so does the result.
  */
-export function fanned(spots: Float64Array, isHeld: (index: number) => boolean): Float64Array {
+export function spreadApart(spots: Float64Array, isHeld: (index: number) => boolean): Float64Array {
   const cells = new Map<number, number[]>();
   for (let i = 0; i < spots.length / 2; i++) {
     if (isHeld(i)) continue;

@@ -1,10 +1,10 @@
-/** Hands on the plan: every finger moves one object, one beside them makes it fine, two taps are home. */
+/** Dragging in the plan: each finger moves an object, one more finger beside makes it fine, a double tap resets the position. */
 
 import { type App, at } from "./app";
 import type { Dot } from "./dot";
 import { type Aed, dragged, EDGE, HANDLE_DEG, RIM, snapped, wrapped } from "./geometry";
 import type { SceneObject } from "./protocol";
-import type { Look } from "./room";
+import type { Look } from "./look";
 
 const DOUBLE_MS = 350;
 const FINE = 0.1;
@@ -14,32 +14,32 @@ const SNAP_M = 0.1;
 interface Grip {
   item: SceneObject;
   from: Aed;
-  /** Where the finger was, and how far it has dragged since, metres. */
+  /** Last position of the finger, and position of the object in the view, metres. */
   last: [number, number];
   place: [number, number];
-  putBack: () => void;
+  restore: () => void;
 }
 
-/** Lets objects be dragged; the answer says which are. `changed` is called when one is taken or let go. */
-export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGElement, nearest: (x: number, y: number) => Dot | undefined, changed: () => void): (id: number) => boolean {
+/** Makes objects draggable; returns a function that says whether one is being dragged. `changed` is called when a drag begins or ends. */
+export function dragObjects(app: App, look: Look, svg: SVGSVGElement, handle: SVGElement, nearest: (x: number, y: number) => Dot | undefined, changed: () => void): (id: number) => boolean {
   const grips = new Map<number, Grip>();
-  const widths = new Map<number, { item: SceneObject; beside: number; putBack: () => void }>();
-  /** Fingers beside the objects. */
+  const widths = new Map<number, { item: SceneObject; beside: number; restore: () => void }>();
+  /** Fingers that hit no object. */
   const loose = new Set<number>();
   let tapped = { id: -1, at: 0 };
   let box = new DOMRect();
-  /** Right and down of the middle. */
+  /** Metres right of and below the centre. */
   const metres = (event: PointerEvent): [number, number] => {
     const unit = (2 * EDGE * app.scale.peek()) / Math.min(box.width, box.height);
     return [(event.clientX - box.left - box.width / 2) * unit, (event.clientY - box.top - box.height / 2) * unit];
   };
 
-  /** The width of an object whose handle is there. */
+  /** The width of an object for a position of its handle. */
   const spread = (item: SceneObject, right: number, down: number) => 2 * (Math.abs(wrapped(app.aed(item)[0] - (Math.atan2(-right, -down) * 180) / Math.PI)) - HANDLE_DEG);
 
   svg.addEventListener("pointerdown", (event) => {
     if (!(event.target instanceof Element) || event.button > 0) return;
-    box = svg.getBoundingClientRect(); // asked for here, and not in every move
+    box = svg.getBoundingClientRect(); // once per gesture: a layout query is slow
     const [x, y] = metres(event);
     const dot = nearest(x / app.scale.peek(), y / app.scale.peek());
     event.preventDefault();
@@ -47,7 +47,7 @@ export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGEle
     if (event.target === handle && app.item) {
       const { item } = app;
       const beside = app.store.number(at(item, "width")) - spread(item, x, y);
-      return void widths.set(event.pointerId, { item, beside, putBack: app.keep(app.reach(item, "width")) });
+      return void widths.set(event.pointerId, { item, beside, restore: app.keep(app.reach(item, "width")) });
     }
     if (!dot) return void loose.add(event.pointerId);
     const { item } = dot.voice;
@@ -59,10 +59,10 @@ export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGEle
       return;
     }
     tapped = { id, at: event.timeStamp };
-    // Of several in one place it begins where it is drawn.
+    // An object that was spread apart from others moves from where it is drawn.
     const place: [number, number] = [dot.x * app.scale.peek(), dot.y * app.scale.peek()];
-    grips.set(event.pointerId, { item, from: app.aed(item), last: [x, y], place, putBack: app.keep(app.reach(item, "aed")) });
-    app.link.act(at(item, "touch"), true);
+    grips.set(event.pointerId, { item, from: app.aed(item), last: [x, y], place, restore: app.keep(app.reach(item, "aed")) });
+    app.connection.act(at(item, "touch"), true);
     changed();
   });
   svg.addEventListener("pointermove", (event) => {
@@ -85,15 +85,15 @@ export function fingers(app: App, look: Look, svg: SVGSVGElement, handle: SVGEle
   }
   const lift = (event: PointerEvent) => {
     const grip = grips.get(event.pointerId);
-    // What the browser takes back was never meant.
-    if (event.type === "pointercancel") (grip ?? widths.get(event.pointerId))?.putBack();
-    if (grip) app.link.act(at(grip.item, "touch"), false);
+    // A gesture that the browser cancels must have no effect.
+    if (event.type === "pointercancel") (grip ?? widths.get(event.pointerId))?.restore();
+    if (grip) app.connection.act(at(grip.item, "touch"), false);
     loose.delete(event.pointerId);
     grips.delete(event.pointerId);
     widths.delete(event.pointerId);
     changed();
   };
-  // A finger that misses scrolls the page, which on a telephone is mostly room; one that hits, or is not alone, does not.
+  // A single finger that hits no object scrolls the page: on a phone most of the screen is the plan.
   const hold = (event: TouchEvent) => (grips.size || widths.size || event.touches.length > 1) && event.cancelable && event.preventDefault();
   svg.addEventListener("touchstart", hold, { passive: false });
   svg.addEventListener("touchmove", hold, { passive: false });

@@ -1,40 +1,40 @@
-/** Why nothing, or not this object, is heard, and what mends it. */
+/** Shows why there is no sound, or none of the chosen object, and how to fix it. */
 
 import type { App } from "./app";
 import { chainOf } from "./chain";
-import { follow, h, inSight, lasting } from "./dom";
+import { follow, h, watchVisible, detached } from "./dom";
 import { reason, type Step, steps } from "./silence";
 
-const LOOK_MS = 500;
+const CHECK_MS = 500;
 
-export function why(app: App): HTMLElement {
-  const summary = h("summary", {}, "Looking…");
+export function diagnosis(app: App): HTMLElement {
+  const summary = h("summary", {}, "Checking…");
   const list = h("ol", { class: "steps" });
   const box = h("details", { class: "why" }, summary, list);
-  const isSeen = inSight(box);
-  let looked = -Infinity;
+  const isSeen = watchVisible(box);
+  let checkedAt = -Infinity;
   let shown = "";
   const look = (now: number) => {
     if (!isSeen()) return;
-    looked = now;
+    checkedAt = now;
     const item = app.item;
     const chain = chainOf(app, item);
     const wrong = reason(chain);
-    const text = wrong ? `${wrong.what}: ${wrong.text}` : `${item ? item.name : "Everything"} sounds`;
+    const text = wrong ? `${wrong.what}: ${wrong.text}` : item ? `${item.name} plays` : "Everything plays";
     if (summary.textContent !== text) summary.textContent = text;
     box.classList.toggle("wrong", wrong !== undefined);
     if (!box.open) return;
     const all = steps(chain);
     const state = JSON.stringify(all);
-    if (state === shown) return; // a button that is about to be pressed stays
+    if (state === shown) return; // keeps buttons that are about to be pressed
     shown = state;
     list.replaceChildren(...all.map((step) => row(app, step, step.what === wrong?.what)));
   };
-  app.onLevels.join((now) => now - looked >= LOOK_MS && look(now));
+  app.onLevels.add((now) => now - checkedAt >= CHECK_MS && look(now));
   box.addEventListener("toggle", () => look(performance.now()));
   follow(() => {
     void app.selected.value;
-    lasting(() => look(performance.now()));
+    detached(() => look(performance.now()));
   });
   return box;
 }
@@ -42,7 +42,7 @@ export function why(app: App): HTMLElement {
 function row(app: App, { what, good, text, cure }: Step, isFirst: boolean): HTMLElement {
   const { send, line } = cure ?? {};
   const mend = cure && send ? h("button", { type: "button" }, cure.text) : null;
-  if (mend) mend.onclick = () => send?.forEach(([address, ...values]) => app.link.act(address, ...values));
+  if (mend) mend.onclick = () => send?.forEach(([address, ...values]) => app.connection.act(address, ...values));
   return h(
     "li",
     { class: `${good ? "good" : "bad"}${isFirst ? " first" : ""}` },
