@@ -120,7 +120,7 @@ def _print(config: Config, neighbours: LocalNetwork | None, url: str) -> None:
     show_qr(url)
     print(f"\nOpen {url} in a browser: drag the instruments while they play.")
     if config.driver == "clock":
-        print("No sound server plays this: press `Listen by headphones` on that page.")
+        print("No sound server plays this: press `Listen on headphones` on that page.")
     if neighbours is None:
         print("That address is for this machine only; stemfield demo --network lets telephones and tablets in, too.")
     print("Ctrl-C ends it. What next: stemfield init; where nothing sounds: stemfield doctor.", flush=True)

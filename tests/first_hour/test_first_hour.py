@@ -97,7 +97,7 @@ def test_the_demo_sounds_without_a_server_and_a_configuration(run, tmp_path, mon
     assert time.monotonic() - began < 60
     (url,) = set(re.findall(r"Open (http://127\.0\.0\.1:\d+/) in a browser", text))
     assert re.search(r"^█{25,}$", text, re.MULTILINE)  # the edge of a code
-    assert "Listen by headphones" in text
+    assert "Listen on headphones" in text
     time.sleep(1)  # the song begins softly
     sound = asyncio.run(heard(url))
     assert np.square(sound).mean(axis=0).min() > 1e-6
