@@ -38,7 +38,7 @@ class HeadphoneStream:
         if not self.rate_hz:
             raise RefusedError("no stream: it needs driver: clock and the binaural monitor (--binaural)")
         if self._receive is not None:
-            raise RefusedError("expected one listener at a time, got another one")
+            raise RefusedError("another listener is connected: expected one at a time")
         self._receive = receive
 
         def end() -> None:

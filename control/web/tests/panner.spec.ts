@@ -166,7 +166,7 @@ test("headphones hear the room, one at a time", async ({ page, context }) => {
   const other = await context.newPage();
   await open(other);
   await other.getByRole("button", { name: "Listen on headphones" }).click();
-  await expect(other.getByText("somebody listens already")).toBeVisible();
+  await expect(other.getByText("another listener is connected")).toBeVisible();
   await expect(page.getByText("playing on headphones in this browser")).toBeVisible();
   await page.getByRole("button", { name: "Stop headphones" }).click();
   await expect(page.getByText("nothing is heard without a JACK server")).toBeVisible();

@@ -326,7 +326,7 @@ def test_one_listener_hears_what_the_ears_are_fed(web: Web) -> None:
             async with session.ws_connect(url) as client:
                 assert await client.receive_json(timeout=5) == {"rate": 48_000}
                 async with session.ws_connect(url) as second:
-                    assert (await second.receive(5)).extra.startswith("expected one listener")
+                    assert (await second.receive(5)).extra.startswith("another listener")
                 feeds = np.zeros((3, 4), np.float32)
                 feeds[0], feeds[1], feeds[2] = 0.9, 0.5, -2.0
                 headphones.write(feeds)
