@@ -28,6 +28,7 @@ class Mirror:
         scene: returns the present scene.
         ahead_s: delay between a change and its time tag, if the dialect has time tags; 0 for no time tag.
         told_s: returns the monotonic time of the scene passed to `changed`.
+        refresh_s: period of sending everything.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Mirror:
         scene: Callable[[], Scene],
         ahead_s: float = 0.0,
         told_s: Callable[[], float] = time.monotonic,
+        refresh_s: float = REFRESH_S,
     ) -> None:
         assert dialect.encode_objects is not None
         self._encode = dialect.encode_objects
@@ -46,6 +48,7 @@ class Mirror:
         self._scene = scene
         self._ahead_s = ahead_s if dialect.has_time_tags else 0.0
         self._told_s = told_s
+        self._refresh_s = refresh_s
         self._made_s: float | None = None
         """Time of the last change that was not sent yet, since the epoch."""
         self._dirty: set[int] = set()
@@ -85,7 +88,7 @@ class Mirror:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         scene = self._scene()
-        if loop.time() - self._all_s >= REFRESH_S:
+        if loop.time() - self._all_s >= self._refresh_s:
             self._all_s = loop.time()
             self._dirty = {o.id for o in scene.objects}
         changed, self._dirty = self._dirty, set()

@@ -36,10 +36,16 @@ class Upstream:
     Args:
         to: its OSC address.
         scene: returns the present scene.
+        refresh_s: period of sending everything.
+        fresh_s: time after which a reply is outdated.
     """
 
-    def __init__(self, to: Address, scene: Callable[[], Scene]) -> None:
+    def __init__(
+        self, to: Address, scene: Callable[[], Scene], refresh_s: float = REFRESH_S, fresh_s: float = FRESH_S
+    ) -> None:
         self._to = to
+        self._refresh_s = refresh_s
+        self._fresh_s = fresh_s
         self._scene = scene
         self._socket: socket.socket | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -53,7 +59,7 @@ class Upstream:
     @property
     def latency_ms(self) -> float | None:
         """Latency from the mixture to the ports of the stems: 0 if nothing plays there, None without a reply."""
-        return self._latency_ms if time.monotonic() - self._answered_s < FRESH_S else None
+        return self._latency_ms if time.monotonic() - self._answered_s < self._fresh_s else None
 
     def start(self) -> None:
         """Start to send.
@@ -89,7 +95,7 @@ class Upstream:
             self._replies = False
             self._refused.clear()
             log.warning("no reply from the machine that separates: %s:%d", *self._to)
-        self._timer = asyncio.get_running_loop().call_later(REFRESH_S, self._tick)
+        self._timer = asyncio.get_running_loop().call_later(self._refresh_s, self._tick)
 
     def _send_settings(self, scene: Scene) -> None:
         settings = scene.separation

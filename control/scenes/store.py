@@ -304,12 +304,16 @@ class Saver:
         store: where to.
         report: is told when saving begins to fail, and when it works again.
         interval_s: the least time between two writes.
+        again_s: time after which a failed write is tried again.
     """
 
-    def __init__(self, store: SceneStore, report: Callable[[str], Any], interval_s: float = 0.5) -> None:
+    def __init__(
+        self, store: SceneStore, report: Callable[[str], Any], interval_s: float = 0.5, again_s: float = AGAIN_S
+    ) -> None:
         self._store = store
         self._report = report
         self._interval_s = interval_s
+        self._again_s = again_s
         self._offered: Scene | None = None
         self._fresh = asyncio.Event()
         """Whether what is offered was not tried before."""
@@ -336,7 +340,7 @@ class Saver:
     async def _run(self) -> None:
         while self._offered is not None:
             with suppress(TimeoutError):
-                async with asyncio.timeout(AGAIN_S):
+                async with asyncio.timeout(self._again_s):
                     await self._fresh.wait()
             await asyncio.sleep(self._interval_s)
             await self._save()

@@ -234,3 +234,19 @@ def test_names_that_jack_would_cut_are_refused(data: dict[str, object], problem:
     with pytest.raises(ConfigError, match=problem):
         parse_config(data, "x")
     assert parse_config({"inputs": [{"name": "é" * 100}], "jack": {"client_name": "é" * 31}}, "x").inputs
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"role": "renderr"}, ("role", "renderr", "separation")),
+        ({"peer": {"host": "studio"}}, ("peer.host", "studio", "192.168.1.7")),
+        ({"mirror": [{"dialect": "s3a", "host": "127.0.0.1", "ahead_ms": 100.0}]}, ("ahead_ms", "time tags")),
+        ({"mirror": [{"dialect": "adm", "host": "127.0.0.1", "ahead_ms": 30.0}]}, ("ahead_ms", "70 and more")),
+    ],
+)
+def test_problems_of_the_configuration_name_what_is_allowed(given, words):
+    with pytest.raises(ConfigError) as caught:
+        parse_config(given, "test")
+    (problem,) = caught.value.problems
+    assert all(word in problem for word in words)

@@ -75,10 +75,7 @@ def test_half_a_surrogate_pair_is_refused_by_the_page(control: Any, web: Any, ca
     assert warnings_of(caplog) == []
 
 
-def test_the_saver_outlives_whatever_goes_wrong(
-    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stemfield.control.scenes.store.AGAIN_S", 0.05)
+def test_the_saver_outlives_whatever_goes_wrong(context: Context, tmp_path: Path) -> None:
     told: list[str] = []
     broken = [ValueError("no such thing"), KeyError("x"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates")]
 
@@ -89,7 +86,7 @@ def test_the_saver_outlives_whatever_goes_wrong(
             return super().save(scene)
 
     async def run() -> None:
-        saver = Saver(Breaking(tmp_path, context), told.append, interval_s=0.01)
+        saver = Saver(Breaking(tmp_path, context), told.append, interval_s=0.01, again_s=0.05)
         saver.offer(replace(context.defaults, amount=0.5))
         while broken or len(told) < 4:
             await asyncio.sleep(0.01)
@@ -228,7 +225,6 @@ def test_messages_from_files_that_quote_half_a_pair_can_be_told(control: Any, pe
 def test_a_mirror_that_could_not_be_told_once_is_told_again(
     context: Context, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stemfield.control.network.mirror.REFRESH_S", 0.02)
     sent: list[bytes] = []
     broken = [ValueError("no such thing")]
 
@@ -238,7 +234,7 @@ def test_a_mirror_that_could_not_be_told_once_is_told_again(
         return [b"/a\0\0,\0\0\0"]
 
     async def run() -> None:
-        mirror = Mirror(BY_NAME["adm"], ("127.0.0.1", 9), 100.0, lambda: context.defaults)
+        mirror = Mirror(BY_NAME["adm"], ("127.0.0.1", 9), 100.0, lambda: context.defaults, refresh_s=0.02)
         monkeypatch.setattr(mirror, "_encode", encode)
         monkeypatch.setattr(mirror, "_send", sent.append)
         mirror.start()

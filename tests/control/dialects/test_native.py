@@ -245,3 +245,11 @@ def test_messages_told_at_once_fit_into_a_frame_and_come_in_order() -> None:
     assert in_bundles(messages[:1]) == messages[:1]
     assert in_bundles([]) == []
     assert in_bundles([bytes(5000)]) == [bytes(5000)]
+
+
+def test_bundles_carry_a_time():
+    packets = in_bundles([encode("/a", "f", (1.0,)), encode("/b", "f", (2.0,))], 1_000.5)
+    (packet,) = packets
+    assert [(at, m.address) for at, m in parse(packet, 1_000.0)] == [(1_000.5, "/a"), (1_000.5, "/b")]
+    (alone,) = in_bundles([encode("/a", "f", (1.0,))], 1_000.5)
+    assert parse(alone, 1_000.0)[0][0] == 1_000.5

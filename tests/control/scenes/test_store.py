@@ -297,16 +297,13 @@ def test_what_is_on_disk_already_is_not_written_again(context: Context, tmp_path
     assert store.load()[0].amount == 0.5
 
 
-def test_a_disk_that_fails_is_reported_once_and_tried_again(
-    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stemfield.control.scenes.store.AGAIN_S", 0.1)
+def test_a_disk_that_fails_is_reported_once_and_tried_again(context: Context, tmp_path: Path) -> None:
     told: list[str] = []
     folder = tmp_path / "state"
     folder.write_text("a file in its place")
 
     async def run() -> None:
-        saver = Saver(SceneStore(folder, context), told.append, interval_s=0.02)
+        saver = Saver(SceneStore(folder, context), told.append, interval_s=0.02, again_s=0.1)
         for step in range(3):
             saver.offer(replace(context.defaults, amount=step / 10))
             await asyncio.sleep(0.1)
