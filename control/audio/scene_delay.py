@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from stemfield.renderer.engine.plan import STEPS
+from stemfield.renderer.engine.plan import MAX_TARGETS
 from stemfield.renderer.scene.timed_scene import TimedScene
 
 
@@ -68,6 +68,6 @@ class SceneDelay:
         while self._waiting and self._waiting[0].at_s <= loop.time():
             self._due = self._waiting.popleft()
         # A plan holds no more; the next ones enter it as these fall due.
-        self._follow((self._due, *self._waiting, *self._later)[:STEPS])
+        self._follow((self._due, *self._waiting, *self._later)[:MAX_TARGETS])
         if self._waiting:
             self._timer = loop.call_at(self._waiting[0].at_s, self._pass_on)

@@ -53,7 +53,7 @@ class Capture:
         self._writer = AudioWriter(path, engine.sample_rate_hz, engine.sources)
         self._stopping, self._finishing = threading.Event(), threading.Event()
         self._ended = False
-        self._first = engine.tape.start()
+        self._first = engine.capture.start()
         self._last = self._first + limit_frames
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
@@ -86,7 +86,7 @@ class Capture:
                     try:
                         self._write()
                     finally:
-                        self._engine.tape.stop()
+                        self._engine.capture.stop()
                         self._ended = True
                     self._finishing.wait()
             except AudioFileError as error:
@@ -95,11 +95,11 @@ class Capture:
             self.problem = f"{self._writer.path}: {cause(fault.error)}"
 
     def _write(self) -> None:
-        tape, at, heard_s = self._engine.tape, self._first, time.monotonic()
-        while not self._stopping.wait(READ_S) or (tape.end or 0) > at:
-            end = tape.end or 0
+        ring, at, heard_s = self._engine.capture, self._first, time.monotonic()
+        while not self._stopping.wait(READ_S) or (ring.end or 0) > at:
+            end = ring.end or 0
             while at < end:
-                block = tape.read(at, min(at + _BLOCK_FRAMES, end))
+                block = ring.read(at, min(at + _BLOCK_FRAMES, end))
                 if block is None:
                     self.problem = "the disk is too slow: what was played is lost from here on"
                     return

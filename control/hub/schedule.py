@@ -23,7 +23,7 @@ from stemfield.control.parameters.recall import recall_of, recalled
 from stemfield.control.parameters.routes import apply
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.upsert import upsert_object
-from stemfield.renderer.engine.plan import STEPS
+from stemfield.renderer.engine.plan import MAX_TARGETS
 from stemfield.renderer.scene.scene import Scene
 from stemfield.renderer.scene.timed_scene import TimedScene
 
@@ -98,7 +98,7 @@ class Schedule:
         if not self._pending:
             return []
         until_s = asyncio.get_running_loop().time() + AHEAD_S
-        return sorted((b for b in self._pending.values() if b.at_s <= until_s), key=lambda b: b.at_s)[: STEPS - 1]
+        return sorted((b for b in self._pending.values() if b.at_s <= until_s), key=lambda b: b.at_s)[: MAX_TARGETS - 1]
 
     def close(self) -> None:
         """Drop all bundles."""

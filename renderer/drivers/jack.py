@@ -164,7 +164,7 @@ class JackDriver:
             self._engine, self._block = (
                 engine,
                 CallbackBlock(
-                    engine.memory.table_address,
+                    engine.memory.address,
                     [libjack.address(port) for port in inputs],
                     [libjack.address(port) for port in outputs],
                     ports.mixture_inputs,

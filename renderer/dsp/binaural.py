@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum, auto
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -9,18 +10,52 @@ from numba import njit
 
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.model import Layout
+from stemfield.renderer.dsp import identify
 from stemfield.renderer.dsp.fir import forget, remember
 from stemfield.renderer.dsp.hrtf import rotated
+from stemfield.renderer.dsp.ramps import scale_rows
+from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
-from stemfield.renderer.simd import FLOATS, fused, load_part, spread, store_part
+from stemfield.renderer.native.state import State
+from stemfield.renderer.native.triple_buffer import newest
+from stemfield.renderer.native.views import floats2, floats4, words
+from stemfield.renderer.simd import FLOATS, copy, fused, load_part, spread, store_part
 
 FADE_S: Final = 0.02
 ZERO = np.float32(0.0)
 EAR_LEVEL: Final = 0.7
 """Leaves room for the ear that is turned to a full-scale loudspeaker."""
-HEARD, NEXT_HEARD, HEAD_FADED, MONITOR_WORDS = 0, 1, 2, 3
-"""Words of the monitor: slot in force, version in force, frames faded."""
+
+
+class MonitorTable(IntEnum):
+    """Words of the stage."""
+
+    TAPS = 0
+    """0 without a monitor."""
+    FADE = auto()
+    FRONT = auto()
+    MIDDLE = auto()
+    """Address of the middle word of the triple buffer of heads."""
+    TARGETS = auto()
+    VERSIONS = auto()
+    BUS = auto()
+    HEAD = auto()
+    FILTERS = auto()
+    HISTORIES = auto()
+    IDENTIFY = auto()
+    """Address of a table of `IdentifyTable`: the monitor plays the sounds of the loudspeakers too."""
+
+
+class HeadWord(IntEnum):
+    """Words of the head in force: its slot of the filters, its version, and frames of the cross-fade to it."""
+
+    SLOT = 0
+    VERSION = auto()
+    FADED = auto()
+
+
+HEAD_WORDS: Final = len(HeadWord)
 
 
 class Head(Protocol):
@@ -55,6 +90,58 @@ def monitor_filters(
     return np.ascontiguousarray(EAR_LEVEL * responses[..., ::-1], np.float32)
 
 
+def state(speakers: int, taps: int, sample_rate_hz: float) -> State:
+    """The stage's state; `taps` is 0 for no monitor."""
+    if not taps:
+        return State(MonitorTable, {})
+    fade = round(FADE_S * sample_rate_hz)
+    sounds = identify.state(speakers, sample_rate_hz)
+    return State(
+        MonitorTable,
+        {
+            MonitorTable.TAPS: taps,
+            MonitorTable.FADE: fade,
+            MonitorTable.MIDDLE: np.ones(1, np.int64),
+            MonitorTable.TARGETS: np.zeros((3, speakers, 2, taps), np.float32),
+            MonitorTable.VERSIONS: np.zeros(3, np.int64),
+            MonitorTable.BUS: np.zeros((speakers, ROW_FRAMES), np.float32),
+            MonitorTable.HEAD: np.array([0, 0, fade]),
+            MonitorTable.FILTERS: np.zeros((2, speakers, 2, taps), np.float32),
+            MonitorTable.HISTORIES: np.zeros((speakers, taps - 1 + CHUNK_FRAMES), np.float32),
+            MonitorTable.IDENTIFY: sounds.address,
+        },
+        [sounds],
+    )
+
+
+@njit(**INNER)
+def run(engine: Words, own: Words, count: int) -> None:
+    """Renders the feeds as they are here, before what real loudspeakers need, to the two outputs behind theirs."""
+    taps = own[MonitorTable.TAPS]
+    if taps == 0:
+        return
+    speakers = engine[Shared.SPEAKERS]
+    out = floats2(engine, Shared.SPEAKER_BUS, engine[Shared.OUTPUTS], ROW_FRAMES)
+    feeds = floats2(own, MonitorTable.BUS, speakers, ROW_FRAMES)
+    for s in range(speakers):
+        copy(out[s], feeds[s], count)
+    scale_rows(engine, feeds, engine[Shared.SOURCES] + 1, count)
+    identify.identify_all(words(own, MonitorTable.IDENTIFY, identify.IDENTIFY_WORDS), feeds, count)
+    own[MonitorTable.FRONT] = front = newest(own[MonitorTable.MIDDLE], own[MonitorTable.FRONT])
+    hear(
+        feeds,
+        out[speakers:],
+        count,
+        floats2(own, MonitorTable.HISTORIES, speakers, taps - 1 + CHUNK_FRAMES),
+        floats4(own, MonitorTable.FILTERS, 2, speakers, 2, taps),
+        floats4(own, MonitorTable.TARGETS, 3, speakers, 2, taps)[front],
+        words(own, MonitorTable.VERSIONS, 3)[front],
+        words(own, MonitorTable.HEAD, HEAD_WORDS),
+        own[MonitorTable.FADE],
+        floats2(engine, Shared.WORK_FLOATS, 2, CHUNK_FRAMES),
+    )
+
+
 @njit(**NATIVE)
 def hear(
     feeds: Floats,
@@ -64,7 +151,7 @@ def hear(
     filters: Floats,
     wanted: Floats,
     version: int,
-    words: Words,
+    head: Words,
     fade: int,
     work: Floats,
 ) -> None:
@@ -78,7 +165,7 @@ def hear(
         filters: shape (2, loudspeakers, 2, taps), the old and the new head.
         wanted: shape (loudspeakers, 2, taps), where control has last seen the head.
         version: another number for every other head.
-        words: shape (MONITOR_WORDS,).
+        head: shape (HEAD_WORDS,).
         fade: frames.
         work: shape (2, length or more).
     """
@@ -87,16 +174,16 @@ def hear(
         remember(histories[s], feeds[s], taps - 1, length)
     at: Any = np.int64(0)  # not a plain 0, for whose literal type Numba would compile all that it is given to once more
     while at < length:
-        if words[HEAD_FADED] >= fade and words[NEXT_HEARD] != version:
-            spare = 1 - words[HEARD]
+        if head[HeadWord.FADED] >= fade and head[HeadWord.VERSION] != version:
+            spare = 1 - head[HeadWord.SLOT]
             for s in range(speakers):
                 for ear in range(2):
                     for k in range(taps):
                         filters[spare, s, ear, k] = wanted[s, ear, k]
-            words[HEARD] = spare
-            words[NEXT_HEARD] = version
-            words[HEAD_FADED] = 0
-        slot, faded = words[HEARD], words[HEAD_FADED]
+            head[HeadWord.SLOT] = spare
+            head[HeadWord.VERSION] = version
+            head[HeadWord.FADED] = 0
+        slot, faded = head[HeadWord.SLOT], head[HeadWord.FADED]
         count = min(length - at, fade - faded) if faded < fade else length - at
         _both_ears(ears[0, at:], ears[1, at:], histories, filters[slot], at, count)
         if faded < fade:
@@ -105,7 +192,7 @@ def hear(
                 for i in range(count):
                     share = np.float32(faded + i + 1) / np.float32(fade)
                     ears[ear, at + i] = work[ear, i] + (ears[ear, at + i] - work[ear, i]) * share
-            words[HEAD_FADED] = faded + count
+            head[HeadWord.FADED] = faded + count
         at += count
     for s in range(speakers):
         forget(histories[s], taps - 1, length)

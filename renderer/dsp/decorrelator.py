@@ -15,14 +15,20 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Sequence
+from enum import IntEnum, auto
 from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
 
+from stemfield.renderer.dsp.delay import hold
+from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
-from stemfield.renderer.simd import FLOATS, fused, load_part, spread, store_part
+from stemfield.renderer.native.state import State
+from stemfield.renderer.native.views import floats2, floats3, words2
+from stemfield.renderer.simd import FLOATS, fused, load, load_part, spread, store, store_part
 
 STAGES: Final = 4
 MEAN_DELAY_S: Final = 0.004
@@ -33,6 +39,18 @@ SPREAD: Final = 6.0
 """The longest stage is at most about so many times as long as the shortest."""
 RINGING: Final = 400
 """After so many times the order without input the chain holds nothing but zeros (float32, denormals flushed)."""
+
+
+class DecorrelatorTable(IntEnum):
+    """Words of the stage."""
+
+    ALIGN = 0
+    """Frames by which direct sound is delayed; 0 without decorrelators."""
+    RING = auto()
+    LINES = auto()
+    DELAYS = auto()
+    GAINS = auto()
+    RINGS = auto()
 
 
 class Decorrelator(NamedTuple):
@@ -79,6 +97,54 @@ def impulse_response(decorrelator: Decorrelator, frames: int) -> Doubles:
         samples = -gain * held
         samples[delay:] += held[:-delay]
     return samples
+
+
+def state(decorrelators: Sequence[Decorrelator], speakers: int, sample_rate_hz: float) -> State:
+    """The stage's state.
+
+    Args:
+        decorrelators: one per loudspeaker, or none for no diffuse sound.
+        speakers: number of loudspeakers.
+        sample_rate_hz: sample rate of the engine.
+    """
+    if not decorrelators:
+        return State(DecorrelatorTable, {})
+    align, ring = order_frames(sample_rate_hz), ring_frames(sample_rate_hz, CHUNK_FRAMES)
+    return State(
+        DecorrelatorTable,
+        {
+            DecorrelatorTable.ALIGN: align,
+            DecorrelatorTable.RING: ring,
+            DecorrelatorTable.LINES: np.zeros((speakers, align + CHUNK_FRAMES), np.float32),
+            DecorrelatorTable.DELAYS: np.array([d.delays for d in decorrelators], np.int64),
+            DecorrelatorTable.GAINS: np.array([d.gains for d in decorrelators], np.float32),
+            DecorrelatorTable.RINGS: np.zeros((speakers, STAGES, ring), np.float32),
+        },
+    )
+
+
+@njit(**INNER)
+def run(engine: Words, own: Words, count: int) -> None:
+    """Adds the diffuse bus, decorrelated, to the direct feeds, which are delayed to be aligned with it."""
+    late = own[DecorrelatorTable.ALIGN]
+    if late == 0:
+        return
+    speakers = engine[Shared.SPEAKERS]
+    out = floats2(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
+    lines = floats2(own, DecorrelatorTable.LINES, speakers, late + CHUNK_FRAMES)
+    for s in range(speakers):
+        hold(out[s], count, lines[s], late)
+    # Once the rings hold nothing but zeros, a silent bus stays silent.
+    if engine[Shared.QUIET_FRAMES] >= RINGING * late + CHUNK_FRAMES:
+        return
+    diffuse = floats2(engine, Shared.DIFFUSE_BUS, speakers, ROW_FRAMES)
+    delays = words2(own, DecorrelatorTable.DELAYS, speakers, STAGES)
+    gains = floats2(own, DecorrelatorTable.GAINS, speakers, STAGES)
+    for s in range(speakers):
+        rings = floats3(own, DecorrelatorTable.RINGS, speakers, STAGES, own[DecorrelatorTable.RING])[s]
+        decorrelate(diffuse[s], count, rings, engine[Shared.POSITION], delays[s], gains[s])
+        for i in range(0, count, FLOATS):
+            store(out[s], i, load(out[s], i) + load(diffuse[s], i))
 
 
 @njit(**NATIVE)

@@ -7,21 +7,98 @@ is faded in over the old one, which neither clicks nor shifts the pitch; a fade 
 
 from __future__ import annotations
 
+import math
+from enum import IntEnum, auto
 from typing import Final
 
 import numpy as np
 from numba import njit
 
+from stemfield.layouts.chain import SPEED_OF_SOUND_M_S, speaker_delays_s
+from stemfield.layouts.model import Layout
+from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, TARGETS, Shared
 from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
+from stemfield.renderer.native.state import State
+from stemfield.renderer.native.views import floats2, words2
 from stemfield.renderer.simd import copy
 
 FADE_S: Final = 0.02
-OLD_TAP, TAP, TAP_FADED, DELAY_WORDS = 0, 1, 2, 3
+WALK_M: Final = 5.0
+"""Maximum distance of the listener from the centre for which delays are exact."""
+
+
+class DelayTable(IntEnum):
+    """Words of the stage."""
+
+    RING = 0
+    """Frames of a delay line; 0 without delays."""
+    FADE = auto()
+    RINGS = auto()
+    TAPS = auto()
+    TARGETS = auto()
+
+
+class Tap(IntEnum):
+    """Words of one delay line: the delay before, the delay now, and frames of the cross-fade that are over."""
+
+    OLD = 0
+    NEW = auto()
+    FADED = auto()
+
+
+TAP_WORDS: Final = len(Tap)
+
+
+def design(layout: Layout, sample_rate_hz: int) -> tuple[Words, int]:
+    """The loudspeakers' delays in frames, and the longest that a walking listener may need; 0 for no delay lines."""
+    delays = np.rint(speaker_delays_s(layout) * sample_rate_hz).astype(np.int64)
+    longest = int(delays.max(initial=0))
+    if layout.compensate.delay:
+        longest += round(2 * WALK_M / SPEED_OF_SOUND_M_S * sample_rate_hz)
+    return delays, longest
+
+
+def state(delays_frames: Words, max_delay_frames: int, sample_rate_hz: int) -> State:
+    """The stage's state.
+
+    Args:
+        delays_frames: delays to start with, shape (loudspeakers,).
+        max_delay_frames: longest possible delay; 0 for no delay lines.
+        sample_rate_hz: sample rate of the engine.
+    """
+    speakers, fade = len(delays_frames), round(FADE_S * sample_rate_hz)
+    ring = 1 << math.ceil(math.log2(max_delay_frames + CHUNK_FRAMES + 1)) if max_delay_frames else 0
+    taps = np.zeros((speakers, TAP_WORDS), np.int64)
+    taps[:, Tap.NEW], taps[:, Tap.FADED] = delays_frames, fade
+    return State(
+        DelayTable,
+        {
+            DelayTable.RING: ring,
+            DelayTable.FADE: fade,
+            DelayTable.RINGS: np.zeros((speakers, ring), np.float32),
+            DelayTable.TAPS: taps,
+            DelayTable.TARGETS: np.tile(delays_frames, (TARGETS, 1)),
+        },
+    )
+
+
+@njit(**INNER)
+def run(engine: Words, own: Words, count: int) -> None:
+    """Delays each feed by what the plan in force asks for."""
+    ring, speakers = own[DelayTable.RING], engine[Shared.SPEAKERS]
+    if ring == 0:
+        return
+    out = floats2(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
+    rings = floats2(own, DelayTable.RINGS, speakers, ring)
+    wanted = words2(own, DelayTable.TARGETS, TARGETS, speakers)[engine[Shared.FRONT]]
+    taps = words2(own, DelayTable.TAPS, speakers, TAP_WORDS)
+    for s in range(speakers):
+        delay(out[s], count, rings[s], engine[Shared.POSITION], taps[s], wanted[s], own[DelayTable.FADE])
 
 
 @njit(**NATIVE)
-def delay(samples: Floats, length: int, ring: Floats, position: int, words: Words, wanted: int, fade: int) -> None:
+def delay(samples: Floats, length: int, ring: Floats, position: int, tap: Words, wanted: int, fade: int) -> None:
     """Delays samples[:length] in place.
 
     Args:
@@ -29,7 +106,7 @@ def delay(samples: Floats, length: int, ring: Floats, position: int, words: Word
         length: frames.
         ring: a power of two, more than the longest delay and `length` together.
         position: of the first frame, on the timeline.
-        words: shape (DELAY_WORDS,).
+        tap: shape (TAP_WORDS,).
         wanted: frames, what control has asked for last.
         fade: frames.
     """
@@ -37,22 +114,22 @@ def delay(samples: Floats, length: int, ring: Floats, position: int, words: Word
     _into_ring(ring, position, samples, length)
     at = 0
     while at < length:
-        if words[TAP_FADED] >= fade and words[TAP] != wanted:
-            words[OLD_TAP] = words[TAP]
-            words[TAP] = wanted
-            words[TAP_FADED] = 0
-        faded = words[TAP_FADED]
-        new = position - words[TAP]
+        if tap[Tap.FADED] >= fade and tap[Tap.NEW] != wanted:
+            tap[Tap.OLD] = tap[Tap.NEW]
+            tap[Tap.NEW] = wanted
+            tap[Tap.FADED] = 0
+        faded = tap[Tap.FADED]
+        new = position - tap[Tap.NEW]
         if faded >= fade:
             _from_ring(ring, new + at, samples[at:], length - at)
             return
-        old = position - words[OLD_TAP]
+        old = position - tap[Tap.OLD]
         count = min(length - at, fade - faded)
         for i in range(count):
             share = np.float32(faded + i + 1) / np.float32(fade)
             before = ring[(old + at + i) & mask]
             samples[at + i] = before + (ring[(new + at + i) & mask] - before) * share
-        words[TAP_FADED] = faded + count
+        tap[Tap.FADED] = faded + count
         at += count
 
 

@@ -6,37 +6,144 @@ Coefficients that jump under a running state ring. So a new equaliser starts bes
 
 from __future__ import annotations
 
+from enum import IntEnum, auto
 from typing import Final
 
 import numpy as np
 from numba import njit
 
+from stemfield.renderer.dsp.bank import banks, filter_rows, identity
 from stemfield.renderer.dsp.biquad import IDENTITY, cascade
+from stemfield.renderer.dsp.bounds import LOUDEST_SOURCE, bound
+from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, TARGETS, Shared
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
+from stemfield.renderer.native.state import State
+from stemfield.renderer.native.views import doubles2, doubles4, doubles5, floats2, words, words2
+from stemfield.renderer.simd import DOUBLES
 
 MAX_SECTIONS: Final = 16
 """Bands of one object's equaliser."""
 FADE_S: Final = 0.02
 
-VERSION, FADED, COUNTS, EQUALISER_WORDS = 0, 1, 2, 4
-"""Words of one equaliser: the version asked for last, frames faded, and the number of sections of both slots.
 
-Slot 0 is in force; slot 1 takes over while a fade is under way, and its contents move to slot 0 at the end.
-"""
+class EqualiserTable(IntEnum):
+    """Words of the stage."""
+
+    FADE = 0
+    EQUALISERS = auto()
+    SECTIONS = auto()
+    STATES = auto()
+    TARGET_SECTIONS = auto()
+    TARGET_COUNTS = auto()
+    TARGET_VERSIONS = auto()
+    BAD = auto()
+    """Address of int64 (sources,): samples that were out of bounds."""
+
+
+class Equaliser(IntEnum):
+    """Words of one equaliser: the version requested last, frames faded, and the number of sections of both slots.
+
+    Slot 0 is in force; slot 1 takes over while a fade is under way, and its contents move to slot 0 at the end.
+    """
+
+    VERSION = 0
+    FADED = auto()
+    COUNT = auto()
+    NEXT_COUNT = auto()
+
+
+EQUALISER_WORDS: Final = len(Equaliser)
+
+
+def state(sources: int, sample_rate_hz: float) -> State:
+    """The stage's state: no equaliser."""
+    fade = round(FADE_S * sample_rate_hz)
+    equalisers = np.zeros((sources, EQUALISER_WORDS), np.int64)
+    equalisers[:, Equaliser.FADED] = fade
+    return State(
+        EqualiserTable,
+        {
+            EqualiserTable.FADE: fade,
+            EqualiserTable.EQUALISERS: equalisers,
+            EqualiserTable.SECTIONS: np.stack([identity(sources, MAX_SECTIONS)] * 2, axis=1),
+            EqualiserTable.STATES: np.zeros((banks(sources), 2, MAX_SECTIONS, 2, DOUBLES)),
+            EqualiserTable.TARGET_SECTIONS: np.zeros((TARGETS, sources, MAX_SECTIONS, 5)),
+            EqualiserTable.TARGET_COUNTS: np.zeros((TARGETS, sources), np.int64),
+            EqualiserTable.TARGET_VERSIONS: np.zeros((TARGETS, sources), np.int64),
+            EqualiserTable.BAD: np.zeros(sources, np.int64),
+        },
+    )
 
 
 @njit(**INNER)
-def rests(words: Words, version: int, fade: int) -> bool:
+def run(engine: Words, own: Words, count: int) -> None:
+    """Equalises the sources in banks; the sources of a bank in which one is changing, one by one.
+
+    Costs nothing where no equaliser is and none is wanted. What comes out of one is bounded anew.
+    """
+    sources, fade, front = engine[Shared.SOURCES], own[EqualiserTable.FADE], engine[Shared.FRONT]
+    bus, bad = floats2(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES), words(own, EqualiserTable.BAD, sources)
+    equalisers = words2(own, EqualiserTable.EQUALISERS, sources, EQUALISER_WORDS)
+    versions = words2(own, EqualiserTable.TARGET_VERSIONS, TARGETS, sources)[front]
+    for first in range(0, sources, DOUBLES):
+        resting, sections = True, np.int64(0)
+        behind = min(first + DOUBLES, sources)
+        for row in range(first, behind):
+            resting &= rests(equalisers[row], versions[row], fade)
+            sections = max(sections, equalisers[row, Equaliser.COUNT])
+        if not resting:
+            _one_by_one(engine, own, first, count)
+        elif sections > 0:
+            _together(engine, own, first, sections, count)
+        else:
+            continue
+        for row in range(first, behind):
+            bad[row] += bound(bus[row], count, LOUDEST_SOURCE)
+
+
+@njit(**INNER)
+def _together(engine: Words, own: Words, first: int, sections: int, count: int) -> None:
+    bank = first // DOUBLES
+    filter_rows(
+        floats2(engine, Shared.SOURCE_BUS, first + DOUBLES, ROW_FRAMES)[first:],
+        count,
+        doubles5(own, EqualiserTable.SECTIONS, bank + 1, 2, MAX_SECTIONS, 5, DOUBLES)[bank, 0],
+        doubles5(own, EqualiserTable.STATES, bank + 1, 2, MAX_SECTIONS, 2, DOUBLES)[bank, 0],
+        sections,
+        doubles2(engine, Shared.WORK_FRAMES, CHUNK_FRAMES, DOUBLES),
+    )
+
+
+@njit(**INNER)
+def _one_by_one(engine: Words, own: Words, first: int, count: int) -> None:
+    sources, front, bank = engine[Shared.SOURCES], engine[Shared.FRONT], first // DOUBLES
+    for row in range(first, min(first + DOUBLES, sources)):
+        equalise(
+            floats2(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES)[row],
+            count,
+            words2(own, EqualiserTable.EQUALISERS, sources, EQUALISER_WORDS)[row],
+            doubles5(own, EqualiserTable.SECTIONS, bank + 1, 2, MAX_SECTIONS, 5, DOUBLES)[bank, :, :, :, row - first],
+            doubles5(own, EqualiserTable.STATES, bank + 1, 2, MAX_SECTIONS, 2, DOUBLES)[bank, :, :, :, row - first],
+            doubles4(own, EqualiserTable.TARGET_SECTIONS, TARGETS, sources, MAX_SECTIONS, 5)[front, row],
+            words2(own, EqualiserTable.TARGET_COUNTS, TARGETS, sources)[front, row],
+            words2(own, EqualiserTable.TARGET_VERSIONS, TARGETS, sources)[front, row],
+            own[EqualiserTable.FADE],
+            doubles2(engine, Shared.WORK, 2, CHUNK_FRAMES),
+        )
+
+
+@njit(**INNER)
+def rests(equaliser: Words, version: int, fade: int) -> bool:
     """Whether slot 0 is all there is to do."""
-    return words[VERSION] == version and words[FADED] >= fade
+    return equaliser[Equaliser.VERSION] == version and equaliser[Equaliser.FADED] >= fade
 
 
 @njit(**NATIVE)
 def equalise(
     samples: Floats,
     length: int,
-    words: Words,
+    equaliser: Words,
     coefficients: Doubles,
     states: Doubles,
     wanted: Doubles,
@@ -50,7 +157,7 @@ def equalise(
     Args:
         samples: one source.
         length: frames.
-        words: shape (EQUALISER_WORDS,).
+        equaliser: shape (EQUALISER_WORDS,).
         coefficients: shape (2, MAX_SECTIONS, 5), of both slots.
         states: shape (2, MAX_SECTIONS, 2).
         wanted: shape (MAX_SECTIONS, 5), the newest filter that control has asked for.
@@ -61,32 +168,32 @@ def equalise(
     """
     at = 0
     while at < length:
-        if words[FADED] >= fade and words[VERSION] != version:
+        if equaliser[Equaliser.FADED] >= fade and equaliser[Equaliser.VERSION] != version:
             _fill(coefficients[1], states[1], wanted, wanted_count)
-            words[COUNTS + 1] = wanted_count
-            words[VERSION] = version
-            words[FADED] = 0
-        faded = words[FADED]
+            equaliser[Equaliser.NEXT_COUNT] = wanted_count
+            equaliser[Equaliser.VERSION] = version
+            equaliser[Equaliser.FADED] = 0
+        faded = equaliser[Equaliser.FADED]
         fading = faded < fade
-        if not fading and words[COUNTS] == 0:
+        if not fading and equaliser[Equaliser.COUNT] == 0:
             return
         count = min(length - at, fade - faded) if fading else length - at
         old, new = work[0], work[1]
         for i in range(count):
             old[i] = samples[at + i]
             new[i] = samples[at + i]
-        cascade(old, coefficients[0], states[0], words[COUNTS], count)
+        cascade(old, coefficients[0], states[0], equaliser[Equaliser.COUNT], count)
         if fading:
-            cascade(new, coefficients[1], states[1], words[COUNTS + 1], count)
+            cascade(new, coefficients[1], states[1], equaliser[Equaliser.NEXT_COUNT], count)
             for i in range(count):
                 share = np.float64(faded + i + 1) / np.float64(fade)
                 old[i] += (new[i] - old[i]) * share
-            words[FADED] = faded + count
+            equaliser[Equaliser.FADED] = faded + count
             if faded + count == fade:
-                _fill(coefficients[0], states[0], coefficients[1], words[COUNTS + 1])
-                for k in range(words[COUNTS + 1]):
+                _fill(coefficients[0], states[0], coefficients[1], equaliser[Equaliser.NEXT_COUNT])
+                for k in range(equaliser[Equaliser.NEXT_COUNT]):
                     states[0, k, 0], states[0, k, 1] = states[1, k, 0], states[1, k, 1]
-                words[COUNTS] = words[COUNTS + 1]
+                equaliser[Equaliser.COUNT] = equaliser[Equaliser.NEXT_COUNT]
         for i in range(count):
             samples[at + i] = np.float32(old[i])
         at += count

@@ -9,6 +9,8 @@ W. G. Gardner: Efficient convolution without input-output delay, JAES 43, 1995.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from enum import IntEnum, auto
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,11 +19,15 @@ import soundfile
 import soxr
 from numba import njit
 
+from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers.audio_error import AudioFileError
 from stemfield.renderer.drivers.source_file import open_source
-from stemfield.renderer.dsp.fft import transform
+from stemfield.renderer.dsp.fft import plan, transform
+from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
+from stemfield.renderer.native.state import State
+from stemfield.renderer.native.views import doubles, doubles2, doubles3, floats, floats2, words
 from stemfield.renderer.simd import copy
 
 HEAD: Final = 256
@@ -32,6 +38,32 @@ MAX_TAPS: Final = 1 << 16
 
 class FirError(ValueError):
     """A correction filter that cannot be used."""
+
+
+class FirTable(IntEnum):
+    """Words of the stage."""
+
+    CORRECTIONS = 0
+    """Address of int64 (loudspeakers,): addresses of each one's table; 0 for no correction."""
+    ORDER = auto()
+    COSINES = auto()
+    SINES = auto()
+    WORK = auto()
+
+
+class CorrectionTable(IntEnum):
+    """Words of one loudspeaker's correction."""
+
+    PARTS = 0
+    HEAD = auto()
+    HISTORY = auto()
+    TAIL = auto()
+    SPECTRA = auto()
+    REAL = auto()
+    IMAGINARY = auto()
+
+
+CORRECTION_WORDS: Final = len(CorrectionTable)
 
 
 class Partitions(NamedTuple):
@@ -87,6 +119,85 @@ def partition(taps: Doubles) -> Partitions:
         rest[k, : len(part)] = part
     spectra = np.fft.rfft(rest, axis=1) if parts else np.zeros((0, HEAD + 1), complex)
     return Partitions(head[::-1].copy(), spectra.real.copy(), spectra.imag.copy())
+
+
+def design(layout: Layout, sample_rate_hz: int) -> tuple[Partitions | None, ...]:
+    """The correction filters of a layout's loudspeakers.
+
+    Raises:
+        FirError: filters that cannot be used, with every reason.
+    """
+    found: list[Partitions | None] = []
+    problems: list[str] = []
+    for speaker in layout.speakers:
+        try:
+            found.append(None if speaker.fir is None else partition(load_fir(speaker.fir, sample_rate_hz)))
+        except FirError as error:
+            problems.append(f"{speaker.label}: {error}")
+    if problems:
+        raise FirError("\n".join(problems))
+    return tuple(found)
+
+
+def state(corrections: Sequence[Partitions | None]) -> State:
+    """The stage's state for the correction of each loudspeaker, if any."""
+    parts = [None if given is None else _correction(given) for given in corrections]
+    fourier = plan(2 * HEAD)
+    return State(
+        FirTable,
+        {
+            FirTable.CORRECTIONS: np.array([0 if part is None else part.address for part in parts], np.int64),
+            FirTable.ORDER: fourier.order,
+            FirTable.COSINES: fourier.cosines,
+            FirTable.SINES: fourier.sines,
+            FirTable.WORK: np.zeros((2, 2 * HEAD)),
+        },
+        [part for part in parts if part is not None],
+    )
+
+
+def _correction(given: Partitions) -> State:
+    parts = len(given.real)
+    return State(
+        CorrectionTable,
+        {
+            CorrectionTable.PARTS: parts,
+            CorrectionTable.HEAD: given.head,
+            CorrectionTable.HISTORY: np.zeros(HEAD - 1 + CHUNK_FRAMES, np.float32),
+            CorrectionTable.TAIL: np.zeros((3, HEAD)),
+            CorrectionTable.SPECTRA: np.zeros((2, parts, HEAD + 1)),
+            CorrectionTable.REAL: given.real,
+            CorrectionTable.IMAGINARY: given.imaginary,
+        },
+    )
+
+
+@njit(**INNER)
+def run(engine: Words, own: Words, count: int) -> None:
+    """Filters the feeds of loudspeakers that have a correction."""
+    speakers = engine[Shared.SPEAKERS]
+    out = floats2(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
+    corrections = words(own, FirTable.CORRECTIONS, speakers)
+    for s in range(speakers):
+        if corrections[s] != 0:
+            correction = words(corrections, s, CORRECTION_WORDS)
+            parts = correction[CorrectionTable.PARTS]
+            convolve(
+                out[s],
+                count,
+                floats(correction, CorrectionTable.HISTORY, HEAD - 1 + CHUNK_FRAMES),
+                floats(correction, CorrectionTable.HEAD, HEAD),
+                doubles2(correction, CorrectionTable.TAIL, 3, HEAD),
+                doubles3(correction, CorrectionTable.SPECTRA, 2, parts, HEAD + 1),
+                doubles2(correction, CorrectionTable.REAL, parts, HEAD + 1),
+                doubles2(correction, CorrectionTable.IMAGINARY, parts, HEAD + 1),
+                parts,
+                engine[Shared.POSITION] + s * HEAD // speakers,
+                words(own, FirTable.ORDER, 2 * HEAD),
+                doubles(own, FirTable.COSINES, HEAD),
+                doubles(own, FirTable.SINES, HEAD),
+                doubles2(own, FirTable.WORK, 2, 2 * HEAD),
+            )
 
 
 @njit(**INNER)

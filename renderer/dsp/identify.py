@@ -6,14 +6,18 @@ for. So neither level nor length can run away.
 
 from __future__ import annotations
 
+from enum import IntEnum, auto
 from typing import Final
 
 import numpy as np
 from numba import carray, njit
 
+from stemfield.renderer.dsp.shared import ROW_FRAMES, Shared
 from stemfield.renderer.dsp.speech import spoken
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
-from stemfield.renderer.native.operations import INNER, as_pointer
+from stemfield.renderer.native.operations import INNER, as_pointer, load_acquire
+from stemfield.renderer.native.state import State
+from stemfield.renderer.native.views import floats, floats2, words2, words3
 
 NOISE, SWEEP, SPOKEN = 1, 2, 3
 SOUNDS: Final = 3
@@ -25,8 +29,32 @@ DEFAULT_LEVEL_DB: Final = -20.0
 FADE_S: Final = 0.005
 SEED: Final = 1
 
-SEEN, SOUND, PLAYED, FADING, IDENTIFY_WORDS = 0, 1, 2, 3, 4
-"""Words of one loudspeaker: the request that is in force, its sound (0: none), frames played, frames of the fade."""
+
+class IdentifyTable(IntEnum):
+    """Words of the stage."""
+
+    ANY = 0
+    """Whether any loudspeaker has ever been requested; written by control."""
+    FADE = auto()
+    PLAYING = auto()
+    REQUESTS = auto()
+    """Address of int64 (loudspeakers,), written by control."""
+    LEVELS = auto()
+    SOUNDS = auto()
+    """Address of int64 (loudspeakers, SOUNDS, 2): address and frames of each sound."""
+
+
+class Playing(IntEnum):
+    """Words of one loudspeaker: the request in force, its sound (0: none), frames played, frames of the fade-out."""
+
+    REQUEST = 0
+    SOUND = auto()
+    PLAYED = auto()
+    FADED = auto()
+
+
+IDENTIFY_WORDS: Final = len(IdentifyTable)
+PLAYING_WORDS: Final = len(Playing)
 
 
 def noise_burst(sample_rate_hz: float, lfe: bool = False) -> Doubles:
@@ -76,16 +104,50 @@ def bounded(sound: Doubles, sample_rate_hz: float) -> Doubles:
     return np.asarray(shaped / np.abs(shaped).max(), np.float64)
 
 
+def state(speakers: int, sample_rate_hz: float) -> State:
+    """The stage's state."""
+    return State(
+        IdentifyTable,
+        {
+            IdentifyTable.FADE: round(FADE_S * sample_rate_hz),
+            IdentifyTable.PLAYING: np.zeros((speakers, PLAYING_WORDS), np.int64),
+            IdentifyTable.REQUESTS: np.zeros(speakers, np.int64),
+            IdentifyTable.LEVELS: np.zeros(speakers, np.float32),
+            IdentifyTable.SOUNDS: np.zeros((speakers, SOUNDS, 2), np.int64),
+        },
+    )
+
+
+@njit(**INNER)
+def run(engine: Words, own: Words, count: int) -> None:
+    """Adds the requested sounds to the feeds."""
+    identify_all(own, floats2(engine, Shared.SPEAKER_BUS, engine[Shared.SPEAKERS], ROW_FRAMES), count)
+
+
+@njit(**INNER)
+def identify_all(own: Words, feeds: Floats, count: int) -> None:
+    """Adds the requested sounds to feeds of shape (loudspeakers, ROW_FRAMES)."""
+    if load_acquire(own.ctypes.data + 8 * IdentifyTable.ANY) == 0:
+        return
+    speakers = feeds.shape[0]
+    playing = words2(own, IdentifyTable.PLAYING, speakers, PLAYING_WORDS)
+    levels = floats(own, IdentifyTable.LEVELS, speakers)
+    sounds = words3(own, IdentifyTable.SOUNDS, speakers, SOUNDS, 2)
+    for s in range(speakers):
+        request = load_acquire(own[IdentifyTable.REQUESTS] + 8 * s)
+        identify(feeds[s], count, playing[s], request, levels[s], sounds[s], own[IdentifyTable.FADE])
+
+
 @njit(**INNER)
 def identify(
-    samples: Floats, length: int, words: Words, request: int, level: np.float32, sounds: Words, fade: int
+    samples: Floats, length: int, playing: Words, request: int, level: np.float32, sounds: Words, fade: int
 ) -> None:
     """Adds the sound of a request to samples[:length]; a new request first fades the old one out.
 
     Args:
         samples: one feed.
         length: frames.
-        words: shape (IDENTIFY_WORDS,).
+        playing: shape (PLAYING_WORDS,).
         request: 4 times a serial number, plus the sound wanted: 0 none, `NOISE`, `SWEEP` or `SPOKEN`.
         level: linear.
         sounds: address and frames of each sound of this loudspeaker, shape (SOUNDS, 2).
@@ -93,31 +155,31 @@ def identify(
     """
     at = 0
     while at < length:
-        if words[SOUND] == 0:
-            if words[SEEN] == request:
+        if playing[Playing.SOUND] == 0:
+            if playing[Playing.REQUEST] == request:
                 return
-            words[SEEN] = request
-            words[SOUND] = request & 3
-            words[PLAYED] = 0
-            words[FADING] = 0
-            if words[SOUND] == 0:
+            playing[Playing.REQUEST] = request
+            playing[Playing.SOUND] = request & 3
+            playing[Playing.PLAYED] = 0
+            playing[Playing.FADED] = 0
+            if playing[Playing.SOUND] == 0:
                 return
-        own = words[SOUND] - 1
+        own = playing[Playing.SOUND] - 1
         frames = sounds[own, 1]
         sound = carray(as_pointer(sounds[own, 0]), (frames,), np.float32)
-        count = min(length - at, frames - words[PLAYED])
-        played = words[PLAYED]
-        if words[SEEN] == request:
+        count = min(length - at, frames - playing[Playing.PLAYED])
+        played = playing[Playing.PLAYED]
+        if playing[Playing.REQUEST] == request:
             for i in range(count):
                 samples[at + i] += level * sound[played + i]
         else:
-            faded = words[FADING]
+            faded = playing[Playing.FADED]
             count = min(count, fade - faded)
             for i in range(count):
                 share = np.float32(fade - faded - i - 1) / np.float32(fade)
                 samples[at + i] += level * share * sound[played + i]
-            words[FADING] = faded + count
-        words[PLAYED] = played + count
+            playing[Playing.FADED] = faded + count
+        playing[Playing.PLAYED] = played + count
         at += count
-        if words[PLAYED] >= frames or words[FADING] >= fade:
-            words[SOUND] = 0
+        if playing[Playing.PLAYED] >= frames or playing[Playing.FADED] >= fade:
+            playing[Playing.SOUND] = 0

@@ -11,13 +11,21 @@ protected alone.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import IntEnum, auto
 from typing import Final
 
 import numpy as np
 from numba import njit
 
+from stemfield.layouts.model import Layout
+from stemfield.renderer.dsp.bounds import LOUDEST_FEED, bound
+from stemfield.renderer.dsp.delay import hold
+from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Floats, Words
-from stemfield.renderer.native.operations import NATIVE
+from stemfield.renderer.native.operations import INNER, NATIVE
+from stemfield.renderer.native.state import State
+from stemfield.renderer.native.views import floats, floats2, words, words2
 
 LOOK_AHEAD_S: Final = 0.0015
 RELEASE_S: Final = 0.1
@@ -26,8 +34,136 @@ UNITY: Final = 1 << 30
 MARGIN = np.float32(1 - 1e-6)
 """Keeps rounding from lifting a peak above the ceiling."""
 
-ENVELOPE, SUM, AT, HEAD_AT, TAIL_AT, GAIN_WORDS = 0, 1, 2, 3, 4, 5
-"""Words of one group: recovering gain, moving sum, frames so far, and the ends of the queue of minima."""
+
+class LimiterTable(IntEnum):
+    """Words of the stage."""
+
+    GROUPS = 0
+    """Number of groups; 0 without a limiter."""
+    WINDOW = auto()
+    QUEUE = auto()
+    STEP = auto()
+    CEILINGS = auto()
+    GROUP_OF = auto()
+    GAINS = auto()
+    QUEUES = auto()
+    PAST = auto()
+    LINES = auto()
+    BAD = auto()
+    """Address of int64 (outputs,): samples that were out of bounds."""
+
+
+class Gain(IntEnum):
+    """Words of one group: recovering gain, moving sum, frames so far, and the ends of the queue of minima."""
+
+    ENVELOPE = 0
+    SUM = auto()
+    AT = auto()
+    HEAD_AT = auto()
+    TAIL_AT = auto()
+
+
+GAIN_WORDS: Final = len(Gain)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Limiter:
+    """Settings of the limiter."""
+
+    ceilings: Floats
+    """Linear, shape (outputs,)."""
+    groups: Words
+    """Outputs with the same number share a gain; shape (outputs,), counted from 0."""
+
+    @property
+    def count(self) -> int:
+        """Number of groups."""
+        return int(self.groups.max(initial=-1)) + 1
+
+    def with_ears(self, ears: int) -> Limiter:
+        """The same with further outputs, which share a group of their own."""
+        group, ceilings = np.full(ears, self.count, np.int64), np.ones(ears, np.float32)
+        return Limiter(np.concatenate([self.ceilings, ceilings]), np.concatenate([self.groups, group]))
+
+
+def design(layout: Layout) -> Limiter:
+    """Loudspeakers without a ceiling of their own share a gain at full scale; each of the others is alone."""
+    own = [s.max_level_db for s in layout.speakers]
+    ceilings = np.array([1.0 if level is None else 10 ** (level / 20) for level in own], np.float32)
+    alone = np.array([level is not None for level in own], bool)
+    groups = np.zeros(len(own), np.int64)
+    groups[alone] = 1 + np.arange(alone.sum())
+    return Limiter(ceilings, groups)
+
+
+def state(limiter: Limiter | None, outputs: int, sample_rate_hz: float) -> State:
+    """The stage's state.
+
+    Args:
+        limiter: settings for all outputs, or None for no limiter.
+        outputs: number of outputs.
+        sample_rate_hz: sample rate of the engine.
+    """
+    bad = {LimiterTable.BAD: np.zeros(outputs, np.int64)}
+    if limiter is None:
+        return State(LimiterTable, bad)
+    window, groups = look_ahead_frames(sample_rate_hz) + 1, limiter.count
+    queue = queue_frames(window)
+    return State(
+        LimiterTable,
+        {
+            **bad,
+            LimiterTable.GROUPS: groups,
+            LimiterTable.WINDOW: window,
+            LimiterTable.QUEUE: queue,
+            LimiterTable.STEP: release_step(sample_rate_hz),
+            LimiterTable.CEILINGS: limiter.ceilings,
+            LimiterTable.GROUP_OF: limiter.groups,
+            LimiterTable.GAINS: np.tile(gain_words(window), (groups, 1)),
+            LimiterTable.QUEUES: np.zeros((groups, 2, queue), np.int64),
+            LimiterTable.PAST: np.full((groups, queue), UNITY, np.int64),
+            LimiterTable.LINES: np.zeros((outputs, window - 1 + CHUNK_FRAMES), np.float32),
+        },
+    )
+
+
+@njit(**INNER)
+def run(engine: Words, own: Words, count: int) -> None:
+    """Keeps every output within bounds, and below its ceiling."""
+    groups, outputs = own[LimiterTable.GROUPS], engine[Shared.OUTPUTS]
+    out = floats2(engine, Shared.SPEAKER_BUS, outputs, ROW_FRAMES)
+    bad = words(own, LimiterTable.BAD, outputs)
+    for s in range(outputs):
+        bad[s] += bound(out[s], count, LOUDEST_FEED)
+    if groups == 0:
+        return
+    window, queue, step = own[LimiterTable.WINDOW], own[LimiterTable.QUEUE], own[LimiterTable.STEP]
+    late = window - 1
+    lines = floats2(own, LimiterTable.LINES, outputs, late + CHUNK_FRAMES)
+    ceilings = floats(own, LimiterTable.CEILINGS, outputs)
+    group_of = words(own, LimiterTable.GROUP_OF, outputs)
+    states = words2(own, LimiterTable.GAINS, groups, GAIN_WORDS)
+    queues = words2(own, LimiterTable.QUEUES, 2 * groups, queue)
+    past = words2(own, LimiterTable.PAST, groups, queue)
+    work = floats2(engine, Shared.WORK_FLOATS, 2, CHUNK_FRAMES)
+    worst, gains = work[0], work[1]
+    lowest = floats(engine, Shared.LOWEST_GAINS, groups)
+    for group in range(groups):
+        for i in range(count):
+            worst[i] = np.float32(0.0)
+        for s in range(outputs):
+            if group_of[s] == group:
+                excess(out[s], count, ceilings[s], worst)
+        queue_of = queues[2 * group : 2 * group + 2]
+        limiting = gain_curve(worst, count, gains, states[group], queue_of, past[group], window, step)
+        if limiting:
+            for i in range(count):
+                lowest[group] = min(lowest[group], gains[i])
+        for s in range(outputs):
+            if group_of[s] == group:
+                hold(out[s], count, lines[s], late)
+                if limiting:
+                    apply_gains(out[s], count, gains)
 
 
 def look_ahead_frames(sample_rate_hz: float) -> int:
@@ -43,7 +179,7 @@ def release_step(sample_rate_hz: float) -> int:
 def gain_words(window: int) -> Words:
     """The state of one group at rest."""
     words = np.zeros(GAIN_WORDS, np.int64)
-    words[ENVELOPE], words[SUM] = UNITY, UNITY * window
+    words[Gain.ENVELOPE], words[Gain.SUM] = UNITY, UNITY * window
     return words
 
 
@@ -80,29 +216,29 @@ def gain_curve(
     for i in range(length):
         loudest = max(loudest, worst[i])
     # Gains are at most 1: a full sum says that all of the window are 1, and that nothing in it needs less.
-    if loudest <= np.float32(1.0) and words[SUM] == window * UNITY:
+    if loudest <= np.float32(1.0) and words[Gain.SUM] == window * UNITY:
         return False
     mask = past.shape[0] - 1
     for i in range(length):
-        at = words[AT]
+        at = words[Gain.AT]
         need = np.int64(UNITY)
         if worst[i] > np.float32(1.0):
             need = np.int64(UNITY / np.float64(worst[i]))
-        while words[TAIL_AT] > words[HEAD_AT] and queue[1, (words[TAIL_AT] - 1) & mask] >= need:
-            words[TAIL_AT] -= 1
-        queue[0, words[TAIL_AT] & mask] = at
-        queue[1, words[TAIL_AT] & mask] = need
-        words[TAIL_AT] += 1
-        if queue[0, words[HEAD_AT] & mask] <= at - window:
-            words[HEAD_AT] += 1
-        envelope = words[ENVELOPE]
+        while words[Gain.TAIL_AT] > words[Gain.HEAD_AT] and queue[1, (words[Gain.TAIL_AT] - 1) & mask] >= need:
+            words[Gain.TAIL_AT] -= 1
+        queue[0, words[Gain.TAIL_AT] & mask] = at
+        queue[1, words[Gain.TAIL_AT] & mask] = need
+        words[Gain.TAIL_AT] += 1
+        if queue[0, words[Gain.HEAD_AT] & mask] <= at - window:
+            words[Gain.HEAD_AT] += 1
+        envelope = words[Gain.ENVELOPE]
         envelope += (((UNITY - envelope) * step) >> 30) + 1
-        envelope = min(envelope, queue[1, words[HEAD_AT] & mask], UNITY)
-        words[ENVELOPE] = envelope
-        words[SUM] += envelope - past[(at - window) & mask]
+        envelope = min(envelope, queue[1, words[Gain.HEAD_AT] & mask], UNITY)
+        words[Gain.ENVELOPE] = envelope
+        words[Gain.SUM] += envelope - past[(at - window) & mask]
         past[at & mask] = envelope
-        words[AT] = at + 1
-        gains[i] = np.float32(np.float64(words[SUM]) / (np.float64(window) * np.float64(UNITY)))
+        words[Gain.AT] = at + 1
+        gains[i] = np.float32(np.float64(words[Gain.SUM]) / (np.float64(window) * np.float64(UNITY)))
     return True
 
 

@@ -1,4 +1,7 @@
-"""The engine: the memory of one block processor, and what control may do with it while it runs."""
+"""The engine: the memory of one block processor, and what control may do with it while it runs.
+
+Engine -> stages -> dsp: `process` renders blocks, everything else may be called from another thread meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -10,25 +13,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stemfield.renderer.dsp.binaural import MonitorTable
 from stemfield.renderer.dsp.chain import Chain
-from stemfield.renderer.engine import chain_memory as c
-from stemfield.renderer.engine import memory as m
+from stemfield.renderer.dsp.equaliser import EqualiserTable
+from stemfield.renderer.dsp.limiter import LimiterTable
+from stemfield.renderer.dsp.output_fade import FadeTable
+from stemfield.renderer.dsp.shared import Shared
 from stemfield.renderer.engine.bad_samples import BadSamples
-from stemfield.renderer.engine.capture import Tape
-from stemfield.renderer.engine.identify_requests import Finder
+from stemfield.renderer.engine.capture import Capture, CaptureTable
+from stemfield.renderer.engine.identify_requests import IdentifyRequests
+from stemfield.renderer.engine.memory import (
+    METER_KEPT,
+    PLAYER_FRAMES,
+    STARTS,
+    TIMES,
+    Memory,
+    Word,
+    sources_of,
+)
 from stemfield.renderer.engine.plan import Targets
 from stemfield.renderer.engine.processor import process
 from stemfield.renderer.engine.publisher import Publisher
-from stemfield.renderer.engine.targets import DIRTY
-from stemfield.renderer.native.operations import load, store, swap
+from stemfield.renderer.engine.stages import STAGES
+from stemfield.renderer.native import triple_buffer
+from stemfield.renderer.native.operations import load, store
 from stemfield.renderer.ring import Exchange
 
 FADE_S = 0.005
-METER_PERIOD_S = m.METER_PERIOD_S
-RISE_S = 0.5
-"""Outputs take so long to rise out of silence."""
-FALL_S = 0.05
-"""And so long to sink into it."""
 SHORTEST_TIMELINE = 1 << 17
 BELIEVED_CALLS = 16
 RECENT_NS = 500_000_000
@@ -94,7 +105,7 @@ class Engine:
         direct_latency_frames: how far the loudspeakers run behind the direct inputs.
         latency_frames: how far the loudspeakers run behind the mixture.
         late_frames: how much farther each output does: the ears by the delay within their filters.
-        tape: what the sources play, while somebody writes it down.
+        capture: a ring of what the sources play, for recordings.
     """
 
     def __init__(
@@ -120,25 +131,23 @@ class Engine:
         # A worker reads and writes within the latency, and that must be less than half of the timeline.
         timeline = max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1)
         self.exchange = Exchange.create(stems, timeline, sample_rate_hz)
-        self.memory = m.Memory(
+        self.sources = sources_of(stems, direct)
+        self.memory = Memory(
             inputs,
             direct,
-            speakers,
             self.exchange,
             latency_frames,
             fade_frames(sample_rate_hz),
-            round(METER_PERIOD_S * sample_rate_hz),
             self.chain,
-            round(RISE_S * sample_rate_hz),
-            round(RISE_S / FALL_S),
+            [stage.state(self.chain, self.sources) for stage in STAGES],
         )
-        self.sources = int(self.memory.table[m.SOURCES])
+        self._fade = self.memory.stage(FadeTable)
         self._publisher = Publisher(self.memory, self.chain)
         self._block_inputs = np.zeros(max(inputs + direct, 1), np.int64)
         self._back_head, self._heads = 2, 0
         self._block_outputs = np.zeros(max(self.outputs, 1), np.int64)
-        self._finder = Finder(self.memory, self.chain)
-        self.tape = Tape(self.memory)
+        self._identify = IdentifyRequests(self.memory, self.chain)
+        self.capture = Capture(self.memory, self.memory.stage(CaptureTable))
 
     def publish(
         self,
@@ -173,8 +182,8 @@ class Engine:
         """
         if monotonic_s < time.monotonic() - 1e-9 * RECENT_NS:
             return 0
-        calls = int(load(self.memory.word_address(m.CALLS)))
-        starts = self.memory.call_starts[np.arange(max(calls - BELIEVED_CALLS, 0), calls) % m.STARTS]
+        calls = int(load(self.memory.word_address(Word.CALLS)))
+        starts = self.memory[Word.CALL_STARTS][np.arange(max(calls - BELIEVED_CALLS, 0), calls) % STARTS]
         starts = starts[starts[:, 1] > time.monotonic_ns() - RECENT_NS]
         if not len(starts):
             return 0
@@ -187,11 +196,11 @@ class Engine:
         Args:
             filters: of `dsp.binaural.monitor_filters`, shape (speakers, 2, taps of the chain's monitor).
         """
-        back, memory = self._back_head, self.memory
+        back, monitor = self._back_head, self.memory.stage(MonitorTable)
         self._heads += 1
-        memory.chain[c.MONITOR_TARGETS][back] = filters
-        memory.chain[c.MONITOR_VERSIONS][back] = self._heads
-        self._back_head = swap(int(memory.table[c.MONITOR_MIDDLE]), back | DIRTY) & 3
+        monitor[MonitorTable.TARGETS][back] = filters
+        monitor[MonitorTable.VERSIONS][back] = self._heads
+        self._back_head = triple_buffer.publish(int(monitor.table[MonitorTable.MIDDLE]), back)
 
     def identify(self, speaker: int, sound: int, level: float) -> None:
         """Lets a loudspeaker be found by its sound, beside all that plays.
@@ -201,11 +210,11 @@ class Engine:
             sound: `dsp.identify.NOISE`, `SWEEP`, `SPOKEN`, or 0 to end what sounds.
             level: linear peak, 0..1.
         """
-        self._finder.request(speaker, sound, level)
+        self._identify.request(speaker, sound, level)
 
     def identified(self) -> tuple[int, ...]:
         """Of each loudspeaker the sound of `identify` that it plays now; 0 is none."""
-        return self._finder.sounding
+        return self._identify.sounding
 
     def settle(self) -> None:
         """Puts the published gains in force without a ramp and the stems at full share: for the start of a file.
@@ -213,28 +222,28 @@ class Engine:
         The processor must not be running.
         """
         table = self.memory.table
-        table[m.FADE_AT] = 0 if table[m.BYPASS] else table[m.FADE]
-        self.memory.target_ramps[:] = 0
+        table[Word.FADE_AT] = 0 if table[Word.BYPASS] else table[Word.FADE]
+        self.memory[Word.TARGET_RAMPS][:] = 0
         self.exchange.restart_stems(-self.stem_latency_frames)
         self.exchange.write_stems(np.zeros((self.exchange.stems, 2, self.stem_latency_frames), np.float32))
 
     def hush(self) -> None:
         """Silences the outputs at once, until `rise`: before a driver starts. The processor must not be running."""
-        self.memory.table[m.RISE_AT] = self.memory.table[m.SOUNDING] = 0
+        self._fade.table[FadeTable.AT] = self._fade.table[FadeTable.SOUNDING] = 0
 
     def rise(self) -> None:
         """Lets silent outputs rise over half a second, as soon as the mixture of now has reached them."""
-        self.memory.table[m.RISE_HOLD] = self.latency_frames
-        store(self.memory.word_address(m.SOUNDING), 1)
+        self._fade.table[FadeTable.HOLD] = self.latency_frames
+        store(self._fade.word_address(FadeTable.SOUNDING), 1)
 
     def sink(self) -> None:
         """Lets the outputs sink into silence over 50 ms, where they stay until `rise`: before the end of a driver."""
-        store(self.memory.word_address(m.SOUNDING), 0)
+        store(self._fade.word_address(FadeTable.SOUNDING), 0)
 
     @property
     def is_silent(self) -> bool:
         """Whether the outputs have sunk into silence."""
-        return int(self.memory.table[m.RISE_AT]) == 0
+        return int(self._fade.table[FadeTable.AT]) == 0
 
     def process(self, inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> None:
         """Renders one block from Python: inputs (inputs + direct, n) to outputs (outputs, n), rows contiguous."""
@@ -244,85 +253,90 @@ class Engine:
             raise ValueError(message)
         _row_addresses(inputs, self._block_inputs)
         _row_addresses(outputs, self._block_outputs)
-        process(self.memory.table_address, self._block_inputs.ctypes.data, self._block_outputs.ctypes.data, frames)
+        process(self.memory.address, self._block_inputs.ctypes.data, self._block_outputs.ctypes.data, frames)
 
     def bypass(self, on: bool) -> None:
         """Cross-fades to the mixture and back."""
-        self.memory.table[m.BYPASS] = int(on)
+        self.memory.table[Word.BYPASS] = int(on)
 
     def play(self, music: NDArray[np.float32]) -> int:
         """Offers music, shape (2, n), to the player; returns how many frames fitted."""
-        end = int(self.memory.table[m.PLAYER_END])
-        room = m.PLAYER_FRAMES - (end - int(load(self.memory.word_address(m.PLAYER_AT))))
+        end = int(self.memory.table[Word.PLAYER_END])
+        room = PLAYER_FRAMES - (end - int(load(self.memory.word_address(Word.PLAYER_AT))))
         count = min(music.shape[1], room)
-        at = end % m.PLAYER_FRAMES
-        head = min(count, m.PLAYER_FRAMES - at)
-        self.memory.player[:, at : at + head] = music[:, :head]
-        self.memory.player[:, : count - head] = music[:, head:count]
-        store(self.memory.word_address(m.PLAYER_END), end + count)
+        at = end % PLAYER_FRAMES
+        head = min(count, PLAYER_FRAMES - at)
+        self.memory[Word.PLAYER_RING][:, at : at + head] = music[:, :head]
+        self.memory[Word.PLAYER_RING][:, : count - head] = music[:, head:count]
+        store(self.memory.word_address(Word.PLAYER_END), end + count)
         return int(count)
 
     def playing(self, on: bool) -> None:
         """Says whether the player is meant to sound, so that gaps can be counted."""
-        self.memory.table[m.PLAYING] = int(on)
+        self.memory.table[Word.PLAYING] = int(on)
 
     def is_ready(self, frames: int) -> bool:
         """Whether all stems, and the music that is meant to sound, are there for a next block of so many frames."""
         table = self.memory.table
-        music = int(load(self.memory.word_address(m.PLAYER_END))) - int(load(self.memory.word_address(m.PLAYER_AT)))
-        ahead = self.exchange.stems_end() - (int(table[m.POSITION]) - self.stem_latency_frames)
-        return ahead >= frames + int(table[m.FADE]) and (not table[m.PLAYING] or music >= frames)
+        music = int(load(self.memory.word_address(Word.PLAYER_END))) - int(
+            load(self.memory.word_address(Word.PLAYER_AT))
+        )
+        ahead = self.exchange.stems_end() - (int(table[Shared.POSITION]) - self.stem_latency_frames)
+        return ahead >= frames + int(table[Word.FADE]) and (not table[Word.PLAYING] or music >= frames)
 
     @property
     def stems_share(self) -> float:
         """0..1: how much of what sounds comes from the separator; the rest is the mixture as it is."""
-        return float(self.memory.table[m.FADE_AT] / self.memory.table[m.FADE])
+        return float(self.memory.table[Word.FADE_AT] / self.memory.table[Word.FADE])
 
     def counters(self) -> Counters:
         """What happened so far."""
         table = self.memory.table
-        calls = int(load(self.memory.word_address(m.CALLS)))
+        calls = int(load(self.memory.word_address(Word.CALLS)))
         bad = self.bad_samples()
-        words = (m.MISSING_FRAMES, m.CUTS, m.PLAYER_GAPS)
-        counts = (int(table[word]) for word in words)
-        return Counters(int(table[m.POSITION]), calls, sum(bad.inputs) + bad.player, sum(bad.stems), *counts)
+        counts = (int(table[word]) for word in (Word.MISSING_FRAMES, Word.CUTS, Word.PLAYER_GAPS))
+        return Counters(int(table[Shared.POSITION]), calls, sum(bad.inputs) + bad.player, sum(bad.stems), *counts)
 
     def bad_samples(self) -> BadSamples:
         """What was no sound so far."""
-        bad, inputs = self.memory.bad, int(self.memory.table[m.INPUTS])
+        memory, inputs = self.memory, int(self.memory.table[Word.INPUTS])
+        sources = memory.stage(EqualiserTable)[EqualiserTable.BAD]
+        outputs = memory.stage(LimiterTable)[LimiterTable.BAD]
         return BadSamples(
-            (*bad[m.BAD_MIXTURE][:inputs].tolist(), *bad[m.BAD_DIRECT].tolist()),
-            int(bad[m.BAD_PLAYER].sum()),
-            tuple(bad[m.BAD_STEMS].reshape(-1, 2).sum(axis=1).tolist()),
-            int(bad[m.BAD_SOURCES].sum() + bad[m.BAD_FEEDS].sum()),
+            (*memory[Word.BAD_MIXTURE][:inputs].tolist(), *memory[Word.BAD_DIRECT].tolist()),
+            int(memory[Word.BAD_PLAYER].sum()),
+            tuple(memory[Word.BAD_STEMS].reshape(-1, 2).sum(axis=1).tolist()),
+            int(sources.sum() + outputs.sum()),
         )
 
     def meters(self) -> Meters:
         """What was measured in the last two seconds; from any thread."""
         memory = self.memory
-        periods = int(load(memory.word_address(m.METER_PERIODS)))
+        periods = int(load(memory.word_address(Word.METER_PERIODS)))
         # The oldest may be overwritten at any moment.
-        slots = np.arange(max(periods - m.METER_KEPT + 2, 0), periods) % m.METER_KEPT
-        groups = memory.chain[c.LIMITER_GROUPS]
-        limits = memory.meter_limits[slots]
+        slots = np.arange(max(periods - METER_KEPT + 2, 0), periods) % METER_KEPT
         return Meters(
             periods,
-            memory.meter_peaks[slots],
-            memory.meter_mean_squares[slots],
-            limits[:, groups] if len(groups) else np.ones((len(slots), self.outputs), np.float32),
+            memory[Word.METER_PEAKS][slots],
+            memory[Word.METER_MEAN_SQUARES][slots],
+            self._by_output(memory[Word.METER_LIMITS][slots]),
         )
 
     @property
     def position(self) -> int:
         """How many frames were rendered; while nothing is."""
-        return int(self.memory.table[m.POSITION])
+        return int(self.memory.table[Shared.POSITION])
 
     def unfinished(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Limits and peaks of the meter period that has begun, as in a row of `meters`; while nothing is rendered."""
-        memory = self.memory
-        groups = memory.chain[c.LIMITER_GROUPS]
-        limits = memory.meter_limited[groups] if len(groups) else np.ones(self.outputs, np.float32)
-        return limits, memory.meter_sum.copy()
+        return self._by_output(self.memory[Shared.LOWEST_GAINS]), self.memory[Shared.PEAKS].copy()
+
+    def _by_output(self, gains: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The gain of each output, from those of the limiter's groups in the last axis."""
+        limiter = self.chain.output_limiter
+        if limiter is None:
+            return np.ones((*gains.shape[:-1], self.outputs), np.float32)
+        return gains[..., limiter.groups]
 
     def peaks(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Peaks of the last meter period: mixture (2,), sources (sources,), feeds (outputs,)."""
@@ -340,9 +354,9 @@ class Engine:
 
     def call_times_s(self, last: int) -> NDArray[np.float64]:
         """Durations of the latest calls of the processor, oldest first, at most `last` and at most 65,536."""
-        calls = int(load(self.memory.word_address(m.CALLS)))
-        count = min(last, calls, m.TIMES)
-        times: NDArray[np.int64] = self.memory.call_times[np.arange(calls - count, calls) % m.TIMES]
+        calls = int(load(self.memory.word_address(Word.CALLS)))
+        count = min(last, calls, TIMES)
+        times: NDArray[np.int64] = self.memory[Word.CALL_TIMES][np.arange(calls - count, calls) % TIMES]
         return 1e-9 * times.astype(np.float64)
 
 

@@ -1,23 +1,29 @@
-"""Which loudspeaker is looked for, and by what sound; each sound is made when it is first asked for."""
+"""Requests to identify a loudspeaker by a sound; each sound is made when it is first requested."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
+from stemfield.renderer.dsp.binaural import MonitorTable
 from stemfield.renderer.dsp.chain import Chain
-from stemfield.renderer.dsp.identify import SEEN, SOUND, SOUNDS, SPOKEN, identifying_sound
-from stemfield.renderer.engine import chain_memory as c
+from stemfield.renderer.dsp.identify import SOUNDS, SPOKEN, IdentifyTable, Playing, identifying_sound
 from stemfield.renderer.engine.memory import Memory
 from stemfield.renderer.native.arrays import Floats
 from stemfield.renderer.native.operations import store
 
 
-class Finder:
-    """Hands requests to the processor of one engine."""
+class IdentifyRequests:
+    """Hands requests to the processor of one engine.
+
+    Args:
+        memory: memory of the engine.
+        chain: the loudspeaker chain.
+    """
 
     def __init__(self, memory: Memory, chain: Chain) -> None:
-        self._memory = memory
         self._chain = chain
+        self._stage = memory.stage(IdentifyTable)
+        self._tables = (self._stage, *memory.stage(MonitorTable).parts)
         self._sounds: dict[tuple[int, int], Floats] = {}
 
     def request(self, speaker: int, sound: int, level: float) -> None:
@@ -32,19 +38,18 @@ class Finder:
             raise ValueError(f"sound {sound} at level {level}: must be 0 to {SOUNDS} at 0 to 1")
         if sound and (speaker, sound) not in self._sounds:
             self._provide(speaker, sound)
-        chain = self._memory.chain
-        chain[c.IDENTIFY_LEVELS][speaker] = level
-        requests = chain[c.IDENTIFY_REQUESTS]
-        store(requests[speaker:].ctypes.data, ((int(requests[speaker]) >> 2) + 1 << 2) + sound)
+        for table in self._tables:
+            table[IdentifyTable.LEVELS][speaker] = level
+            requests = table[IdentifyTable.REQUESTS]
+            store(requests[speaker:].ctypes.data, ((int(requests[speaker]) >> 2) + 1 << 2) + sound)
 
     @property
     def sounding(self) -> tuple[int, ...]:
-        """Of each loudspeaker the sound by which it is found that it plays or is about to play; 0 is none."""
-        chain = self._memory.chain
-        words, requests = chain[c.IDENTIFY], chain[c.IDENTIFY_REQUESTS]
+        """The identifying sound that each loudspeaker plays or is about to play; 0 is none."""
+        playing, requests = self._stage[IdentifyTable.PLAYING], self._stage[IdentifyTable.REQUESTS]
         return tuple(
-            int(own[SOUND] if own[SEEN] == request else request & 3)
-            for own, request in zip(words, requests, strict=True)
+            int(own[Playing.SOUND] if own[Playing.REQUEST] == request else request & 3)
+            for own, request in zip(playing, requests, strict=True)
         )
 
     def _provide(self, speaker: int, sound: int) -> None:
@@ -52,8 +57,9 @@ class Finder:
         label = chain.labels[speaker] if sound == SPOKEN else ""
         samples = _made(sound, chain.sample_rate_hz, chain.lfe[speaker], label)
         self._sounds[speaker, sound] = samples
-        self._memory.chain[c.IDENTIFY_SOUNDS][speaker, sound - 1] = samples.ctypes.data, len(samples)
-        store(self._memory.word_address(c.IDENTIFYING), 1)
+        for table in self._tables:
+            table[IdentifyTable.SOUNDS][speaker, sound - 1] = samples.ctypes.data, len(samples)
+            store(table.word_address(IdentifyTable.ANY), 1)
 
 
 _made = lru_cache(maxsize=64)(identifying_sound)

@@ -1,4 +1,4 @@
-"""What comes in: the mixture and its timeline, the stems and the residual, and the direct inputs."""
+"""The inputs: the mixture and its timeline, the stems and the residual, and the direct inputs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from numba import carray, njit
 from stemfield.renderer.dsp.bounds import LOUDEST, copy_sound
 from stemfield.renderer.dsp.leakage import KINDS
 from stemfield.renderer.dsp.meters import measure
-from stemfield.renderer.engine import memory as m
+from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
+from stemfield.renderer.engine.memory import PLAYER_FRAMES, Word
 from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER, as_pointer, load_acquire, store_release
 from stemfield.renderer.native.views import words
@@ -19,63 +20,63 @@ ZERO = np.float32(0.0)
 
 @njit(**INNER)
 def take_mixture(table: Words, inputs: Words, at: int, count: int) -> None:
-    """Adds up the mixture from the driver and from the player, and puts it on the timeline."""
-    position = table[m.POSITION]
-    size = table[m.TIMELINE]
-    ring = carray(as_pointer(table[m.MIXTURE_RING]), (2, size), np.float32)
-    player = carray(as_pointer(table[m.PLAYER_RING]), (2, m.PLAYER_FRAMES), np.float32)
-    peaks = carray(as_pointer(table[m.METER_SUM]), (2,), np.float32)
-    powers = carray(as_pointer(table[m.METER_POWERS]), (2,), np.float64)
-    work = carray(as_pointer(table[m.FADE_CURVE]), (m.CHUNK_FRAMES,), np.float32)
-    bad_mixture, bad_player = words(table, m.BAD_MIXTURE, 2), words(table, m.BAD_PLAYER, 2)
-    start = table[m.PLAYER_AT]
-    played = min(count, load_acquire(_word(table, m.PLAYER_END)) - start)
+    """Mixes the driver's mixture and the player's music, and puts the sum on the timeline."""
+    position = table[Shared.POSITION]
+    size = table[Word.TIMELINE]
+    ring = carray(as_pointer(table[Word.MIXTURE_RING]), (2, size), np.float32)
+    player = carray(as_pointer(table[Word.PLAYER_RING]), (2, PLAYER_FRAMES), np.float32)
+    peaks = carray(as_pointer(table[Shared.PEAKS]), (2,), np.float32)
+    powers = carray(as_pointer(table[Shared.POWERS]), (2,), np.float64)
+    work = carray(as_pointer(table[Word.FADE_CURVE]), (CHUNK_FRAMES,), np.float32)
+    bad_mixture, bad_player = words(table, Word.BAD_MIXTURE, 2), words(table, Word.BAD_PLAYER, 2)
+    start = table[Word.PLAYER_AT]
+    played = min(count, load_acquire(_word(table, Word.PLAYER_END)) - start)
     for side in range(2):
-        if table[m.INPUTS] > 0:
-            address = inputs[min(side, table[m.INPUTS] - 1)] + 4 * at
+        if table[Word.INPUTS] > 0:
+            address = inputs[min(side, table[Word.INPUTS] - 1)] + 4 * at
             bad = copy_sound(carray(as_pointer(address), (count,), np.float32), work, count)
-            if side < table[m.INPUTS]:
+            if side < table[Word.INPUTS]:
                 bad_mixture[side] += bad
         else:
             for i in range(count):
                 work[i] = ZERO
         for i in range(played):
-            music = player[side, (start + i) & (m.PLAYER_FRAMES - 1)]
+            music = player[side, (start + i) & (PLAYER_FRAMES - 1)]
             if abs(music) <= LOUDEST:
                 work[i] += music
-            else:  # or no number
+            else:  # NaN too
                 bad_player[side] += 1
         for i in range(count):
             ring[side, (position + i) & (size - 1)] = work[i]
         measure(work, count, peaks, powers, side)
     if played > 0:
-        store_release(_word(table, m.PLAYER_AT), start + played)
-    if played < count and table[m.PLAYING] != 0:
-        table[m.PLAYER_GAPS] += 1
-    store_release(table[m.MIXTURE_END], position + count)
+        store_release(_word(table, Word.PLAYER_AT), start + played)
+    if played < count and table[Word.PLAYING] != 0:
+        table[Word.PLAYER_GAPS] += 1
+    store_release(table[Word.MIXTURE_END], position + count)
 
 
 @njit(**INNER)
 def _fade_curve(table: Words, count: int) -> bool:
-    """Fills the stems' share of each frame, 0..1; returns whether any of it is more than 0.
+    """Fills the stems' share of each frame, 0..1; returns whether any is above 0.
 
-    The share falls while the timeline still holds as many stem frames as the fade needs, so that a worker that dies
-    leaves a cross-fade to the mixture, not a cut.
+    The share falls while the timeline still holds as many stem frames as the fade needs, so that the death of a worker
+    is heard as a cross-fade to the mixture, not a cut.
     """
-    fade = table[m.FADE]
-    curve = carray(as_pointer(table[m.FADE_CURVE]), (m.CHUNK_FRAMES,), np.float32)
-    first = table[m.POSITION] - table[m.LATENCY]
-    end = load_acquire(table[m.STEMS_END])
-    start = load_acquire(table[m.STEMS_START])
+    fade = table[Word.FADE]
+    curve = carray(as_pointer(table[Word.FADE_CURVE]), (CHUNK_FRAMES,), np.float32)
+    first = table[Shared.POSITION] - table[Word.LATENCY]
+    end = load_acquire(table[Word.STEMS_END])
+    start = load_acquire(table[Word.STEMS_START])
     held = end - first if start <= first else 0
-    level = table[m.FADE_AT]
+    level = table[Word.FADE_AT]
     before = level
     ahead = held >= count + fade
-    if table[m.BYPASS] != 0 or not ahead:
-        if not ahead and table[m.BYPASS] == 0:
-            table[m.MISSING_FRAMES] += count
+    if table[Word.BYPASS] != 0 or not ahead:
+        if not ahead and table[Word.BYPASS] == 0:
+            table[Word.MISSING_FRAMES] += count
         if level > 0 and held < min(level, count):
-            table[m.CUTS] += 1
+            table[Word.CUTS] += 1
             level = 0
             before = 0
         for i in range(count):
@@ -85,21 +86,21 @@ def _fade_curve(table: Words, count: int) -> bool:
         for i in range(count):
             level = min(level + 1, fade)
             curve[i] = np.float32(level) / np.float32(fade)
-    table[m.FADE_AT] = level
+    table[Word.FADE_AT] = level
     return before > 0 or level > 0
 
 
 @njit(**INNER)
 def take_stems(table: Words, count: int) -> None:
-    """Fills the source bus with the stems and with the residual: the delayed mixture less the stems."""
-    size = table[m.TIMELINE]
-    stems = table[m.STEMS]
-    mixture = carray(as_pointer(table[m.MIXTURE_RING]), (2, size), np.float32)
-    ring = carray(as_pointer(table[m.STEM_RING]), (2 * stems, size), np.float32)
-    bus = carray(as_pointer(table[m.SOURCE_BUS]), (table[m.SOURCES], m.ROW_FRAMES), np.float32)
-    curve = carray(as_pointer(table[m.FADE_CURVE]), (m.CHUNK_FRAMES,), np.float32)
-    bad_stems = words(table, m.BAD_STEMS, 2 * stems)
-    first = table[m.POSITION] - table[m.LATENCY]
+    """Fills the source bus with the stems and the residual: the delayed mixture minus the stems."""
+    size = table[Word.TIMELINE]
+    stems = table[Word.STEMS]
+    mixture = carray(as_pointer(table[Word.MIXTURE_RING]), (2, size), np.float32)
+    ring = carray(as_pointer(table[Word.STEM_RING]), (2 * stems, size), np.float32)
+    bus = carray(as_pointer(table[Shared.SOURCE_BUS]), (table[Shared.SOURCES], ROW_FRAMES), np.float32)
+    curve = carray(as_pointer(table[Word.FADE_CURVE]), (CHUNK_FRAMES,), np.float32)
+    bad_stems = words(table, Word.BAD_STEMS, 2 * stems)
+    first = table[Shared.POSITION] - table[Word.LATENCY]
     for side in range(2):
         residual = bus[2 * stems + side]
         for i in range(count):
@@ -125,10 +126,10 @@ def take_stems(table: Words, count: int) -> None:
 
 @njit(**INNER)
 def _take_leakage(table: Words, at: int, count: int) -> None:
-    """What the stems of these frames have in common, which lies behind them on the timeline."""
-    size, stems = table[m.TIMELINE], table[m.STEMS]
-    ring = carray(as_pointer(table[m.STEM_RING]), (2 * stems + KINDS, size), np.float32)
-    leakage = carray(as_pointer(table[m.LEAKAGE]), (KINDS, m.ROW_FRAMES), np.float32)
+    """Reads what the stems of these frames have in common, which lies behind them on the timeline."""
+    size, stems = table[Word.TIMELINE], table[Word.STEMS]
+    ring = carray(as_pointer(table[Word.STEM_RING]), (2 * stems + KINDS, size), np.float32)
+    leakage = carray(as_pointer(table[Shared.LEAKAGE]), (KINDS, ROW_FRAMES), np.float32)
     head = min(count, size - at)
     for kind in range(KINDS):
         copy(ring[2 * stems + kind, at:], leakage[kind], head)
@@ -138,11 +139,11 @@ def _take_leakage(table: Words, at: int, count: int) -> None:
 @njit(**INNER)
 def take_direct(table: Words, inputs: Words, at: int, count: int) -> None:
     """Fills the source bus with the direct inputs."""
-    bus = carray(as_pointer(table[m.SOURCE_BUS]), (table[m.SOURCES], m.ROW_FRAMES), np.float32)
-    bad = words(table, m.BAD_DIRECT, table[m.DIRECT])
-    row = 2 * (table[m.STEMS] + 1)
-    for i in range(table[m.DIRECT]):
-        address = inputs[table[m.INPUTS] + i] + 4 * at
+    bus = carray(as_pointer(table[Shared.SOURCE_BUS]), (table[Shared.SOURCES], ROW_FRAMES), np.float32)
+    bad = words(table, Word.BAD_DIRECT, table[Word.DIRECT])
+    row = 2 * (table[Word.STEMS] + 1)
+    for i in range(table[Word.DIRECT]):
+        address = inputs[table[Word.INPUTS] + i] + 4 * at
         bad[i] += copy_sound(carray(as_pointer(address), (count,), np.float32), bus[row + i], count)
 
 

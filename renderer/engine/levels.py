@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.engine.engine import METER_PERIOD_S, Meters
+from stemfield.renderer.engine.engine import Meters
+from stemfield.renderer.engine.memory import METER_PERIOD_S
 from stemfield.renderer.scene.scene import SILENCE_DB
 
 FALL_DB_PER_S: Final = 20.0 / 1.7

@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-STEPS: Final = 8
-"""Targets of one plan at most."""
-TARGETS: Final = 3 * STEPS
-"""Rows of the arrays of targets: three plans, of which one is written, one is on its way, and one is in force."""
+from stemfield.renderer.dsp.shared import STEPS
+
 NEVER: Final = 1 << 62
+MAX_TARGETS: Final = STEPS
+"""Maximum number of targets in a plan; more are left out."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

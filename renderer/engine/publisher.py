@@ -1,4 +1,4 @@
-"""How plans reach the processor: a triple buffer, in which the newest wins and nobody waits."""
+"""How plans reach the processor: by a triple buffer."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.renderer.dsp.chain import Chain
-from stemfield.renderer.dsp.equaliser import MAX_SECTIONS
-from stemfield.renderer.engine import chain_memory as c
-from stemfield.renderer.engine import memory as m
-from stemfield.renderer.engine.plan import NEVER, STEPS, TARGETS, Targets
-from stemfield.renderer.engine.targets import DIRTY
-from stemfield.renderer.native.operations import load, swap
+from stemfield.renderer.dsp.delay import DelayTable
+from stemfield.renderer.dsp.equaliser import MAX_SECTIONS, EqualiserTable
+from stemfield.renderer.dsp.shared import STEPS, TARGETS, Shared
+from stemfield.renderer.engine.memory import Memory, Word
+from stemfield.renderer.engine.plan import NEVER, Targets
+from stemfield.renderer.native import triple_buffer
+from stemfield.renderer.native.operations import load
 
 
 class Publisher:
     """The writing side of an engine's targets, for one thread at a time.
 
     Args:
-        memory: of the engine.
-        chain: of the loudspeakers.
+        memory: memory of the engine.
+        chain: the loudspeaker chain.
     """
 
-    def __init__(self, memory: m.Memory, chain: Chain) -> None:
+    def __init__(self, memory: Memory, chain: Chain) -> None:
         self._memory = memory
         self._chain = chain
-        self._sources = slice(0, int(memory.table[m.SOURCES]))
-        self._middle = int(memory.table[m.MIDDLE])
+        self._sources = slice(0, int(memory.table[Shared.SOURCES]))
+        self._middle = int(memory.table[Word.MIDDLE])
         self._back = self._published = 2
         self._plan: tuple[Targets, ...] = ()
         self._equalisers: Sequence[NDArray[np.float64]] = ()
@@ -37,7 +38,7 @@ class Publisher:
 
     @property
     def published(self) -> slice:
-        """Rows of the arrays of targets that were published last."""
+        """Rows of the arrays of targets of the plan published last."""
         first = self._published * STEPS
         return slice(first, first + len(self._plan))
 
@@ -45,31 +46,31 @@ class Publisher:
         """Hands a plan to the processor. Never waits; the newest wins.
 
         Args:
-            plan: in the order of their frames; what does not fit is left out.
+            plan: targets in the order of their frames, at most STEPS; the rest is left out.
 
         Raises:
             ValueError: delays that are too long, or too many sections.
         """
         plan = [self._completed(targets) for targets in plan]
-        position, untaken = int(self._memory.table[m.POSITION]), bool(load(self._middle) & DIRTY)
+        position, untaken = int(self._memory.table[Shared.POSITION]), bool(load(self._middle) & triple_buffer.DIRTY)
         if self._plan and plan[0].begin_frame > position:
-            # The plan of before ends with this one: what it has in force has to stay so until this one begins.
+            # The plan before ends with this one: what it has in force stays so until this one begins.
             plan.insert(0, self._in_force(position))
         plan = plan[:STEPS]
         before = enumerate(self._plan, self._published * STEPS)
         waiting = [(at, targets) for at, targets in before if untaken or targets.begin_frame >= position]
         for at, targets in enumerate(plan, self._back * STEPS):
             self._write(at, targets)
-            # Rows that stay as they would be by then, but are not yet, keep the ramp that they were given.
+            # Rows on their way to the same gains keep their ramp.
             for earlier_at, earlier in waiting:
                 if earlier.begin_frame <= targets.begin_frame:
                     self._keep_ramps(at, earlier_at)
             waiting.append((at, targets))
-        begins = self._memory.target_begins[self._back]
+        begins = self._memory[Word.TARGET_BEGINS][self._back]
         begins[:] = NEVER
         begins[: len(plan)] = [0, *(targets.begin_frame for targets in plan[1:])]
         self._plan, self._published = tuple(plan), self._back
-        self._back = swap(self._middle, self._back | DIRTY) & 3
+        self._back = triple_buffer.publish(self._middle, self._back)
 
     def _completed(self, targets: Targets) -> Targets:
         if targets.equalisers is None:
@@ -82,7 +83,7 @@ class Publisher:
 
     def _write(self, at: int, targets: Targets) -> None:
         memory, chain, sources = self._memory, self._chain, self._sources
-        gains, ramps, speakers = memory.target_gains[at], memory.target_ramps[at], chain.speakers
+        gains, ramps, speakers = memory[Word.TARGET_GAINS][at], memory[Word.TARGET_RAMPS][at], chain.speakers
         gains[sources, :speakers] = targets.source_gains
         bass = 2 * speakers
         gains[sources, speakers:bass] = 0.0 if targets.diffuse_gains is None else targets.diffuse_gains
@@ -96,13 +97,13 @@ class Publisher:
         if delays_frames.min(initial=0) < 0 or delays_frames.max(initial=0) > longest:
             message = f"delays of {delays_frames.min()} to {delays_frames.max()} frames, must be 0 to {longest}"
             raise ValueError(message)
-        memory.chain[c.TARGET_DELAYS][at] = delays_frames
+        memory.stage(DelayTable)[DelayTable.TARGETS][at] = delays_frames
         if targets.equalisers is not None and targets.equalisers is not self._written[at]:
             self._write_equalisers(at, targets.equalisers)
 
     def _write_equalisers(self, at: int, equalisers: Sequence[NDArray[np.float64]]) -> None:
-        words = (c.TARGET_SECTIONS, c.TARGET_COUNTS, c.TARGET_VERSIONS)
-        sections, counts, versions = (self._memory.chain[word][at] for word in words)
+        words = (EqualiserTable.TARGET_SECTIONS, EqualiserTable.TARGET_COUNTS, EqualiserTable.TARGET_VERSIONS)
+        sections, counts, versions = (self._memory.stage(EqualiserTable)[word][at] for word in words)
         self._written[at] = equalisers
         counts[:], versions[:] = 0, 0
         for row, wanted in enumerate(equalisers):
@@ -116,6 +117,6 @@ class Publisher:
                 versions[row] = hash(wanted.tobytes())
 
     def _keep_ramps(self, at: int, earlier: int) -> None:
-        gains, ramps = self._memory.target_gains, self._memory.target_ramps
+        gains, ramps = self._memory[Word.TARGET_GAINS], self._memory[Word.TARGET_RAMPS]
         same = (gains[at] == gains[earlier]).all(axis=1)
         ramps[at][same] = ramps[earlier][same]

@@ -1,58 +1,51 @@
-"""What control wants, taken over without waiting: two triple buffers, one for the scene and one for the head."""
+"""Takes over the newest plan of control, without waiting, and begins what is due of it."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from stemfield.renderer.engine import chain_memory as c
-from stemfield.renderer.engine import memory as m
-from stemfield.renderer.engine.plan import NEVER, STEPS, TARGETS
+from stemfield.renderer.dsp.shared import STEPS, TARGETS, Shared
+from stemfield.renderer.engine.memory import Word
+from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.native.arrays import Words
-from stemfield.renderer.native.operations import INNER, exchange, load_acquire
+from stemfield.renderer.native.operations import INNER
+from stemfield.renderer.native.triple_buffer import newest
 from stemfield.renderer.native.views import floats2, floats3, words, words2
-
-DIRTY = 4
-"""Bit of a triple buffer's middle word: the slot it names is newer than the processor's."""
 
 
 @njit(**INNER)
 def take_targets(table: Words) -> int:
-    """Takes the newest plan that control has published, if any, and begins what is due of it.
-
-    Of several targets that are due the last one counts.
+    """Takes the newest plan that control has published, if any, and begins the last of its targets that are due.
 
     Returns:
-        How many frames there are until the next ones are due, at least 1.
+        Frames until the next targets are due, at least 1.
     """
-    if load_acquire(table[c.MONITOR_MIDDLE]) & DIRTY != 0:
-        table[c.MONITOR_FRONT] = exchange(table[c.MONITOR_MIDDLE], table[c.MONITOR_FRONT]) & 3
-    before = table[m.STEP]
-    if load_acquire(table[m.MIDDLE]) & DIRTY != 0:
-        table[m.PLAN] = exchange(table[m.MIDDLE], table[m.PLAN]) & 3
+    before, plan = table[Word.STEP], newest(table[Word.MIDDLE], table[Word.PLAN])
+    if plan != table[Word.PLAN]:
+        table[Word.PLAN] = plan
         before = -1
-    begins = words2(table, m.TARGET_BEGINS, 3, STEPS)[table[m.PLAN]]
+    begins = words2(table, Word.TARGET_BEGINS, 3, STEPS)[table[Word.PLAN]]
     step = before
-    while step + 1 < STEPS and begins[step + 1] <= table[m.POSITION]:
+    while step + 1 < STEPS and begins[step + 1] <= table[Shared.POSITION]:
         step += 1
     if step != before:
-        table[m.STEP] = step
-        table[m.FRONT] = table[m.PLAN] * STEPS + step
-        _begin_ramps(table, table[m.FRONT])
-    return begins[step + 1] - table[m.POSITION] if step + 1 < STEPS else NEVER
+        table[Word.STEP] = step
+        table[Shared.FRONT] = table[Word.PLAN] * STEPS + step
+        _begin_ramps(table, table[Shared.FRONT])
+    return begins[step + 1] - table[Shared.POSITION] if step + 1 < STEPS else NEVER
 
 
 @njit(**INNER)
 def _begin_ramps(table: Words, front: int) -> None:
-    """Begins the ramps of the rows that are other ones than before, from wherever they are."""
-    rows = table[m.SOURCES] + m.OWN_ROWS
-    columns = table[c.COLUMNS]
-    gains = floats3(table, m.TARGET_GAINS, TARGETS, rows, columns)
-    ramps = words2(table, m.TARGET_RAMPS, TARGETS, rows)
-    start = floats2(table, m.START_GAINS, rows, columns)
-    goal = floats2(table, m.GOAL_GAINS, rows, columns)
-    done = words(table, m.RAMP_DONE, rows)
-    total = words(table, m.RAMP_TOTAL, rows)
+    """Begins the ramps of the rows whose targets changed, from wherever they are."""
+    rows, columns = table[Shared.ROWS], table[Shared.COLUMNS]
+    gains = floats3(table, Word.TARGET_GAINS, TARGETS, rows, columns)
+    ramps = words2(table, Word.TARGET_RAMPS, TARGETS, rows)
+    start = floats2(table, Shared.START_GAINS, rows, columns)
+    goal = floats2(table, Shared.GOAL_GAINS, rows, columns)
+    done = words(table, Shared.RAMP_DONE, rows)
+    total = words(table, Shared.RAMP_TOTAL, rows)
     for row in range(rows):
         changed = False
         for k in range(columns):

@@ -18,7 +18,7 @@ from studio import Daemon, Studio
 
 from stemfield.control.offline.demo import demo_mixture
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.engine.engine import RISE_S
+from stemfield.renderer.dsp.output_fade import RISE_S
 
 LABELS = list(load_layout("quad").labels)
 BEHIND = LABELS.index("M-135")

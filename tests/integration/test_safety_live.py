@@ -11,7 +11,7 @@ import toy_models as toys
 from pipewire import StepError
 from studio import Studio
 
-from stemfield.renderer.engine.engine import FALL_S, RISE_S
+from stemfield.renderer.dsp.output_fade import FALL_S, RISE_S
 
 RATE = 48_000
 FRONT = {"connect_inputs": ["studio:out*"], "connect_outputs": ["studio:in*"]}

@@ -15,6 +15,7 @@ from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.equaliser import MAX_SECTIONS
 from stemfield.renderer.dsp.hrtf import HEAD_RADIUS_M, AnalyticHead
 from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.engine.memory import Word
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.scene import STEMS, DistanceLaw, Identify, SceneObject, Sector, SpeakerTrim, default_scene
@@ -53,7 +54,7 @@ class Stage:
 
     def play(self, sound):
         out = np.zeros((self.engine.outputs, len(sound)), np.float32)
-        block = np.tile(sound, (int(self.engine.memory.table[1]), 1))
+        block = np.tile(sound, (int(self.engine.memory.table[Word.DIRECT]), 1))
         self.engine.process(block, out)
         return out[:, self.engine.direct_latency_frames :]
 
@@ -330,7 +331,7 @@ def test_gains_that_are_kept_are_those_worked_out_anew(seed):
     fresh.room.apply(stage.scene)
     kept, anew = (s.engine.memory for s in (stage, fresh))
     kept_at, anew_at = stage.engine._publisher.published, fresh.engine._publisher.published
-    np.testing.assert_array_equal(kept.target_gains[kept_at], anew.target_gains[anew_at])
+    np.testing.assert_array_equal(kept[Word.TARGET_GAINS][kept_at], anew[Word.TARGET_GAINS][anew_at])
 
 
 def test_one_moving_object_among_128_is_cheap():

@@ -15,6 +15,7 @@ from stemfield.control.config.configuration import Config
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.levels import SILENT
+from stemfield.renderer.engine.memory import Word
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.scene import STEMS, default_scene
@@ -33,7 +34,7 @@ def audio(tmp_path):
 
 def gains_of(room):
     memory, at = room.engine.memory, room.engine._publisher.published
-    return memory.target_gains[at].copy()
+    return memory[Word.TARGET_GAINS][at].copy()
 
 
 def test_after_a_drag_the_gains_are_those_of_the_last_place(audio):
@@ -74,7 +75,7 @@ def test_a_scene_that_was_there_before_the_sound_is_in_force_from_the_first_bloc
     scene = replace(default_scene(), master_gain_db=-20.0)
     audio.apply(scene)
     asyncio.run(audio.start())
-    assert audio.renderer.engine.memory.target_gains[audio.renderer.engine._publisher.published][
+    assert audio.renderer.engine.memory[Word.TARGET_GAINS][audio.renderer.engine._publisher.published][
         0, -2
     ].max() == pytest.approx(0.1)
     assert audio.renderer.engine.outputs == 26

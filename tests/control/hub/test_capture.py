@@ -23,7 +23,7 @@ from stemfield.control.scenes.recording import RecordingError, captured_objects
 from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.drivers.bw64 import Bw64Reader
 from stemfield.renderer.drivers.part_file import PartFile
-from stemfield.renderer.engine import memory
+from stemfield.renderer.engine.capture import CaptureTable
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.processor import compile_ahead
 
@@ -111,7 +111,7 @@ def test_a_change_stands_at_the_frame_at_which_it_is_heard(
 def test_it_ends_when_the_disk_is_too_slow(
     peer: Any, recorder: Recorder, clock: Clock, reported: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(clock.engine.tape), "read", lambda *_: None)
+    monkeypatch.setattr(type(clock.engine.capture), "read", lambda *_: None)
     peer.send("/recorder/capture", "x")
     peer.wait_idle()
     assert reported == ["capturing x: the disk is too slow: what was played is lost from here on"]
@@ -287,4 +287,4 @@ def test_one_recording_after_the_other(
         until(lambda name=name: (tmp_path / "recordings" / "captures" / f"{name}.wav").exists(), 5, name)
         assert captured(tmp_path, name)[1].shape[1] > 0
     assert peer.ask("/recorder/list") == ["c"]
-    assert clock.engine.memory.table[memory.TAPE] == 0
+    assert clock.engine.memory.stage(CaptureTable).table[CaptureTable.RING] == 0

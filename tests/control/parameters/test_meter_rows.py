@@ -9,8 +9,9 @@ import pytest
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.hrtf import AnalyticHead
-from stemfield.renderer.engine.engine import METER_PERIOD_S, Engine, Meters
+from stemfield.renderer.engine.engine import Engine, Meters
 from stemfield.renderer.engine.levels import FALL_DB_PER_S, SILENT, Levels, shown_levels
+from stemfield.renderer.engine.memory import METER_PERIOD_S
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.scene import STEMS, default_scene

@@ -5,14 +5,14 @@ import itertools
 import numpy as np
 import pytest
 
-from stemfield.renderer.dsp.delay import DELAY_WORDS, OLD_TAP, TAP, TAP_FADED, delay, hold
+from stemfield.renderer.dsp.delay import TAP_WORDS, Tap, delay, hold
 
 FADE = 960
 
 
 def run(sound, block, changes, ring=16_384):
-    line, words = np.zeros(ring, np.float32), np.zeros(DELAY_WORDS, np.int64)
-    words[[OLD_TAP, TAP, TAP_FADED]] = 100, 100, FADE
+    line, words = np.zeros(ring, np.float32), np.zeros(TAP_WORDS, np.int64)
+    words[[Tap.OLD, Tap.NEW, Tap.FADED]] = 100, 100, FADE
     out, at, wanted = sound.astype(np.float32), 0, 100
     cuts = sorted({*range(0, len(sound), block), *changes, len(sound)})
     for start, end in itertools.pairwise(cuts):

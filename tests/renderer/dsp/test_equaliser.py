@@ -6,7 +6,8 @@ from scipy import signal
 
 from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.biquad import sections
-from stemfield.renderer.dsp.equaliser import EQUALISER_WORDS, FADED, MAX_SECTIONS, equalise
+from stemfield.renderer.dsp.equaliser import EQUALISER_WORDS, MAX_SECTIONS, equalise
+from stemfield.renderer.dsp.equaliser import Equaliser as Word
 
 RATE, FADE = 48_000, 960
 
@@ -14,7 +15,7 @@ RATE, FADE = 48_000, 960
 class Equaliser:
     def __init__(self):
         self.words = np.zeros(EQUALISER_WORDS, np.int64)
-        self.words[FADED] = FADE
+        self.words[Word.FADED] = FADE
         self.coefficients, self.states = np.zeros((2, MAX_SECTIONS, 5)), np.zeros((2, MAX_SECTIONS, 2))
         self.wanted, self.count, self.version = np.zeros((MAX_SECTIONS, 5)), 0, 0
 

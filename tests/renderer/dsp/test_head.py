@@ -10,7 +10,7 @@ from scipy import signal, special
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import BassManagement
-from stemfield.renderer.dsp.binaural import MONITOR_WORDS, hear, monitor_filters
+from stemfield.renderer.dsp.binaural import HEAD_WORDS, hear, monitor_filters
 from stemfield.renderer.dsp.hrtf import EARS_AZIMUTH_DEG, HEAD_RADIUS_M, AnalyticHead, rotated
 from stemfield.renderer.dsp.measured import MeasuredHead
 
@@ -145,7 +145,7 @@ def test_turns_of_the_head(turn, direction, seen):
 
 def listen(feeds, filters_at, block, fade=960):
     taps = next(iter(filters_at.values())).shape[2]
-    words = np.zeros(MONITOR_WORDS, np.int64)
+    words = np.zeros(HEAD_WORDS, np.int64)
     words[2] = fade
     held = np.zeros((2, len(feeds), 2, taps), np.float32)
     histories, ears = np.zeros((len(feeds), taps - 1 + block), np.float32), []

@@ -129,7 +129,7 @@ from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.fir import partition
 from stemfield.renderer.dsp.identify import NOISE
 from numba import njit
-from stemfield.renderer.engine import memory as m
+from stemfield.renderer.engine.memory import Word
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.processor import process
 
@@ -163,8 +163,8 @@ def blocks(table, into, out, count, target_gains, middle):
 
 def counted(count):
     before = heap_calls()
-    blocks(engine.memory.table_address, into.ctypes.data, out.ctypes.data, count,
-           engine.memory.target_gains, engine.memory._middle)
+    blocks(engine.memory.address, into.ctypes.data, out.ctypes.data, count,
+           engine.memory[Word.TARGET_GAINS], engine.memory[Word.MIDDLE])
     return heap_calls() - before
 
 counted(10)

@@ -5,9 +5,9 @@ import pytest
 
 from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.biquad import sections
-from stemfield.renderer.engine.capture import TAPE_FRAMES
+from stemfield.renderer.dsp.shared import CHUNK_FRAMES
+from stemfield.renderer.engine.capture import CAPTURE_FRAMES
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.engine.memory import CHUNK_FRAMES
 
 RATE = 48_000
 
@@ -29,31 +29,31 @@ def play(engine, inputs, block):
 def test_it_holds_what_was_played_since_it_began(engine, block):
     inputs = np.random.default_rng(1).uniform(-1, 1, (3, 5000)).astype(np.float32)
     play(engine, inputs[:, :1000], block)
-    assert engine.tape.end is None
-    first = engine.tape.start()
+    assert engine.capture.end is None
+    first = engine.capture.start()
     assert first == 1000 + CHUNK_FRAMES
-    assert engine.tape.end is None
+    assert engine.capture.end is None
     play(engine, inputs[:, 1000:], block)
-    assert engine.tape.end == 5000
-    sound = engine.tape.read(first, 5000)
+    assert engine.capture.end == 5000
+    sound = engine.capture.read(first, 5000)
     assert sound.shape == (5, 5000 - first)
     np.testing.assert_array_equal(sound[4], inputs[2, first:])
     # without stems the residual is the mixture, late by the latency
     np.testing.assert_array_equal(sound[2:4], inputs[:2, first - 100 : 4900])
     assert not sound[:2].any()
-    engine.tape.stop()
+    engine.capture.stop()
     play(engine, inputs, block)
-    assert engine.tape.end == 5000
+    assert engine.capture.end == 5000
 
 
 def test_stems_are_on_it_as_far_as_they_came(engine):
     stems = np.random.default_rng(2).uniform(-1, 1, (1, 2, 3000)).astype(np.float32)
     engine.settle()
-    engine.tape.start()
+    engine.capture.start()
     engine.exchange.write_stems(stems)
     mixture = np.random.default_rng(3).uniform(-1, 1, (3, 6000)).astype(np.float32)
     play(engine, mixture, 100)
-    sound = engine.tape.read(CHUNK_FRAMES, 6000)
+    sound = engine.capture.read(CHUNK_FRAMES, 6000)
     late = CHUNK_FRAMES - 100
     np.testing.assert_array_equal(sound[:2, :2000], stems[0, :, late : late + 2000])
     assert not sound[:2, 3200:].any()  # none came, and the fade is over
@@ -66,26 +66,26 @@ def test_equalisers_are_in_it(engine):
     gains, ramps = np.zeros((5, 2), np.float32), np.ones(5, np.int64)
     equalisers = [none, none, none, none, equaliser]
     engine.publish(gains, ramps, np.ones(2, np.float32), 1, equalisers=equalisers)
-    engine.tape.start()
+    engine.capture.start()
     inputs = np.random.default_rng(1).uniform(-1, 1, (3, 9000)).astype(np.float32)
     play(engine, inputs, 256)
-    sound = engine.tape.read(4000, 9000)
+    sound = engine.capture.read(4000, 9000)
     assert 0 < np.square(sound[4]).mean() < 0.05 * np.square(inputs[2]).mean()
 
 
 def test_what_is_overwritten_is_said_to_be(engine):
-    first = engine.tape.start()
-    play(engine, np.zeros((3, TAPE_FRAMES), np.float32), 8192)
-    assert engine.tape.read(first, first + 10) is not None
+    first = engine.capture.start()
+    play(engine, np.zeros((3, CAPTURE_FRAMES), np.float32), 8192)
+    assert engine.capture.read(first, first + 10) is not None
     play(engine, np.ones((3, 1024), np.float32), 1024)
-    assert engine.tape.read(first, first + 10) is None
-    end = engine.tape.end
-    np.testing.assert_array_equal(engine.tape.read(end - 1024, end)[4], np.ones(1024))
+    assert engine.capture.read(first, first + 10) is None
+    end = engine.capture.end
+    np.testing.assert_array_equal(engine.capture.read(end - 1024, end)[4], np.ones(1024))
 
 
 def test_it_may_begin_again(engine):
-    engine.tape.start()
+    engine.capture.start()
     play(engine, np.ones((3, 1000), np.float32), 100)
-    engine.tape.stop()
-    assert engine.tape.start() == 1000 + CHUNK_FRAMES
-    assert engine.tape.end is None
+    engine.capture.stop()
+    assert engine.capture.start() == 1000 + CHUNK_FRAMES
+    assert engine.capture.end is None

@@ -9,9 +9,9 @@ import pytest
 from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.chain import Chain
-from stemfield.renderer.engine import memory as m
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.engine.plan import STEPS, Targets
+from stemfield.renderer.engine.memory import STARTS, Word
+from stemfield.renderer.engine.plan import MAX_TARGETS, Targets
 
 RATE, SPEAKERS = 48_000, 3
 SOURCES = 6
@@ -145,7 +145,7 @@ def test_a_change_that_is_asked_for_now_takes_no_ramp_of_later(engine):
 
 def test_what_does_not_fit_is_left_out(engine):
     engine.publish_plan([targets(n / 16, 0.0, 1001 + 10 * n) for n in range(16)])
-    assert play(engine, 1000)[0, -1] == (STEPS - 2) / 16  # one is what was in force
+    assert play(engine, 1000)[0, -1] == (MAX_TARGETS - 2) / 16  # one is what was in force
 
 
 def test_an_equaliser_that_is_asked_for_again_is_not_begun_anew():
@@ -170,8 +170,8 @@ def calls_of(made, positions, due_s, late_s):
     """Writes down calls as the processor does."""
     now_ns = time.monotonic_ns()
     for n, (position, late) in enumerate(zip(positions, late_s, strict=True)):
-        made.memory.call_starts[n % m.STARTS] = position, now_ns + round(1e9 * (due_s + position / RATE + late))
-    made.memory.table[m.CALLS] = len(positions)
+        made.memory[Word.CALL_STARTS][n % STARTS] = position, now_ns + round(1e9 * (due_s + position / RATE + late))
+    made.memory.table[Word.CALLS] = len(positions)
     return 1e-9 * now_ns + due_s
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from stemfield.renderer.dsp.shared import Shared
 from stemfield.renderer.engine.engine import Engine, fade_frames
-from stemfield.renderer.engine.memory import POSITION
 
 RATE, STEMS, SPEAKERS, LATENCY = 48_000, 4, 6, 1000
 SOURCES = 2 * (STEMS + 1)
@@ -56,7 +56,7 @@ def settled(matrix, stems, ramp=1, played=0):
     made = engine()
     publish(made, matrix, ramp)
     made.settle()
-    made.memory.table[POSITION] = played
+    made.memory.table[Shared.POSITION] = played
     made.exchange.restart_stems(played - LATENCY)
     made.exchange.write_stems(np.zeros((STEMS, 2, LATENCY), np.float32))
     made.exchange.write_stems(stems)

@@ -14,9 +14,9 @@ from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.chain import Chain, design_chain
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.dsp.identify import NOISE, SPOKEN, SWEEP, SWEEP_S
-from stemfield.renderer.engine import memory
-from stemfield.renderer.engine.engine import FALL_S, RISE_S, Engine
-from stemfield.renderer.engine.outputs import rise
+from stemfield.renderer.dsp.output_fade import FALL_S, RISE_S, FadeTable
+from stemfield.renderer.dsp.output_fade import run as fade
+from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.native.operations import load_acquire
 
 RATE, STEMS, DIRECT, LATENCY = 48_000, 4, 2, 700
@@ -204,22 +204,22 @@ def test_outputs_rise_from_silence_once_the_mixture_of_now_arrives():
 
 
 @njit(nogil=True)
-def sound_on(table):
+def sound_on(table, own):
     """As many blocks as there are until the outputs are let to rise, in the last one at the latest, and two more."""
-    while load_acquire(table.ctypes.data + 8 * memory.SOUNDING) == 0:
-        rise(table, SHORT_BLOCK)
-    rise(table, SHORT_BLOCK)
-    rise(table, SHORT_BLOCK)
+    while load_acquire(own.ctypes.data + 8 * FadeTable.SOUNDING) == 0:
+        fade(table, own, SHORT_BLOCK)
+    fade(table, own, SHORT_BLOCK)
+    fade(table, own, SHORT_BLOCK)
 
 
 def test_a_rise_that_is_asked_for_in_the_middle_of_a_block_is_held_back_too():
     made = engine()
-    table = made.memory.table
-    sound_on(table)  # compiled by now
+    tables = made.memory.table, made.memory.stage(FadeTable).table
+    sound_on(*tables)  # compiled by now
     assert made.latency_frames > 3 * SHORT_BLOCK
     for _ in range(50):
         made.hush()
-        sounding = threading.Thread(target=sound_on, args=(table,))
+        sounding = threading.Thread(target=sound_on, args=tables)
         sounding.start()
         made.rise()
         sounding.join()
