@@ -112,10 +112,8 @@ class ModelWorker:
             self.begin(engine)
         else:
             self._next = card
-            start = partial(self._start, engine, card)
-            taken_over = partial(self._taken_over, card)
-            successor = partial(start, successor=True)
-            self.supervisor.replace(start, time.monotonic(), successor, _timeout_s(card), taken_over)
+            start, ended = partial(self._start, engine, card), partial(self._replaced, card)
+            self.supervisor.replace(start, time.monotonic(), _timeout_s(card), ended)
         return ""
 
     def take_request(self) -> ModelCard | None:
@@ -123,7 +121,7 @@ class ModelWorker:
         requested, self._requested = self._requested, None
         return requested if requested is not self._card else None
 
-    def _taken_over(self, card: ModelCard, taken: bool) -> None:
+    def _replaced(self, card: ModelCard, taken: bool) -> None:
         self._next = None
         if taken:
             self._card = card
@@ -134,7 +132,7 @@ class ModelWorker:
         model = round(WITHOUT_MODEL_S * rate_hz) if card is None else self._latency_frames(card, rate_hz)
         return model + fade_frames(rate_hz) + margin_frames
 
-    def _start(self, engine: Engine, card: ModelCard, *, successor: bool = False) -> WorkerProcess:
+    def _start(self, engine: Engine, card: ModelCard, successor: bool) -> WorkerProcess:
         return WorkerProcess(
             engine.exchange,
             card.folder,

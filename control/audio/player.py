@@ -37,11 +37,6 @@ class Player:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    @property
-    def sample_rate_hz(self) -> int:
-        """Sample rate of the file."""
-        return self._reader.sample_rate_hz
-
     def start(self, engine: Engine) -> None:
         """Play from the start of the file."""
         self._reader.seek(0)

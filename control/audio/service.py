@@ -111,9 +111,9 @@ class AudioService:
         """The model's name, or an empty string."""
         return self._model.name
 
-    def apply(self, scene: Scene, fade_s: float = 0.0) -> None:
+    def apply(self, scene: Scene) -> None:
         """Put a scene in force soon, on this engine and every later one."""
-        self.follow((TimedScene(scene, fade_s),))
+        self.follow((TimedScene(scene),))
 
     def follow(self, scenes: Sequence[TimedScene]) -> None:
         """Put the first scene in force soon, on this engine and every later one, and the others at their times.

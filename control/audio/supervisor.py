@@ -25,7 +25,8 @@ STOP_TIMEOUT_S = 2.0
 EXIT_BAD_MODEL = 2
 EXIT_TOO_SLOW = 4
 
-Start = Callable[[], WorkerProcess]
+Start = Callable[[bool], WorkerProcess]
+"""Starts a worker, which takes over from the present one if its argument is true."""
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +81,6 @@ class Supervisor:
         self.restarts = 0
         self.problem = ""
 
-    @property
-    def pid(self) -> int | None:
-        """Process id of the worker."""
-        return self._worker.pid if self._worker is not None else None
-
     def check(self, now_s: float) -> None:
         """Look after the worker; call it a few times a second with a monotonic time."""
         with self._lock:
@@ -106,25 +102,24 @@ class Supervisor:
         self,
         start: Start,
         now_s: float,
-        start_successor: Start | None = None,
         timeout_s: float = TIMEOUT_S,
         ended: Callable[[bool], None] = lambda _taken: None,
     ) -> None:
         """Replace the worker by one that is started differently: with another model.
 
+        A worker that plays continues until the new one takes over, or for good if the new one fails.
+
         Args:
-            start: starts such a worker.
+            start: starts the new worker, and others like it later.
             now_s: monotonic time.
-            start_successor: starts one that takes over without a gap from a worker that plays; if it fails, that one
-                continues. Without it the mixture plays in between.
             timeout_s: longest time between two signs of life of the new worker.
             ended: called once with whether it has taken over; not at all if another replacement comes first.
         """
         with self._lock:
             self._drop_successor()
-            if self._worker is not None and self._alive and start_successor is not None:
+            if self._worker is not None and self._alive:
                 try:
-                    self._successor = Successor(start_successor(), start, timeout_s, now_s, ended)
+                    self._successor = Successor(start(True), start, timeout_s, now_s, ended)
                 except OSError as error:
                     self._refuse_successor(f"it cannot be started: {error.strerror}")
                     ended(False)
@@ -209,7 +204,7 @@ class Supervisor:
 
     def _begin(self, now_s: float) -> None:
         try:
-            self._worker = self._start()
+            self._worker = self._start(False)
         except OSError as error:
             self._restart(now_s, f"it cannot be started: {error.strerror}")
             return

@@ -27,7 +27,7 @@ from stemfield.control.daemon.model_switch import ModelSwitch
 from stemfield.control.daemon.reload import Reloader
 from stemfield.control.daemon.services import NetworkServices, open_network
 from stemfield.control.daemon.standard_streams import has_terminal, optional_output
-from stemfield.control.daemon.watchdog import Watchdog
+from stemfield.control.daemon.watchdog import ServiceManager
 from stemfield.control.faults import Contained
 from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.hub import Hub
@@ -50,8 +50,6 @@ from stemfield.systemd.notify import notify, watchdog_interval_s
 
 LOOK_AFTER_S = 0.1
 MEND_S = 0.5
-EXTENSION_S = 60
-"""Extra time requested from systemd for a start that is still in progress."""
 END_SIGNALS = signal.SIGTERM, signal.SIGINT
 SWITCH_INTERVAL_S = 0.0005
 """Time after which the thread that computes gains hands the interpreter to the event loop, where packets wait."""
@@ -85,7 +83,6 @@ class Daemon:
         self._on_ready = on_ready
         self._mend_s = mend_s
         self._layout = with_bass(load_layout(config.layout, config.layout_folders), config.bass_crossover_hz)
-        self._ready = False
         separates = config.role != "renderer"  # otherwise another machine has the models
         card = self._load_card(config.model or DEFAULT) if separates else None
         if card is None and separates:
@@ -99,6 +96,7 @@ class Daemon:
         self._audio = AudioService(config, self._layout, model, player, self._on_status, self._headphones)
         self._models = ModelSwitch(config, self._load_card, self._audio)
         self._delay: SceneDelay | None = None
+        self._manager = ServiceManager(watchdog_interval_s())
         self._last_run = LastRun(config.state_folder)
         self._counters = Counters()
         self._stopping = asyncio.Event()
@@ -289,10 +287,10 @@ class Daemon:
         notify("STATUS=starting")
         await self._audio.prepare()
         if self._config.driver == "jack":
-            self._notify_ready()  # control works already; a server that appears later is not a failed start
+            self._manager.ready()  # control works already; a server that appears later is not a failed start
         await self._audio.start()
         self._last_run.sounding()
-        self._notify_ready()
+        self._manager.ready()
         log.debug("playing after %.2f s", time.monotonic() - begun_s)
         model, scene = self._models.displayed(self._audio.model), self._config.default_scene()
         with optional_output():
@@ -304,21 +302,14 @@ class Daemon:
             with Contained("the sound server cannot be checked"):  # the next check may succeed
                 await self._audio.mend()
 
-    def _notify_ready(self) -> None:
-        self._ready = True
-        notify("READY=1")
-
     async def _look_after(self) -> None:
-        watchdog, extended_s = Watchdog(watchdog_interval_s()), 0.0
         while True:
             await asyncio.sleep(LOOK_AFTER_S)
             now_s = time.monotonic()
-            if not self._ready and now_s - extended_s > EXTENSION_S / 60:
-                notify(f"EXTEND_TIMEOUT_USEC={EXTENSION_S * 1_000_000}")
-                extended_s = now_s
             with Contained("the separation cannot be checked"):  # the music continues without
                 self._audio.look_after(now_s)
-            watchdog.update(now_s, joined=self._audio.playing, blocks=self._audio.blocks)
+            with Contained("systemd cannot be notified"):  # its watchdog then ends this process, as it should
+                self._manager.update(now_s, joined=self._audio.playing, blocks=self._audio.blocks)
 
     def _on_status(self, text: str) -> None:
         notify(f"STATUS={text}")

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from stemfield.control.faults import Contained
 from stemfield.systemd.notify import notify
 
+EXTENSION_S = 60
+"""Extra time requested for a start that is still in progress."""
 ABSENT_S = 3.0
 """Time after which a server counts as gone; rejoining one because of its silence must not end the silence."""
 
@@ -50,26 +51,33 @@ class Heartbeat:
         return now_s - self._beat_s <= self._timeout_s
 
 
-class Watchdog:
-    """Notifies the service manager twice in each interval while the callback works.
+class ServiceManager:
+    """Keeps systemd informed; without systemd nothing is sent.
 
     Args:
-        interval_s: interval of the service manager's watchdog; None where there is none.
+        watchdog_s: interval of systemd's watchdog; None if it has none.
         notify: sends one notification.
     """
 
-    def __init__(self, interval_s: float | None, notify: Callable[[str], object] = notify) -> None:
-        self._interval_s = interval_s
-        self._heartbeat = Heartbeat(interval_s or 0.0)
+    def __init__(self, watchdog_s: float | None, notify: Callable[[str], object] = notify) -> None:
+        self._watchdog_s = watchdog_s
+        self._heartbeat = Heartbeat(watchdog_s or 0.0)
         self._notify = notify
-        self._notified_s = 0.0
+        self._ready = False
+        self._extended_s = self._notified_s = 0.0
+
+    def ready(self) -> None:
+        """Report the end of the start."""
+        self._ready = True
+        self._notify("READY=1")
 
     def update(self, now_s: float, *, joined: bool, blocks: int) -> None:
-        """Notify if it is due; see `Heartbeat.is_alive`."""
-        if self._interval_s is None:
+        """Request more time while the start is in progress, and report a working callback; see `Heartbeat`."""
+        if not self._ready and now_s - self._extended_s > EXTENSION_S / 60:
+            self._notify(f"EXTEND_TIMEOUT_USEC={EXTENSION_S * 1_000_000}")
+            self._extended_s = now_s
+        if self._watchdog_s is None or not self._heartbeat.is_alive(now_s, joined=joined, blocks=blocks):
             return
-        with Contained("the watchdog cannot be notified"):  # it then ends this process, as it should
-            alive = self._heartbeat.is_alive(now_s, joined=joined, blocks=blocks)
-            if alive and now_s - self._notified_s > self._interval_s / 2:
-                self._notify("WATCHDOG=1")
-                self._notified_s = now_s
+        if now_s - self._notified_s > self._watchdog_s / 2:
+            self._notify("WATCHDOG=1")
+            self._notified_s = now_s

@@ -125,7 +125,7 @@ class Separating(ModelWorker):
         self.supervisors += 1
         super().begin(engine)
 
-    def _start(self, _, card, *, successor=False):
+    def _start(self, _, card, successor):
         self.started.append(card.name)
         return Worker()
 

@@ -44,7 +44,7 @@ def keeper():
         queue = list(starts)
         started = []
 
-        def start():
+        def start(_):
             given = queue.pop(0) if len(queue) > 1 else queue[0]
             if isinstance(given, Exception):
                 raise given
@@ -119,7 +119,7 @@ def test_another_model_waits_for_the_old_worker_without_holding_up_the_caller(ke
     time.sleep(0.5)  # it ignores SIGTERM by now
     fresh = []
 
-    def start():
+    def start(_):
         fresh.append(Stand(SLEEP))
         return fresh[-1]
 
@@ -146,11 +146,11 @@ def successor_of(supervisor, script, now_s, last_message="", told=None):
     """Asks for another model; returns the stand-in of its worker. How it ended is added to `told`."""
     made = []
 
-    def start():
+    def start(_):
         made.append(Stand(script, last_message))
         return made[-1]
 
-    supervisor.replace(start, now_s, start, ended=([] if told is None else told).append)
+    supervisor.replace(start, now_s, ended=([] if told is None else told).append)
     return made[0]
 
 
@@ -168,12 +168,12 @@ def test_a_worker_plays_on_until_its_successor_has_the_timeline(playing):
     told = []
     successor = successor_of(supervisor, SLEEP, 1.0, told=told)
     supervisor.check(1.1)
-    assert supervisor.pid == first.pid
+    assert supervisor._worker.pid == first.pid
     assert first.poll() is None
     assert told == []
     exchange.owner = successor.pid
     supervisor.check(1.2)
-    assert supervisor.pid == successor.pid
+    assert supervisor._worker.pid == successor.pid
     assert told == [True]
     supervisor.check(10.0)  # the first one did not leave by itself
     assert first.wait(5) == -9
@@ -186,7 +186,7 @@ def test_a_successor_that_cannot_play_leaves_the_other_one_playing(playing):
     successor.wait(5)
     exchange.beat()
     supervisor.check(1.1)
-    assert supervisor.pid == first.pid
+    assert supervisor._worker.pid == first.pid
     assert first.poll() is None
     assert supervisor.problem == "the model is too slow"
     assert told == [False]
@@ -199,7 +199,7 @@ def test_a_successor_that_is_never_ready_is_abandoned(playing):
     exchange.beat()
     supervisor.check(1.0 + START_TIMEOUT_S + TIMEOUT_S + 0.1)
     assert successor.poll() == -9
-    assert supervisor.pid == first.pid
+    assert supervisor._worker.pid == first.pid
     assert told == [False]
 
 
@@ -209,7 +209,7 @@ def test_a_successor_takes_over_from_a_worker_that_dies(playing):
     first.kill()
     first.wait(5)
     supervisor.check(1.1)
-    assert supervisor.pid == successor.pid
+    assert supervisor._worker.pid == successor.pid
     assert exchange.owner == successor.pid
 
 
@@ -229,7 +229,7 @@ def test_wishes_in_quick_succession_leave_no_worker_behind(playing):
     supervisor, first, exchange = playing
     exchange.owner = successor_of(supervisor, SLEEP, 1.0).pid
     supervisor.check(1.1)  # it has taken over, and the first one does not leave by itself
-    supervisor.replace(lambda: Stand(SLEEP), 1.2)
+    supervisor.replace(lambda _: Stand(SLEEP), 1.2)
     assert first.wait(5) == -9
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from stemfield.control.daemon.watchdog import Heartbeat, Watchdog
+from stemfield.control.daemon.watchdog import Heartbeat, ServiceManager
 
 TURN_S = 0.1
 TIMEOUT_S = 5.0
@@ -58,14 +58,26 @@ def test_another_engine_begins_to_count_anew() -> None:
 
 def test_the_service_manager_is_notified_twice_in_each_interval_while_blocks_are_rendered() -> None:
     sent: list[str] = []
-    watchdog = Watchdog(5.0, sent.append)
+    manager = ServiceManager(5.0, sent.append)
+    manager.ready()
     for n in range(turns(60)):
-        watchdog.update(10.0 + n * TURN_S, joined=True, blocks=min(n, turns(30)))
-    assert set(sent) == {"WATCHDOG=1"}
+        manager.update(10.0 + n * TURN_S, joined=True, blocks=min(n, turns(30)))
+    assert set(sent) == {"READY=1", "WATCHDOG=1"}
     assert 30 / 2.6 <= len(sent) <= 36 / 2.4
 
 
 def test_without_a_watchdog_nothing_is_sent() -> None:
     sent: list[str] = []
-    Watchdog(None, sent.append).update(10.0, joined=True, blocks=1)
-    assert sent == []
+    manager = ServiceManager(None, sent.append)
+    manager.ready()
+    manager.update(10.0, joined=True, blocks=1)
+    assert sent == ["READY=1"]
+
+
+def test_a_start_in_progress_requests_more_time_every_second() -> None:
+    sent: list[str] = []
+    manager = ServiceManager(None, sent.append)
+    for n in range(turns(10)):
+        manager.update(100.0 + n * TURN_S, joined=False, blocks=0)
+    assert set(sent) == {"EXTEND_TIMEOUT_USEC=60000000"}
+    assert 9 <= len(sent) <= 10
