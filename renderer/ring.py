@@ -31,7 +31,7 @@ WORD_STEMS_START: Final = 24
 WORD_BEATS, WORD_LATE, WORD_LOAD = 32, 33, 34
 WORD_THRESHOLD: Final = 40
 WORD_OWNER: Final = 48
-WORD_HEIR, WORD_HEIR_POSITION = 56, 57
+WORD_SUCCESSOR, WORD_SUCCESSOR_POSITION = 56, 57
 NEVER: Final = 1 << 62
 """`stems_start` while no stem is valid."""
 
@@ -210,22 +210,22 @@ class Exchange:
         store(self.word_address(WORD_OWNER), pid)
 
     @property
-    def heir(self) -> int:
-        """Process id of a worker that is ready to take over; 0 for none."""
-        return int(load(self.word_address(WORD_HEIR)))
+    def successor(self) -> int:
+        """Process id of a successor that is ready to take over; 0 for none."""
+        return int(load(self.word_address(WORD_SUCCESSOR)))
 
-    @heir.setter
-    def heir(self, pid: int) -> None:
-        store(self.word_address(WORD_HEIR), pid)
+    @successor.setter
+    def successor(self, pid: int) -> None:
+        store(self.word_address(WORD_SUCCESSOR), pid)
 
     @property
-    def heir_position(self) -> int:
-        """The mixture frame that the heir reads next, as it said last."""
-        return int(load(self.word_address(WORD_HEIR_POSITION)))
+    def successor_position(self) -> int:
+        """Next mixture frame that the successor reads, as last reported."""
+        return int(load(self.word_address(WORD_SUCCESSOR_POSITION)))
 
-    @heir_position.setter
-    def heir_position(self, position: int) -> None:
-        store(self.word_address(WORD_HEIR_POSITION), position)
+    @successor_position.setter
+    def successor_position(self, position: int) -> None:
+        store(self.word_address(WORD_SUCCESSOR_POSITION), position)
 
     def beat(self) -> None:
         """The worker's sign of life."""

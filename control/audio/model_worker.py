@@ -141,10 +141,10 @@ class ModelWorker:
             self._config.providers,
             rule=self._config.rule,
             stems=STEMS,
-            heir=successor,
+            successor=successor,
         )
 
 
 def _timeout_s(card: ModelCard) -> float:
     """Longest time between two signs of life of a worker: it gives none while it computes a chunk."""
-    return max(TIMEOUT_S, 2.0 * card.patience_samples / card.sample_rate.nominal_hz)
+    return max(TIMEOUT_S, 2.0 * card.compute_margin_samples / card.sample_rate.nominal_hz)

@@ -178,7 +178,7 @@ class Supervisor:
             self._successor.worker.kill()
             self._successor.worker.wait(STOP_TIMEOUT_S)
             self._successor = None
-        self._exchange.heir = 0
+        self._exchange.successor = 0
 
     def _old_one_is_ending(self, now_s: float) -> bool:
         """Whether to wait for it: two workers must not write to one exchange."""

@@ -27,9 +27,9 @@ from stemfield.separation.cards.card import CARD, ModelCard, available_models, l
 from stemfield.separation.importing.families import Answers, card_data
 from stemfield.separation.importing.join import joined_card
 from stemfield.separation.streaming.latency import live_latency_frames
-from stemfield.separation.streaming.speed import compute_share
+from stemfield.separation.streaming.speed import realtime_factor
 from stemfield.separation.streaming.streaming import Separator
-from stemfield.separation.worker.worker import HIGHEST_SHARE
+from stemfield.separation.worker.worker import MAX_REALTIME_FACTOR
 
 
 def models_list(options: argparse.Namespace) -> int:
@@ -52,7 +52,7 @@ def models_check(options: argparse.Namespace) -> int:
     def trial(name: str) -> None:
         card = model_card(name, config)
         warnings.extend(_unplaced(card))
-        compute_share(Separator(card, card.sample_rate.nominal_hz))  # some shapes show only when a graph runs
+        realtime_factor(Separator(card, card.sample_rate.nominal_hz))  # some shapes show only when a graph runs
 
     checked = [(name, problems_of(trial, name)) for name in options.names]
     for line in warnings:
@@ -103,7 +103,7 @@ def _keep(
     target = Path(options.into) if options.into else config.model_folders[0]
     with in_terms_of_options(folder, paths, made):
         card = load_card(str(folder))
-        compute_share(Separator(card, card.sample_rate.nominal_hz, config.separation.providers))
+        realtime_factor(Separator(card, card.sample_rate.nominal_hz, config.separation.providers))
         place = target / card.name
         if place.exists() and not options.replace:
             raise CommandError([f"{place}: is there already (--replace overwrites it)"])
@@ -123,7 +123,7 @@ def _unplaced(card: ModelCard) -> list[str]:
     """Warnings about the stems of a model that are not an instrument of the room."""
     lines = []
     for name in card.names:
-        stem = card.room_stem(name)
+        stem = card.instrument_of(name)
         if stem not in STEMS:
             known = f"{', '.join(STEMS)}{did_you_mean(stem, STEMS)}"
             hint = f"say where it belongs with --stem {name}=vocals, for instance, or `stems` in the card"
@@ -236,13 +236,13 @@ def _timed(name: str, rate_hz: int, config: Config) -> dict[str, Any]:
     before_kib, began_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     separator = Separator(card, rate_hz, config.separation.providers)
     load_s = time.perf_counter() - began_s
-    share = compute_share(separator)
+    share = realtime_factor(separator)
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
     return {
         "name": card.name,
         "domain": card.domain,
         "compute_share": share,
-        "live": share <= HIGHEST_SHARE,
+        "live": share <= MAX_REALTIME_FACTOR,
         "latency_ms": 1e3 * separator.latency_frames / rate_hz,
         "live_latency_ms": 1e3 * live_latency_frames(card, rate_hz) / rate_hz,
         "load_s": load_s,

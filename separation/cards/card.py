@@ -22,7 +22,7 @@ from stemfield.layouts.problems import ProblemsError, UserError, did_you_mean
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.separation.cards.card_chunks import CHUNK_DOMAINS, ChunkCard
 from stemfield.separation.cards.card_schema import MaskStreamCard, ModelCard, WaveStreamCard
-from stemfield.separation.cards.onnx_file import OnnxFileError, outside_weights
+from stemfield.separation.cards.onnx_file import OnnxFileError, external_weights_problem
 from stemfield.separation.cards.presets import PRESETS
 
 __all__ = ["SHIPPED", "CardError", "ModelCard", "ModelEntry", "ProviderError", "available_models", "load_card"]
@@ -72,7 +72,7 @@ def load_card(name_or_path: str, folders: Sequence[Path] = (), stems: Sequence[s
         CardError: an unknown name, or a card or file with problems (all of them are listed).
     """
     card = _find(name_or_path, folders)
-    if stems and (problems := card.misplaced(stems)):
+    if stems and (problems := card.unknown_stems(stems)):
         raise CardError(name_or_path, problems[:1])
     return card
 
@@ -162,7 +162,7 @@ def _wrong_files(card: ModelCard) -> Iterator[str]:
         if digest != file.sha256:
             yield f"files: {file.path} has sha256 {digest}, the card says {file.sha256}"
         with suppress(OnnxFileError):  # that is told when it is opened
-            if refusal := outside_weights(path):
+            if refusal := external_weights_problem(path):
                 yield f"files: {refusal}"
 
 

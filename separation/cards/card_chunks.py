@@ -14,19 +14,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stemfield.separation.cards.axes import Axes
-from stemfield.separation.cards.card_parts import Chunk, ChunkStft, Combine, Port
+from stemfield.separation.cards.card_parts import Chunk, ChunkStft, ChunkTensor, Combine
 from stemfield.separation.cards.card_schema import RULE_STFT, ModelCard
 
 CHUNK_DOMAINS = ("mag_chunk", "complex_chunk", "wave_chunk", "spec_wave_chunk")
 
 _COMPLEX = ("re_im", "spec_re", "spec_im")
-_TAKEN = {
+_INPUT_ROLES = {
     "mag_chunk": ("mag",),
     "complex_chunk": _COMPLEX,
     "wave_chunk": ("wave",),
     "spec_wave_chunk": (*_COMPLEX, "wave"),
 }
-_GIVEN = {
+_OUTPUT_ROLES = {
     "mag_chunk": ("mag", "mask"),
     "complex_chunk": (*_COMPLEX, "mask"),
     "wave_chunk": ("wave",),
@@ -41,8 +41,12 @@ class ChunkCard(ModelCard):
     domain: Literal["mag_chunk", "complex_chunk", "wave_chunk", "spec_wave_chunk"] = Field(
         description="How tensors and sound meet."
     )
-    inputs: Annotated[tuple[Port, ...], Field(strict=False)] = Field(description="Tensors that every graph takes.")
-    outputs: Annotated[tuple[Port, ...], Field(strict=False)] = Field(description="Tensors that every graph gives.")
+    inputs: Annotated[tuple[ChunkTensor, ...], Field(strict=False)] = Field(
+        description="Tensors that every graph takes."
+    )
+    outputs: Annotated[tuple[ChunkTensor, ...], Field(strict=False)] = Field(
+        description="Tensors that every graph gives."
+    )
     chunk: Chunk = Field(description="How sound is cut up.")
     stft: ChunkStft | None = Field(None, description="The transform around the graph, where it sees spectra.")
     combine: Combine = Field(Combine(), description="How magnitudes become stems.")
@@ -62,7 +66,7 @@ class ChunkCard(ModelCard):
         return self.chunk.hop
 
     @property
-    def patience_samples(self) -> int:
+    def compute_margin_samples(self) -> int:
         """While one chunk is computed the next one plays."""
         return self.chunk.hop
 
@@ -107,15 +111,15 @@ class ChunkCard(ModelCard):
             yield f"stft: domain {self.domain} has no transform"
         if self.domain != "mag_chunk" and self.combine != Combine():
             yield f"combine: domain {self.domain} has no magnitudes to combine"
-        yield from self._ports("inputs", self.inputs, _TAKEN[self.domain])
-        yield from self._ports("outputs", self.outputs, _GIVEN[self.domain])
+        yield from self._ports("inputs", self.inputs, _INPUT_ROLES[self.domain])
+        yield from self._ports("outputs", self.outputs, _OUTPUT_ROLES[self.domain])
         if self.domain == "spec_wave_chunk":
             for key, ports in (("inputs", self.inputs), ("outputs", self.outputs)):
                 roles = {port.role for port in ports}
                 if roles and (roles == {"wave"} or "wave" not in roles):
                     yield f"{key}: domain spec_wave_chunk needs both a spectrum and a wave"
 
-    def _ports(self, key: str, ports: Sequence[Port], allowed: tuple[str, ...]) -> Iterator[str]:
+    def _ports(self, key: str, ports: Sequence[ChunkTensor], allowed: tuple[str, ...]) -> Iterator[str]:
         if not ports:
             yield f"{key}: needs at least one tensor"
         for what, words in (("name", [port.name for port in ports]), ("role", [port.role for port in ports])):
@@ -132,7 +136,7 @@ class ChunkCard(ModelCard):
             else:
                 yield from self._axes(key, port)
 
-    def _axes(self, key: str, port: Port) -> Iterator[str]:
+    def _axes(self, key: str, port: ChunkTensor) -> Iterator[str]:
         letters = set(Axes(port.layout).letters)
         must = set(_AXES[port.role]) - {"b"}
         may = must | {"b"}

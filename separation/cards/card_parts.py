@@ -21,7 +21,7 @@ def _only(pattern: str, meaning: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Word = Annotated[str, _only("[a-z0-9][a-z0-9_-]{0,63}", "name of up to 64 of a-z, 0-9, _ and -")]
+Name = Annotated[str, _only("[a-z0-9][a-z0-9_-]{0,63}", "name of up to 64 of a-z, 0-9, _ and -")]
 FileName = Annotated[str, _only("[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "plain file name in the card's folder")]
 Sha256 = Annotated[str, _only("[0-9a-f]{64}", "SHA-256 of 64 hexadecimal digits")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
@@ -124,7 +124,7 @@ class ChunkStft(Strict):
         return 1 + samples // self.hop if self.centre == "sample" else -(-samples // self.hop)
 
 
-class Port(Strict):
+class ChunkTensor(Strict):
     """An input or output of a graph that sees whole chunks, float32."""
 
     name: TensorName = Field(description="As the graph calls it.")
@@ -176,8 +176,8 @@ class Chunk(Strict):
 class Score(Strict):
     """A figure that somebody measured on real recordings: a median over clips."""
 
-    data: Word = Field(description="Name of the set of clips.")
+    data: Name = Field(description="Name of the set of clips.")
     clips: int = Field(ge=1, description="How many.")
-    stem: Word = Field(description="Which stem.")
+    stem: Name = Field(description="Which stem.")
     measure: Literal["csdr", "si_sdr", "si_sdr_improvement"] = Field(description="What was measured.")
     value_db: float = Field(description="The median.")

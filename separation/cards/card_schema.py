@@ -23,7 +23,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from stemfield.separation.cards.card_parts import ModelFile, SampleRate, Score, State, Stft, Strict, Tensor, Text, Word
+from stemfield.separation.cards.card_parts import ModelFile, Name, SampleRate, Score, State, Stft, Strict, Tensor, Text
 
 __all__ = ["RULE_STFT", "MaskStreamCard", "ModelCard", "SampleRate", "Stft", "StreamCard", "WaveStreamCard"]
 
@@ -37,15 +37,15 @@ RULE_STFT = Stft(n_fft=2048, hop=512, synthesis_tail=1024, window="asymmetric_ha
 class ModelCard(Strict):
     """What every model says of itself."""
 
-    name: Word = Field(description="The folder's name.")
+    name: Name = Field(description="The folder's name.")
     title: Text = Field(description="One line for people.")
     domain: str = Field(description="How tensors and sound meet.")
     sample_rate: SampleRate = Field(description="The rates that the model works at.")
-    sources: Annotated[tuple[Word, ...], Field(strict=False, min_length=1, max_length=MAX_SOURCES)] = Field(
+    sources: Annotated[tuple[Name, ...], Field(strict=False, min_length=1, max_length=MAX_SOURCES)] = Field(
         description="What the graph gives, in its order."
     )
-    rest: Word | None = Field(None, description="Name of what is left of the mixture, where that is a stem too.")
-    stems: dict[Word, Word] = Field(
+    rest: Name | None = Field(None, description="Name of what is left of the mixture, where that is a stem too.")
+    stems: dict[Name, Name] = Field(
         default_factory=dict, description="Which instrument of the room a source belongs to, where the names differ."
     )
     files: Annotated[tuple[ModelFile, ...], Field(strict=False)] = Field(description="The graph, or one a source.")
@@ -88,14 +88,14 @@ class ModelCard(Strict):
         """The stems that a separator gives: the sources, and the rest where it is one."""
         return self.sources if self.rest is None else (*self.sources, self.rest)
 
-    def room_stem(self, name: str) -> str:
+    def instrument_of(self, name: str) -> str:
         """The instrument of the room that a stem belongs to."""
         return self.stems.get(name, name)
 
-    def misplaced(self, stems: Sequence[str]) -> list[str]:
+    def unknown_stems(self, stems: Sequence[str]) -> list[str]:
         """A problem for every stem of the model that is none of some instruments."""
         known = ", ".join(stems)
-        wrong = {name: self.room_stem(name) for name in self.names if self.room_stem(name) not in stems}
+        wrong = {name: self.instrument_of(name) for name in self.names if self.instrument_of(name) not in stems}
         return [
             f"{f'stems.{name}' if name in self.stems else 'sources'}: {stem!r} is not one of {known};"
             " say in `stems` where it belongs"
@@ -113,7 +113,7 @@ class ModelCard(Strict):
         """Samples at the model's rate for which one call of the graph brings stems."""
 
     @property
-    def patience_samples(self) -> int:
+    def compute_margin_samples(self) -> int:
         """Samples that may pass during one call of the graph, beyond the margin that is kept free anyway."""
         return 0
 
@@ -165,12 +165,12 @@ class StreamCard(ModelCard):
         return self.latency_samples
 
     @property
-    def sound_in(self) -> Tensor:
+    def audio_input(self) -> Tensor:
         """The input that takes the mixture."""
         return next(tensor for tensor in self.inputs if tensor.role != "state")
 
     @property
-    def sound_out(self) -> Tensor:
+    def audio_output(self) -> Tensor:
         """The output that gives the stems."""
         return next(tensor for tensor in self.outputs if tensor.role != "state")
 

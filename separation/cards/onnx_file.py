@@ -57,7 +57,7 @@ def external_files(path: Path) -> tuple[str, ...]:
     return tuple(sorted(found - {_UNNAMED} or found))
 
 
-def outside_weights(path: Path) -> str:
+def external_weights_problem(path: Path) -> str:
     """Why a graph is refused whose weights lie in other files, or nothing.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Models that take whole chunks of sound, seconds at a time, as a stream.
+"""Models that process audio in chunks of seconds, run as a stream.
 
-`chunk_model` takes one chunk through the model, `chunks` overlaps and cross-fades them, `chunk_transform` is their
-transform.
+`chunk_model` runs one chunk through the model, `chunks` overlaps and cross-fades chunks, `chunk_transform` is their
+STFT.
 """
 
 __all__ = ["chunk_model", "chunk_transform", "chunks"]

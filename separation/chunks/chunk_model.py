@@ -1,4 +1,4 @@
-"""Models that see whole chunks of sound: one chunk through the transform, the graphs and back."""
+"""Chunk models: one chunk through the STFT, the graphs and the inverse STFT."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from numpy.typing import NDArray
 from stemfield.separation.cards.axes import Axes
 from stemfield.separation.cards.card import CardError
 from stemfield.separation.cards.card_chunks import ChunkCard
-from stemfield.separation.cards.card_parts import Port
+from stemfield.separation.cards.card_parts import ChunkTensor
 from stemfield.separation.chunks.chunk_transform import ChunkTransform
 from stemfield.separation.runtime.graph import REFUSALS, check_tensors, open_graph
 from stemfield.separation.runtime.providers import CPU
-from stemfield.separation.signal.combine import shares, wiener, with_phase
+from stemfield.separation.signal.combine import ratio_masks, wiener, with_phase
 from stemfield.separation.signal.level import power
 
 _SILENT = 1e-8
-"""Levels below are not normalised."""
+"""Lower limit of the level that a chunk is divided by."""
 
 
 class ChunkModel:
-    """One chunk of the mixture to one of each source.
+    """Separates one chunk of the mixture into one chunk per source.
 
     Args:
-        card: what the graphs must look like.
-        providers: ONNX Runtime's execution providers, the preferred one first.
+        card: the model.
+        providers: ONNX Runtime execution providers in order of preference.
 
     Raises:
-        CardError: a file is no ONNX graph, or another one than the card describes.
-        ValueError: a provider that this runtime does not have.
+        CardError: a file is not an ONNX graph or does not match the card.
+        ValueError: this runtime does not have a provider.
     """
 
     def __init__(self, card: ChunkCard, providers: Sequence[str] = CPU) -> None:
@@ -50,20 +50,20 @@ class ChunkModel:
             check_tensors(path, session, taken, given, exact=False)
             self._graphs.append((path, session))
 
-    def _shape(self, port: Port) -> tuple[int, ...]:
+    def _shape(self, port: ChunkTensor) -> tuple[int, ...]:
         return self._axes[port.name].shape(self._sizes)
 
     def separate(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The stems of a chunk.
+        """Separate a chunk.
 
         Args:
             mixture: shape (2, samples).
 
         Returns:
-            Shape (sources, 2, samples). Zeros for silence, and where a graph gives anything but finite numbers.
+            Stems, shape (sources, 2, samples). Zeros for silence and where a graph returns values that are not finite.
 
         Raises:
-            CardError: a graph gives other shapes than the card says, or cannot run with these.
+            CardError: a graph returns shapes that contradict the card, or cannot run with the card's shapes.
         """
         card = self._card
         sources = (len(card.sources), *mixture.shape)
@@ -87,7 +87,7 @@ class ChunkModel:
         return stems if np.isfinite(stems).all() else np.zeros(sources, np.float32)
 
     def _taken(
-        self, port: Port, sound: NDArray[np.float32], spectrum: NDArray[np.complex64] | None
+        self, port: ChunkTensor, sound: NDArray[np.float32], spectrum: NDArray[np.complex64] | None
     ) -> NDArray[np.float32]:
         axes = self._axes[port.name]
         if port.role == "wave" or spectrum is None or self._card.stft is None:
@@ -108,7 +108,7 @@ class ChunkModel:
     def _run(
         self, path: Path, session: onnxruntime.InferenceSession, feeds: dict[str, NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
-        """What a graph gives, one array an output: sources first, then left and right, then as its role has it."""
+        """Run a graph; returns an array per output with axes sources, left and right, then those of its role."""
         ports = self._card.outputs
         try:
             outputs = session.run([port.name for port in ports], feeds)
@@ -116,7 +116,7 @@ class ChunkModel:
             first_line = str(error).splitlines()[0]
             raise CardError(str(path), (f"the graph cannot run with the card's shapes: {first_line}",)) from error
         problems = [
-            f"the output {port.name!r} came with shape {list(output.shape)}, the card says {list(self._shape(port))}"
+            f"the output {port.name!r}: expected shape {list(self._shape(port))}, got {list(output.shape)}"
             for port, output in zip(ports, outputs, strict=True)
             if output.shape != self._shape(port)
         ]
@@ -128,7 +128,7 @@ class ChunkModel:
         ]
 
     def _spectra(self, parts: dict[str, NDArray[np.float32]], mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
-        """Spectra of all bins, shape (sources, 2, bins, frames), from what the graphs gave."""
+        """Spectra of all bins, shape (sources, 2, bins, frames), from the outputs of the graphs."""
         stft, combine = self._card.stft, self._card.combine
         assert stft is not None
         seen = mixture[:, : stft.seen_bins]
@@ -136,7 +136,7 @@ class ChunkModel:
         if "mag" in parts:
             magnitudes = np.maximum(parts["mag"], 0.0)
             if combine.rule == "ratio":
-                masks = shares(magnitudes, combine.power)
+                masks = ratio_masks(magnitudes, combine.power)
                 full[:, :, : stft.seen_bins] = masks * seen
                 if stft.above == "average":
                     full[:, :, stft.seen_bins :] = masks.mean(axis=2, keepdims=True) * mixture[:, stft.seen_bins :]
@@ -154,7 +154,7 @@ class ChunkModel:
         return full
 
 
-def _order(port: Port, axes: Axes) -> str:
+def _order(port: ChunkTensor, axes: Axes) -> str:
     match port.role:
         case "wave":
             return "scn"
@@ -167,13 +167,13 @@ def _order(port: Port, axes: Axes) -> str:
 
 
 def _level(mixture: NDArray[np.float32], normalise: str, level_db: float | None) -> tuple[float, float]:
-    """What is subtracted from a chunk, and what it is divided by."""
+    """Offset to subtract from a chunk, and level to divide it by."""
     mono = mixture.mean(axis=0)
     match normalise:
         case "none":
             return 0.0, 1.0 if level_db is None else math.sqrt(power(mixture) / 10.0 ** (level_db / 10.0))
         case "meanstd":
-            # of sides that cancel, as in a recording with one of them inverted, nothing is left to measure
+            # where left and right cancel, as with one channel inverted, the mono sum has no level to measure
             return float(mono.mean()), max(float(mono.std()), 0.1 * float(mixture.std()), _SILENT)
         case "peak":
             return 0.0, max(float(np.abs(mixture).max()), _SILENT)

@@ -1,4 +1,4 @@
-"""The transform around models that see whole chunks: a chunk to its spectra, and back."""
+"""The STFT of chunk models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ChunkTransform:
         samples: length of a chunk.
 
     Attributes:
-        frames: of a chunk.
+        frames: number of STFT frames of a chunk.
     """
 
     def __init__(self, stft: ChunkStft, samples: int) -> None:
@@ -33,7 +33,7 @@ class ChunkTransform:
         self._energy = np.maximum(energy, np.float32(1e-6))
 
     def analyse(self, sound: NDArray[np.float32]) -> NDArray[np.complex64]:
-        """Spectra, shape (..., bins, frames), of sound, shape (..., samples)."""
+        """Spectra, shape (..., bins, frames), of audio, shape (..., samples)."""
         right = self._length - self._left - self._samples
         edges = [(0, 0)] * (sound.ndim - 1) + [(self._left, max(right, 0))]
         padded = np.pad(sound, edges, mode=self._pad)[..., : self._length]  # type: ignore[call-overload]
@@ -42,7 +42,7 @@ class ChunkTransform:
         return np.swapaxes(spectra, -1, -2)
 
     def synthesise(self, spectra: NDArray[np.complex64]) -> NDArray[np.float32]:
-        """The sound, shape (..., samples), of spectra, shape (..., bins, frames)."""
+        """Audio, shape (..., samples), of spectra, shape (..., bins, frames)."""
         frames = np.fft.irfft(np.swapaxes(spectra, -1, -2), self._n_fft).astype(np.float32, copy=False)
         frames *= self._synthesis
         sound = self._overlapped(frames)
@@ -50,7 +50,7 @@ class ChunkTransform:
         return sound[..., self._left : self._left + self._samples]
 
     def _overlapped(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Frames, shape (..., frames, n_fft), added up a hop apart."""
+        """Overlap-add of frames, shape (..., frames, n_fft)."""
         sound = np.zeros((*frames.shape[:-2], max(self._length, self._left + self._samples)), np.float32)
         for index in range(self.frames):
             start = index * self._hop

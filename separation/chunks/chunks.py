@@ -1,7 +1,7 @@
 """A stream of overlapping chunks.
 
-The chunks lie at fixed places of the stream, so that the stems do not depend on how the sound is fed. Neighbours are
-cross-faded over the part that they share; the fades add up to one.
+Chunks have fixed positions in the stream, so the stems do not depend on the sizes of the blocks fed. Neighbouring
+chunks are cross-faded over their overlap; the fades sum to one.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from stemfield.separation.chunks.chunk_model import ChunkModel
 
 
 class ChunkStream:
-    """A stream in overlapping chunks.
+    """Runs a chunk model as a stream.
 
     Args:
-        model: one chunk to its stems.
-        chunk: how the sound is cut.
-        sources: how many stems.
+        model: the chunk model.
+        chunk: length and overlap of the chunks.
+        sources: number of stems.
     """
 
     def __init__(self, model: ChunkModel, chunk: Chunk, sources: int) -> None:
@@ -39,23 +39,23 @@ class ChunkStream:
         self.reset()
 
     def reset(self) -> None:
-        """Back to position 0, where the first chunk's part of full weight begins."""
+        """Return to position 0, where the fade-in of the first chunk ends."""
         self._window.fill(0.0)
         self._pending.fill(0.0)
         self._filled = self._chunk.trim + self._chunk.crossfade
         self._early = self._chunk.crossfade
 
     @property
-    def wanted_frames(self) -> int:
-        """Frames missing to the next chunk."""
+    def needed_frames(self) -> int:
+        """Frames needed to complete the next chunk."""
         return self._chunk.samples - self._filled
 
     def feed(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mixture, shape (2, n), to the stems that it completes, shape (sources, 2, m)."""
+        """Feed the mixture, shape (2, n); returns the stems completed by it, shape (sources, 2, m)."""
         pieces = [self._pending[..., :0]]
         at = 0
-        while mixture.shape[1] - at >= self.wanted_frames:
-            missing = self.wanted_frames
+        while mixture.shape[1] - at >= self.needed_frames:
+            missing = self.needed_frames
             self._window[:, self._filled :] = mixture[:, at : at + missing]
             at += missing
             pieces.append(self._separated())
@@ -65,7 +65,7 @@ class ChunkStream:
         return np.concatenate(pieces, axis=2)
 
     def _separated(self) -> NDArray[np.float32]:
-        """The stems of the hop that this chunk completes."""
+        """Stems of the hop that this chunk completes."""
         chunk = self._chunk
         stems = self._model.separate(self._window)[..., chunk.trim : chunk.samples - chunk.trim] * self._weights
         stems[..., : chunk.crossfade] += self._pending

@@ -13,7 +13,7 @@ from scipy.ndimage import median_filter
 
 from stemfield.separation.cards.card_parts import ChunkStft
 from stemfield.separation.chunks.chunk_transform import ChunkTransform
-from stemfield.separation.signal.combine import shares
+from stemfield.separation.signal.combine import ratio_masks
 
 STEMS = ("vocals", "bass", "drums", "other")
 PIECE_S = 20.0
@@ -69,7 +69,7 @@ def oracle(mixture: NDArray[np.float32], truth: NDArray[np.float32], sample_rate
 
     def masks(_spectra: NDArray[np.complex64], where: slice) -> NDArray[np.float32]:
         sound = truth[..., where]
-        return shares(np.abs(ChunkTransform(_ORACLE, sound.shape[-1]).analyse(sound)), 2.0)
+        return ratio_masks(np.abs(ChunkTransform(_ORACLE, sound.shape[-1]).analyse(sound)), 2.0)
 
     return _masked(mixture, sample_rate_hz, _ORACLE, masks)
 

@@ -28,7 +28,7 @@ def joined_card(cards: Sequence[ModelCard], name: str, title: str, rest: str | N
         raise CardError(name, tuple(problems))
     first = cards[0].model_dump(by_alias=True, mode="json")
     sources = [card.sources[0] for card in cards]
-    stems = {card.sources[0]: card.room_stem(card.sources[0]) for card in cards}
+    stems = {card.sources[0]: card.instrument_of(card.sources[0]) for card in cards}
     data: dict[str, Any] = {
         "name": name,
         "title": title,

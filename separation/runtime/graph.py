@@ -20,7 +20,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (
 
 from stemfield.layouts.problems import did_you_mean
 from stemfield.separation.cards.card import CardError
-from stemfield.separation.cards.onnx_file import OnnxFileError, outside_weights
+from stemfield.separation.cards.onnx_file import OnnxFileError, external_weights_problem
 from stemfield.separation.runtime.providers import CPU, known_providers
 
 REFUSALS = (Fail, InvalidArgument, InvalidGraph, InvalidProtobuf, NotImplemented, RuntimeException)
@@ -52,7 +52,7 @@ def open_graph(path: Path, providers: Sequence[str], threads: int) -> onnxruntim
     # a file of ONNX Runtime's own format would be known by its name alone, and is not looked into
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        if refusal := outside_weights(path):
+        if refusal := external_weights_problem(path):
             raise CardError(str(path), (refusal,))
         session = _opened(path, options, wanted)
     except (OnnxFileError, OSError) as error:

@@ -37,11 +37,11 @@ class Session:
             {tensor.name: tensor.shape for tensor in card.outputs},
             exact=True,
         )
-        self._input = card.sound_in.name
-        self._sees_magnitudes = card.sound_in.role == "mag"
-        self._gives_masks = card.sound_out.role == "mask"
-        self._silence = np.zeros(card.sound_out.shape, np.float32)
-        self._outputs = [card.sound_out.name, *(state.source for state in card.states)]
+        self._input = card.audio_input.name
+        self._sees_magnitudes = card.audio_input.role == "mag"
+        self._gives_masks = card.audio_output.role == "mask"
+        self._silence = np.zeros(card.audio_output.shape, np.float32)
+        self._outputs = [card.audio_output.name, *(state.source for state in card.states)]
         self._targets = [state.target for state in card.states]
         self._initial = {state.target: np.zeros(state.shape, np.float32) for state in card.states}
         self.reset()

@@ -1,8 +1,7 @@
 """Signal processing around a model.
 
-`transform` is the streaming short-time transform, `masks` and `combine` turn estimates into stems that sum to the
-mixture, `places` separates stems by their place in the stereo image, `level` brings the mixture to the level that the
-model was trained at, `convert` to its sample rate.
+`transform` is the streaming STFT; `masks` and `combine` turn estimates into stems; `spatial_filter` refines stems by
+their position in the stereo image; `level` scales the mixture to the model's training level; `convert` resamples it.
 """
 
-__all__ = ["combine", "convert", "level", "masks", "places", "transform"]
+__all__ = ["combine", "convert", "level", "masks", "spatial_filter", "transform"]

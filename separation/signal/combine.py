@@ -1,4 +1,4 @@
-"""From magnitudes to stems: the phase comes from the mixture.
+"""Stems from estimated magnitudes and the mixture's phase.
 
 `wiener` is the multichannel Wiener filter of Duong, Vincent and Gribonval, "Under-determined reverberant audio source
 separation using a full-rank spatial covariance model" (IEEE TASLP 18, 2010), with its parameters estimated by
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LOADING = 1e-7
-"""Added to the diagonal of a covariance, relative to its trace, so that it has an inverse."""
+"""Diagonal loading of a covariance, relative to its trace, that makes it invertible."""
 _TINY = 1e-30
 
 
@@ -29,14 +29,14 @@ def with_phase(magnitudes: NDArray[np.float32], mixture: NDArray[np.complex64]) 
     return spectra
 
 
-def shares(magnitudes: NDArray[np.float32], power: float) -> NDArray[np.float32]:
-    """What part of the mixture each source is: its magnitude to a power over the sum of all; 0 where all are silent.
+def ratio_masks(magnitudes: NDArray[np.float32], power: float) -> NDArray[np.float32]:
+    """Ratio masks: a source's magnitude to a power over the sum of all sources; 0 where all are silent.
 
     Args:
         magnitudes: shape (sources, 2, bins, frames), not negative.
         power: 1 for amplitudes, 2 for energies.
     """
-    # Divided by the largest first: a power of tiny magnitudes would vanish.
+    # Divided by the largest first: powers of tiny magnitudes would underflow.
     largest = magnitudes.max(axis=0)
     powers = np.divide(magnitudes, largest, out=np.zeros_like(magnitudes), where=largest > 0) ** np.float32(power)
     total = powers.sum(axis=0)
@@ -45,12 +45,12 @@ def shares(magnitudes: NDArray[np.float32], power: float) -> NDArray[np.float32]
 
 
 def wiener(magnitudes: NDArray[np.float32], mixture: NDArray[np.complex64], iterations: int) -> NDArray[np.complex64]:
-    """Spectra of sources that add up to the mixture, each with its own place between left and right.
+    """Multichannel Wiener filter: spectra of sources that sum to the mixture, each with its own spatial covariance.
 
     Args:
         magnitudes: shape (sources, 2, bins, frames).
         mixture: shape (2, bins, frames).
-        iterations: of the estimation.
+        iterations: number of expectation-maximisation steps.
     """
     level = float(np.abs(mixture).max(initial=0.0))
     if level == 0.0:
@@ -61,13 +61,13 @@ def wiener(magnitudes: NDArray[np.float32], mixture: NDArray[np.complex64], iter
         power = (np.abs(y) ** 2).mean(axis=1)  # (sources, bins, frames)
         outer = np.einsum("sift,sjft->sfij", y, y.conj())
         total = power.sum(axis=2)
-        place = outer / np.maximum(total, _TINY)[..., None, None]  # (sources, bins, 2, 2)
-        a = np.einsum("sft,sf->ft", power, place[..., 0, 0].real)
-        d = np.einsum("sft,sf->ft", power, place[..., 1, 1].real)
-        b = np.einsum("sft,sf->ft", power, place[..., 0, 1])
+        spatial = outer / np.maximum(total, _TINY)[..., None, None]  # (sources, bins, 2, 2)
+        a = np.einsum("sft,sf->ft", power, spatial[..., 0, 0].real)
+        d = np.einsum("sft,sf->ft", power, spatial[..., 1, 1].real)
+        b = np.einsum("sft,sf->ft", power, spatial[..., 0, 1])
         loading = _LOADING * (a + d) + _TINY
         a, d = a + loading, d + loading
         determinant = a * d - np.abs(b) ** 2
         whitened = np.stack([d * x[0] - b * x[1], a * x[1] - b.conj() * x[0]]) / determinant
-        y = np.einsum("sft,sfij,jft->sift", power, place, whitened)
+        y = np.einsum("sft,sfij,jft->sift", power, spatial, whitened)
     return (level * y).astype(np.complex64)

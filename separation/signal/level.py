@@ -1,9 +1,9 @@
-"""The running level of a mixture, by which a model hears every recording as loud as those it was trained on.
+"""Running level normalisation: scales a mixture to the level that a model was trained at.
 
-A network tells instruments apart by level too: music 20 dB below what it was trained on has no singer for it. So the
-mixture is scaled before the model and its stems are scaled back. The level is the mean power of the latest 1.5 seconds:
-long enough for the beat not to move it, short enough to follow a fade-out. It depends on the past alone and scales with
-the signal, so a recording gives the same stems at any volume.
+Networks depend on level: in music 20 dB below the training level a network may find no vocals at all. So the mixture is
+scaled before the model, and the stems are scaled back. The level is the mean power of the latest 1.5 seconds: long
+enough not to follow the beat, short enough to follow a fade-out. It is causal and scales with the signal, so a
+recording gives the same stems at any level.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WINDOW_S = 1.5
-"""On recordings 3 s separates as well; fades of 40 dB in 5 s and quiet passages lose twice as much."""
+"""Averaging time. 3 s is as good on recordings, but loses twice as much in fades of 40 dB in 5 s and quiet passages."""
 _BIN_S = 0.1
 _ONSET = 0.25
-"""Share of the latest 0.1 to 0.2 s that the level is at least: after an onset the model hears 6 dB too much at most."""
+"""Lower limit of the level relative to the latest 0.1 to 0.2 s: at an onset the gain is at most 6 dB too high."""
 FLOOR_DB = -90.0
-"""The level is never taken for less, dB re full scale: the noise of 16 bits is not music."""
+"""Lower limit of the level in dB re full scale, about the noise of 16 bits."""
 _FLOOR: Final[float] = 10.0 ** (FLOOR_DB / 10.0)
 
 
 def power(sound: NDArray[np.float32]) -> float:
-    """Mean square of sound, shape (channels, frames), without its constant part; at least that of `FLOOR_DB`."""
+    """Mean square of audio, shape (channels, frames), without its DC offset; at least that of `FLOOR_DB`."""
     return max(float(np.var(sound, axis=1, dtype=np.float64).mean()), _FLOOR)
 
 
 class RunningGain:
-    """What brings a stream of hops to the level of a model's training.
+    """Gain that normalises a stream of hops to a target level.
 
     Args:
-        target_db: RMS level to bring the sound to, dB re full scale.
+        target_db: target RMS level in dB re full scale.
         hop_s: duration of a hop in seconds.
     """
 
@@ -44,12 +44,12 @@ class RunningGain:
         self.reset()
 
     def reset(self) -> None:
-        """Forgets what was heard."""
+        """Clear the level history."""
         self._bins.fill(0.0)
         self._hops = 0
 
     def next(self, block: NDArray[np.float32]) -> np.float32:
-        """The gain, linear, for a hop.
+        """Linear gain for the next hop.
 
         Args:
             block: the hop, shape (2, frames), finite.
@@ -69,6 +69,6 @@ class RunningGain:
 
 
 def _variance(moments: NDArray[np.float64]) -> float:
-    """Mean over the channels, from frames, sums and sums of squares, each shape (2,)."""
+    """Variance, averaged over the channels, from frame counts, sums and sums of squares, each shape (2,)."""
     frames, sums, squares = moments
     return float((squares / frames - (sums / frames) ** 2).mean())

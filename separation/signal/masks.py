@@ -1,8 +1,8 @@
-"""Rules on the masks that a model estimates: what of a bin a stem may keep.
+"""Mask rules: how much of each bin a stem keeps.
 
-A rule sees one hop: the spectra of the mixture, of what the model claims for each stem, and of the stems as they are to
-be, which may differ from the claims by then. A stem's mask estimate in a bin is |claim| / |mixture|. What a rule takes
-away stays in what no stem gets, the residual.
+A rule processes one hop: the spectra of the mixture, of the model's estimates, and of the stems, which may already
+differ from the estimates. A stem's mask in a bin is |estimate| / |mixture|. Whatever a rule removes stays in the
+residual.
 """
 
 from __future__ import annotations
@@ -14,36 +14,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 SMOOTHING_HOPS = 20
-"""Of the rule `surrey`: 232 ms at 44.1 kHz and 512 samples a hop."""
+"""Smoothing of the rule `surrey`: 232 ms at 44.1 kHz with hops of 512 samples."""
 
 
 class Rule(Protocol):
-    """What the host of a model asks for once a hop."""
+    """Mask rule, applied once per hop."""
 
     threshold: float
     """0..1."""
 
     @property
     def memory_hops(self) -> int:
-        """How many hops of silence make it forget what it heard."""
+        """Number of silent hops after which the state is that of a new rule."""
 
     def reset(self) -> None:
-        """Forgets what it heard."""
+        """Clear the state."""
 
     def apply(
-        self, mixture: NDArray[np.complex64], claims: NDArray[np.complex64], stems: NDArray[np.complex64]
+        self, mixture: NDArray[np.complex64], estimates: NDArray[np.complex64], stems: NDArray[np.complex64]
     ) -> None:
-        """Changes the stems.
+        """Apply the rule to the stems.
 
         Args:
             mixture: shape (2, bins).
-            claims: shape (sources, 2, bins); may be the stems themselves.
+            estimates: shape (sources, 2, bins); may be the stems themselves.
             stems: shape (sources, 2, bins); changed in place.
         """
 
 
-class Soft:
-    """Keeps each stem where its mask estimate reaches the threshold; a threshold of 0 changes nothing."""
+class SoftRule:
+    """Keeps a stem's bins whose mask reaches the threshold; a threshold of 0 keeps everything."""
 
     memory_hops = 0
 
@@ -51,21 +51,21 @@ class Soft:
         self.threshold = 0.0
 
     def reset(self) -> None:
-        """It remembers nothing."""
+        """Do nothing: the rule has no state."""
 
     def apply(
-        self, mixture: NDArray[np.complex64], claims: NDArray[np.complex64], stems: NDArray[np.complex64]
+        self, mixture: NDArray[np.complex64], estimates: NDArray[np.complex64], stems: NDArray[np.complex64]
     ) -> None:
-        """Takes the bins out of a stem, each channel by itself, in which it claims too little of the mixture."""
-        reject_below(self.threshold, mixture, claims, stems)
+        """Zero a stem's bins with a mask below the threshold, separately in each channel."""
+        reject_below(self.threshold, mixture, estimates, stems)
 
 
-class Surrey:
-    """Winner takes all, as in the University of Surrey's web remixer.
+class SurreyRule:
+    """Binary masks, as in the University of Surrey's web remixer.
 
-    Masks of both channels together, brought to 0..1 over the frequencies of each hop. In each bin the largest wins if
-    it exceeds the threshold, and gets the mixture's bin; otherwise nobody does. Shares are averaged over the latest
-    20 hops.
+    Masks are computed for both channels together and normalised to 0..1 over the frequencies of each hop. In each bin
+    the stem with the largest mask gets the mixture's bin if its mask exceeds the threshold; otherwise no stem does. The
+    binary masks are averaged over the latest 20 hops.
     """
 
     memory_hops = SMOOTHING_HOPS
@@ -76,17 +76,17 @@ class Surrey:
         self._at = 0
 
     def reset(self) -> None:
-        """Forgets the latest hops."""
+        """Clear the mask history."""
         self._latest = None
         self._at = 0
 
     def apply(
-        self, mixture: NDArray[np.complex64], claims: NDArray[np.complex64], stems: NDArray[np.complex64]
+        self, mixture: NDArray[np.complex64], estimates: NDArray[np.complex64], stems: NDArray[np.complex64]
     ) -> None:
-        """Gives each stem the mixture's bins in the share of the latest hops in which it won them."""
+        """Multiply the mixture by each stem's averaged binary mask."""
         if self._latest is None:
             self._latest = np.zeros((SMOOTHING_HOPS, len(stems), mixture.shape[1]), np.float32)
-        masks = _ratio(np.abs(claims).sum(axis=1), np.abs(mixture).sum(axis=0))
+        masks = _ratio(np.abs(estimates).sum(axis=1), np.abs(mixture).sum(axis=0))
         lowest, highest = masks.min(axis=1, keepdims=True), masks.max(axis=1, keepdims=True)
         masks = _ratio(masks - lowest, highest - lowest)
         winner = masks.argmax(axis=0)
@@ -96,43 +96,42 @@ class Surrey:
         np.multiply(self._latest.mean(axis=0)[:, None], mixture, out=stems)
 
 
-RULES: Mapping[str, type[Soft] | type[Surrey]] = {"soft": Soft, "surrey": Surrey}
-"""The rules by name."""
+RULES: Mapping[str, type[SoftRule] | type[SurreyRule]] = {"soft": SoftRule, "surrey": SurreyRule}
+"""Mask rules by name."""
 
 
 def reject_below(
-    threshold: float, mixture: NDArray[np.complex64], claims: NDArray[np.complex64], stems: NDArray[np.complex64]
+    threshold: float, mixture: NDArray[np.complex64], estimates: NDArray[np.complex64], stems: NDArray[np.complex64]
 ) -> None:
-    """Takes the bins out of a stem in which it claims too little of the mixture.
+    """Zero the bins of a stem where its mask |estimate| / |mixture| is below the threshold.
 
-    A stem's mask estimate in a bin of a channel is |claim| / |mixture|. Where it is below the threshold the stem gets
-    nothing; the sound stays in what no stem gets. A threshold of 0 changes nothing.
+    What is removed stays in the residual. A threshold of 0 changes nothing.
 
     Args:
         threshold: 0..1.
         mixture: shape (2, bins).
-        claims: shape (sources, 2, bins); may be the stems themselves.
+        estimates: shape (sources, 2, bins); may be the stems themselves.
         stems: shape (sources, 2, bins); changed in place.
     """
     if threshold > 0.0:
-        stems[np.abs(claims) < np.float32(threshold) * np.abs(mixture)] = 0.0
+        stems[np.abs(estimates) < np.float32(threshold) * np.abs(mixture)] = 0.0
 
 
-def share_out(mixture: NDArray[np.complex64], stems: NDArray[np.complex64]) -> None:
-    """Where stems claim more of a bin than there is, each gets its share of it.
+def limit_sum(mixture: NDArray[np.complex64], stems: NDArray[np.complex64]) -> None:
+    """Scale the stems down in bins where their magnitudes sum to more than the mixture's.
 
-    A stem claims |stem| of the mixture's |mixture|. Masks that are shared so leave nothing of the other polarity.
+    So the residual never has the opposite polarity of the mixture.
 
     Args:
         mixture: shape (2, bins).
         stems: shape (sources, 2, bins); changed in place.
     """
-    claimed, whole = np.abs(stems).sum(axis=0), np.abs(mixture)
-    stems *= np.divide(whole, claimed, out=np.ones_like(whole), where=claimed > whole)
+    total, limit = np.abs(stems).sum(axis=0), np.abs(mixture)
+    stems *= np.divide(limit, total, out=np.ones_like(limit), where=total > limit)
 
 
 def _ratio(part: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Their quotient, and 0 where the whole is 0."""
+    """Quotient, 0 where the denominator is 0."""
     shape = np.broadcast_shapes(part.shape, whole.shape)
     quotient: NDArray[np.float32] = np.divide(part, whole, out=np.zeros(shape, np.float32), where=whole > 0)
     return quotient

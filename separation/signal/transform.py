@@ -1,9 +1,9 @@
-"""The streaming transform of a mask separator: fine in frequency, short in latency.
+"""The streaming STFT of mask models, with high frequency resolution and low latency.
 
-Analysis sees `n_fft` samples under an asymmetric window: a slow square-root Hann rise, and a square-root Hann fall
-over the last `hop`. Synthesis covers only the last two hops, and its window is such that both together are a Hann
-window, whose hops add up to one (Mauler and Martin, "A low delay, variable resolution, perfect reconstruction spectral
-analysis-synthesis system for speech enhancement", EUSIPCO 2007). So the latency is two hops and not `n_fft`.
+The analysis window covers `n_fft` samples and is asymmetric: a slow square-root Hann rise and a square-root Hann fall
+over the last `hop`. The synthesis window covers only the last two hops; the product of both is a Hann window with
+constant overlap-add (Mauler and Martin, "A low delay, variable resolution, perfect reconstruction spectral
+analysis-synthesis system for speech enhancement", EUSIPCO 2007). So the latency is two hops instead of `n_fft`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from stemfield.separation.cards.card_schema import Stft
 
 
 def windows(stft: Stft) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The windows, before scaling.
+    """Analysis and synthesis window, before scaling.
 
     Returns:
         Analysis, shape (n_fft,), and synthesis, shape (2 * hop,), for the last samples of a frame.
@@ -31,7 +31,7 @@ def windows(stft: Stft) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 class Transform:
-    """Hops of the mixture in, hops of the stems out, one hop later.
+    """Analysis of the mixture and synthesis of the stems, hop by hop; synthesis is one hop behind.
 
     Args:
         stft: sizes and scale.
@@ -51,15 +51,15 @@ class Transform:
         self._pending = np.zeros((sources, 2, stft.hop), np.float32)
 
     def reset(self) -> None:
-        """Forgets what was heard."""
+        """Clear the state."""
         self._newest.fill(0.0)
         self._pending.fill(0.0)
 
     def analyse(self, hop: NDArray[np.float32]) -> NDArray[np.complex64]:
-        """The spectrum of the newest `n_fft` samples.
+        """Spectrum of the newest `n_fft` samples.
 
         Args:
-            hop: the samples that follow, shape (2, hop).
+            hop: the next samples, shape (2, hop).
 
         Returns:
             Shape (2, bins), valid until the next call.
@@ -67,11 +67,11 @@ class Transform:
         self._newest[:, : -self._hop] = self._newest[:, self._hop :]
         self._newest[:, -self._hop :] = hop
         np.multiply(self._newest, self._analysis, out=self._windowed)
-        np.fft.rfft(self._windowed, out=cast("Any", self._spectrum))  # older stubs of NumPy know double only
+        np.fft.rfft(self._windowed, out=cast("Any", self._spectrum))  # older NumPy stubs only have double
         return self._spectrum
 
     def synthesise(self, spectra: NDArray[np.complex64], out: NDArray[np.float32]) -> None:
-        """The samples of the hop before the newest one, which this call completes.
+        """Samples of the previous hop, which this call completes.
 
         Args:
             spectra: shape (sources, 2, bins).

@@ -1,7 +1,7 @@
-"""Streaming separation: blocks of the mixture in at any sample rate, stems out, aligned with it.
+"""Streaming separation: blocks of the mixture in at any sample rate, aligned stems out.
 
-`streaming` holds `Separator`, which runs any model live and in files; `latency` knows how late its stems are; `speed`
-measures how fast it computes.
+`streaming` has `Separator`, which runs any model live and on files; `latency` computes its latency from the card;
+`speed` measures its real-time factor.
 """
 
 __all__ = ["latency", "speed", "streaming"]

@@ -1,4 +1,4 @@
-"""How fast a separator computes on this machine."""
+"""Speed of a separator on this machine."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from stemfield.separation.streaming.streaming import Separator
 STEPS = 10
 TRIALS = 3
 LONG_STEP_S = 0.5
-"""A model whose calls bring more sound than this is timed by one call."""
+"""A model whose step is longer than this is timed by a single call."""
 
 
-def compute_share(separator: Separator) -> float:
-    """Seconds of compute for a second of sound, in the quickest of some trials; the separator is reset.
+def realtime_factor(separator: Separator) -> float:
+    """Real-time factor: seconds of compute per second of audio, in the fastest of some trials; resets the separator.
 
-    Less than 1 keeps up with live sound. The first call, which allocates, does not count, and neither does time in
-    which others had the processor: a machine that is busy at the start is not a slow one.
+    Below 1 a model keeps up with live audio. The first call, which allocates, does not count, nor does time in which
+    other processes had the CPU, so a machine that is busy at start-up does not count as slow.
 
     Raises:
-        CardError: the graph does not give what the card says.
+        CardError: the graph's outputs do not match the card.
     """
     rate_hz = separator.sample_rate_hz
     long = separator.step_frames > LONG_STEP_S * rate_hz
@@ -34,7 +34,7 @@ def compute_share(separator: Separator) -> float:
     for _ in range(trials):
         started_s, used_s = time.perf_counter(), time.process_time()
         separator.feed(sound[:, :frames])
-        # Of a runtime with several threads the processor's time is the longer.
+        # With several threads in the runtime, the CPU time is longer than the elapsed time.
         times_s.append(min(time.perf_counter() - started_s, time.process_time() - used_s))
     separator.reset()
     return min(times_s) * rate_hz / frames

@@ -1,8 +1,8 @@
-"""Streaming separation at any sample rate: blocks of the mixture in, stems out, aligned with it.
+"""Streaming separation at any sample rate: blocks of the mixture in, aligned stems out.
 
-Nothing here depends on how the mixture is cut into blocks. Digital silence that outlasts every memory puts the
-separator to sleep, and the first frame that sounds wakes it as if it were new, with the hop boundary exactly there: a
-song gives the same stems whatever silence came before it, and an idle input costs nothing.
+The result does not depend on the block sizes. After digital silence that outlasts all internal state the separator goes
+to sleep; the first non-zero frame wakes it like a new one, with the hop boundary at that frame. So a song gives the
+same stems whatever silence precedes it, and a silent input costs nothing.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from stemfield.separation.signal.convert import Converter, model_ratio
 from stemfield.separation.signal.masks import RULES, Rule
 from stemfield.separation.streaming.hops import HopStream, MaskModel, Stream, WaveModel
 from stemfield.separation.streaming.latency import latency_frames
-from stemfield.separation.streaming.ruled import RuledStream
+from stemfield.separation.streaming.mask_rule import MaskRuleStream
 
 LOWEST_RATE_HZ = 8000
 HIGHEST_RATE_HZ = 192000
 
 
 def model_stream(card: ModelCard, providers: Sequence[str], rule: Rule) -> Stream:
-    """The model at its own rate, by its way of working.
+    """Stream of a model at the model's sample rate, by its domain.
 
     Raises:
         CardError: the card's graph cannot be used.
-        ValueError: a provider that this runtime does not have.
+        ValueError: this runtime does not have a provider.
     """
     match card:
         case MaskStreamCard():
@@ -47,31 +47,31 @@ def model_stream(card: ModelCard, providers: Sequence[str], rule: Rule) -> Strea
             stream = ChunkStream(ChunkModel(card, providers), card.chunk, len(card.sources))
         case _:
             raise AssertionError(card.domain)
-    return RuledStream(stream, len(card.sources), card.rest is not None, rule)
+    return MaskRuleStream(stream, len(card.sources), card.rest is not None, rule)
 
 
 class Separator:
-    """Stereo music in, stereo stems out.
+    """Stereo mixture in, stereo stems out.
 
-    The stems that `feed` and `flush` return, one after the other, are aligned with the mixture that was fed: they only
-    arrive later, at most `latency_frames`.
+    The concatenated results of `feed` and `flush` are aligned with the mixture; they arrive at most `latency_frames`
+    later.
 
     Args:
         card: the model.
-        sample_rate_hz: 8000..192000. Outside the rates that the model accepts, the sound is converted.
-        providers: ONNX Runtime's execution providers.
-        rule: what of a bin the stems may keep: `soft` or `surrey`.
-        stems: the instruments wanted, in this order; those that the model has not are silent, and several of its
-            sources may go to one. Without, the model's own.
+        sample_rate_hz: 8000..192000; resampled if outside the model's range.
+        providers: ONNX Runtime execution providers in order of preference.
+        rule: mask rule, `soft` or `surrey`.
+        stems: instruments to output, in this order; those that the model lacks are silent, and several sources of the
+            model may be summed into one. Empty for the model's stems.
 
     Attributes:
-        stems: names, in the order of the output.
-        latency_frames: after the mixture up to position p was fed, the stems up to p - latency_frames are out.
-        step_frames: for so many frames one call of the model brings stems.
+        stems: names of the stems in the order of the output.
+        latency_frames: with the mixture fed up to position p, the stems are out up to p - latency_frames.
+        step_frames: frames of stems produced per call of the model.
 
     Raises:
         CardError: the card's graph cannot be used.
-        ValueError: a rate, a provider or a rule that there is not, or a source that is none of the stems wanted.
+        ValueError: unsupported rate, provider or rule, or a source that belongs to none of the given stems.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class Separator:
         stems: Sequence[str] = (),
     ) -> None:
         if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
-            raise ValueError(f"sample rate {sample_rate_hz} Hz is outside {LOWEST_RATE_HZ}..{HIGHEST_RATE_HZ} Hz")
+            raise ValueError(f"sample rate: expected {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz, got {sample_rate_hz} Hz")
         if rule not in RULES:
-            raise ValueError(f"rule {rule!r} is not one of {', '.join(RULES)}{did_you_mean(rule, RULES)}")
+            raise ValueError(f"rule: expected {' or '.join(RULES)}, got {rule!r}{did_you_mean(rule, RULES)}")
         self.sample_rate_hz = sample_rate_hz
         self.stems = tuple(stems) or card.names
         self._order = stem_order(card, self.stems) if self.stems != card.names else None
@@ -98,49 +98,49 @@ class Separator:
         self._converters: tuple[Converter, Converter] | None = None
         if ratio != 1:
             self._converters = Converter(ratio, 2), Converter(1 / ratio, 2 * len(card.names))
-        # After so much silence all that is not out yet is silent too: the window is empty, the filters have rung out.
+        # After this much silence all pending stems are silent too: the windows are empty, the filters have decayed.
         self._sleep_after = 2 * self.latency_frames + ceil(self._stream.memory_frames / ratio)
         self._asleep = True
-        self._silent = 0  # frames fed awake since the last one that sounded
-        self._owed = 0  # frames fed whose stems are not out yet
+        self._silent = 0  # silent frames fed since the last non-zero one, while awake
+        self._pending = 0  # frames fed whose stems are not out yet
 
     @property
     def threshold(self) -> float:
-        """0..1: a stem gets nothing of a bin in which its mask estimate is below this."""
+        """Minimum mask, 0..1: bins in which a stem's mask is below this are removed from the stem."""
         return self._rule.threshold
 
     @threshold.setter
     def threshold(self, value: float) -> None:
         if not 0.0 <= value <= 1.0:
-            raise ValueError(f"threshold {value} is outside 0..1")
+            raise ValueError(f"threshold: expected 0 to 1, got {value}")
         self._rule.threshold = value
 
     @property
-    def wanted_frames(self) -> int:
-        """At least 1: to feed fewer frames than this brings no stem earlier, and costs a call."""
+    def needed_frames(self) -> int:
+        """Frames needed for the next step, at least 1; feeding fewer only costs another call."""
         if self._converters is None:
-            return self._stream.wanted_frames
+            return self._stream.needed_frames
         there, _ = self._converters
-        return there.missing(self._stream.wanted_frames)
+        return there.needed(self._stream.needed_frames)
 
     @property
-    def owed_frames(self) -> int:
-        """Frames that were fed and whose stems are not out yet."""
-        return self._owed
+    def pending_frames(self) -> int:
+        """Frames fed whose stems are not out yet."""
+        return self._pending
 
     def reset(self) -> None:
-        """Forgets everything but the threshold; the next frame fed is position 0."""
+        """Clear all state but the threshold; the next frame fed is position 0."""
         self._sleep()
-        self._owed = 0
+        self._pending = 0
 
     def feed(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Takes the next frames of the mixture.
+        """Feed the next frames of the mixture.
 
         Args:
-            mixture: shape (2, n), any n; what is not finite counts as 0.
+            mixture: shape (2, n), any n; values that are not finite count as 0.
 
         Returns:
-            The stems that are known by now and were not returned before, shape (stems, 2, m).
+            Stems completed by these frames, shape (stems, 2, m).
         """
         mixture = np.nan_to_num(np.asarray(mixture, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
         sounding = np.flatnonzero(mixture.any(axis=0))
@@ -149,16 +149,16 @@ class Separator:
         at = 0
         while at < frames:
             if self._asleep:
-                heard = sounding[sounding >= at]
-                to = int(heard[0]) if len(heard) else frames
-                self._owed += to - at
+                audible = sounding[sounding >= at]
+                to = int(audible[0]) if len(audible) else frames
+                self._pending += to - at
                 pieces.append(self._zeros())
                 self._asleep = to == frames
             else:
                 to = self._awake_until(sounding, at, frames)
                 pieces.append(self._separated(mixture[:, at:to]))
-                heard = sounding[(sounding >= at) & (sounding < to)]
-                self._silent = to - 1 - int(heard[-1]) if len(heard) else self._silent + to - at
+                audible = sounding[(sounding >= at) & (sounding < to)]
+                self._silent = to - 1 - int(audible[-1]) if len(audible) else self._silent + to - at
                 if self._silent >= self._sleep_after:
                     self._sleep()
                     pieces.append(self._zeros())
@@ -166,9 +166,9 @@ class Separator:
         return np.concatenate(pieces, axis=2)
 
     def flush(self) -> NDArray[np.float32]:
-        """The stems, shape (stems, 2, m), of all that was fed and is not out yet; then as after `reset`."""
-        owed = self._owed
-        stems = self.feed(np.zeros((2, self.latency_frames), np.float32))[..., :owed]
+        """Return all pending stems, shape (stems, 2, m), and reset."""
+        pending = self._pending
+        stems = self.feed(np.zeros((2, self.latency_frames), np.float32))[..., :pending]
         self.reset()
         return stems
 
@@ -180,36 +180,36 @@ class Separator:
             converter.reset()
 
     def _awake_until(self, sounding: NDArray[np.intp], at: int, frames: int) -> int:
-        """The position in this block at which silence has lasted long enough to sleep, or the block's end."""
+        """Position in this block at which silence has lasted long enough to sleep, or the end of the block."""
         silence_starts = np.concatenate([[at - self._silent], sounding[sounding >= at] + 1])
         silence_ends = np.append(silence_starts[1:] - 1, frames)
         long_enough = np.flatnonzero(silence_ends - silence_starts >= self._sleep_after)
         return int(silence_starts[long_enough[0]]) + self._sleep_after if len(long_enough) else frames
 
     def _separated(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-        self._owed += mixture.shape[1]
+        self._pending += mixture.shape[1]
         if self._converters is None:
             stems = self._stream.feed(mixture)
         else:
             there, back = self._converters
             found = self._stream.feed(there.feed(mixture))
             stems = back.feed(found.reshape(2 * len(found), -1)).reshape(len(found), 2, -1)
-        self._owed -= stems.shape[2]
+        self._pending -= stems.shape[2]
         return stems if self._order is None else np.einsum("ws,scn->wcn", self._order, stems)
 
     def _zeros(self) -> NDArray[np.float32]:
-        """All that is owed, when it is known to be silent."""
-        silence = np.zeros((len(self.stems), 2, self._owed), np.float32)
-        self._owed = 0
+        """All pending stems, known to be silent."""
+        silence = np.zeros((len(self.stems), 2, self._pending), np.float32)
+        self._pending = 0
         return silence
 
 
 def stem_order(card: ModelCard, stems: Sequence[str]) -> NDArray[np.float32]:
-    """Which of a model's stems make each of the instruments wanted: shape (wanted, model's), ones and zeros.
+    """Matrix of ones and zeros, shape (stems, model's stems), that sums the model's stems into the given ones.
 
     Raises:
-        ValueError: a stem of the model is none of them.
+        ValueError: a stem of the model belongs to none of them.
     """
-    if problems := card.misplaced(stems):
+    if problems := card.unknown_stems(stems):
         raise ValueError(problems[0])
-    return np.array([[card.room_stem(name) == stem for name in card.names] for stem in stems], np.float32)
+    return np.array([[card.instrument_of(name) == stem for name in card.names] for stem in stems], np.float32)

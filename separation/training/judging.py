@@ -17,7 +17,7 @@ from scipy import signal
 from stemfield.separation.evaluation.evaluate import sdr, si_sdr
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.signal.level import RunningGain
-from stemfield.separation.signal.places import Places
+from stemfield.separation.signal.spatial_filter import SpatialFilter
 from stemfield.separation.training.hop import Ensemble
 from stemfield.separation.training.network import REST, Network
 from stemfield.separation.training.songs import STEMS
@@ -90,8 +90,8 @@ def separate(network: Network | Ensemble, mixture: NDArray[np.float32]) -> NDArr
 
 def _placed(mixture: NDArray[np.complex64], claims: NDArray[np.complex64]) -> NDArray[np.complex64]:
     """What a host makes of claims (sources, 2, hops, bins) on a mixture (2, hops, bins)."""
-    places = Places(STFT.hop / RATE_HZ, PLACES_S)
-    return np.stack([places.filtered(mixture[:, hop], claims[:, :, hop]) for hop in range(mixture.shape[1])], axis=2)
+    spatial = SpatialFilter(STFT.hop / RATE_HZ, PLACES_S)
+    return np.stack([spatial.apply(mixture[:, hop], claims[:, :, hop]) for hop in range(mixture.shape[1])], axis=2)
 
 
 def scores(clip: Clip, stems: NDArray[np.float32], sources: Sequence[str] = STEMS) -> dict[str, dict[str, float]]:

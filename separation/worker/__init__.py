@@ -1,6 +1,6 @@
-"""The separation worker: a process of its own that reads the mixture from shared memory and writes the stems.
+"""The separation worker, a separate process that reads the mixture from shared memory and writes the stems.
 
-`process` starts and supervises it from the daemon; `worker` is what runs inside.
+`process` is the daemon's handle on the child process, `worker` runs inside it.
 """
 
 __all__ = ["process", "worker"]

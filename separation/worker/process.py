@@ -1,4 +1,4 @@
-"""The separation worker as a child process, seen from the daemon."""
+"""The daemon's handle on the separation worker process."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _log = logging.getLogger(__name__)
 
 
 class WorkerProcess:
-    """A running worker; what it writes to standard error goes to the log.
+    """A running worker whose standard error is forwarded to the log.
 
-    The kernel kills the worker when the thread that made this object ends: start it from one that lives as long.
+    The kernel kills the worker when the thread that created this object ends, so create it in a long-lived thread.
 
     Args:
-        exchange: the memory that it works on.
+        exchange: shared memory to work on.
         model: folder or card of the model.
-        sample_rate_hz: of the exchange.
-        latency_frames: how far behind the mixture the engine plays the stems; at least the separator's.
-        providers: ONNX Runtime's execution providers, the preferred one first; none for the processor.
-        rule: what of a bin the stems may keep.
-        stems: the instruments of the exchange, in its order; none for the model's own.
-        heir: whether it takes over, without a gap, from the worker that plays.
+        sample_rate_hz: sample rate of the exchange.
+        latency_frames: delay of the stems behind the mixture in the engine; at least the separator's latency.
+        providers: ONNX Runtime execution providers in order of preference; empty for the CPU.
+        rule: mask rule.
+        stems: instruments in the order of the exchange; empty for the model's stems.
+        successor: whether to take over from the active worker without a gap.
     """
 
     def __init__(
@@ -41,23 +41,23 @@ class WorkerProcess:
         *,
         rule: str = "soft",
         stems: Sequence[str] = (),
-        heir: bool = False,
+        successor: bool = False,
     ) -> None:
         command = [sys.executable, "-P", "-m", "stemfield.separation.worker.worker"]
         command += [f"--fd={exchange.fd}", f"--model={model.resolve()}", f"--sample-rate={sample_rate_hz}"]
         command += [f"--latency-frames={latency_frames}", f"--parent={os.getpid()}"]
         command += [f"--provider={provider}" for provider in providers]
-        command += [f"--rule={rule}", *(f"--stem={stem}" for stem in stems), *(["--heir"] if heir else [])]
+        command += [f"--rule={rule}", *(f"--stem={stem}" for stem in stems), *(["--successor"] if successor else [])]
         command += ["--debug"] if _log.isEnabledFor(logging.DEBUG) else []
         self.last_message = ""
-        """The newest line that the worker wrote: the reason, after it ended by itself."""
+        """Last line of the worker's standard error; the reason when the worker ended by itself."""
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=(exchange.fd,),
-            # NumPy's pool of threads would only take cores from the audio.
+            # NumPy's thread pool would only take cores from the audio.
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             text=True,
             errors="replace",
@@ -71,25 +71,25 @@ class WorkerProcess:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """Exit status, negative for a signal; None while it runs."""
+        """Exit status, negative for a signal; None while running."""
         return self._process.poll()
 
     def wait(self, timeout_s: float) -> int:
-        """Exit status, once it has ended and its messages are in the log.
+        """Wait for the exit status; by then all messages are in the log.
 
         Raises:
-            subprocess.TimeoutExpired: it still runs.
+            subprocess.TimeoutExpired: still running.
         """
         status = self._process.wait(timeout_s)
         self._reader.join()
         return status
 
     def terminate(self) -> None:
-        """Asks it to stop (SIGTERM)."""
+        """Request a stop (SIGTERM)."""
         self._process.terminate()
 
     def kill(self) -> None:
-        """Ends it at once (SIGKILL)."""
+        """Kill the process (SIGKILL)."""
         self._process.kill()
 
     def _forward(self) -> None:

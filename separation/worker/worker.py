@@ -1,14 +1,14 @@
-"""The separation process: mixture out of the shared memory, stems into it, until it is told to stop.
+"""The separation process: reads the mixture from shared memory and writes the stems until it is stopped.
 
 `python -m stemfield.separation.worker.worker --fd N --model PATH --sample-rate R --latency-frames L`
 
-Exit status: 0 it was asked to stop, its parent is gone, or a successor has taken over; 2 the model or an argument is
-bad, 4 the model is too slow here, with one line on standard error that says what. Any other status is a fault, told in
-one line too. Nothing here ever blocks the engine: what comes too late is skipped.
+Exit status: 0 after a stop request, when the parent is gone, or when a successor has taken over; 2 for an unusable
+model or argument; 4 for a model too slow for this machine. Every other status is a fault. The reason is one line on
+standard error. The worker never blocks the engine: audio that would be late is skipped.
 
-A worker that is started as an heir separates unheard beside the one that plays. When its memory is warm it asks for the
-timeline; the other one leaves after the piece that it is at, and the heir goes on with the very next frame, cross-faded
-where there is time. So a change of the model is not heard as a gap.
+A worker started as a successor first runs in standby, without output. Once it has warmed up it requests the timeline;
+the active worker finishes its current block and exits, and the successor continues with the next frame, cross-faded if
+there is time. This makes a change of model gapless.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from stemfield.renderer.ring import Exchange, ExchangeError
 from stemfield.separation.cards.card import CardError, load_card
 from stemfield.separation.runtime.providers import CPU, usable_providers
 from stemfield.separation.signal.masks import RULES
-from stemfield.separation.streaming.speed import compute_share
+from stemfield.separation.streaming.speed import realtime_factor
 from stemfield.separation.streaming.streaming import Separator
 
-EXIT_ASKED = 0
+EXIT_STOPPED = 0
 EXIT_BAD_MODEL = 2
 EXIT_TOO_SLOW = 4
-HIGHEST_SHARE = 0.9
-"""A model that computes for more than this share of the time cannot play live."""
-REHEARSAL_S = 0.5
-"""An heir has so much sound behind it before it asks for the timeline."""
+MAX_REALTIME_FACTOR = 0.9
+"""Maximum seconds of compute per second of audio for live use."""
+WARM_UP_S = 0.5
+"""Audio that a successor processes in standby before it requests the timeline."""
 CROSSFADE_S = 0.01
-PIECE_FRAMES = 8192
-"""At most so many frames are separated before the stems are published."""
+MAX_BLOCK_FRAMES = 8192
+"""Maximum number of frames separated before stems are published."""
 _POLL_S = 0.001
 _IDLE_POLL_S = 0.01
 _IDLE_AFTER_S = 0.5
@@ -53,10 +53,10 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(slots=True)
 class Worker:
-    """The loop between an exchange and a separator.
+    """Processing loop between an exchange and a separator.
 
-    The engine plays position `mixture_end() - latency_frames`. If the stems of a whole piece would come after that,
-    the worker gives the backlog up, and begins anew at the present.
+    The engine plays position `mixture_end() - latency_frames`. If the stems of the next block would be late, the worker
+    drops the backlog and restarts at the present.
     """
 
     exchange: Exchange
@@ -64,61 +64,61 @@ class Worker:
     sample_rate_hz: int
     latency_frames: int
     pid: int = 0
-    """By which the exchange knows this worker."""
+    """Identifies this worker in the exchange."""
     position: int = 0
-    """The next mixture frame to read."""
+    """Next mixture frame to read."""
     held: NDArray[np.float32] | None = None
-    """Stems of an heir that were not written, the newest up to the separator's own position."""
-    rehearsed: int = 0
-    """Frames that an heir has separated."""
+    """In standby: the newest stems, not yet written, up to the separator's position. None when active."""
+    standby_frames: int = 0
+    """Frames separated in standby."""
 
-    def begin(self) -> None:
-        """Starts at the present: nothing before it will be separated."""
+    def restart(self) -> None:
+        """Restart at the present; earlier audio is not separated."""
         self.position = self.exchange.mixture_end()
         self.separator.reset()
         if self.held is None:
             self.exchange.owner = self.pid
             self.exchange.restart_stems(self.position)
         else:
-            # its memory is cold again, and what it held joins nothing any more
+            # the separator's state is reset, and the held stems are no longer contiguous
             self.held = self.held[..., :0]
-            self.rehearsed = 0
-            if self.exchange.heir == self.pid:
-                self.exchange.heir = 0
+            self.standby_frames = 0
+            if self.exchange.successor == self.pid:
+                self.exchange.successor = 0
 
-    def rehearse(self) -> None:
-        """Starts at the present as an heir: what is separated is not heard yet."""
+    def stand_by(self) -> None:
+        """Start in standby at the present: stems are held and not written."""
         self.held = np.zeros((len(self.separator.stems), 2, 0), np.float32)
-        self.begin()
+        self.restart()
 
-    def succeeded(self) -> bool:
-        """Whether an heir waits for this worker; if so it has the timeline now, and this one is done.
+    def hand_over(self) -> bool:
+        """Hand the timeline over to a waiting successor; returns whether this worker is done.
 
-        One that was held up since it asked has to come near first: it could not make up for what it is behind.
+        A successor that has fallen behind since its request has to catch up first.
         """
         exchange = self.exchange
-        heir = exchange.heir
-        if self.held is not None or heir in (0, self.pid):
+        successor = exchange.successor
+        if self.held is not None or successor in (0, self.pid):
             return False
-        if exchange.mixture_end() - exchange.heir_position > exchange.frames // 4:
+        if exchange.mixture_end() - exchange.successor_position > exchange.frames // 4:
             return False
-        exchange.owner = heir
+        exchange.owner = successor
         return True
 
-    def turn(self) -> bool:
-        """Separates what is there, a piece at most; returns whether that was worth while."""
+    def process(self) -> bool:
+        """Separate the available audio, at most one block; returns whether there was anything to do."""
         exchange, separator = self.exchange, self.separator
         if self.held is None or exchange.owner == self.pid:
             exchange.beat()
         if self.held is not None and exchange.owner == self.pid:
             self._take_over()
         end = exchange.mixture_end()
-        frames = min(end - self.position, PIECE_FRAMES)
+        frames = min(end - self.position, MAX_BLOCK_FRAMES)
         if self.position + frames - separator.latency_frames < end - self.latency_frames and not self._is_covered(end):
             exchange.late += self.held is None
-            self.begin()
+            self.restart()
             return True
-        if frames < min(separator.wanted_frames, PIECE_FRAMES):
+        if frames < min(separator.needed_frames, MAX_BLOCK_FRAMES):
             return False
         started_s = time.perf_counter()
         separator.threshold = min(1.0, max(0.0, exchange.threshold))
@@ -135,7 +135,7 @@ class Worker:
         return True
 
     def _is_covered(self, end: int) -> bool:
-        """Whether an heir has time to make up for what it is behind: the predecessor's stems still play."""
+        """Whether a successor has time to catch up because the predecessor's stems still play."""
         exchange = self.exchange
         inherits = self.held is not None and exchange.owner == self.pid
         plays = exchange.stems_end() > end - self.latency_frames
@@ -144,33 +144,34 @@ class Worker:
     def _hold(self, stems: NDArray[np.float32]) -> None:
         assert self.held is not None
         self.held = np.concatenate([self.held, stems], axis=2)[..., -self.exchange.frames // 2 :]
-        self.rehearsed += stems.shape[2]
-        self.exchange.heir_position = self.position
+        self.standby_frames += stems.shape[2]
+        self.exchange.successor_position = self.position
         if self.exchange.owner != self.pid and self._is_ready():
-            self.exchange.heir = self.pid
+            self.exchange.successor = self.pid
 
     def _is_ready(self) -> bool:
-        """Whether the memory is warm, little is to be made up for, and what is held joins what the other has written.
+        """Whether this successor has warmed up, is close to the present, and holds stems contiguous with those written.
 
-        What came while a piece was computed comes first: whoever takes over far behind has to give the timeline up.
+        Audio that arrived during the last block is processed first: a successor that takes over too far behind would
+        have to drop the timeline.
         """
         assert self.held is not None
-        if self.exchange.mixture_end() - self.position > 2 * PIECE_FRAMES:
+        if self.exchange.mixture_end() - self.position > 2 * MAX_BLOCK_FRAMES:
             return False
-        surplus = self.rehearsed - REHEARSAL_S * self.sample_rate_hz
+        surplus = self.standby_frames - WARM_UP_S * self.sample_rate_hz
         joins = self._known() - self.held.shape[2] <= self.exchange.stems_end()
-        # where the other one writes nothing there is nothing to join
+        # a predecessor that writes nothing leaves nothing to continue from
         return surplus >= 0 and (joins or surplus > self.latency_frames)
 
     def _take_over(self) -> None:
-        """Goes on where the predecessor stopped."""
+        """Continue where the predecessor stopped."""
         exchange, held = self.exchange, self.held
         assert held is not None
         known = self._known()
         start, end = known - held.shape[2], exchange.stems_end()
         if end > known:
-            return  # the predecessor was faster: its stems play until ours reach their end
-        exchange.heir = 0
+            return  # the predecessor was ahead: its stems play until this worker reaches their end
+        exchange.successor = 0
         self.held = None
         if start > end:
             exchange.restart_stems(start)
@@ -184,15 +185,15 @@ class Worker:
         exchange.write_stems(held[..., end - start :])
 
     def _known(self) -> int:
-        """The position after the newest stem frame that the separator has given."""
-        return self.position - self.separator.owed_frames
+        """Position after the newest stem frame returned by the separator."""
+        return self.position - self.separator.pending_frames
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the worker; returns its exit status."""
+    """Run the worker; returns its exit status."""
     options = _parser().parse_args(arguments)
     if not options.debug:
-        sys.excepthook = _tell_fault
+        sys.excepthook = _report_fault
     stopping = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -200,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stopping = True
 
     signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the parent decides
     _die_with_parent()
     try:
         card = load_card(options.model)
@@ -212,74 +213,74 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stems=options.stem or (),
         )
         exchange = Exchange.attach(options.fd)
-        _check_fit(separator, exchange, options.latency_frames)
+        _check_compatible(separator, exchange, options.latency_frames)
     except (CardError, ExchangeError, ValueError) as error:
         print(error, file=sys.stderr)
         return EXIT_BAD_MODEL
     worker = Worker(exchange, separator, options.sample_rate, options.latency_frames, os.getpid())
-    if card.patience_samples == 0:
-        _hurry()  # before it is timed: it is to be measured as it will work
+    if card.compute_margin_samples == 0:
+        _use_realtime_scheduling()  # before the measurement, which should show the speed in use
     try:
-        share = compute_share(separator)  # and the first calls' allocations are over before there is a deadline
+        factor = realtime_factor(separator)  # also gets the allocations of the first calls out of the way
     except CardError as error:
         print(error, file=sys.stderr)
         return EXIT_BAD_MODEL
-    if share > HIGHEST_SHARE:
-        print(f"the model needs {share:.1f} s of compute per second of sound here: use it on files", file=sys.stderr)
+    if factor > MAX_REALTIME_FACTOR:
+        print(f"the model needs {factor:.1f} s of compute per second of sound here: use it on files", file=sys.stderr)
         return EXIT_TOO_SLOW
-    if options.heir:
-        worker.rehearse()
+    if options.successor:
+        worker.stand_by()
     else:
-        worker.begin()
+        worker.restart()
     busy_s = time.monotonic()
-    while not stopping and os.getppid() == options.parent and not worker.succeeded():
+    while not stopping and os.getppid() == options.parent and not worker.hand_over():
         now_s = time.monotonic()
-        if worker.turn():
+        if worker.process():
             busy_s = now_s
         else:
             time.sleep(_POLL_S if now_s - busy_s < _IDLE_AFTER_S else _IDLE_POLL_S)
-    return EXIT_ASKED
+    return EXIT_STOPPED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stemfield.separation.worker.worker", description="The separation process.")
-    parser.add_argument("--fd", type=int, required=True, help="inherited descriptor of the exchange")
-    parser.add_argument("--model", required=True, help="a model's name, folder or card")
-    parser.add_argument("--sample-rate", type=int, required=True, help="of the exchange, in Hz")
-    parser.add_argument("--latency-frames", type=int, required=True, help="how far behind the mixture stems are played")
-    parser.add_argument("--provider", action="append", help="ONNX Runtime execution provider, the preferred one first")
-    parser.add_argument("--rule", choices=RULES, default="soft", help="what of a bin the stems may keep")
-    parser.add_argument("--stem", action="append", help="an instrument of the exchange, in its order")
-    parser.add_argument("--heir", action="store_true", help="take over from the worker that plays, without a gap")
+    parser.add_argument("--fd", type=int, required=True, help="inherited file descriptor of the exchange")
+    parser.add_argument("--model", required=True, help="name, folder or card of the model")
+    parser.add_argument("--sample-rate", type=int, required=True, help="sample rate of the exchange, in Hz")
+    parser.add_argument("--latency-frames", type=int, required=True, help="delay of the stems behind the mixture")
+    parser.add_argument("--provider", action="append", help="ONNX Runtime execution provider, in order of preference")
+    parser.add_argument("--rule", choices=RULES, default="soft", help="mask rule")
+    parser.add_argument("--stem", action="append", help="instrument of the exchange, in its order")
+    parser.add_argument("--successor", action="store_true", help="take over from the active worker without a gap")
     parser.add_argument("--debug", action="store_true", help="show the traceback of a fault")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="stop when this is no longer the parent")
     return parser
 
 
-def _tell_fault(kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:
-    """What ended the worker, in one line: the runtime of a model may raise anything."""
+def _report_fault(kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:
+    """Print a fault on one line; a model's runtime may raise anything."""
     print(f"{kind.__name__}: {' '.join(str(error).split())}".rstrip(": "), file=sys.stderr)
 
 
 def _die_with_parent() -> None:
-    """Has the kernel kill this process when the thread that started it is gone, even if it hangs in a model."""
+    """Let the kernel kill this process when the thread that started it ends, even if a model hangs."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _hurry() -> None:
-    """Comes before ordinary processes and after every audio thread, where the user may: JACK's threads have more.
+def _use_realtime_scheduling() -> None:
+    """Run at the lowest real-time priority, if permitted: above ordinary processes, below JACK's threads.
 
-    Not for models of whole chunks, which compute for too long without a pause.
+    Not for chunk models, which compute for too long without a pause.
     """
     with suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
 
 
-def _check_fit(separator: Separator, exchange: Exchange, latency_frames: int) -> None:
+def _check_compatible(separator: Separator, exchange: Exchange, latency_frames: int) -> None:
     if exchange.stems != len(separator.stems):
-        raise ValueError(f"the model has {len(separator.stems)} stems, the exchange {exchange.stems}")
+        raise ValueError(f"stems: expected {exchange.stems} as in the exchange, got {len(separator.stems)}")
     if latency_frames < separator.latency_frames:
-        raise ValueError(f"latency {latency_frames} frames is less than the model's {separator.latency_frames}")
+        raise ValueError(f"latency: expected at least {separator.latency_frames} frames, got {latency_frames}")
 
 
 if __name__ == "__main__":

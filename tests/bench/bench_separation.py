@@ -32,7 +32,7 @@ from stemfield.separation.evaluation.baselines import STEMS
 from stemfield.separation.streaming.streaming import Separator
 
 RATE, FRAMES = 48_000, 64
-HIGHEST_SHARE = {"default": 0.25, "light": 0.08}
+MAX_REALTIME_FACTOR = {"default": 0.25, "light": 0.08}
 RECORDINGS = os.environ.get("STEMFIELD_RECORDINGS")
 LONGEST_S = 60.0
 """Of each recording."""
@@ -47,7 +47,7 @@ def models() -> dict[str, ModelCard]:
 def speed(preset: str, card: ModelCard) -> list[Row]:
     mixture = demo_mixture()
     separator = Separator(card, DEMO_RATE_HZ)
-    hop = separator.wanted_frames
+    hop = separator.needed_frames
     separator.feed(mixture[:, : 20 * hop])
     separator.reset()
     times = []
@@ -56,7 +56,7 @@ def speed(preset: str, card: ModelCard) -> list[Row]:
         separator.feed(mixture[:, at : at + hop])
         times.append(time.perf_counter() - began)
     shares = np.array(times) / (hop / DEMO_RATE_HZ)
-    at_most = min((limit for name, limit in HIGHEST_SHARE.items() if name in preset.split("/")), default=None)
+    at_most = min((limit for name, limit in MAX_REALTIME_FACTOR.items() if name in preset.split("/")), default=None)
     latency_ms = 1e3 * separator.latency_frames / DEMO_RATE_HZ
     return [
         Row(f"{card.name} ({preset}), compute a second of sound", float(shares.mean()), "s/s of a core", at_most),

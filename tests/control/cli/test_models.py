@@ -191,7 +191,7 @@ def test_networks_for_single_instruments_become_one_model(capsys, home, networks
     assert [path.name for path in card.graphs] == ["vocals.onnx", "bassline.onnx"]
     assert card.licence == "CC0-1.0 and MIT"
     assert card.attribution == ("one", "all", "two")
-    assert card.room_stem("bassline") == "bass"
+    assert card.instrument_of("bassline") == "bass"
     noise = np.random.default_rng(1).standard_normal((2, 4000)).astype(np.float32)
     single = Separator(load_card(networks[0]), 44100)
     alone = np.concatenate([single.feed(noise), single.flush()], axis=2)[0]

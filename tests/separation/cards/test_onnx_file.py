@@ -12,7 +12,7 @@ from damage import damaged
 from onnx import TensorProto, helper, numpy_helper
 
 from stemfield.separation.cards.card import CardError, available_models, load_card
-from stemfield.separation.cards.onnx_file import OnnxFileError, external_files, outside_weights
+from stemfield.separation.cards.onnx_file import OnnxFileError, external_files, external_weights_problem
 from stemfield.separation.runtime.graph import open_graph
 from stemfield.separation.runtime.providers import CPU
 
@@ -112,13 +112,14 @@ def test_weights_in_other_files_are_found_wherever_they_are(tmp_path, case):
     path.write_bytes(built.SerializeToString())
     assert external_files(path) == expected
     if expected:
-        assert f"model.onnx has weights in '{', '.join(expected)}': allowed none outside the file" in outside_weights(
-            path
+        assert (
+            f"model.onnx has weights in '{', '.join(expected)}': allowed none outside the file"
+            in external_weights_problem(path)
         )
         with pytest.raises(CardError, match="allowed none outside the file"):
             open_graph(path, CPU, threads=1)
     else:
-        assert outside_weights(path) == ""
+        assert external_weights_problem(path) == ""
         open_graph(path, CPU, threads=1)
 
 

@@ -12,7 +12,7 @@ from onnx import helper, numpy_helper
 from stemfield.separation.cards.card import CardError, load_card
 from stemfield.separation.cards.card_parts import ChunkStft
 from stemfield.separation.chunks.chunk_transform import ChunkTransform
-from stemfield.separation.streaming.speed import compute_share
+from stemfield.separation.streaming.speed import realtime_factor
 from stemfield.separation.streaming.streaming import Separator
 
 STEMS = ("vocals", "bass", "drums", "other")
@@ -78,7 +78,7 @@ def test_latency_is_kept_for_any_block(card, make_music):
             fed += taken.shape[1]
             out += separator.feed(taken).shape[2]
             assert fed - separator.latency_frames <= out <= fed
-            assert separator.owed_frames == fed - out
+            assert separator.pending_frames == fed - out
             worst = max(worst, fed - out)
         assert out + separator.flush().shape[2] == fed
     assert worst > 0.7 * separator.latency_frames
@@ -153,8 +153,8 @@ def test_untouched_spectra_give_the_chunk_back(centre, samples, make_music):
 
 
 def test_compute_is_counted_per_second_of_sound(tmp_path):
-    quick = compute_share(Separator(load_card(toys.small_wave(tmp_path / "quick")), 48000))
-    slow = compute_share(Separator(load_card(toys.slow_stream(tmp_path / "slow")), 48000))
+    quick = realtime_factor(Separator(load_card(toys.small_wave(tmp_path / "quick")), 48000))
+    slow = realtime_factor(Separator(load_card(toys.slow_stream(tmp_path / "slow")), 48000))
     assert 0.0 < quick < 0.9 < slow
 
 
@@ -170,7 +170,7 @@ def changed(folder, changes=None, graph=None):
 
 def problems_of(folder):
     with pytest.raises(CardError) as caught:
-        compute_share(Separator(load_card(folder), 48000))
+        realtime_factor(Separator(load_card(folder), 48000))
     return list(caught.value.problems)
 
 
@@ -246,9 +246,9 @@ def test_sizes_that_a_graph_leaves_open_are_found_out_by_running_it(toy):
     ]
     inputs, outputs = [toys.value("mix", ("b", 2, "n"))], [toys.value("stems", (0, "s", 2, 0))]
     toys.save(toy / "wave.onnx", nodes, inputs, outputs, constants)
-    assert compute_share(Separator(load_card(changed(toy)), 48000)) > 0.0
+    assert realtime_factor(Separator(load_card(changed(toy)), 48000)) > 0.0
     problems = problems_of(changed(toy, {"sources": ["vocals", "drums", "other"]}))
-    assert problems == ["the output 'stems' came with shape [1, 2, 2, 960], the card says [1, 3, 2, 960]"]
+    assert problems == ["the output 'stems': expected shape [1, 3, 2, 960], got [1, 2, 2, 960]"]
 
 
 def test_another_opset_is_told_in_the_runtimes_words(toy):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stemfield.separation.cards.card_schema import SampleRate
-from stemfield.separation.signal.convert import Converter, greatest_lag, model_ratio, taps
+from stemfield.separation.signal.convert import Converter, max_delay, model_ratio, taps
 
 ACCEPTED = SampleRate(nominal_hz=44100, lowest_hz=44100, highest_hz=48000)
 RATIOS = [
@@ -86,10 +86,10 @@ def test_the_lag_is_never_greater_and_what_is_missing_is_exact(ratio):
         return out
 
     for wanted in (1, 512, 3, 1, 17) * 20:
-        missing = converter.missing(wanted)
+        missing = converter.needed(wanted)
         early = feed(missing - 1)
         assert early < wanted <= early + feed(1)
-    assert greatest_lag(ratio) - 1 < worst <= greatest_lag(ratio)
+    assert max_delay(ratio) - 1 < worst <= max_delay(ratio)
 
 
 @pytest.mark.parametrize("ratio", RATIOS, ids=str)
@@ -103,7 +103,7 @@ def test_the_band_is_kept_and_what_lies_beyond_is_gone(ratio):
 
 @pytest.mark.parametrize("ratio", [Fraction(1, 2), Fraction(1, 4)], ids=str)
 def test_the_way_there_and_back_is_short(ratio):
-    there_and_back = greatest_lag(ratio) + greatest_lag(1 / ratio) / ratio
+    there_and_back = max_delay(ratio) + max_delay(1 / ratio) / ratio
     assert there_and_back * ratio / 48000 < 0.002
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from stemfield.separation.signal.masks import Surrey, reject_below, share_out
+from stemfield.separation.signal.masks import SurreyRule, limit_sum, reject_below
 
 
 def spectra(masks):
@@ -42,11 +42,11 @@ def test_a_stem_that_is_the_whole_mixture_passes_threshold_one():
 def test_masks_are_shared_only_where_they_claim_more_than_there_is():
     masks = np.array([[0.2, 0.9, 1.0, 0.0, 3.0], [0.5, 0.3, 1.0, 0.0, 1.0]])
     mixture, stems = spectra(masks)
-    share_out(mixture, stems)
+    limit_sum(mixture, stems)
     shared = masks / np.maximum(masks.sum(axis=0), 1.0)
     np.testing.assert_allclose(stems, shared[:, None, :] * mixture, atol=1e-6)
     silent = np.zeros((2, 2, 3), np.complex64)
-    share_out(np.zeros((2, 3), np.complex64), silent)
+    limit_sum(np.zeros((2, 3), np.complex64), silent)
     assert not silent.any()
 
 
@@ -82,7 +82,7 @@ def test_surrey_is_the_web_remixers_rule():
     mixtures[7] = 0.0
     stems = (rng.uniform(0, 1, (30, 3, 2, 9)) * mixtures[:, None]).astype(np.complex64)
     for threshold in (0.0, 0.6, 1.0):
-        rule = Surrey()
+        rule = SurreyRule()
         rule.threshold = threshold
         for _ in range(2):  # and again after a reset
             rule.reset()
@@ -94,7 +94,7 @@ def test_surrey_is_the_web_remixers_rule():
 
 
 def test_surrey_smooths_over_twenty_hops():
-    rule = Surrey()
+    rule = SurreyRule()
     mixture = np.ones((2, 4), np.complex64)
     stems = np.zeros((2, 2, 4), np.complex64)
     heard = []

@@ -14,7 +14,7 @@ SOURCES = toys.FOUR
 
 
 def claims_of(each, sources=4, seed=3):
-    """For every source its network's claims; so large that in most bins four sum to more than one."""
+    """For every source its network's estimates; so large that in most bins four sum to more than one."""
     rng = np.random.default_rng(seed)
     return [rng.standard_normal((each, 2, BINS)) + 0.5 for _ in range(sources)]
 
@@ -23,9 +23,9 @@ def claims_of(each, sources=4, seed=3):
 def model(tmp_path):
     """A card by the form of its graphs."""
 
-    def make(each=1, takes="re_im", gives="re_im", sources=SOURCES, claims=None, **fields):
-        claims = claims_of(each, len(sources)) if claims is None else claims
-        return load_card(toys.mask_stream(tmp_path / "each", claims, takes, gives, sources, **fields))
+    def make(each=1, takes="re_im", gives="re_im", sources=SOURCES, estimates=None, **fields):
+        estimates = claims_of(each, len(sources)) if estimates is None else estimates
+        return load_card(toys.mask_stream(tmp_path / "each", estimates, takes, gives, sources, **fields))
 
     return make
 
@@ -35,7 +35,7 @@ def music(make_music):
     return make_music(20 * HOP, 44100)
 
 
-def slow_separation(claims, mixture, takes, lookahead=0):
+def slow_separation(estimates, mixture, takes, lookahead=0):
     """By the definition, in double precision: every network's mask by itself, then shares where they exceed one."""
     n = 4 * HOP
     rise, fall = np.arange(n - HOP) + 0.5, np.arange(HOP) + 0.5
@@ -45,13 +45,13 @@ def slow_separation(claims, mixture, takes, lookahead=0):
     scale = 2.0 / a.sum()
     frames = mixture.shape[1]
     padded = np.pad(mixture.astype(np.float64), ((0, 0), (n - HOP, n + lookahead * HOP)))
-    stems = np.zeros((len(claims), 2, padded.shape[1]))
+    stems = np.zeros((len(estimates), 2, padded.shape[1]))
     level = 0.0
     heard = [np.zeros((2, BINS))] * lookahead
     for start in range(0, frames + (1 + lookahead) * HOP, HOP):
         X = scale * np.fft.rfft(a * padded[:, start : start + n])
         heard.append(X)
-        masks = np.stack([toys.masks_of(claim, level)[0] for claim in claims])
+        masks = np.stack([toys.masks_of(claim, level)[0] for claim in estimates])
         masks /= np.maximum(masks.sum(axis=0), 1.0)
         mean_square = np.mean(np.abs(X) ** 2) if takes == "mag" else np.mean([X.real**2, X.imag**2])
         level = 0.5 * level + 1000.0 * mean_square
@@ -75,8 +75,8 @@ def test_equals_the_slow_separation(model, music, separate, null_db, each, takes
 @pytest.mark.parametrize("together", [False, True])
 def test_a_network_that_looks_ahead_is_later_and_aligned(tmp_path, music, separate, null_db, gives, together):
     """Three hops: what a call gives belongs to the mixture of three calls before."""
-    claims = claims_of(1)
-    given = np.concatenate([0.1 * claim - 3.0 for claim in claims]) if together else claims
+    estimates = claims_of(1)
+    given = np.concatenate([0.1 * claim - 3.0 for claim in estimates]) if together else estimates
     card = load_card(toys.mask_stream(tmp_path / "ahead", given, gives=gives, lookahead=3))
     separator = Separator(card, 44100)
     assert separator.latency_frames == (2 + 3) * HOP
@@ -84,7 +84,7 @@ def test_a_network_that_looks_ahead_is_later_and_aligned(tmp_path, music, separa
     if together:
         assert null_db(stems.sum(axis=0) - music, music) < -100.0
     else:
-        assert null_db(stems - slow_separation(claims, music, "re_im", 3), music) < -100.0
+        assert null_db(stems - slow_separation(estimates, music, "re_im", 3), music) < -100.0
     for block in (1, 1000):
         assert np.array_equal(separate(separator, music, block), stems), block
     separator.threshold = 0.3
@@ -112,7 +112,7 @@ def test_stems_and_rest_sum_to_the_mixture(model, music, separate, null_db, thre
 
 
 def test_one_graph_for_one_source_leaves_a_rest(model, music, separate, null_db):
-    card = model(sources=("vocals",), claims=claims_of(1, 1), rest="band", stems={"band": "other"})
+    card = model(sources=("vocals",), estimates=claims_of(1, 1), rest="band", stems={"band": "other"})
     vocals, _, _, other = separate(Separator(card, 44100, stems=SOURCES), music)
     (alone,) = slow_separation(claims_of(1, 1), music, "re_im")
     assert null_db(vocals - alone, music) < -100.0
@@ -130,9 +130,9 @@ def test_blocks_and_silence_do_not_matter(model, music, separate):
 
 
 def test_a_network_that_fails_silences_its_own_instrument_only(model, music, separate):
-    claims = claims_of(1)
-    claims[2] = np.full_like(claims[2], np.nan)
-    stems = separate(Separator(model(claims=claims), 44100), music)
+    estimates = claims_of(1)
+    estimates[2] = np.full_like(estimates[2], np.nan)
+    stems = separate(Separator(model(estimates=estimates), 44100), music)
     assert not stems[2].any()
     assert all(stems[index].any() for index in (0, 1, 3))
 
@@ -147,10 +147,10 @@ def test_the_rule_of_the_web_remixer_takes_its_networks(model, music, separate):
 
 def test_each_file_is_checked(tmp_path):
     folder = tmp_path / "each"
-    claims = claims_of(1)
-    claims[1] = np.zeros((1, 2, BINS - 64))
+    estimates = claims_of(1)
+    estimates[1] = np.zeros((1, 2, BINS - 64))
     with pytest.raises(CardError) as caught:
-        Separator(load_card(toys.mask_stream(folder, claims)), 44100)
+        Separator(load_card(toys.mask_stream(folder, estimates)), 44100)
     assert caught.value.source == str(folder / "bass.onnx")
     assert caught.value.problems == (
         "the input 'X' has shape [2, 193, 2], the card says [2, 257, 2]",

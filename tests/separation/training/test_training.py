@@ -493,5 +493,5 @@ def test_a_network_for_one_instrument_learns_it_against_the_rest(folder, records
     fit(alone, songs.Library([folder, records]), music, tmp_path / "run")
     card = release([tmp_path / "run" / "best.pt"], tmp_path / instrument, "One", music)
     assert card.sources == (instrument, "rest")
-    assert card.room_stem("rest") == "other"
+    assert card.instrument_of("rest") == "other"
     assert {score.stem for score in card.scores} == {instrument}

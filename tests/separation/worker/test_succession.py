@@ -22,8 +22,8 @@ LATENCY = 9600
 
 
 @contextmanager
-def worker_of(engine, model, *, heir=False):
-    process = WorkerProcess(engine.exchange, model, RATE_HZ, LATENCY, stems=STEMS, heir=heir)
+def worker_of(engine, model, *, successor=False):
+    process = WorkerProcess(engine.exchange, model, RATE_HZ, LATENCY, stems=STEMS, successor=successor)
     try:
         yield process
     finally:
@@ -52,7 +52,7 @@ def test_the_next_model_takes_over_without_a_missing_frame(engine, toy, make_mus
         reserve = []
         for at in range(0, music.shape[1], block):
             if at == RATE_HZ // 2 // block * block:
-                second = stack.enter_context(worker_of(engine, toy, heir=True))
+                second = stack.enter_context(worker_of(engine, toy, successor=True))
             engine.play(music[:, at : at + block])
             reserve.append(engine.exchange.stems_end() - (engine.exchange.mixture_end() - LATENCY))
         assert first.wait(30) == 0
@@ -69,20 +69,20 @@ def test_the_next_model_takes_over_without_a_missing_frame(engine, toy, make_mus
 
 def test_stems_still_sum_where_one_model_fades_into_the_other(engine, toy, make_music):
     music = make_music(2 * RATE_HZ, RATE_HZ)
-    old, heir = local(engine, SHIPPED_ONE, pid=1), local(engine, toy, pid=2)
-    old.begin()
-    heir.rehearse()
+    old, successor = local(engine, SHIPPED_ONE, pid=1), local(engine, toy, pid=2)
+    old.restart()
+    successor.stand_by()
     passed = None
     for at in range(0, music.shape[1], 256):
         engine.push(music[:, at : at + 256])
         if passed is None:
-            old.turn()
-            if old.succeeded():
+            old.process()
+            if old.hand_over():
                 passed = engine.exchange.stems_end()
-        heir.turn()
+        successor.process()
     assert passed is not None
     assert engine.exchange.owner == 2
-    assert heir.held is None
+    assert successor.held is None
     around = slice(passed - 2000, passed + 2000)
     stems = engine.read_stems(around.start, 4000)
     np.testing.assert_allclose(stems.sum(axis=0), music[:, around], atol=1e-4)
@@ -93,24 +93,24 @@ def test_stems_still_sum_where_one_model_fades_into_the_other(engine, toy, make_
 
 
 class Handover:
-    """A predecessor that follows the music as it plays, and an heir that is called by hand."""
+    """A predecessor that follows the music as it plays, and a successor that is called by hand."""
 
     def __init__(self, engine, model, music):
-        self.old, self.heir = local(engine, model, pid=1), local(engine, model, pid=2)
-        self.old.begin()
-        self.heir.rehearse()
+        self.old, self.successor = local(engine, model, pid=1), local(engine, model, pid=2)
+        self.old.restart()
+        self.successor.stand_by()
         self._engine, self._music, self._at = engine, music, 0
 
     def play(self, frames):
         end = self._at + frames
         while self._at < end:
             self._push()
-            while self.old.turn():
+            while self.old.process():
                 pass
 
     def take_over(self):
-        """The music goes on until the heir has, whose predecessor is gone."""
-        while self.heir.turn() or self.heir.held is not None:
+        """The music goes on until the successor has, whose predecessor is gone."""
+        while self.successor.process() or self.successor.held is not None:
             assert self._engine.stems_start() == 0
             self._push()
 
@@ -123,18 +123,18 @@ def test_an_heir_that_is_behind_catches_up_while_the_predecessors_stems_play(eng
     """The machine held it up, or the music runs faster than it can follow: what is there is not thrown away."""
     music = make_music(3 * RATE_HZ, RATE_HZ)
     both = Handover(engine, toy, music)
-    old, heir, play = both.old, both.heir, both.play
-    while engine.exchange.heir == 0:
+    old, successor, play = both.old, both.successor, both.play
+    while engine.exchange.successor == 0:
         play(480)
-        heir.turn()
+        successor.process()
     play(2 * LATENCY + 8192)
-    assert old.succeeded()
+    assert old.hand_over()
     playing = engine.exchange.mixture_end() - LATENCY
-    assert heir.position + 8192 < playing < engine.exchange.stems_end()
-    while heir.turn():
+    assert successor.position + 8192 < playing < engine.exchange.stems_end()
+    while successor.process():
         assert engine.stems_start() == 0
         assert engine.exchange.stems_end() > playing
-    assert heir.held is None
+    assert successor.held is None
     newest = engine.exchange.stems_end() - 30_000
     stems = engine.read_stems(newest, 30_000)
     np.testing.assert_allclose(stems.sum(axis=0), music[:, newest : newest + 30_000], atol=1e-4)
@@ -144,12 +144,12 @@ def test_an_heir_that_a_busy_machine_kept_from_its_work_does_not_take_over_yet(e
     """The piece that makes its memory warm took so long that the music is far ahead."""
     music = make_music(4 * RATE_HZ, RATE_HZ)
     both = Handover(engine, toy, music)
-    old, heir, play = both.old, both.heir, both.play
-    while heir.rehearsed < RATE_HZ // 2 - 1500:
+    old, successor, play = both.old, both.successor, both.play
+    while successor.standby_frames < RATE_HZ // 2 - 1500:
         play(480)
-        heir.turn()
-    assert engine.exchange.heir == 0
-    feed = heir.separator.feed
+        successor.process()
+    assert engine.exchange.successor == 0
+    feed = successor.separator.feed
 
     def slowly(mixture):
         play(30_000)
@@ -157,14 +157,14 @@ def test_an_heir_that_a_busy_machine_kept_from_its_work_does_not_take_over_yet(e
 
     play(4800)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(heir.separator, "feed", slowly)
-        heir.turn()
-    assert heir.rehearsed >= RATE_HZ // 2
-    assert engine.exchange.heir == 0
-    while engine.exchange.heir == 0:
+        patch.setattr(successor.separator, "feed", slowly)
+        successor.process()
+    assert successor.standby_frames >= RATE_HZ // 2
+    assert engine.exchange.successor == 0
+    while engine.exchange.successor == 0:
         play(480)
-        heir.turn()
-    assert old.succeeded()
+        successor.process()
+    assert old.hand_over()
     both.take_over()
     assert engine.stems_start() == 0
 
@@ -179,29 +179,29 @@ def test_models_of_very_different_latency_follow_each_other_without_a_missing_fr
         "quick": toys.small_wave(tmp_path / "quick", [[1.0, 0.0], [0.0, 1.0]]),
         "slow": toys.small_wave(tmp_path / "slow", [[0.5, 0.5], [0.5, 0.5]], samples=36_000),
     }
-    old, heir = (
+    old, successor = (
         Worker(engine.exchange, Separator(load_card(folders[name]), RATE_HZ, stems=STEMS), RATE_HZ, latency, pid)
         for pid, name in enumerate(order, start=1)
     )
     music = make_music(5 * RATE_HZ, RATE_HZ)
-    old.begin()
+    old.restart()
     passed = None
     for at in range(0, music.shape[1], 480):
         engine.push(music[:, at : at + 480])
         if at == 2 * RATE_HZ:
-            heir.rehearse()
+            successor.stand_by()
         if passed is None:
-            while old.turn():
+            while old.process():
                 pass
-            if old.succeeded():
+            if old.hand_over():
                 passed = engine.exchange.stems_end()
         if at >= 2 * RATE_HZ:
-            while heir.turn():
+            while successor.process():
                 pass
         if at > latency:
             assert engine.exchange.stems_end() > engine.exchange.mixture_end() - latency
     assert passed is not None
-    assert heir.held is None
+    assert successor.held is None
     assert engine.exchange.late == 0
     assert engine.stems_start() == 0
     newest = engine.exchange.stems_end() - 20_000
@@ -212,38 +212,38 @@ def test_models_of_very_different_latency_follow_each_other_without_a_missing_fr
 def test_an_heir_that_was_held_up_since_it_asked_comes_near_before_it_gets_the_timeline(engine, toy, make_music):
     """The music runs faster than time: while it waited for a processor, more of it went by than the timeline holds."""
     both = Handover(engine, toy, make_music(5 * RATE_HZ, RATE_HZ))
-    old, heir, play = both.old, both.heir, both.play
-    while engine.exchange.heir == 0:
+    old, successor, play = both.old, both.successor, both.play
+    while engine.exchange.successor == 0:
         play(480)
-        heir.turn()
+        successor.process()
     play(engine.exchange.frames)
-    assert not old.succeeded()
-    heir.turn()
-    assert engine.exchange.heir == 0, "what it held joins nothing any more, and it asks anew"
-    begun = heir.position
-    while not old.succeeded():
+    assert not old.hand_over()
+    successor.process()
+    assert engine.exchange.successor == 0, "what it held joins nothing any more, and it asks anew"
+    begun = successor.position
+    while not old.hand_over():
         play(480)
-        heir.turn()
+        successor.process()
     assert engine.exchange.mixture_end() - begun >= RATE_HZ // 2, "its memory was cold"
     both.take_over()
     assert engine.stems_start() == 0
-    assert engine.exchange.owner == heir.pid
+    assert engine.exchange.owner == successor.pid
 
 
 def test_an_heir_writes_nothing_before_it_has_the_timeline(engine, toy, make_music):
-    heir = local(engine, toy, pid=2)
-    heir.rehearse()
+    successor = local(engine, toy, pid=2)
+    successor.stand_by()
     engine.push(make_music(RATE_HZ, RATE_HZ)[:, : RATE_HZ // 4])
-    heir.turn()
+    successor.process()
     assert engine.exchange.stems_end() == 0
-    assert engine.exchange.heir == 0
+    assert engine.exchange.successor == 0
 
 
 def test_an_heir_gets_the_timeline_of_one_that_died(engine, toy):
     with worker_of(engine, SHIPPED_ONE) as first:
         engine.play_silence_until(engine.stems_flow)
-        with worker_of(engine, toy, heir=True) as second:
-            engine.play_silence_until(lambda: engine.exchange.heir or engine.exchange.owner == second.pid)
+        with worker_of(engine, toy, successor=True) as second:
+            engine.play_silence_until(lambda: engine.exchange.successor or engine.exchange.owner == second.pid)
             os.kill(first.pid, signal.SIGKILL)
             engine.exchange.owner = second.pid
             engine.play_silence_until(engine.stems_flow)
@@ -256,7 +256,7 @@ def test_a_model_that_is_too_slow_says_so_and_leaves_the_other_one_playing(engin
     toys.slow_stream(folder)
     with worker_of(engine, SHIPPED_ONE) as first:
         engine.play_silence_until(engine.stems_flow)
-        with worker_of(engine, folder, heir=True) as second:
+        with worker_of(engine, folder, successor=True) as second:
             assert second.wait(30) == 4
             assert "s of compute per second of sound here: use it on files" in second.last_message
         assert first.poll() is None

@@ -16,7 +16,7 @@ from stemfield.separation.cards.card import load_card
 from stemfield.separation.cards.presets import DEFAULT
 from stemfield.separation.streaming.streaming import Separator
 from stemfield.separation.worker.process import WorkerProcess
-from stemfield.separation.worker.worker import PIECE_FRAMES, Worker
+from stemfield.separation.worker.worker import MAX_BLOCK_FRAMES, Worker
 
 MODEL = load_card(DEFAULT).folder
 LATENCY = 8192
@@ -72,21 +72,21 @@ def test_the_threshold_reaches_the_masks(engine, card, make_music, separate):
 @pytest.mark.parametrize(("told", "used"), [(0.25, 0.25), (7.0, 1.0), (-1.0, 0.0), (float("nan"), 0.0)])
 def test_a_threshold_out_of_range_is_clamped(engine, card, told, used):
     worker = Worker(engine.exchange, Separator(card, 48000), 48000, LATENCY)
-    worker.begin()
+    worker.restart()
     engine.exchange.threshold = told
     engine.push(np.zeros((2, 512), np.float32))
-    assert worker.turn()
+    assert worker.process()
     assert worker.separator.threshold == used
 
 
 def test_it_waits_for_a_hop_and_beats_meanwhile(engine, card, make_music):
     worker = Worker(engine.exchange, Separator(card, 48000), 48000, LATENCY)
-    worker.begin()
+    worker.restart()
     music = make_music(2048, 48000)
     written = []
     for at in range(0, 2048, 64):
         engine.push(music[:, at : at + 64])
-        worker.turn()
+        worker.process()
         written.append(engine.exchange.stems_end())
     assert engine.exchange.beats() == 32
     assert sorted(set(written)) == list(range(0, 2048 - card.latency_samples + 512 + 1, 512))
@@ -131,7 +131,7 @@ def test_after_a_standstill_it_skips_to_the_present(engine, make_music):
         engine.play_silence_until(engine.stems_flow)
         os.kill(worker.pid, signal.SIGSTOP)
         engine.push(music)
-        engine.push(np.zeros((2, LATENCY + PIECE_FRAMES), np.float32))
+        engine.push(np.zeros((2, LATENCY + MAX_BLOCK_FRAMES), np.float32))
         present = engine.exchange.mixture_end()
         os.kill(worker.pid, signal.SIGCONT)
         engine.play_silence_until(lambda: engine.stems_start() >= present and engine.stems_flow())
@@ -158,7 +158,7 @@ def test_a_short_standstill_is_caught_up_without_a_gap(engine, card, make_music,
     ("model", "latency", "reason"),
     [
         (Path("/nowhere/first"), LATENCY, "model /nowhere/first: cannot be read: No such file or directory"),
-        (MODEL, 100, f"latency 100 frames is less than the model's {load_card(DEFAULT).latency_samples}"),
+        (MODEL, 100, f"latency: expected at least {load_card(DEFAULT).latency_samples} frames, got 100"),
     ],
 )
 def test_what_cannot_work_ends_with_status_2_and_the_reason(engine, caplog, model, latency, reason):
@@ -188,7 +188,7 @@ def test_it_comes_before_ordinary_processes_where_it_may(engine, tmp_path):
 def test_an_exchange_for_other_stems_is_refused(engine_of_three):
     with working(engine_of_three) as worker:
         assert worker.wait(20) == 2
-        assert worker.last_message == "the model has 4 stems, the exchange 3"
+        assert worker.last_message == "stems: expected 3 as in the exchange, got 4"
 
 
 @pytest.fixture

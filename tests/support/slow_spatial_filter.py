@@ -1,4 +1,4 @@
-"""The multichannel Wiener filter by its definition, a matrix at a time: the oracle of `separation.places`."""
+"""The multichannel Wiener filter by its definition, one matrix at a time: the oracle for `signal.spatial_filter`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 WIDTH, TRUST = 0.03, 0.7
 
 
-class SlowPlaces:
+class SlowSpatialFilter:
     """`keep` is what is left of the past from hop to hop."""
 
     def __init__(self, keep: float) -> None:
         self.keep = keep
         self.past: np.ndarray | None = None
 
-    def filtered(self, mixture: np.ndarray, stems: np.ndarray) -> np.ndarray:
+    def apply(self, mixture: np.ndarray, stems: np.ndarray) -> np.ndarray:
         """Mixture (2, bins) and stems (sources, 2, bins) to the stems as they are to be."""
         sources, _, bins = stems.shape
         if self.past is None:

@@ -1,13 +1,13 @@
-"""Places between left and right: against the definition, and by what they do to sound."""
+"""SpatialFilter between left and right: against the definition, and by what they do to sound."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from slow_places import SlowPlaces
+from slow_spatial_filter import SlowSpatialFilter
 
 from stemfield.separation.evaluation.evaluate import si_sdr
-from stemfield.separation.signal.places import Places
+from stemfield.separation.signal.spatial_filter import SpatialFilter
 
 HOP_S, MEMORY_S, BINS = 512 / 44100, 4.0, 40
 KEEP = float(np.exp(-HOP_S / MEMORY_S))
@@ -24,52 +24,52 @@ def masked(random, mixture, sources=3):
 
 def test_equals_the_definition():
     random = np.random.default_rng(1)
-    places, slow = Places(HOP_S, MEMORY_S), SlowPlaces(KEEP)
+    spatial, slow = SpatialFilter(HOP_S, MEMORY_S), SlowSpatialFilter(KEEP)
     for _ in range(12):
         mixture = spectra(random, 2, BINS)
         mixture[:, 7] = 0.0
         stems = masked(random, mixture)
-        expected = slow.filtered(mixture, stems)
-        stems = places.filtered(mixture, stems)
+        expected = slow.apply(mixture, stems)
+        stems = spatial.apply(mixture, stems)
         assert np.abs(stems - expected).max() < 1e-5
 
 
 def test_stems_sum_to_the_mixture_also_where_left_and_right_are_alike():
     random = np.random.default_rng(2)
-    places = Places(HOP_S, MEMORY_S)
+    spatial = SpatialFilter(HOP_S, MEMORY_S)
     for level in (1.0, 1e-6, 1e6):
         for right in (1.0, -1.0, 0.0, 1.0 + 1e-6):
             mixture = spectra(random, 1, BINS) * np.array([[level], [level * right]], np.complex64)
             stems = masked(random, mixture)
-            stems = places.filtered(mixture, stems)
+            stems = spatial.apply(mixture, stems)
             assert np.abs(stems.sum(axis=0) - mixture).max() < 1e-5 * level
 
 
 def test_a_mono_mixture_keeps_its_masks():
     random = np.random.default_rng(3)
-    places = Places(HOP_S, MEMORY_S)
+    spatial = SpatialFilter(HOP_S, MEMORY_S)
     for _ in range(20):
         mixture = np.repeat(spectra(random, 1, BINS), 2, axis=0)
         stems = masked(random, mixture)
         stems[:, 1] = stems[:, 0] = stems[:, 0] / stems[:, 0].sum(axis=0) * mixture[0]
         before = stems
-        stems = places.filtered(mixture, stems)
+        stems = spatial.apply(mixture, stems)
         assert np.abs(stems - before).max() < 1e-5
 
 
 def test_a_stem_without_a_mask_stays_silent():
     random = np.random.default_rng(4)
-    places = Places(HOP_S, MEMORY_S)
+    spatial = SpatialFilter(HOP_S, MEMORY_S)
     for _ in range(5):
         mixture = spectra(random, 2, BINS)
         stems = np.concatenate([masked(random, mixture, 2), np.zeros((1, 2, BINS), np.complex64)])
-        stems = places.filtered(mixture, stems)
+        stems = spatial.apply(mixture, stems)
         assert np.abs(stems[2]).max() < 1e-9
 
 
 def test_sources_that_masks_confuse_are_told_apart_by_where_they_are():
     random = np.random.default_rng(5)
-    places = Places(HOP_S, MEMORY_S)
+    spatial = SpatialFilter(HOP_S, MEMORY_S)
     pans = np.array([[1.0, 0.2], [0.3, 1.0]], np.float32)
     truths, masks_only, found = [], [], []
     for _ in range(200):
@@ -80,7 +80,7 @@ def test_sources_that_masks_confuse_are_told_apart_by_where_they_are():
         stems = (blurred / blurred.sum(axis=0) * mixture).astype(np.complex64)
         truths.append(truth)
         masks_only.append(stems)
-        stems = places.filtered(mixture, stems)
+        stems = spatial.apply(mixture, stems)
         found.append(stems)
     for source in range(2):
         flat = [
@@ -92,38 +92,38 @@ def test_sources_that_masks_confuse_are_told_apart_by_where_they_are():
 @pytest.mark.parametrize("hops", [1, 50])
 def test_forgets(hops):
     random = np.random.default_rng(6)
-    places, fresh = Places(HOP_S, MEMORY_S), Places(HOP_S, MEMORY_S)
+    spatial, fresh = SpatialFilter(HOP_S, MEMORY_S), SpatialFilter(HOP_S, MEMORY_S)
     for _ in range(hops):
         mixture = spectra(random, 2, BINS)
-        places.filtered(mixture, masked(random, mixture))
-    places.reset()
+        spatial.apply(mixture, masked(random, mixture))
+    spatial.reset()
     mixture = spectra(random, 2, BINS)
     stems = masked(random, mixture)
     expected = stems
-    stems = places.filtered(mixture, stems)
-    expected = fresh.filtered(mixture, expected)
+    stems = spatial.apply(mixture, stems)
+    expected = fresh.apply(mixture, expected)
     assert np.array_equal(stems, expected)
 
 
 def test_a_silent_channel_stays_silent():
     random = np.random.default_rng(7)
-    places = Places(HOP_S, MEMORY_S)
+    spatial = SpatialFilter(HOP_S, MEMORY_S)
     for _ in range(20):
         mixture = spectra(random, 2, BINS)
         mixture[1] = 0.0
-        assert not places.filtered(mixture, masked(random, mixture))[:, 1].any()
+        assert not spatial.apply(mixture, masked(random, mixture))[:, 1].any()
 
 
 def test_a_stem_that_is_silent_for_minutes_leaves_nothing_denormal():
     random = np.random.default_rng(6)
-    places = Places(HOP_S, 2 * HOP_S)  # so that minutes are soon over
+    spatial = SpatialFilter(HOP_S, 2 * HOP_S)  # so that minutes are soon over
     for hop in range(400):
         mixture = spectra(random, 2, BINS)
         stems = masked(random, mixture)
         if hop > 5:
             stems[2] += stems[1]
             stems[1] = 0.0
-        found = places.filtered(mixture, stems)
+        found = spatial.apply(mixture, stems)
     assert np.abs(found[1]).max() < 1e-6
-    for kept in (places._power, places._cross.real, places._cross.imag):
+    for kept in (spatial._power, spatial._cross.real, spatial._cross.imag):
         assert not ((kept != 0.0) & (np.abs(kept) < np.finfo(np.float32).tiny)).any()

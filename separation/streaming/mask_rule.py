@@ -1,4 +1,4 @@
-"""The rule on masks, and the rest of the mixture, for models that have no masks of their own."""
+"""The mask rule, and the rest of the mixture, for models that do not estimate masks."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from stemfield.separation.signal.transform import Transform
 from stemfield.separation.streaming.hops import HopStream, Stream
 
 
-class RuleModel:
-    """The rule for stems whose model has no masks of its own: they are compared with the mixture, spectrum by spectrum.
+class MaskRuleModel:
+    """Applies a mask rule to the stems of a model without masks: masks come from the spectra of stems and mixture.
 
     Args:
-        stems: how many.
-        rule: what they may keep.
-        stft: in which they are compared.
+        stems: number of stems.
+        rule: mask rule.
+        stft: transform in which the rule is applied.
     """
 
-    late_hops = 1
+    delay_hops = 1
 
     def __init__(self, stems: int, rule: Rule, stft: Stft = RULE_STFT) -> None:
         self.hop = stft.hop
@@ -31,13 +31,13 @@ class RuleModel:
         self._spectra = np.zeros((stems, 2, stft.bins), np.complex64)
 
     def reset(self) -> None:
-        """Forgets what was heard."""
+        """Clear the state."""
         self._rule.reset()
         for transform in self._transforms:
             transform.reset()
 
     def step(self, block: NDArray[np.float32], out: NDArray[np.float32]) -> None:
-        """One hop, shape (2 + 2 stems, hop), mixture first, into stems, shape (stems, 2, hop)."""
+        """Process one hop, shape (2 + 2 stems, hop), mixture first, into stems, shape (stems, 2, hop)."""
         of_mixture, *of_stems = self._transforms
         mixture = of_mixture.analyse(block[:2])
         for index, transform in enumerate(of_stems):
@@ -47,45 +47,45 @@ class RuleModel:
             transform.synthesise(self._spectra[index : index + 1], out[index : index + 1])
 
 
-class RuledStream:
-    """A stream with the rule behind it, and with the rest of the mixture as a further stem where that is wanted.
+class MaskRuleStream:
+    """A stream followed by a mask rule, optionally with the rest of the mixture as another stem.
 
     Args:
-        stream: of a model that has no masks.
-        sources: how many stems it gives.
-        rest: whether the mixture less these is a stem too.
-        rule: what the stems may keep.
+        stream: stream of a model without masks.
+        sources: number of its stems.
+        rest: whether to add the mixture minus these stems as a stem.
+        rule: mask rule.
     """
 
     def __init__(self, stream: Stream, sources: int, rest: bool, rule: Rule) -> None:
         stems = sources + rest
         self._stream = stream
         self._rest = rest
-        self._ruled = HopStream(RuleModel(stems, rule), 2 + 2 * stems)
+        self._rule_stream = HopStream(MaskRuleModel(stems, rule), 2 + 2 * stems)
         self._waiting: list[NDArray[np.float32]] = []
-        self.latency_frames = stream.latency_frames + self._ruled.latency_frames
-        self.memory_frames = stream.memory_frames + self._ruled.memory_frames
+        self.latency_frames = stream.latency_frames + self._rule_stream.latency_frames
+        self.memory_frames = stream.memory_frames + self._rule_stream.memory_frames
         self.step_frames = stream.step_frames
 
     def reset(self) -> None:
-        """Back to position 0."""
+        """Return to position 0."""
         self._stream.reset()
-        self._ruled.reset()
+        self._rule_stream.reset()
         self._waiting = []
 
     @property
-    def wanted_frames(self) -> int:
-        """Frames missing to the next step of the model."""
-        return self._stream.wanted_frames
+    def needed_frames(self) -> int:
+        """Frames needed for the next step of the model."""
+        return self._stream.needed_frames
 
     def feed(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Mixture, shape (2, n), to the stems that it completes, shape (stems, 2, m)."""
+        """Feed the mixture, shape (2, n); returns the stems completed by it, shape (stems, 2, m)."""
         stems = self._stream.feed(mixture)
         self._waiting.append(mixture)
         if not stems.shape[2]:
-            return np.zeros((self._ruled.model.stems, 2, 0), np.float32)
-        known, waiting = np.split(np.concatenate(self._waiting, axis=1), [stems.shape[2]], axis=1)
+            return np.zeros((self._rule_stream.model.stems, 2, 0), np.float32)
+        ready, waiting = np.split(np.concatenate(self._waiting, axis=1), [stems.shape[2]], axis=1)
         self._waiting = [waiting.copy()]
         if self._rest:
-            stems = np.concatenate([stems, (known - stems.sum(axis=0))[None]])
-        return self._ruled.feed(np.concatenate([known, stems.reshape(-1, stems.shape[2])]))
+            stems = np.concatenate([stems, (ready - stems.sum(axis=0))[None]])
+        return self._rule_stream.feed(np.concatenate([ready, stems.reshape(-1, stems.shape[2])]))
