@@ -27,7 +27,9 @@ _OPTIONS = {
 """Options by the keys of a card that follow from them."""
 _AXES = {"s": "--source", "n": "--samples", "t": "--samples", "f": "--n-fft"}
 """Options by the letters of a tensor's layout."""
-_SHAPES = re.compile(r"the (?:in|out)put '(?P<name>.+)' has shape \[(?P<has>.*)\], the card says \[(?P<says>.*)\]")
+_SHAPES = re.compile(
+    r"the (?:in|out)put '(?P<name>.+)': expected shape \[(?P<expected>.*)\] as in the card, got \[(?P<got>.*)\]"
+)
 
 
 @contextmanager
@@ -55,7 +57,7 @@ def _with_option(problem: str, made: Mapping[str, Any]) -> str:
     found = _SHAPES.fullmatch(problem)
     if found:
         options = dict.fromkeys(_AXES[axis] for axis in _differing(found, made) if axis in _AXES)
-        problem = problem.replace("the card says", "the options say")
+        problem = problem.replace("as in the card", "as in the options")
     else:
         key = re.match(r"[a-z_]+", problem)
         options = dict.fromkeys([_OPTIONS[key[0]]] if key and key[0] in _OPTIONS else [])
@@ -67,5 +69,5 @@ def _differing(found: re.Match[str], made: Mapping[str, Any]) -> Sequence[str]:
     """The letters of the axes in which a tensor differs from the card."""
     layouts = {port["name"]: port.get("layout", "") for port in (*made["inputs"], *made["outputs"])}
     axes = re.findall(r"\([^)]*\)|\w", layouts.get(found["name"], ""))
-    has, says = found["has"].split(", "), found["says"].split(", ")
-    return [axis for axis, a, b in zip(axes, has, says, strict=False) if a != b and a.isdecimal()]
+    got, expected = found["got"].split(", "), found["expected"].split(", ")
+    return [axis for axis, a, b in zip(axes, got, expected, strict=False) if a != b and a.isdecimal()]

@@ -24,7 +24,7 @@ from stemfield.layouts.problems import did_you_mean
 from stemfield.layouts.yaml_scalars import dump_yaml
 from stemfield.renderer.scene.scene import STEMS
 from stemfield.separation.cards.card import CARD, ModelCard, available_models, load_card
-from stemfield.separation.importing.families import Answers, card_data
+from stemfield.separation.importing.families import Details, card_data
 from stemfield.separation.importing.join import joined_card
 from stemfield.separation.streaming.latency import live_latency_frames
 from stemfield.separation.streaming.speed import realtime_factor
@@ -148,7 +148,7 @@ def _with_card(sources: Sequence[Path], scratch: Path) -> tuple[Path, dict[str, 
 
 def _of_family(sources: Sequence[Path], options: argparse.Namespace) -> Mapping[str, Any]:
     """A card for ONNX files of a known family."""
-    answers = Answers(
+    details = Details(
         options.name or sources[0].stem.lower(),
         tuple(options.source),
         options.rest,
@@ -161,7 +161,7 @@ def _of_family(sources: Sequence[Path], options: argparse.Namespace) -> Mapping[
         tuple(options.attribution),
         options.trained_on or "not known",
     )
-    return card_data(options.family, sources, answers)
+    return card_data(options.family, sources, details)
 
 
 def _with_files(scratch: Path, data: Mapping[str, Any], paths: Mapping[str, Path]) -> Path:
@@ -170,7 +170,8 @@ def _with_files(scratch: Path, data: Mapping[str, Any], paths: Mapping[str, Path
     try:
         folder.mkdir()
     except OSError as error:
-        raise CommandError([f"--name {data['name']}: is no name of up to 64 of a-z, 0-9, _ and -"]) from error
+        expected = "1 to 64 of the characters a-z, 0-9, _ and -"
+        raise CommandError([f"--name: expected {expected}, got {data['name']!r}"]) from error
     for name, path in paths.items():
         shutil.copy(path, folder / name)
     (folder / CARD).write_text(dump_yaml(dict(data), width=80), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""Model cards: the strict YAML file beside a model that says what the model takes, gives and needs.
+"""Model cards: strict YAML files that describe a model's inputs, outputs and requirements.
 
-`card` finds and loads cards; `card_schema`, `card_chunks` and `card_parts` define what they may say; `presets` names
-the shipped models by purpose; `axes` reads the axis patterns of graphs.
+`card` finds and loads cards; `card_schema`, `card_chunks` and `card_parts` define their schema; `presets` maps purposes
+to the shipped models; `axes` parses axis patterns of tensors.
 """
 
 __all__ = ["axes", "card", "card_chunks", "card_parts", "card_schema", "presets"]

@@ -1,7 +1,7 @@
-"""How a graph arranges the axes of a tensor, in a card's words: `b (c z) f t`.
+"""Axis patterns of tensors as written in cards, such as `b (c z) f t`.
 
-One letter is an axis, brackets merge neighbours into one. What an axis is called says how long it is, so that a
-tensor's whole shape follows from the card.
+A letter is an axis, brackets merge neighbouring axes. The letter determines the size of the axis, so a tensor's shape
+follows from the card.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _GROUP = re.compile(r"\(([a-z ]+)\)|([a-z])")
 
 
 class Axes:
-    """One arrangement of axes.
+    """The axes of a tensor.
 
     Args:
-        text: letters of `MEANINGS` with spaces between them, and brackets.
+        text: letters of `MEANINGS` separated by spaces, and brackets.
 
     Raises:
-        ValueError: the text is none.
+        ValueError: not a valid pattern.
 
     >>> Axes("b (c z) f t").shape({"b": 1, "c": 2, "z": 2, "f": 3, "t": 5})
     (1, 4, 3, 5)
@@ -44,32 +44,32 @@ class Axes:
         self.letters: tuple[str, ...] = tuple(letter for group in self.groups for letter in group)
         tidy = " ".join(" ".join(group) if len(group) == 1 else f"({' '.join(group)})" for group in self.groups)
         if tidy != text:
-            raise ValueError("is no layout: allowed letters with one space between them, and brackets, such as b c f t")
-        if strange := [letter for letter in self.letters if letter not in MEANINGS]:
-            raise ValueError(f"has the axis {strange[0]}: allowed are {', '.join(MEANINGS)}")
+            raise ValueError("expected letters separated by single spaces, and brackets, such as b (c z) f t")
+        if not set(self.letters) <= MEANINGS.keys():
+            raise ValueError(f"expected the axes {', '.join(MEANINGS)}")
         if len(set(self.letters)) < len(self.letters):
-            raise ValueError("has an axis twice")
+            raise ValueError("expected each axis once")
 
     @classmethod
     def check(cls, text: str) -> str:
-        """The text, if it is an arrangement.
+        """Return the text if it is a valid pattern.
 
         Raises:
-            ValueError: it is none.
+            ValueError: not a valid pattern.
         """
         cls(text)
         return text
 
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """The tensor's shape where the axes have these sizes."""
+        """Shape of the tensor for these sizes of the axes."""
         return tuple(int(np.prod([sizes[letter] for letter in group])) for group in self.groups)
 
     def pack(self, array: NDArray[Any], order: str) -> NDArray[Any]:
-        """A tensor of this arrangement, contiguous.
+        """Rearrange an array to these axes, contiguous.
 
         Args:
-            array: its axes are those of `order`.
-            order: letters; axes of the tensor that it lacks have size 1.
+            array: the array, with axes as in `order`.
+            order: letters; axes of the tensor missing here have size 1.
         """
         missing = [letter for letter in self.letters if letter not in order]
         present = "".join(missing) + order
@@ -79,12 +79,12 @@ class Axes:
         return np.ascontiguousarray(arranged.reshape(self.shape(sizes)))
 
     def unpack(self, tensor: NDArray[Any], order: str, sizes: Mapping[str, int]) -> NDArray[Any]:
-        """The inverse of `pack`: axes in this order; those of the tensor that it lacks must have size 1.
+        """Rearrange a tensor to the axes in `order`, the inverse of `pack`.
 
         Args:
             tensor: shape `self.shape(sizes)`.
-            order: letters; axes that the tensor lacks get size 1.
-            sizes: of every axis of the tensor.
+            order: letters; axes missing in the tensor get size 1, axes of the tensor missing here must have size 1.
+            sizes: size of every axis of the tensor.
         """
         flat = tensor.reshape([sizes[letter] for letter in self.letters])
         kept = [letter for letter in order if letter in self.letters]

@@ -1,7 +1,7 @@
-"""Finding and loading model cards: strict YAML next to the files that it names.
+"""Finding and loading of model cards.
 
-A model is a folder, named like the model, with a `card.yaml` and the model's files. Models are found in the user's
-folders first, then among the shipped ones. A preset is another name for one of them.
+A model is a folder with the name of the model that contains `card.yaml` and the model's files. The user's folders are
+searched first, then the shipped models. A preset is an alias of a shipped model.
 """
 
 from __future__ import annotations
@@ -34,42 +34,43 @@ SCHEMAS: Mapping[str, type[ModelCard]] = {
     "wave_stream": WaveStreamCard,
     **dict.fromkeys(CHUNK_DOMAINS, ChunkCard),
 }
-"""The domains."""
+"""Card schema of each domain."""
 
 
 class CardError(ProblemsError):
-    """A model that cannot be used; each problem names its key, tensor or file."""
+    """Unusable model; each problem names its key, tensor or file."""
 
 
 class ProviderError(UserError):
-    """An execution provider that this ONNX Runtime does not have."""
+    """Execution provider that this ONNX Runtime does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model that can be asked for by name."""
+    """A model in the list of available models."""
 
     name: str
     title: str
-    """Empty when the card has problems."""
+    """Empty if the card has problems."""
     path: Path
-    """Of its card."""
+    """Path of the card."""
     problems: tuple[str, ...] = ()
     presets: tuple[str, ...] = ()
-    """Its other names."""
+    """Presets that select this model."""
 
 
 def load_card(name_or_path: str, folders: Sequence[Path] = (), stems: Sequence[str] = ()) -> ModelCard:
-    """The card of this name or path, with its files checked.
+    """Load a card and check its files.
 
     Args:
-        name_or_path: a name such as `first`, a preset such as `studio`, or the path of a model's folder or card:
-            whatever contains a path separator or ends in `.yaml`.
-        folders: the user's folders of models; they come before the shipped ones.
-        stems: names of which every stem of the model must be one, if any.
+        name_or_path: a name such as `meridian`, a preset such as `studio`, or the path of a model's folder or card;
+        text
+            with a path separator or ending in `.yaml` is a path.
+        folders: the user's model folders, searched before the shipped models.
+        stems: instruments that every stem of the model must belong to; empty for any.
 
     Raises:
-        CardError: an unknown name, or a card or file with problems (all of them are listed).
+        CardError: unknown name, or problems in the card or its files (all of them are listed).
     """
     card = _find(name_or_path, folders)
     if stems and (problems := card.unknown_stems(stems)):
@@ -90,7 +91,7 @@ def _find(name_or_path: str, folders: Sequence[Path]) -> ModelCard:
 
 
 def available_models(folders: Sequence[Path] = ()) -> tuple[ModelEntry, ...]:
-    """Every model by name, broken ones with their problems; first those that `load_card` finds, in its order."""
+    """All models, broken ones with their problems; those that `load_card` finds by name come first, in its order."""
     entries: dict[str, ModelEntry] = {}
     hidden = []
     for card in _cards(folders):
@@ -122,13 +123,13 @@ def _load(path: Path) -> ModelCard:
     except StrictYamlError as error:
         raise CardError(str(path), (str(error),)) from error
     if not isinstance(data, Mapping):
-        raise CardError(str(path), ("a card is a mapping of keys to values",))
+        raise CardError(str(path), ("expected a mapping of keys to values",))
     if "domain" not in data:
         raise CardError(str(path), ("domain: missing",))
     domain = str(data["domain"])
     if domain not in SCHEMAS:
         hint = did_you_mean(domain, SCHEMAS)
-        raise CardError(str(path), (f"domain: {data['domain']!r} is not one of {', '.join(SCHEMAS)}{hint}",))
+        raise CardError(str(path), (f"domain: expected {', '.join(SCHEMAS)}, got {data['domain']!r}{hint}",))
     schema = SCHEMAS[domain]
     try:
         card = schema.model_validate(data).located(path.parent)
@@ -144,7 +145,7 @@ def _load(path: Path) -> ModelCard:
 def _misnamed(card: ModelCard) -> Iterator[str]:
     folder = card.folder.resolve().name
     if card.name != folder:
-        yield f"name: {card.name!r} differs from the folder's name {folder!r}"
+        yield f"name: expected {folder!r}, the folder's name, got {card.name!r}"
 
 
 def _wrong_files(card: ModelCard) -> Iterator[str]:
@@ -160,34 +161,34 @@ def _wrong_files(card: ModelCard) -> Iterator[str]:
             yield f"files: {file.path} cannot be read: {error.strerror}"
             continue
         if digest != file.sha256:
-            yield f"files: {file.path} has sha256 {digest}, the card says {file.sha256}"
-        with suppress(OnnxFileError):  # that is told when it is opened
-            if refusal := external_weights_problem(path):
-                yield f"files: {refusal}"
+            yield f"files: sha256 of {file.path}: expected {file.sha256}, got {digest}"
+        with suppress(OnnxFileError):  # reported when the graph is opened
+            if problem := external_weights_problem(path):
+                yield f"files: {problem}"
 
 
 def _problems(details: ErrorDetails, schema: type[ModelCard]) -> Iterator[str]:
-    """Pydantic's finding in our words: the key's path, the value, and what is allowed."""
+    """Text of a pydantic error: path of the key, what was expected, and the value."""
     location = details["loc"]
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     match details["type"]:
         case "value_error" if path:
-            yield f"{path}: {details['input']!r} {details['ctx']['error']}"
-        case "value_error":  # the card's own validator lists its findings line by line
+            yield f"{path}: {details['ctx']['error']}, got {details['input']!r}"
+        case "value_error":  # the card's own validator lists one problem per line
             yield from str(details["ctx"]["error"]).splitlines()
         case "missing":
             yield f"{path}: missing"
         case "extra_forbidden":
             yield f"{path}: unknown key{did_you_mean(str(location[-1]), _keys(schema, location[:-1]))}"
         case "literal_error":
-            yield f"{path}: {details['input']!r} is not one of {details['ctx']['expected']}"
+            yield f"{path}: expected {details['ctx']['expected']}, got {details['input']!r}"
         case _:
-            message = details["msg"]
-            yield f"{path}: {details['input']!r}: {message[0].lower()}{message[1:]}"
+            expected = details["msg"].replace("Input should be", "expected", 1)
+            yield f"{path}: {expected}, got {details['input']!r}"
 
 
 def _keys(schema: type[ModelCard], location: Sequence[int | str]) -> list[str]:
-    """The keys that a card allows at this location."""
+    """Keys that a card allows at this location."""
     part: Any = schema
     for key in location:
         part = part.model_fields[key].annotation if isinstance(key, str) else get_args(part)[0]

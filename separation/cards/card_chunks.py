@@ -1,9 +1,9 @@
-"""Cards of models that see whole chunks of sound, seconds at a time.
+"""Cards of models that process chunks of seconds.
 
 Domain `mag_chunk`: magnitudes in, magnitudes or masks out (Open-Unmix, Spleeter).
 Domain `complex_chunk`: complex spectra in, complex spectra or masks out (MDX-Net).
-Domain `wave_chunk`: sound in, sound out (Demucs).
-Domain `spec_wave_chunk`: complex spectra and sound in; out come both, which are added (HTDemucs without its transform).
+Domain `wave_chunk`: samples in, samples out (Demucs).
+Domain `spec_wave_chunk`: complex spectra and samples in and out; the outputs are added (HTDemucs without its STFT).
 """
 
 from __future__ import annotations
@@ -36,117 +36,117 @@ _AXES = {"wave": "bcn", "mag": "bcft", "re_im": "bczft", "spec_re": "bcft", "spe
 
 
 class ChunkCard(ModelCard):
-    """A model of one of the domains of whole chunks."""
+    """A model of one of the chunk domains."""
 
     domain: Literal["mag_chunk", "complex_chunk", "wave_chunk", "spec_wave_chunk"] = Field(
-        description="How tensors and sound meet."
+        description="How audio maps to tensors."
     )
-    inputs: Annotated[tuple[ChunkTensor, ...], Field(strict=False)] = Field(
-        description="Tensors that every graph takes."
-    )
-    outputs: Annotated[tuple[ChunkTensor, ...], Field(strict=False)] = Field(
-        description="Tensors that every graph gives."
-    )
-    chunk: Chunk = Field(description="How sound is cut up.")
-    stft: ChunkStft | None = Field(None, description="The transform around the graph, where it sees spectra.")
-    combine: Combine = Field(Combine(), description="How magnitudes become stems.")
+    inputs: Annotated[tuple[ChunkTensor, ...], Field(strict=False)] = Field(description="Inputs of every graph.")
+    outputs: Annotated[tuple[ChunkTensor, ...], Field(strict=False)] = Field(description="Outputs of every graph.")
+    chunk: Chunk = Field(description="Chunk length and overlap.")
+    stft: ChunkStft | None = Field(None, description="STFT around the graph, if it works on spectra.")
+    combine: Combine = Field(Combine(), description="How stems are made from magnitudes.")
     normalise: Literal["none", "peak", "rms", "meanstd"] = Field(
-        "none", description="What a chunk is divided by before the graph sees it; the stems are multiplied again."
+        "none", description="Divisor of a chunk before the graph; the stems are multiplied by it again."
     )
-    compensate: float = Field(1.0, gt=0.0, le=4.0, description="What the graph's estimates are multiplied by.")
+    compensate: float = Field(1.0, gt=0.0, le=4.0, description="Factor on the graph's estimates.")
 
     @property
     def delay_samples(self) -> int:
-        """Samples at the model's rate that must follow a sample before its stems can be known."""
+        """Latency of the stems in samples at the model's rate."""
         return self.chunk.samples - self.chunk.trim + RULE_STFT.synthesis_tail
 
     @property
     def step_samples(self) -> int:
-        """Samples at the model's rate for which one call of the graph brings stems."""
+        """Samples of stems produced per call of the graph, at the model's rate."""
         return self.chunk.hop
 
     @property
     def compute_margin_samples(self) -> int:
-        """While one chunk is computed the next one plays."""
+        """One hop: a chunk is computed while the next one plays."""
         return self.chunk.hop
 
     @property
     def graph_sources(self) -> int:
-        """Sources of each graph."""
+        """Number of sources per graph."""
         return len(self.sources) if len(self.files) == 1 else 1
 
     def sizes(self) -> dict[str, int]:
-        """How long the axes of the graph's tensors are, by their letters."""
+        """Sizes of the axes of the graph's tensors, by letter."""
         sizes = {"b": 1, "s": self.graph_sources, "c": 2, "z": 2, "n": self.chunk.samples}
         if self.stft is not None:
-            sizes |= {"f": self.stft.seen_bins, "t": self.stft.frames(self.chunk.samples)}
+            sizes |= {"f": self.stft.graph_bins, "t": self.stft.frames(self.chunk.samples)}
         return sizes
 
     def _wrong_numbers(self) -> Iterator[str]:
         if len(self.files) not in (1, len(self.sources)):
-            yield f"files: needs one, or one a source, has {len(self.files)} for {len(self.sources)} sources"
+            yield f"files: expected one, or one per source ({len(self.sources)}), got {len(self.files)}"
         chunk, stft = self.chunk, self.stft
         if chunk.useful < 64:
-            yield f"chunk.trim: {chunk.trim} at each end leaves {max(chunk.useful, 0)} of {chunk.samples} samples"
+            most = (chunk.samples - 64) // 2
+            yield f"chunk.trim: expected at most {max(most, 0)} for {chunk.samples} samples, got {chunk.trim}"
         if stft is None:
             return
         if 2 * stft.hop > stft.n_fft:
-            yield f"stft.hop: {stft.hop} is more than half of n_fft {stft.n_fft}"
-        if stft.seen_bins > stft.all_bins:
-            yield f"stft.bins: {stft.bins} is more than the {stft.all_bins} that n_fft {stft.n_fft} has"
-        if stft.zero_low_bins > stft.seen_bins:
-            yield f"stft.zero_low_bins: {stft.zero_low_bins} is more than the {stft.seen_bins} bins"
+            yield f"stft.hop: expected at most half of n_fft {stft.n_fft}, got {stft.hop}"
+        if stft.graph_bins > stft.all_bins:
+            yield f"stft.bins: expected at most {stft.all_bins} with n_fft {stft.n_fft}, got {stft.bins}"
+        if stft.zero_low_bins > stft.graph_bins:
+            yield f"stft.zero_low_bins: expected at most {stft.graph_bins}, the bins, got {stft.zero_low_bins}"
         if chunk.samples <= stft.n_fft:
-            yield f"chunk.samples: {chunk.samples} is not more than n_fft {stft.n_fft}"
+            yield f"chunk.samples: expected more than n_fft {stft.n_fft}, got {chunk.samples}"
         if stft.above == "average" and self.combine.rule != "ratio":
-            yield f"stft.above: average needs masks, which combine.rule {self.combine.rule} has not"
+            yield f"stft.above: expected zero with combine.rule {self.combine.rule}, which has no masks, got average"
         if self.combine.rule != "direct" and len(self.sources) == 1:
-            yield f"combine.rule: {self.combine.rule} shares the mixture among sources, and there is only one"
+            yield f"combine.rule: expected direct with a single source, got {self.combine.rule}"
 
     def _wrong_tensors(self) -> Iterator[str]:
         spectral = self.domain != "wave_chunk"
         if spectral and self.stft is None:
-            yield f"stft: domain {self.domain} needs it"
+            yield f"stft: missing, required in domain {self.domain}"
         if not spectral and self.stft is not None:
-            yield f"stft: domain {self.domain} has no transform"
+            yield f"stft: expected none in domain {self.domain}"
         if self.domain != "mag_chunk" and self.combine != Combine():
-            yield f"combine: domain {self.domain} has no magnitudes to combine"
-        yield from self._ports("inputs", self.inputs, _INPUT_ROLES[self.domain])
-        yield from self._ports("outputs", self.outputs, _OUTPUT_ROLES[self.domain])
+            yield f"combine: expected none in domain {self.domain}, which has no magnitudes"
+        yield from self._check_tensors("inputs", self.inputs, _INPUT_ROLES[self.domain])
+        yield from self._check_tensors("outputs", self.outputs, _OUTPUT_ROLES[self.domain])
         if self.domain == "spec_wave_chunk":
-            for key, ports in (("inputs", self.inputs), ("outputs", self.outputs)):
-                roles = {port.role for port in ports}
+            for key, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
+                roles = {tensor.role for tensor in tensors}
                 if roles and (roles == {"wave"} or "wave" not in roles):
-                    yield f"{key}: domain spec_wave_chunk needs both a spectrum and a wave"
+                    yield f"{key}: expected a spectrum and a wave in domain spec_wave_chunk"
 
-    def _ports(self, key: str, ports: Sequence[ChunkTensor], allowed: tuple[str, ...]) -> Iterator[str]:
-        if not ports:
-            yield f"{key}: needs at least one tensor"
-        for what, words in (("name", [port.name for port in ports]), ("role", [port.role for port in ports])):
+    def _check_tensors(self, key: str, tensors: Sequence[ChunkTensor], allowed: tuple[str, ...]) -> Iterator[str]:
+        if not tensors:
+            yield f"{key}: expected at least one tensor"
+        for what, words in (
+            ("name", [tensor.name for tensor in tensors]),
+            ("role", [tensor.role for tensor in tensors]),
+        ):
             if len(set(words)) < len(words):
-                yield f"{key}: a {what} appears twice in {', '.join(words)}"
-        roles = {port.role for port in ports}
+                yield f"{key}: expected each {what} once, got {', '.join(words)}"
+        roles = {tensor.role for tensor in tensors}
         if len(roles & {"spec_re", "spec_im"}) == 1:
-            yield f"{key}: spec_re and spec_im need each other"
+            yield f"{key}: expected spec_re and spec_im together, got only one of them"
         if len(roles - {"wave", "spec_im"}) > 1:
-            yield f"{key}: one kind of spectrum is enough, there are {', '.join(sorted(roles - {'wave'}))}"
-        for port in ports:
-            if port.role not in allowed:
-                yield f"{key}: {port.name} has role {port.role}, domain {self.domain} allows {', '.join(allowed)}"
+            yield f"{key}: expected one kind of spectrum, got {', '.join(sorted(roles - {'wave'}))}"
+        for tensor in tensors:
+            if tensor.role not in allowed:
+                yield f"{key}: role of {tensor.name}: expected {', '.join(allowed)} in {self.domain}, got {tensor.role}"
             else:
-                yield from self._axes(key, port)
+                yield from self._axes(key, tensor)
 
-    def _axes(self, key: str, port: ChunkTensor) -> Iterator[str]:
-        letters = set(Axes(port.layout).letters)
-        must = set(_AXES[port.role]) - {"b"}
+    def _axes(self, key: str, tensor: ChunkTensor) -> Iterator[str]:
+        letters = set(Axes(tensor.layout).letters)
+        must = set(_AXES[tensor.role]) - {"b"}
         may = must | {"b"}
         if key == "outputs":
             may.add("s")
             if self.graph_sources > 1:
                 must.add("s")
-        if port.role == "mask":
+        if tensor.role == "mask":
             may.add("z")
         if missing := sorted(must - letters):
-            yield f"{key}: the layout {port.layout!r} of {port.name} lacks {', '.join(missing)}"
-        if strange := sorted(letters - may):
-            yield f"{key}: the layout {port.layout!r} of {port.name} must not have {', '.join(strange)}"
+            yield f"{key}: layout of {tensor.name}: expected axes {', '.join(missing)} too, got {tensor.layout!r}"
+        if extra := sorted(letters - may):
+            yield f"{key}: layout of {tensor.name}: expected no axes {', '.join(extra)}, got {tensor.layout!r}"

@@ -1,4 +1,4 @@
-"""The words that cards are made of: each a small strict value with its range."""
+"""Building blocks of cards: small strict models and types with their ranges."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from stemfield.separation.cards.axes import Axes
 
 
 def _only(pattern: str, meaning: str) -> AfterValidator:
-    """Refuses text that does not match as a whole, in words."""
+    """Validator for text that matches a pattern as a whole."""
 
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
-            raise ValueError(f"is no {meaning}")
+            raise ValueError(f"expected {meaning}")
         return text
 
     return AfterValidator(check)
 
 
-Name = Annotated[str, _only("[a-z0-9][a-z0-9_-]{0,63}", "name of up to 64 of a-z, 0-9, _ and -")]
-FileName = Annotated[str, _only("[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "plain file name in the card's folder")]
-Sha256 = Annotated[str, _only("[0-9a-f]{64}", "SHA-256 of 64 hexadecimal digits")]
+Name = Annotated[str, _only("[a-z0-9][a-z0-9_-]{0,63}", "1 to 64 of the characters a-z, 0-9, _ and -")]
+FileName = Annotated[str, _only("[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "a plain file name in the card's folder")]
+Sha256 = Annotated[str, _only("[0-9a-f]{64}", "a SHA-256 of 64 hexadecimal digits")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 TensorName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Shape = Annotated[tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...], Field(strict=False, max_length=8)]
@@ -31,105 +31,105 @@ AxesText = Annotated[str, AfterValidator(Axes.check)]
 
 
 class Strict(BaseModel):
-    """A part of a card: unknown keys and loose types are refused, values never change."""
+    """Base of all card parts: strict types, no unknown keys, immutable."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SampleRate(Strict):
-    """The rates that the model works at without conversion."""
+    """Sample rates that the model accepts without resampling."""
 
-    nominal_hz: int = Field(ge=8000, le=192000, description="The rate of its training.")
-    lowest_hz: int = Field(ge=8000, le=192000, description="Sound below this rate is converted.")
-    highest_hz: int = Field(ge=8000, le=192000, description="Sound above this rate is converted.")
+    nominal_hz: int = Field(ge=8000, le=192000, description="Sample rate of the training data.")
+    lowest_hz: int = Field(ge=8000, le=192000, description="Audio below this rate is resampled.")
+    highest_hz: int = Field(ge=8000, le=192000, description="Audio above this rate is resampled.")
 
 
 class ModelFile(Strict):
     """A file in the card's folder."""
 
-    path: FileName = Field(description="Its plain name.")
-    sha256: Sha256 = Field(description="Of its content, 64 hexadecimal digits.")
+    path: FileName = Field(description="Plain file name.")
+    sha256: Sha256 = Field(description="SHA-256 of the content, 64 hexadecimal digits.")
 
 
 class Stft(Strict):
-    """The transform around a streaming graph, in samples."""
+    """STFT around a streaming graph, in samples."""
 
-    n_fft: int = Field(ge=16, le=1 << 16, multiple_of=2, description="Samples that a hop's spectrum sees.")
-    hop: int = Field(ge=8, le=1 << 15, description="Samples from one call to the next.")
+    n_fft: int = Field(ge=16, le=1 << 16, multiple_of=2, description="Length of the analysis window.")
+    hop: int = Field(ge=8, le=1 << 15, description="Hop size.")
     synthesis_tail: int = Field(
-        ge=16, le=1 << 16, description="How many of the newest samples a hop's synthesis covers: the latency."
+        ge=16, le=1 << 16, description="Length of the synthesis window, over the newest samples: the latency."
     )
     window: Literal["asymmetric_hann"] = Field(
         description="Square-root Hann, rising over n_fft - hop and falling over hop."
     )
-    scale: Literal["amplitude"] = Field(description="A sine of amplitude 1 reads 1 in its bin.")
+    scale: Literal["amplitude"] = Field(description="A sine of amplitude 1 has magnitude 1 in its bin.")
 
     @property
     def bins(self) -> int:
-        """Frequencies of the half spectrum."""
+        """Number of bins of the one-sided spectrum."""
         return self.n_fft // 2 + 1
 
 
 class Tensor(Strict):
     """An input or output of a streaming graph, float32."""
 
-    name: TensorName = Field(description="As the graph calls it.")
+    name: TensorName = Field(description="Name in the graph.")
     role: Literal["re_im", "mag", "mask", "wave", "state"] = Field(
-        description="Spectrum, its magnitudes, what multiplies the mixture's spectrum, sound, or memory."
+        description="Complex spectrum, magnitudes, mask on the mixture's spectrum, samples, or recurrent state."
     )
-    shape: Shape = Field(description="Every size, none open.")
+    shape: Shape = Field(description="All sizes, none dynamic.")
 
 
 class State(Strict):
-    """Memory that goes from one call's output to the next call's input."""
+    """Recurrent state, carried from an output of one call to an input of the next."""
 
-    source: TensorName = Field(alias="out", description="The output that gives it.")
-    target: TensorName = Field(alias="in", description="The input that takes it.")
-    shape: Shape = Field(description="Of both.")
-    init: Literal["zeros"] = Field(description="What it is before the first call.")
+    source: TensorName = Field(alias="out", description="Output that returns the state.")
+    target: TensorName = Field(alias="in", description="Input that takes the state.")
+    shape: Shape = Field(description="Shape of both.")
+    init: Literal["zeros"] = Field(description="Initial value.")
 
 
 class ChunkStft(Strict):
-    """The transform around a graph that sees whole chunks: a periodic Hann window, in samples."""
+    """STFT around a chunk graph, with a periodic Hann window, in samples."""
 
-    n_fft: int = Field(ge=16, le=1 << 16, multiple_of=2, description="Length of a frame; it is not in the ONNX file.")
-    hop: int = Field(ge=8, le=1 << 15, description="Samples from frame to frame; at most n_fft / 2.")
+    n_fft: int = Field(ge=16, le=1 << 16, multiple_of=2, description="FFT length; not stored in the ONNX file.")
+    hop: int = Field(ge=8, le=1 << 15, description="Hop size; at most n_fft / 2.")
     bins: int | None = Field(
-        None, ge=1, le=1 << 15, description="How many of the lowest frequencies the graph sees; null is all of them."
+        None, ge=1, le=1 << 15, description="Number of lowest bins passed to the graph; null for all."
     )
-    zero_low_bins: int = Field(0, ge=0, le=1 << 15, description="How many of them are put to zero before it sees them.")
+    zero_low_bins: int = Field(0, ge=0, le=1 << 15, description="Number of lowest bins set to zero in the input.")
     centre: Literal["sample", "hop"] = Field(
         "sample", description="Frame i is centred on sample i * hop (torch.stft), or half a hop later (Demucs)."
     )
-    pad: Literal["reflect", "zero"] = Field("reflect", description="What lies beyond the chunk's ends.")
+    pad: Literal["reflect", "zero"] = Field("reflect", description="Padding at the ends of the chunk.")
     scale: Literal["none", "sqrt_n_fft", "amplitude"] = Field(
-        "none", description="What spectra are divided by: 1, sqrt(n_fft), or half the window's sum."
+        "none", description="Divisor of the spectra: 1, sqrt(n_fft), or half the sum of the window."
     )
     above: Literal["zero", "average"] = Field(
-        "zero", description="What stems get above `bins`: nothing, or the mean of their mask below."
+        "zero", description="Mask above `bins`: zero, or the average of the mask below."
     )
 
     @property
     def all_bins(self) -> int:
-        """Frequencies of the half spectrum."""
+        """Number of bins of the one-sided spectrum."""
         return self.n_fft // 2 + 1
 
     @property
-    def seen_bins(self) -> int:
-        """Frequencies that the graph sees."""
+    def graph_bins(self) -> int:
+        """Number of bins that the graph processes."""
         return self.all_bins if self.bins is None else self.bins
 
     def frames(self, samples: int) -> int:
-        """Frames of a chunk of this many samples."""
+        """Number of frames of a chunk of this many samples."""
         return 1 + samples // self.hop if self.centre == "sample" else -(-samples // self.hop)
 
 
 class ChunkTensor(Strict):
-    """An input or output of a graph that sees whole chunks, float32."""
+    """An input or output of a chunk graph, float32."""
 
-    name: TensorName = Field(description="As the graph calls it.")
+    name: TensorName = Field(description="Name in the graph.")
     role: Literal["wave", "mag", "re_im", "spec_re", "spec_im", "mask"] = Field(
-        description="Sound, magnitudes, complex spectrum, its real or imaginary part, or what multiplies the mixture's."
+        description="Samples, magnitudes, complex spectrum, its real or imaginary part, or mask on the mixture."
     )
     layout: AxesText = Field(
         description="Its axes: b batch, s sources, c left and right, z real and imaginary, f frequencies, t frames, "
@@ -138,33 +138,33 @@ class ChunkTensor(Strict):
 
 
 class Combine(Strict):
-    """How magnitudes become stems."""
+    """How stems are made from estimated magnitudes."""
 
     rule: Literal["direct", "ratio", "wiener"] = Field(
-        "direct", description="The mixture's phase; shares of the mixture; or a multichannel Wiener filter."
+        "direct", description="Magnitudes with the mixture's phase, ratio masks, or a multichannel Wiener filter."
     )
     power: float = Field(2.0, ge=0.5, le=4.0, description="Exponent of the magnitudes in `ratio`.")
-    iterations: int = Field(1, ge=1, le=8, description="Of `wiener`.")
+    iterations: int = Field(1, ge=1, le=8, description="Number of iterations of `wiener`.")
 
 
 class Chunk(Strict):
-    """How sound is cut up, in samples at the model's rate."""
+    """Chunk length and overlap, in samples at the model's rate."""
 
-    samples: int = Field(ge=64, le=1 << 22, description="What the graph sees at once.")
-    trim: int = Field(0, ge=0, le=1 << 20, description="What of it is thrown away at each end.")
+    samples: int = Field(ge=64, le=1 << 22, description="Length of a chunk.")
+    trim: int = Field(0, ge=0, le=1 << 20, description="Samples discarded at each end of a chunk.")
     overlap: float = Field(
-        0.25, ge=0.0, le=0.5, description="Share of the rest over which neighbouring chunks are cross-faded."
+        0.25, ge=0.0, le=0.5, description="Part of the remaining chunk that is cross-faded with the next one."
     )
     fade: Literal["linear", "hann"] = Field("linear", description="Shape of the cross-fade.")
 
     @property
     def useful(self) -> int:
-        """Samples of a chunk that are used."""
+        """Samples of a chunk after trimming."""
         return self.samples - 2 * self.trim
 
     @property
     def crossfade(self) -> int:
-        """Samples that two neighbours share."""
+        """Samples that two neighbouring chunks share."""
         return round(self.overlap * self.useful)
 
     @property
@@ -174,10 +174,10 @@ class Chunk(Strict):
 
 
 class Score(Strict):
-    """A figure that somebody measured on real recordings: a median over clips."""
+    """A score measured on real recordings: a median over clips."""
 
     data: Name = Field(description="Name of the set of clips.")
-    clips: int = Field(ge=1, description="How many.")
-    stem: Name = Field(description="Which stem.")
-    measure: Literal["csdr", "si_sdr", "si_sdr_improvement"] = Field(description="What was measured.")
-    value_db: float = Field(description="The median.")
+    clips: int = Field(ge=1, description="Number of clips.")
+    stem: Name = Field(description="Stem that was measured.")
+    measure: Literal["csdr", "si_sdr", "si_sdr_improvement"] = Field(description="Metric.")
+    value_db: float = Field(description="Median in dB.")

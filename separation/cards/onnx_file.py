@@ -1,8 +1,8 @@
-"""Which other files an ONNX file would have read.
+"""Detection of external data in ONNX files.
 
-ONNX lets weights lie in files beside the graph (`external_data`), which the checksum of the graph does not cover, and
-old runtimes follow their paths anywhere. The format is Protocol Buffers (protobuf.dev/programming-guides/encoding); the
-field numbers are those of `onnx.proto`. Only what can hold a tensor is looked into, so that weights are skipped.
+ONNX allows weights in separate files (`external_data`), which the graph's checksum does not cover, and old runtimes
+follow their paths anywhere. The format is Protocol Buffers (protobuf.dev/programming-guides/encoding) with the field
+numbers of `onnx.proto`. Only messages that can contain a tensor are parsed; the weights themselves are skipped.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED: Final = {_FIXED64: 8, _FIXED32: 4}
 _MAX_VARINT_BYTES: Final = 10
 _MAX_DEPTH: Final = 100
-"""Of messages in one another, as for Protocol Buffers' own readers."""
+"""Maximum nesting of messages, as in the Protocol Buffers libraries."""
 
 _Kind = Literal["model", "graph", "function", "training", "node", "attribute", "sparse", "tensor"]
 _INNER: Final[Mapping[_Kind, Mapping[int, _Kind]]] = {
@@ -29,36 +29,36 @@ _INNER: Final[Mapping[_Kind, Mapping[int, _Kind]]] = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
-"""Fields of each kind of message that can hold a tensor, at any depth."""
+"""Fields of each kind of message that can contain a tensor at any depth."""
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
-"""Fields of a tensor."""
+"""Field numbers in a tensor."""
 _KEY, _VALUE = 1, 2
 _UNNAMED = "?"
 
 
 class OnnxFileError(ValueError):
-    """A file that is no ONNX graph."""
+    """A file that is not an ONNX graph."""
 
 
 def external_files(path: Path) -> tuple[str, ...]:
-    """The other files that a graph's weights lie in, sorted, as the graph names them; `?` where it names none.
+    """External weight files of a graph, sorted, as named in the graph; `?` for external data without a file name.
 
     Raises:
-        OnnxFileError: it is no ONNX graph.
-        OSError: it cannot be read.
+        OnnxFileError: not an ONNX graph.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         try:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except ValueError as error:
-            raise OnnxFileError("it is empty") from error
+            raise OnnxFileError("the file is empty") from error
         with content:
             found = set(_files(content, 0, len(content), "model", 0))
     return tuple(sorted(found - {_UNNAMED} or found))
 
 
 def external_weights_problem(path: Path) -> str:
-    """Why a graph is refused whose weights lie in other files, or nothing.
+    """Problem of a graph with external weights; empty if it has none.
 
     Raises:
         OnnxFileError, OSError: as `external_files`.
@@ -66,14 +66,14 @@ def external_weights_problem(path: Path) -> str:
     if not (found := external_files(path)):
         return ""
     return (
-        f"{path.name} has weights in {', '.join(found)!r:.200}: allowed none outside the file, because its checksum "
-        f"does not cover them; onnx.save(onnx.load({path.name!r}), {path.name!r}) puts them into it"
+        f"{path.name}: expected all weights inside the file, which its checksum covers, got weights in "
+        f"{', '.join(found)!r:.200}; onnx.save(onnx.load({path.name!r}), {path.name!r}) moves them into it"
     )
 
 
 def _files(content: mmap.mmap, at: int, end: int, kind: _Kind, depth: int) -> Iterator[str]:
     if depth > _MAX_DEPTH:
-        raise OnnxFileError("it is nested too deeply")
+        raise OnnxFileError("messages are nested too deeply")
     inner = _INNER[kind]
     for field, wire, start, stop in _fields(content, at, end):
         if wire == _BYTES and field in inner:
@@ -87,7 +87,7 @@ def _files(content: mmap.mmap, at: int, end: int, kind: _Kind, depth: int) -> It
 
 
 def _fields(content: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """Each field of a message: number, wire type, and where its value begins and ends."""
+    """Fields of a message: number, wire type, start and end of the value."""
     while at < end:
         tag, at = _varint(content, at, end)
         wire, start = tag & 7, at
@@ -99,9 +99,9 @@ def _fields(content: mmap.mmap, at: int, end: int) -> Iterator[tuple[int, int, i
         elif wire in _FIXED:
             at += _FIXED[wire]
         else:
-            raise OnnxFileError(f"byte {start - 1} begins nothing that ONNX has")
+            raise OnnxFileError(f"byte {start - 1}: unknown wire type")
         if at > end:
-            raise OnnxFileError("it is cut off")
+            raise OnnxFileError("the file is truncated")
         yield tag >> 3, wire, start, at
 
 
@@ -111,4 +111,4 @@ def _varint(content: mmap.mmap, at: int, end: int) -> tuple[int, int]:
         value |= (byte & 0x7F) << 7 * place
         if not byte & 0x80:
             return value, at + place + 1
-    raise OnnxFileError("it is cut off")
+    raise OnnxFileError("the file is truncated")

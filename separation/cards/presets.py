@@ -1,6 +1,6 @@
-"""Names for what a model is good for, which stay while better models come.
+"""Preset names by purpose, which stay the same when better models are shipped.
 
-This table alone decides which of the shipped models are used for what.
+Only this table decides which shipped model serves which purpose.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 DEFAULT = "default"
-"""What is taken where no model is named."""
+"""Preset used when no model is named."""
 
 PRESETS: Mapping[str, str] = {
     DEFAULT: "meridian",
-    "light": "meridian-light",  # at most 23 ms late and 0.08 of a core
-    "studio": "meridian-studio",  # the best for files
+    "light": "meridian-light",  # latency of at most 23 ms, 0.08 of a core
+    "studio": "meridian-studio",  # best quality, for files
 }
-"""The model of each preset."""
+"""Model of each preset."""

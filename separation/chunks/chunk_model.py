@@ -40,18 +40,20 @@ class ChunkModel:
     def __init__(self, card: ChunkCard, providers: Sequence[str] = CPU) -> None:
         self._card = card
         self._sizes = card.sizes()
-        self._axes = {port.name: Axes(port.layout) for port in (*card.inputs, *card.outputs)}
+        self._axes = {tensor.name: Axes(tensor.layout) for tensor in (*card.inputs, *card.outputs)}
         self._transform = None if card.stft is None else ChunkTransform(card.stft, card.chunk.samples)
         self._graphs: list[tuple[Path, onnxruntime.InferenceSession]] = []
         threads = os.cpu_count() or 1
         for path in card.graphs:
             session = open_graph(path, providers, threads)
-            taken, given = ({port.name: self._shape(port) for port in ports} for ports in (card.inputs, card.outputs))
+            taken, given = (
+                {tensor.name: self._shape(tensor) for tensor in tensors} for tensors in (card.inputs, card.outputs)
+            )
             check_tensors(path, session, taken, given, exact=False)
             self._graphs.append((path, session))
 
-    def _shape(self, port: ChunkTensor) -> tuple[int, ...]:
-        return self._axes[port.name].shape(self._sizes)
+    def _shape(self, tensor: ChunkTensor) -> tuple[int, ...]:
+        return self._axes[tensor.name].shape(self._sizes)
 
     def separate(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
         """Separate a chunk.
@@ -72,10 +74,11 @@ class ChunkModel:
         mean, scale = _level(mixture, card.normalise, card.level_db)
         sound = (mixture - mean) / scale
         spectrum = None if self._transform is None else self._transform.analyse(sound)
-        feeds = {port.name: self._taken(port, sound, spectrum) for port in card.inputs}
+        feeds = {tensor.name: self._input(tensor, sound, spectrum) for tensor in card.inputs}
         given = [self._run(path, session, feeds) for path, session in self._graphs]
         parts: dict[str, NDArray[np.float32]] = {
-            port.role: np.concatenate([outputs[index] for outputs in given]) for index, port in enumerate(card.outputs)
+            tensor.role: np.concatenate([outputs[index] for outputs in given])
+            for index, tensor in enumerate(card.outputs)
         }
         stems = np.zeros(sources, np.float32)
         if spectrum is not None and self._transform is not None:
@@ -86,16 +89,16 @@ class ChunkModel:
         stems += np.float32(mean)
         return stems if np.isfinite(stems).all() else np.zeros(sources, np.float32)
 
-    def _taken(
-        self, port: ChunkTensor, sound: NDArray[np.float32], spectrum: NDArray[np.complex64] | None
+    def _input(
+        self, tensor: ChunkTensor, sound: NDArray[np.float32], spectrum: NDArray[np.complex64] | None
     ) -> NDArray[np.float32]:
-        axes = self._axes[port.name]
-        if port.role == "wave" or spectrum is None or self._card.stft is None:
+        axes = self._axes[tensor.name]
+        if tensor.role == "wave" or spectrum is None or self._card.stft is None:
             return axes.pack(sound, "cn")
         stft = self._card.stft
-        seen = spectrum[:, : stft.seen_bins].copy()
+        seen = spectrum[:, : stft.graph_bins].copy()
         seen[:, : stft.zero_low_bins] = 0.0
-        match port.role:
+        match tensor.role:
             case "mag":
                 return axes.pack(np.abs(seen), "cft")
             case "spec_re":
@@ -109,37 +112,37 @@ class ChunkModel:
         self, path: Path, session: onnxruntime.InferenceSession, feeds: dict[str, NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
         """Run a graph; returns an array per output with axes sources, left and right, then those of its role."""
-        ports = self._card.outputs
+        tensors = self._card.outputs
         try:
-            outputs = session.run([port.name for port in ports], feeds)
+            outputs = session.run([tensor.name for tensor in tensors], feeds)
         except REFUSALS as error:
             first_line = str(error).splitlines()[0]
             raise CardError(str(path), (f"the graph cannot run with the card's shapes: {first_line}",)) from error
         problems = [
-            f"the output {port.name!r}: expected shape {list(self._shape(port))}, got {list(output.shape)}"
-            for port, output in zip(ports, outputs, strict=True)
-            if output.shape != self._shape(port)
+            f"the output {tensor.name!r}: expected shape {list(self._shape(tensor))}, got {list(output.shape)}"
+            for tensor, output in zip(tensors, outputs, strict=True)
+            if output.shape != self._shape(tensor)
         ]
         if problems:
             raise CardError(str(path), tuple(problems))
         return [
-            self._axes[port.name].unpack(output, _order(port, self._axes[port.name]), self._sizes)
-            for port, output in zip(ports, outputs, strict=True)
+            self._axes[tensor.name].unpack(output, _order(tensor, self._axes[tensor.name]), self._sizes)
+            for tensor, output in zip(tensors, outputs, strict=True)
         ]
 
     def _spectra(self, parts: dict[str, NDArray[np.float32]], mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """Spectra of all bins, shape (sources, 2, bins, frames), from the outputs of the graphs."""
         stft, combine = self._card.stft, self._card.combine
         assert stft is not None
-        seen = mixture[:, : stft.seen_bins]
+        seen = mixture[:, : stft.graph_bins]
         full = np.zeros((len(self._card.sources), *mixture.shape), np.complex64)
         if "mag" in parts:
             magnitudes = np.maximum(parts["mag"], 0.0)
             if combine.rule == "ratio":
                 masks = ratio_masks(magnitudes, combine.power)
-                full[:, :, : stft.seen_bins] = masks * seen
+                full[:, :, : stft.graph_bins] = masks * seen
                 if stft.above == "average":
-                    full[:, :, stft.seen_bins :] = masks.mean(axis=2, keepdims=True) * mixture[:, stft.seen_bins :]
+                    full[:, :, stft.graph_bins :] = masks.mean(axis=2, keepdims=True) * mixture[:, stft.graph_bins :]
                 return full
             wanted = combine.rule == "wiener"
             found = wiener(magnitudes, seen, combine.iterations) if wanted else with_phase(magnitudes, seen)
@@ -150,12 +153,12 @@ class ChunkModel:
             found = parts["re_im"][:, :, 0] + 1j * parts["re_im"][:, :, 1]
         else:
             found = parts["spec_re"] + 1j * parts["spec_im"]
-        full[:, :, : stft.seen_bins] = found
+        full[:, :, : stft.graph_bins] = found
         return full
 
 
-def _order(port: ChunkTensor, axes: Axes) -> str:
-    match port.role:
+def _order(tensor: ChunkTensor, axes: Axes) -> str:
+    match tensor.role:
         case "wave":
             return "scn"
         case "re_im":

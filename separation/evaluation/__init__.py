@@ -1,3 +1,3 @@
-"""How well stems are separated: energy ratios against true stems, and the baselines to compare with."""
+"""Evaluation of separated stems: energy ratios against the true stems, and baselines for comparison."""
 
 __all__ = ["baselines", "evaluate", "scoring"]

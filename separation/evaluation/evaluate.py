@@ -1,7 +1,7 @@
-"""How well stems were separated: energy ratios between true stems and estimates, in dB.
+"""Separation metrics: energy ratios between true stems and estimates, in dB.
 
-Signals have any shape whose last axis is time; channels are judged together, with no mean removed. Higher is better.
-A silent reference has no ratio: the result is NaN.
+Signals have any shape whose last axis is time; channels are evaluated together, and the mean is not removed. Higher is
+better. The result is NaN for a silent reference.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
 
 
 def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
-    """Scale-invariant SDR of Le Roux et al., "SDR - half-baked or well done?" (ICASSP 2019), blind to polarity too.
+    """Scale-invariant SDR of Le Roux et al., "SDR - half-baked or well done?" (ICASSP 2019), independent of polarity.
 
     The estimate's projection on the reference counts as signal, the rest as distortion; a silent estimate has -inf.
 
@@ -38,12 +38,12 @@ def si_sdr(reference: ArrayLike, estimate: ArrayLike) -> float:
 
 
 def csdr(reference: ArrayLike, estimate: ArrayLike, sample_rate_hz: int) -> float:
-    """Median of `sdr` over frames of one second in which the reference sounds.
+    """Median of `sdr` over frames of one second in which the reference is not silent.
 
     Args:
         reference: the true stem.
         estimate: the separated stem, same shape.
-        sample_rate_hz: frames a second; a last, shorter frame does not count.
+        sample_rate_hz: sample rate; an incomplete last second is ignored.
     """
     s, e = _pair(reference, estimate)
     starts = range(0, s.shape[-1] - sample_rate_hz + 1, sample_rate_hz)
@@ -55,7 +55,7 @@ def csdr(reference: ArrayLike, estimate: ArrayLike, sample_rate_hz: int) -> floa
 def _pair(reference: ArrayLike, estimate: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     s, e = np.asarray(reference, np.float64), np.asarray(estimate, np.float64)
     if s.shape != e.shape:
-        raise ValueError(f"the reference has shape {s.shape}, the estimate {e.shape}")
+        raise ValueError(f"estimate: expected shape {s.shape}, the reference's, got {e.shape}")
     return s, e
 
 

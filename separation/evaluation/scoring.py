@@ -1,4 +1,4 @@
-"""All that is measured on the stems of one song."""
+"""Scores of the stems of a song."""
 
 from __future__ import annotations
 
@@ -12,48 +12,48 @@ from stemfield.separation.evaluation.evaluate import csdr, sdr, si_sdr
 
 REMIX_GAINS_DB = (-np.inf, -12.0, -6.0, 6.0, 12.0)
 SILENT_DB = -60.0
-"""A second of a stem that is so far below the mixture counts as silent."""
+"""Level below the mixture at which a second of a stem counts as silent."""
 
 Sound = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class StemScore:
-    """Figures of one stem, in dB; NaN where there is nothing to measure."""
+    """Scores of a stem in dB; NaN where they are not defined."""
 
     csdr_db: float
-    """Median over seconds in which the stem sounds."""
+    """Median over seconds in which the stem is not silent."""
     si_sdr_db: float
     si_sdr_improvement_db: float
-    """Over that of the mixture."""
+    """Improvement over the mixture as the estimate."""
     sdr_improvement_db: float
-    """Of the SDR of the whole song over that of the mixture."""
+    """Improvement of the SDR of the whole song over the mixture as the estimate."""
     leakage_db: float
-    """Energy of the estimate in seconds in which the stem is silent, against the mixture's."""
+    """Energy of the estimate relative to the mixture in seconds in which the stem is silent."""
     remix_sdr_db: tuple[float, ...]
-    """SDR of the whole music when this stem alone is re-scaled by each of `REMIX_GAINS_DB`."""
+    """SDR of the remix with only this stem scaled by each of `REMIX_GAINS_DB`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SongScore:
-    """Figures of one song."""
+    """Scores of a song."""
 
     stems: Mapping[str, StemScore]
     sum_null_db: float
-    """Peak of what stems and residual together differ from the mixture, against its peak."""
+    """Peak difference between the sum of stems and residual and the mixture, relative to the mixture's peak."""
     residual_db: float
-    """Energy of the residual against the mixture's."""
+    """Energy of the residual relative to the mixture."""
 
 
 def score(mixture: Sound, truth: Mapping[str, Sound], estimates: Mapping[str, Sound], sample_rate_hz: int) -> SongScore:
-    """Measures a separation.
+    """Score a separation.
 
     Args:
         mixture: shape (2, n).
-        truth: true stems, each of shape (2, n), by name; `drums+bass` is two that are known together only. Stems that
-            are estimated and in none of the names are silent in truth.
-        estimates: stems found, each of shape (2, n).
-        sample_rate_hz: of all.
+        truth: true stems, each of shape (2, n), by name; `drums+bass` is the sum of two. Estimated stems that occur in
+            none of the names count as silent.
+        estimates: estimated stems, each of shape (2, n).
+        sample_rate_hz: sample rate of all signals.
     """
     known = {part for name in truth for part in name.split("+")}
     silent = {name: np.zeros_like(mixture) for name in estimates if name not in known}

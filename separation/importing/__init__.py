@@ -1,7 +1,7 @@
-"""Models made elsewhere.
+"""Import of models made elsewhere.
 
-`families` writes cards for ONNX files of well-known families, `export_openunmix` turns checkpoints into graphs, `join`
-makes one model of networks that each know one instrument.
+`families` writes cards for ONNX files of well-known model families, `export_openunmix` converts checkpoints to graphs,
+`join` combines single-instrument networks into one model.
 """
 
 __all__ = ["export_openunmix", "families", "join"]

@@ -1,10 +1,10 @@
-"""Open-Unmix checkpoints as ONNX graphs, layer by layer from their weights.
+"""Conversion of Open-Unmix checkpoints to ONNX graphs, layer by layer from the weights.
 
 The network is that of Stöter, Uhlich, Liutkus and Mitsufuji, "Open-Unmix: a reference implementation for music source
-separation" (JOSS 4, 2019): a crop of the magnitudes, three bidirectional LSTM layers with a way around them, and a mask
-on the magnitudes. Its batch normalisations are constant after training and become factors.
+separation" (JOSS 4, 2019): cropped magnitudes, three bidirectional LSTM layers with a skip connection, and a mask on
+the magnitudes. Batch normalisation is constant after training and folded into the linear layers.
 
-Reading a checkpoint needs torch, writing a graph needs onnx: both are in the extra `train`.
+Reading a checkpoint needs torch, writing a graph needs onnx; both are in the extra `train`.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ Weights = Mapping[str, NDArray[np.float32]]
 
 OPSET = 17
 _EPSILON = 1e-5
-"""Of torch's BatchNorm1d."""
+"""Default epsilon of torch's BatchNorm1d."""
 
 
 class CheckpointError(UserError):
-    """A file that is no Open-Unmix checkpoint."""
+    """A file that is not an Open-Unmix checkpoint."""
 
 
 def read_checkpoint(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The weights of a `.pth` file.
+    """Weights of a `.pth` file.
 
     Raises:
-        CheckpointError: it is none, or not of this network.
+        CheckpointError: not a checkpoint, or not of this network.
     """
     import pickle
 
@@ -44,18 +44,18 @@ def read_checkpoint(path: Path) -> dict[str, NDArray[np.float32]]:
     except FileNotFoundError:
         raise
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        # torch's own words advise to read it in a way that would run whatever is in the file
-        raise CheckpointError(f"{path}: no checkpoint that holds weights alone") from error
+        # torch's message recommends a mode that would execute code in the file
+        raise CheckpointError(f"{path}: expected a checkpoint with weights only") from error
     if not isinstance(state, dict) or "fc1.weight" not in state or "lstm.weight_ih_l0" not in state:
-        raise CheckpointError(f"{path}: no checkpoint of Open-Unmix: its weights have other names")
+        raise CheckpointError(f"{path}: expected a checkpoint of Open-Unmix, got weights with other names")
     return {name: np.asarray(value, np.float32) for name, value in state.items() if value.ndim}
 
 
 def save_graph(weights: Weights, path: Path) -> None:
-    """Writes the graph: magnitudes in, magnitudes out, both (batch, 2, bins, frames).
+    """Write the graph of one target, with magnitudes (batch, 2, bins, frames) as input and output.
 
     Args:
-        weights: of one target, by the names of the checkpoint.
+        weights: the weights by their names in the checkpoint.
         path: the ONNX file.
     """
     import onnx
@@ -92,14 +92,14 @@ def save_graph(weights: Weights, path: Path) -> None:
 
 
 class _Builder:
-    """Nodes and constants of a graph, with names made up."""
+    """Builds nodes and constants of a graph, with generated names."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
     def add(self, kind: str, *inputs: str | NDArray[Any], into: str = "", **attributes: Any) -> str:
-        """A node; arrays become constants. Returns the name of its first output."""
+        """Add a node, with arrays as constants; returns the name of its first output."""
         from onnx import helper
 
         names = [given if isinstance(given, str) else self._constant(given) for given in inputs]
@@ -108,7 +108,7 @@ class _Builder:
         return result
 
     def index(self, numbers: list[int]) -> NDArray[np.int64]:
-        """Whole numbers, as shapes and axes are."""
+        """Integer constant for shapes and axes."""
         return np.array(numbers, np.int64)
 
     def _constant(self, array: NDArray[Any]) -> str:
@@ -120,7 +120,7 @@ class _Builder:
 
 
 def _dense(builder: _Builder, given: str, weights: Weights, dense: str, norm: str) -> str:
-    """A matrix and the batch normalisation behind it."""
+    """A linear layer with the batch normalisation after it."""
     factor = np.divide(weights[f"{norm}.weight"], np.sqrt(weights[f"{norm}.running_var"] + np.float32(_EPSILON)))
     matrix = (weights[f"{dense}.weight"] * factor[:, None]).T
     return builder.add("Add", builder.add("MatMul", given, matrix), _bias(weights, norm, factor))
@@ -136,11 +136,11 @@ def _layers(weights: Weights) -> int:
 
 
 def _lstm(builder: _Builder, given: str, weights: Weights, layer: int) -> str:
-    """One layer, (frames, batch, features) to (frames, batch, directions times hidden)."""
+    """An LSTM layer, (frames, batch, features) to (frames, batch, directions * hidden)."""
     ways = ("", "_reverse") if f"lstm.weight_ih_l{layer}_reverse" in weights else ("",)
 
     def gates(kind: str) -> NDArray[np.float32]:
-        """Input, forget, cell, output as torch has them, in the order of ONNX: input, output, forget, cell."""
+        """Gates reordered from torch (input, forget, cell, output) to ONNX (input, output, forget, cell)."""
         stacked = []
         for way in ways:
             i, f, c, o = np.split(weights[f"lstm.{kind}_l{layer}{way}"], 4)

@@ -1,4 +1,4 @@
-"""Cards for models of well-known families, from their ONNX files and what these do not say."""
+"""Cards for well-known model families, from the ONNX files and details that the user supplies."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _RATE = {"nominal_hz": 44100, "lowest_hz": 44100, "highest_hz": 48000}
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What only a person can say of a model."""
+class Details:
+    """What the files do not say and the user supplies."""
 
     name: str
     sources: tuple[str, ...] = ()
-    """In the order of the graph's output or of the files; the family's own where empty."""
+    """In the order of the graph's output or of the files; empty for the family's default."""
     rest: str | None = None
     stems: Mapping[str, str] = field(default_factory=dict)
     n_fft: int | None = None
@@ -37,42 +37,42 @@ class Answers:
     trained_on: str = "not known"
 
 
-def card_data(family: str, files: Sequence[Path], answers: Answers) -> dict[str, Any]:
-    """A card, as plain data, for files of a family.
+def card_data(family: str, files: Sequence[Path], details: Details) -> dict[str, Any]:
+    """Card, as plain data, for the files of a model of a family.
 
     Args:
         family: one of `FAMILIES`.
-        files: the ONNX files, one or one a source.
-        answers: what the files do not say.
+        files: the ONNX files, one or one per source.
+        details: what the files do not say.
 
     Raises:
-        CardError: the files are no ONNX graphs, do not look like this family, or an answer is missing.
+        CardError: the files are not ONNX graphs, do not match the family, or a detail is missing.
     """
     if family not in FAMILIES:
         known = ", ".join(FAMILIES)
-        raise CardError(answers.name, (f"family {family!r} is not one of {known}{did_you_mean(family, FAMILIES)}",))
+        raise CardError(details.name, (f"family: expected {known}, got {family!r}{did_you_mean(family, FAMILIES)}",))
     graphs = [open_graph(path, CPU, threads=1) for path in files]
-    problems = [] if answers.licence else ["licence: say under which terms the weights may be used (--licence)"]
+    problems = [] if details.licence else ["licence: expected the licence of the weights (--licence)"]
     try:
-        particulars = FAMILIES[family](graphs, answers)
+        particulars = FAMILIES[family](graphs, details)
     except ValueError as error:
-        raise CardError(answers.name, (*problems, *str(error).splitlines())) from error
+        raise CardError(details.name, (*problems, *str(error).splitlines())) from error
     if problems:
-        raise CardError(answers.name, tuple(problems))
+        raise CardError(details.name, tuple(problems))
     data = {
-        "name": answers.name,
-        "title": answers.title or f"{answers.name} ({family})",
+        "name": details.name,
+        "title": details.title or f"{details.name} ({family})",
         "sample_rate": _RATE,
         "files": [{"path": path.name, "sha256": _digest(path)} for path in files],
-        "licence": answers.licence,
-        "attribution": list(answers.attribution),
-        "trained_on": answers.trained_on,
+        "licence": details.licence,
+        "attribution": list(details.attribution),
+        "trained_on": details.trained_on,
         **particulars,
     }
-    if answers.rest:
-        data["rest"] = answers.rest
-    if answers.stems:
-        data["stems"] = dict(answers.stems)
+    if details.rest:
+        data["rest"] = details.rest
+    if details.stems:
+        data["stems"] = dict(details.stems)
     return data
 
 
@@ -81,8 +81,8 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _openunmix(graphs: Sequence[onnxruntime.InferenceSession], answers: Answers) -> dict[str, Any]:
-    sources = _one_each(graphs, answers)
+def _openunmix(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> dict[str, Any]:
+    sources = _one_each(graphs, details)
     taken, given = _tensors(graphs[0], 1, 1)
     _check(taken[0].shape, (None, 2, 2049, None), "one input [batch, 2, 2049, frames]")
     port = {"role": "mag", "layout": "b c f t"}
@@ -92,13 +92,13 @@ def _openunmix(graphs: Sequence[onnxruntime.InferenceSession], answers: Answers)
         "inputs": [{"name": taken[0].name, **port}],
         "outputs": [{"name": given[0].name, **port}],
         "stft": {"n_fft": 4096, "hop": 1024},
-        "chunk": {"samples": answers.samples or 6 * 44 * 1024, "trim": 4096},
+        "chunk": {"samples": details.samples or 6 * 44 * 1024, "trim": 4096},
         "combine": {"rule": "wiener" if len(sources) > 1 else "direct"},
     }
 
 
-def _spleeter(graphs: Sequence[onnxruntime.InferenceSession], answers: Answers) -> dict[str, Any]:
-    sources = _one_each(graphs, answers)
+def _spleeter(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> dict[str, Any]:
+    sources = _one_each(graphs, details)
     taken, given = _tensors(graphs[0], 1, 1)
     _check(taken[0].shape, (2, None, 512, 1024), "one input [2, splits, 512, 1024]")
     port = {"role": "mag", "layout": "c b t f"}
@@ -113,46 +113,46 @@ def _spleeter(graphs: Sequence[onnxruntime.InferenceSession], answers: Answers) 
     }
 
 
-def _mdx(graphs: Sequence[onnxruntime.InferenceSession], answers: Answers) -> dict[str, Any]:
+def _mdx(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> dict[str, Any]:
     taken, given = _tensors(graphs[0], 1, 1)
     shape = list(taken[0].shape)
     _check(shape, (None, 4, None, None), "one input [batch, 4, dim_f, dim_t]")
     problems = []
-    if answers.n_fft is None:
-        problems.append("n_fft: the file does not say it (--n-fft): Kim_Vocal_2 7680, Inst_HQ_3 6144, Inst_HQ_4 5120")
-    if not answers.sources:
-        problems.append("sources: the file does not say which stem it gives (--source vocals, for instance)")
+    if details.n_fft is None:
+        problems.append("n_fft: not in the file (--n-fft): Kim_Vocal_2 7680, Inst_HQ_3 6144, Inst_HQ_4 5120")
+    if not details.sources:
+        problems.append("sources: not in the file (--source, such as --source vocals)")
     if problems:
         raise ValueError("\n".join(problems))
     bins = shape[2] if isinstance(shape[2], int) and shape[2] > 0 else 3072
     frames = shape[3] if isinstance(shape[3], int) and shape[3] > 0 else 256
-    n_fft = answers.n_fft or 0
+    n_fft = details.n_fft or 0
     port = {"role": "re_im", "layout": "b (c z) f t"}
     return {
         "domain": "complex_chunk",
-        "sources": list(answers.sources),
+        "sources": list(details.sources),
         "inputs": [{"name": taken[0].name, **port}],
         "outputs": [{"name": given[0].name, **port}],
         "stft": {"n_fft": n_fft, "hop": 1024, "bins": bins, "zero_low_bins": 3},
         "chunk": {"samples": 1024 * (frames - 1), "trim": n_fft // 2},
-        "compensate": answers.compensate,
+        "compensate": details.compensate,
     }
 
 
-def _htdemucs(graphs: Sequence[onnxruntime.InferenceSession], answers: Answers) -> dict[str, Any]:
+def _htdemucs(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> dict[str, Any]:
     taken = {tensor.name: tensor for tensor in graphs[0].get_inputs()}
     given = {tensor.name: tensor for tensor in graphs[0].get_outputs()}
     waves_in = [tensor for tensor in taken.values() if len(tensor.shape) == 3]
     waves_out = [tensor for tensor in given.values() if len(tensor.shape) == 4]
     if len(waves_in) != 1 or len(waves_out) != 1:
         raise ValueError(
-            f"htdemucs takes one sound [1, 2, samples] and gives one [1, sources, 2, samples], {_told(graphs[0])}"
+            f"htdemucs: expected an input [1, 2, samples] and an output [1, sources, 2, samples], {_got(graphs[0])}"
         )
     (sound,), (stems,) = waves_in, waves_out
-    sources = list(answers.sources or FOUR)
+    sources = list(details.sources or FOUR)
     if _size(stems.shape[1]) not in (None, len(sources)):
-        raise ValueError(f"sources: the graph gives {stems.shape[1]}, named are {', '.join(sources)} (--source)")
-    samples = answers.samples or _size(sound.shape[2]) or 343980
+        raise ValueError(f"sources: expected {stems.shape[1]} as in the graph, got {', '.join(sources)} (--source)")
+    samples = details.samples or _size(sound.shape[2]) or 343980
     card: dict[str, Any] = {
         "domain": "wave_chunk",
         "sources": sources,
@@ -173,52 +173,54 @@ def _htdemucs(graphs: Sequence[onnxruntime.InferenceSession], answers: Answers) 
         spectra_in, spectra_out = _real_first(spectra_in), _real_first(spectra_out)
         roles = [("spec_re", "b c f t", "b s c f t"), ("spec_im", "b c f t", "b s c f t")]
     else:
-        raise ValueError(f"htdemucs has one or two spectra beside the sound, {_told(graphs[0])}")
+        raise ValueError(f"htdemucs: expected one or two spectra besides the samples, {_got(graphs[0])}")
     for (role, layout_in, layout_out), there, back in zip(roles, spectra_in, spectra_out, strict=True):
         card["inputs"].append({"name": there.name, "role": role, "layout": layout_in})
         card["outputs"].append({"name": back.name, "role": role, "layout": layout_out})
     return card
 
 
-def _wave(graphs: Sequence[onnxruntime.InferenceSession], answers: Answers) -> dict[str, Any]:
+def _wave(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> dict[str, Any]:
     taken, given = _tensors(graphs[0], 1, 1)
-    if not answers.sources:
-        raise ValueError("sources: the file does not say what it gives (--source, once for each, in its order)")
-    samples = answers.samples or _size(taken[0].shape[-1])
+    if not details.sources:
+        raise ValueError("sources: not in the file (--source, once for each, in the order of the output)")
+    samples = details.samples or _size(taken[0].shape[-1])
     if samples is None:
-        raise ValueError("samples: the file takes any length, say how many samples at once (--samples)")
+        raise ValueError("samples: the graph accepts any length (--samples, the length of a chunk)")
     layout = {3: ("b c n", "b s c n"), 2: ("c n", "s c n")}.get(len(taken[0].shape))
     if layout is None:
-        raise ValueError(f"a model of the family wave takes sound [1, 2, samples], {_told(graphs[0])}")
+        raise ValueError(f"wave: expected an input [1, 2, samples], {_got(graphs[0])}")
     return {
         "domain": "wave_chunk",
-        "sources": list(answers.sources),
+        "sources": list(details.sources),
         "inputs": [{"name": taken[0].name, "role": "wave", "layout": layout[0]}],
         "outputs": [{"name": given[0].name, "role": "wave", "layout": layout[1]}],
         "chunk": {"samples": samples, "overlap": 0.25},
     }
 
 
-FAMILIES: Mapping[str, Callable[[Sequence[onnxruntime.InferenceSession], Answers], dict[str, Any]]] = {
+FAMILIES: Mapping[str, Callable[[Sequence[onnxruntime.InferenceSession], Details], dict[str, Any]]] = {
     "openunmix": _openunmix,
     "spleeter": _spleeter,
     "mdx": _mdx,
     "htdemucs": _htdemucs,
     "wave": _wave,
 }
-"""The families, and what makes their cards."""
+"""Families and the functions that make their cards."""
 
 
-def _one_each(graphs: Sequence[onnxruntime.InferenceSession], answers: Answers) -> list[str]:
-    if len(answers.sources) != len(graphs):
-        raise ValueError(f"sources: {len(graphs)} files need as many names, in their order (--source)")
-    return list(answers.sources)
+def _one_each(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> list[str]:
+    if len(details.sources) != len(graphs):
+        raise ValueError(
+            f"sources: expected {len(graphs)}, one per file in their order, got {len(details.sources)} (--source)"
+        )
+    return list(details.sources)
 
 
 def _tensors(graph: onnxruntime.InferenceSession, taken: int, given: int) -> tuple[list[Any], list[Any]]:
     inputs, outputs = graph.get_inputs(), graph.get_outputs()
     if len(inputs) != taken or len(outputs) != given:
-        raise ValueError(f"this family has {taken} input and {given} output, {_told(graph)}")
+        raise ValueError(f"expected {taken} input and {given} output, {_got(graph)}")
     return inputs, outputs
 
 
@@ -227,16 +229,16 @@ def _check(shape: Sequence[object], expected: Sequence[int | None], words: str) 
         want is None or _size(size) in (None, want) for size, want in zip(shape, expected, strict=True)
     )
     if not agree:
-        raise ValueError(f"this family has {words}, this graph's is {list(shape)}")
+        raise ValueError(f"expected {words}, got {list(shape)}")
 
 
 def _size(size: object) -> int | None:
     return size if isinstance(size, int) and size > 0 else None
 
 
-def _told(graph: onnxruntime.InferenceSession) -> str:
+def _got(graph: onnxruntime.InferenceSession) -> str:
     tensors = [f"{tensor.name} {list(tensor.shape)}" for tensor in (*graph.get_inputs(), *graph.get_outputs())]
-    return f"this graph has {', '.join(tensors)}"
+    return f"got {', '.join(tensors)}"
 
 
 def _real_first(tensors: Sequence[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""One model of several: networks that each know one instrument, played together."""
+"""Combination of single-instrument networks into one model."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from stemfield.separation.cards.card import CardError
 from stemfield.separation.cards.card_schema import MaskStreamCard, ModelCard
 
 _SHARED = ("sample_rate", "stft", "lookahead_frames", "inputs", "outputs", "states", "latency_samples")
-"""What must be the same in all of them."""
+"""Keys that must be equal in all cards."""
 
 
 def joined_card(cards: Sequence[ModelCard], name: str, title: str, rest: str | None) -> dict[str, Any]:
-    """The card, as plain data, of a model in which every one of these gives its first source.
+    """Card, as plain data, of a model that combines the first source of each of these models.
 
     Args:
-        cards: models of the domain `mask_stream` with one graph each, for one source, or for one and the rest.
-        name: of the new model.
-        title: one line for people.
-        rest: a name for what none of them claims, as a stem of its own.
+        cards: models of the domain `mask_stream` with one graph each, for one source or for one source and the rest.
+        name: name of the new model.
+        title: title of the new model, one line.
+        rest: name of a stem for the rest of the mixture; None for no such stem.
 
     Raises:
-        CardError: they do not fit together (all reasons are listed).
+        CardError: the models cannot be combined (all reasons are listed).
     """
     if problems := [*_misfits(cards)]:
         raise CardError(name, tuple(problems))
@@ -52,16 +52,16 @@ def joined_card(cards: Sequence[ModelCard], name: str, title: str, rest: str | N
 
 def _misfits(cards: Sequence[ModelCard]) -> Iterator[str]:
     if len(cards) < 2:
-        yield "at least two models make one"
+        yield f"expected at least two models, got {len(cards)}"
     sources = [card.sources[0] for card in cards]
     if len(set(sources)) < len(sources):
-        yield f"two models give the same source: {', '.join(sources)}"
+        yield f"expected a different source from each model, got {', '.join(sources)}"
     for card in cards:
         if not isinstance(card, MaskStreamCard) or len(card.files) != 1:
-            yield f"{card.name} is no mask_stream with one graph"
+            yield f"{card.name}: expected a mask_stream model with one graph"
         elif len(card.sources) > 2:
-            yield f"{card.name} gives {', '.join(card.sources)}: allowed one source, or one and the rest"
+            yield f"{card.name}: expected one source, or one and the rest, got {', '.join(card.sources)}"
         elif isinstance(cards[0], MaskStreamCard):
             for key in _SHARED:
                 if getattr(card, key) != getattr(cards[0], key):
-                    yield f"{card.name} has another {key} than {cards[0].name}"
+                    yield f"{card.name}: expected the same {key} as {cards[0].name}"

@@ -1,7 +1,7 @@
 """Models in ONNX Runtime.
 
-`graph` opens a graph and compares it with its card, `session` runs a streaming model and keeps its state, `providers`
-names what computes it.
+`graph` opens a graph and compares it with its card, `session` runs a streaming graph and keeps its state, `providers`
+resolves names of execution providers.
 """
 
 __all__ = ["graph", "providers", "session"]

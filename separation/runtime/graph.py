@@ -1,4 +1,4 @@
-"""ONNX graphs in ONNX Runtime: opening them, and comparing them with what a card says."""
+"""Opening of ONNX graphs in ONNX Runtime, and comparison of their tensors with a card."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ log = logging.getLogger(__name__)
 
 
 def open_graph(path: Path, providers: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
-    """A graph, ready to run.
+    """Open a graph.
 
     Args:
         path: the ONNX file.
-        providers: ONNX Runtime's execution providers, the preferred one first. Where one does not start, for want of
-            its device or libraries, the log says so and the processor computes.
-        threads: that share one call.
+        providers: ONNX Runtime execution providers in order of preference. If one fails to start, because its device or
+            libraries are missing, a warning is logged and the CPU is used.
+        threads: number of threads per call.
 
     Raises:
-        CardError: the file is no ONNX graph that this runtime can run.
-        ValueError: a provider that this runtime does not have.
+        CardError: not an ONNX graph that this runtime can run.
+        ValueError: this runtime does not have a provider.
     """
     wanted = known_providers(providers)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # A spinning thread would take its core from the audio.
+    # Spinning threads would take cores from the audio.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _ERRORS_ONLY
-    # a file of ONNX Runtime's own format would be known by its name alone, and is not looked into
+    # ORT-format files, which are detected by their extension, could have external weights that go unnoticed
     options.add_session_config_entry("session.load_model_format", "ONNX")
     try:
-        if refusal := external_weights_problem(path):
-            raise CardError(str(path), (refusal,))
+        if problem := external_weights_problem(path):
+            raise CardError(str(path), (problem,))
         session = _opened(path, options, wanted)
     except (OnnxFileError, OSError) as error:
         raise CardError(str(path), (f"no usable ONNX graph: {error}",)) from error
@@ -61,16 +61,16 @@ def open_graph(path: Path, providers: Sequence[str], threads: int) -> onnxruntim
         first_line = str(error).splitlines()[0]
         raise CardError(str(path), (f"no usable ONNX graph: {first_line}",)) from error
     if missing := [name for name in wanted if name not in session.get_providers()]:
-        log.warning("%s does not start here: %s computes", " and ".join(missing), session.get_providers()[0])
+        log.warning("%s failed to start, using %s", " and ".join(missing), session.get_providers()[0])
     return session
 
 
 def _opened(path: Path, options: onnxruntime.SessionOptions, wanted: Sequence[str]) -> onnxruntime.InferenceSession:
     try:
-        # its own way of falling back prints to standard output
+        # the runtime's own fallback prints to standard output
         return onnxruntime.InferenceSession(str(path), options, list(wanted), enable_fallback=False)
     except (*REFUSALS, EPFail, RuntimeError, ValueError):
-        # what a provider that does not start raises depends on the provider
+        # the exception for a provider that fails to start depends on the provider
         return onnxruntime.InferenceSession(str(path), options, list(CPU), enable_fallback=False)
 
 
@@ -82,18 +82,17 @@ def check_tensors(
     *,
     exact: bool,
 ) -> None:
-    """Compares a graph's tensors with the shapes that a card gives them.
+    """Compare a graph's tensors with the shapes in a card.
 
     Args:
-        path: of the graph.
+        path: path of the graph, for messages.
         session: the graph.
-        inputs: shapes by name.
-        outputs: shapes by name.
-        exact: whether every size must be declared; otherwise what the graph leaves open, or declares as 0, may be
-            anything.
+        inputs: expected shapes by name.
+        outputs: expected shapes by name.
+        exact: whether the graph must declare every size; otherwise sizes that are dynamic or declared as 0 match any.
 
     Raises:
-        CardError: with all differences.
+        CardError: lists all differences.
     """
     problems = (
         *_differences("input", inputs, session.get_inputs(), exact),
@@ -114,13 +113,13 @@ def _differences(kind: str, expected: Mapping[str, Sequence[int]], found: Sequen
             continue
         graph = tensors[name]
         if graph.type != "tensor(float)":
-            yield f"the {kind} {name!r} is a {graph.type}, not a tensor(float)"
-        if not _agree(list(graph.shape), list(shape), exact):
-            yield f"the {kind} {name!r} has shape {list(graph.shape)}, the card says {list(shape)}"
+            yield f"the {kind} {name!r}: expected tensor(float), got {graph.type}"
+        if not _matches(list(graph.shape), list(shape), exact):
+            yield f"the {kind} {name!r}: expected shape {list(shape)} as in the card, got {list(graph.shape)}"
 
 
-def _agree(declared: list[Any], said: list[int], exact: bool) -> bool:
+def _matches(declared: list[Any], expected: list[int], exact: bool) -> bool:
     if exact or not declared:
-        return declared == said or (not exact and not declared)
-    open_ends = [size if isinstance(size, int) and size > 0 else None for size in declared]
-    return len(open_ends) == len(said) and all(a in (None, b) for a, b in zip(open_ends, said, strict=True))
+        return declared == expected or (not exact and not declared)
+    sizes = [size if isinstance(size, int) and size > 0 else None for size in declared]
+    return len(sizes) == len(expected) and all(a in (None, b) for a, b in zip(sizes, expected, strict=True))

@@ -1,4 +1,4 @@
-"""ONNX Runtime's execution providers: what computes a graph, by the runtime's names or the short ones people use."""
+"""Execution providers of ONNX Runtime, by full or short names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PACKAGES: Mapping[str, str] = {
     "QNNExecutionProvider": "onnxruntime-qnn",
     "CANNExecutionProvider": "onnxruntime-cann",
 }
-"""The build of ONNX Runtime, a Python package, that has a provider."""
+"""Python package with the build of ONNX Runtime that has a provider."""
 
 _SUFFIX = "ExecutionProvider"
 
@@ -28,20 +28,20 @@ log = logging.getLogger(__name__)
 
 
 def known_providers(names: Sequence[str]) -> tuple[str, ...]:
-    """The runtime's names of execution providers, the preferred one first.
+    """Full names of execution providers, in order of preference.
 
     Args:
-        names: such as `cuda` or `CUDAExecutionProvider`; case does not matter.
+        names: short or full names such as `cuda` or `CUDAExecutionProvider`, in any case.
 
     Raises:
-        ProviderError: the first that this ONNX Runtime does not have, with those that there are.
+        ProviderError: this ONNX Runtime does not have one; names the first and lists the available ones.
     """
     here = onnxruntime.get_available_providers()
     return tuple(_known(name, here) for name in names)
 
 
 def usable_providers(names: Sequence[str]) -> tuple[str, ...]:
-    """The same without those that there are not, which are told in the log; the processor where nothing is left."""
+    """Full names of the available providers among these; logs the others. The CPU if none is left."""
     here = onnxruntime.get_available_providers()
     usable = []
     for name in names:
@@ -59,7 +59,7 @@ def _known(name: str, here: Sequence[str]) -> str:
     if meant in here:
         return meant
     if meant in PACKAGES:
-        hint = f"; it comes with the package {PACKAGES[meant]}"
+        hint = f"; the package {PACKAGES[meant]} has it"
     else:
         hint = did_you_mean(name, [*every, *every.values()])
-    raise ProviderError(f"provider {name!r} is not one of {', '.join(here)}{hint}")
+    raise ProviderError(f"expected provider {', '.join(here)}, got {name!r}{hint}")

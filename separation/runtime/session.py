@@ -1,4 +1,4 @@
-"""A graph of a streaming model in ONNX Runtime, checked against its card, with its memory."""
+"""A streaming graph in ONNX Runtime with its recurrent state."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from stemfield.separation.runtime.providers import CPU
 
 
 class Session:
-    """One call a hop: the mixture in, the stems out; memory is kept in between.
+    """Runs a graph once per hop and carries its recurrent state between calls.
 
     Args:
-        card: what the graph must look like.
-        providers: ONNX Runtime's execution providers, the preferred one first.
-        graph: its file; without, the card's first.
+        card: the model.
+        providers: ONNX Runtime execution providers in order of preference.
+        graph: the ONNX file; by default the card's first.
 
     Raises:
-        CardError: the file is no ONNX graph, or another one than the card describes (all differences are listed).
-        ValueError: a provider that this runtime does not have.
+        CardError: not an ONNX graph, or it does not match the card (all differences are listed).
+        ValueError: this runtime does not have a provider.
     """
 
     def __init__(self, card: StreamCard, providers: Sequence[str] = CPU, graph: Path | None = None) -> None:
         path = graph or card.graph
-        # A hop is too little work to share.
+        # A hop is too little work for several threads.
         self._session = open_graph(path, providers, threads=1)
         check_tensors(
             path,
@@ -38,8 +38,8 @@ class Session:
             exact=True,
         )
         self._input = card.audio_input.name
-        self._sees_magnitudes = card.audio_input.role == "mag"
-        self._gives_masks = card.audio_output.role == "mask"
+        self._takes_magnitudes = card.audio_input.role == "mag"
+        self._returns_masks = card.audio_output.role == "mask"
         self._silence = np.zeros(card.audio_output.shape, np.float32)
         self._outputs = [card.audio_output.name, *(state.source for state in card.states)]
         self._targets = [state.target for state in card.states]
@@ -47,40 +47,42 @@ class Session:
         self.reset()
 
     def reset(self) -> None:
-        """Puts the memory back to what it is at the start."""
-        self._memory = dict(self._initial)
+        """Reset the recurrent state."""
+        self._state = dict(self._initial)
 
     def call(self, sound: NDArray[np.float32]) -> NDArray[np.float32]:
-        """One hop, as the graph sees it.
+        """Run one hop.
 
         Args:
-            sound: of the shape that the card gives the input.
+            sound: input of the shape in the card.
 
         Returns:
-            Of the shape that the card gives the output. Where a graph gives anything but finite numbers the stems are
-            zero and its memory starts anew, so that one bad hop cannot spoil all that follow.
+            Output of the shape in the card. If a graph returns values that are not finite, the stems are zero and the
+            state is reset, so that one bad hop does not spoil the following ones.
         """
         stems: NDArray[np.float32]
-        stems, *memory = self._session.run(self._outputs, {self._input: sound, **self._memory})
-        if not all(np.isfinite(tensor).all() for tensor in (stems, *memory)):
+        stems, *states = self._session.run(self._outputs, {self._input: sound, **self._state})
+        if not all(np.isfinite(tensor).all() for tensor in (stems, *states)):
             self.reset()
             return self._silence.copy()
-        self._memory = dict(zip(self._targets, memory, strict=True))
+        self._state = dict(zip(self._targets, states, strict=True))
         return stems
 
-    def step(self, heard: NDArray[np.complex64], mixture: NDArray[np.complex64] | None = None) -> NDArray[np.complex64]:
-        """One hop of a graph that takes spectra or their magnitudes, and gives spectra or masks.
+    def step(
+        self, newest: NDArray[np.complex64], mixture: NDArray[np.complex64] | None = None
+    ) -> NDArray[np.complex64]:
+        """Run one hop of a graph on spectra or magnitudes that returns spectra or masks.
 
         Args:
-            heard: the mixture's newest spectrum, shape (2, bins), contiguous.
-            mixture: its spectrum that the masks are for, where that is an earlier one.
+            newest: the mixture's newest spectrum, shape (2, bins), contiguous.
+            mixture: spectrum that the masks apply to, if it is an earlier one.
 
         Returns:
-            Spectra of what the graph gives, shape (sources, 2, bins).
+            Spectra of the sources, shape (sources, 2, bins).
         """
-        stems = self.call(np.abs(heard) if self._sees_magnitudes else heard.view(np.float32).reshape(2, -1, 2))
-        if self._gives_masks:
-            masked: NDArray[np.complex64] = np.maximum(stems, 0.0) * (heard if mixture is None else mixture)
+        stems = self.call(np.abs(newest) if self._takes_magnitudes else newest.view(np.float32).reshape(2, -1, 2))
+        if self._returns_masks:
+            masked: NDArray[np.complex64] = np.maximum(stems, 0.0) * (newest if mixture is None else mixture)
             return masked
         spectra: NDArray[np.complex64] = stems.view(np.complex64)[..., 0]
         return spectra

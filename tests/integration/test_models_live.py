@@ -136,7 +136,7 @@ def test_no_broken_model_ends_the_daemon_and_the_next_good_one_plays(daemon, mod
     room.wait_for("no usable ONNX graph")
     room.send("/separation/model", "light")
     room.wait_for("stems arrive")
-    for name, reason in (("other-shape", "the card says [1, 2, 1024]"), ("opset", "opset")):
+    for name, reason in (("other-shape", "expected shape [1, 2, 1024] as in the card"), ("opset", "opset")):
         room.send("/separation/model", name)
         room.wait_for(f"{name}/wave.onnx: ")
         room.wait_for(reason)

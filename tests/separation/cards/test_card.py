@@ -142,7 +142,7 @@ def test_a_missing_card_and_one_that_is_no_yaml(tmp_path):
     (tmp_path / "card.yaml").write_text("name: [")
     assert len(problems_of(tmp_path)) == 1
     (tmp_path / "card.yaml").write_text("- toy")
-    assert problems_of(tmp_path) == ("a card is a mapping of keys to values",)
+    assert problems_of(tmp_path) == ("expected a mapping of keys to values",)
     (tmp_path / "card.yaml").write_text("a: &x [1]\nb: *x")
     assert problems_of(tmp_path) == ("line 2: YAML aliases (*name) are not allowed",)
 
@@ -159,63 +159,63 @@ def test_a_missing_card_and_one_that_is_no_yaml(tmp_path):
         (
             {("domain",): "mask_steam"},
             [
-                "domain: 'mask_steam' is not one of mask_stream, wave_stream, mag_chunk, complex_chunk, wave_chunk,"
-                " spec_wave_chunk, did you mean mask_stream?"
+                "domain: expected mask_stream, wave_stream, mag_chunk, complex_chunk, wave_chunk,"
+                " spec_wave_chunk, got 'mask_steam', did you mean mask_stream?"
             ],
         ),
         (
             {("domain",): "wave_stream", ("stft",): None, ("hop",): 128},
             [
-                "latency_samples: 1024 contradicts hop 128 and discard_first 0, which make it 128",
-                "inputs: needs exactly one tensor of role wave, has 0",
-                "inputs: X has role re_im, domain wave_stream allows wave and state",
-                "outputs: needs exactly one tensor of role wave, has 0",
-                "outputs: Y has role re_im, domain wave_stream allows wave and state",
+                "latency_samples: expected 128 from hop 128 and discard_first 0, got 1024",
+                "inputs: expected exactly one tensor of role wave, got 0",
+                "inputs: role of X: expected wave or state in wave_stream, got re_im",
+                "outputs: expected exactly one tensor of role wave, got 0",
+                "outputs: role of Y: expected wave or state in wave_stream, got re_im",
             ],
         ),
         (
             {("rest",): "drums"},
             [
-                "rest: drums is one of the sources",
-                "rest: drums is always silent, because the spectra of one graph's sources sum to the mixture",
+                "rest: expected a name that is not among the sources, got 'drums'",
+                "rest: expected none, because the sources of one graph sum to the mixture, got 'drums'",
             ],
         ),
-        ({("stems",): {"vox": "vocals"}}, ["stems: 'vox' is not one of vocals, bass, drums, other"]),
-        ({("stft", "hop"): "512"}, ["stft.hop: '512': input should be a valid integer"]),
-        ({("stft", "n_fft"): -2}, ["stft.n_fft: -2: input should be greater than or equal to 16"]),
+        ({("stems",): {"vox": "vocals"}}, ["stems: expected vocals, bass, drums, other, got 'vox'"]),
+        ({("stft", "hop"): "512"}, ["stft.hop: expected a valid integer, got '512'"]),
+        ({("stft", "n_fft"): -2}, ["stft.n_fft: expected greater than or equal to 16, got -2"]),
         (
             {("latency_samples",): 2048},
-            ["latency_samples: 2048 contradicts stft.synthesis_tail 1024 and lookahead_frames 0, which make it 1024"],
+            ["latency_samples: expected 1024 from stft.synthesis_tail 1024 and lookahead_frames 0, got 2048"],
         ),
         (
             {("lookahead_frames",): 2},
-            ["latency_samples: 1024 contradicts stft.synthesis_tail 1024 and lookahead_frames 2, which make it 2048"],
+            ["latency_samples: expected 2048 from stft.synthesis_tail 1024 and lookahead_frames 2, got 1024"],
         ),
-        ({("stft", "hop"): 256}, ["stft.synthesis_tail: 1024 is not twice the hop of 256"]),
+        ({("stft", "hop"): 256}, ["stft.synthesis_tail: expected twice the hop of 256, got 1024"]),
         (
             {("sample_rate", "highest_hz"): 44000},
-            ["sample_rate: nominal_hz 44100 is outside lowest_hz 44100 to highest_hz 44000"],
+            ["sample_rate.nominal_hz: expected lowest_hz 44100 to highest_hz 44000, got 44100"],
         ),
         (
             {("sources",): ["vocals", "bass", "drums", "drums"]},
             [
-                "sources: a name appears twice in vocals, bass, drums, drums",
-                "scores[0].stem: 'other' is not one of vocals, bass, drums, drums",
+                "sources: expected each name once, got vocals, bass, drums, drums",
+                "scores[0].stem: expected vocals, bass, drums, drums, got 'other'",
             ],
         ),
         (
             {("inputs", 0, "shape"): [2, 513, 2]},
-            ["inputs: X has shape [2, 513, 2], sources, files and stft make it [2, 1025, 2]"],
+            ["inputs: shape of X: expected [2, 1025, 2] from sources, files and stft, got [2, 513, 2]"],
         ),
         (
             {("sources",): ["vocals", "bass", "drums", "other", "piano"]},
-            ["outputs: Y has shape [4, 2, 1025, 2], sources, files and stft make it [5, 2, 1025, 2]"],
+            ["outputs: shape of Y: expected [5, 2, 1025, 2] from sources, files and stft, got [4, 2, 1025, 2]"],
         ),
         (
             {("states", 0, "shape"): [3, 34, 32]},
             [
-                "states: h has shape [3, 34, 32], inputs says [3, 34, 64]",
-                "states: h_out has shape [3, 34, 32], outputs says [3, 34, 64]",
+                "states: shape of h: expected [3, 34, 64] as in inputs, got [3, 34, 32]",
+                "states: shape of h_out: expected [3, 34, 64] as in outputs, got [3, 34, 32]",
             ],
         ),
         (
@@ -224,42 +224,42 @@ def test_a_missing_card_and_one_that_is_no_yaml(tmp_path):
         ),
         (
             {("states", 0, "in"): "g"},
-            ["inputs: the state h is missing from states", "states: g is no input of role state"],
+            ["inputs: the state h is missing from states", "states: expected an input of role state, got g"],
         ),
         (
             {("outputs", 0, "role"): "state"},
             [
-                "outputs: needs exactly one tensor of role re_im or mask, has 0",
+                "outputs: expected exactly one tensor of role re_im or mask, got 0",
                 "outputs: the state Y is missing from states",
             ],
         ),
-        ({("files",): []}, ["files: needs one, or one a source, has 0 for 4 sources"]),
+        ({("files",): []}, ["files: expected one, or one per source (4), got 0"]),
         (
             {("inputs", 0, "role"): "wave"},
             [
-                "inputs: needs exactly one tensor of role re_im or mag, has 0",
-                "inputs: X has role wave, domain mask_stream allows re_im, mag and state",
+                "inputs: expected exactly one tensor of role re_im or mag, got 0",
+                "inputs: role of X: expected re_im, mag or state in mask_stream, got wave",
             ],
         ),
         (
             {("outputs", 0, "role"): "mask"},
-            ["outputs: Y has shape [4, 2, 1025, 2], sources, files and stft make it [4, 2, 1025]"],
+            ["outputs: shape of Y: expected [4, 2, 1025] from sources, files and stft, got [4, 2, 1025, 2]"],
         ),
         (
             {("files", 0, "sha256"): "6A78"},
-            ["files[0].sha256: '6A78' is no SHA-256 of 64 hexadecimal digits"],
+            ["files[0].sha256: expected a SHA-256 of 64 hexadecimal digits, got '6A78'"],
         ),
-        ({("name",): "second"}, ["name: 'second' differs from the folder's name 'toy'"]),
+        ({("name",): "second"}, ["name: expected 'toy', the folder's name, got 'second'"]),
         (
             {("latency_samples",): 3, ("stft", "hop"): 500},
             [
-                "stft.synthesis_tail: 1024 is not twice the hop of 500",
-                "latency_samples: 3 contradicts stft.synthesis_tail 1024 and lookahead_frames 0, which make it 1024",
+                "stft.synthesis_tail: expected twice the hop of 500, got 1024",
+                "latency_samples: expected 1024 from stft.synthesis_tail 1024 and lookahead_frames 0, got 3",
             ],
         ),
         (
             {("licence",): None, ("stft", "window"): "hann"},
-            ["licence: missing", "stft.window: 'hann' is not one of 'asymmetric_hann'"],
+            ["licence: missing", "stft.window: expected 'asymmetric_hann', got 'hann'"],
         ),
     ],
 )
@@ -273,7 +273,7 @@ def test_files_are_checked(model):
     graph.write_bytes(graph.read_bytes()[:-1])
     digest = hashlib.sha256(graph.read_bytes()).hexdigest()
     said = yaml.safe_load((folder / "card.yaml").read_text())["files"][0]["sha256"]
-    assert problems_of(folder) == (f"files: toy.onnx has sha256 {digest}, the card says {said}",)
+    assert problems_of(folder) == (f"files: sha256 of toy.onnx: expected {said}, got {digest}",)
     graph.unlink()
     assert problems_of(folder) == (f"files: toy.onnx is missing from {folder}",)
 
@@ -281,7 +281,7 @@ def test_files_are_checked(model):
 @pytest.mark.parametrize("path", ["../toy.onnx", "/etc/passwd", ".hidden", "a/b.onnx"])
 def test_files_outside_the_folder_are_refused(model, path):
     (problem,) = problems_of(model({("files", 0, "path"): path}))
-    assert problem == f"files[0].path: {path!r} is no plain file name in the card's folder"
+    assert problem == f"files[0].path: expected a plain file name in the card's folder, got {path!r}"
 
 
 def test_cards_are_values(card):

@@ -49,5 +49,5 @@ def test_csdr_is_the_median_of_the_seconds_that_sound():
 
 
 def test_different_shapes_are_refused():
-    with pytest.raises(ValueError, match=r"the reference has shape \(2, 3\), the estimate \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"estimate: expected shape \(2, 3\), the reference's, got \(2, 4\)"):
         sdr(np.ones((2, 3)), np.ones((2, 4)))

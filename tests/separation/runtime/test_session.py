@@ -88,14 +88,14 @@ def test_other_shapes_than_the_graph_has(changed):
         )
     )
     assert problems == (
-        "the input 'h' has shape [3, 34, 64], the card says [3, 34, 32]",
-        "the output 'Y' has shape [4, 2, 1025, 2], the card says [5, 2, 1025, 2]",
-        "the output 'h_out' has shape [3, 34, 64], the card says [3, 34, 32]",
+        "the input 'h': expected shape [3, 34, 32] as in the card, got [3, 34, 64]",
+        "the output 'Y': expected shape [5, 2, 1025, 2] as in the card, got [4, 2, 1025, 2]",
+        "the output 'h_out': expected shape [3, 34, 32] as in the card, got [3, 34, 64]",
     )
 
 
 def test_an_unknown_provider_is_named_with_the_known_ones(card):
-    with pytest.raises(ValueError, match=r"provider 'CPUExecutionProvidr' is not one of .*did you mean CPUExecution"):
+    with pytest.raises(ValueError, match=r"expected provider .*, got 'CPUExecutionProvidr', did you mean CPUExecution"):
         Session(card, ["CPUExecutionProvidr"])
 
 

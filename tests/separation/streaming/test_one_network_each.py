@@ -153,15 +153,18 @@ def test_each_file_is_checked(tmp_path):
         Separator(load_card(toys.mask_stream(folder, estimates)), 44100)
     assert caught.value.source == str(folder / "bass.onnx")
     assert caught.value.problems == (
-        "the input 'X' has shape [2, 193, 2], the card says [2, 257, 2]",
-        "the output 'Y' has shape [1, 2, 193, 2], the card says [1, 2, 257, 2]",
+        "the input 'X': expected shape [2, 257, 2] as in the card, got [2, 193, 2]",
+        "the output 'Y': expected shape [1, 2, 257, 2] as in the card, got [1, 2, 193, 2]",
     )
 
 
 def test_a_file_too_few_and_a_graph_of_too_many(tmp_path):
     with pytest.raises(CardError) as caught:
         load_card(toys.mask_stream(tmp_path / "three", claims_of(3)))
-    expected = "outputs: Y has shape [3, 2, 257, 2], sources, files and stft make it [1, 2, 257, 2] or [2, 2, 257, 2]"
+    expected = (
+        "outputs: shape of Y: expected [1, 2, 257, 2] or [2, 2, 257, 2] from sources, files and stft,"
+        " got [3, 2, 257, 2]"
+    )
     assert caught.value.problems == (expected,)
     folder = tmp_path / "few"
     toys.mask_stream(folder, claims_of(1))
@@ -169,4 +172,4 @@ def test_a_file_too_few_and_a_graph_of_too_many(tmp_path):
     (folder / "card.yaml").write_text(yaml.safe_dump(card | {"files": card["files"][:3]}))
     with pytest.raises(CardError) as caught:
         load_card(str(folder))
-    assert caught.value.problems == ("files: needs one, or one a source, has 3 for 4 sources",)
+    assert caught.value.problems == ("files: expected one, or one per source (4), got 3",)

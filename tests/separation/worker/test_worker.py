@@ -157,7 +157,7 @@ def test_a_short_standstill_is_caught_up_without_a_gap(engine, card, make_music,
 @pytest.mark.parametrize(
     ("model", "latency", "reason"),
     [
-        (Path("/nowhere/first"), LATENCY, "model /nowhere/first: cannot be read: No such file or directory"),
+        (Path("/nowhere/first"), LATENCY, "/nowhere/first: cannot be read: No such file or directory"),
         (MODEL, 100, f"latency: expected at least {load_card(DEFAULT).latency_samples} frames, got 100"),
     ],
 )
