@@ -157,7 +157,7 @@ def test_out_of_range_is_reported_and_the_rest_used(context: Context) -> None:
         "object.drums.remove: holds no value",
         "object.v*.level: describes nothing, did you mean /object/{o}/level?",
         "object.vocals.aed: elevation: 'high': allowed a number from -90 to 90",
-        "object.vocals.hologram: no 'colour' here",
+        "object.vocals.hologram: no 'hologram' here",
         "object.vocals.level: 11: allowed a number from 0 to 10",
         "object.vocals.type: 'pont': allowed point, plane, channel, diffuse, pointdiffuse, pointextent, "
         "did you mean point?",
