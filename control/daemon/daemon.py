@@ -242,7 +242,7 @@ class Daemon:
         if delay_s and self._delay is not None:
             self._delay.delay_s = delay_s
         elif delay_s:
-            self._delay = SceneDelay(self._audio.follow, delay_s, TimedScene(hub.scene), lambda: hub.told_s)
+            self._delay = SceneDelay(self._audio.follow, delay_s, TimedScene(hub.scene), lambda: hub.published_s)
             hub.follow(self._delay.follow)
         elif self._delay is not None:
             self._delay.end()

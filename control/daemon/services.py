@@ -67,7 +67,7 @@ class NetworkServices:
     def _mirror(self, wanted: MirrorConfig, ahead_s: float) -> None:
         hub, dialect = self._hub, BY_NAME[wanted.dialect]
         to = wanted.host, wanted.port or dialect.mirror_port
-        mirror = Mirror(dialect, to, wanted.rate_hz, lambda: hub.scene, ahead_s, lambda: hub.told_s)
+        mirror = Mirror(dialect, to, wanted.rate_hz, lambda: hub.scene, ahead_s, lambda: hub.published_s)
         try:
             mirror.start()
         except OSError as error:

@@ -1,1 +1,13 @@
-"""Bytes to commands and back, one module a dialect; pure functions."""
+"""Bytes from the network to commands, and values to bytes, for every dialect.
+
+Everything here is pure, and no bytes make it raise. The registry lists the dialects; `demux` decodes OSC of all of
+them, `osc` encodes and parses plain OSC.
+"""
+
+__all__ = [
+    "adm",
+    "demux",
+    "native",
+    "osc",
+    "registry",
+]

@@ -53,7 +53,7 @@ def _command(message: Message) -> Command | Problem:
         match arguments:
             case [str() as name, *_]:
                 return LoadScene(name, CHANGE_FADE_S, address=address)
-        return Problem(address, f"{len(arguments)} arguments: allowed the name of a scene")
+        return Problem(address, f"expected the name of a scene, got {len(arguments)} arguments")
     head, _, last = address.rpartition("/")
     if last in _HOLDS:
         return Touch(head, _HOLDS[last], "adm")

@@ -1,4 +1,4 @@
-"""Where the listener is and looks to, as S3A's trackers send it: JSON over UDP. Pure, and no bytes make it raise.
+"""Position and orientation of the listener from S3A's trackers: JSON over UDP. Pure, and no bytes make it raise.
 
 Positions are metres, x front, y left, z up; the orientation is yaw, pitch and roll in degrees, a quaternion, or an axis
 with an angle in degrees, which turn the head by the right-hand rule about these axes.
@@ -22,7 +22,7 @@ _WHERE = "listener"
 
 
 def decode(packet: bytes, _now_s: float) -> list[Timed]:
-    """The commands of one datagram, or the problem in their place."""
+    """The commands of one datagram, or a problem."""
     try:
         document = read_document(packet)
         if "errors" in document:
@@ -42,13 +42,13 @@ def angles_of(quaternion: Quaternion) -> Angles:
     [0.0, 0.0, 90.0]
 
     Raises:
-        RefusedError: it has no length.
+        RefusedError: its length is 0.
     """
     length = math.hypot(*quaternion)
     if length < 1e-12:
-        raise RefusedError("quaternion: 0 0 0 0: allowed one with a length")
+        raise RefusedError("quaternion: expected one with a length, got 0 0 0 0")
     w, x, y, z = (part / length for part in quaternion)
-    # Where the nose points, and how far up the left ear and the top of the head do.
+    # Direction of the nose, and elevation of the left ear and the top of the head.
     nose = (1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y))
     ear_up, top_up = 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)
     yaw, pitch = math.atan2(nose[1], nose[0]), math.asin(min(max(nose[2], -1.0), 1.0))
@@ -63,7 +63,7 @@ def _commands(document: Mapping[str, Any]) -> list[Command]:
     if "orientation" in document:
         found.append(SetParameter("/listener/ypr", _angles(mapping(document["orientation"])), "s3a"))
     if not found:
-        raise RefusedError("neither x, y, z nor orientation")
+        raise RefusedError("expected x, y, z or orientation")
     return found
 
 
@@ -82,6 +82,6 @@ def _angles(given: Mapping[str, Any]) -> Angles:
         x, y, z = (math.sin(half) * part / length for part in axis)
         return angles_of((math.cos(half), x, y, z))
     if not {"yaw", "pitch", "roll"} & given.keys():
-        raise RefusedError("orientation: allowed yaw, pitch, roll, or quaternion, or rotationVector")
+        raise RefusedError("orientation: expected yaw, pitch, roll, or quaternion, or rotationVector")
     yaw, pitch, roll = (number(given.get(key, 0.0)) for key in ("yaw", "pitch", "roll"))
     return yaw, pitch, roll

@@ -1,7 +1,7 @@
 """The syntax of OSC 1.0 over UDP: datagrams to messages with their times, and values to datagrams. Pure.
 
-Parsing is done here and not by python-osc, whose walk through a bundle never ends on a negative element size and
-recurses as deep as a sender likes, and whose messages have zeros where a datagram was cut off.
+python-osc is not used for parsing: it loops forever on a negative element size, recurses as deep as the sender likes,
+and fills truncated datagrams with zeros.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ MAX_AHEAD_S = 10.0
 MAX_DEPTH = 8
 MAX_MESSAGES = 1024
 MAX_ADDRESS = 640
-"""Bytes: any name of an object has a place in one, 128 characters of four bytes each."""
+"""Maximum size in bytes: it has room for any name of an object, 128 characters of four bytes each."""
 MAX_BUNDLE = 1432
-"""Bytes that an Ethernet frame takes."""
+"""Size in bytes that fits into an Ethernet frame."""
 
 _BUNDLE = b"#bundle\0"
 _IMMEDIATELY = 1
@@ -32,7 +32,7 @@ _NTP_TO_UNIX_S = 2_208_988_800
 _NUMBERS = {ord(tag): struct.Struct(f">{code}") for tag, code in zip("ifhd", "ifqd", strict=True)}
 _CONSTANTS = {ord("T"): True, ord("F"): False, ord("N"): None, ord("I"): math.inf}
 _FOUR_BYTES = frozenset(b"rm")
-"""Colours and MIDI messages, which nothing here takes."""
+"""Colours and MIDI messages, which no address accepts."""
 _STRINGS = frozenset(b"sS")
 _BRACKETS = frozenset(b"[]")
 _TAGS = frozenset(_NUMBERS) | frozenset(_CONSTANTS) | _FOUR_BYTES | _STRINGS | _BRACKETS | frozenset(b"bct")
@@ -45,23 +45,23 @@ class Message:
     address: str
     arguments: list[object]
     raw_arguments: bytes
-    """The type tags and data as they came."""
+    """Type tags and data as received."""
 
 
 def parse(packet: bytes, now_s: float) -> list[tuple[float | None, Message | Problem]]:
-    """The messages of one datagram in their order, with a problem in the place of each that cannot be read.
+    """The messages of one datagram in order, with a problem in place of each that cannot be parsed.
 
     Args:
         packet: any bytes.
-        now_s: seconds since the epoch. A bundle is due at its time tag, at once (None) where that is past or
-            "immediately"; one that is more than 10 s ahead is a problem.
+        now_s: seconds since the epoch. A bundle is due at its time tag, or now (None) if that is past or "immediately";
+            a time tag more than 10 s ahead is a problem.
     """
     if not packet.startswith(_BUNDLE):
         return [(None, _message(packet))]
     parsed: list[tuple[float | None, Message | Problem]] = []
     for entry in _bundle(packet, now_s, None, 1):
         if len(parsed) == MAX_MESSAGES:
-            parsed.append((None, Problem("#bundle", f"more than {MAX_MESSAGES} messages: the rest is left out")))
+            parsed.append((None, Problem("#bundle", f"expected at most {MAX_MESSAGES} messages: the rest is ignored")))
             break
         parsed.append(entry)
     return parsed
@@ -71,12 +71,12 @@ def encode(address: str, tags: str, values: Sequence[Value]) -> bytes:
     """A message with these values.
 
     Args:
-        address: where it goes.
-        tags: one of f i s T a value; they begin again where there are more values. A T becomes T or F by its value.
-        values: as many as there are.
+        address: OSC address.
+        tags: one of f i s T per value, repeated for further values. A T becomes T or F by its value.
+        values: any number.
     """
     if not tags.strip("f"):
-        # Nearly all that is sent often is positions and levels.
+        # Nearly everything that is sent often is positions and levels.
         return _float_head(address, len(values)) + struct.pack(f">{len(values)}f", *values)
     builder = OscMessageBuilder(address)
     for index, value in enumerate(values):
@@ -87,17 +87,17 @@ def encode(address: str, tags: str, values: Sequence[Value]) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _float_head(address: str, count: int) -> bytes:
-    """Address and type tags of a message of floats, each closed and filled up with zeros."""
+    """Address and type tags of a message of floats, each terminated and padded with zeros."""
     parts = address.encode(), b"," + count * b"f"
     return b"".join(part + bytes(4 - len(part) % 4) for part in parts)
 
 
 def in_bundles(messages: Sequence[bytes], at_s: float | None = None) -> list[bytes]:
-    """Messages that are sent at once as few datagrams, none of which needs to be cut up on its way; one stays alone.
+    """Messages in as few datagrams as possible without fragmentation; a single message is not bundled.
 
     Args:
-        messages: encoded.
-        at_s: the time tag of all, seconds since the epoch; at once when not given.
+        messages: encoded messages.
+        at_s: their time tag, seconds since the epoch; immediately if not given.
     """
     tag = _IMMEDIATELY if at_s is None else round((at_s + _NTP_TO_UNIX_S) * 2**32)
     packets: list[bytes] = []
@@ -123,18 +123,18 @@ def in_bundles(messages: Sequence[bytes], at_s: float | None = None) -> list[byt
 def _bundle(
     packet: bytes, now_s: float, outer_s: float | None, depth: int
 ) -> Iterator[tuple[float | None, Message | Problem]]:
-    """What a bundle holds; a bundle within is never due before the one around it."""
+    """The messages of a bundle; an inner bundle is never due before the outer one."""
     if len(packet) < 16:
         yield None, Problem("#bundle", "too short for a time tag")
         return
     if depth > MAX_DEPTH:
-        yield None, Problem("#bundle", f"nested more than {MAX_DEPTH} deep")
+        yield None, Problem("#bundle", f"expected at most {MAX_DEPTH} levels of bundles")
         return
     (tag,) = struct.unpack_from(">Q", packet, 8)
     own_s = now_s if tag == _IMMEDIATELY else tag / 2**32 - _NTP_TO_UNIX_S
     at_s = max(own_s, outer_s or now_s)
     if at_s > now_s + MAX_AHEAD_S:
-        yield None, Problem("#bundle", f"time tag {at_s - now_s:.1f} s ahead: allowed at most {MAX_AHEAD_S:g} s")
+        yield None, Problem("#bundle", f"expected a time tag at most {MAX_AHEAD_S:g} s ahead, got {at_s - now_s:.1f} s")
         return
     due_s = at_s if at_s > now_s else None
     index = 16
@@ -142,7 +142,7 @@ def _bundle(
         size = struct.unpack_from(">i", packet, index)[0] if index + 4 <= len(packet) else -1
         index += 4
         if size <= 0 or size % 4 or index + size > len(packet):
-            yield None, Problem("#bundle", "an element's size is not that of its bytes")
+            yield None, Problem("#bundle", "the size of an element is wrong")
             return
         element = packet[index : index + size]
         index += size
@@ -153,10 +153,10 @@ def _bundle(
 
 
 def _message(packet: bytes) -> Message | Problem:
-    """The message in these bytes; one without type tags has no arguments."""
+    """The message in these bytes; without type tags it has no arguments."""
     end = packet.find(0)
     if not packet.startswith(b"/") or not 1 < end <= MAX_ADDRESS:
-        return Problem("", f"no OSC message: allowed an address of 2 to {MAX_ADDRESS} bytes that begins with /")
+        return Problem("", f"expected an OSC address of 2 to {MAX_ADDRESS} bytes that begins with /")
     try:
         address = packet[:end].decode()
     except UnicodeDecodeError:
@@ -168,18 +168,18 @@ def _message(packet: bytes) -> Message | Problem:
     tags = packet[start + 1 : end]
     if packet[start] != ord(",") or end < 0 or not _TAGS.issuperset(tags):
         given = packet[start : end if end >= 0 else None][:20].decode("ascii", "backslashreplace")
-        return Problem(address, f"type tags {shown(given)}: allowed a comma, then any of ifdhsSbcrtmTFNI[]")
+        return Problem(address, f"type tags: expected a comma, then any of ifdhsSbcrtmTFNI[], got {shown(given)}")
     try:
         arguments = _arguments(tags, packet, end + 4 & ~3)
     except UnicodeDecodeError:
         return Problem(address, "a string is not UTF-8")
     except (struct.error, ValueError):
-        return Problem(address, "the arguments end before their type tags do")
+        return Problem(address, "fewer arguments than type tags")
     return Message(address, arguments, packet[start:])
 
 
 def _arguments(tags: bytes, packet: bytes, index: int) -> list[object]:
-    """The values from an index on; those of an array as if there were no brackets, which is what senders mean.
+    """The values from an index on; arrays are flattened, as senders expect.
 
     Raises:
         UnicodeDecodeError: a string is not UTF-8.

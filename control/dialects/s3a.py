@@ -1,7 +1,7 @@
 """Scene messages of S3A and VISR: one JSON document a datagram. Pure, and no bytes make it raise.
 
-`{"objects": [{"id", "type", ...}, ...]}`, any subset in any order. Numbers come as numbers and as quoted strings.
-Every good object is applied and every bad one reported; VISR itself drops what follows a bad one.
+`{"objects": [{"id", "type", ...}, ...]}`, any subset in any order. Numbers may be quoted. Every valid object is applied
+and every invalid one reported; VISR itself drops what follows an invalid one.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _PLACES = {("x", "y", "z"): "position", ("az", "el", "radius"): "aed"}
 
 
 def decode(packet: bytes, _now_s: float) -> list[Timed]:
-    """The commands of one datagram: one an object, with a problem in the place of each that cannot be understood."""
+    """The commands of one datagram: one per object, with a problem in place of each that is not understood."""
     return [Timed(None, command) for command in _commands(packet)]
 
 
 def encode_problem(where: str, reason: str) -> bytes:
-    """What the sender of a bad object is told."""
+    """The reply to the sender of an invalid object."""
     return json.dumps({"errors": [{"where": where, "reason": reason}]}).encode()
 
 
@@ -63,11 +63,11 @@ def parse_channels(value: object) -> tuple[int, ...]:
             [whole(p, -MAX_ID, MAX_ID) for p in part.split(":")] if isinstance(part, str) else [whole(part, 0, MAX_ID)]
         )
         if len(ends) > 3 or (len(ends) == 3 and ends[1] == 0):
-            raise RefusedError(f"{shown(part)}: allowed first:last or first:step:last")
+            raise RefusedError(f"expected first:last or first:step:last, got {shown(part)}")
         step = ends[1] if len(ends) == 3 else 1
         span = range(ends[0], ends[-1] + (1 if step > 0 else -1), step)
         if not span or len(found) + len(span) > MAX_CHANNELS or min(span) < 0:
-            raise RefusedError(f"{shown(part)}: allowed 1 to {MAX_CHANNELS} channels from 0")
+            raise RefusedError(f"expected 1 to {MAX_CHANNELS} channels from 0, got {shown(part)}")
         found += span
     return tuple(found)
 
@@ -76,10 +76,10 @@ def _commands(packet: bytes) -> list[Command | Problem]:
     try:
         document = read_document(packet)
         if "errors" in document:
-            return []  # another daemon complains: no answer, or we would do so for ever
+            return []  # the reply of another daemon: answering it would never end
         objects = document.get("objects")
         if not isinstance(objects, list):
-            raise RefusedError(f"objects: {shown(objects)}: allowed a list of objects")
+            raise RefusedError(f"objects: expected a list of objects, got {shown(objects)}")
     except RefusedError as refused:
         return [Problem("", str(refused))]
     return [_object(entry) for entry in objects]
@@ -103,7 +103,7 @@ def _type(fields: Mapping[str, Any]) -> str | None:
     if found == "hoa":
         raise RefusedError("type: hoa: Ambisonic scenes are not rendered")
     if not isinstance(found, str) or found not in _TYPES:
-        raise RefusedError(f"type: {shown(found)}: allowed {', '.join(_TYPES)}")
+        raise RefusedError(f"type: expected {', '.join(_TYPES)}, got {shown(found)}")
     return str(_TYPES[found])
 
 
@@ -112,7 +112,7 @@ def _channels(fields: Mapping[str, Any]) -> tuple[int, ...] | None:
 
 
 def _settings(fields: Mapping[str, Any]) -> Mapping[str, Sequence[object]]:
-    """Arguments of our own rows by their names, in an order in which they can be applied."""
+    """Arguments of native rows by name, in an order in which they can be applied."""
     found: dict[str, Sequence[object]] = {}
     for key, name in (
         ("level", "level"),
@@ -146,7 +146,7 @@ def _read(key: str, read: Callable[[object], Any], value: object) -> Any:
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise RefusedError(f"{shown(value)}: allowed labels such as M+000, [M+030, M-030]")
+        raise RefusedError(f"expected labels such as M+000, [M+030, M-030], got {shown(value)}")
     return value
 
 
@@ -156,7 +156,7 @@ def _place(value: object) -> tuple[str, tuple[float, ...]]:
         if given.keys() <= set(keys) and keys[0] in given and keys[1] in given:
             last = given.get(keys[2], 0.0 if name == "position" else 1.0)
             return name, (number(given[keys[0]]), number(given[keys[1]]), number(last))
-    raise RefusedError(f"{shown(', '.join(map(str, given)))}: allowed x, y, z or az, el, radius")
+    raise RefusedError(f"expected x, y, z or az, el, radius, got {shown(', '.join(map(str, given)))}")
 
 
 def _direction(value: object) -> tuple[float, ...]:
@@ -166,7 +166,7 @@ def _direction(value: object) -> tuple[float, ...]:
 
 def _bands(value: object) -> Sequence[object]:
     if not isinstance(value, list):
-        raise RefusedError(f"{shown(value)}: allowed a list of bands")
+        raise RefusedError(f"expected a list of bands, got {shown(value)}")
     found: list[object] = []
     for band in map(mapping, value):
         found += [band.get("type"), number(band.get("f")), number(band.get("q", 0.7071)), number(band.get("gain", 0.0))]

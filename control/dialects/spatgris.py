@@ -1,8 +1,8 @@
-"""SpatGRIS: `/spat/serv` messages to commands of our own dialect. Pure, and no message makes it raise.
+"""SpatGRIS: `/spat/serv` messages to commands. Pure, and no message makes it raise.
 
-Sources count from 1. SpatGRIS counts azimuths clockwise; its Cartesian axes are x right, y front, z up. It has no
-metres: distance 1 is where the loudspeakers are, which is the object's `dmax`, and its cube reaches beyond that. Spans
-run from 0 to 1, where 1 is all around and from top to bottom.
+Sources count from 1. Azimuths are clockwise; the Cartesian axes are x right, y front, z up. Distances have no unit: 1
+is the distance of the loudspeakers, here the object's `dmax`, and the cube extends beyond it. Spans range from 0 to 1,
+where 1 is all around and from top to bottom.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ADDRESS = "/spat/serv"
 MAX_SOURCE = 10_000
 
 _SOURCE = Argument("i", "source", "", 1, MAX_SOURCE, exact=True)
-"""Never clamped: that would move another one."""
+"""Never clamped, which would move another source."""
 
 _SPANS = (Argument("f", "horizontal span", "", 0.0, 1.0), Argument("f", "vertical span", "", 0.0, 1.0))
 _POLAR = (Argument("f", "azimuth"), Argument("f", "elevation"), Argument("f", "distance", "", 0.01))
@@ -37,16 +37,15 @@ _FULL_WIDTH_DEG, _FULL_HEIGHT_DEG = 360.0, 180.0
 
 
 def commands(message: Message) -> Sequence[Command | Problem]:
-    """What a message under `/spat/` asks for.
+    """The commands of a message under `/spat/`.
 
-    `clr` puts a source back to its default. `alg` chooses between two ways of panning, of which we have one: it is
-    checked and changes nothing.
+    `clr` resets a source. `alg` selects a panning algorithm; there is only one here, so it is checked and ignored.
     """
     if message.address != ADDRESS:
-        return (Problem(message.address, f"unknown address: SpatGRIS has {ADDRESS} alone", unknown=True),)
+        return (Problem(message.address, f"unknown address: SpatGRIS has only {ADDRESS}", unknown=True),)
     kind, *arguments = message.arguments or [""]
     if not isinstance(kind, str) or kind not in _ARGUMENTS:
-        return (Problem(ADDRESS, f"{shown(kind)}: allowed {', '.join(_ARGUMENTS)}"),)
+        return (Problem(ADDRESS, f"expected {', '.join(_ARGUMENTS)}, got {shown(kind)}"),)
     try:
         source = _SOURCE.accept(arguments[0], strict=True) if arguments else 0
         _, *values = accept_all(_ARGUMENTS[kind], arguments)

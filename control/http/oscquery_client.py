@@ -12,7 +12,7 @@ from stemfield.control.http.requests import websocket_peer
 from stemfield.control.http.session import SendQueue, run_session
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
-from stemfield.control.hub.watching import Watch
+from stemfield.control.hub.watch import Watch
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.parameters.patterns import is_pattern
@@ -90,7 +90,7 @@ class WebSocketClient:
             case {"COMMAND": "IGNORE", "DATA": str() as address}:
                 if address in self._listened:
                     del self._listened[address]
-                    self._watch.leave(address)
+                    self._watch.remove(address)
 
     def _routes(self, _: Scene) -> Sequence[Route]:
         return [route for address in self._listened for route in routes_of(address, self._hub)]
@@ -107,13 +107,13 @@ class WebSocketClient:
                     async with asyncio.timeout(STATUS_PERIOD_S):
                         await self._wake.wait()
                 except TimeoutError:
-                    if self._watch.is_still(self._hub.scene):
+                    if self._watch.is_unchanged(self._hub.scene):
                         continue
                 self._wake.clear()
                 while self._queue:
                     entry = self._queue.take()
                     await (self._socket.send_str(entry) if isinstance(entry, str) else self._socket.send_bytes(entry))
-                for route, values in self._watch.news(self._hub.scene):
+                for route, values in self._watch.changes(self._hub.scene):
                     await self._socket.send_bytes(encode(route.address, route.parameter.tags, values))
                 await asyncio.sleep(PERIOD_S)
         except (ConnectionError, RuntimeError):

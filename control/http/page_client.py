@@ -24,7 +24,7 @@ from stemfield.control.http.session import SendQueue, run_session
 from stemfield.control.http.telemetry import pack
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
-from stemfield.control.hub.watching import Watch
+from stemfield.control.hub.watch import Watch
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.parameters.adm_rows import ADM_PREFIX
@@ -198,7 +198,7 @@ def _watch(patterns: Sequence[str], hub: Hub) -> Watch:
 
 
 def _values(watch: Watch, scene: Scene) -> dict[str, object]:
-    return {route.address: [neat(value) for value in values] for route, values in watch.news(scene)}
+    return {route.address: [neat(value) for value in values] for route, values in watch.changes(scene)}
 
 
 def _command(message: object) -> Command | Problem:

@@ -1,7 +1,7 @@
-"""The sound of every object, written down while it plays: from the engine's tape to a file, by a thread of its own.
+"""Writes the audio of every object to a file while it plays, in a thread of its own.
 
-The file begins at a frame of the engine, so that it belongs to the control that was recorded with it. A reader beside
-the processor keeps what was played, whoever calls the processor; what a JACK client could hear are loudspeakers.
+The file begins at a known frame of the engine, which aligns it with the recorded control. The audio is read from the
+engine, with any driver, because a JACK client could record loudspeakers only.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ MAX_CAPTURES = 16
 LEFT_FREE_BYTES = 1 << 30
 READ_S = 0.1
 GONE_S = 3.0
-"""A driver that calls the engine no more for so long has left it."""
+"""Timeout without calls of the engine, after which its driver is gone."""
 _BLOCK_FRAMES = 8192
 
 
 class Capture:
-    """A tape that is being written down.
+    """A running capture.
 
     Args:
-        engine: whose objects.
-        path: of the file, which appears when it is complete.
+        engine: engine that plays the objects.
+        path: file, which appears when it is complete.
 
     Attributes:
-        problem: why it ended before it was stopped, or nothing.
+        problem: why it ended by itself, or nothing.
 
     Raises:
-        RefusedError: nothing calls the engine, or too many are kept.
+        RefusedError: nothing calls the engine, or there are too many captures.
         AudioFileError: the file cannot be written.
     """
 
@@ -49,7 +49,7 @@ class Capture:
         limit_frames = MAX_BYTES // (4 * engine.sources)
         path.parent.mkdir(parents=True, exist_ok=True)
         if len(set(path.parent.glob("*.wav")) - {path}) >= MAX_CAPTURES:
-            raise RefusedError(f"{MAX_CAPTURES} captures are kept in {path.parent}: allowed no more")
+            raise RefusedError(f"expected at most {MAX_CAPTURES} captures in {path.parent}: delete one")
         self._writer = AudioWriter(path, engine.sample_rate_hz, engine.sources)
         self._stopping, self._finishing = threading.Event(), threading.Event()
         self._ended = False
@@ -59,22 +59,22 @@ class Capture:
         self._thread.start()
 
     def seconds(self) -> float:
-        """The time on the tape at which what is changed now is heard; never goes back."""
+        """Time in the file at which a change made now is audible; never decreases."""
         frames = self._engine.frame_at(time.monotonic()) - self._first
         self._latest_s = max(self._latest_s, frames / self._engine.sample_rate_hz)
         return self._latest_s
 
     @property
     def runs(self) -> bool:
-        """Whether what plays is being written."""
+        """Whether audio is being written."""
         return not self._ended
 
     def stop(self) -> None:
-        """End it where it is now; returns at once."""
+        """End it now, without waiting."""
         self._stopping.set()
 
     def finish(self) -> None:
-        """End it, put the file under its name, and wait until it is there."""
+        """End it, and wait until the file is complete."""
         self._stopping.set()
         self._finishing.set()
         self._thread.join()
@@ -95,23 +95,23 @@ class Capture:
             self.problem = f"{self._writer.path}: {cause(fault.error)}"
 
     def _write(self) -> None:
-        ring, at, heard_s = self._engine.capture, self._first, time.monotonic()
+        ring, at, called_s = self._engine.capture, self._first, time.monotonic()
         while not self._stopping.wait(READ_S) or (ring.end or 0) > at:
             end = ring.end or 0
             while at < end:
                 block = ring.read(at, min(at + _BLOCK_FRAMES, end))
                 if block is None:
-                    self.problem = "the disk is too slow: what was played is lost from here on"
+                    self.problem = "the disk is too slow: the rest is lost"
                     return
                 self._writer.write(block)
                 at += block.shape[1]
             if self._engine.frame_at(time.monotonic()) > 0:
-                heard_s = time.monotonic()
-            elif time.monotonic() - heard_s > GONE_S:
-                self.problem = "what played has gone: it ends here"
+                called_s = time.monotonic()
+            elif time.monotonic() - called_s > GONE_S:
+                self.problem = "the audio driver is gone: it ends here"
             if shutil.disk_usage(self._writer.path.parent).free < LEFT_FREE_BYTES:
-                self.problem = f"less than {LEFT_FREE_BYTES >> 30} GiB is left on the disk: it ends here"
+                self.problem = f"less than {LEFT_FREE_BYTES >> 30} GiB of disk space: it ends here"
             if at >= self._last:
-                self.problem = f"{MAX_BYTES >> 30} GiB: allowed no more"
+                self.problem = f"expected at most {MAX_BYTES >> 30} GiB: it ends here"
             if self._stopping.is_set() or self.problem:
                 return

@@ -58,7 +58,7 @@ class Hub:
         packets: log of recent messages.
         reports: reports problems to senders.
         subscriptions: peers that receive changes by OSC.
-        told_s: monotonic time at which follower and listeners were last notified, the same for all of them.
+        published_s: monotonic time at which follower and listeners were last notified, the same for all of them.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Hub:
         self.packets = PacketLog()
         self.reports = Reports(lambda: self._scene, context, self.packets)
         self.subscriptions = Subscriptions(lambda: self._scene, context)
-        self.told_s = 0.0
+        self.published_s = 0.0
         self._handlers: dict[type[Any], Callable[[Any, Peer], Iterable[int] | None]] = {}
         self._listeners: list[Listener] = []
         self._follower: Follower | None = None
@@ -166,7 +166,7 @@ class Hub:
         cost = 0
         for command in due:
             if cost > limit:
-                reason = f"more than {MAX_COST} values in one datagram: the rest of it is left out"
+                reason = f"expected at most {MAX_COST} values in one datagram: the rest is ignored"
                 self.reports.report(Problem(address_of(command), reason), peer)
                 return
             if self.packets.is_open and not isinstance(command, Problem):
@@ -220,9 +220,9 @@ class Hub:
         """
         if peer.read_only and changes_something(command):
             self.reports.counters.read_only += 1
-            raise RefusedError("you may listen, not change anything (network.read_only)")
+            raise RefusedError("read-only access: changes are not allowed (network.read_only)")
         if (handler := self._handlers.get(type(command))) is None:
-            raise RefusedError("not here")
+            raise RefusedError("not available here")
         yield from handler(command, peer) or (0,)
 
     def _is_passing(self, scene: Scene) -> bool:
@@ -251,7 +251,7 @@ class Hub:
     def _flush(self) -> None:
         """Notify the follower, listeners and subscribers of what has changed since the last time."""
         self._flushing = None
-        self.told_s = time.monotonic()
+        self.published_s = time.monotonic()
         fade_s, self._fade_s = self._fade_s, 0.0
         dirty = compare(self._published, self._scene, fade_s)
         self._published = self._scene
@@ -261,6 +261,6 @@ class Hub:
         self._predicting = False
         if dirty:
             for listener in tuple(self._listeners):
-                with Contained("a change cannot be told to all"):  # the others are notified all the same
+                with Contained("a listener failed"):  # the others are notified all the same
                     listener(self._scene, dirty)
             self.subscriptions.changed()

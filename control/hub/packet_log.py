@@ -1,4 +1,4 @@
-"""What came in lately and what became of it, kept only while somebody looks."""
+"""Recent messages and their results, recorded only while a page shows them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from stemfield.control.problems import RefusedError
 from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.scene import Scene
 
-MAX_KEPT: Final = 256
-TURNED_PER_S: Final = 10
-"""So many of those that were turned away at the door are noted of each sender in a second: a flood is told as a sum."""
+MAX_ENTRIES: Final = 256
+DROPPED_PER_S: Final = 10
+"""Maximum number of dropped messages recorded per sender and second; the others are counted."""
 _MAX_SHOWN: Final = 8
 _MAX_ADDRESS: Final = 64
 
@@ -31,27 +31,27 @@ class Entry:
     """One message."""
 
     at_s: float
-    """Since the epoch."""
+    """Seconds since the epoch."""
     sender: str
     address: str
     arguments: str
     verdict: str
-    """`taken`, `out of range: ...`, `dropped: ...`, or why it was refused."""
+    """`taken`, `out of range: ...`, `dropped: ...`, or the reason for a refusal."""
 
 
 class PacketLog:
-    """The newest messages, numbered, while at least one reader has opened it."""
+    """The newest messages, numbered, recorded while at least one reader has it open."""
 
     def __init__(self) -> None:
-        self._entries: deque[tuple[int, Entry]] = deque(maxlen=MAX_KEPT)
+        self._entries: deque[tuple[int, Entry]] = deque(maxlen=MAX_ENTRIES)
         self._readers = 0
         self._number = 0
-        self._turned = Limiter(TURNED_PER_S)
-        self._unsaid: dict[str, int] = {}
+        self._dropped = Limiter(DROPPED_PER_S)
+        self._omitted: dict[str, int] = {}
 
     @property
     def is_open(self) -> bool:
-        """Whether somebody looks."""
+        """Whether there is a reader."""
         return self._readers > 0
 
     @property
@@ -60,7 +60,7 @@ class PacketLog:
         return self._number
 
     def open(self) -> Callable[[], None]:
-        """Begin to look; the answer ends it."""
+        """Add a reader. Returns what removes it."""
         self._readers += 1
 
         def close() -> None:
@@ -75,13 +75,13 @@ class PacketLog:
         return [entry for own, entry in self._entries if own > number]
 
     def take(self, command: Command, address: str, peer: Peer, scene: Scene, context: Context) -> None:
-        """Note a command that is about to be carried out."""
+        """Record a command that is about to be carried out."""
         arguments: Sequence[object] = command.arguments if isinstance(command, SetParameter) else ()
         verdict = _clamped(address, arguments, scene, context) or "taken"
         self._add(peer, address, arguments, verdict)
 
     def refuse(self, problem: Problem, reason: str, peer: Peer) -> None:
-        """Note a problem: of the command that was noted last, or of a message that is none."""
+        """Record a problem: of the last recorded command, or of a message that is not a command."""
         if self._entries:
             newest = self._entries[-1][1]
             if (newest.sender, newest.verdict) == (str(peer), "taken") and newest.address == problem.address:
@@ -90,23 +90,23 @@ class PacketLog:
         self._add(peer, problem.address, (), reason)
 
     def dropped(self, sender: str, what: bytes | str, why: str) -> None:
-        """Note what was dropped at the door, before anybody read it.
+        """Record a message that was dropped before it was parsed.
 
         Args:
             sender: host and port.
-            what: a datagram, or what was asked for.
-            why: not.
+            what: the datagram, or the requested path.
+            why: reason.
         """
         if not self.is_open:
             return
         host = sender.rpartition(":")[0]
-        if not self._turned.take(host, time.monotonic()):
-            if len(self._unsaid) >= MAX_PEERS:
-                self._unsaid.clear()
-            self._unsaid[host] = self._unsaid.get(host, 0) + 1
+        if not self._dropped.take(host, time.monotonic()):
+            if len(self._omitted) >= MAX_PEERS:
+                self._omitted.clear()
+            self._omitted[host] = self._omitted.get(host, 0) + 1
             return
-        unsaid = self._unsaid.pop(host, 0)
-        more = f", and {unsaid} more before it" if unsaid else ""
+        omitted = self._omitted.pop(host, 0)
+        more = f", and {omitted} more before it" if omitted else ""
         self._add(sender, _seen(what), (), f"dropped: {why}{more}")
 
     def _add(self, sender: Peer | str, address: str, arguments: Sequence[object], verdict: str) -> None:
@@ -118,7 +118,7 @@ class PacketLog:
 
 
 def _seen(what: bytes | str) -> str:
-    """An address, as far as there is one to be read."""
+    """The address of a datagram, or its size."""
     if isinstance(what, str):
         return what[:_MAX_ADDRESS]
     head = what[: what.find(b"\0")] if 0 < what.find(b"\0") <= _MAX_ADDRESS else what[:_MAX_ADDRESS]
@@ -127,7 +127,7 @@ def _seen(what: bytes | str) -> str:
 
 
 def _clamped(address: str, arguments: Sequence[object], scene: Scene, context: Context) -> str:
-    """What is said of values out of range."""
+    """The verdict on values out of range, or nothing."""
     try:
         found = routes(address, scene, context)
         accepted = accept_all(found[0].parameter.arguments, arguments) if found else ()

@@ -1,4 +1,4 @@
-"""Who speaks to us, and how to answer."""
+"""Senders of messages, and how to answer them."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ Address = tuple[str, int]
 """Host and port."""
 
 Send = Callable[[bytes, Address], object]
-"""Sends a datagram, now or never."""
+"""Sends a datagram without waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One program at the other end of a socket. Peers are the same when host, port and transport are."""
+    """One program at the other end of a socket. Peers are equal if host, port and transport are."""
 
     host: str
     port: int
     send: Send = field(compare=False, repr=False)
-    """Through the socket that its messages come in by."""
+    """Sends through the socket that receives its messages."""
     dialect: str = field(default="", compare=False)
-    """What its rank goes by; where empty, each message's own dialect."""
+    """Determines its rank; if empty, the dialect of each message does."""
     read_only: bool = field(default=False, compare=False)
-    """It may ask and listen, and change nothing."""
+    """Whether it may query and subscribe only."""
     transport: Literal["udp", "tcp"] = "udp"
-    """A port of the one is another program's than the same port of the other."""
+    """The same port number belongs to different programs in UDP and TCP."""
 
-    def tell(self, packet: bytes) -> None:
+    def deliver(self, packet: bytes) -> None:
         """Send it a datagram."""
         self.send(packet, (self.host, self.port))
 
     def at(self, port: int) -> Peer:
-        """The same host at another port."""
+        """The same host with another port."""
         return replace(self, port=port)
 
     def __str__(self) -> str:

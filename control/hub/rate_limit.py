@@ -1,4 +1,4 @@
-"""How much one peer may ask for: token buckets, one a peer, for a bounded number of peers."""
+"""Rate limits: a token bucket per peer, for a bounded number of peers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class _Bucket:
 
 
 class Limiter:
-    """At most `rate` things a second from each peer, with bursts of one second's worth.
+    """At most `rate` things per second from each peer, with bursts of the same size.
 
-    The peer heard longest ago is forgotten when there are more than 256.
+    With more than 256 peers, the one that was active longest ago is forgotten.
 
     Args:
-        rate: tokens a second, and the most that can be saved up.
+        rate: tokens per second, and capacity of the bucket.
     """
 
     def __init__(self, rate: float) -> None:
@@ -29,7 +29,7 @@ class Limiter:
         self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
 
     def take(self, peer: Hashable, now_s: float) -> bool:
-        """Take one token; False where the peer has none left."""
+        """Take one token; False if the peer has none left."""
         bucket = self._buckets.get(peer)
         if bucket is None:
             bucket = self._buckets[peer] = _Bucket(self._rate, now_s)
@@ -45,6 +45,6 @@ class Limiter:
         return True
 
     def charge(self, peer: Hashable, tokens: float) -> None:
-        """Take tokens afterwards, for work whose size was not known before; the peer may fall into debt."""
+        """Take tokens afterwards, for work of unknown size; the balance may become negative."""
         if bucket := self._buckets.get(peer):
             bucket.tokens -= tokens

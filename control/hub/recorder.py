@@ -1,7 +1,7 @@
 """Records control and plays it back.
 
-Everything that changes is recorded, whoever changed it and in whichever dialect. Played back, a recording is one more
-hand, of low rank: a person can take an object out of it.
+Every change is recorded, whatever its sender and dialect. A recording that plays is one more peer, of low rank: a
+person can take an object out of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters import actions
 from stemfield.control.parameters.commands import SetParameter
-from stemfield.control.parameters.names import file_stem, kept_name, name_of
+from stemfield.control.parameters.names import file_stem, name_of, valid_name
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.file import stored_changes
@@ -43,27 +43,27 @@ from stemfield.renderer.scene.scene import Scene
 
 FLUSH_S = 1.0
 MAX_RECORDINGS = 128
-"""With the most that one may be, 8 GiB."""
+"""Maximum number of recordings: 8 GiB at their maximum size."""
 MAX_WAITING = 16
-"""Maximum number of recordings that wait for the disk; as many scenes may."""
+"""Maximum number of recordings that wait for the disk."""
 READ_AHEAD = 256
-"""Steps that are read at once, and carried out before the rest of the loop gets its turn."""
-_STAYS = ("/master/", "/speaker/", "/listener/", "/monitor/", "/scene/recall/")
-"""Belongs to the room: played back where it was changed, not at the beginning."""
-_NEVER_HEARD = ("/master/", "/speaker/", "/monitor/", "/scene/recall/")
-"""Of no object; where the listener is decides in which directions objects are heard."""
+"""Number of steps that are read at once, and carried out without a break."""
+_ROOM = ("/master/", "/speaker/", "/listener/", "/monitor/", "/scene/recall/")
+"""Addresses that belong to the room: their changes are recorded, not their initial values."""
+_NOT_CAPTURED = ("/master/", "/speaker/", "/monitor/", "/scene/recall/")
+"""Addresses that do not affect objects; the position of the listener affects their directions."""
 
 
 Work = Callable[[], Coroutine[Any, Any, None]]
 
 
-class _Take:
-    """A recording that runs: it listens from now until its end.
+class _ControlTrack:
+    """The control part of a running recording.
 
     Args:
-        path: of the file.
-        hub: whose scene it is.
-        capture: of the sound, whose time counts; the loop's where there is none.
+        path: file to write.
+        hub: owner of the scene.
+        capture: audio capture that determines the time; without one the loop does.
     """
 
     def __init__(self, path: Path, hub: Hub, capture: Capture | None = None) -> None:
@@ -77,14 +77,14 @@ class _Take:
         self._size = 0
         self._runs = True
         self._add(HEADER if capture is None else capture_header(self._scene))
-        stays = _STAYS if capture is None else _NEVER_HEARD
+        stays = _ROOM if capture is None else _NOT_CAPTURED
         for entry in whole:
             if not entry[0].startswith(stays):
                 self._add(encode_step(0.0, *entry))
         hub.listen(self._changed)
 
     def end(self) -> None:
-        """Take down what just came, and listen no more."""
+        """Record the last changes, and stop."""
         if self._runs:
             self._runs = False
             self._hub.ignore(self._changed)
@@ -94,8 +94,8 @@ class _Take:
         """Write until it has ended.
 
         Raises:
-            RecordingError: it became too long.
-            OSError: the disk does not take it.
+            RecordingError: too long.
+            OSError: it cannot be written.
         """
         mode: Literal["wb", "ab"] = "wb"
         try:
@@ -103,14 +103,14 @@ class _Take:
                 lines, self._lines = self._lines, []
                 await asyncio.to_thread(self._append, mode, lines)
                 mode = "ab"
-                # In short steps, so that an end is soon one.
+                # In short steps, so that it ends soon.
                 for _ in range(10):
                     if self._runs:
                         await asyncio.sleep(FLUSH_S / 10)
         finally:
             self.end()
         if self._size > MAX_BYTES:
-            raise RecordingError(str(self._path), (f"{MAX_BYTES >> 20} MiB: allowed no more",))
+            raise RecordingError(str(self._path), (f"expected at most {MAX_BYTES >> 20} MiB: it ends here",))
 
     def _changed(self, scene: Scene, dirty: Dirty) -> None:
         self._note(scene, dirty.fade_s)
@@ -139,10 +139,10 @@ class Recorder:
     """Records or plays, one at a time.
 
     Args:
-        folder: where recordings are; is made when the first is begun.
-        hub: whose scene it is.
-        report: is told why a recording ended before it was stopped.
-        engine: gives what plays, if anything does.
+        folder: folder of the recordings; created with the first one.
+        hub: owner of the scene.
+        report: called with the reason if a recording ends by itself.
+        engine: returns the engine that plays, or None.
     """
 
     def __init__(
@@ -156,55 +156,55 @@ class Recorder:
         self._hub = hub
         self._report = report
         self._engine = engine
-        self._take: _Take | None = None
+        self._track: _ControlTrack | None = None
         self._capture: Capture | None = None
         self._playing: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._tasks: dict[asyncio.Task[None], Path] = {}
-        """What is not over yet, and of which file it is."""
+        """Unfinished tasks, with their files."""
         self._state = ""
         self._peer = Peer("playback", 0, lambda *_: None, "playback")
         self._names = {name for path in folder.glob("*.jsonl") if (name := name_of(path.stem))}
         clear_leavings(capture_path(folder, "").parent)
-        hub.on(actions.Record, lambda command, _: self.record(kept_name(command.name)))
-        hub.on(actions.Capture, lambda command, _: self.capture(kept_name(command.name)))
-        hub.on(actions.Play, lambda command, _: self.play(kept_name(command.name)))
-        hub.on(actions.DeleteRecording, lambda command, _: self.delete(kept_name(command.name)))
+        hub.on(actions.Record, lambda command, _: self.record(valid_name(command.name)))
+        hub.on(actions.Capture, lambda command, _: self.capture(valid_name(command.name)))
+        hub.on(actions.Play, lambda command, _: self.play(valid_name(command.name)))
+        hub.on(actions.DeleteRecording, lambda command, _: self.delete(valid_name(command.name)))
         hub.on(actions.Stop, lambda command, _: self.stop() if command.pressed else None)
 
     @property
     def state(self) -> str:
-        """What is going on and its name, such as `recording take 1`; empty when idle."""
+        """What the recorder is doing, such as `recording verse`; empty when idle."""
         return self._state
 
     def names(self) -> tuple[str, ...]:
-        """The names of the recordings, sorted."""
+        """Names of the recordings, sorted."""
         return tuple(sorted(self._names))
 
     def record(self, name: str) -> None:
-        """Begin a recording, in place of one of the same name; ends what was going on.
+        """Stop, and start a recording, replacing one of the same name.
 
         Raises:
-            RefusedError: the name is not allowed, or there are too many.
+            RefusedError: invalid name, or too many recordings.
         """
         path = self._place(name)
         if name not in self._names and len(self._names) >= MAX_RECORDINGS:
-            raise RefusedError(f"{MAX_RECORDINGS} recordings are kept: allowed no more; /recorder/delete forgets one")
+            raise RefusedError(f"expected at most {MAX_RECORDINGS} recordings: /recorder/delete deletes one")
         self.stop()
-        self._take = _Take(path, self._hub)
+        self._track = _ControlTrack(path, self._hub)
         self._names.add(name)
-        self._begin("recording", name, path, self._take.write)
+        self._begin("recording", name, path, self._track.write)
 
     def capture(self, name: str) -> None:
-        """Begin a recording with the sound of every object, in a folder of its own; ends what was going on.
+        """Stop, and start a recording with the audio of every object, in a folder of its own.
 
         Raises:
-            RefusedError: the name is not allowed, nothing plays, or the file cannot be written or is being written;
-                what was going on goes on.
+            RefusedError: invalid name, nothing plays, or the file cannot be written or is being written; then the
+                recorder does not stop.
         """
         path = capture_path(self._folder, self._place(name).stem)
         if path in self._tasks.values():
-            raise RefusedError(f"{shown(name)}: is being written: allowed another name, or this after /recorder/stop")
+            raise RefusedError(f"{shown(name)} is being written: use another name, or /recorder/stop first")
         engine = self._engine()
         if engine is None:
             raise RefusedError("nothing is playing: there is no sound to capture")
@@ -213,39 +213,41 @@ class Recorder:
         except (AudioFileError, OSError) as error:
             raise RefusedError(str(error)) from error
         self.stop()
-        take = _Take(path, self._hub, capture)
-        self._take, self._capture = take, capture
-        self._begin("capturing", name, path, lambda: self._write(take, capture))
+        track = _ControlTrack(path, self._hub, capture)
+        self._track, self._capture = track, capture
+        self._begin("capturing", name, path, lambda: self._write(track, capture))
 
     def play(self, name: str) -> None:
-        """Play a recording back; ends what was going on.
+        """Stop, and play a recording.
 
         Raises:
-            RefusedError: the name is not allowed, or there is no recording of it.
+            RefusedError: invalid name, or no such recording.
         """
         path = self._known(name)
         self.stop()
         self._playing = self._begin("playing", name, path, lambda: self._play(path))
 
     def delete(self, name: str) -> None:
-        """Forget a recording; what of it is still being written is awaited.
+        """Delete a recording, after what is still being written.
 
         Raises:
-            RefusedError: the name is not allowed, there is no recording of it, or it is being made or played.
+            RefusedError: invalid name, no such recording, or it is being recorded or played.
         """
         path = self._known(name)
         if self._state and self._task is not None and self._tasks.get(self._task) == path:
-            raise RefusedError(f"{shown(name)}: {self._state.partition(' ')[0]} goes on: /recorder/stop comes first")
+            raise RefusedError(
+                f"{shown(name)}: {self._state.partition(' ')[0]} is still active: use /recorder/stop first"
+            )
         self._names.discard(name)
         before = [task for task, of in self._tasks.items() if of == path]
         self._run("deleting", name, path, lambda: asyncio.to_thread(path.unlink, missing_ok=True), before)
 
     def stop(self) -> None:
-        """End what is going on; what was recorded is written soon."""
+        """Stop recording or playing; the rest of a recording is written in the background."""
         self._state = ""
-        if self._take is not None:
-            self._take.end()
-            self._take = None
+        if self._track is not None:
+            self._track.end()
+            self._track = None
         if self._capture is not None:
             self._capture.stop()
             self._capture = None
@@ -254,7 +256,7 @@ class Recorder:
             self._playing = None
 
     async def close(self) -> None:
-        """End it, and wait until it is written."""
+        """Stop, and wait until everything is written."""
         self.stop()
         if self._tasks:
             await asyncio.wait(self._tasks)
@@ -267,7 +269,7 @@ class Recorder:
     def _run(
         self, doing: str, name: str, path: Path, work: Work, before: Sequence[asyncio.Task[None]]
     ) -> asyncio.Task[None]:
-        """Works after what came before has ended."""
+        """Run work after other tasks."""
 
         async def run() -> None:
             if before:
@@ -287,13 +289,13 @@ class Recorder:
         task.add_done_callback(self._tasks.pop)
         return task
 
-    async def _write(self, take: _Take, capture: Capture) -> None:
-        """Write control and sound until both have ended; the sound appears when the control is complete."""
+    async def _write(self, track: _ControlTrack, capture: Capture) -> None:
+        """Write control and audio until both have ended; the audio file appears when the control is complete."""
         try:
-            writing = asyncio.ensure_future(take.write())
+            writing = asyncio.ensure_future(track.write())
             while capture.runs and not writing.done():
                 await asyncio.sleep(FLUSH_S / 10)
-            take.end()
+            track.end()
             await writing
         finally:
             await asyncio.to_thread(capture.finish)
@@ -303,14 +305,14 @@ class Recorder:
     def _known(self, name: str) -> Path:
         path = self._place(name)
         if name not in self._names:
-            known = ", ".join(self.names()) or "none is there"
-            raise RefusedError(f"{shown(name)}: no such recording: allowed {known}")
+            known = ", ".join(self.names()) or "none, because there is no recording"
+            raise RefusedError(f"no such recording: expected {known}, got {shown(name)}")
         return path
 
     def _place(self, name: str) -> Path:
-        """The file of this name, for whatever comes next; raises RefusedError where too much is not over yet."""
+        """The file of this name; raises RefusedError if too many tasks are unfinished."""
         if len(self._tasks) >= MAX_WAITING:
-            raise RefusedError(f"{MAX_WAITING} recordings wait for the disk: allowed no more")
+            raise RefusedError(f"expected at most {MAX_WAITING} recordings waiting for the disk")
         return self._folder / f"{file_stem(name)}.jsonl"
 
     async def _play(self, path: Path) -> None:
@@ -323,13 +325,13 @@ class Recorder:
                 if step.address == FADE:
                     fade = step.at_s, float(step.values[0])
                     continue
-                if step.at_s == fade[0]:  # said again for each step: the loop may have had a turn in between
+                if step.at_s == fade[0]:  # for each step, because the loop may have run in between
                     self._hub.cross_fade(fade[1])
                 self._hub.perform([SetParameter(step.address, step.values, "playback")], self._peer)
 
 
 async def _read(path: Path) -> AsyncGenerator[Step, None]:
-    """The steps of a recording, a few at a time, read in a thread."""
+    """The steps of a recording, read in a thread in batches."""
     steps = read_recording(path)
     try:
         while True:
@@ -337,7 +339,7 @@ async def _read(path: Path) -> AsyncGenerator[Step, None]:
             try:
                 read, error = await asyncio.shield(reading)
             except asyncio.CancelledError:
-                await asyncio.wait([reading])  # a thread cannot be stopped, and the file is still its own
+                await asyncio.wait([reading])  # a thread cannot be stopped, and it still uses the file
                 raise
             for step in read:
                 yield step
@@ -350,7 +352,7 @@ async def _read(path: Path) -> AsyncGenerator[Step, None]:
 
 
 def _some(steps: Iterator[Step]) -> tuple[list[Step], OSError | RecordingError | None]:
-    """The next steps, and what keeps more from being read."""
+    """The next steps, and the error that ended reading."""
     read: list[Step] = []
     try:
         read.extend(islice(steps, READ_AHEAD))

@@ -1,4 +1,4 @@
-"""What could not be done: counted, told to whoever asked for it, and not too often."""
+"""Problems: counted, and reported to their senders at a limited rate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from stemfield.renderer.scene.scene import Scene
 
 ERRORS_PER_S = 10
 ERRORS_OF_A_HOST_PER_S = 100
-"""A host that sends from ever new ports is told no more for it."""
+"""Limit for a host that sends from many ports."""
 
 _NOT_ANSWERED = ("/error", "/pong", *(d.prefix for d in DIALECTS if not d.has_errors))
 """Answers of peers, because two daemons must not complain to each other for ever, and dialects without errors."""
@@ -31,29 +31,29 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class HubCounters:
-    """What has come in since the start."""
+    """Counts since the start."""
 
     packets: int = 0
     messages: int = 0
     problems: int = 0
-    """Messages that were refused for whatever reason."""
+    """Refused messages."""
     unknown: int = 0
-    """Those among them with an address that describes nothing."""
+    """Refused messages whose address matches nothing."""
     conflicts: int = 0
-    """Those among them about an object that somebody else holds."""
+    """Refused messages about an object that another peer controls."""
     read_only: int = 0
-    """Those among them from peers that may only listen."""
+    """Refused messages of peers with read-only access."""
     errors_withheld: int = 0
-    """Problems that were not reported, because their sender had enough reports in that second."""
+    """Problems that were not reported because of the rate limit."""
 
 
 class Reports:
-    """The counts, and the way back to the senders.
+    """Counts problems and reports them.
 
     Args:
-        scene: gives the present scene, in which something near to an unknown address may be.
-        context: what there is; its status learns the counts.
-        packets: learns what was refused, while somebody looks.
+        scene: returns the current scene, for suggestions for unknown addresses.
+        context: fixed surroundings, whose status gets the counts.
+        packets: log of recent messages.
     """
 
     def __init__(self, scene: Callable[[], Scene], context: Context, packets: PacketLog) -> None:
@@ -69,16 +69,16 @@ class Reports:
             context.status.counters.add(name, partial(getattr, self.counters, name))
 
     def report(self, problem: Problem, peer: Peer) -> None:
-        """Count a problem and tell the sender, unless it was told of ten in this second, or its host of a hundred."""
+        """Count a problem and report it, up to ten per second to each sender, and a hundred to each host."""
         self.counters.problems += 1
         self.counters.unknown += problem.unknown
         self.counters.conflicts += problem.conflict
         now_s = time.monotonic()
-        told = self._limiter.take(peer, now_s) and self._hosts.take(peer.host, now_s)
+        is_reported = self._limiter.take(peer, now_s) and self._hosts.take(peer.host, now_s)
         if self._packets.is_open:
-            # to look for what may have been meant takes too long for a flood
-            self._packets.refuse(problem, self._reason(problem) if told else problem.reason, peer)
-        if not told:
+            # looking for suggestions is too slow for a flood of messages
+            self._packets.refuse(problem, self._reason(problem) if is_reported else problem.reason, peer)
+        if not is_reported:
             self.counters.errors_withheld += 1
             return
         address, reason = sayable(problem.address), sayable(self._reason(problem))
@@ -88,7 +88,7 @@ class Reports:
             return
         dialect = BY_NAME.get(peer.dialect)
         encoded = dialect.encode_problem(address, reason) if dialect and dialect.encode_problem else None
-        peer.tell(encoded or encode("/error", "ss", (address, reason)))
+        peer.deliver(encoded or encode("/error", "ss", (address, reason)))
 
     def _reason(self, problem: Problem) -> str:
         return suggestion(problem.address, self._scene(), self._context) if problem.unknown else problem.reason

@@ -78,7 +78,7 @@ class Schedule:
             RefusedError: too many are waiting already.
         """
         if self._count >= MAX_SCHEDULED:
-            raise RefusedError(f"{MAX_SCHEDULED} bundles are waiting: allowed no more")
+            raise RefusedError(f"expected at most {MAX_SCHEDULED} waiting bundles")
         self._count += 1
         loop = asyncio.get_running_loop()
         bundle = self._pending.get(at_s)

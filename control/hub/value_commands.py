@@ -97,11 +97,11 @@ class ValueCommands:
             for route in part:
                 if (values := value_of(route, hub.scene, hub.context)) is not None:
                     to = self._reply_to(route.address, peer)
-                    to.tell(encode(route.address, route.parameter.tags, values))
+                    to.deliver(encode(route.address, route.parameter.tags, values))
             yield len(part)
 
     def _ping(self, command: Ping, peer: Peer) -> Iterable[int]:
-        self._reply_to(command.answer, peer).tell(encode_pong(command))
+        self._reply_to(command.answer, peer).deliver(encode_pong(command))
         return (1,)
 
     def _reply_to(self, address: str, peer: Peer) -> Peer:

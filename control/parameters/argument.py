@@ -1,6 +1,6 @@
-"""One argument of a parameter: its tag, unit and range, and the check that a value passes on its way in.
+"""One argument of a parameter: its tag, unit and range, and the check of its values.
 
-From the wire a number outside its range is clamped. From a file, where a person can be told, it is refused.
+A number out of range is clamped when it comes from the network, and refused when it comes from a file.
 
 >>> Argument("f", "elevation", "angle.degree", -90.0, 90.0).accept(100)
 90.0
@@ -25,11 +25,11 @@ Value = float | int | str | bool
 """One value of a parameter."""
 
 MAX_TEXT_BYTES = 4096
-"""Of one string that is sent or stands in a file."""
-MAX_KEPT_BYTES = 2048
-"""Of one string that a scene keeps, as its file has it: the largest scene still fits into one, and into its journal."""
+"""Maximum size of a string that is sent or is in a file."""
+MAX_STORED_BYTES = 2048
+"""Maximum size of a string that is part of a scene, as it is in files: the largest scene fits into its journal."""
 MAX_SAID = 1024
-"""Characters of a reason that a sender is told."""
+"""Maximum number of characters of a reason that is sent."""
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 _KINDS = {"f": "a number", "i": "a whole number", "s": "a string", "T": "true or false"}
@@ -39,33 +39,33 @@ _KINDS = {"f": "a number", "i": "a whole number", "s": "a string", "T": "true or
 class Argument:
     """What one argument may be.
 
-    Numbers and truth values of every OSC type (i f d h T F) stand for one another.
+    Numbers and truth values of all OSC types (i f d h T F) are interchangeable.
     """
 
     tag: Tag
-    """Type tag of OSC: float, integer, string, or truth value."""
+    """OSC type tag: float, integer, string, or truth value."""
     name: str
     unit: str = ""
-    """As OSCQuery names units: `distance.m`, `angle.degree`, `gain.linear`, `gain.db`, `time.second`."""
+    """Unit as in OSCQuery: `distance.m`, `angle.degree`, `gain.linear`, `gain.db`, `time.second`."""
     low: float = -math.inf
     high: float = math.inf
     cyclic: bool = False
-    """An angle that comes round again: it is wrapped to -180..180 instead of clamped."""
+    """An angle that is wrapped to -180..180 instead of clamped."""
     values: tuple[str, ...] = ()
-    """The only strings allowed, where not empty."""
+    """The only strings allowed, if not empty."""
     optional: bool = False
     repeated: bool = False
-    """All arguments of the address, as a group, may come any number of times."""
+    """All arguments of the address, as a group, may be repeated any number of times."""
     exact: bool = False
-    """A whole number that chooses something: one with a fraction is refused instead of rounded."""
+    """A whole number that selects something: a fraction is refused instead of rounded."""
     words: str = ""
-    """What a string may be, where that is more than text."""
+    """What a string may be, if not just any text."""
 
     def accept(self, value: object, *, strict: bool = False) -> Value:
-        """The value as this argument's type, within its range.
+        """The value with this argument's type, within its range.
 
         Args:
-            value: what came over the wire or out of a file.
+            value: from the network or a file.
             strict: refuse a number out of range instead of clamping it.
 
         Raises:
@@ -75,19 +75,19 @@ class Argument:
         if self.tag == "s":
             return self._accept_string(value)
         if not isinstance(value, int | float):
-            raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
+            raise self._refusal(value)
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
         if number == -math.inf and self.unit == "gain.db":
-            number = self.low  # as sound programs write silence
+            number = self.low  # silence, as audio programs write it
         if not math.isfinite(number) or ((self.exact or strict) and self.tag == "i" and not number.is_integer()):
-            raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
+            raise self._refusal(value)
         if self.tag == "T":
             return bool(number)
         if strict and not self.low <= number <= self.high and not self.cyclic:
-            raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
+            raise self._refusal(value)
         if self.cyclic:
             return math.remainder(number, 360.0)
         number = min(max(number, self.low), self.high)
@@ -95,18 +95,21 @@ class Argument:
 
     def _accept_string(self, value: object) -> str:
         if not isinstance(value, str):
-            raise RefusedError(f"{shown(value)}: allowed {self.allowed()}")
+            raise self._refusal(value)
         if _NO_TEXT.search(value):
             words = self.words or "text in UTF-8 without control characters"
-            raise RefusedError(f"{shown(value)}: allowed {words}")
+            raise RefusedError(f"expected {words}, got {shown(value)}")
         if (size := len(value.encode())) > MAX_TEXT_BYTES:
-            raise RefusedError(f"{size} bytes of text: allowed at most {MAX_TEXT_BYTES}")
+            raise RefusedError(f"expected at most {MAX_TEXT_BYTES} bytes of text, got {size}")
         if self.values and value not in self.values:
-            raise RefusedError(f"{shown(value)}: allowed {self.allowed()}{did_you_mean(value, self.values)}")
+            raise RefusedError(f"{self._refusal(value)}{did_you_mean(value, self.values)}")
         return value
 
+    def _refusal(self, value: object) -> RefusedError:
+        return RefusedError(f"expected {self.allowed()}, got {shown(value)}")
+
     def allowed(self) -> str:
-        """What may stand here, in words."""
+        """What is allowed, in words."""
         if self.values:
             return ", ".join(value or '""' for value in self.values)
         words = _KINDS[self.tag]
@@ -116,12 +119,12 @@ class Argument:
 
 
 def accept_all(arguments: Sequence[Argument], values: Sequence[object], *, strict: bool = False) -> tuple[Value, ...]:
-    """Check a message's arguments against what its address takes.
+    """Check the arguments of a message.
+
+    Surplus arguments, such as the state of a button, are ignored, but not in a file.
 
     Returns:
-        The values as their types and within their ranges; optional ones that are missing are left out.
-
-    What programs send behind all that an address takes is passed over, such as a button's state, but not in a file.
+        The values with their types and within their ranges, without missing optional ones.
 
     Raises:
         RefusedError: too few or (strict) too many arguments, or one that `Argument.accept` refuses.
@@ -132,7 +135,7 @@ def accept_all(arguments: Sequence[Argument], values: Sequence[object], *, stric
     once = sum(not a.optional for a in arguments) <= len(values) <= len(arguments)
     if not once and not (endless and values and len(values) % len(arguments) == 0):
         names = " ".join(f"[{a.name}]" if a.optional else a.name for a in arguments) or "none"
-        raise RefusedError(f"{len(values)} arguments: allowed {names}{' ...' if endless else ''}")
+        raise RefusedError(f"expected {names}{' ...' if endless else ''}, got {len(values)} arguments")
     accepted = []
     for index, value in enumerate(values):
         argument = arguments[index % len(arguments)]
@@ -159,25 +162,25 @@ def parse_words(text: str, known: Sequence[Any]) -> tuple[Any, ...]:
     words = listed(text)
     for word in words:
         if word not in known:
-            raise RefusedError(f"{shown(word)}: allowed {', '.join(known)}{did_you_mean(word, known)}")
+            raise RefusedError(f"expected {', '.join(known)}, got {shown(word)}{did_you_mean(word, known)}")
     return tuple(word for word in known if word in words)
 
 
-def check_kept(text: str) -> None:
-    """Refuse a text that is too long for a scene to keep."""
+def check_stored(text: str) -> None:
+    """Refuse a text that is too long for a scene."""
     size = len(json.dumps(text, ensure_ascii=False).encode()) - len('""')
-    if size > MAX_KEPT_BYTES:
-        raise RefusedError(f"{size} bytes of text: allowed at most {MAX_KEPT_BYTES}")
+    if size > MAX_STORED_BYTES:
+        raise RefusedError(f"expected at most {MAX_STORED_BYTES} bytes of text, got {size}")
 
 
 def sayable(text: str) -> str:
-    """A text as it can be sent to anybody, whatever it quotes: encodable, without NUL, of bounded length."""
+    """A text that can be sent, whatever it quotes: encodable, without NUL, of bounded length."""
     text = text if len(text) <= MAX_SAID else f"{text[: MAX_SAID - 3]}..."
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 
 def neat(value: Value) -> Value:
-    """A value as JSON has it for people and programs: of a number as much as the floats of OSC hold.
+    """A value for JSON: numbers with the precision of OSC floats.
 
     >>> neat(59.99999999999999), neat("a"), neat(True)
     (60.0, 'a', True)
@@ -189,7 +192,7 @@ def number(value: object) -> float:
     """A number, which may be quoted.
 
     Raises:
-        RefusedError: it is none, or not finite.
+        RefusedError: not a number, or not finite.
     """
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         try:
@@ -198,16 +201,16 @@ def number(value: object) -> float:
             found = math.nan
         if math.isfinite(found):
             return found
-    raise RefusedError(f"{shown(value)}: allowed a number")
+    raise RefusedError(f"expected a number, got {shown(value)}")
 
 
 def whole(value: object, low: int, high: int) -> int:
     """A whole number within a range, which may be quoted.
 
     Raises:
-        RefusedError: it is none.
+        RefusedError: it is not.
     """
     found = number(value)
     if found != int(found) or not low <= found <= high:
-        raise RefusedError(f"{shown(value)}: allowed a whole number from {low} to {high}")
+        raise RefusedError(f"expected a whole number from {low} to {high}, got {shown(value)}")
     return int(found)

@@ -1,4 +1,4 @@
-"""What a command can count on but cannot change: the loudspeakers, the configured scene, the models."""
+"""The surroundings of a scene that commands cannot change: loudspeakers, configured scene, models."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """The fixed surroundings of the scene for as long as the daemon runs."""
+    """The surroundings of the scene, fixed while the daemon runs."""
 
     labels: tuple[str, ...]
     """Loudspeaker labels in layout order, LFE included."""
     defaults: Scene
-    """The scene of the configuration: every object, with its first name."""
+    """The configured scene: every object, with its configured name."""
     models: tuple[str, ...] = ()
-    """Names of the model cards that may be switched to; where empty, any name may be tried."""
+    """Names of the available model cards; if empty, any name may be tried."""
     presets: Mapping[str, Scene] = field(default_factory=dict)
-    """The scenes that suit the room."""
+    """Scenes that suit the room, by name."""
     elsewhere: Callable[[str], str] = field(default=lambda _: "", compare=False)
-    """Says of an address of the table why it cannot be set on this machine, or nothing."""
+    """Why an address of the table cannot be set on this machine, or nothing."""
     role: Role = "both"
-    """What this machine does of the whole."""
+    """Role of this machine."""
     status: Status = field(kw_only=True, compare=False)
-    """What the daemon counts."""
+    """Live values of the daemon."""
 
     @cached_property
     def stems(self) -> tuple[str, ...]:
-        """The separator's instruments, by the names they have in the default scene."""
+        """The separated instruments, by their names in the default scene."""
         return tuple(o.name for o in self.defaults.objects if o.kind == "stem" and o.name != RESIDUAL)
 
     @cached_property
     def routing(self) -> Mapping[str, tuple[int, ...]]:
-        """The configured input channels of each direct input, by its first name."""
+        """Configured input channels of each direct input, by its configured name."""
         return {o.name: o.channels for o in self.defaults.objects if o.kind == "input"}
 
     @cached_property
     def direct_inputs(self) -> int:
-        """How many direct input channels there are."""
+        """Number of direct input channels."""
         return 1 + max((channel for channels in self.routing.values() for channel in channels), default=-1)

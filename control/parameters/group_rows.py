@@ -21,7 +21,7 @@ MAX_GROUPS = 128
 
 def _with_group(scene: Scene, key: int, group: Group) -> Scene:
     if key not in scene.groups and len(scene.groups) >= MAX_GROUPS:
-        raise RefusedError(f"group {key}: {MAX_GROUPS} groups have settings: allowed no more")
+        raise RefusedError(f"group {key}: expected at most {MAX_GROUPS} groups with settings")
     return replace(scene, groups=with_entry(scene.groups, key, group))
 
 

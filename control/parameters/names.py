@@ -1,4 +1,4 @@
-"""Names that people give to scenes and recordings, and what the files of these are called."""
+"""Names of scenes and recordings, and their file names."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from stemfield.layouts.problems import shown
 
 MAX_LETTERS: Final = 64
 MAX_BYTES: Final = 180
-"""Of UTF-8: file systems take 255, and a suffix follows."""
+"""Maximum size in UTF-8: file systems allow 255, and a suffix is added."""
 ALLOWED: Final = "1 to 64 of A-Z a-z 0-9, space, _ and -, letters, digits and pictures of all scripts"
 _PLAIN: Final = " _-\u200c\u200d"
-"""The last two join: some scripts write with them, and some pictures are made of several."""
+"""The last two are joiners, needed by some scripts and pictures."""
 _KINDS: Final = ("L", "M", "N", "So", "Sk")
-"""Unicode's letters, marks that are written over and beside them, numbers and pictures."""
+"""Unicode categories: letters, marks, numbers and pictures."""
 
 
-def kept_name(name: str) -> str:
-    """A name in the one form in which it is kept: an e with an accent is the same however a keyboard made it.
+def valid_name(name: str) -> str:
+    """A name in its stored form: composed, so that an accented letter is the same from every keyboard.
 
     Raises:
         RefusedError: too short, too long, or with other characters.
@@ -28,20 +28,20 @@ def kept_name(name: str) -> str:
     fits = found.strip() and len(found) <= MAX_LETTERS and all(map(_is_allowed, found))
     if not fits or len(found.encode()) > MAX_BYTES:
         more = f", at most {MAX_BYTES} bytes" if fits else ""
-        raise RefusedError(f"{shown(name)}: allowed {ALLOWED}{more}")
+        raise RefusedError(f"expected {ALLOWED}{more}, got {shown(name)}")
     return found
 
 
 def file_stem(name: str) -> str:
-    """What a file is called, without its suffix, whose content has this name."""
+    """File name, without its suffix, for content of this name."""
     return name.replace(" ", "+")
 
 
 def name_of(stem: str) -> str | None:
-    """The name of what a file holds, or nothing where no name leads to such a file."""
+    """The name of a file's content, or None if no name has this file."""
     name = stem.replace("+", " ")
     try:
-        return name if kept_name(name) == name else None
+        return name if valid_name(name) == name else None
     except RefusedError:
         return None
 

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, cast, get_args
 
 from stemfield.control.config.object_names import ALLOWED_NAMES, check_name
-from stemfield.control.parameters.argument import Argument, check_kept, listed
+from stemfield.control.parameters.argument import Argument, check_stored, listed
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.rows import Parameter, Values, found_object, object_field, object_row, trigger
 from stemfield.control.parameters.speaker_outputs import encode_outputs, parse_outputs
@@ -50,17 +50,17 @@ _NO_SECTOR = (0.0, 0.0, -90.0, 90.0)
 
 
 def write_name(scene: Scene, key: int, values: Values, _: Context) -> Scene:
-    """The scene with an object renamed, where the name is allowed and free."""
+    """The scene with an object renamed, if the name is valid and free."""
     name = check_name(str(values[0]))
     owner = next((o for o in scene.objects if o.name == name), None)
     if owner is not None and owner.id != key:
-        raise RefusedError(f"{shown(name)}: object {owner.id} has it already")
+        raise RefusedError(f"{shown(name)} is the name of object {owner.id}")
     return scene.with_object(replace(found_object(scene, key), name=name))
 
 
 def _with_label(o: SceneObject, label: str) -> SceneObject:
     if len(label.strip()) > MAX_LABEL or _CONTROL.search(label):
-        raise RefusedError(f"{shown(label)}: expected up to {MAX_LABEL} characters, none of them a control character")
+        raise RefusedError(f"expected at most {MAX_LABEL} characters without control characters, got {shown(label)}")
     return replace(o, label=label.strip())
 
 
@@ -71,7 +71,7 @@ def _write_channels(scene: Scene, key: int, values: Values, context: Context) ->
     channels = tuple(int(value) for value in values)
     if len(channels) > 2 or len(set(channels)) < len(channels) or max(channels) >= context.direct_inputs:
         last = context.direct_inputs - 1
-        raise RefusedError(f"{' '.join(map(str, channels))}: allowed 1 or 2 different ones from 0 to {last}")
+        raise RefusedError(f"expected 1 or 2 different ones from 0 to {last}, got {' '.join(map(str, channels))}")
     return scene.with_object(replace(changed, channels=channels))
 
 
@@ -85,20 +85,20 @@ def _write_outputs(scene: Scene, key: int, values: Values, context: Context) -> 
     if len(outputs) == 1 and len(outputs[0]) == most:
         outputs = tuple((label,) for label in outputs[0])  # brackets around the whole
     if len(outputs) > most:
-        raise RefusedError(f"{len(outputs)} entries: allowed one a channel, at most {most}; brackets hold several")
-    check_kept(encode_outputs(outputs))
+        raise RefusedError(f"expected one entry per channel, at most {most}, got {len(outputs)}; brackets hold several")
+    check_stored(encode_outputs(outputs))
     return scene.with_object(replace(changed, outputs=outputs))
 
 
 def _write_exclude(scene: Scene, key: int, values: Values, context: Context) -> Scene:
     patterns = listed(str(values[0]))
     if len(patterns) > _MAX_PATTERNS:
-        raise RefusedError(f"{len(patterns)} labels: allowed at most {_MAX_PATTERNS}")
+        raise RefusedError(f"expected at most {_MAX_PATTERNS} labels, got {len(patterns)}")
     for pattern in patterns:
-        # A pattern may find nothing here: the same scene is for other rooms too.
+        # A pattern need not match anything here: the scene may be used in other rooms too.
         if pattern not in context.labels and not any(character in pattern for character in "*?["):
             raise RefusedError(f"{shown(pattern)}: no such loudspeaker{did_you_mean(pattern, context.labels)}")
-    check_kept(", ".join(patterns))
+    check_stored(", ".join(patterns))
     return scene.with_object(replace(found_object(scene, key), exclude=patterns))
 
 
@@ -113,7 +113,7 @@ def _with_sector(
     o: SceneObject, begin: float, end: float, lowest: float = _NO_SECTOR[2], highest: float = _NO_SECTOR[3]
 ) -> SceneObject:
     if lowest > highest:
-        raise RefusedError(f"lowest {lowest:g}: allowed at most highest, which is {highest:g}")
+        raise RefusedError(f"lowest: expected at most highest, which is {highest:g}, got {lowest:g}")
     return replace(o, exclude_sector=None if begin == end else Sector(begin, end, lowest, highest))
 
 
@@ -129,9 +129,9 @@ def _with_eq(o: SceneObject, *values: Any) -> SceneObject:
         return replace(o, eq=())
     bands = [values[at : at + len(_EQ)] for at in range(0, len(values), len(_EQ))]
     if len(bands[-1]) < len(_EQ) or any(band[0] == "" for band in bands):
-        raise RefusedError('allowed groups of type frequency q gain, or one "" for none')
+        raise RefusedError('expected groups of type frequency q gain, or one "" for none')
     if len(bands) > MAX_EQ_BANDS:
-        raise RefusedError(f"{len(bands)} bands: allowed at most {MAX_EQ_BANDS}")
+        raise RefusedError(f"expected at most {MAX_EQ_BANDS} bands, got {len(bands)}")
     return replace(o, eq=tuple(EqBand(cast(EqType, kind), *numbers) for kind, *numbers in bands))
 
 
@@ -146,7 +146,7 @@ def _remove(scene: Scene, key: int, context: Context) -> Scene:
 def _aed_component(argument: Argument, index: int, description: str) -> Parameter:
     def change(o: SceneObject, value: float) -> SceneObject:
         azimuth, elevation, distance = aed_of(o.position)
-        # At the origin the other components would keep it there for ever.
+        # At the origin the other components could never move it away.
         aed = [azimuth, elevation, max(distance, NEAREST_M)]
         aed[index] = value
         return replace(o, position=reachable(position_of(*aed)))

@@ -1,9 +1,8 @@
 """Address patterns of OSC 1.0: `*`, `?`, `[a-z]`, `[!a-z]` and `{one,two}` within one part of an address.
 
-A pattern becomes a regular expression whose stars are atomic groups. Each star then takes the first place where the
-fixed text after it fits and never reconsiders, which is right for globs and keeps the time at the product of the two
-lengths, whatever a sender makes up. Braces are written out as alternatives first, because with them a star would have
-to reconsider.
+A pattern becomes a regular expression whose stars are atomic groups. Each star takes the first place where the fixed
+text after it fits and never backtracks, which is correct for globs and bounds the time by the product of the two
+lengths, whatever is sent. Braces are expanded to alternatives first, because they would need backtracking.
 
 >>> matches("v*[lm]s", "vocals"), matches("{bass,drums}", "drums"), matches("?", "10")
 (True, True, False)
@@ -17,27 +16,27 @@ from functools import lru_cache
 from stemfield.control.problems import RefusedError
 
 SPECIAL = frozenset("*?[]{}")
-"""The characters that make a part of an address a pattern."""
+"""Characters that make a part of an address a pattern."""
 
 MAX_LENGTH = 256
 MAX_ALTERNATIVES = 64
 
 
 class PatternError(RefusedError):
-    """An address pattern that cannot be read; the message says why."""
+    """An invalid address pattern."""
 
 
 def is_pattern(text: str) -> bool:
-    """Whether the text holds one of the special characters."""
+    """Whether the text contains a special character."""
     return not SPECIAL.isdisjoint(text)
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the pattern describes the whole text.
+    """Whether the pattern matches the whole text.
 
     Args:
         pattern: one part of an address, without `/`, at most 256 characters.
-        text: what it may describe.
+        text: text to match.
 
     Raises:
         PatternError: the pattern is too long, has an unclosed or empty bracket, or has more than 64 alternatives.
@@ -48,7 +47,7 @@ def matches(pattern: str, text: str) -> bool:
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
     if len(pattern) > MAX_LENGTH:
-        raise PatternError(f"a pattern of {len(pattern)} characters: allowed 1 to {MAX_LENGTH}")
+        raise PatternError(f"expected a pattern of 1 to {MAX_LENGTH} characters, got {len(pattern)}")
     return re.compile("(?:" + "|".join(_glob(plain) for plain in _alternatives(pattern)) + r")\Z", re.DOTALL)
 
 
@@ -65,7 +64,7 @@ def _alternatives(pattern: str) -> list[str]:
             raise PatternError(f"{pattern}: '{{' is not closed")
         plains = [plain + before + choice for plain in plains for choice in choices.split(",")]
         if len(plains) > MAX_ALTERNATIVES:
-            raise PatternError(f"{pattern}: more than {MAX_ALTERNATIVES} alternatives")
+            raise PatternError(f"{pattern}: expected at most {MAX_ALTERNATIVES} alternatives")
     return plains
 
 

@@ -1,4 +1,4 @@
-"""What of another scene is taken up: kinds of things, but for objects that stay as they are. And what undo leaves."""
+"""What loading a scene changes: some kinds of things, except for some objects. And what undo does not change."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, get_args
 
-from stemfield.control.parameters.argument import check_kept, listed, parse_words
+from stemfield.control.parameters.argument import check_stored, listed, parse_words
 from stemfield.control.parameters.group_rows import GROUP_ROWS
 from stemfield.control.parameters.object_rows import OBJECT_ROWS
 from stemfield.control.parameters.patterns import is_pattern, matches
@@ -36,14 +36,14 @@ SCENE_FIELDS: Final = _fields((*GROUP_ROWS, *SCENE_ROWS, *ROOM_ROWS))
 
 
 def recalled(present: Scene, kept: Scene, recall: Recall | None = None) -> Scene:
-    """The kept scene in the present room.
+    """A saved scene in the current room.
 
-    Where the head is turned stays, and so does how scenes are recalled; a comparison ends, so that the scene is heard.
+    Head rotation and recall settings do not change; a comparison ends, so that the scene is audible.
 
     Args:
-        present: what is left where nothing is taken up.
-        kept: what is taken up.
-        recall: which kinds of things, and without which objects; None is what the present scene asks for.
+        present: the current scene.
+        kept: the saved scene.
+        recall: what changes; None uses the settings of the current scene.
     """
     recall = present.recall if recall is None else recall
     found: dict[str, Any] = {n: getattr(kept, n) for kind in recall.scope for n in SCENE_FIELDS.get(kind, ())}
@@ -54,21 +54,21 @@ def recalled(present: Scene, kept: Scene, recall: Recall | None = None) -> Scene
 
 
 def undone(present: Scene, before: Scene) -> Scene:
-    """The scene before: no loudspeaker says again what it was asked to say then, and what is compared goes on."""
+    """The scene before a step: test signals are not repeated, and a comparison continues."""
     speakers = _trims(present, before)
     return replace(before, speakers=speakers, compare=present.compare, compare_gain_db=present.compare_gain_db)
 
 
 def recall_of(scope: str | None, without: str | None, otherwise: Recall) -> Recall:
-    """How a scene is recalled, in the words of a message.
+    """Recall settings from the arguments of a message.
 
     Args:
-        scope: kinds between commas; None or nothing is as otherwise.
-        without: objects between commas; None is as otherwise.
-        otherwise: what holds where nothing is said.
+        scope: comma-separated kinds; None or empty uses the default.
+        without: comma-separated objects; None uses the default.
+        otherwise: the default.
 
     Raises:
-        RefusedError: a kind that is none, a pattern that cannot be read, or too many.
+        RefusedError: an unknown kind, an invalid pattern, or too many.
     """
     return Recall(
         parse_words(scope, KINDS) if scope else otherwise.scope,
@@ -77,22 +77,22 @@ def recall_of(scope: str | None, without: str | None, otherwise: Recall) -> Reca
 
 
 def parse_left_out(text: str) -> tuple[str, ...]:
-    """Objects between commas: ids, names or patterns, of which any may find nothing.
+    """Comma-separated objects: ids, names or patterns, which need not match anything.
 
     Raises:
-        RefusedError: a pattern that cannot be read, or too many.
+        RefusedError: an invalid pattern, or too many.
     """
     patterns = listed(text)
     if len(patterns) > MAX_LEFT_OUT:
-        raise RefusedError(f"{len(patterns)} objects: allowed at most {MAX_LEFT_OUT}")
+        raise RefusedError(f"expected at most {MAX_LEFT_OUT} objects, got {len(patterns)}")
     for pattern in patterns:
         matches(pattern, "")
-    check_kept(", ".join(patterns))
+    check_stored(", ".join(patterns))
     return patterns
 
 
 def _trims(present: Scene, other: Scene) -> Mapping[str, SpeakerTrim]:
-    """The loudspeakers of another scene, asked to say what they are asked to say now."""
+    """The loudspeaker trims of another scene, with the current test signals."""
     untrimmed = SpeakerTrim()
     return MappingProxyType(
         {
@@ -133,7 +133,7 @@ def _is_left_out(item: SceneObject, patterns: Iterable[str]) -> bool:
 
 
 def _with(own: SceneObject, other: SceneObject, fields: Iterable[str]) -> SceneObject:
-    """The very same where nothing is different: it has the same gains."""
+    """The same object if nothing differs, so that its gains can be reused."""
     changes: dict[str, Any] = {n: getattr(other, n) for n in fields if getattr(other, n) != getattr(own, n)}
     found = replace(own, **changes) if changes else own
     most = len(found.channels) or 2
@@ -143,7 +143,7 @@ def _with(own: SceneObject, other: SceneObject, fields: Iterable[str]) -> SceneO
 def _named(
     objects: Sequence[SceneObject], before: Mapping[int, SceneObject], stay: set[int]
 ) -> tuple[SceneObject, ...]:
-    """Each with a name of its own: those that stay keep theirs, whoever had the same in the kept scene."""
+    """Objects with unique names: those that do not change keep theirs."""
     if len({o.name for o in objects}) == len(objects):
         return tuple(objects)
     taken = {o.name for o in objects if o.id in stay}

@@ -1,6 +1,6 @@
-"""From an address to the parameters it describes, and what commands do there. Everything here is pure.
+"""The parameters that an address matches, and what commands do there. All functions are pure.
 
-A literal address costs three look-ups at most; a pattern is compared with every row and object.
+A literal address costs at most three look-ups; a pattern is compared with every row and object.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from stemfield.layouts.problems import did_you_mean, shown
 from stemfield.renderer.scene.scene import Scene, SceneObject
 
 ROWS = (*TABLE, *ADM_ROWS)
-"""Every address of every dialect that has addresses for its values."""
+"""Every address of native OSC and ADM-OSC."""
 
 _PLAIN = {p.address: p for p in ROWS if not p.variable}
 _KEYED = {tuple(p.address.split(p.variable)): p for p in ROWS if p.variable}
-"""By what stands before and behind the variable part, which is the last one or the one before."""
+"""Rows by the text before and after the variable part."""
 _TRIGGERS = {(len(p.parts), p.parts[-1]) for p in ROWS if p.access == "trigger"}
 OBJECTS = ("{o}", "{n}")
-"""The variable parts that stand for an object; the key is its id."""
+"""Variable parts that stand for an object; the key is its id."""
 
 VARIABLES = tuple(dict.fromkeys(p.variable for p in ROWS if p.variable))
 _MAX_ID_DIGITS = 10
 _REMEMBERED = 32
-"""Patterns whose routes are kept: `/*/*/*` has some 4000 where there are 128 objects."""
+"""Number of cached patterns: `/*/*/*` has about 4000 routes with 128 objects."""
 
 
 Candidates = tuple[tuple[tuple[str, ...], Key], ...]
-"""Names of one thing each, and its key."""
+"""For each thing its names and its key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One concrete address: a row of the table and what it is about."""
+    """One concrete address: a row of the table and its key."""
 
     parameter: Parameter
     key: Key
@@ -50,18 +50,18 @@ class Route:
 
 
 def routes(address: str, scene: Scene, context: Context) -> Sequence[Route]:
-    """Everything in this scene that an address or address pattern describes, in the order of the table.
+    """Everything that an address or address pattern matches, in the order of the table.
 
     Args:
         address: such as `/object/vocals/aed`, `/object/0/aed` or `/object/*/a[!z]*`.
-        scene: says which objects there are.
-        context: says which loudspeakers and instruments there are.
+        scene: has the objects.
+        context: has the loudspeakers and instruments.
 
     Raises:
-        PatternError: the pattern cannot be read.
+        PatternError: invalid pattern.
     """
     if is_pattern(address):
-        return _described(address, tuple(_candidates(variable, scene, context) for variable in VARIABLES))
+        return _matched(address, tuple(_candidates(variable, scene, context) for variable in VARIABLES))
     if plain := _PLAIN.get(address):
         return (Route(plain, None, address),)
     above, _, last = address.rpartition("/")
@@ -76,7 +76,7 @@ def routes(address: str, scene: Scene, context: Context) -> Sequence[Route]:
 
 
 def every_route(scene: Scene, context: Context) -> Iterator[Route]:
-    """All concrete addresses, objects by their names."""
+    """All concrete addresses, with objects by their names."""
     for parameter in ROWS:
         if not parameter.variable:
             yield Route(parameter, None, parameter.address)
@@ -85,34 +85,34 @@ def every_route(scene: Scene, context: Context) -> Iterator[Route]:
 
 
 def is_trigger(address: str) -> bool:
-    """Whether a message without arguments means to trigger something rather than to ask.
+    """Whether a message without arguments is a trigger rather than a query.
 
-    The last part has to be spelt out: a question such as `/object/*/*` must not remove anything.
+    The last part must be literal: a query such as `/object/*/*` must not remove anything.
     """
     parts = address[1:].split("/")
     return (len(parts), parts[-1]) in _TRIGGERS
 
 
 def apply(
-    scene: Scene, command: SetParameter, context: Context, held: Callable[[int], str] | None = None
+    scene: Scene, command: SetParameter, context: Context, refusal: Callable[[int], str] | None = None
 ) -> tuple[Scene, tuple[Problem, ...]]:
-    """The scene after a command, and what could not be done.
+    """The scene after a command, and the problems.
 
-    Numbers out of range are clamped; whatever is refused leaves its value alone.
+    Numbers out of range are clamped; refused values stay as they were.
 
     Args:
         scene: before.
         command: what to set.
-        context: what there is.
-        held: says of an object, by its id, why its sender may not change it, or nothing.
+        context: fixed surroundings.
+        refusal: returns why the sender may not change an object, by its id, or nothing.
     """
     try:
         found = routes(command.address, scene, context)
-    except RefusedError as refusal:
-        return scene, (Problem(command.address, str(refusal)),)
+    except RefusedError as refused:
+        return scene, (Problem(command.address, str(refused)),)
     if not found:
         return scene, (Problem(command.address, "unknown address", unknown=True),)
-    return apply_at(found, scene, command, context, held, alone=len(found) == 1)
+    return apply_at(found, scene, command, context, refusal, alone=len(found) == 1)
 
 
 def apply_at(
@@ -120,23 +120,23 @@ def apply_at(
     scene: Scene,
     command: SetParameter,
     context: Context,
-    held: Callable[[int], str] | None = None,
+    refusal: Callable[[int], str] | None = None,
     *,
     alone: bool,
 ) -> tuple[Scene, tuple[Problem, ...]]:
-    """The same at some of the routes that the command describes.
+    """The same for some of the routes that the command matches.
 
     Args:
-        found: these; objects that are gone since are passed over.
+        found: the routes; objects that no longer exist are skipped.
         scene: before.
         command: what to set.
-        context: what there is.
-        held: as of `apply`.
-        alone: whether the command describes nothing else. Of many, those that cannot be set are passed over.
+        context: fixed surroundings.
+        refusal: see `apply`.
+        alone: whether the command matches nothing else. Of many routes, those that cannot be set are skipped.
     """
     problems = []
     objects: dict[int, SceneObject] = {}
-    """Those that are others now, which a scene takes up all at once."""
+    """Changed objects, which are put into the scene all at once."""
     accepted: tuple[Parameter, Values] | None = None
     for route in found:
         parameter = route.parameter
@@ -146,7 +146,7 @@ def apply_at(
             continue
         if parameter.write is None:
             if alone:
-                problems.append(Problem(route.address, "can be asked for, not set"))
+                problems.append(Problem(route.address, "can be queried, not set"))
             continue
         if parameter.access == "trigger" and not is_trigger(command.address):
             continue
@@ -163,7 +163,7 @@ def apply_at(
             else:
                 values = accept_all(parameter.arguments, command.arguments)
                 accepted = parameter, values
-            if held is not None and key is not None and (reason := held(key)):
+            if refusal is not None and key is not None and (reason := refusal(key)):
                 problems.append(Problem(route.address, reason, conflict=True))
                 continue
             if parameter.change is not None and key is not None:
@@ -172,33 +172,33 @@ def apply_at(
             scene = scene.with_objects(objects)
             objects = {}
             scene = parameter.write(scene, route.key, values, context)
-        except RefusedError as refusal:
-            problems.append(Problem(route.address, str(refusal)))
+        except RefusedError as refused:
+            problems.append(Problem(route.address, str(refused)))
     return scene.with_objects(objects), tuple(problems)
 
 
 def readable(address: str, scene: Scene, context: Context) -> Sequence[Route]:
-    """Everything that the address describes and that holds a value.
+    """Everything that the address matches and that has a value.
 
     Raises:
-        RefusedError: the pattern cannot be read, or the address is one that holds no value.
+        RefusedError: invalid pattern, or an address without value.
     """
     found = routes(address, scene, context)
-    holding = [route for route in found if route.parameter.read is not None or route.parameter.watch is not None]
-    if found and not holding:
-        raise RefusedError(f"holds no value; it takes {_takes(found[0].parameter)}")
-    return holding
+    with_value = [route for route in found if route.parameter.read is not None or route.parameter.watch is not None]
+    if found and not with_value:
+        raise RefusedError(f"has no value; it takes {_takes(found[0].parameter)}")
+    return with_value
 
 
 def value_of(route: Route, scene: Scene, context: Context) -> Values | None:
-    """What it is now; None where it is about an object that is gone since."""
+    """The current values; None if the object no longer exists."""
     if route.parameter.variable in OBJECTS and isinstance(route.key, int) and scene.find(route.key) is None:
         return None
     return route.parameter.values(scene, route.key, context)
 
 
 def answers(address: str, scene: Scene, context: Context) -> list[tuple[Route, Values]]:
-    """The present values of everything readable that the address describes.
+    """The current values of everything readable that the address matches.
 
     Raises:
         RefusedError: as `readable`.
@@ -208,7 +208,7 @@ def answers(address: str, scene: Scene, context: Context) -> list[tuple[Route, V
 
 
 def suggestion(address: str, scene: Scene, context: Context) -> str:
-    """What is wrong with an address that describes nothing, and what may have been meant."""
+    """Why an address matches nothing, and what may have been meant."""
     parts = address[1:].split("/")
     heads = {p.parts[0]: None for p in ROWS}
     if parts[0] not in heads:
@@ -223,14 +223,14 @@ def suggestion(address: str, scene: Scene, context: Context) -> str:
         lasts = [p.parts[-1] for p in ROWS if p.parts[: at + 1] == keyed.parts[: at + 1]]
         return f"no {shown(parts[-1])} here{did_you_mean(parts[-1], lasts)}"
     known = [p.address for p in ROWS if p.parts[0] == parts[0]]
-    return f"describes nothing{did_you_mean(address, known)}"
+    return f"matches nothing{did_you_mean(address, known)}"
 
 
 _KINDS = {"{o}": "object", "{n}": "object", "{group}": "group", "{label}": "loudspeaker", "{stem}": "instrument"}
 
 
 def _in_metres(given: Sequence[object], parameter: Parameter, dmax_m: float) -> Sequence[object]:
-    """Arguments of which those that the table has in metres were given as multiples of `dmax_m`."""
+    """Arguments in metres, where they were given as multiples of `dmax_m`."""
     return [
         value * dmax_m if argument.unit == "distance.m" and isinstance(value, int | float) else value
         for argument, value in zip(parameter.arguments, given, strict=False)
@@ -246,7 +246,7 @@ def _concrete(parameter: Parameter, name: str) -> str:
 
 
 def _keys(variable: str, scene: Scene, context: Context) -> list[tuple[str, Key]]:
-    """The names that can stand in a variable part, each with what the rows call it."""
+    """The names that a variable part can have, each with its key."""
     match variable:
         case "{o}":
             return [(o.name, o.id) for o in scene.objects]
@@ -262,7 +262,7 @@ def _keys(variable: str, scene: Scene, context: Context) -> list[tuple[str, Key]
 
 
 def _key(parameter: Parameter, name: str, scene: Scene, context: Context) -> Key:
-    """What the row calls the thing of this name (or id), or None."""
+    """The key of the thing with this name (or id), or None."""
     number = int(name) if name.isdecimal() and name.isascii() and len(name) <= _MAX_ID_DIGITS else None
     match parameter.variable:
         case "{o}":
@@ -280,8 +280,8 @@ def _key(parameter: Parameter, name: str, scene: Scene, context: Context) -> Key
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _described(pattern: str, names: tuple[Candidates, ...]) -> tuple[Route, ...]:
-    """What a pattern describes among these names, which are those of each of `VARIABLES`."""
+def _matched(pattern: str, names: tuple[Candidates, ...]) -> tuple[Route, ...]:
+    """What a pattern matches among these names, which are those of each of `VARIABLES`."""
     parts = pattern[1:].split("/")
     chosen: dict[tuple[str, str], list[tuple[str, Key]]] = {}
     found = []
@@ -302,14 +302,14 @@ def _described(pattern: str, names: tuple[Candidates, ...]) -> tuple[Route, ...]
 
 
 def _candidates(variable: str, scene: Scene, context: Context) -> Candidates:
-    """What a pattern may describe, with the key that it leads to; an object under the first name that it describes."""
+    """Names that a pattern may match, with their keys; an object under the first name that matches."""
     if variable == "{o}":
         return tuple((tuple(dict.fromkeys((o.name, o.own_name, str(o.id)))), o.id) for o in scene.objects)
     return tuple(((name,), key) for name, key in _keys(variable, scene, context))
 
 
 def _chosen(asked: str, candidates: Candidates) -> Iterator[tuple[str, Key]]:
-    """What one part of a pattern describes."""
+    """What one part of a pattern matches."""
     for names, key in candidates:
         name = next((one for one in names if one and matches(asked, one)), "")
         if name:

@@ -1,4 +1,4 @@
-"""What a row of the parameter table is, and the ways to make one."""
+"""Rows of the parameter table, and functions that make them."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _Value = TypeVar("_Value", SceneObject, Scene, SpeakerTrim, Separation, Distance
 Values = tuple[Value, ...]
 
 Key = int | str | None
-"""What a row is about: an object's id, a loudspeaker's label, an instrument's name, or the scene."""
+"""Subject of a row: id of an object, label of a loudspeaker, name of an instrument, or None for the scene."""
 
 Access = Literal["value", "trigger", "action", "status"]
-"""A `value` is written and asked for; a `trigger` changes the scene and holds nothing; an `action` is the hub's; a
-`status` is what is measured and counted, asked for only."""
+"""A `value` can be set and queried; a `trigger` changes the scene and has no value; an `action` is a command of its
+own; a `status` is a live value that can only be queried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +32,21 @@ class Parameter:
     """One row of the table."""
 
     address: str
-    """With `{o}` for an object, `{group}`, `{label}` for a loudspeaker, `{stem}` for an instrument; the variable part
-    is the last one or the one before."""
+    """With `{o}` for an object, `{group}`, `{label}` for a loudspeaker, `{stem}` for an instrument, as the last part or
+    the one before."""
     arguments: tuple[Argument, ...]
     description: str
     access: Access = "value"
     default: Values = ()
-    """What a new scene has here; empty where that depends on the object."""
+    """Values in a new scene; empty if they depend on the object."""
     stored: bool = False
-    """Whether scene files hold it; what follows from another row (`aed` from `position`) is not stored."""
+    """Whether scene files contain it; what follows from another row (`aed` from `position`) is not stored."""
     read: Callable[[Scene, Any], Values] | None = None
-    """The values in a scene, given the row's key."""
+    """Returns the values in a scene, given the key of the row."""
     write: Callable[[Scene, Any, Values, Context], Scene] | None = None
-    """The scene with other values, which have been accepted already. Raises RefusedError."""
+    """Returns the scene with other values, which have been checked already. Raises RefusedError."""
     change: Callable[..., SceneObject] | None = None
-    """Of a row that concerns one object alone: the object with other values, which follow it as arguments."""
+    """For a row about one object: returns the object with other values, which are the further arguments."""
     command: Callable[..., Command] | None = None
     """The command that an `action` row makes of its arguments."""
     changes: bool = False
@@ -58,27 +58,27 @@ class Parameter:
     page: bool = False
     """Whether the panner page follows it, of a row about an object."""
     watch: Callable[[Any, Any], Values] | None = None
-    """The values in the daemon's status, given the row's key, of a `status` row."""
+    """For a `status` row: returns the values of the status, given the key of the row."""
 
     def values(self, scene: Scene, key: Any, context: Context) -> Values | None:
-        """What it is now; None for what holds no value."""
+        """The current values; None if the row has none."""
         if self.read is not None:
             return self.read(scene, key)
         return None if self.watch is None else self.watch(context.status, key)
 
     @property
     def tags(self) -> str:
-        """Type tags of OSC, as `fff`."""
+        """OSC type tags, such as `fff`."""
         return "".join(argument.tag for argument in self.arguments)
 
     @property
     def variable(self) -> str:
-        """The variable part, as `{o}`, or nothing."""
+        """The variable part, such as `{o}`, or empty."""
         return _variable(self.address)
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The address taken apart, as `("object", "{o}", "aed")`."""
+        """The parts of the address, such as `("object", "{o}", "aed")`."""
         return tuple(self.address[1:].split("/"))
 
 
@@ -100,19 +100,19 @@ def object_row(
     recall: Kind | None = None,
     page: bool = False,
 ) -> Parameter:
-    """A row that concerns one object alone.
+    """A row about one object.
 
     Args:
         name: last part of the address.
-        arguments: what it takes.
-        description: for the manual.
-        read: the values of an object.
-        change: the object with other values, which follow it as arguments.
-        default: of a new object.
-        stored: whether scene files hold it.
-        fields: see `Parameter`.
-        recall: see `Parameter`.
-        page: see `Parameter`.
+        arguments: its arguments.
+        description: text of the manual.
+        read: returns the values of an object.
+        change: returns the object with other values, which are the further arguments.
+        default: values of a new object.
+        stored: see `Parameter`; so are the others.
+        fields: fields of the object.
+        recall: kind of its fields.
+        page: whether the page follows it.
     """
     return Parameter(
         f"/object/{{o}}/{name}",
@@ -170,7 +170,7 @@ def scene_field(
 
 
 def speaker_field(field: str, argument: Argument, description: str, default: Value) -> Parameter:
-    """A row that is one field of a loudspeaker's trim."""
+    """A row that is one field of the trim of a loudspeaker."""
 
     def write(scene: Scene, label: str, values: Values, _: Context) -> Scene:
         trim = changed(scene.speakers.get(label, SpeakerTrim()), field, values[0])
@@ -190,7 +190,7 @@ def speaker_field(field: str, argument: Argument, description: str, default: Val
 def part_field(
     address: str, part: str, field: str, argument: Argument, description: str, default: Value, *, recall: Kind
 ) -> Parameter:
-    """A row that is one field of a part of the scene, which is a value of its own."""
+    """A row that is one field of a part of the scene."""
     return Parameter(
         address,
         (argument,),
@@ -205,7 +205,7 @@ def part_field(
 
 
 def trigger(address: str, description: str, change: Callable[[Scene, Any, Context], Scene]) -> Parameter:
-    """A row that acts when it is called: without arguments, or as a button does, with 1 when pressed, 0 when let go."""
+    """A row that acts when it is called, without arguments or like a button: 1 when pressed, 0 when released."""
     return Parameter(
         address,
         (Argument("T", "pressed", optional=True),),
@@ -216,12 +216,12 @@ def trigger(address: str, description: str, change: Callable[[Scene, Any, Contex
 
 
 def found_object(scene: Scene, key: int) -> SceneObject:
-    """The object that a route led to."""
+    """The object of a route."""
     found = scene.find(key)
     assert found is not None, f"no object {key}"
     return found
 
 
 def with_entry(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
-    """A frozen copy of the mapping with one entry set."""
+    """A read-only copy of the mapping with one entry set."""
     return MappingProxyType({**mapping, key: value})

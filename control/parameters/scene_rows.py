@@ -34,9 +34,10 @@ _MUTE = Argument("T", "mute")
 def _write_model(scene: Scene, _: None, values: Values, context: Context) -> Scene:
     name = str(values[0])
     if not _MODEL_NAME.fullmatch(name):
-        raise RefusedError(f"{shown(name)}: allowed {_MODELS}")
+        raise RefusedError(f"expected {_MODELS}, got {shown(name)}")
     if name and context.models and name not in context.models:
-        raise RefusedError(f"{shown(name)}: allowed {', '.join(context.models)}{did_you_mean(name, context.models)}")
+        known = ", ".join(context.models)
+        raise RefusedError(f"expected {known}, got {shown(name)}{did_you_mean(name, context.models)}")
     return replace(scene, separation=replace(scene.separation, model=name))
 
 

@@ -1,4 +1,4 @@
-"""Which loudspeakers play an object's channels, as VISR writes it: one entry a channel, brackets around several."""
+"""Loudspeakers of an object's channels in the syntax of VISR: one entry per channel, brackets around several."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ENTRY = re.compile(r"\[([^\[\]]*)\]|([^,\[\]]+)")
 
 
 def parse_outputs(text: str) -> tuple[tuple[str, ...], ...]:
-    """Labels of the loudspeakers of each channel.
+    """Loudspeaker labels of each channel.
 
     >>> parse_outputs("M+000, [M+030, M-030], U+110")
     (('M+000',), ('M+030', 'M-030'), ('U+110',))
@@ -21,5 +21,5 @@ def parse_outputs(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 def encode_outputs(outputs: Sequence[Sequence[str]]) -> str:
-    """What `parse_outputs` reads."""
+    """The inverse of `parse_outputs`."""
     return ", ".join(labels[0] if len(labels) == 1 else f"[{', '.join(labels)}]" for labels in outputs)

@@ -1,8 +1,8 @@
 """Scenes as plain data: a tree of the addresses.
 
-`/object/vocals/width` is `{"object": {"vocals": {"width": 40}}}`. The parameter table says what may stand there, so
-that a file is checked by the same rules as a message, except that a number out of range is refused instead of clamped.
-Objects stand under the names that they have in the default scene; a new name is their `name`.
+`/object/vocals/width` is `{"object": {"vocals": {"width": 40}}}`. Files are checked against the parameter table like
+messages, except that numbers out of range are refused instead of clamped. Objects have their names of the default
+scene; a new name is their `name`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ORDER = {parameter.address: index for index, parameter in enumerate(TABLE)}
 
 
 def _order(parameter: Parameter) -> tuple[bool, int]:
-    """That of the table, because outputs are as many as channels; groups first, because they turn their objects."""
+    """Order of the table, because outputs depend on channels, but groups first, because they rotate their objects."""
     return parameter.variable != "{group}", _ORDER[parameter.address]
 
 
@@ -48,15 +48,15 @@ class SceneFileError(ProblemsError):
 
 
 class NewerSceneError(SceneFileError):
-    """A scene of a later version, which must not be lost for it."""
+    """A scene file of a newer version, which must not be lost."""
 
 
 def scene_to_dict(scene: Scene, context: Context) -> dict[str, Any]:
-    """Everything of a scene that files hold, as data that JSON and YAML can hold.
+    """The content of a scene file, as plain data.
 
-    Objects that were added while playing stand in `added` with their channels, under the names that they had at first.
-    `inputs` keeps the configured routing of the direct inputs: where that is another one when the file is read, the
-    channels in it would lead to other instruments and are passed over.
+    Objects that were added at run time are in `added` with their channels, under their first names. `inputs` is the
+    configured routing of the direct inputs: if it differs when the file is read, the channels in the file are ignored,
+    because they would play other instruments.
     """
     tree: dict[str, Any] = {
         "format": FORMAT,
@@ -72,7 +72,7 @@ def scene_to_dict(scene: Scene, context: Context) -> dict[str, Any]:
             continue
         values = parameter.read(scene, route.key)
         if not values or (parameter.variable not in ("", "{o}") and values == parameter.default):
-            # Loudspeakers and instruments differ between layouts and models: only those that were set are kept.
+            # Loudspeakers and instruments depend on layout and model: only those that were set are stored.
             continue
         *branches, leaf = route.address[1:].split("/")
         node = tree
@@ -83,16 +83,16 @@ def scene_to_dict(scene: Scene, context: Context) -> dict[str, Any]:
 
 
 def scene_from_dict(data: object, context: Context) -> tuple[Scene, tuple[str, ...]]:
-    """The default scene with everything in the data that can be used, and what cannot.
+    """The scene in plain data, and the problems; what is missing or invalid is as in the default scene.
 
     Args:
-        data: as `scene_to_dict` makes it; whatever is missing is as in the default scene.
-        context: what there is.
+        data: see `scene_to_dict`.
+        context: fixed surroundings.
     """
     if not isinstance(data, Mapping):
-        return context.defaults, (f"{shown(data)}: allowed the branches {', '.join(_branches())}",)
+        return context.defaults, (f"expected the keys {', '.join(_branches())}, got {shown(data)}",)
     if data.get("format", FORMAT) != FORMAT:
-        return context.defaults, (f"format: {shown(data['format'])}: allowed {FORMAT}",)
+        return context.defaults, (f"format: expected {FORMAT}, got {shown(data['format'])}",)
     problems: list[str] = []
     found: list[tuple[Route, Sequence[Any], str]] = []
     scene = _with_added(data.get("added", {}), context, problems)
@@ -102,7 +102,7 @@ def scene_from_dict(data: object, context: Context) -> tuple[Scene, tuple[str, .
             case (Route(parameter=Parameter(access="value")) as route,):
                 found.append((route, _values(route.parameter, value), path))
             case (_,):
-                problems.append(f"{path}: holds no value")
+                problems.append(f"{path}: has no value")
             case _:
                 problems.append(f"{path}: {suggestion(address, scene, context)}")
     routing = {name: list(channels) for name, channels in context.routing.items()}
@@ -110,7 +110,7 @@ def scene_from_dict(data: object, context: Context) -> tuple[Scene, tuple[str, .
         found = [entry for entry in found if not entry[0].address.endswith("/channels")]
     names: dict[int, str] = {}
     alone: dict[int, Scene] = {}
-    """Each object in a scene of its own: finding and replacing one among many takes longer than all else."""
+    """Each object in a scene of its own, because finding and replacing one among many is slow."""
     for route, values, path in sorted(found, key=lambda entry: _order(entry[0].parameter)):
         parameter = route.parameter
         try:
@@ -132,19 +132,19 @@ def scene_from_dict(data: object, context: Context) -> tuple[Scene, tuple[str, .
 
 
 def stored_changes(before: Scene | None, after: Scene, context: Context) -> Iterator[tuple[str, Values]]:
-    """Every value that files hold and that is another one in `after`, by its address with the object's id.
+    """Every stored value that differs in `after`, by its address with the id of the object.
 
-    Set one after the other they make the scene: who has a name that another one gets is called otherwise first.
+    Setting them in this order makes the scene: an object whose name another one gets is renamed first.
 
     Args:
-        before: None for every value.
+        before: the earlier scene; None for all values.
         after: the later scene.
-        context: what there is.
+        context: fixed surroundings.
     """
     for row in _STORED:
         assert row.read is not None
         if row.address == _NAME:
-            yield from _names_in_the_way(context.defaults if before is None else before, after)
+            yield from _temporary_names(context.defaults if before is None else before, after)
         for key in _stored_keys(row, before, after, context):
             values = row.read(after, key)
             known = before is not None and (row.variable != "{o}" or before.find(key) is not None)
@@ -152,8 +152,8 @@ def stored_changes(before: Scene | None, after: Scene, context: Context) -> Iter
                 yield row.address.replace(row.variable, str(key)) if row.variable else row.address, values
 
 
-def _names_in_the_way(before: Scene, after: Scene) -> Iterator[tuple[str, Values]]:
-    """Names for the time being of objects whose names others get."""
+def _temporary_names(before: Scene, after: Scene) -> Iterator[tuple[str, Values]]:
+    """Temporary names of objects whose names others get."""
     holders = {o.name: o.id for o in before.objects}
     known = holders.keys() | {o.name for o in after.objects}
     for item in after.objects:
@@ -164,7 +164,7 @@ def _names_in_the_way(before: Scene, after: Scene) -> Iterator[tuple[str, Values
 
 
 def load_scene_file(path: Path, context: Context) -> Scene:
-    """The scene of a YAML or JSON file that a person wrote.
+    """The scene of a YAML or JSON file written by the user.
 
     Raises:
         SceneFileError: unreadable, or with problems (all of them are listed).
@@ -176,10 +176,10 @@ def load_scene_file(path: Path, context: Context) -> Scene:
 
 
 def read_data(path: Path) -> object:
-    """The plain data of a JSON file (by its name) or a YAML file, of at most 1 MiB.
+    """The plain data of a JSON file (`.json`) or a YAML file of at most 1 MiB.
 
     Raises:
-        SceneFileError: unreadable, too large, or not what its name says.
+        SceneFileError: unreadable, too large, or invalid.
         FileNotFoundError: it does not exist.
     """
     try:
@@ -192,55 +192,55 @@ def read_data(path: Path) -> object:
     except SceneFileError:
         raise
     except ValueError as error:
-        raise SceneFileError(str(path), (f"not what it should be: {error}",)) from error
+        raise SceneFileError(str(path), (f"invalid: {error}",)) from error
 
 
 def scene_data(text: str, source: str) -> object:
     """The plain data of a scene in JSON.
 
     Args:
-        text: of the file or the journal.
-        source: named in the error.
+        text: content of the file or the journal.
+        source: named in errors.
 
     Raises:
-        SceneFileError: no JSON, or with text that cannot be kept.
+        SceneFileError: not JSON, or with text that cannot be stored.
     """
     try:
         data = parse_json(text)
     except PlainDataError as error:
-        raise SceneFileError(source, (f"not what it should be: {error}",)) from error
+        raise SceneFileError(source, (f"invalid: {error}",)) from error
     if problems := tuple(unusable(data)):
         raise SceneFileError(source, problems)
     return data
 
 
-def kept_scene(data: object, context: Context, source: str) -> tuple[Scene, tuple[str, ...]]:
-    """A scene that was kept by the daemon, as `scene_from_dict`.
+def saved_scene(data: object, context: Context, source: str) -> tuple[Scene, tuple[str, ...]]:
+    """A scene saved by the daemon; see `scene_from_dict`.
 
     Raises:
-        NewerSceneError: a later version has kept it.
-        SceneFileError: it is no scene.
+        NewerSceneError: saved by a newer version.
+        SceneFileError: not a scene.
     """
     if not isinstance(data, Mapping):
-        raise SceneFileError(source, (f"{shown(data)}: allowed the branches {', '.join(_branches())}",))
+        raise SceneFileError(source, (f"expected the keys {', '.join(_branches())}, got {shown(data)}",))
     number = data.get("format", FORMAT)
     if number != FORMAT:
         newer = isinstance(number, int | float) and number > FORMAT
-        reason = f"format: {shown(number)}: allowed {FORMAT}"
+        reason = f"format: expected {FORMAT}, got {shown(number)}"
         raise (NewerSceneError if newer else SceneFileError)(source, (reason + "; a newer version wrote it" * newer,))
     return scene_from_dict(data, context)
 
 
 def _with_added(added: object, context: Context, problems: list[str]) -> Scene:
-    """The default scene and the objects that were added to it, as far as this room has their inputs."""
+    """The default scene with the added objects whose inputs exist here."""
     scene = context.defaults
     for name, channels in added.items() if isinstance(added, Mapping) else ():
         ident = str(name).removeprefix("object-")
         try:
             if not (ident.isdecimal() and len(ident) <= 10 and isinstance(channels, list)):
-                raise RefusedError("allowed object-N with a list of channels")
+                raise RefusedError("expected object-N with a list of channels")
             if scene.find(int(ident)):
-                raise RefusedError("it is there already")
+                raise RefusedError("exists already")
             command = UpsertObject(int(ident), None, [whole(channel, 0, MAX_CHANNEL) for channel in channels], {})
             scene = upsert_object(scene, command, context)
         except RefusedError as error:
@@ -249,7 +249,7 @@ def _with_added(added: object, context: Context, problems: list[str]) -> Scene:
 
 
 def _leaves(tree: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """The addresses in a tree, with what stands there; a branch too deep is a leaf that no row knows."""
+    """The addresses in a tree with their values; a branch that is too deep is an unknown address."""
     for key, value in tree.items():
         address = f"{above}/{key}"
         if isinstance(value, Mapping) and value and address.count("/") < 3:
@@ -259,17 +259,17 @@ def _leaves(tree: Mapping[Any, Any], above: str = "") -> Iterator[tuple[str, Any
 
 
 def _named(scene: Scene, names: Mapping[int, str]) -> tuple[Scene, tuple[str, ...]]:
-    """The scene with all new names at once, because two objects may have changed theirs for each other's."""
+    """The scene with all new names at once, because two objects may have swapped theirs."""
     objects = tuple(replace(o, name=names.get(o.id, o.name)) for o in scene.objects)
     taken = [o.name for o in objects]
     clashes = sorted({name for name in taken if taken.count(name) > 1})
     if clashes:
-        return scene, tuple(f"object: two are named {name}: the names stay as configured" for name in clashes)
+        return scene, tuple(f"object: two objects are named {name}: the configured names are used" for name in clashes)
     return replace(scene, objects=objects), ()
 
 
 def _plain(parameter: Parameter, values: Values) -> object:
-    """Values as they stand in a file: one alone, some as a list, groups of them as a list of lists."""
+    """Values as in a file: a single one, a list, or groups of them as a list of lists."""
     size = len(parameter.arguments)
     if not parameter.arguments[-1].repeated:
         return values[0] if size == 1 else list(values)
@@ -279,7 +279,7 @@ def _plain(parameter: Parameter, values: Values) -> object:
 
 
 def _values(parameter: Parameter, plain: object) -> Sequence[Any]:
-    """What `_plain` was made from."""
+    """The inverse of `_plain`."""
     if not isinstance(plain, list):
         return [plain]
     if parameter.arguments[-1].repeated and len(parameter.arguments) > 1:

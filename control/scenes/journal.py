@@ -1,7 +1,7 @@
-"""Room on disk taken beforehand, so that a full disk does not keep the last state from being kept.
+"""Space on disk reserved in advance, so that the last state can be saved on a full disk.
 
-The file has two slots of fixed size, which are written in turn and in place: number, length and checksum, then the
-content. Whenever the power goes, one slot is whole; the one with the higher number counts.
+The file has two slots of fixed size, which are written alternately and in place: number, length and checksum, then the
+content. After a power failure at least one slot is valid; the one with the higher number counts.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _MAGIC = b"stemfld1"
 _HEADER = struct.Struct(">8sQII")
 MAX_CONTENT = SLOT_BYTES - _HEADER.size
 _MAX_NUMBER = 1 << 63
-"""No journal has been written so often."""
+"""Higher numbers are invalid."""
 
 
 class Journal:
-    """One file.
+    """One journal file.
 
     Args:
-        path: is made by `reserve`.
+        path: created by `reserve`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,31 +33,31 @@ class Journal:
         self._number = 0
 
     def reserve(self) -> None:
-        """Take the room.
+        """Reserve the space.
 
         Raises:
-            OSError: there is none, or no right to it.
+            OSError: no space, or no permission.
         """
         with open(self._path, "ab", opener=without_waiting) as file:
             os.posix_fallocate(file.fileno(), 0, 2 * SLOT_BYTES)
 
     def write(self, content: bytes) -> None:
-        """Keep this, in place of what was kept before.
+        """Replace the content.
 
         Raises:
             OSError: larger than a slot, nothing was reserved, or the disk fails.
         """
         if len(content) > MAX_CONTENT:
-            raise OSError(f"{len(content)} bytes: allowed at most {MAX_CONTENT}")
+            raise OSError(f"expected at most {MAX_CONTENT} bytes, got {len(content)}")
         self._number += 1
         header = _HEADER.pack(_MAGIC, self._number, len(content), zlib.crc32(content))
         self._put(self._number % 2, header + content)
 
     def read(self) -> bytes | None:
-        """What was kept last; None where that is nothing.
+        """The content, or None.
 
         Raises:
-            PlainDataError, OSError: it cannot be read, or is no journal of this version.
+            PlainDataError, OSError: it cannot be read, or is not a journal of this version.
         """
         try:
             whole = read_file(self._path, 2 * SLOT_BYTES)
@@ -67,12 +67,12 @@ class Journal:
         number, content = max(map(self._slot, halves), key=lambda slot: slot[0])
         begin = len(_MAGIC)
         if content is None and any(half[:begin].strip(b"\0") and half[:begin] != _MAGIC for half in halves):
-            raise PlainDataError("no journal of this version")  # whose content must not be overwritten
+            raise PlainDataError("not a journal of this version")  # whose content must not be overwritten
         self._number = max(number, self._number)
         return content
 
     def clear(self) -> None:
-        """Keep nothing.
+        """Remove the content.
 
         Raises:
             OSError: the disk fails.

@@ -1,4 +1,4 @@
-"""The scenes that have a name: those that were kept, and the presets of the room. And the way back: undo and redo."""
+"""Scenes by name: saved ones and presets. And the history for undo and redo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from stemfield.control.faults import cause
-from stemfield.control.parameters.names import kept_name
+from stemfield.control.parameters.names import valid_name
 from stemfield.control.parameters.recall import undone
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import SceneFileError
@@ -15,23 +15,23 @@ from stemfield.control.scenes.store import SceneStore
 from stemfield.renderer.scene.scene import Scene
 
 MAX_SCENES = 512
-"""Maximum number of kept scenes."""
+"""Maximum number of saved scenes."""
 MAX_NAMES_BYTES = 60_000
-"""Maximum size of all names together, so that a list of them fits into one answer."""
+"""Maximum size of all names together, so that a list of them fits into one reply."""
 MAX_WAITING = 16
-"""So many may wait for the disk."""
+"""Maximum number of scenes that wait for the disk."""
 MAX_STEPS = 100
 PAUSE_S = 0.7
-"""Changes that follow one another more quickly are one step: a drag is undone as a whole."""
+"""Changes in quicker succession are one step: a drag is undone as a whole."""
 
 
 Content = Scene | bytes
-"""A kept scene, or what its file holds."""
+"""A saved scene, or the content of its file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """A kept scene that was overwritten or deleted: what it was, and what it is then; None is no kept scene."""
+    """A saved scene that was overwritten or deleted: before and after; None is no scene."""
 
     name: str
     before: Content | None
@@ -39,15 +39,15 @@ class Rewrite:
 
 
 Step = Scene | Rewrite
-"""What is undone: a change of the present scene, or of a kept one."""
+"""What is undone: a change of the current scene, or of a saved one."""
 
 
 class SceneLibrary:
-    """Scenes by name. A kept scene hides the preset of its name.
+    """Scenes by name. A saved scene hides the preset of its name.
 
     Args:
-        store: where scenes are kept; None keeps none.
-        presets: the scenes that everybody has.
+        store: where scenes are saved; None saves none.
+        presets: built-in scenes.
     """
 
     def __init__(self, store: SceneStore | None, presets: Mapping[str, Scene]) -> None:
@@ -58,7 +58,7 @@ class SceneLibrary:
         self._in_turn = asyncio.Lock()
         self._present = ""
         self._as_kept: Scene | None = None
-        """The present scene as it was when it was loaded or saved; None once the kept one is another."""
+        """The current scene as it was loaded or saved; None once the saved one has changed."""
         self._kept = set(store.names()) if store is not None else set()
         self._peeked: dict[str, Scene] = {}
 
@@ -68,18 +68,18 @@ class SceneLibrary:
 
     @property
     def present(self) -> str:
-        """The name that was loaded or saved last, unless there is none of that name any more."""
+        """The name that was loaded or saved last, unless that scene no longer exists."""
         known = (*self._presets, *self._kept, *self._unwritten)
         return self._present if self._present in known else ""
 
     def mark(self, name: str, scene: Scene) -> None:
-        """The present scene was loaded or saved."""
-        self._present, self._as_kept = kept_name(name), scene
+        """Note that the current scene was loaded or saved."""
+        self._present, self._as_kept = valid_name(name), scene
 
     def is_changed(self, scene: Scene) -> bool:
-        """Whether a scene is another one than was loaded or saved last.
+        """Whether a scene differs from the one that was loaded or saved last.
 
-        What no kept scene decides counts for nothing: where the head is turned, what is recalled and compared.
+        Head rotation, recall settings and comparison, which loading does not change, do not count.
         """
         kept = self._as_kept
         if kept is scene or not self.present:
@@ -87,56 +87,56 @@ class SceneLibrary:
         return kept is None or replace(undone(scene, kept), head=scene.head, recall=scene.recall) != scene
 
     def load(self, name: str) -> tuple[Scene, tuple[str, ...]]:
-        """A scene, and what of it could not be used: read at once, so that what follows in a bundle acts on it.
+        """A scene, and the problems. Read synchronously, so that the rest of a bundle applies to it.
 
         Raises:
-            RefusedError: there is none of this name, or its file is broken.
+            RefusedError: no such scene, or its file is broken.
         """
-        name = kept_name(name)
+        name = valid_name(name)
         self._peeked.pop(name, None)
         return self._read(name)
 
     def peek(self, name: str) -> Scene:
-        """The scene that `load` is going to give; its file is read once.
+        """The scene that `load` will return; its file is read once.
 
         Raises:
-            RefusedError: as there.
+            RefusedError: see `load`.
         """
-        name = kept_name(name)
+        name = valid_name(name)
         if name not in self._peeked:
             self._peeked[name], _ = self._read(name)
         return self._peeked[name]
 
     def save(self, name: str, scene: Scene, failed: Callable[[str], None]) -> Rewrite | None:
-        """Keep a scene; the disk is waited for in a thread.
+        """Save a scene; a thread waits for the disk.
 
         Args:
-            name: see `kept_name`.
-            scene: as it is now.
-            failed: is told why it could not be kept.
+            name: see `valid_name`.
+            scene: the scene.
+            failed: called with the reason if it cannot be saved.
 
         Returns:
-            What undoes it, where another scene was kept under this name.
+            What undoes it, if another scene had this name.
 
         Raises:
-            RefusedError: the name is not allowed, there is no folder, or there are too many.
+            RefusedError: invalid name, no folder, or too many scenes.
         """
-        name = kept_name(name)
+        name = valid_name(name)
         known = self._kept | self._unwritten.keys()
         if name not in known and len(known) >= MAX_SCENES:
-            raise RefusedError(f"{MAX_SCENES} scenes are kept: allowed no more")
+            raise RefusedError(f"expected at most {MAX_SCENES} saved scenes: delete another one")
         if name not in known and sum(len(each.encode()) + 4 for each in (*known, name)) > MAX_NAMES_BYTES:
-            raise RefusedError(f"the names of all scenes are longer than {MAX_NAMES_BYTES} bytes: allowed no more")
+            raise RefusedError(f"expected at most {MAX_NAMES_BYTES} bytes for the names of all scenes")
         before = self._content(name)
         self._write(name, scene, failed)
         self.mark(name, scene)
         return None if before is None else Rewrite(name, before, scene)
 
     def restore(self, name: str, content: Content | None, failed: Callable[[str], None]) -> None:
-        """Let a kept scene be what it was, or none.
+        """Restore a saved scene, or delete it.
 
         Raises:
-            RefusedError: as `save` and `delete`.
+            RefusedError: see `save` and `delete`.
         """
         if content is None:
             self.delete(name)
@@ -151,12 +151,12 @@ class SceneLibrary:
     def _write(self, name: str, content: Content, failed: Callable[[str], None]) -> None:
         store = self._folder()
         if len(self._saving) >= MAX_WAITING:
-            raise RefusedError(f"{MAX_WAITING} scenes wait for the disk: allowed no more")
+            raise RefusedError(f"expected at most {MAX_WAITING} scenes waiting for the disk")
         self._unwritten[name] = content
         write: Callable[..., None] = store.save_named if isinstance(content, Scene) else store.restore_named
 
         async def save() -> None:
-            async with self._in_turn:  # of two of one name the later one has to stay
+            async with self._in_turn:  # of two with one name the later one must win
                 writing = asyncio.get_running_loop().run_in_executor(None, write, name, content)
                 await asyncio.wait([writing])
             if self._unwritten.get(name) is content:
@@ -172,14 +172,14 @@ class SceneLibrary:
         task.add_done_callback(self._saving.discard)
 
     def delete(self, name: str) -> Rewrite:
-        """Forget a kept scene; what undoes that.
+        """Delete a saved scene, and return what undoes that.
 
         Raises:
-            RefusedError: there is none of this name, or its file cannot be removed yet or at all.
+            RefusedError: no such scene, or its file cannot be removed yet or at all.
         """
-        name = kept_name(name)
+        name = valid_name(name)
         if name in self._unwritten:
-            raise RefusedError(f"{name}: it waits for the disk")
+            raise RefusedError(f"{name}: is waiting for the disk")
         before = self._content(name)
         try:
             self._folder().remove_named(name)
@@ -209,12 +209,12 @@ class SceneLibrary:
 
     def _folder(self) -> SceneStore:
         if self._store is None:
-            raise RefusedError("there is no folder for scenes")
+            raise RefusedError("no folder for scenes")
         return self._store
 
 
 class History:
-    """The way to what was before and after, up to 100 steps back: the scene before, and what a kept scene was."""
+    """Up to 100 steps of undo and redo: changes of the current scene, and of saved ones."""
 
     def __init__(self) -> None:
         self._before: list[Step] = []
@@ -222,35 +222,35 @@ class History:
         self._last_s = float("-inf")
 
     def note(self, before: Scene, now_s: float) -> None:
-        """A scene is about to be changed, at a monotonic time."""
+        """Note that the current scene is about to change, at a monotonic time."""
         if now_s - self._last_s > PAUSE_S:
             self._before = [*self._before[-MAX_STEPS + 1 :], before]
             self._after.clear()
         self._last_s = now_s
 
     def rewritten(self, step: Rewrite) -> None:
-        """A kept scene was overwritten or deleted."""
+        """Note that a saved scene was overwritten or deleted."""
         self._before = [*self._before[-MAX_STEPS + 1 :], step]
         self._after.clear()
         self.end_step()
 
     def end_step(self) -> None:
-        """What comes next is a step of its own, however soon it comes."""
+        """Begin a new step, however soon the next change comes."""
         self._last_s = float("-inf")
 
     def undo(self, present: Scene) -> Step:
-        """The scene before the last step, or the kept scene that it has rewritten.
+        """The scene before the last step, or the saved scene that it changed.
 
         Raises:
-            RefusedError: there is none.
+            RefusedError: nothing to undo.
         """
         return self._step(present, self._before, self._after, "undo")
 
     def redo(self, present: Scene) -> Step:
-        """The scene that the last undo left, or the kept scene that it has put back.
+        """The scene before the last undo, or the saved scene that it restored.
 
         Raises:
-            RefusedError: there is none.
+            RefusedError: nothing to redo.
         """
         return self._step(present, self._after, self._before, "redo")
 

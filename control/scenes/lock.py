@@ -1,4 +1,4 @@
-"""One daemon for each state folder: two would overwrite each other's scene without a word."""
+"""One daemon per state folder: two would silently overwrite each other's scene."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ log = logging.getLogger(__name__)
 
 
 class StateTakenError(OSError):
-    """Another daemon keeps its scene in this folder."""
+    """Another daemon uses this state folder."""
 
 
 class StateLock:
-    """The lock on a state folder, from `with` to its end; the kernel ends it with the process, however that ends.
+    """A lock on a state folder, as a context manager; the kernel releases it when the process ends.
 
-    Where the folder cannot be written to there is nothing to protect, and no lock.
+    If the folder cannot be written to, there is nothing to protect, and no lock.
 
     Args:
-        folder: of the daemon's state; is made where it is missing.
+        folder: state folder of the daemon; created if missing.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -39,7 +39,7 @@ class StateLock:
         """Take the lock.
 
         Raises:
-            StateTakenError: another daemon has it; the message says which.
+            StateTakenError: another daemon has it, which the message names.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ class StateLock:
 
     def _holder(self) -> str:
         text = os.pread(self._file, _MAX_TEXT, 0).decode(errors="replace").strip()
-        return text if text and text.isprintable() else "which says nothing of itself"
+        return text if text and text.isprintable() else "unknown process"
 
 
 def _own_name() -> str:

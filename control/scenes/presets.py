@@ -1,6 +1,6 @@
-"""The scenes that everybody has: places for the instruments of a recording that suit the room.
+"""The built-in scenes: positions of a recording's instruments that suit the room.
 
-Only stems are placed; direct inputs stand as configured. A room without loudspeakers behind gets no preset that needs
+Only stems are placed; direct inputs stay as configured. A room without rear loudspeakers gets no preset that needs
 them.
 """
 
@@ -26,7 +26,7 @@ class _Place:
 
 
 _STAGE = {
-    # The recording's own stage, a little narrower than the loudspeakers, with the soloist in its middle.
+    # The stage of the recording, slightly narrower than the loudspeakers, with the soloist in the middle.
     "vocals": _Place(0, 10),
     "bass": _Place(0, 20),
     "drums": _Place(0, 60),
@@ -34,7 +34,7 @@ _STAGE = {
     RESIDUAL: _Place(0, 60),
 }
 _WIDE_STAGE = {
-    # What accompanies opens to the sides; low and central things stay where they anchor the picture.
+    # Accompaniment opens to the sides; bass and soloist stay in the middle.
     "vocals": _Place(0, 15),
     "bass": _Place(0, 30),
     "drums": _Place(0, 90),
@@ -42,7 +42,7 @@ _WIDE_STAGE = {
     RESIDUAL: _Place(0, 100),
 }
 _SURROUND = {
-    # Soloist and rhythm in front, the rest around the listener, the room's sound from everywhere.
+    # Soloist and rhythm in front, the rest around the listener, ambience from everywhere.
     "vocals": _Place(0, 10),
     "bass": _Place(0, 30),
     "drums": _Place(0, 80),
@@ -50,7 +50,7 @@ _SURROUND = {
     RESIDUAL: _Place(0, 280),
 }
 _BAND_AROUND = {
-    # The listener sits among the players: every one has a quarter of the room.
+    # The listener is among the players: each has a quarter of the room.
     "vocals": _Place(0, 20),
     "bass": _Place(90, 20),
     "drums": _Place(180, 70),
@@ -58,7 +58,7 @@ _BAND_AROUND = {
     RESIDUAL: _Place(0, 180),
 }
 _HEIGHTS = {
-    # Weight below, air above: the bass and drums on the ground, harmonies and room overhead.
+    # Bass and drums at ear level, harmonies and ambience overhead.
     "vocals": _Place(0, 15, 10),
     "bass": _Place(0, 30),
     "drums": _Place(0, 80),
@@ -71,8 +71,8 @@ def presets(layout: Layout, defaults: Scene) -> Mapping[str, Scene]:
     """The presets that suit a room, by name.
 
     Args:
-        layout: the room.
-        defaults: the scene whose stems are placed; everything else of it stays.
+        layout: loudspeaker layout.
+        defaults: scene whose stems are placed; everything else stays.
     """
     panned = [s for s in layout.speakers if not s.lfe]
     found = {"stage": _STAGE, "wide stage": _WIDE_STAGE}

@@ -1,8 +1,7 @@
-"""A recording of control: what changed, and when, as lines of JSON.
+"""A recording of control: every change with its time, as lines of JSON.
 
-It begins with the scene as it was, and then has a line for every value that became another one:
-`[seconds, address, [values]]`. `[seconds, "fade", [seconds]]` says that the changes of that moment were cross-faded.
-Objects stand under their ids.
+It begins with the scene at its start, followed by a line for every changed value: `[seconds, address, [values]]`.
+`[seconds, "fade", [seconds]]` means that the changes of that time were cross-faded. Objects have their ids.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from stemfield.layouts.problems import ProblemsError, shown
 from stemfield.renderer.scene.scene import MAX_ID, MAX_OBJECTS, Scene, SceneObject, default_scene
 
 MAX_BYTES = 64 << 20
-"""So long a recording may become."""
+"""Maximum size of a recording."""
 MAX_LINE = 1 << 20
 FADE = "fade"
 _HEADER = {"stemfield": "recording", "format": 1}
@@ -51,29 +50,29 @@ class RecordingError(ProblemsError):
 
 
 def read_recording(path: Path) -> Generator[Step, None, None]:
-    """The lines of a recording, whose times never go back.
+    """The lines of a recording, in order of time.
 
     Raises:
-        RecordingError: too large, no recording, or a line that is none.
+        RecordingError: too large, not a recording, or an invalid line.
         OSError: it cannot be read.
     """
     latest_s = 0.0
     with _opened(path) as file:
         for number, text in enumerate(iter(partial(file.readline, MAX_LINE), ""), 1):
             if len(text) >= MAX_LINE:
-                raise RecordingError(str(path), (f"line {number}: longer than {MAX_LINE} characters",))
+                raise RecordingError(str(path), (f"line {number}: expected at most {MAX_LINE} characters",))
             try:
                 line = parse_json(text)
             except PlainDataError as error:
                 if not text.endswith("\n"):
-                    return  # the power went while it was written
-                raise RecordingError(str(path), (f"line {number}: no JSON",)) from error
+                    return  # power failure while it was written
+                raise RecordingError(str(path), (f"line {number}: not JSON",)) from error
             match line:
                 case {"stemfield": "recording", "format": 1} if number == 1:
                     continue
                 case {"stemfield": "recording", "format": other} if number == 1:
                     raise RecordingError(
-                        str(path), (f"line 1: format: {shown(other)}: allowed 1; another version wrote it",)
+                        str(path), (f"line 1: format: expected 1, got {shown(other)}; another version wrote it",)
                     )
                 case [int() | float() as at_s, str() as address, list() as values] if number > 1 and at_s >= latest_s:
                     try:
@@ -84,7 +83,7 @@ def read_recording(path: Path) -> Generator[Step, None, None]:
                     yield Step(latest_s, address, values)
                     continue
             raise RecordingError(
-                str(path), (f"line {number}: {shown(text.strip())}: allowed [seconds, address, [values]]",)
+                str(path), (f"line {number}: expected [seconds, address, [values]], got {shown(text.strip())}",)
             )
 
 
@@ -96,26 +95,26 @@ def _opened(path: Path) -> TextIO:
 
 
 def capture_path(folder: Path, stem: str) -> Path:
-    """Where the control of a capture is kept, beside the sound of the same name in `.wav`.
+    """Path of the control of a capture, beside the audio in a `.wav` file of the same name.
 
     Args:
-        folder: of the recordings.
-        stem: of the file's name.
+        folder: folder of the recordings.
+        stem: file name without suffix.
     """
     return folder / "captures" / f"{stem}.jsonl"
 
 
 def capture_header(scene: Scene) -> str:
-    """The first line of a recording that has sound with it: it says which objects play which inputs."""
+    """The first line of a recording with audio: which objects play which inputs."""
     inputs = [[item.id, item.name, list(item.channels)] for item in scene.objects if item.kind == "input"]
     return json.dumps({**_HEADER, "inputs": inputs}, ensure_ascii=False)
 
 
 def captured_objects(path: Path) -> Scene:
-    """The scene of a capture before anything was set in it.
+    """The scene of a capture before anything was set.
 
     Raises:
-        RecordingError: its first line says nothing of inputs.
+        RecordingError: its first line has no inputs.
         OSError: it cannot be read.
     """
     with _opened(path) as file:
@@ -126,20 +125,20 @@ def captured_objects(path: Path) -> Scene:
             routed = tuple(whole(channel, 0, MAX_ID) for channel in channels)
             item = SceneObject(whole(ident, 0, MAX_ID), check_name(name), "input", routed)
             if scene.find(item.id) or len(scene.objects) == MAX_OBJECTS:
-                raise RefusedError(f"object {item.id} is there already, or one too many")
+                raise RefusedError(f"object {item.id} exists already, or there are too many objects")
             scene = replace(scene, objects=(*scene.objects, item))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordingError(str(path), ("line 1: is not that of a capture",)) from error
+        raise RecordingError(str(path), ("line 1: expected that of a capture",)) from error
     return scene
 
 
 def scenes_of(steps: Iterable[Step], scene: Scene, context: Context) -> Iterator[tuple[float, Scene, float]]:
-    """The scenes that a recording makes one after the other: seconds, scene, and seconds of cross-fade.
+    """The scenes of a recording in order: time in seconds, scene, and cross-fade in seconds.
 
     Args:
-        steps: of the recording.
-        scene: before it.
-        context: what there is; what is not there is passed over.
+        steps: lines of the recording.
+        scene: initial scene.
+        context: fixed surroundings; whatever does not exist here is ignored.
     """
     for at_s, moment in groupby(steps, key=lambda step: step.at_s):
         fade_s = 0.0
@@ -152,5 +151,5 @@ def scenes_of(steps: Iterable[Step], scene: Scene, context: Context) -> Iterator
 
 
 def encode_step(at_s: float, address: str, values: Sequence[object]) -> str:
-    """One line, without its end."""
+    """One line, without its line break."""
     return json.dumps([round(at_s, 4), address, list(values)], ensure_ascii=False, separators=(",", ":"))

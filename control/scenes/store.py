@@ -1,7 +1,7 @@
-"""Scenes on disk: the present one, saved as it changes, and the named ones.
+"""Scenes on disk: the current one, saved as it changes, and the named ones.
 
-A file is written beside its place, forced to the disk and renamed, so that whenever the power goes there is either
-the old file or the new one. Where the disk is full, the present scene goes into a journal whose room was taken before.
+A file is written under a temporary name, synced and renamed, so that after a power failure there is either the old file
+or the new one. If the disk is full, the current scene goes into a journal whose space was reserved before.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing import Any
 
 from stemfield.control.faults import cause, log_fault
 from stemfield.control.parameters.context import Context
-from stemfield.control.parameters.names import file_stem, kept_name, name_of
+from stemfield.control.parameters.names import file_stem, name_of, valid_name
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import (
     MAX_BYTES,
     NewerSceneError,
     SceneFileError,
-    kept_scene,
+    saved_scene,
     scene_data,
     scene_to_dict,
 )
@@ -35,15 +35,15 @@ from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.scene import Scene
 
 AGAIN_S = 5.0
-"""How long after it failed to save a scene it is tried again."""
+"""Time after which a failed save is retried."""
 
 
 class SceneStore:
     """The scenes in one folder.
 
     Args:
-        folder: is made when something is first written there.
-        context: what there is.
+        folder: created on the first write.
+        context: fixed surroundings.
     """
 
     def __init__(self, folder: Path, context: Context) -> None:
@@ -57,10 +57,10 @@ class SceneStore:
         self._writing = threading.Lock()
 
     def load(self) -> tuple[Scene, tuple[str, ...]]:
-        """The scene as it was saved last, and what of it could not be used.
+        """The scene that was saved last, or the default scene, and the problems.
 
-        Where there is none it is the default scene. A broken file is set aside as `scene.json.broken-1`, one of
-        a later version as `scene.json.newer-1`; of one that could be used in part `scene.json.kept` is a copy.
+        A broken file is renamed to `scene.json.broken-1`, one of a newer version to `scene.json.newer-1`; one that
+        could only be used in part is copied to `scene.json.kept`.
         """
         problems: list[str] = []
         for path, read, instead in (
@@ -74,37 +74,37 @@ class SceneStore:
                 scene, own = self._scene_of(content, path)
             except SceneFileError as error:
                 problems += [f"{path}: {problem}" for problem in error.problems]
-                problems.append(f"{path}: {_told_aside(path, error)}; {instead}")
+                problems.append(f"{path}: {_renamed(path, error)}; {instead}")
                 continue
             problems += [f"{path}: {problem}" for problem in own]
             if own:
-                problems.append(self._keep(content))
+                problems.append(self._copy(content))
             if path == self._journal_file:
                 self._journalled = content
             return scene, tuple(problems)
         return self._context.defaults, tuple(problems)
 
     def prepare(self) -> None:
-        """Take the room that a full disk will not give.
+        """Reserve space for the journal, in case the disk gets full.
 
         Raises:
-            OSError: there is none, or the folder cannot be written to.
+            OSError: no space, or the folder cannot be written to.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._journal.reserve()
 
     def save(self, scene: Scene) -> str:
-        """Write the present scene.
+        """Write the current scene.
 
         Returns:
-            Why it could only be journalled, or nothing.
+            Why it was only written to the journal, or nothing.
 
         Raises:
-            OSError: it could not even be that.
+            OSError: the journal could not be written either.
         """
         content = self._content(scene)
         if content == self._written and not self._journalled:
-            return ""  # a head that turns is no part of it, and memory cards wear out
+            return ""  # head rotation is not stored, and memory cards wear out
         self._written = b""
         try:
             self._write(self._present, content)
@@ -124,15 +124,15 @@ class SceneStore:
         return ""
 
     def names(self) -> tuple[str, ...]:
-        """The names of the kept scenes, sorted."""
+        """The names of the saved scenes, sorted."""
         return tuple(sorted(name for path in self._named.glob("*.json") if (name := name_of(path.stem))))
 
     def save_named(self, name: str, scene: Scene) -> None:
-        """Keep a scene under a name; a file that cannot be read as a scene is set aside, not lost.
+        """Save a scene under a name; an existing file that is not a scene is renamed, not overwritten.
 
         Raises:
-            RefusedError: the name is not allowed.
-            OSError: as `save`.
+            RefusedError: invalid name.
+            OSError: see `save`.
         """
         path, content = self._path(name), self._content(scene)
         try:
@@ -143,10 +143,10 @@ class SceneStore:
         self._write(path, content)
 
     def load_named(self, name: str) -> tuple[Scene, tuple[str, ...]]:
-        """A kept scene, and what of it could not be used.
+        """A saved scene, and the problems.
 
         Raises:
-            RefusedError: the name is not allowed, or no scene has it.
+            RefusedError: invalid name, or no such scene.
             SceneFileError: its file is broken.
         """
         path = self._path(name)
@@ -155,10 +155,10 @@ class SceneStore:
         return self._scene_of(content, path)
 
     def remove_named(self, name: str) -> None:
-        """Forget a kept scene.
+        """Delete a saved scene.
 
         Raises:
-            RefusedError: the name is not allowed, or no scene has it.
+            RefusedError: invalid name, or no such scene.
             OSError: its file cannot be removed.
         """
         try:
@@ -167,43 +167,43 @@ class SceneStore:
             raise self._no_scene(name) from error
 
     def content_named(self, name: str) -> bytes | None:
-        """What the file of a kept scene holds, whatever that is; nothing where there is none that can be read."""
+        """The content of a saved scene's file, valid or not; None if it cannot be read."""
         try:
             return _content_of(self._path(name))
         except SceneFileError:
             return None
 
     def scene_of(self, content: bytes, name: str) -> tuple[Scene, tuple[str, ...]]:
-        """The scene in what `content_named` found, and what of it could not be used.
+        """The scene in the result of `content_named`, and the problems.
 
         Raises:
-            SceneFileError: it is none.
+            SceneFileError: not a scene.
         """
         return self._scene_of(content, self._path(name))
 
     def restore_named(self, name: str, content: bytes) -> None:
-        """Let a kept scene be what `content_named` found.
+        """Write the result of `content_named` back.
 
         Raises:
-            OSError: as `save`.
+            OSError: see `save`.
         """
         self._write(self._path(name), content)
 
     def _no_scene(self, name: str) -> RefusedError:
-        known = ", ".join((*self._context.presets, *self.names())) or "none is kept yet"
-        return RefusedError(f"{shown(name)}: no such scene: allowed {known}")
+        known = ", ".join((*self._context.presets, *self.names())) or "none, because no scene is saved yet"
+        return RefusedError(f"no such scene: expected {known}, got {shown(name)}")
 
     def _path(self, name: str) -> Path:
-        return self._named / f"{file_stem(kept_name(name))}.json"
+        return self._named / f"{file_stem(valid_name(name))}.json"
 
     def _content(self, scene: Scene) -> bytes:
-        """Raises OSError where it is more than can be read again."""
+        """The content of a scene file. Raises OSError if it is too large to be read again."""
         tree = scene_to_dict(scene, self._context)
         content = json.dumps(tree, indent=1, ensure_ascii=False, allow_nan=False).encode()
         if len(content) > MAX_CONTENT:
             content = json.dumps(tree, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
         if len(content) > MAX_CONTENT:
-            raise OSError(errno.EFBIG, f"{len(content)} bytes of scene: allowed at most {MAX_CONTENT}")
+            raise OSError(errno.EFBIG, f"expected at most {MAX_CONTENT} bytes of scene, got {len(content)}")
         return content
 
     def _write(self, path: Path, content: bytes) -> None:
@@ -218,7 +218,7 @@ class SceneStore:
                 beside.replace(path)
             except OSError:
                 with suppress(OSError):
-                    beside.unlink()  # half a file takes room that others need
+                    beside.unlink()  # half a file takes space
                 raise
             folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -241,22 +241,22 @@ class SceneStore:
             text = decode(content)
         except PlainDataError as error:
             raise SceneFileError(str(path), (str(error),)) from error
-        return kept_scene(scene_data(text, str(path)), self._context, str(path))
+        return saved_scene(scene_data(text, str(path)), self._context, str(path))
 
-    def _keep(self, content: bytes) -> str:
-        """Keep a copy of what the next change would lose."""
+    def _copy(self, content: bytes) -> str:
+        """Copy a file whose unused parts the next save would lose."""
         path = self._present.with_name(f"{self._present.name}.kept")
         try:
             if os.path.lexists(path) and _content_or_nothing(path) != content:
                 path.replace(_free(path, "{}"))
             self._write(path, content)
         except OSError as error:
-            return f"{path}: cannot be written: {error.strerror}; what could not be used is lost with the next change"
-        return f"{self._present}: as it was, it is kept as {path.name}"
+            return f"{path}: cannot be written: {error.strerror}; the unused parts are lost with the next change"
+        return f"{self._present}: a copy is saved as {path.name}"
 
 
 def _content_of(path: Path) -> bytes | None:
-    """What a file of a scene holds; None where there is none. Raises SceneFileError."""
+    """The content of a scene file; None if it does not exist. Raises SceneFileError."""
     try:
         return read_file(path, MAX_BYTES)
     except FileNotFoundError:
@@ -274,15 +274,15 @@ def _content_or_nothing(path: Path) -> bytes | None:
         return None
 
 
-def _told_aside(path: Path, error: SceneFileError) -> str:
+def _renamed(path: Path, error: SceneFileError) -> str:
     try:
-        return f"set aside as {_set_aside(path, error)}"
+        return f"renamed to {_set_aside(path, error)}"
     except OSError as failed:
-        return f"cannot be set aside: {failed.strerror}"
+        return f"cannot be renamed: {failed.strerror}"
 
 
 def _set_aside(path: Path, error: SceneFileError) -> str:
-    """Give a file that cannot be used another name, and return it. Raises OSError."""
+    """Rename a file that cannot be used, and return its new name. Raises OSError."""
     kind = "newer" if isinstance(error, NewerSceneError) else "broken"
     free = _free(path, f"{kind}-{{}}")
     path.replace(free)
@@ -290,21 +290,21 @@ def _set_aside(path: Path, error: SceneFileError) -> str:
 
 
 def _free(path: Path, ending: str) -> Path:
-    """The first name beside a file that nothing has, by the number in its ending."""
+    """The first free name beside a file, by the number in its ending."""
     names = (path.with_name(f"{path.name}.{ending.format(number)}") for number in itertools.count(1))
     return next(name for name in names if not os.path.lexists(name))
 
 
 class Saver:
-    """Saves the present scene at most once in a while, in a thread, so that the loop never waits for the disk.
+    """Saves the current scene at a limited rate, in a thread, so that the loop never waits for the disk.
 
-    What fails is tried again: a disk gets room without anybody touching the scene.
+    Failed saves are retried, because a disk may get free space at any time.
 
     Args:
-        store: where to.
-        report: is told when saving begins to fail, and when it works again.
-        interval_s: the least time between two writes.
-        again_s: time after which a failed write is tried again.
+        store: where the scene is saved.
+        report: called when saving starts to fail, and when it works again.
+        interval_s: minimum time between two writes.
+        again_s: time after which a failed write is retried.
     """
 
     def __init__(
@@ -316,20 +316,20 @@ class Saver:
         self._again_s = again_s
         self._offered: Scene | None = None
         self._fresh = asyncio.Event()
-        """Whether what is offered was not tried before."""
+        """Set while the offered scene has not been tried yet."""
         self._failing = ""
-        """Why nothing can be saved at present."""
+        """Why saving fails at present."""
         self._task: asyncio.Task[None] | None = None
 
     def offer(self, scene: Scene) -> None:
-        """Save this scene soon, unless a later one is offered before."""
+        """Save this scene soon, unless a newer one is offered before."""
         self._offered = scene
         self._fresh.set()
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def close(self) -> None:
-        """Save what was offered last, now, or tell that it is lost."""
+        """Save the last scene now, or report that it is lost."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -354,22 +354,22 @@ class Saver:
         try:
             await asyncio.wait([writing])
         except asyncio.CancelledError:
-            # A thread cannot be stopped: what it writes is older than what `close` will.
+            # A thread cannot be stopped; what it writes is older than what `close` will write.
             await asyncio.wait([writing])
             self._offered = self._offered or scene
             raise
         error = writing.exception()
-        if error is not None:  # whatever it is: the next scene may be another one
+        if error is not None:  # of any type: the next scene may be valid
             if not isinstance(error, OSError):
                 log_fault("the scene cannot be saved", error)
-            self._complain(f"the scene cannot be saved: {cause(error)}", scene)
+            self._report_failure(f"the scene cannot be saved: {cause(error)}", scene)
         elif reason := writing.result():
-            self._complain(f"the scene is kept in its journal only: {reason}", scene)
+            self._report_failure(f"the scene is saved in its journal only: {reason}", scene)
         elif self._failing:
             self._report(f"{self._store.folder}: the scene is saved again")
             self._failing = ""
 
-    def _complain(self, text: str, scene: Scene) -> None:
+    def _report_failure(self, text: str, scene: Scene) -> None:
         self._offered = self._offered or scene
         if text != self._failing:
             self._report(f"{self._store.folder}: {text}")

@@ -1,4 +1,4 @@
-"""Objects made what a scene message says of them: all of it, or nothing."""
+"""Objects updated or added as a scene message describes them, completely or not at all."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from stemfield.renderer.scene.scene import MAX_OBJECTS, ObjectType, Scene, Scene
 def upsert_object(scene: Scene, command: UpsertObject, context: Context) -> Scene:
     """The scene with an object as described.
 
-    One that is not there is added, if it names a direct input to play. One whose type changes is made anew. Channels
-    of a stem are passed over: it plays what was separated.
+    A new object is added if it names a direct input. If its type changes, it is reset. Channels of a stem are ignored.
 
     Raises:
-        RefusedError: with everything that cannot be, joined by semicolons.
+        RefusedError: with all problems, joined by semicolons.
     """
     present = scene.find(command.id)
     item = present or _new(scene, command, context)
@@ -42,12 +41,12 @@ def upsert_object(scene: Scene, command: UpsertObject, context: Context) -> Scen
             problems.append(f"{name}: {refused}")
     if problems:
         raise RefusedError("; ".join(problems))
-    # A stream repeats what is already so: the very same object has the same gains.
+    # Streams repeat themselves: the gains of the same object can be reused.
     return scene if after.find(command.id) == present else after
 
 
 def added_object(ident: int, channels: tuple[int, ...]) -> SceneObject:
-    """An object that the configuration does not know, in front."""
+    """An object that is not in the configuration, in front."""
     name = f"object-{ident}"
     return SceneObject(ident, name, "input", channels, own_name=name)
 
@@ -55,12 +54,12 @@ def added_object(ident: int, channels: tuple[int, ...]) -> SceneObject:
 def _new(scene: Scene, command: UpsertObject, context: Context) -> SceneObject:
     if not command.channels:
         known = ", ".join(str(o.id) for o in scene.objects[:16])
-        raise RefusedError(f"no such object: allowed {known}, or a new one with channels")
+        raise RefusedError(f"no such object: expected {known}, or a new one with channels")
     if len(scene.objects) >= MAX_OBJECTS:
-        raise RefusedError(f"{MAX_OBJECTS} objects: allowed no more")
+        raise RefusedError(f"expected at most {MAX_OBJECTS} objects")
     name = f"object-{command.id}"
-    if scene.find(name) or context.defaults.find(name):  # files know objects by their first names
+    if scene.find(name) or context.defaults.find(name):  # files have the first names of objects
         raise RefusedError(f"another object is named object-{command.id}")
     if not context.direct_inputs:
-        raise RefusedError("a new object plays direct inputs: there are none (inputs in the configuration)")
+        raise RefusedError("a new object needs a direct input, but none is configured (inputs)")
     return added_object(command.id, tuple(command.channels))

@@ -48,7 +48,7 @@ def test_a_full_disk_keeps_the_last_scene_in_the_journal(
     for _ in range(5):
         one.mark()
         one.wait_s(0.8)
-    one.room.wait_for("the scene is kept in its journal only: No space left on device")
+    one.room.wait_for("the scene is saved in its journal only: No space left on device")
     assert (seen / "state" / "scene.json").read_bytes() == before
     kept = Journal(seen / "state" / "scene.journal").read()
     assert kept is not None

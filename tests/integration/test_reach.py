@@ -89,7 +89,7 @@ def test_what_was_changed_a_second_ago_survives_a_kill(daemon: Any) -> None:
     one.process.wait()
     one.start()
     assert one.ask("/object/bass/level") == [0.75]
-    assert "set aside" not in one.log.read_text()
+    assert "renamed to" not in one.log.read_text()
 
 
 def test_a_second_daemon_on_one_state_folder_says_who_has_it(daemon: Any, tmp_path: Path) -> None:

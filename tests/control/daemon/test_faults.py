@@ -138,7 +138,7 @@ def test_a_recorder_says_whatever_goes_wrong(
         raise ValueError("no such thing")
 
     with monkeypatch.context() as patch:
-        patch.setattr("stemfield.control.hub.recorder._Take._append", fails)
+        patch.setattr("stemfield.control.hub.recorder._ControlTrack._append", fails)
         peer.send("/recorder/record", "take")
         peer.wait_idle()
     assert told == ["recording take: ValueError: no such thing"]
@@ -177,7 +177,7 @@ def test_a_listener_that_fails_keeps_no_other_from_a_change(
     assert peer.ask("/scene/amount") == [0.5]
     control.settled()
     assert seen == [0.5]
-    assert warnings_of(caplog) == ["a change cannot be told to all: ValueError: no such thing"]
+    assert warnings_of(caplog) == ["a listener failed: ValueError: no such thing"]
 
 
 def test_a_request_that_fails_takes_one_line(control: Any, web: Any, caplog: pytest.LogCaptureFixture) -> None:

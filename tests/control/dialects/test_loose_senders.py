@@ -48,7 +48,7 @@ def test_every_type_of_osc_is_read(tags: str, data: bytes, expected: list[object
 @pytest.mark.parametrize("tags", ["c", "t", "r", "m", "[f"])
 def test_a_type_whose_bytes_are_missing_is_said(tags: str) -> None:
     ((_, problem),) = parse(packet("/a", tags), 0.0)
-    assert getattr(problem, "reason", "") == "the arguments end before their type tags do"
+    assert getattr(problem, "reason", "") == "fewer arguments than type tags"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_infinity_is_no_level(peer: Any) -> None:
     for tags, data in (("f", floats(math.inf)), ("I", b""), ("f", floats(math.nan))):
         peer.send_bytes(packet("/object/vocals/gain", tags, data))
         ((address, (_, reason)),) = peer.received()
-        assert (address, reason.partition(":")[2]) == ("/error", " allowed a number from -120 to 20")
+        assert (address, reason.partition(",")[0]) == ("/error", "expected a number from -120 to 20")
     peer.send("/object/vocals/level", -math.inf)
     assert peer.received()[0][0] == "/error"
 
@@ -84,7 +84,7 @@ def test_infinity_is_no_level(peer: Any) -> None:
 def test_a_source_with_a_fraction_is_nobody(control: Any, peer: Any) -> None:
     before = control.hub.scene
     peer.send("/spat/serv", "deg", 1.5, 90.0, 0.0, 1.0, 0.0, 0.0)
-    assert peer.received() == [("/error", ["/spat/serv", "deg: 1.5: allowed a whole number from 1 to 10000"])]
+    assert peer.received() == [("/error", ["/spat/serv", "deg: expected a whole number from 1 to 10000, got 1.5"])]
     assert control.settled().hub.scene == before
     peer.send("/spat/serv", "deg", 2.0, 90.0, 0.0, 1.0, 0.0, 0.0, "extra")
     assert peer.received() == []

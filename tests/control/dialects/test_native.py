@@ -90,19 +90,19 @@ def test_ping_keeps_every_argument_as_it_came() -> None:
         (b"/a\0\0,b\0\0\0\0\0\5abcd", "end before"),
         (b"/a\0\0,b\0\0\xff\xff\xff\xff", "end before"),
         (b"/a\0\0,f", "type tags"),
-        (b"/a\0\0,x\0\0\0\0\0a", "type tags ',x': allowed a comma, then any of ifdhsSbcrtmTFNI[]"),
+        (b"/a\0\0,x\0\0\0\0\0a", "type tags: expected a comma, then any of ifdhsSbcrtmTFNI[], got ',x'"),
         (b"/a\0\0,\xff\0\0", r"type tags ',\\xff'"),
-        (b"/a\0\0nocomma\0", "type tags 'nocomma': allowed a comma, then any of"),
-        (message("/subscribe"), "0 arguments: allowed pattern [rate] [port]"),
-        (message("/subscribe", 3), "pattern: 3: allowed a string"),
-        (message("/scene/load", "a", "b"), "fade: 'b': allowed a number from 0 to 10"),
-        (message("/scene/load"), "0 arguments: allowed name [fade] [scope] [without]"),
+        (b"/a\0\0nocomma\0", "type tags: expected a comma, then any of"),
+        (message("/subscribe"), "expected pattern [rate] [port], got 0 arguments"),
+        (message("/subscribe", 3), "pattern: expected a string, got 3"),
+        (message("/scene/load", "a", "b"), "fade: expected a number from 0 to 10, got 'b'"),
+        (message("/scene/load"), "expected name [fade] [scope] [without], got 0 arguments"),
         (b"#bundle\0\0\0", "too short"),
-        (bundle(NOW_S) + struct.pack(">i", -4), "element's size"),
-        (bundle(NOW_S) + struct.pack(">i", 0), "element's size"),
-        (bundle(NOW_S) + struct.pack(">i", 8) + b"/a\0\0", "element's size"),
-        (bundle(NOW_S) + b"\0\0", "element's size"),
-        (bundle(NOW_S + 10.5, message("/a", 1)), "10.5 s ahead: allowed at most 10 s"),
+        (bundle(NOW_S) + struct.pack(">i", -4), "size of an element"),
+        (bundle(NOW_S) + struct.pack(">i", 0), "size of an element"),
+        (bundle(NOW_S) + struct.pack(">i", 8) + b"/a\0\0", "size of an element"),
+        (bundle(NOW_S) + b"\0\0", "size of an element"),
+        (bundle(NOW_S + 10.5, message("/a", 1)), "expected a time tag at most 10 s ahead, got 10.5 s"),
     ],
 )
 def test_what_cannot_be_understood_is_said(packet: bytes, expected: str) -> None:
@@ -133,7 +133,7 @@ def test_depth_and_number_are_bounded() -> None:
     packet = message("/object/0/x", 1.0)
     for _ in range(3000):
         packet = bundle(IMMEDIATELY, packet)
-    assert "nested more than 8 deep" in reason(packet)
+    assert "expected at most 8 levels of bundles" in reason(packet)
     many = decode(bundle(IMMEDIATELY, *[message("/object/0/x", 1.0)] * (MAX_MESSAGES + 5)), NOW_S)
     assert len(many) == MAX_MESSAGES + 1
     assert isinstance(many[-1].command, Problem)

@@ -144,12 +144,12 @@ def test_a_bad_object_is_refused_whole_and_leaves_the_others() -> None:
         {"id": 4, "type": "point", "level": "0.75"},
     )
     assert problems == [
-        "object 0: position: 'x, az': allowed x, y, z or az, el, radius",
-        "object 2: type: 'ponit': allowed point, plane, channel, diffuse, pointdiffuse, pointextent, pointreverb",
-        "object: -1: allowed a whole number from 0 to 2147483647",
-        "object: 7: allowed an object",
+        "object 0: position: expected x, y, z or az, el, radius, got 'x, az'",
+        "object 2: type: expected point, plane, channel, diffuse, pointdiffuse, pointextent, pointreverb, got 'ponit'",
+        "object: expected a whole number from 0 to 2147483647, got -1",
+        "object: expected an object, got 7",
         "object 3: type: hoa: Ambisonic scenes are not rendered",
-        "object 6: channels: 1 9: allowed 1 or 2 different ones from 0 to 2; outputs: 'nowhere': no such loudspeaker",
+        "object 6: channels: expected 1 or 2 different ones from 0 to 2, got 1 9; outputs: 'nowhere': no such loudspeaker",
     ]
     assert [o.level for o in scene.objects] == [1.0, 0.25, 1.0, 1.0, 0.75, 1.0, 1.0]
     assert scene.find(6) == CONTEXT.defaults.find(6)
@@ -162,8 +162,8 @@ def test_new_objects_are_added_survive_a_restart_and_can_be_removed() -> None:
         {"id": 42, "type": "point"},
     )
     assert problems == [
-        "object 41: channels: 3: allowed 1 or 2 different ones from 0 to 2",
-        "object 42: no such object: allowed 0, 1, 2, 3, 4, 5, 6, 40, or a new one with channels",
+        "object 41: channels: expected 1 or 2 different ones from 0 to 2, got 3",
+        "object 42: no such object: expected 0, 1, 2, 3, 4, 5, 6, 40, or a new one with channels",
     ]
     scene, _ = apply(scene, SetParameter("/object/40/name", ["added one"]), CONTEXT)
     kept, problems = scene_from_dict(json.loads(json.dumps(scene_to_dict(scene, CONTEXT))), CONTEXT)
@@ -227,22 +227,22 @@ def test_output_channels(ident: int, written: str, expected: tuple[tuple[str, ..
 
 def test_more_entries_than_channels_are_refused() -> None:
     _, problems = heard({"id": 5, "type": "channel", "outputChannels": "M+030, [M-030, U+110]"})
-    assert problems == ["object 5: outputs: 2 entries: allowed one a channel, at most 1; brackets hold several"]
+    assert problems == ["object 5: outputs: expected one entry per channel, at most 1, got 2; brackets hold several"]
     _, problems = heard({"id": 6, "type": "channel", "outputChannels": 3})
-    assert problems == ["object 6: outputChannels: 3: allowed labels such as M+000, [M+030, M-030]"]
+    assert problems == ["object 6: outputChannels: expected labels such as M+000, [M+030, M-030], got 3"]
 
 
 @pytest.mark.parametrize(
     ("packet", "reason"),
     [
-        (b"", "no JSON"),
+        (b"", "not JSON"),
         (b"\xff", "not UTF-8"),
         (b"[" * 60_000, "nested too deeply"),
-        (b"[1]", "allowed an object"),
-        (b"{}", "objects: null: allowed a list of objects"),
-        (b'{"objects": {}}', "allowed a list"),
+        (b"[1]", "expected an object"),
+        (b"{}", "objects: expected a list of objects, got null"),
+        (b'{"objects": {}}', "expected a list"),
         (b'{"objects": [{"id": 0, "level": NaN}]}', "NaN is no number"),
-        (b'{"objects": [{"id": ' + b"9" * 5000 + b"}]}", "no JSON"),
+        (b'{"objects": [{"id": ' + b"9" * 5000 + b"}]}", "not JSON"),
         (b" " * 65_537, "65537 bytes"),
     ],
 )
@@ -429,6 +429,6 @@ def test_the_largest_id_has_ten_digits() -> None:
     scene, problems = heard(POINT | {"id": s3a.MAX_ID})
     assert not problems
     scene, (problem,) = apply(scene, SetParameter(f"/object/{s3a.MAX_ID}/level", ("x",)), CONTEXT)
-    assert problem.reason == "'x': allowed a number from 0 to 10"
+    assert problem.reason == "expected a number from 0 to 10, got 'x'"
     kept, problems = scene_from_dict(scene_to_dict(scene, CONTEXT), CONTEXT)
     assert (problems, kept.find(s3a.MAX_ID)) == ((), scene.find(s3a.MAX_ID))

@@ -66,12 +66,12 @@ def test_what_is_wrong_is_said(control: Any, peer: Any) -> None:
     peer.send("/spat/other", 1)
     reasons = [values[1] for _, values in peer.received()]
     assert reasons[:6] == [
-        "deg: 2 arguments: allowed source azimuth elevation distance horizontal span vertical span",
-        "deg: 0: allowed a whole number from 1 to 10000",
-        "'dag': allowed deg, pol, car, clr, alg",
-        "3: allowed deg, pol, car, clr, alg",
-        "'': allowed deg, pol, car, clr, alg",
-        "car: x: nan: allowed a number",
+        "deg: expected source azimuth elevation distance horizontal span vertical span, got 2 arguments",
+        "deg: expected a whole number from 1 to 10000, got 0",
+        "expected deg, pol, car, clr, alg, got 'dag'",
+        "expected deg, pol, car, clr, alg, got 3",
+        "expected deg, pol, car, clr, alg, got ''",
+        "car: x: expected a number, got nan",
     ]
     assert control.hub.scene == control.hub.context.defaults
 

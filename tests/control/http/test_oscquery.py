@@ -30,7 +30,7 @@ from stemfield.control.http.oscquery import count, node_at
 from stemfield.control.http.quota import ConnectionQuota
 from stemfield.control.http.server import MAX_CLIENTS
 from stemfield.control.http.session import SendQueue
-from stemfield.control.hub.watching import Watch
+from stemfield.control.hub.watch import Watch
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import Route, every_route
@@ -483,15 +483,15 @@ def test_thousands_of_addresses_are_read_once_each(context: Context) -> None:
 
     watch, row = Watch(lambda _: [], context), Parameter("/x", (Argument("f", "x"),), "", read=read)
     scene = context.defaults
-    assert not list(watch.news(scene))
+    assert not list(watch.changes(scene))
     for number in range(2000):
         watch.add(Route(row, None, f"/x/{number}"))
-        assert [route.address for route, _ in watch.news(scene)] == [f"/x/{number}"]
-        assert watch.is_still(scene)
+        assert [route.address for route, _ in watch.changes(scene)] == [f"/x/{number}"]
+        assert watch.is_unchanged(scene)
     assert looked == 2000
-    watch.leave("/x/7")
+    watch.remove("/x/7")
     watch.add(Route(row, None, "/x/7"))
-    assert [route.address for route, _ in watch.news(scene)] == ["/x/7"]
+    assert [route.address for route, _ in watch.changes(scene)] == ["/x/7"]
 
 
 @settings(deadline=None)

@@ -142,7 +142,7 @@ def test_there_are_not_too_many(peer: Any, recorder: Recorder, monkeypatch: pyte
     for number in range(capture.MAX_CAPTURES):
         (folder / f"{number}.wav").touch()
     peer.send("/recorder/capture", "x")
-    reason = f"16 captures are kept in {folder}: allowed no more"
+    reason = f"expected at most 16 captures in {folder}: delete one"
     assert peer.received() == [("/error", ["/recorder/capture", reason])]
     peer.send("/recorder/capture", "3")  # in place of one of them
     assert peer.ask("/recorder/state") == ["capturing 3"]
@@ -164,9 +164,9 @@ def test_what_is_refused_ends_nothing_and_no_file_is_written_twice(
     peer.send("/recorder/capture", "x")
     peer.received()
     begun = clock.engine.counters().position_frames
-    assert refused("x") == "'x': is being written: allowed another name, or this after /recorder/stop"
+    assert refused("x") == "'x' is being written: use another name, or /recorder/stop first"
     monkeypatch.setattr(capture, "MAX_CAPTURES", 0)
-    assert "allowed no more" in refused("y")
+    assert "expected at most" in refused("y")
     engine, recorder._engine = recorder._engine, lambda: None
     assert "nothing is playing" in refused("y")
     recorder._engine = engine
@@ -236,7 +236,7 @@ def test_it_ends_when_it_is_too_long(
     monkeypatch.setattr(capture, "MAX_BYTES", 4 * 13 * 1000)
     peer.send("/recorder/capture", "x")
     peer.wait_idle()
-    assert "allowed no more" in reported[0]
+    assert "expected at most" in reported[0]
 
 
 @pytest.mark.parametrize("name", ["", "../x", "a/b", "x" * 65])
@@ -244,7 +244,7 @@ def test_a_name_reaches_no_other_folder(peer: Any, recorder: Recorder, name: str
     peer.send("/recorder/capture", name)
     ((address, (about, reason)),) = peer.received()
     assert (address, about) == ("/error", "/recorder/capture")
-    assert "allowed 1 to 64" in reason
+    assert "expected 1 to 64" in reason
     assert not (tmp_path / "recordings").exists()
 
 

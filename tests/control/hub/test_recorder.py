@@ -110,8 +110,8 @@ def test_names_and_what_is_not_there(peer: Any, recorder: Recorder, reported: li
         peer.send("/recorder/play", name)
     peer.send("/recorder/play", "nothing")
     errors = [values[1] for _, values in peer.received()]
-    assert all("allowed 1 to 64 of A-Z" in reason for reason in errors[:-1])
-    assert errors[-1] == "'nothing': no such recording: allowed none is there"
+    assert all("expected 1 to 64 of A-Z" in reason for reason in errors[:-1])
+    assert errors[-1] == "no such recording: expected none, because there is no recording, got 'nothing'"
     assert not (tmp_path / "recordings").exists()
     (tmp_path / "recordings").write_text("a file in its place")
     peer.send("/recorder/record", "x")
@@ -127,8 +127,11 @@ def test_names_and_what_is_not_there(peer: Any, recorder: Recorder, reported: li
         ('{"stemfield": "recording", "format": 1}\n[1, "/a", [1]]\n[0.5, "/a", [1]]\n', "line 3"),
         ('{"stemfield": "recording", "format": 1}\n[1, "fade", ["x"]]\n', "line 2"),
         ('{"stemfield": "recording", "format": 2}\n', "line 1"),
-        ('{"stemfield": "recording", "format": 1}\n[1, "fade", [NaN]]\n', "line 2: nan: allowed a number from 0 to 10"),
-        ('{"stemfield": "recording", "format": 1}\n[Infinity, "/a", [1]]\n', "line 2: inf: allowed a number from 0"),
+        (
+            '{"stemfield": "recording", "format": 1}\n[1, "fade", [NaN]]\n',
+            "line 2: expected a number from 0 to 10, got nan",
+        ),
+        ('{"stemfield": "recording", "format": 1}\n[Infinity, "/a", [1]]\n', "line 2: expected a number from 0"),
         ('{"stemfield": "recording", "format": 1}\n[1' + 400 * "0" + ', "/a", [1]]\n', "line 2: 1000"),
         ('{"stemfield": "recording", "format": 1}\n[1, "/' + (1 << 20) * "a" + '", [1]]\n', "line 2: longer than"),
     ],
@@ -232,8 +235,8 @@ def test_recordings_are_deleted(control: Any, peer: Any, recorder: Recorder, tmp
     for name in ("x", "../y"):
         peer.send("/recorder/delete", name)
     unknown, no_name = refusals()
-    assert unknown == "'x': no such recording: allowed y"
-    assert "allowed 1 to 64 of A-Z" in no_name
+    assert unknown == "no such recording: expected y, got 'x'"
+    assert "expected 1 to 64 of A-Z" in no_name
     (tmp_path / "recordings" / "y.jsonl").write_text(
         '{"stemfield": "recording", "format": 1}\n[60, "/scene/amount", [0]]\n'
     )
@@ -252,7 +255,7 @@ def test_there_are_never_too_many(peer: Any, recorder: Recorder, monkeypatch: py
     for name in ("a", "b", "c", "a"):
         peer.send("/recorder/record", name)
     (error,) = [values for address, values in peer.received() if address == "/error"]
-    assert error == ["/recorder/record", "2 recordings are kept: allowed no more; /recorder/delete forgets one"]
+    assert error == ["/recorder/record", "expected at most 2 recordings: /recorder/delete deletes one"]
     assert peer.ask("/recorder/list") == ["a", "b"]
     peer.send("/recorder/delete", "b")
     peer.send("/recorder/record", "c")
@@ -271,7 +274,7 @@ def test_no_more_wait_for_the_disk_than_it_takes(control: Any, peer: Any, record
                 refused.append(str(refusal))
         return refused
 
-    assert control.on_loop(hurry()) == ["16 recordings wait for the disk: allowed no more"] * (50 - 16)
+    assert control.on_loop(hurry()) == ["expected at most 16 recordings waiting for the disk"] * (50 - 16)
     control.on_loop(recorder.close())
     peer.send("/recorder/record", "y")
     assert peer.ask("/recorder/state") == ["recording y"]
@@ -291,7 +294,7 @@ def test_what_is_too_long_ends_and_is_told(
             break
     peer.wait_idle()
     control.on_loop(recorder.close())
-    assert reported == ["recording x: 1 MiB: allowed no more"]
+    assert reported == ["recording x: expected at most 1 MiB: it ends here"]
     assert most <= (tmp_path / "recordings" / "x.jsonl").stat().st_size < most + 10_000
     assert list(read_recording(tmp_path / "recordings" / "x.jsonl"))
 

@@ -17,7 +17,7 @@ from stemfield.control.dialects import listener, s3a
 from stemfield.control.dialects.osc import Message, encode, parse
 from stemfield.control.http.oscquery import node_at
 from stemfield.control.hub.peers import Peer
-from stemfield.control.parameters.argument import MAX_KEPT_BYTES, MAX_TEXT_BYTES, Argument, sayable
+from stemfield.control.parameters.argument import MAX_STORED_BYTES, MAX_TEXT_BYTES, Argument, sayable
 from stemfield.control.parameters.commands import SetParameter, UpsertObject
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.group_rows import MAX_GROUPS
@@ -156,9 +156,9 @@ def test_the_largest_scene_that_can_be_made_is_kept(tmp_path: Path) -> None:
         scene = upsert_object(scene, UpsertObject(ident, "channel", [0, 1], {}), context)
     odd = 0.1234567890123456
     bands = ["bandstop", 20000 + odd, 10 + odd, -12 - odd] * MAX_EQ_BANDS
-    outputs = ", ".join(labels[n % len(labels)] for n in range((MAX_KEPT_BYTES - 2) // 7))
+    outputs = ", ".join(labels[n % len(labels)] for n in range((MAX_STORED_BYTES - 2) // 7))
     for address, *values in (
-        ("/object/*/exclude", "*" + '"' * (MAX_KEPT_BYTES // 2 - 1)),
+        ("/object/*/exclude", "*" + '"' * (MAX_STORED_BYTES // 2 - 1)),
         ("/object/*/outputs", f"[{outputs}]"),
         ("/object/*/eq", *bands),
         ("/object/*/exclude_sector", 100 + odd, 200 + odd, -30 - odd, 30 + odd),
@@ -174,7 +174,7 @@ def test_the_largest_scene_that_can_be_made_is_kept(tmp_path: Path) -> None:
         assert not problems, (address, problems)
     longer = ",".join(["*" * 15] * 127)
     _, problems = apply(scene, SetParameter("/scene/recall/without", (longer,)), context)
-    assert [p.reason for p in problems] == [f"{127 * 17 - 2} bytes of text: allowed at most {MAX_KEPT_BYTES}"]
+    assert [p.reason for p in problems] == [f"expected at most {MAX_STORED_BYTES} bytes of text, got {127 * 17 - 2}"]
     for item in scene.objects:
         scene, problems = apply(
             scene, SetParameter(f"/object/{item.id}/name", (f"{item.id:_>3}{'😀' * 125}",)), context
@@ -194,7 +194,7 @@ def test_a_scene_that_could_not_be_read_again_is_not_written(context: Context, t
     store = SceneStore(tmp_path, context)
     store.save(context.defaults)
     large = replace(context.defaults.objects[0], exclude=("*" * (1 << 20),))
-    with pytest.raises(OSError, match=f"bytes of scene: allowed at most {MAX_CONTENT}"):
+    with pytest.raises(OSError, match=f"expected at most {MAX_CONTENT} bytes of scene"):
         store.save(context.defaults.with_object(large))
     with pytest.raises(OSError, match="bytes of scene"):
         store.save_named("x", context.defaults.with_object(large))

@@ -53,7 +53,7 @@ def test_whoever_may_only_look_changes_nothing(found: Any) -> None:
     looking = found["open"]["looking"]
     assert looking["question"] == [["/scene/amount", 0.5]]
     refusal, answer = looking["change"]
-    assert refusal == ["/error", "/scene/amount", "you may listen, not change anything (network.read_only)"]
+    assert refusal == ["/error", "/scene/amount", "read-only access: changes are not allowed (network.read_only)"]
     assert answer == ["/scene/amount", 0.5]
     assert {key: looking[key] for key in ("tree", "no token", "client")} == {
         "tree": 200,

@@ -102,7 +102,7 @@ def test_what_a_group_links_is_part_of_the_scene(control: Any, peer: Any, contex
     scene = control.hub.scene
     assert scene_from_dict(scene_to_dict(scene, context), context) == (scene, ())
     peer.send("/group/3/links", "position, levle")
-    assert peer.receive()[1][1] == "'levle': allowed position, level, mute, solo, width, did you mean level?"
+    assert peer.receive()[1][1] == "expected position, level, mute, solo, width, got 'levle', did you mean level?"
     peer.send("/group/3/links", "")
     assert peer.ask("/group/3/links") == [""]
     peer.send("/scene/undo")

@@ -160,9 +160,9 @@ def test_meters_cannot_be_set_and_are_missed_by_name(peer):
     peer.send("/meter/object/vocal")
     peer.send("/meter/speakers/M+030")
     assert peer.received() == [
-        ("/error", ["/meter/object/vocals", "can be asked for, not set"]),
+        ("/error", ["/meter/object/vocals", "can be queried, not set"]),
         ("/error", ["/meter/object/vocal", "no object 'vocal', did you mean vocals?"]),
-        ("/error", ["/meter/speakers/M+030", "describes nothing, did you mean /meter/speaker/{label}?"]),
+        ("/error", ["/meter/speakers/M+030", "matches nothing, did you mean /meter/speaker/{label}?"]),
     ]
 
 

@@ -152,9 +152,9 @@ def test_what_is_the_same_stays_the_very_same(context: Context) -> None:
 
 
 def test_words_that_cannot_be_understood_are_explained() -> None:
-    with pytest.raises(RefusedError, match=r"'gain': allowed positions, gains, .*, did you mean gains"):
+    with pytest.raises(RefusedError, match=r"expected positions, gains, .*, got 'gain', did you mean gains"):
         recall_of("positions, gain", None, Recall())
-    with pytest.raises(RefusedError, match="129 objects: allowed at most 128"):
+    with pytest.raises(RefusedError, match="expected at most 128 objects, got 129"):
         recall_of(None, ",".join(map(str, range(129))), Recall())
     with pytest.raises(RefusedError):
         recall_of(None, "vocals[", Recall())
@@ -189,7 +189,7 @@ def test_by_osc_for_every_recall_and_for_one(control: Any, peer: Any, until: Cal
     peer.send("/scene/load", "two")
     assert state() == [-40, -6, 40, -6, -12]
     peer.send("/scene/load", "two", 0.0, "place")
-    assert peer.receive()[1][1].startswith("'place': allowed positions")
+    assert peer.receive()[1][1].startswith("expected positions")
     peer.send("/scene/recall/without", "a[")
     assert peer.receive()[0] == "/error"
     peer.send("/scene/reset")

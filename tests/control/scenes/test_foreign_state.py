@@ -43,8 +43,8 @@ def test_a_scene_of_a_newer_version_is_kept(context: Context, tmp_path: Path) ->
         (tmp_path / "scene.json").write_bytes(NEWER)
         scene, told = after_a_change(context, tmp_path)
         assert scene == context.defaults
-        assert "format: 2: allowed 1; a newer version wrote it" in told
-        assert f"scene.json: set aside as scene.json.newer-{number}; the default scene is used" in told
+        assert "format: expected 1, got 2; a newer version wrote it" in told
+        assert f"scene.json: renamed to scene.json.newer-{number}; the default scene is used" in told
         assert (tmp_path / f"scene.json.newer-{number}").read_bytes() == NEWER
 
 
@@ -54,7 +54,7 @@ def test_a_journal_of_a_newer_version_is_kept(context: Context, tmp_path: Path) 
     whole = (tmp_path / "scene.journal").read_bytes()
     scene, told = after_a_change(context, tmp_path)
     assert scene.amount == 0.75
-    assert "scene.journal: set aside as scene.journal.newer-1; scene.json is used" in told
+    assert "scene.journal: renamed to scene.journal.newer-1; scene.json is used" in told
     assert (tmp_path / "scene.journal.newer-1").read_bytes() == whole
 
 
@@ -68,7 +68,7 @@ def test_foreign_content_is_set_aside(context: Context, tmp_path: Path, name: st
     whole = (tmp_path / name).read_bytes()
     scene, told = after_a_change(context, tmp_path)
     assert scene == context.defaults
-    assert f"set aside as {name}.broken-1" in told
+    assert f"renamed to {name}.broken-1" in told
     assert (tmp_path / f"{name}.broken-1").read_bytes() == whole
 
 
@@ -90,7 +90,7 @@ def test_what_is_no_file_holds_nothing_up(context: Context, tmp_path: Path, name
                 file.truncate(2 * SLOT_BYTES + 1)
     scene, told = after_a_change(context, tmp_path)
     assert scene == context.defaults
-    assert f"{name}: set aside as {name}.broken-1" in told
+    assert f"{name}: renamed to {name}.broken-1" in told
     assert os.path.lexists(tmp_path / f"{name}.broken-1")
 
 
@@ -101,7 +101,7 @@ def test_a_journal_of_another_kind_is_kept(context: Context, tmp_path: Path, con
     (tmp_path / "scene.journal").write_bytes(content)
     loaded, told = after_a_change(context, tmp_path)
     assert loaded == context.defaults
-    assert "scene.journal: set aside as scene.journal.broken-1; scene.json is used" in told
+    assert "scene.journal: renamed to scene.journal.broken-1; scene.json is used" in told
     assert (tmp_path / "scene.journal.broken-1").read_bytes() == content
 
 
@@ -197,7 +197,7 @@ def test_a_recording_that_is_no_file_holds_nothing_up(control: Any, peer: Any, t
     control.on_loop(recorder.close())
     assert told == [
         "playing fifo: is no regular file",
-        "playing newer: line 1: format: 2: allowed 1; another version wrote it",
+        "playing newer: line 1: format: expected 1, got 2; another version wrote it",
         "playing deep: line 2: no JSON",
         "recording fifo: No such device or address",
     ]

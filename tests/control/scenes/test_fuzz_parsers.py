@@ -170,7 +170,7 @@ def test_damaged_messages_of_pages_and_clients(control: Any) -> None:
             if number % 100 == 0:
                 await asyncio.sleep(0)
                 dict(page._changes(0.0))
-                list(client._watch.news(hub.scene))
+                list(client._watch.changes(hub.scene))
         hub.leave(page._peer)
         hub.leave(client._peer)
 

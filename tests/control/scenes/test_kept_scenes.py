@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stemfield.control.parameters.names import file_stem, kept_name, name_of
+from stemfield.control.parameters.names import file_stem, name_of, valid_name
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.store import SceneStore
 
@@ -114,7 +114,7 @@ def test_what_cannot_be_undone_stays_to_be_undone(control: Any, peer: Any, until
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stemfield.control.scenes.library.MAX_WAITING", 0)
         peer.send("/scene/undo")
-        assert peer.received() == [("/error", ["/scene/undo", "0 scenes wait for the disk: allowed no more"])]
+        assert peer.received() == [("/error", ["/scene/undo", "expected at most 0 scenes waiting for the disk"])]
     peer.send("/scene/undo")
     until(lambda: "verse" in peer.ask("/scene/list"), 5, "it is back")
 
@@ -165,24 +165,24 @@ def test_names_of_every_script(control: Any, peer: Any, until: Any, name: str) -
 
 
 def test_a_name_is_one_however_it_is_typed() -> None:
-    assert kept_name("Cafe\u0301") == kept_name("Caf\u00e9") == "Caf\u00e9"
+    assert valid_name("Cafe\u0301") == valid_name("Caf\u00e9") == "Caf\u00e9"
 
 
 @pytest.mark.parametrize(
     "name", ["", " ", "..", "a/b", "a\n", "x\ud800", "a\u202eb", "a+b", "x" * 65, "夜" * 64, "a\0"]
 )
 def test_names_that_are_none(name: str) -> None:
-    with pytest.raises(RefusedError, match="allowed 1 to 64 of A-Z a-z 0-9, space, _ and -, letters"):
-        kept_name(name)
+    with pytest.raises(RefusedError, match="expected 1 to 64 of A-Z a-z 0-9, space, _ and -, letters"):
+        valid_name(name)
 
 
 @given(st.text(max_size=70))
 def test_every_name_has_a_file_of_its_own(text: str) -> None:
     try:
-        name = kept_name(text)
+        name = valid_name(text)
     except RefusedError:
         return
     stem = file_stem(name)
-    assert name_of(stem) == kept_name(name) == name
+    assert name_of(stem) == valid_name(name) == name
     assert len(f"{stem}.jsonl.part".encode()) <= 255
     assert not set("/.") & set(stem)

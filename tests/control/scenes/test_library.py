@@ -87,7 +87,7 @@ def test_scenes_are_listed_loaded_hidden_and_forgotten(control: Any, peer: Any, 
     peer.send("/scene/load", "stage")
     assert peer.ask("/object/drums/azimuth") == [0.0]
     peer.send("/scene/delete", "stage")
-    assert peer.receive()[1][1].startswith("'stage': no such scene: allowed stage, wide stage, surround")  # type: ignore[attr-defined]
+    assert peer.receive()[1][1].startswith("no such scene: expected stage, wide stage, surround")  # type: ignore[attr-defined]
 
 
 def test_undo_and_redo(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,8 +171,8 @@ def test_a_scene_can_be_taken_up_before_the_disk_has_it(control: Any, peer: Any,
             peer.send("/scene/save", f"s{number}")
         reasons = [values[1] for _, values in peer.received()]
         assert reasons == [
-            "verse: it waits for the disk",
-            *[f"{MAX_WAITING} scenes wait for the disk: allowed no more"] * 2,
+            "verse: is waiting for the disk",
+            *[f"expected at most {MAX_WAITING} scenes waiting for the disk"] * 2,
         ]
         wait.set()
         until(lambda: len(written) == MAX_WAITING, 5, "they are kept")
@@ -185,7 +185,7 @@ def test_the_number_of_scenes_is_bounded(control: Any, peer: Any, until: Any, mo
     monkeypatch.setattr("stemfield.control.scenes.library.MAX_SCENES", 2)
     for name in ("a", "b", "c", "b"):
         peer.send("/scene/save", name)
-    assert peer.received() == [("/error", ["/scene/save", "2 scenes are kept: allowed no more"])]
+    assert peer.received() == [("/error", ["/scene/save", "expected at most 2 saved scenes: delete another one"])]
     until(lambda: {*peer.ask("/scene/list")} >= {"a", "b"}, 5, "they are kept")
     peer.send("/scene/delete", "a")
     peer.send("/scene/save", "c")

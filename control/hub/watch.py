@@ -1,4 +1,4 @@
-"""What one listener was told of some addresses, and what is new since."""
+"""Changes of the values of some addresses since they were last read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from stemfield.renderer.scene.scene import Scene
 
 
 class Watch:
-    """The values of the addresses that somebody listens to.
+    """The values of some addresses, as one listener knows them.
 
     Args:
-        find: the routes in a scene; asked again when objects or groups come, go or get other names.
-        context: what there is.
+        find: returns the routes in a scene; called again when objects or groups are added, removed or renamed.
+        context: fixed surroundings.
     """
 
     def __init__(self, find: Callable[[Scene], Sequence[Route]], context: Context) -> None:
@@ -29,30 +29,30 @@ class Watch:
         self._of_objects: dict[Key, dict[str, Route]] = {}
         self._others: dict[str, Route] = {}
         self._new: dict[str, Route] = {}
-        """What was added since the last time."""
+        """Routes added since the last time."""
         self._measured: dict[str, Route] = {}
-        """What changes without the scene."""
-        self._told: dict[str, Values] = {}
+        """Routes whose values change without the scene."""
+        self._last: dict[str, Values] = {}
 
-    def is_still(self, scene: Scene) -> bool:
-        """Whether nothing can be new in this scene."""
+    def is_unchanged(self, scene: Scene) -> bool:
+        """Whether nothing can have changed in this scene."""
         return scene is self._scene and not self._measured and not self._new
 
     def add(self, route: Route) -> None:
-        """Tell of one more, which is found too from now on."""
+        """Add a route, which `find` returns too from now on."""
         self._enter(route)
         self._new[route.address] = route
 
-    def leave(self, address: str) -> None:
-        """Tell no more of one, which is found no more."""
+    def remove(self, address: str) -> None:
+        """Remove a route, which `find` no longer returns."""
         route = self._routes.pop(address, None)
         if route is not None:
             self._of_objects.get(route.key, {}).pop(address, None)
-        for known in (self._others, self._measured, self._new, self._told):
+        for known in (self._others, self._measured, self._new, self._last):
             known.pop(address, None)
 
-    def news(self, scene: Scene) -> Iterator[tuple[Route, Values]]:
-        """Every value that is another one than was told last."""
+    def changes(self, scene: Scene) -> Iterator[tuple[Route, Values]]:
+        """Every value that differs from the last one."""
         before, self._scene = self._scene, scene
         names = (*((o.name, o.group) for o in scene.objects), *scene.groups)
         if names != self._names:
@@ -60,17 +60,17 @@ class Watch:
             self._sort(self._find(scene))
         for route in self._due(before, scene):
             if route.address not in self._routes:
-                continue  # left while the others were told
+                continue  # removed meanwhile
             values = route.parameter.values(scene, route.key, self._context)
-            if values is not None and self._told.get(route.address) != values:
-                self._told[route.address] = values
+            if values is not None and self._last.get(route.address) != values:
+                self._last[route.address] = values
                 yield route, values
 
     def _sort(self, routes: Sequence[Route]) -> None:
         self._routes, self._of_objects, self._others, self._measured = {}, {}, {}, {}
         for route in routes:
             self._enter(route)
-        self._told = {address: values for address, values in self._told.items() if address in self._routes}
+        self._last = {address: values for address, values in self._last.items() if address in self._routes}
         self._new = {address: self._routes[address] for address in self._new if address in self._routes}
 
     def _enter(self, route: Route) -> None:
@@ -84,7 +84,7 @@ class Watch:
             self._others[address] = route
 
     def _due(self, before: Scene | None, scene: Scene) -> Iterable[Route]:
-        """What has to be read again: most of a big scene is as it was."""
+        """Routes that must be read again: most of a large scene is unchanged."""
         new, self._new = self._new, {}
         if before is None:
             return tuple(self._routes.values())
