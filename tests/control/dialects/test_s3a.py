@@ -149,7 +149,8 @@ def test_a_bad_object_is_refused_whole_and_leaves_the_others() -> None:
         "object: expected a whole number from 0 to 2147483647, got -1",
         "object: expected an object, got 7",
         "object 3: type: hoa: Ambisonic scenes are not rendered",
-        "object 6: channels: expected 1 or 2 different ones from 0 to 2, got 1 9; outputs: 'nowhere': no such loudspeaker",
+        "object 6: channels: expected 1 or 2 different ones from 0 to 2, got 1 9; "
+        "outputs: 'nowhere': no such loudspeaker",
     ]
     assert [o.level for o in scene.objects] == [1.0, 0.25, 1.0, 1.0, 0.75, 1.0, 1.0]
     assert scene.find(6) == CONTEXT.defaults.find(6)
@@ -174,7 +175,7 @@ def test_new_objects_are_added_survive_a_restart_and_can_be_removed() -> None:
     smaller = Context(CONTEXT.labels, default_scene(), status=idle_status())
     scene, problems = scene_from_dict(scene_to_dict(kept, CONTEXT), smaller)
     assert scene == smaller.defaults
-    assert "added.object-40: a new object plays direct inputs" in problems[0]
+    assert "added.object-40: a new object needs a direct input" in problems[0]
 
 
 @pytest.mark.parametrize(
@@ -243,7 +244,7 @@ def test_more_entries_than_channels_are_refused() -> None:
         (b'{"objects": {}}', "expected a list"),
         (b'{"objects": [{"id": 0, "level": NaN}]}', "NaN is no number"),
         (b'{"objects": [{"id": ' + b"9" * 5000 + b"}]}", "not JSON"),
-        (b" " * 65_537, "65537 bytes"),
+        (b" " * 65_537, "got 65537"),
     ],
 )
 def test_what_is_no_scene_message(packet: bytes, reason: str) -> None:
@@ -269,7 +270,7 @@ def test_listeners() -> None:
         (command,) = said(orientation=orientation)
         assert command.arguments == pytest.approx((math.degrees(1.0), 0, 0))
     (problem,) = said(face=3)
-    assert problem == Problem("listener", "neither x, y, z nor orientation")
+    assert problem == Problem("listener", "expected x, y, z or orientation")
 
 
 @given(st.floats(-179, 179), st.floats(-89, 89), st.floats(-179, 179))

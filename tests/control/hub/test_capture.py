@@ -114,7 +114,7 @@ def test_it_ends_when_the_disk_is_too_slow(
     monkeypatch.setattr(type(clock.engine.capture), "read", lambda *_: None)
     peer.send("/recorder/capture", "x")
     peer.wait_idle()
-    assert reported == ["capturing x: the disk is too slow: what was played is lost from here on"]
+    assert reported == ["capturing x: the disk is too slow: the rest is lost"]
 
 
 def test_it_ends_when_the_driver_is_gone(
@@ -124,7 +124,7 @@ def test_it_ends_when_the_driver_is_gone(
     peer.send("/recorder/capture", "x")
     clock._stop.set()
     peer.wait_idle()
-    assert reported == ["capturing x: what played has gone: it ends here"]
+    assert reported == ["capturing x: the audio driver is gone: it ends here"]
 
 
 def test_the_last_of_the_disk_is_left(
@@ -133,7 +133,7 @@ def test_the_last_of_the_disk_is_left(
     monkeypatch.setattr(capture, "LEFT_FREE_BYTES", 1 << 60)
     peer.send("/recorder/capture", "x")
     peer.wait_idle()
-    assert reported == [f"capturing x: less than {1 << 30} GiB is left on the disk: it ends here"]
+    assert reported == [f"capturing x: less than {1 << 30} GiB of disk space: it ends here"]
 
 
 def test_there_are_not_too_many(peer: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_a_recording_without_sound_is_no_capture(tmp_path: Path) -> None:
         '{"inputs": [' + ",".join(f'[{n}, "o{n}", [0]]' for n in range(9, 200)) + "]}\n",
     ):
         (tmp_path / "a.jsonl").write_text(text)
-        with pytest.raises(RecordingError, match="is not that of a capture"):
+        with pytest.raises(RecordingError, match="expected that of a capture"):
             captured_objects(tmp_path / "a.jsonl")
 
 

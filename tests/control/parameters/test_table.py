@@ -175,7 +175,7 @@ def test_names(context: Context) -> None:
     assert value(scene, context, "/object/Ünal & friends/aed")
     assert value(scene, context, "/object/vocals/aed")  # for good
     assert value(scene, context, "/object/0/name") == ("Ünal & friends",)
-    assert "object 1 has it" in refused(scene, context, "/object/0/name", "bass")
+    assert "is the name of object 1" in refused(scene, context, "/object/0/name", "bass")
     for bad in ("", "  ", "12", "a/b", "a*", "x" * 129, "a\nb", "\ud800"):
         assert "1 to 128 characters" in refused(scene, context, "/object/0/name", bad)
 
@@ -221,7 +221,7 @@ def test_an_equaliser_is_groups_of_four(context: Context) -> None:
     assert do(context.defaults, context, address, *value(scene, context, address)) == scene
     assert do(scene, context, address, "") == context.defaults
     assert "did you mean peak?" in refused(scene, context, address, "peek", 1000, 1, -3)
-    assert "frequency: nan" in refused(scene, context, address, "peak", math.nan, 1, -3)
+    assert "frequency: expected a number" in refused(scene, context, address, "peak", math.nan, 1, -3)
     assert 'or one "" for none' in refused(scene, context, address, "peak", 1000)
     assert 'or one "" for none' in refused(scene, context, address, "", 1000, 1, 0)
     assert "expected type" in refused(scene, context, address, "peak", 1000, 1, -3, "peak")

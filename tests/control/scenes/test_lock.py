@@ -72,5 +72,5 @@ def test_a_folder_that_cannot_be_locked_is_no_reason_not_to_play(
 def test_who_has_it_without_a_name_is_told_too(tmp_path: Path) -> None:
     with StateLock(tmp_path):
         (tmp_path / FILE).write_bytes(b"\xff\x1b[31m\n")
-        with pytest.raises(StateTakenError, match="which says nothing of itself"), StateLock(tmp_path):
+        with pytest.raises(StateTakenError, match="unknown process"), StateLock(tmp_path):
             pass
