@@ -245,7 +245,7 @@ def test_recordings_are_deleted(control: Any, peer: Any, recorder: Recorder, tmp
     )
     peer.send("/recorder/play", "y")
     peer.send("/recorder/delete", "y")
-    assert refusals() == ["'y': playing goes on: /recorder/stop comes first"]
+    assert refusals() == ["'y': playing is still active: use /recorder/stop first"]
     peer.send("/recorder/stop")
     peer.send("/recorder/delete", "y")
     control.settled()
