@@ -88,7 +88,7 @@ def test_a_node_says_what_a_person_needs(web: Any) -> None:
     assert status == 200
     assert node == {
         "FULL_PATH": "/object/vocals/aed",
-        "DESCRIPTION": "Where it is: azimuth (left positive, any angle is wrapped), elevation (up positive), distance.",
+        "DESCRIPTION": "Position: azimuth (left positive, any angle is wrapped), elevation (up positive), distance.",
         "TYPE": "fff",
         "ACCESS": 3,
         "VALUE": pytest.approx([0.0, 0.0, 1.0]),
@@ -234,7 +234,7 @@ def test_the_client_of_npm_finds_and_moves_the_singer(web: Any, peer: Any, npm_c
     context = web.control.hub.context
     told = {r.address for r in every_route(context.defaults, context) if r.parameter.arguments}
     assert told <= methods.keys()
-    assert methods[path]["description"] == "Azimuth alone, left positive; any angle is wrapped."
+    assert methods[path]["description"] == "Azimuth, left positive; any angle is wrapped."
     (argument,) = methods[path]["arguments"]
     assert (argument["type"], argument["range"], argument["value"]) == ("f", {"min": -180, "max": 180}, 0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hand:
