@@ -20,7 +20,8 @@ from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.processor import compile_ahead
 
 if TYPE_CHECKING:
-    from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
+    from stemfield.renderer.drivers.jack import JackDriver
+    from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 
     Driver = JackDriver | ClockDriver
 
@@ -205,7 +206,7 @@ class DriverLink:
                 raise OSError(f"libjack is not on this machine ({error}): install it, or set driver: clock") from error
             return clock
         try:
-            return JackDriver(_settings(config), self._connections.wishes)
+            return JackDriver(_settings(config), self._connections.wanted)
         except JackError as error:
             log.debug("%s", error)
             return clock if config.driver == "auto" and not self._joined_once else None
@@ -216,7 +217,7 @@ class DriverLink:
         if isinstance(driver, ClockDriver):
             driver.start(engine, len(names.music) + len(names.direct))
             return
-        from stemfield.renderer.drivers.jack import JackPorts
+        from stemfield.renderer.drivers.jack_settings import JackPorts
 
         monitor = MONITOR_PORTS if engine.outputs > len(names.feeds) else ()
         self._ports = JackPorts((*names.music, *names.direct), len(names.music), names.feeds, names.channels, monitor)
@@ -256,7 +257,7 @@ def fade_out(engine: Engine) -> None:
 
 
 def _settings(config: Config) -> JackSettings:
-    from stemfield.renderer.drivers.jack import JackSettings
+    from stemfield.renderer.drivers.jack_settings import JackSettings
 
     return JackSettings(
         config.jack.client_name,

@@ -11,8 +11,8 @@ import soxr
 from numpy.typing import NDArray
 
 from stemfield.control.faults import Contained
-from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
 from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.files.audiofile import AudioFileError, AudioReader
 
 BLOCK_FRAMES = 8192
 REFILL_S = 0.1

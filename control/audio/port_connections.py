@@ -10,10 +10,11 @@ from stemfield.control.audio.roles import STEM_PORTS
 from stemfield.control.status import Wiring
 from stemfield.layouts.model import Speaker
 from stemfield.renderer.drivers.connections import Connection, ConnectionKeeper
-from stemfield.renderer.drivers.wishes import Wishes
+from stemfield.renderer.drivers.wanted_connections import WantedConnections
 
 if TYPE_CHECKING:
-    from stemfield.renderer.drivers.jack import JackDriver, JackPorts
+    from stemfield.renderer.drivers.jack import JackDriver
+    from stemfield.renderer.drivers.jack_settings import JackPorts
 
 MAX_REPORTED: Final = 64
 """Maximum number of foreign ports reported."""
@@ -29,7 +30,7 @@ class PortConnections:
     """
 
     def __init__(self, speakers: Sequence[Speaker]) -> None:
-        self.wishes = Wishes(speakers)
+        self.wanted = WantedConnections(speakers)
         self._keeper = ConnectionKeeper()
         self._logged: set[str] = set()
         """Problems and notes already in the log."""
@@ -52,7 +53,7 @@ class PortConnections:
             log.info("port %s was renamed to %s", before, after)
             self._keeper.rename(own, before, after)
         self._keeper.want(driver.wanted_connections(ports))
-        self._log_wishes()
+        self._log_problems()
         for connection in self._keeper.surplus(current):
             if driver.disconnect(connection):
                 log.info("disconnected %s and %s", *connection)
@@ -63,9 +64,9 @@ class PortConnections:
                 current.add(connection)
         return _wiring(server, driver, ports, current)
 
-    def _log_wishes(self) -> None:
+    def _log_problems(self) -> None:
         """Log which configured connections are impossible, and which were chosen by number."""
-        problems, notes = self.wishes.problems, self.wishes.notes
+        problems, notes = self.wanted.problems, self.wanted.notes
         for level, texts in ((logging.WARNING, problems), (logging.INFO, notes)):
             for text in texts:
                 if text not in self._logged:

@@ -30,12 +30,12 @@ from stemfield.control.audio.stems_log import StemsLog
 from stemfield.control.config.configuration import Config
 from stemfield.control.status import QUIET, UNCALLED, CallbackState, SoundState
 from stemfield.layouts.model import Layout
-from stemfield.renderer.drivers.audiofile import AudioFileError
 from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.chain_builder import fit
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.levels import SILENT, Levels, LoudnessMatch
 from stemfield.renderer.engine.processor import compile_ahead
+from stemfield.renderer.files.audiofile import AudioFileError
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.scene import Scene

@@ -12,7 +12,7 @@ from stemfield.control.config.errors import ConfigError
 from stemfield.control.offline.inputs import model_card, usable_hrtf, usable_layout
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.problems import UserError, did_you_mean
-from stemfield.renderer.drivers.audiofile import AudioReader
+from stemfield.renderer.files.audiofile import AudioReader
 
 
 def check(options: argparse.Namespace) -> int:

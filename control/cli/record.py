@@ -32,8 +32,8 @@ from stemfield.control.scenes.recording import RecordingError, capture_path, cap
 from stemfield.control.status import idle_status
 from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.score import Moment
-from stemfield.renderer.drivers.bw64 import Bw64Reader
-from stemfield.renderer.drivers.bw64_writer import check_bw64
+from stemfield.renderer.files.bw64 import Bw64Reader
+from stemfield.renderer.files.bw64_writer import check_bw64
 
 Door = tuple[str, int]
 """Address and port at which the daemon hears OSC."""

@@ -16,10 +16,10 @@ from stemfield.renderer.adm.model import AdmError
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.adm.selection import Selection, select
-from stemfield.renderer.drivers.audiofile import AudioWriter, check_output
-from stemfield.renderer.drivers.bw64 import Bw64Reader
 from stemfield.renderer.drivers.limiting import Limiting, tell_limiting
 from stemfield.renderer.engine.chain_builder import head_of
+from stemfield.renderer.files.audiofile import AudioWriter, check_output
+from stemfield.renderer.files.bw64 import Bw64Reader
 
 
 def render(options: argparse.Namespace) -> int:

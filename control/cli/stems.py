@@ -10,7 +10,7 @@ from stemfield.control.offline.inputs import model_card, model_options, user_con
 from stemfield.control.offline.progress import separating
 from stemfield.control.problems import CommandError
 from stemfield.layouts.problems import did_you_mean
-from stemfield.renderer.drivers.audiofile import check_output
+from stemfield.renderer.files.audiofile import check_output
 from stemfield.renderer.scene.scene import RESIDUAL
 
 

@@ -13,8 +13,8 @@ from stemfield.control.offline.inputs import model_card, model_options, output_r
 from stemfield.control.offline.progress import separating
 from stemfield.control.offline.scenes import find_recording, load_changes, load_scene
 from stemfield.control.problems import CommandError
-from stemfield.renderer.drivers.audiofile import check_output
-from stemfield.renderer.drivers.bw64_writer import check_bw64
+from stemfield.renderer.files.audiofile import check_output
+from stemfield.renderer.files.bw64_writer import check_bw64
 
 
 def upmix(options: argparse.Namespace) -> int:

@@ -14,7 +14,7 @@ from stemfield.control.doctor.finding import Finding
 from stemfield.control.doctor.probe_jack import JackState, Port
 from stemfield.control.doctor.probe_pipewire import Force
 from stemfield.control.doctor.processes import SoundServer
-from stemfield.renderer.drivers.wishes import Peer, matching
+from stemfield.renderer.drivers.wanted_connections import Peer, matching
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS
 
 RATE_TOLERANCE: Final = 0.03

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from stemfield.control.faults import Contained, cause
 from stemfield.control.problems import RefusedError
-from stemfield.renderer.drivers.audiofile import AudioFileError, AudioWriter
 from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.files.audiofile import AudioFileError, AudioWriter
 
 MAX_BYTES = 64 << 30
 MAX_CAPTURES = 16

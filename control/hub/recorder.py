@@ -36,9 +36,9 @@ from stemfield.control.scenes.recording import (
 )
 from stemfield.layouts.plain_data import without_waiting
 from stemfield.layouts.problems import shown
-from stemfield.renderer.drivers.audiofile import AudioFileError
-from stemfield.renderer.drivers.part_file import clear_leavings
 from stemfield.renderer.engine.engine import Engine
+from stemfield.renderer.files.audiofile import AudioFileError
+from stemfield.renderer.files.part_file import clear_leavings
 from stemfield.renderer.scene.scene import Scene
 
 FLUSH_S = 1.0

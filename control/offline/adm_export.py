@@ -24,10 +24,10 @@ from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.score import Moment, document_of, score_of
 from stemfield.renderer.adm.selection import select
 from stemfield.renderer.adm.writing import write_document
-from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, AudioWriter
-from stemfield.renderer.drivers.bw64 import Bw64Reader
-from stemfield.renderer.drivers.bw64_writer import Bw64Writer
 from stemfield.renderer.dsp.loudness import LoudnessMeter, channel_weights
+from stemfield.renderer.files.audiofile import AudioFileError, AudioReader, AudioWriter
+from stemfield.renderer.files.bw64 import Bw64Reader
+from stemfield.renderer.files.bw64_writer import Bw64Writer
 from stemfield.renderer.scene.rows import STEM_ROWS
 from stemfield.renderer.scene.scene import STEMS, Scene
 from stemfield.separation.cards.card import ModelCard

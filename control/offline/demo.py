@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.drivers.audiofile import AudioReader, AudioWriter
+from stemfield.renderer.files.audiofile import AudioReader, AudioWriter
 from stemfield.renderer.scene.scene import STEMS
 
 DEMO_RATE_HZ = 48000

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.layouts.model import Layout
-from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, AudioWriter, check_output
 from stemfield.renderer.drivers.file import BLOCK_FRAMES, render
 from stemfield.renderer.drivers.limiting import Limiting, tell_limiting, watched
 from stemfield.renderer.dsp.binaural import Head
@@ -23,6 +22,7 @@ from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.engine.chain_builder import head_of
 from stemfield.renderer.engine.engine import Engine, fade_frames
 from stemfield.renderer.engine.plan import NEVER
+from stemfield.renderer.files.audiofile import AudioFileError, AudioReader, AudioWriter, check_output
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room
 from stemfield.renderer.scene.gains import linear

@@ -9,7 +9,7 @@ from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.model import AudioObject, Block, Channel, Content, Document, Programme, Track
 from stemfield.renderer.adm.times import step_time
 from stemfield.renderer.adm.voices import FIELD, Setting, Voice, silenced, voices_of
-from stemfield.renderer.drivers.bw64 import TrackEntry
+from stemfield.renderer.files.bw64 import TrackEntry
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene.gains import CLICK_FREE_S
 from stemfield.renderer.scene.scene import Scene

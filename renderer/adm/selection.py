@@ -22,7 +22,7 @@ from stemfield.renderer.adm.model import (
     SpeakerBlock,
     same_id,
 )
-from stemfield.renderer.drivers.bw64 import TrackEntry
+from stemfield.renderer.files.bw64 import TrackEntry
 
 MAX_VISITS: Final = 4096
 """An object within two others is visited twice; without a bound twenty of two parts each would be a million."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import jack
@@ -23,8 +22,9 @@ from stemfield.renderer.drivers.jack_callback import (
     compile_latency,
     compile_latency_asked,
 )
+from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.drivers.port_channels import channels_of_ports
-from stemfield.renderer.drivers.wishes import Peer, Wishes
+from stemfield.renderer.drivers.wanted_connections import Peer, WantedConnections
 from stemfield.renderer.engine.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -34,49 +34,6 @@ class JackError(OSError):
     """No server, or the server refused something."""
 
 
-@dataclass(frozen=True, slots=True)
-class JackSettings:
-    """How to join the server.
-
-    Attributes:
-        client_name: wanted; the server may append a number.
-        server_name: None for the default server.
-        start_server: whether libjack may start one.
-        connect_inputs: names or patterns (`*`, `?`) of ports that feed our inputs, in order, or left and right by name.
-        connect_outputs: the same of ports that take loudspeakers, by their channels' names or by number.
-        connect_monitor: the same of two ports that take the binaural monitor.
-        connect_speakers: full names of ports by the labels of the loudspeakers that they take, whatever the patterns
-            of `connect_outputs` say of these.
-    """
-
-    client_name: str = "stemfield"
-    server_name: str | None = None
-    start_server: bool = False
-    connect_inputs: tuple[str, ...] = ()
-    connect_outputs: tuple[str, ...] = ()
-    connect_monitor: tuple[str, ...] = ()
-    connect_speakers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class JackPorts:
-    """The ports to register, in the processor's order.
-
-    Attributes:
-        inputs: names of the mixture's ports, then of the direct inputs'.
-        mixture_inputs: how many of them are the mixture's.
-        outputs: loudspeaker labels.
-        channels: the 1-based channel each loudspeaker is wired to.
-        monitor: names of the outputs for the ears, left and right, where there is a binaural monitor.
-    """
-
-    inputs: tuple[str, ...]
-    mixture_inputs: int
-    outputs: tuple[str, ...]
-    channels: tuple[int, ...]
-    monitor: tuple[str, ...] = ()
-
-
 class JackDriver:
     """One connection to a server: from `open` to `close` or until the server goes away.
 
@@ -84,10 +41,10 @@ class JackDriver:
 
     Args:
         settings: how to join.
-        wishes: what is known of the connections that they ask for.
+        wanted: the wanted connections, which outlive the driver.
     """
 
-    def __init__(self, settings: JackSettings, wishes: Wishes | None = None) -> None:
+    def __init__(self, settings: JackSettings, wanted: WantedConnections | None = None) -> None:
         libjack.say_nothing(but_errors=log.isEnabledFor(logging.DEBUG))
         self.settings = settings
         """What its patterns ask for may become something else while it plays."""
@@ -97,7 +54,7 @@ class JackDriver:
         self._block: CallbackBlock | None = None
         self._latencies_told = 0
         self._ports: dict[str, Any] = {}
-        self._wishes = wishes or Wishes()
+        self._wanted_connections = wanted or WantedConnections()
         self._titles: dict[str, str | None] = {}
         self._peers: dict[tuple[str, int], str] = {}
         self.renamed: tuple[tuple[str, str, str], ...] = ()
@@ -198,7 +155,7 @@ class JackDriver:
         """The connections that the settings ask for, given the ports that exist now."""
         with refused():
             sources, sinks = self._others_of(is_output=True), self._others_of(is_input=True)
-        return self._wishes.connections(self.settings, ports, sources, sinks)
+        return self._wanted_connections.connections(self.settings, ports, sources, sinks)
 
     def _others_of(self, **kind: bool) -> list[Peer]:
         """Audio ports of others in the server's order."""
@@ -221,7 +178,7 @@ class JackDriver:
             for (short, uuid), name in peers.items()
             if before.get((short, uuid), name) != name
         )
-        self._wishes.rename({old: new for _, old, new in self.renamed})
+        self._wanted_connections.rename({old: new for _, old, new in self.renamed})
         return {(short, name) for (short, _), name in peers.items()}
 
     def sources(self) -> tuple[str, ...]:

@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import sosfilt
 
+from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.weighting import k_weighting
-from stemfield.renderer.scene.loudness import channel_weights
-
-__all__ = ["LoudnessMeter", "channel_weights"]
 
 Floats = NDArray[np.float64]
 
+_AT_THE_SIDES = 10.0**0.15
 _STEP_S = 0.1
 _STEPS = 4
 """A gating block has 0.4 s and overlaps the next by three quarters."""
@@ -67,6 +66,18 @@ class LoudnessMeter:
             return -math.inf
         blocks = blocks[_lkfs(blocks) > _lkfs(blocks.mean()) + _RELATIVE_DB]
         return float(_lkfs(blocks.mean()))
+
+
+def channel_weights(layout: Layout) -> list[float]:
+    """By how much the power of each loudspeaker counts: at the sides for more, of LFE channels not at all."""
+    return [
+        0.0
+        if speaker.lfe
+        else _AT_THE_SIDES
+        if abs(speaker.elevation_deg) < 30.0 and 60.0 <= abs(speaker.azimuth_deg) <= 120.0
+        else 1.0
+        for speaker in layout.speakers
+    ]
 
 
 def _lkfs(power: Floats | float) -> Floats:

@@ -164,7 +164,7 @@ class Engine:
         """Hands targets for now and for later to the processor. Never waits; the newest plan wins, as a whole.
 
         Args:
-            plan: in the order of their frames, at most `plan.STEPS`; what is more is left out.
+            plan: in the order of their frames, at most `plan.MAX_TARGETS`; more are left out.
 
         Raises:
             ValueError: delays that are too long, or too many sections.

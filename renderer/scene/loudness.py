@@ -17,8 +17,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.layouts.model import Layout
-
 Floats = NDArray[np.float64]
 
 _IN_COMMON: Final = np.array(
@@ -33,20 +31,7 @@ _IN_COMMON: Final = np.array(
 """How much pairs of vocals, bass, drums and other have in common, relative to other pairs: above the diagonal of what
 is alike in both sides, below it of what is opposite. Rounded averages of the demo song and three recordings, with the
 default model."""
-_AT_THE_SIDES: Final = 10.0**0.15
 _DECIMALS: Final = 4
-
-
-def channel_weights(layout: Layout) -> list[float]:
-    """By how much the power of each loudspeaker counts: at the sides for more, of LFE channels not at all."""
-    return [
-        0.0
-        if speaker.lfe
-        else _AT_THE_SIDES
-        if abs(speaker.elevation_deg) < 30.0 and 60.0 <= abs(speaker.azimuth_deg) <= 120.0
-        else 1.0
-        for speaker in layout.speakers
-    ]
 
 
 def taken_apart(left: Floats, right: Floats) -> tuple[Floats, Floats]:

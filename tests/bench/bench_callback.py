@@ -18,7 +18,8 @@ from bench import Row, give, jackd
 from numba import carray, cfunc, types
 
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
+from stemfield.renderer.drivers.jack import JackDriver
+from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.ring import WORD_STEMS_END, WORD_STEMS_START

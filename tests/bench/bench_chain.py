@@ -22,7 +22,8 @@ from numba import njit
 
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import BassManagement, Compensation, EqBand, Layout
-from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
+from stemfield.renderer.drivers.jack import JackDriver
+from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.dsp.binaural import monitor_filters
 from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.chain import Chain, design_chain

@@ -35,7 +35,8 @@ from stemfield.control.parameters.routes import every_route
 from stemfield.control.scenes.store import SceneStore
 from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
+from stemfield.renderer.drivers.jack import JackDriver
+from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.renderer import Room

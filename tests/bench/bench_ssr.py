@@ -32,7 +32,8 @@ from numba import carray, cfunc, types
 
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.model import Layout, Speaker
-from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
+from stemfield.renderer.drivers.jack import JackDriver
+from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.native.operations import as_pointer
 from stemfield.renderer.panning import Panner

@@ -14,7 +14,7 @@ from stemfield.layouts.loader import load_layout
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.adm.selection import select
-from stemfield.renderer.drivers.bw64 import Bw64Reader
+from stemfield.renderer.files.bw64 import Bw64Reader
 
 LAYOUT = load_layout("22.2")
 LABELS = list(LAYOUT.labels)

@@ -50,7 +50,8 @@ def test_it_joins_pipewire_follows_its_rate_and_outlives_it(pipewire, daemon, to
 
 JOINS = """
 import select, sys, time, jack
-from stemfield.renderer.drivers.jack import JackDriver, JackPorts, JackSettings
+from stemfield.renderer.drivers.jack import JackDriver
+from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 
 labels = tuple(f"M+{number:03d}" for number in range(24))

@@ -23,8 +23,8 @@ import soundfile
 from stemfield.control.offline.adm_export import export_tape
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.drivers.bw64 import Bw64Reader, TrackEntry
-from stemfield.renderer.drivers.bw64_writer import Bw64Writer
+from stemfield.renderer.files.bw64 import Bw64Reader, TrackEntry
+from stemfield.renderer.files.bw64_writer import Bw64Writer
 from stemfield.renderer.scene.scene import Group, Scene, default_scene
 
 RATE = 48_000

@@ -31,7 +31,7 @@ from stemfield.control.problems import CommandError
 from stemfield.layouts.loader import is_layout_path
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
-from stemfield.renderer.drivers.audiofile import FLAC_CHANNELS
+from stemfield.renderer.files.audiofile import FLAC_CHANNELS
 from stemfield.renderer.scene.scene import RESIDUAL, Scene
 from stemfield.separation.cards.card import CARD, ModelCard
 

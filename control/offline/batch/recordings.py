@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 
 from stemfield.control.offline.batch.plan import Source
 from stemfield.layouts.problems import did_you_mean
-from stemfield.renderer.drivers.audiofile import READABLE
+from stemfield.renderer.files.audiofile import READABLE
 
 Recordings = dict[str, Path]
 """Absolute paths by the names of their results, such as `album/song`."""

@@ -17,7 +17,7 @@ from stemfield.control.offline.batch.job import file_digest
 from stemfield.control.offline.batch.plan import BATCH_FOLDER
 from stemfield.layouts.plain_data import parse_json, read_file
 from stemfield.layouts.problems import UserError
-from stemfield.renderer.drivers.part_file import PartFile
+from stemfield.renderer.files.part_file import PartFile
 
 LONGEST_NAME = 255
 """Maximum length of a file name on Linux, bytes."""

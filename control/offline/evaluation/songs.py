@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stemfield.layouts.problems import ProblemsError
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
-from stemfield.renderer.drivers.audiofile import READABLE, AudioReader
+from stemfield.renderer.files.audiofile import READABLE, AudioReader
 from stemfield.separation.evaluation.baselines import STEMS
 
 MANIFEST = "stems.yaml"

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from stemfield.control.audio.scene_delay import SceneDelay
-from stemfield.renderer.engine.plan import STEPS
+from stemfield.renderer.engine.plan import MAX_TARGETS
 from stemfield.renderer.scene.scene import default_scene
 from stemfield.renderer.scene.timed_scene import TimedScene
 
@@ -48,7 +48,7 @@ def test_no_more_is_worked_out_ahead_than_a_plan_holds():
         delay.close()
 
     asyncio.run(play())
-    assert max(map(len, told)) == STEPS
+    assert max(map(len, told)) == MAX_TARGETS
 
 
 def test_a_delay_that_ends_puts_the_newest_scene_in_force_at_once():

@@ -20,12 +20,12 @@ from stemfield.control.hub import capture
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.problems import CommandError
 from stemfield.control.scenes.recording import RecordingError, captured_objects
-from stemfield.renderer.drivers.audiofile import AudioFileError
-from stemfield.renderer.drivers.bw64 import Bw64Reader
-from stemfield.renderer.drivers.part_file import PartFile
 from stemfield.renderer.engine.capture import CaptureTable
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.processor import compile_ahead
+from stemfield.renderer.files.audiofile import AudioFileError
+from stemfield.renderer.files.bw64 import Bw64Reader
+from stemfield.renderer.files.part_file import PartFile
 
 RATE = 48_000
 PERIOD = 480

@@ -25,10 +25,10 @@ from stemfield.renderer.adm.model import Block, SpeakerBlock, Zone
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.adm.selection import select
-from stemfield.renderer.drivers.audiofile import AudioFileError
-from stemfield.renderer.drivers.bw64 import Bw64Reader
-from stemfield.renderer.drivers.bw64_writer import Bw64Writer
 from stemfield.renderer.dsp.bounds import LOUDEST_SOURCE
+from stemfield.renderer.files.audiofile import AudioFileError
+from stemfield.renderer.files.bw64 import Bw64Reader
+from stemfield.renderer.files.bw64_writer import Bw64Writer
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene.scene import MAX_LEVEL, DistanceLaw, Group, Scene, Sector, Separation, default_scene
 

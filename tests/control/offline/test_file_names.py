@@ -13,7 +13,7 @@ import yaml
 
 from stemfield.control.cli.main import main
 from stemfield.renderer.adm.reading import read_document
-from stemfield.renderer.drivers.bw64 import Bw64Reader
+from stemfield.renderer.files.bw64 import Bw64Reader
 
 RATE = 44100
 COMMAND = Path(sys.executable).with_name("stemfield")

@@ -42,8 +42,8 @@ from stemfield.control.scenes.store import SceneStore
 from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.layouts.model import LayoutError
 from stemfield.layouts.plain_data import PlainDataError
-from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
 from stemfield.renderer.dsp.fir import FirError, load_fir
+from stemfield.renderer.files.audiofile import AudioFileError, AudioReader
 from stemfield.separation.cards.card import SHIPPED, CardError, load_card
 
 COUNT = max(int(os.environ.get("STEMFIELD_FUZZ", "20000")) // 20, 1)

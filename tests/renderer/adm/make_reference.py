@@ -15,7 +15,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 from adm_cases import CASES, OURS, bed_gains_of_ear, ear_python, render_by_ear, sound_of, write_case
 
-from stemfield.renderer.drivers.bw64 import Bw64Reader
+from stemfield.renderer.files.bw64 import Bw64Reader
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from stemfield.renderer.adm.score import document_of, score_of
 from stemfield.renderer.adm.selection import MAX_DEPTH, MAX_ITEMS, select
 from stemfield.renderer.adm.times import parse_seconds, parse_time, step_time, time_text
 from stemfield.renderer.adm.writing import write_document
-from stemfield.renderer.drivers.bw64 import TrackEntry
+from stemfield.renderer.files.bw64 import TrackEntry
 
 
 def problems_of(xml, entries=(), wanted=None):

@@ -12,7 +12,7 @@ from stemfield.renderer.adm.model import SpeakerBlock
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.adm.selection import select
-from stemfield.renderer.drivers.bw64 import Bw64Reader
+from stemfield.renderer.files.bw64 import Bw64Reader
 from stemfield.renderer.panning import Panner
 
 REFERENCE = Path(__file__).parent / "data" / "adm_reference.npz"

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from stemfield.renderer.drivers.connections import ConnectionKeeper
-from stemfield.renderer.drivers.jack import JackDriver, JackError, JackPorts, JackSettings
+from stemfield.renderer.drivers.jack import JackDriver, JackError
+from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.engine.engine import Engine
 

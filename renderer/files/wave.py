@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
-from stemfield.renderer.drivers.spans import Span, Window
+from stemfield.renderer.files.spans import Span, Window
 
 KINDS: Final = (b"RIFF", b"RF64", b"BW64")
 MP3: Final = 0x55

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader
-from stemfield.renderer.drivers.bw64 import Bw64Reader
+from stemfield.renderer.files.audiofile import AudioFileError, AudioReader
+from stemfield.renderer.files.bw64 import Bw64Reader
 
 RATE = 44100
 

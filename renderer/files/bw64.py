@@ -15,10 +15,10 @@ from typing import BinaryIO, Final, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.drivers.audio_error import AudioFileError
-from stemfield.renderer.drivers.source_file import open_source
-from stemfield.renderer.drivers.spans import Window
-from stemfield.renderer.drivers.wave import KINDS, find_waves
+from stemfield.renderer.files.audio_error import AudioFileError
+from stemfield.renderer.files.source_file import open_source
+from stemfield.renderer.files.spans import Window
+from stemfield.renderer.files.wave import KINDS, find_waves
 
 MAX_AXML_BYTES: Final = 256 << 20
 MAX_TRACKS: Final = 1024

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from stemfield.renderer.drivers import flac, id3, mp3, ogg, wave
-from stemfield.renderer.drivers.spans import Span, Window
+from stemfield.renderer.files import flac, id3, mp3, ogg, wave
+from stemfield.renderer.files.spans import Span, Window
 
 ACCEPTED: Final = "WAV, FLAC, OGG and MP3"
 MAX_STREAMS: Final = 1000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from stemfield.renderer.drivers.spans import Window
+from stemfield.renderer.files.spans import Window
 
 CAPTURE: Final = b"OggS"
 _HEAD_BYTES: Final = 27

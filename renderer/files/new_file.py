@@ -15,9 +15,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from stemfield.renderer.drivers.audio_error import AudioFileError
-from stemfield.renderer.drivers.part_file import PartFile
-from stemfield.renderer.drivers.target_file import target_problem
+from stemfield.renderer.files.audio_error import AudioFileError
+from stemfield.renderer.files.part_file import PartFile
+from stemfield.renderer.files.target_file import target_problem
 
 WRITABLE: Final = (".wav", ".flac")
 FLAC_CHANNELS: Final = 8

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from stemfield.renderer.drivers.id3 import after_tag
-from stemfield.renderer.drivers.spans import Span, Window
+from stemfield.renderer.files.id3 import after_tag
+from stemfield.renderer.files.spans import Span, Window
 
 _KBPS: Final = {
     3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.renderer.drivers.audiofile import AudioFileError, AudioReader, AudioWriter
-from stemfield.renderer.drivers.bw64 import Bw64Reader
+from stemfield.renderer.files.audiofile import AudioFileError, AudioReader, AudioWriter
+from stemfield.renderer.files.bw64 import Bw64Reader
 
 RATE = 48000
 
@@ -103,7 +103,7 @@ class TestReading:
         path = tmp_path / "long.wav"
         script = """
 import resource, sys
-from stemfield.renderer.drivers.audiofile import AudioReader, AudioWriter
+from stemfield.renderer.files.audiofile import AudioReader, AudioWriter
 import numpy as np
 block = np.zeros((2, 48000), np.float32)
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -225,7 +225,7 @@ class TestWriting:
     def test_full_disk_is_one_line_and_no_file(self, tmp_path: Path, suffix: str) -> None:
         script = """
 import resource, sys, numpy as np
-from stemfield.renderer.drivers.audiofile import AudioFileError, AudioWriter
+from stemfield.renderer.files.audiofile import AudioFileError, AudioWriter
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 noise = np.random.default_rng(1).uniform(-1, 1, (2, 4800)).astype(np.float32)
 try:
@@ -242,7 +242,7 @@ except AudioFileError as error:
     def test_what_a_killed_process_left_is_removed_by_the_next_one(self, tmp_path: Path) -> None:
         script = """
 import os, signal, sys, numpy as np
-from stemfield.renderer.drivers.audiofile import AudioWriter
+from stemfield.renderer.files.audiofile import AudioWriter
 writer = AudioWriter(sys.argv[1], 48000, 2)
 writer.write(np.ones((2, 4800), np.float32))
 os.kill(os.getpid(), signal.SIGKILL)

@@ -1,15 +1,15 @@
-"""Which connections the configuration asks for, given the ports that are there.
+"""The connections that the configuration asks for, given the ports that exist.
 
-An entry of the configuration is a name, or a pattern with `*` and `?`. A name has one place, whether its port is there
-or not. A pattern has as many places as ports match; while it has never matched anything, nobody knows how many, and
-what follows it waits. Ports that vanish keep their places, and one that is renamed keeps its own, so that no
-loudspeaker wanders when an interface comes late, leaves, or returns in another order.
+An entry of the configuration is a name, or a pattern with `*` and `?`. A name has one place, whether its port exists or
+not. A pattern has a place for each matching port; until it has matched one, their number is unknown, and the entries
+after it wait. Ports that vanish keep their places, and so do renamed ones, so that no loudspeaker changes its
+port when an interface appears late, leaves, or returns in another order.
 
-A sink whose monitors are the music takes none of our outputs, which would come back in: a pattern leaves it out, and
-where it is named the loudspeaker stays without a port.
+A sink whose monitors are the input gets no outputs, which would feed back: a pattern skips it, and a loudspeaker for
+which it is named gets no port.
 
-Loudspeakers are matched to places by the channels' names wherever these have any, otherwise by number: the n-th place
-takes channel n of the layout. Names that a person has put into another order than the server's are taken by number too.
+Loudspeakers are matched to places by the names of channels if there are any, otherwise by number: the n-th place takes
+channel n of the layout. Names in another order than the server's are taken by number too.
 """
 
 from __future__ import annotations
@@ -19,26 +19,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from stemfield.layouts.channels import channel_of, matched, wired
 from stemfield.layouts.model import Speaker
 from stemfield.renderer.drivers.connections import Connection, heard_sinks
-
-if TYPE_CHECKING:
-    from stemfield.renderer.drivers.jack import JackPorts, JackSettings
+from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 
 SHOWN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A port of somebody else.
+    """A port of another client.
 
     Attributes:
-        name: its full name.
-        aliases: other names of it.
-        channel: what `layouts.channels.channel_of` makes of what is known of it.
+        name: full name.
+        aliases: its other names.
+        channel: its channel by `layouts.channels.channel_of`, if known.
     """
 
     name: str
@@ -46,11 +44,11 @@ class Peer:
     channel: str | None = None
 
 
-class Wishes:
-    """The wishes of one configuration; remembers the ports of each pattern, over a restart of the server too.
+class WantedConnections:
+    """The wanted connections of one configuration; remembers the ports of each pattern across restarts of the server.
 
     Args:
-        speakers: of the layout; none where what goes out are no loudspeakers' feeds.
+        speakers: loudspeakers of the layout; none if the outputs are not loudspeaker feeds.
     """
 
     def __init__(self, speakers: Sequence[Speaker] = ()) -> None:
@@ -58,57 +56,57 @@ class Wishes:
         self._known: dict[tuple[str, str], list[str]] = {}
         self._channels: dict[str, str] = {}
         self.problems: tuple[str, ...] = ()
-        """What could not be had the last time, in words."""
+        """Connections that were not possible the last time, in words."""
         self.notes: tuple[str, ...] = ()
-        """What was had, and a person should know how."""
+        """What a person should know about those that were."""
 
     def connections(
         self, settings: JackSettings, ports: JackPorts, sources: Sequence[Peer], sinks: Sequence[Peer]
     ) -> set[Connection]:
-        """The connections of our ports that are wanted; no port of others takes two of our outputs.
+        """The connections wanted for the driver's ports; no port of another client takes two outputs.
 
         Args:
-            settings: with the patterns.
-            ports: of ours.
-            sources: ports of others that play, in the server's order.
-            sinks: ports of others that take sound.
+            settings: settings with the patterns.
+            ports: ports of the driver.
+            sources: output ports of other clients, in the server's order.
+            sinks: input ports of other clients.
         """
         self._channels |= {peer.name: peer.channel for peer in (*sources, *sinks) if peer.channel is not None}
-        look = _Look(self._known, self._channels)
+        found = _Pass(self._known, self._channels)
         inputs = ports.inputs[: ports.mixture_inputs]
-        wanted = look.pairs("connect_inputs", settings.connect_inputs, sources, _sides(inputs), inputs)
-        look.heard = heard_sinks([port for _, port in wanted])
-        own = look.singles(settings.connect_speakers, ports.outputs, sinks)
+        wanted = found.pairs("connect_inputs", settings.connect_inputs, sources, _sides(inputs), inputs)
+        found.heard = heard_sinks([port for _, port in wanted])
+        own = found.singles(settings.connect_speakers, ports.outputs, sinks)
         feeds = {label: n for label, n in zip(ports.outputs, ports.channels, strict=True) if label not in own}
         speakers = [speaker for speaker in self._speakers if speaker.label in feeds]
-        taken = own | look.loudspeakers(settings.connect_outputs, sinks, speakers, feeds, frozenset(own.values()))
+        taken = own | found.loudspeakers(settings.connect_outputs, sinks, speakers, feeds, frozenset(own.values()))
         wanted |= set(taken.items())
-        ears = look.pairs("connect_monitor", settings.connect_monitor, sinks, _sides(ports.monitor), ports.monitor)
+        ears = found.pairs("connect_monitor", settings.connect_monitor, sinks, _sides(ports.monitor), ports.monitor)
         twice = sorted(port for _, port in ears if port in taken.values())
         if twice:
-            look.problems.append(
+            found.problems.append(
                 f"jack.connect_monitor: {', '.join(twice)} takes a loudspeaker already: the monitor is not connected"
             )
-        wanted = look.without_echo(wanted if twice else wanted | ears)
-        self.problems, self.notes = tuple(look.problems), tuple(look.notes)
+        wanted = found.without_echo(wanted if twice else wanted | ears)
+        self.problems, self.notes = tuple(found.problems), tuple(found.notes)
         return wanted
 
     def rename(self, names: Mapping[str, str]) -> None:
-        """Ports were renamed, from keys to values: they keep their places, and stay the channels that they are."""
+        """Note that ports were renamed, from keys to values: they keep their places and channels."""
         self._channels |= {new: self._channels[old] for old, new in names.items() if old in self._channels}
         for places in self._known.values():
             places[:] = [names.get(place, place) for place in places]
 
 
 def _sides(ports: Sequence[str]) -> Sequence[Speaker]:
-    """A pair of ports as what it is: left and right."""
+    """A pair of ports as a left and a right loudspeaker."""
     if len(ports) != 2:
         return ()
     left, right = ports
     return Speaker(left, 30.0, 0.0, 1.0, channel=1), Speaker(right, -30.0, 0.0, 1.0, channel=2)
 
 
-class _Look:
+class _Pass:
     """One pass over the configuration."""
 
     def __init__(self, known: dict[tuple[str, str], list[str]], channels: Mapping[str, str]) -> None:
@@ -117,16 +115,16 @@ class _Look:
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.heard: frozenset[str] = frozenset()
-        """Ports of sinks whose monitors are the music."""
+        """Ports of sinks whose monitors are the input."""
 
     def without_echo(self, wanted: set[Connection]) -> set[Connection]:
-        """Without what would play into the music."""
+        """Without the connections that would feed back."""
         if echoes := sorted(port for _, port in wanted if port in self.heard):
             self.problems.append(f"jack: {_some(echoes)} would come back in by connect_inputs: not connected")
         return {connection for connection in wanted if connection[1] not in self.heard}
 
     def singles(self, wanted: Mapping[str, str], labels: Sequence[str], peers: Sequence[Peer]) -> dict[str, str]:
-        """The full name of the port of each loudspeaker that has one of its own, there or not."""
+        """The full name of the port of each loudspeaker that has one of its own, whether it exists or not."""
         names = {name: peer.name for peer in reversed(peers) for name in (*peer.aliases, peer.name)}
         own = {label: port for label, port in wanted.items() if label in labels}
         self.problems += [
@@ -139,7 +137,7 @@ class _Look:
     def pairs(
         self, key: str, patterns: Sequence[str], peers: Sequence[Peer], sides: Sequence[Speaker], own: Sequence[str]
     ) -> set[Connection]:
-        """Ports of ours that are no loudspeakers, with the places of some patterns."""
+        """Connections of ports that are not loudspeakers, with the places of some patterns."""
         places, deliberate = self._places(key, patterns, peers)
         found = {} if deliberate else matched(sides, self._named(places))
         if len(found) == len(own) > 0:
@@ -172,11 +170,11 @@ class _Look:
         return given
 
     def _named(self, places: Sequence[str]) -> list[str | None]:
-        """The channel of each place, whether its port is there or not."""
+        """The channel of each place, whether its port exists or not."""
         return [self._channels.get(place) or channel_of(place) for place in places]
 
     def _places(self, key: str, patterns: Sequence[str], peers: Sequence[Peer]) -> tuple[list[str], bool]:
-        """The ports of each place, and whether a person has put them into an order of his own."""
+        """The ports of each place, and whether they are in an order chosen by a person."""
         names = [peer.name for peer in peers]
         by_name = {alias: peer.name for peer in reversed(peers) for alias in (*peer.aliases, peer.name)}
         places: list[str] = []
@@ -207,7 +205,7 @@ def _is_pattern(text: str) -> bool:
 
 
 def matching(pattern: str, peers: Sequence[Peer]) -> list[str]:
-    """Names of ports in their order; brackets are letters like others, unless only a set of letters makes sense."""
+    """Names of matching ports in their order; brackets are literal, unless only a character set matches."""
     glob = re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
     found = [peer.name for peer in peers if any(map(glob.fullmatch, (peer.name, *peer.aliases)))]
     return found or [peer.name for peer in peers if "[" in pattern and fnmatchcase(peer.name, pattern)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from stemfield.renderer.drivers.spans import Window
+from stemfield.renderer.files.spans import Window
 
 _HEAD_BYTES: Final = 10
 _ID3V1_BYTES: Final = 128

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from stemfield.renderer.drivers.audio_error import AudioFileError
+from stemfield.renderer.files.audio_error import AudioFileError
 
 
 def open_source(path: Path) -> BinaryIO:

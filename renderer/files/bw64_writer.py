@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.drivers.audio_error import AudioFileError
-from stemfield.renderer.drivers.bw64 import ENTRY, MAX_TRACKS, TrackEntry
-from stemfield.renderer.drivers.new_file import NewFile, check_output
-from stemfield.renderer.drivers.wave_writer import LARGE_BYTES, WaveWriter
+from stemfield.renderer.files.audio_error import AudioFileError
+from stemfield.renderer.files.bw64 import ENTRY, MAX_TRACKS, TrackEntry
+from stemfield.renderer.files.new_file import NewFile, check_output
+from stemfield.renderer.files.wave_writer import LARGE_BYTES, WaveWriter
 
 _STEPS: Final = float(1 << 23)
 

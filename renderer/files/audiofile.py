@@ -13,10 +13,10 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from stemfield.renderer.drivers.audio_error import AudioFileError
-from stemfield.renderer.drivers.audio_reader import READABLE, AudioReader
-from stemfield.renderer.drivers.new_file import FLAC_CHANNELS, WRITABLE, NewFile, check_output
-from stemfield.renderer.drivers.wave_writer import LARGE_BYTES, WaveWriter
+from stemfield.renderer.files.audio_error import AudioFileError
+from stemfield.renderer.files.audio_reader import READABLE, AudioReader
+from stemfield.renderer.files.new_file import FLAC_CHANNELS, WRITABLE, NewFile, check_output
+from stemfield.renderer.files.wave_writer import LARGE_BYTES, WaveWriter
 
 __all__ = [
     "FLAC_CHANNELS",

@@ -12,9 +12,9 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemfield.renderer.drivers.audiofile import AudioFileError
-from stemfield.renderer.drivers.bw64 import Bw64Reader, TrackEntry
-from stemfield.renderer.drivers.bw64_writer import Bw64Writer
+from stemfield.renderer.files.audiofile import AudioFileError
+from stemfield.renderer.files.bw64 import Bw64Reader, TrackEntry
+from stemfield.renderer.files.bw64_writer import Bw64Writer
 
 RATE = 48_000
 ENTRIES = (
@@ -115,8 +115,8 @@ def test_a_full_disk_is_one_line_and_no_file(limit, blocks, frames, tmp_path):
     """In a large block, in what waits for being written, at the end, and in the head."""
     script = """
 import resource, sys, numpy as np
-from stemfield.renderer.drivers.audiofile import AudioFileError
-from stemfield.renderer.drivers.bw64_writer import Bw64Writer
+from stemfield.renderer.files.audiofile import AudioFileError
+from stemfield.renderer.files.bw64_writer import Bw64Writer
 path, limit, blocks, frames = sys.argv[1], *map(int, sys.argv[2:])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 try:

@@ -8,8 +8,8 @@ import pytest
 
 from stemfield.control.cli.commands import check_target
 from stemfield.control.problems import CommandError
-from stemfield.renderer.drivers.audiofile import AudioFileError, check_output
-from stemfield.renderer.drivers.target_file import target_problem
+from stemfield.renderer.files.audiofile import AudioFileError, check_output
+from stemfield.renderer.files.target_file import target_problem
 
 
 def test_what_is_no_file_is_left_as_it_is(tmp_path: Path) -> None:

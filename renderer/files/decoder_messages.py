@@ -1,7 +1,7 @@
-"""What a decoder prints of its own accord: it goes to C's standard error, past every log.
+"""Messages that a decoder prints to C's standard error, past every log.
 
-libmpg123 does so at each damaged frame, and libsndfile offers no way to stop it. C's `stderr` points to a file in
-memory while a decoder works; Python writes to the descriptor 2, and other threads' messages go where they went before.
+libmpg123 prints one for each damaged frame, and libsndfile offers no way to stop it. While a decoder works, C's
+`stderr` points to a file in memory; Python writes to descriptor 2, so that messages of other threads are not affected.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _UNBUFFERED: Final = 2
 _lock = threading.Lock()
 
 
-class Complaints:
-    """Of one piece of work.
+class DecoderMessages:
+    """Messages of one decoder.
 
     Attributes:
-        count: how many lines were printed.
+        count: number of lines.
     """
 
     def __init__(self) -> None:
@@ -30,12 +30,9 @@ class Complaints:
 
 
 @contextmanager
-def complaints() -> Iterator[Complaints]:
-    """Catches what C libraries print to standard error meanwhile; one thread at a time.
-
-    With another C library than glibc, what they print goes where it always went.
-    """
-    found, place = Complaints(), _place()
+def decoder_messages() -> Iterator[DecoderMessages]:
+    """Catches what C libraries print to standard error meanwhile, one thread at a time; only with glibc."""
+    found, place = DecoderMessages(), _place()
     if place is None:
         yield found
         return
@@ -54,13 +51,13 @@ def complaints() -> Iterator[Complaints]:
 
 @functools.cache
 def _place() -> tuple[int, int, ctypes.c_void_p] | None:
-    """A file of memory, C's stream that writes to it, and the variable that says where C's standard error is."""
+    """A file in memory, the C stream that writes to it, and C's variable `stderr`."""
     if "CS_GNU_LIBC_VERSION" not in os.confstr_names:
         return None
     library = ctypes.CDLL(None)
     library.fdopen.restype = ctypes.c_void_p
     library.setvbuf.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t)
-    descriptor = os.memfd_create("complaints")
+    descriptor = os.memfd_create("decoder-messages")
     stream = library.fdopen(descriptor, b"w")
     if stream is None:
         os.close(descriptor)

@@ -14,11 +14,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from stemfield.renderer.drivers.audio_error import AudioFileError
-from stemfield.renderer.drivers.complaints import complaints
-from stemfield.renderer.drivers.contents import ContentsError, Stream, contents_of
-from stemfield.renderer.drivers.source_file import open_source
-from stemfield.renderer.drivers.spans import Span, SpanFile, Window
+from stemfield.renderer.files.audio_error import AudioFileError
+from stemfield.renderer.files.contents import ContentsError, Stream, contents_of
+from stemfield.renderer.files.decoder_messages import decoder_messages
+from stemfield.renderer.files.source_file import open_source
+from stemfield.renderer.files.spans import Span, SpanFile, Window
 
 READABLE: Final = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
 
@@ -110,10 +110,10 @@ class AudioReader:
             if self._stream is None:
                 if self._next == len(self._streams):
                     return None
-                with self._reading(), complaints():
+                with self._reading(), decoder_messages():
                     self._stream = _Decoder(self._file, self._streams[self._next].spans)
                 self._next += 1
-            with self._reading(), complaints() as told:
+            with self._reading(), decoder_messages() as told:
                 sound = self._stream.read(min(most, _PIECE_FRAMES))
             if told.count:
                 self._warn("some of its sound is damaged, and is not as it was")
@@ -187,7 +187,7 @@ class AudioReader:
     def _look(self, stream: Stream) -> _Facts:
         """What a stream is."""
         try:
-            with complaints(), closing(_Decoder(self._file, stream.spans)) as decoder:
+            with decoder_messages(), closing(_Decoder(self._file, stream.spans)) as decoder:
                 if stream.counted:
                     return decoder.facts
                 frames = 0

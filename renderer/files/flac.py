@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from stemfield.renderer.drivers.spans import Span, Window
+from stemfield.renderer.files.spans import Span, Window
 
 MARKER: Final = b"fLaC"
 _INFO_BYTES: Final = 42
