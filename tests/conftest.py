@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipewire import InPlaceOfJackd
+from pipewire import PipeWireAsJackd
 from servers import Jackd, need
 from xdist.scheduler import LoadScopeScheduling
 
@@ -110,16 +110,16 @@ def _nothing_outlives_a_test() -> Iterator[None]:
 @pytest.fixture
 def jackd(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[..., Jackd | InPlaceOfJackd]]:
+) -> Iterator[Callable[..., Jackd | PipeWireAsJackd]]:
     """Makes running servers: `jackd(rate_hz=48000, period_frames=64)`; they are what `--server` says."""
-    servers: list[Jackd | InPlaceOfJackd] = []
+    servers: list[Jackd | PipeWireAsJackd] = []
     kind: Any = Jackd
     if request.config.getoption("--server") == "pipewire":
-        kind = partial(InPlaceOfJackd, tmp_path / "pw")
+        kind = partial(PipeWireAsJackd, tmp_path / "pw")
         monkeypatch.setenv("PIPEWIRE_RUNTIME_DIR", str(tmp_path / "pw"))
 
-    def make(**settings: Any) -> Jackd | InPlaceOfJackd:
-        server: Jackd | InPlaceOfJackd = kind(**settings)
+    def make(**settings: Any) -> Jackd | PipeWireAsJackd:
+        server: Jackd | PipeWireAsJackd = kind(**settings)
         servers.append(server)
         server.start()
         return server

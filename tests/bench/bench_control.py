@@ -19,9 +19,10 @@ from pathlib import Path
 
 import numpy as np
 from bench import Row, give, jackd
+from daemon_process import bundle_at
+from jack_client import JackClient
 from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_message_builder import build_msg
-from studio import Studio, bundle_at
 
 from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.peers import Peer
@@ -158,12 +159,12 @@ class Bench:
 
     async def tagged(self) -> list[Row]:
         """From a loudspeaker's port, by the times at which its blocks were called for."""
-        studio = Studio(self.server, 1, np.full((1, 30 * RATE), 0.5, np.float32))
+        jack_client = JackClient(self.server, 1, np.full((1, 30 * RATE), 0.5, np.float32))
         name = self.driver.client_name
-        studio.client.connect(f"{name}:M+000", studio.ins[0])
-        studio.client.connect(studio.outs[0], f"{name}:in1")
+        jack_client.jack.connect(f"{name}:M+000", jack_client.ins[0])
+        jack_client.jack.connect(jack_client.outs[0], f"{name}:in1")
         self.hub.perform([SetParameter("/object/in1/aed", [0.0, 0.0, 1.0])], QUIET)
-        studio.roll()
+        jack_client.roll()
         await asyncio.sleep(1.0)
         due_s = 0.3 + 0.1237 * np.arange(TAGGED)
         monotonic_s, epoch_s = time.monotonic(), time.time()
@@ -173,8 +174,8 @@ class Bench:
         while time.monotonic() < monotonic_s + due_s[-1] + 0.3:
             self.hub.submit(build_msg("/object/in2/azimuth", [float(step := step + 1)]).dgram, QUIET)
             await asyncio.sleep(0.005)
-        found_s = studio.changes_s(RATE) - monotonic_s
-        studio.close()
+        found_s = jack_client.changes_s(RATE) - monotonic_s
+        jack_client.close()
         found_s = found_s[found_s > 0.2]
         assert len(found_s) == TAGGED
         p50, p99 = np.percentile(1e3 * np.abs(found_s - due_s), [50, 99])

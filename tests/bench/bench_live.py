@@ -23,7 +23,7 @@ from pathlib import Path
 
 import jack
 from bench import Row, give, jackd
-from studio import Daemon
+from daemon_process import Daemon
 
 from stemfield.control.offline.demo import demo_mixture_file
 from stemfield.separation.cards.card import load_card

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 from bench import Row, give, jackd
-from studio import Daemon, Studio
+from daemon_process import Daemon
+from jack_client import JackClient
 
 from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture, demo_stems
 from stemfield.control.offline.evaluation.methods import baselines, result_of, separations
@@ -86,14 +87,14 @@ def latency() -> Row:
     with jackd(RATE, FRAMES) as server, tempfile.TemporaryDirectory() as folder:
         room = Daemon(Path(folder), driver="jack", jack={"server_name": server})
         room.start()
-        desk = Studio(server, 24, noise)
-        desk.connect("stemfield", ["mixture_L", "mixture_R"], labels)
+        client = JackClient(server, 24, noise)
+        client.connect("stemfield", ["mixture_L", "mixture_R"], labels)
         room.send("/scene/amount", 0.0)
         room.settle()
-        desk.roll()
-        desk.wait_end()
-        heard = desk.record[labels.index("M+030")].astype(float)
-        desk.close()
+        client.roll()
+        client.wait_end()
+        heard = client.record[labels.index("M+030")].astype(float)
+        client.close()
         room.close()
     spectrum = np.fft.rfft(heard, 2 * RATE) * np.conj(np.fft.rfft(noise[0].astype(float), 2 * RATE))
     delay = int(np.argmax(np.fft.irfft(spectrum))) - FRAMES

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from bench import Row, give, jackd
-from studio import Daemon
+from daemon_process import Daemon
 
 
 def start(server: str) -> float:

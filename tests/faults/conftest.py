@@ -1,4 +1,4 @@
-"""A stage for every fault, and the page of what was measured."""
+"""A rig for every fault, and the page of what was measured."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from distant import Distant
-from ledger import Ledger
-from live_fixtures import _compiled, _quiet_home, daemon, stemfield, studio
-from stage import WIRES, Desk, Make, Spaces, Stage, long_tape
+from fault_table import FaultTable
+from live_fixtures import _compiled, _quiet_home, daemon, jack_client, stemfield
+from remote_client import RemoteClient
+from rig import WIRES, ClientPair, MakeRig, Namespaces, Rig, long_tape
 
-__all__ = ["_compiled", "_quiet_home", "daemon", "stemfield", "studio"]
+__all__ = ["_compiled", "_quiet_home", "daemon", "jack_client", "stemfield"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,21 +20,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+def fault_table(request: pytest.FixtureRequest) -> Iterator[FaultTable]:
     """Takes a row a fault."""
-    made = Ledger()
+    made = FaultTable()
     yield made
     if request.config.getoption("--page", default=False):
         made.write()
 
 
 @pytest.fixture
-def distant() -> Iterator[Any]:
-    """`distant(server, inputs, tape)`: a studio on a server that is not the one of this process."""
+def remote_client() -> Iterator[Any]:
+    """`remote_client(server, inputs, tape)`: a JACK client on another server than that of this process."""
     with ExitStack() as made:
 
-        def make(*arguments: Any, **options: Any) -> Distant:
-            one = Distant(*arguments, **options)
+        def make(*arguments: Any, **options: Any) -> RemoteClient:
+            one = RemoteClient(*arguments, **options)
             made.callback(one.close)
             return one
 
@@ -42,12 +42,12 @@ def distant() -> Iterator[Any]:
 
 
 @pytest.fixture
-def spaces() -> Iterator[Any]:
-    """`spaces("mount", "net")`: namespaces that end with the test."""
-    made: list[Spaces] = []
+def namespaces() -> Iterator[Any]:
+    """`namespaces("mount", "net")`: namespaces that end with the test."""
+    made: list[Namespaces] = []
 
-    def make(*kinds: str) -> Spaces:
-        made.append(Spaces(*kinds))
+    def make(*kinds: str) -> Namespaces:
+        made.append(Namespaces(*kinds))
         return made[-1]
 
     yield make
@@ -56,29 +56,29 @@ def spaces() -> Iterator[Any]:
 
 
 @pytest.fixture
-def stage(jackd: Any, daemon: Any, studio: Any) -> Make:
-    """`stage(14.0, model=..., ...)`: a room that is ready to play so many seconds, with stems."""
+def rig(jackd: Any, daemon: Any, jack_client: Any) -> MakeRig:
+    """`rig(14.0, model=..., ...)`: a room that is ready to play so many seconds, with stems."""
 
     def make(
         seconds: float,
         *,
         server: dict[str, Any] | None = None,
         tape: Any = None,
-        space: Spaces | None = None,
+        space: Namespaces | None = None,
         through: Any = (),
         stems: bool = True,
         **config: Any,
-    ) -> Stage:
+    ) -> Rig:
         running = jackd(**{"period_frames": 256, "sync": True} | (server or {}))
         given = {"separation": {"margin_ms": 150}} | config
         room = daemon(driver="jack", layout="quad", jack={"server_name": running.name} | WIRES, **given)
-        desk = Desk(studio, running.name, long_tape(seconds) if tape is None else tape, rolling=False)
+        client = ClientPair(jack_client, running.name, long_tape(seconds) if tape is None else tape, rolling=False)
         if space is not None:
-            room.hand.close()
-            room.hand = space.socket()
-            room.hand.settimeout(2)
+            room.osc.close()
+            room.osc = space.socket()
+            room.osc.settimeout(2)
         room.start(through=through or (space.through if space is not None else ()))
-        made = Stage(running, room, desk)
+        made = Rig(running, room, client)
         if stems:
             room.wait_for("stems arrive")
         made.set_scene()

@@ -31,11 +31,11 @@ from typing import Any
 import aiohttp
 import numpy as np
 import toy_models as toys
-from ledger import NOT_RECORDED, Ledger
+from daemon_process import Daemon, free_port
+from fault_table import NOT_RECORDED, FaultTable
 from losses import HELD_UP, SKIPPED, Loss, Sight, explained, losses, waited_s
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from servers import Jackd
-from studio import Daemon, free_port
 
 from stemfield.control.offline.demo import demo_mixture_file
 from stemfield.renderer.ring import Exchange
@@ -148,7 +148,7 @@ async def count(watched: Watched, port: int) -> None:
 async def steer(watched: Watched, models: Iterator[str]) -> None:
     """Moves, scenes, subscriptions and models, until it is cancelled."""
     random, room = np.random.default_rng(0), watched.room
-    room.hand.setblocking(False)
+    room.osc.setblocking(False)
     next_turn_s = 0.0
     for step in itertools.count():
         name = OBJECTS[step % len(OBJECTS)]
@@ -171,7 +171,7 @@ async def steer(watched: Watched, models: Iterator[str]) -> None:
             watched.send("/separation/model", model)
             next_turn_s = time.monotonic() + (TURN_S if model.startswith("toy") else SHIPPED_TURN_S)
         with suppress(BlockingIOError):
-            while room.hand.recv(65_536):
+            while room.osc.recv(65_536):
                 watched.answers += 1
         await asyncio.sleep(STEP_S)
 
@@ -325,10 +325,10 @@ def run(watched: Watched, port: int, turns: Iterator[str], audio_s: float, wall_
         watched.room.close()
 
 
-def add(ledger: Ledger, where: str, done: str, found: Result) -> None:
+def add(fault_table: FaultTable, where: str, done: str, found: Result) -> None:
     """A row of the page, under the hours that were played: a longer run is another one."""
     grown = 100 * (found.last_mb / found.warm_mb - 1)
-    ledger.add(
+    fault_table.add(
         "Many hours",
         f"{math.floor(found.played_s / 360) / 10:g} h {where}",
         f"{found.played_s / 3600:.2f} h of music in {found.wall_s / 60:.0f} min; {done}; {found.sent} messages, "
@@ -352,17 +352,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--page", action="store_true", help="write docs/reliability.md")
     options = parser.parse_args(arguments)
-    ledger, runs = Ledger(), []
+    fault_table, runs = FaultTable(), []
     if options.hours:
         runs.append(by_the_clock(options.hours, 60 * options.wall_minutes))
-        add(ledger, "by the clock", "moves, scenes, subscriptions, a page, toy models and the shipped ones", runs[-1])
+        add(
+            fault_table,
+            "by the clock",
+            "moves, scenes, subscriptions, a page, toy models and the shipped ones",
+            runs[-1],
+        )
     if options.jackd_minutes:
         runs.append(on_jackd(options.jackd_minutes))
-        add(ledger, "on jackd", "in real time; moves, scenes, subscriptions, a page, shipped models", runs[-1])
-    for row in ledger.rows:
+        add(fault_table, "on jackd", "in real time; moves, scenes, subscriptions, a page, shipped models", runs[-1])
+    for row in fault_table.rows:
         print(row.line)
     if options.page:
-        ledger.write()
+        fault_table.write()
     for found in runs:
         for loss in sorted(found.losses, key=lambda loss: (loss.cuts, loss.missing_s))[-MOST_TOLD:]:
             print(loss.line, *(f"    {line}" for line in loss.said), sep="\n")

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import yaml
-from ledger import Ledger
-from stage import Make, ms
-from studio import free_port
+from daemon_process import free_port
+from fault_table import FaultTable
+from rig import MakeRig, ms
 
 from stemfield.control.scenes.journal import Journal
 
@@ -31,16 +31,16 @@ def fill(path: Path) -> None:
 
 @pytest.mark.long
 def test_a_full_disk_keeps_the_last_scene_in_the_journal(
-    stage: Make, spaces: Any, ledger: Ledger, tmp_path: Path
+    rig: MakeRig, namespaces: Any, fault_table: FaultTable, tmp_path: Path
 ) -> None:
     """A file system of 4 MB, in a mount name space of its own."""
     place = tmp_path / "small"
     place.mkdir()
-    space = spaces("mount")
+    space = namespaces("mount")
     space.run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place))
     seen = space.root / place.relative_to("/")
-    one = stage(16.0, through=space.through, state_folder=str(place / "state"))
-    one.desk.roll()
+    one = rig(16.0, through=space.through, state_folder=str(place / "state"))
+    one.client.roll()
     one.wait_s(2.0)
     one.check_state(seen / "state" / "scene.json")
     before = (seen / "state" / "scene.json").read_bytes()
@@ -66,7 +66,7 @@ def test_a_full_disk_keeps_the_last_scene_in_the_journal(
     one.check_state(seen / "state" / "scene.json", within_s=10.0)
     again_s = time.monotonic() - begun_s
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "disk full",
         "a file system of 4 MB filled while the scene changes; then the daemon killed",
@@ -78,13 +78,15 @@ def test_a_full_disk_keeps_the_last_scene_in_the_journal(
 
 
 @pytest.mark.long
-def test_a_state_folder_that_becomes_read_only(stage: Make, spaces: Any, ledger: Ledger, tmp_path: Path) -> None:
+def test_a_state_folder_that_becomes_read_only(
+    rig: MakeRig, namespaces: Any, fault_table: FaultTable, tmp_path: Path
+) -> None:
     place = tmp_path / "state"
     place.mkdir()
-    space = spaces("mount")
+    space = namespaces("mount")
     space.run("mount", "--bind", str(place), str(place))
-    one = stage(16.0, through=space.through, state_folder=str(place))
-    one.desk.roll()
+    one = rig(16.0, through=space.through, state_folder=str(place))
+    one.client.roll()
     one.wait_s(2.0)
     one.check_state(place / "scene.json")
     before = (place / "scene.json").read_bytes()
@@ -101,7 +103,7 @@ def test_a_state_folder_that_becomes_read_only(stage: Make, spaces: Any, ledger:
     again_s = time.monotonic() - begun_s
     outputs, state = one.check_sound(), one.check_state(place / "scene.json")
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "state folder read-only",
         "mounted anew without writing while the scene changes, then with it",
@@ -113,23 +115,25 @@ def test_a_state_folder_that_becomes_read_only(stage: Make, spaces: Any, ledger:
 
 
 @pytest.mark.long
-def test_a_start_with_a_read_only_state_folder_plays(stage: Make, spaces: Any, ledger: Ledger, tmp_path: Path) -> None:
+def test_a_start_with_a_read_only_state_folder_plays(
+    rig: MakeRig, namespaces: Any, fault_table: FaultTable, tmp_path: Path
+) -> None:
     place = tmp_path / "state"
     place.mkdir()
     kept = {"format": 1, "object": {"bass": {"priority": 77}}}
     (place / "scene.json").write_text(json.dumps(kept))
-    space = spaces("mount")
+    space = namespaces("mount")
     space.run("mount", "--bind", str(place), str(place))
     space.run("mount", "-o", "remount,bind,ro", str(place))
-    one = stage(8.0, through=space.through, state_folder=str(place))
-    one.desk.roll()
+    one = rig(8.0, through=space.through, state_folder=str(place))
+    one.client.roll()
     one.wait_s(3.0)
     assert one.room.ask("/object/bass/priority") == [77]
     outputs = one.check_sound()
     assert one.room.stop() == 0
     assert "Traceback" not in one.room.log.read_text()
     assert json.loads((place / "scene.json").read_text()) == kept
-    ledger.add(
+    fault_table.add(
         SECTION,
         "start with a read-only state folder",
         "mounted without writing before the start",
@@ -140,12 +144,12 @@ def test_a_start_with_a_read_only_state_folder_plays(stage: Make, spaces: Any, l
     )
 
 
-def test_a_configuration_that_is_rewritten_is_taken_as_far_as_it_can_be(stage: Make, ledger: Ledger) -> None:
+def test_a_configuration_that_is_rewritten_is_taken_as_far_as_it_can_be(rig: MakeRig, fault_table: FaultTable) -> None:
     """SIGHUP with rubbish, with problems, with a good file that changes what is live and what is not."""
-    one = stage(12.0)
+    one = rig(12.0)
     file = one.room.folder / "config.yaml"
     good = yaml.safe_load(file.read_text())
-    one.desk.roll()
+    one.client.roll()
     one.wait_s(1.0)
 
     def rewrite(text: str, answer: str) -> str:
@@ -181,7 +185,7 @@ def test_a_configuration_that_is_rewritten_is_taken_as_far_as_it_can_be(stage: M
     one.wait_s(1.0)
     outputs, state = one.check_sound(), one.check_state()
     assert one.room.stop() == 0
-    ledger.add(
+    fault_table.add(
         SECTION,
         "configuration rewritten (SIGHUP)",
         "rubbish, unknown keys, a room that is not there; then a good file with other connections, mirror, shares, "

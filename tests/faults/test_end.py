@@ -11,9 +11,9 @@ from typing import Any
 import jack
 import numpy as np
 import pytest
-from ledger import NOT_RECORDED, Ledger
-from listening import RATE_HZ
-from stage import Make, ms
+from analysis import RATE_HZ
+from fault_table import NOT_RECORDED, FaultTable
+from rig import MakeRig, ms
 
 SECTION = "The end"
 ENDED_S = 10.0
@@ -49,7 +49,7 @@ def test_sigterm_in_a_phase_of_the_start(
     jackd: Any,
     daemon: Any,
     until: Any,
-    ledger: Ledger,
+    fault_table: FaultTable,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     name: str,
@@ -83,7 +83,7 @@ def test_sigterm_in_a_phase_of_the_start(
         with jack.Client("looker", no_start_server=True, servername=server.name) as looker:
             until(lambda: not looker.get_ports("^stemfield:"), 3, "our ports are gone")
     assert max(took_s) < ENDED_S
-    ledger.add(
+    fault_table.add(
         SECTION,
         f"SIGTERM: {name}",
         "a change, and SIGTERM" + ("" if phase is loading else ", 3 times"),
@@ -95,9 +95,9 @@ def test_sigterm_in_a_phase_of_the_start(
 
 
 @pytest.mark.long
-def test_sigterm_while_it_plays(stage: Make, ledger: Ledger) -> None:
-    one = stage(8.0)
-    one.desk.roll()
+def test_sigterm_while_it_plays(rig: MakeRig, fault_table: FaultTable) -> None:
+    one = rig(8.0)
+    one.client.roll()
     one.wait_s(2.0)
     one.mark()
     begun_s = time.monotonic()
@@ -105,7 +105,7 @@ def test_sigterm_while_it_plays(stage: Make, ledger: Ledger) -> None:
     took_s = time.monotonic() - begun_s
     one.wait_s(0.5)
     found = one.heard()
-    silent = ~one.desk.record[:, : one.desk.at].any(axis=0)
+    silent = ~one.client.record[:, : one.client.at].any(axis=0)
     assert silent[-RATE_HZ // 4 :].all()
     last = int(np.flatnonzero(~silent)[-1])
     assert [gap for gap in found.gaps if RATE_HZ < sum(gap) <= last] == []
@@ -113,7 +113,7 @@ def test_sigterm_while_it_plays(stage: Make, ledger: Ledger) -> None:
     kept = json.loads((one.room.folder / "state" / "scene.json").read_text())
     assert kept["object"]["drums"]["priority"] == one.marked
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "SIGTERM: playing",
         "a change, and SIGTERM",

@@ -9,10 +9,10 @@ from typing import Any
 
 import jack
 import pytest
-from ledger import Ledger
-from listening import RATE_HZ, Heard
-from stage import EDGE_FRAMES, FADE_FRAMES, Desk, Make, Stage, ms
-from studio import Studio
+from analysis import RATE_HZ, Analysis
+from fault_table import FaultTable
+from jack_client import JackClient
+from rig import EDGE_FRAMES, FADE_FRAMES, ClientPair, MakeRig, Rig, ms
 
 SECTION = "The JACK server"
 BACK_S = 2.0
@@ -21,13 +21,13 @@ REJOINED_S = 1.5
 """So long it may be silent where the daemon has to join a living server anew."""
 
 
-def come_up(stage: Stage, studio: Callable[..., Studio]) -> None:
-    """Starts the server, and has a new desk record from its first moment on."""
-    stage.server.launch()
+def come_up(rig: Rig, jack_client: Callable[..., JackClient]) -> None:
+    """Starts the server, and has a new client record from its first moment on."""
+    rig.server.launch()
     deadline = time.monotonic() + 10
     while True:
         try:
-            stage.desk = Desk(studio, stage.server.name, stage.desk.tape, rolling=True)
+            rig.client = ClientPair(jack_client, rig.server.name, rig.client.tape, rolling=True)
         except jack.JackOpenError:
             assert time.monotonic() < deadline, "jackd does not answer"
             time.sleep(0.02)
@@ -35,39 +35,39 @@ def come_up(stage: Stage, studio: Callable[..., Studio]) -> None:
             return
 
 
-def restart(stage: Stage, studio: Callable[..., Studio], *, kill: bool = True, **settings: Any) -> Heard:
+def restart(rig: Rig, jack_client: Callable[..., JackClient], *, kill: bool = True, **settings: Any) -> Analysis:
     """Ends the server and starts it, perhaps as another one; what was heard of the daemon from then on."""
-    stage.server.stop(kill=kill)
-    stage.desk.close()
-    stage.mark()
+    rig.server.stop(kill=kill)
+    rig.client.close()
+    rig.mark()
     for name, value in settings.items():
-        setattr(stage.server, name, value)
-    come_up(stage, studio)
+        setattr(rig.server, name, value)
+    come_up(rig, jack_client)
     deadline = time.monotonic() + 15
-    while not stage.desk.record[:, : stage.desk.at].any():
-        assert time.monotonic() < deadline, stage.room.log.read_text()
+    while not rig.client.record[:, : rig.client.at].any():
+        assert time.monotonic() < deadline, rig.room.log.read_text()
         time.sleep(0.02)
-    stage.desk.wait(stage.desk.at + RATE_HZ)
-    found = stage.heard()
+    rig.client.wait(rig.client.at + RATE_HZ)
+    found = rig.heard()
     assert found.fading <= FADE_FRAMES + EDGE_FRAMES
-    assert found.begins <= BACK_S * stage.server.rate_hz
+    assert found.begins <= BACK_S * rig.server.rate_hz
     return found
 
 
 @pytest.mark.parametrize("times", [1, pytest.param(20, marks=pytest.mark.long)])
 def test_a_server_that_is_killed_and_comes_back_is_played_to_at_once(
-    stage: Make, studio: Any, ledger: Ledger, times: int
+    rig: MakeRig, jack_client: Any, fault_table: FaultTable, times: int
 ) -> None:
-    one = stage(12.0)
-    one.desk.roll()
+    one = rig(12.0)
+    one.client.roll()
     one.wait_s(1.0)
     begins = []
     for time_ in range(times):
-        found = restart(one, studio, kill=time_ % 2 == 0)
+        found = restart(one, jack_client, kill=time_ % 2 == 0)
         begins.append(found.begins / RATE_HZ)
     state = one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "jackd killed and restarted",
         f"{times} times, SIGKILL and SIGTERM in turn",
@@ -91,17 +91,17 @@ def test_a_server_that_is_killed_and_comes_back_is_played_to_at_once(
     ],
 )
 def test_a_server_that_comes_back_as_another_one(
-    stage: Make, studio: Any, ledger: Ledger, fault: str, done: str, settings: dict[str, int]
+    rig: MakeRig, jack_client: Any, fault_table: FaultTable, fault: str, done: str, settings: dict[str, int]
 ) -> None:
-    one = stage(16.0)
-    one.desk.roll()
+    one = rig(16.0)
+    one.client.roll()
     one.wait_s(1.0)
-    found = restart(one, studio, **settings)
+    found = restart(one, jack_client, **settings)
     one.wait_for_stems()
     rate_hz = one.server.rate_hz
     state = one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         fault,
         done,
@@ -113,12 +113,14 @@ def test_a_server_that_comes_back_as_another_one(
 
 
 @pytest.mark.long
-def test_a_server_with_too_few_ports_is_asked_again_and_told_of_once(stage: Make, studio: Any, ledger: Ledger) -> None:
-    one = stage(12.0)
-    one.desk.roll()
+def test_a_server_with_too_few_ports_is_asked_again_and_told_of_once(
+    rig: MakeRig, jack_client: Any, fault_table: FaultTable
+) -> None:
+    one = rig(12.0)
+    one.client.roll()
     one.wait_s(1.0)
     one.server.stop(kill=True)
-    one.desk.close()
+    one.client.close()
     one.server.most_ports = 8
     one.server.start()
     time.sleep(4.0)
@@ -126,10 +128,10 @@ def test_a_server_with_too_few_ports_is_asked_again_and_told_of_once(stage: Make
     text = one.room.log.read_text()
     assert text.count("port registration failed") == 1, text
     assert one.room.ask("/object/vocals/gain") == [0.0]
-    found = restart(one, studio, most_ports=None)
+    found = restart(one, jack_client, most_ports=None)
     state = one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "jackd with too few ports",
         "killed, back with 8 ports for 10, killed, back with enough",
@@ -141,10 +143,10 @@ def test_a_server_with_too_few_ports_is_asked_again_and_told_of_once(stage: Make
 
 
 @pytest.mark.long
-def test_the_period_changes_while_it_plays(stage: Make, ledger: Ledger) -> None:
+def test_the_period_changes_while_it_plays(rig: MakeRig, fault_table: FaultTable) -> None:
     """The first longer period needs more latency, for which the daemon has to join anew; no other change does."""
-    one = stage(40.0, separation={"margin_ms": 15})
-    one.desk.roll()
+    one = rig(40.0, separation={"margin_ms": 15})
+    one.client.roll()
     one.wait_s(2.0)
     with jack.Client("changer", no_start_server=True, servername=one.server.name) as changer:
         for period in (16, 2048, 16, 2048, 16, 2048):
@@ -159,7 +161,7 @@ def test_the_period_changes_while_it_plays(stage: Make, ledger: Ledger) -> None:
     one.wait_for_stems()
     state = one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "period changes while playing",
         "16 and 2048 frames in turn, 6 times",
@@ -171,23 +173,23 @@ def test_the_period_changes_while_it_plays(stage: Make, ledger: Ledger) -> None:
 
 
 @pytest.mark.long
-def test_a_client_that_does_not_answer_for_a_while_plays_on(stage: Make, ledger: Ledger) -> None:
+def test_a_client_that_does_not_answer_for_a_while_plays_on(rig: MakeRig, fault_table: FaultTable) -> None:
     """The daemon stands still; the server, which does not wait, goes on without it."""
-    one = stage(40.0, server={"sync": False})
-    one.desk.roll()
+    one = rig(40.0, server={"sync": False})
+    one.client.roll()
     one.wait_s(2.0)
     one.room.process.send_signal(signal.SIGSTOP)
     time.sleep(6.0)
     one.room.process.send_signal(signal.SIGCONT)
-    begin = one.desk.at
+    begin = one.client.at
     one.mark()
     one.wait_s(6.0)
-    silent = ~one.desk.record[:, begin : one.desk.at].any(axis=0)
+    silent = ~one.client.record[:, begin : one.client.at].any(axis=0)
     assert not silent[-RATE_HZ:].all(), one.room.log.read_text()
     sounds = len(silent) - int(silent[::-1].argmax()) if silent.any() else 0
     state = one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "client that does not answer",
         "the whole daemon stopped (SIGSTOP) for 6 s, then let go on; jackd2 keeps such a client",

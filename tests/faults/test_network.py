@@ -20,9 +20,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from ledger import Ledger
-from stage import Make, ms
-from studio import free_port
+from daemon_process import free_port
+from fault_table import FaultTable
+from rig import MakeRig, ms
 
 SECTION = "The network"
 CROWD = 10_000
@@ -42,9 +42,9 @@ def page_of(port: int) -> int:
 
 
 @pytest.mark.long
-def test_a_network_interface_that_goes_and_comes_back(stage: Make, spaces: Any, ledger: Ledger) -> None:
+def test_a_network_interface_that_goes_and_comes_back(rig: MakeRig, namespaces: Any, fault_table: FaultTable) -> None:
     """Two networks with a cable between them, which is cut and laid anew."""
-    inside, outside = spaces("net"), spaces("net")
+    inside, outside = namespaces("net"), namespaces("net")
 
     def lay_the_cable() -> None:
         inside.run("ip", "link", "add", "stage0", "type", "veth", "peer", "name", "stage1", "netns", str(outside.pid))
@@ -55,7 +55,7 @@ def test_a_network_interface_that_goes_and_comes_back(stage: Make, spaces: Any, 
 
     lay_the_cable()
     network = {"interfaces": ["stage0"], "allow": ["10.213.0.0/24"]}
-    one = stage(60.0, space=inside, network=network, discovery={"enabled": True, "name": "the stage"})
+    one = rig(60.0, space=inside, network=network, discovery={"enabled": True, "name": "the stage"})
     visitor = outside.socket()
     visitor.settimeout(0.5)
 
@@ -80,7 +80,7 @@ def test_a_network_interface_that_goes_and_comes_back(stage: Make, spaces: Any, 
     with visitor:
         seconds_until(is_heard, 5)
         seconds_until(is_found, 10)
-        one.desk.roll()
+        one.client.roll()
         one.wait_s(2.0)
         inside.run("ip", "link", "delete", "stage0")
         assert not is_heard()
@@ -92,7 +92,7 @@ def test_a_network_interface_that_goes_and_comes_back(stage: Make, spaces: Any, 
         found_s = seconds_until(is_found, 25)
         outputs, state = one.check_sound(), one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "network interface gone and back",
         "the interface that the daemon listens at deleted for 4 s, made anew with the same address",
@@ -104,11 +104,11 @@ def test_a_network_interface_that_goes_and_comes_back(stage: Make, spaces: Any, 
 
 
 @pytest.mark.long
-def test_ports_that_are_taken(stage: Make, daemon: Any, ledger: Ledger) -> None:
+def test_ports_that_are_taken(rig: MakeRig, daemon: Any, fault_table: FaultTable) -> None:
     """A second daemon wants the ports of the first."""
     port = free_port()
-    one = stage(16.0, http={"port": port})
-    one.desk.roll()
+    one = rig(16.0, http={"port": port})
+    one.client.roll()
     one.wait_s(2.0)
     second = daemon(driver="clock", http={"port": port}, separation={"enabled": False})
     second.start()
@@ -123,7 +123,7 @@ def test_ports_that_are_taken(stage: Make, daemon: Any, ledger: Ledger) -> None:
     one.wait_s(1.0)
     outputs, state = one.check_sound(), one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "ports taken",
         "a second daemon that wants the HTTP port of the first, a third that wants its OSC port",
@@ -135,13 +135,13 @@ def test_ports_that_are_taken(stage: Make, daemon: Any, ledger: Ledger) -> None:
 
 
 @pytest.mark.long
-def test_ten_thousand_connections(stage: Make, ledger: Ledger) -> None:
+def test_ten_thousand_connections(rig: MakeRig, fault_table: FaultTable) -> None:
     port = free_port()
-    one = stage(60.0, http={"port": port})
+    one = rig(60.0, http={"port": port})
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, CROWD + 4096), hard))
     before_mb = memory_mb(one.room.process.pid)
-    one.desk.roll()
+    one.client.roll()
     one.wait_s(2.0)
     crowd: list[socket.socket] = []
     answers_s = []
@@ -177,7 +177,7 @@ def test_ten_thousand_connections(stage: Make, ledger: Ledger) -> None:
     assert descriptors < 600
     outputs, state = one.check_sound(), one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "10,000 connections",
         "opened at the HTTP port and kept, none of which asks for anything",
@@ -223,11 +223,11 @@ def slow_crowd(port: int) -> Iterator[None]:
 
 
 @pytest.mark.long
-def test_slow_websocket_readers(stage: Make, ledger: Ledger) -> None:
+def test_slow_websocket_readers(rig: MakeRig, fault_table: FaultTable) -> None:
     """They read nothing while everything moves; a page beside them is served as ever."""
     port = free_port()
-    one = stage(60.0, http={"port": port})
-    one.desk.roll()
+    one = rig(60.0, http={"port": port})
+    one.client.roll()
     one.wait_s(2.0)
 
     async def look(seconds: float) -> int:
@@ -260,7 +260,7 @@ def test_slow_websocket_readers(stage: Make, ledger: Ledger) -> None:
     assert count / 20 > 0.5 * alone / 5
     outputs, state = one.check_sound(), one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "slow WebSocket readers",
         f"{SLOW_PAGES} pages and {SLOW_CLIENTS} OSCQuery clients that read nothing for 20 s while the scene changes",
@@ -309,15 +309,15 @@ def shift(offset: Path, seconds: int) -> None:
 
 
 @pytest.mark.long
-def test_the_clock_jumps(stage: Make, ledger: Ledger, tmp_path: Path, tool: Any) -> None:
+def test_the_clock_jumps(rig: MakeRig, fault_table: FaultTable, tmp_path: Path, tool: Any) -> None:
     """The time of day of the daemon and its worker alone: an hour on, a day back."""
     offset, library = tmp_path / "offset", tmp_path / "shifted.so"
     offset.write_bytes(struct.pack("l", 0))
     command = [tool("cc"), "-shared", "-fPIC", "-o", str(library), "-x", "c", "-", "-ldl"]
     subprocess.run(command, input=SHIFTED, text=True, check=True)
     faked = ["env", f"LD_PRELOAD={library}", f"CLOCK_OFFSET={offset}"]
-    one = stage(30.0, through=faked)
-    one.desk.roll()
+    one = rig(30.0, through=faked)
+    one.client.roll()
     one.wait_s(2.0)
     late_ms = []
     for jump_s in (3600, -86_400, 0):
@@ -332,7 +332,7 @@ def test_the_clock_jumps(stage: Make, ledger: Ledger, tmp_path: Path, tool: Any)
         assert late_ms[-1] > -50
     outputs, state = one.check_sound(), one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "clock jumps",
         "the daemon's time of day an hour on, a day back, right again; a bundle with a time tag at each",

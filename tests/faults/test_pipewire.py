@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from ledger import Ledger
-from listening import RATE_HZ, Heard, listen
+from analysis import RATE_HZ, Analysis, analyse
+from fault_table import FaultTable
 from pipewire import PipeWire
-from stage import EDGE_FRAMES, FADE_FRAMES, WIRES, check, long_tape, place_objects
+from rig import EDGE_FRAMES, FADE_FRAMES, WIRES, check, long_tape, place_objects
 
 BACK_S = 20.0
 """So soon there is sound: PipeWire's session manager takes its time."""
@@ -25,9 +25,9 @@ SOUNDS_S = 1.0
 
 
 @contextmanager
-def desk(folder: Path, tool: Any) -> Iterator[None]:
-    """A studio that records while this lasts."""
-    command = [tool("pw-jack"), sys.executable, str(Path(__file__).parent / "desk.py"), str(folder)]
+def client(folder: Path, tool: Any) -> Iterator[None]:
+    """A jack_client that records while this lasts."""
+    command = [tool("pw-jack"), sys.executable, str(Path(__file__).parent / "client_program.py"), str(folder)]
     here = Path(__file__).parent
     path = os.pathsep.join(map(str, (here, here.parent / "support")))
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | {"PYTHONPATH": path}) as process:
@@ -38,16 +38,16 @@ def desk(folder: Path, tool: Any) -> Iterator[None]:
         assert process.wait(20) == 0
 
 
-def heard(folder: Path, tape: np.ndarray) -> Heard:
+def heard(folder: Path, tape: np.ndarray) -> Analysis:
     """What was recorded: sound that does not end any more."""
-    found = check(listen(np.load(folder / "record.npy"), tape))
+    found = check(analyse(np.load(folder / "record.npy"), tape))
     assert found.begins <= found.frames - SOUNDS_S * RATE_HZ
     return found
 
 
 @pytest.mark.long
 def test_pipewire_killed_and_started_again(
-    tmp_path: Path, tool: Any, daemon: Any, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tool: Any, daemon: Any, fault_table: FaultTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = PipeWire(tmp_path / "run")
     server.start()
@@ -61,7 +61,7 @@ def test_pipewire_killed_and_started_again(
         room.wait_for("stems arrive")
         place_objects(room)
         room.settle()
-        with desk(tmp_path, tool):
+        with client(tmp_path, tool):
             time.sleep(4.0)
         first = heard(tmp_path, tape)
         assert len(first.gaps) <= 1
@@ -69,7 +69,7 @@ def test_pipewire_killed_and_started_again(
         room.wait_for("waiting for a JACK server")
         room.send("/object/drums/priority", 7)
         server.start()
-        with desk(tmp_path, tool):
+        with client(tmp_path, tool):
             time.sleep(BACK_S)
         again = heard(tmp_path, tape)
         assert again.fading <= FADE_FRAMES + EDGE_FRAMES
@@ -79,7 +79,7 @@ def test_pipewire_killed_and_started_again(
         assert "Traceback" not in room.log.read_text()
     finally:
         server.stop(kill=True)
-    ledger.add(
+    fault_table.add(
         "The JACK server",
         "PipeWire restarted",
         "PipeWire killed and started again; the daemon through PipeWire's libjack",

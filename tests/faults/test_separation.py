@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import toy_models as toys
-from ledger import Ledger
-from listening import RATE_HZ, first_sound
-from stage import BEHIND, Make, Stage, long_tape, ms, seconds
+from analysis import RATE_HZ, first_sound
+from fault_table import FaultTable
+from rig import BEHIND, MakeRig, Rig, long_tape, ms, seconds
 
 from stemfield.separation.cards.card import load_card
 from stemfield.separation.cards.presets import DEFAULT
@@ -23,9 +23,9 @@ from stemfield.separation.cards.presets import DEFAULT
 SECTION = "The separation"
 
 
-def check_fade(stage: Stage, away: int, back: int) -> None:
+def check_fade(rig: Rig, away: int, back: int) -> None:
     """That the vocals left the loudspeaker behind and came back without a step."""
-    behind = stage.desk.record[BEHIND, : stage.desk.at]
+    behind = rig.client.record[BEHIND, : rig.client.at]
     window = RATE_HZ // 10
     steps = np.abs(np.diff(behind))
     steps = steps[: len(steps) // window * window].reshape(-1, window).max(1)
@@ -43,14 +43,14 @@ def check_fade(stage: Stage, away: int, back: int) -> None:
     ids=["killed", "hung"],
 )
 def test_a_worker_that_dies_or_hangs_leaves_no_gap_and_comes_back(
-    stage: Make, ledger: Ledger, blow: signal.Signals, fault: str, done: str, patience_s: float
+    rig: MakeRig, fault_table: FaultTable, blow: signal.Signals, fault: str, done: str, patience_s: float
 ) -> None:
-    one = stage(40.0)
-    one.desk.roll()
+    one = rig(40.0)
+    one.client.roll()
     one.wait_s(2.0)
     victim = one.room.worker()
     os.kill(victim, blow)
-    struck = one.desk.at
+    struck = one.client.at
     one.mark()
     away, back = one.stems_away(struck)
     assert one.room.worker() not in (None, victim)
@@ -59,7 +59,7 @@ def test_a_worker_that_dies_or_hangs_leaves_no_gap_and_comes_back(
     outputs, state = one.check_sound(), one.check_state()
     one.check_log()
     whole = seconds(back - struck)
-    ledger.add(SECTION, fault, done, outputs=outputs, gap=ms(0), whole=whole, state=state)
+    fault_table.add(SECTION, fault, done, outputs=outputs, gap=ms(0), whole=whole, state=state)
 
 
 def pulse(tape: np.ndarray, at: int) -> np.ndarray:
@@ -77,14 +77,14 @@ def pulse(tape: np.ndarray, at: int) -> np.ndarray:
     ],
 )
 def test_what_the_runtime_raises_ends_the_worker_in_one_line_and_not_the_sound(
-    stage: Make, ledger: Ledger, tmp_path: Any, trap: str, fault: str, done: str
+    rig: MakeRig, fault_table: FaultTable, tmp_path: Any, trap: str, fault: str, done: str
 ) -> None:
     toys.trap_stream(tmp_path / "models" / "trap", trap)
-    one = stage(40.0, tape=pulse(long_tape(40.0), 4 * RATE_HZ), model="trap", model_folders=[str(tmp_path / "models")])
+    one = rig(40.0, tape=pulse(long_tape(40.0), 4 * RATE_HZ), model="trap", model_folders=[str(tmp_path / "models")])
     victim = one.room.worker()
     size = int(Path(f"/proc/{victim}/statm").read_text().split()[0]) * resource.getpagesize()
     resource.prlimit(victim, resource.RLIMIT_AS, (size + (256 << 20), size + (256 << 20)))
-    one.desk.roll()
+    one.client.roll()
     one.wait_s(6.0)
     one.mark()
     _, back = one.stems_away(4 * RATE_HZ)
@@ -92,20 +92,20 @@ def test_what_the_runtime_raises_ends_the_worker_in_one_line_and_not_the_sound(
     outputs, state = one.check_sound(), one.check_state()
     one.check_log()
     assert "separation worker: it ended with status 1: " in one.room.log.read_text()
-    ledger.add(SECTION, fault, done, outputs=outputs, gap=ms(0), whole=seconds(back - 4 * RATE_HZ), state=state)
+    fault_table.add(SECTION, fault, done, outputs=outputs, gap=ms(0), whole=seconds(back - 4 * RATE_HZ), state=state)
 
 
 @pytest.mark.long
 def test_files_of_the_model_that_vanish_or_become_rubbish_while_it_loads(
-    stage: Make, ledger: Ledger, tmp_path: Any
+    rig: MakeRig, fault_table: FaultTable, tmp_path: Any
 ) -> None:
     shipped = load_card(DEFAULT).folder
     folder = tmp_path / "models" / shipped.name
     shutil.copytree(shipped, folder)
     graphs = sorted(folder.glob("*.onnx"))
     assert graphs
-    one = stage(45.0, model_folders=[str(tmp_path / "models")])
-    one.desk.roll()
+    one = rig(45.0, model_folders=[str(tmp_path / "models")])
+    one.client.roll()
     one.wait_s(2.0)
 
     def gone() -> None:
@@ -144,14 +144,14 @@ def test_files_of_the_model_that_vanish_or_become_rubbish_while_it_loads(
         one.mark()
         time.sleep(0.7)
         mend()
-    mended = one.desk.at
+    mended = one.client.at
     one.wait_for_stems()
     one.wait_s(2.0)
-    back = first_sound(one.desk.record[BEHIND], mended, 1e-7)
+    back = first_sound(one.client.record[BEHIND], mended, 1e-7)
     assert back is not None
     outputs, state = one.check_sound(), one.check_state()
     one.check_log()
-    ledger.add(
+    fault_table.add(
         SECTION,
         "model file gone or rubbish while loading",
         "killed 3 times; the graph deleted, overwritten or cut 0, 0.3 and 0.6 s into a new start, put back 0.7 s later",

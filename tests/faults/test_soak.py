@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from ledger import Ledger, page
+from fault_table import FaultTable, page
 from losses import CHANGE, HELD_UP, REPLACED, SKIPPED, START, Sight, explained, losses
 from soak import Result, add
 
@@ -13,9 +13,9 @@ WHOLE = Result(1876.0, 420.0, 290.0, 291.0, 0.5, (9000, 8000), (542.5,), (16, 16
 
 
 def row_of(found: Result) -> str:
-    ledger = Ledger()
-    add(ledger, "by the clock", "moves", found)
-    return ledger.rows[0].line
+    fault_table = FaultTable()
+    add(fault_table, "by the clock", "moves", found)
+    return fault_table.rows[0].line
 
 
 def test_a_row_stands_under_the_hours_that_were_played() -> None:
@@ -32,23 +32,25 @@ def test_a_run_that_failed_says_so() -> None:
 
 
 def test_the_page_keeps_what_was_not_measured_now_with_its_date() -> None:
-    ledger = Ledger()
-    add(ledger, "by the clock", "moves", WHOLE)
-    old = page([replace(ledger.rows[0], measured="2020-02-02")]).replace("Measured last on ", "Measured last on then, ")
+    fault_table = FaultTable()
+    add(fault_table, "by the clock", "moves", WHOLE)
+    old = page([replace(fault_table.rows[0], measured="2020-02-02")]).replace(
+        "Measured last on ", "Measured last on then, "
+    )
     assert page([], old) == old
-    add(ledger, "by the clock", "moves", replace(WHOLE, played_s=86_400.0))
-    both = page(ledger.rows[1:], old)
+    add(fault_table, "by the clock", "moves", replace(WHOLE, played_s=86_400.0))
+    both = page(fault_table.rows[1:], old)
     assert "| 2020-02-02 |" in both
     assert both.count("h by the clock") == 2
     assert "then, " not in both
-    assert "2020-02-02" not in page(ledger.rows, old)
+    assert "2020-02-02" not in page(fault_table.rows, old)
 
 
 def test_the_page_that_is_there_is_what_would_be_written(tmp_path: Path) -> None:
     there = Path(__file__).parents[2] / "docs" / "reliability.md"
     copy = tmp_path / "page.md"
     copy.write_text(there.read_text())
-    Ledger().write(copy)
+    FaultTable().write(copy)
     assert copy.read_text() == there.read_text()
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bridge import PIECE, Crystal, TwoMachines, kill
-from ledger import Ledger
-from listening import RATE_HZ, repeats, runs
-from stage import BEHIND, LABELS, ms, seconds
+from analysis import RATE_HZ, repeats, runs
+from fault_table import FaultTable
+from rig import BEHIND, LABELS, ms, seconds
+from two_machines import PIECE, SkewedClock, TwoMachines, kill
 
 SECTION = "Two machines"
 FAST_PPM = 500.0
@@ -32,15 +32,17 @@ MOST_APART_MS = 5.0
 
 
 @pytest.fixture
-def crystal() -> Iterator[Crystal]:
-    made = Crystal(FAST_PPM)
+def skewed_clock() -> Iterator[SkewedClock]:
+    made = SkewedClock(FAST_PPM)
     yield made
     made.close()
 
 
 @pytest.fixture
-def machines(crystal: Crystal, jackd: Any, daemon: Any, studio: Any, distant: Any) -> Iterator[TwoMachines]:
-    made = TwoMachines(jackd, daemon, studio, distant, crystal, 300.0, (PERIOD, PERIOD), BRIDGE_MS)
+def machines(
+    skewed_clock: SkewedClock, jackd: Any, daemon: Any, jack_client: Any, remote_client: Any
+) -> Iterator[TwoMachines]:
+    made = TwoMachines(jackd, daemon, jack_client, remote_client, skewed_clock, 300.0, (PERIOD, PERIOD), BRIDGE_MS)
     yield made
     made.close()
 
@@ -88,7 +90,7 @@ def whole(machines: TwoMachines) -> bool:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
-    machines: TwoMachines, until: Callable[..., None], ledger: Ledger
+    machines: TwoMachines, until: Callable[..., None], fault_table: FaultTable
 ) -> None:
     machines.start()
     machines.wait_s(12.0)  # the bridge finds the clock of the other side
@@ -107,7 +109,7 @@ def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
     assert drifted_ms == pytest.approx(1e-3 * FAST_PPM * STEADY_S, rel=0.1)
     off_db = max(directions_db(machines, begin))
     assert off_db < MOST_DB
-    ledger.add(
+    fault_table.add(
         SECTION,
         "stems over a network, no common clock",
         f"{STEADY_S:.0f} s of both roles on servers of their own ({PERIOD} frames), zita-njbridge between them, one "
@@ -140,7 +142,7 @@ def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
         assert np.abs(record).max() <= 1.0
         way_ms = 1e3 * machines.way_s(machines.ears.at - RATE_HZ)
         assert way_ms == pytest.approx(told_ms, abs=2.0)
-        ledger.add(
+        fault_table.add(
             SECTION,
             f"{name} killed, stems over a network",
             f"SIGKILL, started again {RESTART_S:g} s later",
@@ -154,7 +156,7 @@ def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
 @pytest.mark.long
 @pytest.mark.parametrize("period", [64, 256])
 def test_rooms_that_follow_one_scene_change_together(
-    jackd: Any, daemon: Any, distant: Any, tool: Any, ledger: Ledger, period: int
+    jackd: Any, daemon: Any, remote_client: Any, tool: Any, fault_table: FaultTable, period: int
 ) -> None:
     """Two rooms on servers of their own: a mirror with time tags tells the second what the first is told."""
     rooms, watches = [], []
@@ -166,7 +168,7 @@ def test_rooms_that_follow_one_scene_change_together(
             given["mirror"] = [to]
         rooms.append(daemon(driver="jack", jack={"server_name": server.name}, **given))
         rooms[-1].start()
-        watch = distant(server.name, 1, np.full((1, 45 * RATE_HZ), 0.5, np.float32))
+        watch = remote_client(server.name, 1, np.full((1, 45 * RATE_HZ), 0.5, np.float32))
         # In this order: the server delays what closes a loop by a period, and here that may be the constant.
         for ports in ((f"stemfield:{LABELS[0]}", "studio:in0"), ("studio:out0", "stemfield:mic")):
             subprocess.run([tool("jack_connect"), "-s", server.name, *ports], check=True)
@@ -195,7 +197,7 @@ def test_rooms_that_follow_one_scene_change_together(
     most_ms = np.percentile(apart_ms, 90)
     assert most_ms < 0.5
     assert apart_ms.max() < MOST_APART_MS
-    ledger.add(
+    fault_table.add(
         SECTION,
         f"two rooms that follow one scene, {period} frames",
         f"{MOMENTS} changes, mirrored with time tags {AHEAD_MS:.0f} ms ahead",

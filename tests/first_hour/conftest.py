@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 import yaml
-from live_fixtures import _compiled, _quiet_home, daemon, studio
+from daemon_process import free_port
+from live_fixtures import _compiled, _quiet_home, daemon, jack_client
 from pipewire import PipeWire
 from servers import Jackd, may_hurry, need
-from studio import free_port
 
 from stemfield.control.doctor.diagnosis import diagnose
 from stemfield.control.doctor.evidence import collect
 from stemfield.control.doctor.finding import Finding
 
-__all__ = ["_compiled", "_quiet_home", "daemon", "studio"]
+__all__ = ["_compiled", "_quiet_home", "daemon", "jack_client"]
 
 
 @dataclass

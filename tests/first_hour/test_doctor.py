@@ -20,8 +20,8 @@ from typing import Any
 import jack
 import pytest
 import yaml
+from daemon_process import Daemon, free_port
 from servers import Jackd
-from studio import Daemon, free_port
 
 from stemfield.control.doctor.finding import Finding
 
@@ -97,7 +97,7 @@ def test_the_first_broken_link_and_the_connection_that_mends_it(room, server, fi
 
 def test_a_message_that_is_refused(room, findings):
     room.send("/object/vocal/gain", -6.0)
-    assert "did you mean" in str(room.hand.recv(1024))
+    assert "did you mean" in str(room.osc.recv(1024))
     found = findings(room.folder / "config.yaml")
     assert set(found) == {"osc-ignored"}
     assert "/object/vocal/gain" in found["osc-ignored"].cause

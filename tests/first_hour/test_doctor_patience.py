@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from daemon_process import Daemon, free_port
 from servers import Jackd
-from studio import Daemon, free_port
 
 from stemfield.control.daemon.last_run import last_runs
 from stemfield.control.doctor import probe_jack as jack_look

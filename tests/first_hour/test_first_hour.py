@@ -245,14 +245,14 @@ def test_loudspeakers_by_ear(person, card, daemon, tmp_path, monkeypatch, until)
         assert connections(looker, ["M+135"]) == {"M+135": ""}
 
 
-def test_the_speaker_test_is_safe(card, studio, monkeypatch, until):
+def test_the_speaker_test_is_safe(card, jack_client, monkeypatch, until):
     """Bursts of two seconds, for a subwoofer too, at a low level; they end by themselves."""
     monkeypatch.setattr(speaker_test, "LONGEST_S", 5.5)
     server = card(playback=6, sync=True)
     with SpeakerTest(load_layout("5.1"), "5.1", (), server.name) as bench:
-        ear = studio(server.name, 2, np.zeros((1, 8 * 48_000), np.float32))
+        ear = jack_client(server.name, 2, np.zeros((1, 8 * 48_000), np.float32))
         for label, port in zip(("M+030", "LFE1"), ear.ins, strict=True):
-            ear.client.connect(f"stemfield-test:{label}", port)
+            ear.jack.connect(f"stemfield-test:{label}", port)
         ear.roll()
         bench.play("system:playback_3")
         until(lambda: not bench.is_playing, 10, "the end, by itself")

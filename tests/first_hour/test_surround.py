@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from daemon_process import free_port
 from servers import need
-from studio import free_port
 
 from stemfield.control.config.configuration import load_config
 

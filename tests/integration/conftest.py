@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from live_fixtures import _compiled, _quiet_home, daemon, stemfield, studio
+from live_fixtures import _compiled, _quiet_home, daemon, jack_client, stemfield
 from pipewire import StepError
 
-__all__ = ["_compiled", "_quiet_home", "daemon", "stemfield", "studio"]
+__all__ = ["_compiled", "_quiet_home", "daemon", "jack_client", "stemfield"]
 
 _HOPS_MOVED = (
     "PipeWire does not wait for a client that is late: a period that it leaves out moves where the separation's"

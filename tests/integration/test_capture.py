@@ -60,7 +60,7 @@ def offset_of(part, whole):
     return int(likeness.argmax())
 
 
-def test_what_was_heard_is_what_is_played_of_the_file(jackd, daemon, studio, begin, tmp_path):
+def test_what_was_heard_is_what_is_played_of_the_file(jackd, daemon, jack_client, begin, tmp_path):
     rng = np.random.default_rng(3)
     tape = np.zeros((5, 9 * RATE), np.float32)
     tape[:2] = 0.3 * demo_mixture()[:, : 9 * RATE]
@@ -69,19 +69,19 @@ def test_what_was_heard_is_what_is_played_of_the_file(jackd, daemon, studio, beg
     inputs = [{"name": "guitar", "channels": 1}, {"name": "piano", "channels": 2}]
     room = daemon(driver="jack", jack={"server_name": server.name}, separation={"enabled": False}, inputs=inputs)
     room.start()
-    desk = studio(server.name, len(LABELS), tape)
-    desk.connect("stemfield", INPUTS, LABELS)
+    client = jack_client(server.name, len(LABELS), tape)
+    client.connect("stemfield", INPUTS, LABELS)
     room.send("/object/guitar/aed", 60.0, 20.0, 1.0)
     room.settle()
     target = tmp_path / "live.adm.wav"
     recording = begin(room, target)
-    desk.roll()
-    desk.wait(2 * RATE)
-    moved = desk.at
+    client.roll()
+    client.wait(2 * RATE)
+    moved = client.at
     room.send("/object/guitar/aed", -120.0, 0.0, 1.0)
     room.send("/object/residual/aed", 120.0, 0.0, 1.0)  # its sides share no loudspeaker
-    desk.wait(moved + 2 * RATE)
-    end = desk.at - RATE // 2  # what is on its way is not heard yet
+    client.wait(moved + 2 * RATE)
+    end = client.at - RATE // 2  # what is on its way is not heard yet
     recording.send_signal(signal.SIGINT)
     out, err = recording.communicate(timeout=60)
     assert recording.returncode == 0, err
@@ -91,9 +91,9 @@ def test_what_was_heard_is_what_is_played_of_the_file(jackd, daemon, studio, beg
     items, feeds = played_of(target)
     names = ["residual left", "residual right", "guitar", "piano left", "piano right"]
     assert [item.name for item in items[8:]] == names
-    sample = desk.record[:, RATE : 3 * RATE // 2]
+    sample = client.record[:, RATE : 3 * RATE // 2]
     early = offset_of(sample.sum(axis=0), feeds.sum(axis=0)) - RATE
-    heard, feeds = desk.record[:, RATE // 2 : end], feeds[:, early + RATE // 2 : early + end]
+    heard, feeds = client.record[:, RATE // 2 : end], feeds[:, early + RATE // 2 : early + end]
     assert feeds.shape == heard.shape
     difference = np.abs(feeds - heard).max(axis=0) / np.abs(heard).max()
     different = np.flatnonzero(difference > 1e-4)  # -80 dB

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from daemon_process import Daemon, free_port
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
-from studio import Daemon, free_port
 
 from stemfield.control.offline.demo import demo_mixture_file
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from daemon_process import bundle_at, free_port
 from pythonosc.osc_message_builder import build_msg
-from studio import bundle_at, free_port
 
 MARK = "zz-escaped"
 """Part of every name that came over the wire and is no name: no call of the system may hold it."""
@@ -167,10 +167,10 @@ def session(one: Any, ports: dict[str, int]) -> None:
     ):
         one.send(address, *values)
         time.sleep(0.05)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hand:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
 
         def to(port: int, packet: bytes) -> None:
-            hand.sendto(packet, ("127.0.0.1", port))
+            sender.sendto(packet, ("127.0.0.1", port))
 
         for name in NAMES:
             for address in (

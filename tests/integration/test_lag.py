@@ -22,10 +22,10 @@ SPEAKERS, OBJECTS = 64, 20
 DRAG = """
 import socket, sys, time
 from pythonosc.osc_message_builder import build_msg
-hand = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for step in range(int(sys.argv[2])):
     place = [0.001 * (step % 500), 0.3, 0.0]
-    hand.sendto(build_msg("/listener/position", place).dgram, ("127.0.0.1", int(sys.argv[1])))
+    sender.sendto(build_msg("/listener/position", place).dgram, ("127.0.0.1", int(sys.argv[1])))
     time.sleep(0.01)
 """
 
@@ -80,7 +80,7 @@ def test_a_listener_dragged_a_hundred_times_a_second_does_not_delay_the_answers(
     while drag.poll() is None:
         began = time.perf_counter()
         room.send("/ping", len(answers_s))
-        room.hand.recv(4096)
+        room.osc.recv(4096)
         answers_s.append(time.perf_counter() - began)
         time.sleep(0.01)
     assert len(answers_s) > 100

@@ -21,16 +21,16 @@ def quiet_mixture():
     return np.float32(0.5) * demo_mixture()
 
 
-def joined(jackd, daemon, studio, tape, **config):
-    """Server, daemon and studio, wired up, with the worker awake."""
+def joined(jackd, daemon, jack_client, tape, **config):
+    """Server, daemon and JACK client, connected, with the worker running."""
     server = jackd(period_frames=256, sync=True)
     room = daemon(driver="jack", jack={"server_name": server.name}, separation={"margin_ms": 150}, **config)
     room.start()
     room.wait_for_worker()
-    desk = studio(server.name, len(LABELS), tape)
-    desk.connect("stemfield", STEREO_IN, LABELS)
+    client = jack_client(server.name, len(LABELS), tape)
+    client.connect("stemfield", STEREO_IN, LABELS)
     wait_for_stems(room)
-    return server, room, desk
+    return server, room, client
 
 
 def wait_for_stems(room):
@@ -48,28 +48,28 @@ def power_of(feeds, signal_):
     return np.square(feeds.astype(float) @ signal_) / np.square(signal_).sum()
 
 
-def test_vocals_move_from_front_to_behind_and_everything_at_one_point_is_the_recording(jackd, daemon, studio):
+def test_vocals_move_from_front_to_behind_and_everything_at_one_point_is_the_recording(jackd, daemon, jack_client):
     second = DEMO_RATE_HZ
     tape = quiet_mixture()[:, : 15 * second]
     vocals = demo_stems()[0].sum(0).astype(float)
-    _, room, desk = joined(jackd, daemon, studio, tape)
+    _, room, client = joined(jackd, daemon, jack_client, tape)
     room.send("/object/vocals/aed", 0.0, 0.0, 1.0)
     room.send("/object/vocals/width", 0.0)
     room.settle()
-    desk.roll()
-    desk.wait(6 * second)
+    client.roll()
+    client.wait(6 * second)
     room.send("/object/vocals/aed", 180.0, 0.0, 1.0)
     room.settle()
-    moved = desk.at
-    desk.wait(11 * second)
+    moved = client.at
+    client.wait(11 * second)
     for name in OBJECTS:
         room.send(f"/object/{name}/aed", 0.0, 0.0, 1.0)
         room.send(f"/object/{name}/width", 0.0)
     room.settle()
-    start = desk.at
-    desk.wait_end()
+    start = client.at
+    client.wait_end()
 
-    record, latency = desk.record, latency_of(room)
+    record, latency = client.record, latency_of(room)
     late = delay_at_one_point(record, tape, latency, 13 * second)
     before = power_of(record[:, late + 2 * second : late + 6 * second - 4800], vocals[2 * second : 6 * second - 4800])
     after = power_of(record[:, late + moved : late + 11 * second - 4800], vocals[moved : 11 * second - 4800])
@@ -104,7 +104,7 @@ def delay_at_one_point(record, tape, latency, at):
     return candidates[best]
 
 
-def test_live_equals_the_file_renderer_sample_by_sample(jackd, daemon, studio, tmp_path, stemfield):
+def test_live_equals_the_file_renderer_sample_by_sample(jackd, daemon, jack_client, tmp_path, stemfield):
     seconds = 8
     tape = demo_mixture()[:, : seconds * DEMO_RATE_HZ]
     song, rendered = tmp_path / "song.wav", tmp_path / "rendered.wav"
@@ -116,12 +116,12 @@ def test_live_equals_the_file_renderer_sample_by_sample(jackd, daemon, studio, t
     # PipeWire swallows the first period that sounds after silence; so long a silence the separation forgets
     knock = np.zeros((2, 2 * DEMO_RATE_HZ), np.float32)
     knock[:, 256:512] = 0.01
-    _, room, desk = joined(jackd, daemon, studio, np.concatenate([knock, tape, knock[:, DEMO_RATE_HZ:]], axis=1))
-    desk.roll()
-    desk.wait_end()
+    _, room, client = joined(jackd, daemon, jack_client, np.concatenate([knock, tape, knock[:, DEMO_RATE_HZ:]], axis=1))
+    client.roll()
+    client.wait_end()
     latency = latency_of(room) + knock.shape[1]
     for late in (latency, latency + 256, latency + 512):
-        live = desk.record[:, late : late + tape.shape[1]]
+        live = client.record[:, late : late + tape.shape[1]]
         if np.array_equal(live, offline):
             return
     assert np.abs(live - offline).max() == 0
@@ -129,7 +129,7 @@ def test_live_equals_the_file_renderer_sample_by_sample(jackd, daemon, studio, t
 
 @pytest.mark.parametrize(("period_frames", "margin_ms"), [(256, 15), (2048, 5)])
 def test_an_export_in_freewheel_equals_the_file_renderer_sample_by_sample(
-    jackd, daemon, studio, tmp_path, stemfield, period_frames, margin_ms
+    jackd, daemon, jack_client, tmp_path, stemfield, period_frames, margin_ms
 ):
     """A program that exports asks for blocks as fast as it gets them: the engine waits for the stems of each."""
     knock = np.zeros((2, 2 * DEMO_RATE_HZ), np.float32)
@@ -145,78 +145,78 @@ def test_an_export_in_freewheel_equals_the_file_renderer_sample_by_sample(
         driver="jack", layout="stereo", jack={"server_name": server.name}, separation={"margin_ms": margin_ms}
     )
     room.start()
-    desk = studio(server.name, 2, np.concatenate([knock, tape, knock[:, DEMO_RATE_HZ:]], axis=1))
-    desk.connect("stemfield", STEREO_IN, ["M+030", "M-030"])
+    client = jack_client(server.name, 2, np.concatenate([knock, tape, knock[:, DEMO_RATE_HZ:]], axis=1))
+    client.connect("stemfield", STEREO_IN, ["M+030", "M-030"])
     room.wait_for("stems arrive")
-    desk.client.set_freewheel(True)
+    client.jack.set_freewheel(True)
     room.wait_for("freewheel: rendering")
-    desk.roll()
-    desk.wait_end()
-    desk.client.set_freewheel(False)
+    client.roll()
+    client.wait_end()
+    client.jack.set_freewheel(False)
     room.wait_for("freewheel ended; 0.000 s of it")
     latency = latency_of(room) + knock.shape[1]
     errors = [
-        float(np.abs(desk.record[:, late : late + tape.shape[1]] - offline).max())
+        float(np.abs(client.record[:, late : late + tape.shape[1]] - offline).max())
         for late in range(latency, latency + 3 * period_frames, period_frames)
     ]
     assert min(errors) == 0, errors
 
 
 def test_threshold_and_gains_of_instruments_by_osc_are_those_of_the_offline_remix(
-    jackd, daemon, studio, tmp_path, stemfield
+    jackd, daemon, jack_client, tmp_path, stemfield
 ):
     """Everything stands at one point, so that all feeds together are gains times stems at the threshold of the time."""
     second = DEMO_RATE_HZ
     tape = quiet_mixture()[:, : 12 * second]
     song = tmp_path / "song.wav"
     soundfile.write(song, tape.T, DEMO_RATE_HZ, subtype="FLOAT")
-    _, room, desk = joined(jackd, daemon, studio, tape)
+    _, room, client = joined(jackd, daemon, jack_client, tape)
     for name in OBJECTS:
         room.send(f"/object/{name}/aed", 0.0, 0.0, 1.0)
         room.send(f"/object/{name}/width", 0.0)
     room.settle()
-    desk.roll()
+    client.roll()
     steps = (
         (3, 0.3, {}),
         (6, 0.3, {"vocals": -9.0, "drums": 3.0}),
         (9, 0.8, {"vocals": -120.0, "drums": 3.0}),
     )
     for begin, threshold, gains_db in steps:
-        desk.wait(begin * second)
+        client.wait(begin * second)
         room.send("/separation/threshold", threshold)
         for stem, gain_db in gains_db.items():
             room.send(f"/separation/{stem}/gain", gain_db)
-    desk.wait_end()
-    late = delay_at_one_point(desk.record, tape, latency_of(room), second)
+    client.wait_end()
+    late = delay_at_one_point(client.record, tape, latency_of(room), second)
     for begin, threshold, gains_db in steps:
         remix = tmp_path / "remix.wav"
         gains = [word for stem, gain_db in gains_db.items() for word in ("--gain", f"{stem}={gain_db}")]
         stemfield("remix", song, remix, "--threshold", threshold, *gains)
         expected = soundfile.read(remix, dtype="float32")[0].T.sum(0)
         window = slice(int((begin + 1.0) * second), int((begin + 2.5) * second))
-        heard = desk.record[:, late + window.start : late + window.stop].sum(0)
+        heard = client.record[:, late + window.start : late + window.stop].sum(0)
         error_db = 20 * np.log10(np.abs(heard - expected[window]).max() / np.abs(expected[window]).max())
         assert error_db < -100, (begin, error_db)
 
 
-def test_mono_input_plays_on_both_sides(jackd, daemon, studio):
+def test_mono_input_plays_on_both_sides(jackd, daemon, jack_client):
     tape = quiet_mixture()[:1, : 4 * DEMO_RATE_HZ]
     server = jackd(period_frames=256, sync=True)
     room = daemon(driver="jack", jack={"server_name": server.name, "channels": 1}, layout="stereo")
     room.start()
-    desk = studio(server.name, 2, tape)
-    desk.connect("stemfield", ["mixture"], ["M+030", "M-030"])
+    client = jack_client(server.name, 2, tape)
+    client.connect("stemfield", ["mixture"], ["M+030", "M-030"])
     room.send("/scene/amount", 0.0)
     room.settle()
-    desk.roll()
-    desk.wait_end()
-    record = desk.record[:, :-16_384]
+    client.roll()
+    client.wait_end()
+    record = client.record[:, :-16_384]
     assert np.abs(record).max() > 0.05
     assert np.abs(record[0] - record[1]).max() < 1e-6
 
 
 @pytest.mark.parametrize("rate_hz", [44_100, 88_200, 96_000])
-def test_other_rates_separate_too(jackd, daemon, studio, rate_hz):
+def test_other_rates_separate_too(jackd, daemon, jack_client, rate_hz):
     """At every rate the stems arrive: vocals sent behind are heard there, and the sum stays the recording."""
     import soxr
 
@@ -226,16 +226,16 @@ def test_other_rates_separate_too(jackd, daemon, studio, rate_hz):
     room.start()
     room.wait_for_worker()
     labels = list(load_layout("quad").labels)
-    desk = studio(server.name, 4, song)
-    desk.connect("stemfield", STEREO_IN, labels)
+    client = jack_client(server.name, 4, song)
+    client.connect("stemfield", STEREO_IN, labels)
     for name in OBJECTS:
         room.send(f"/object/{name}/aed", 180.0 if name == "vocals" else 0.0, 0.0, 1.0)
         room.send(f"/object/{name}/width", 0.0)
     wait_for_stems(room)
     room.settle()
-    desk.roll()
-    desk.wait_end()
-    record = desk.record
+    client.roll()
+    client.wait_end()
+    record = client.record
     late = delay_at_one_point_of(record, song, latency_of(room), rate_hz)
     heard, played = record[:, late + rate_hz : late + 4 * rate_hz], song[:, rate_hz : 4 * rate_hz]
     # front and rear sounds each lie on a pair of loudspeakers with gains of 0.7071
@@ -245,22 +245,22 @@ def test_other_rates_separate_too(jackd, daemon, studio, rate_hz):
 
 
 @pytest.mark.parametrize("period", [16, 4096])
-def test_stems_sound_at_the_smallest_and_at_large_periods(jackd, daemon, studio, period):
+def test_stems_sound_at_the_smallest_and_at_large_periods(jackd, daemon, jack_client, period):
     """Nothing of the fallback is heard: what was sent behind stays behind, in every period."""
     tape = quiet_mixture()[:, : 6 * DEMO_RATE_HZ]
     server = jackd(period_frames=period, sync=True)
     room = daemon(driver="jack", jack={"server_name": server.name}, separation={"margin_ms": 100})
     room.start()
-    desk = studio(server.name, len(LABELS), tape)
-    desk.connect("stemfield", STEREO_IN, LABELS)
+    client = jack_client(server.name, len(LABELS), tape)
+    client.connect("stemfield", STEREO_IN, LABELS)
     room.send("/object/*/aed", 180.0, 0.0, 1.0)
     room.send("/object/*/width", 0.0)
     room.send("/object/residual/mute", True)
     wait_for_stems(room)
     room.settle()
-    desk.roll()
-    desk.wait_end()
-    heard = np.abs(desk.record[LABELS.index("M+180"), 2 * DEMO_RATE_HZ : 5 * DEMO_RATE_HZ]).reshape(-1, 480).max(1)
+    client.roll()
+    client.wait_end()
+    heard = np.abs(client.record[LABELS.index("M+180"), 2 * DEMO_RATE_HZ : 5 * DEMO_RATE_HZ]).reshape(-1, 480).max(1)
     song = np.abs(tape.sum(0)[DEMO_RATE_HZ : 4 * DEMO_RATE_HZ]).reshape(-1, 480).max(1)
     assert (song > 0.01).mean() > 0.8
     assert (heard > 1e-3).mean() > 0.8

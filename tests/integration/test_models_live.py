@@ -29,7 +29,7 @@ def models(tmp_path):
 
 
 @pytest.fixture
-def playing(jackd, daemon, studio, models):
+def playing(jackd, daemon, jack_client, models):
     """A daemon in a square room: vocals on the loudspeaker behind, all else on one in front; half the level."""
     tape = np.tile(np.float32(0.5) * demo_mixture(), 3)  # longer than a busy machine needs for the changes
     server = jackd(period_frames=256, sync=True)
@@ -42,40 +42,40 @@ def playing(jackd, daemon, studio, models):
     )
     room.start()
     room.wait_for_worker()
-    desk = studio(server.name, len(LABELS), tape)
-    desk.connect("stemfield", ["mixture_L", "mixture_R"], LABELS)
+    client = jack_client(server.name, len(LABELS), tape)
+    client.connect("stemfield", ["mixture_L", "mixture_R"], LABELS)
     room.wait_for("stems arrive")
     for name in OBJECTS:
         room.send(f"/object/{name}/aed", -135.0 if name == "vocals" else 45.0, 0.0, 1.0)
         room.send(f"/object/{name}/width", 0.0)
     room.settle()
-    return room, desk
+    return room, client
 
 
-def recorded(room, desk):
+def recorded(room, client):
     """What was heard and what was played at the same moments, from the first second until three seconds from now."""
-    end = desk.at + 3 * DEMO_RATE_HZ
-    desk.wait(end)
+    end = client.at + 3 * DEMO_RATE_HZ
+    client.wait(end)
     latency = int(room.log.read_text().split("latency ")[1].split(" frames")[0])
     for late in (latency, latency + 256, latency + 512):
-        heard, played = desk.record[:, DEMO_RATE_HZ + late : end], desk.tape[:, DEMO_RATE_HZ : end - late]
+        heard, played = client.record[:, DEMO_RATE_HZ + late : end], client.tape[:, DEMO_RATE_HZ : end - late]
         if np.abs(heard.sum(0) - played.sum(0))[:9600].max() < 1e-4:
             return heard, played
     raise AssertionError("the recording is not found again")
 
 
 def test_the_next_model_takes_over_and_no_sample_of_the_recording_is_lost(playing):
-    room, desk = playing
-    desk.roll()
-    desk.wait(3 * DEMO_RATE_HZ)
+    room, client = playing
+    client.roll()
+    client.wait(3 * DEMO_RATE_HZ)
     room.send("/separation/model", "sides")
     room.wait_for("model sides plays")
-    begin = desk.at - DEMO_RATE_HZ // 2  # of what is heard then, which begins a second later
-    desk.wait(desk.at + 2 * DEMO_RATE_HZ)
+    begin = client.at - DEMO_RATE_HZ // 2  # of what is heard then, which begins a second later
+    client.wait(client.at + 2 * DEMO_RATE_HZ)
     room.send("/separation/model", "studio")
     room.wait_for(f"model {PRESETS['studio']} plays")
-    end = desk.at - DEMO_RATE_HZ // 2
-    heard, played = recorded(room, desk)
+    end = client.at - DEMO_RATE_HZ // 2
+    heard, played = recorded(room, client)
     check_sound(heard.sum(0), played.sum(0), 256, 1e-5)
     text = room.log.read_text()
     assert f"model {PRESETS['studio']} (studio) requested" in text
@@ -94,13 +94,13 @@ def test_the_next_model_takes_over_and_no_sample_of_the_recording_is_lost(playin
     ],
 )
 def test_a_model_that_cannot_play_here_leaves_the_present_one_playing(playing, model, reason):
-    room, desk = playing
+    room, client = playing
     worker = room.worker()
-    desk.roll()
-    desk.wait(2 * DEMO_RATE_HZ)
+    client.roll()
+    client.wait(2 * DEMO_RATE_HZ)
     room.send("/separation/model", model)
     room.wait_for(reason)
-    heard, played = recorded(room, desk)
+    heard, played = recorded(room, client)
     check_sound(heard.sum(0), played.sum(0), 256, 1e-5)
     assert room.worker() == worker
     assert f"model {model} plays" not in room.log.read_text()

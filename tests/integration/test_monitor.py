@@ -14,7 +14,7 @@ LABELS = list(load_layout("quad").labels)
 EARS = ["monitor_left", "monitor_right"]
 
 
-def test_what_is_heard_live_is_the_file_for_headphones(jackd, daemon, studio, tmp_path, stemfield, until):
+def test_what_is_heard_live_is_the_file_for_headphones(jackd, daemon, jack_client, tmp_path, stemfield, until):
     tape = demo_mixture()[:, : 5 * DEMO_RATE_HZ]
     song, rendered = tmp_path / "song.wav", tmp_path / "rendered.wav"
     soundfile.write(song, tape.T, DEMO_RATE_HZ, subtype="FLOAT")
@@ -32,20 +32,20 @@ def test_what_is_heard_live_is_the_file_for_headphones(jackd, daemon, studio, tm
     )
     room.start()
     room.wait_for_worker()
-    desk = studio(server.name, 6, np.concatenate([tape, np.zeros((2, DEMO_RATE_HZ), np.float32)], axis=1))
-    desk.connect("stemfield", ["mixture_L", "mixture_R"], [*LABELS, *EARS])
+    client = jack_client(server.name, 6, np.concatenate([tape, np.zeros((2, DEMO_RATE_HZ), np.float32)], axis=1))
+    client.connect("stemfield", ["mixture_L", "mixture_R"], [*LABELS, *EARS])
 
     def on_phones(ear, phone):
-        peers = desk.client.get_all_connections(desk.client.get_port_by_name(f"stemfield:{ear}"))
+        peers = client.jack.get_all_connections(client.jack.get_port_by_name(f"stemfield:{ear}"))
         return phone in [peer.name for peer in peers]
 
     until(lambda: all(map(on_phones, EARS, server.playback)), 5, "the configured headphones")
     room.wait_for("stems arrive")
-    desk.roll()
-    desk.wait_end()
+    client.roll()
+    client.wait_end()
     latency = int(room.log.read_text().split("latency ")[1].split(" frames")[0])
     latency += AnalyticHead(DEMO_RATE_HZ).latency_frames
-    lives = [desk.record[4:, late : late + tape.shape[1]] for late in (latency, latency + 256, latency + 512)]
+    lives = [client.record[4:, late : late + tape.shape[1]] for late in (latency, latency + 256, latency + 512)]
     assert min(np.abs(live - offline).max() for live in lives) == 0
 
 

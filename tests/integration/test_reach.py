@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from studio import free_port
+from daemon_process import free_port
 
 QUIET = {"driver": "clock", "layout": "7.1.4", "separation": {"enabled": False}}
 
@@ -36,15 +36,15 @@ def test_every_door_leads_to_the_same_scene(daemon: Any, stemfield: Any) -> None
         send("/object/vocals/aed", 90, 0, 1)
         send("/scene/load", "band around you", 0.1)
         assert send("/object/drums/azimuth") == "/object/drums/azimuth 180\n"
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hand:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             scene = {"objects": [{"id": "1", "type": "point", "position": {"az": "-45", "el": 0}}]}
-            hand.sendto(json.dumps(scene).encode(), ("127.0.0.1", ports["s3a"]))
-            hand.sendto(b'{"x": 0.25, "y": 0, "z": 0}', ("127.0.0.1", ports["listener"]))
+            sender.sendto(json.dumps(scene).encode(), ("127.0.0.1", ports["s3a"]))
+            sender.sendto(b'{"x": 0.25, "y": 0, "z": 0}', ("127.0.0.1", ports["listener"]))
             spat = (
                 b"/spat/serv\0\0,sifffff\0\0\0\0deg\0" + (4).to_bytes(4) + b"\x42\x34\0\0" + bytes(4) + b"\x3f\x80\0\0"
             )
-            hand.sendto(spat + bytes(8), ("127.0.0.1", ports["spatgris"]))
-            hand.sendto(b"/adm/obj/4/azim\0,\0\0\0", ("127.0.0.1", port))
+            sender.sendto(spat + bytes(8), ("127.0.0.1", ports["spatgris"]))
+            sender.sendto(b"/adm/obj/4/azim\0,\0\0\0", ("127.0.0.1", port))
         assert inbox.recv(100).startswith(b"/adm/obj/4/azim\0,f\0\0")
         assert send("/object/other/azimuth") == "/object/other/azimuth -45\n"
         assert send("/listener/position") == "/listener/position 0.25 0 0\n"

@@ -51,19 +51,19 @@ def place(room):
     room.settle()
 
 
-def piece(desk, frames=PIECE):
+def piece(client, frames=PIECE):
     """What the next frames of the record are: their begin."""
-    at = desk.at
-    desk.wait(at + frames + 8192)
+    at = client.at
+    client.wait(at + frames + 8192)
     return at
 
 
-def error_db(desk, start, frames, lates):
+def error_db(client, start, frames, lates):
     """What all loudspeakers play together less the delayed mixture, re the mixture, at the best of these delays."""
-    heard = desk.record[:, start : start + frames].astype(float).sum(0)
+    heard = client.record[:, start : start + frames].astype(float).sum(0)
     errors = []
     for late in lates:
-        played = desk.tape[:, start - late : start - late + frames].astype(float).sum(0)
+        played = client.tape[:, start - late : start - late + frames].astype(float).sum(0)
         errors.append(10 * np.log10(np.square(heard - played).sum() / np.square(played).sum()))
     return min(errors)
 
@@ -73,64 +73,64 @@ def kill(one):
     one.process.wait()
 
 
-def joined(server, daemon, studio, seconds):
-    """Both daemons, the scene, and a desk that plays; with the delays that the loop through the server may have."""
-    desk = studio(server.name, len(LABELS), tape_of(seconds))
+def joined(server, daemon, jack_client, seconds):
+    """Both daemons, the scene, and a client that plays; with the delays that the loop through the server may have."""
+    client = jack_client(server.name, len(LABELS), tape_of(seconds))
     far, here = two_daemons(daemon, server.name, server.name, "separation:*_[LR]")
     far.start()
     here.start()
     far.wait_for("stems arrive")
     place(here)
     own = sum(int(one.log.read_text().split("latency ")[1].split(" frames")[0]) for one in (far, here))
-    return far, here, desk, [own + extra * PERIOD for extra in range(4)]
+    return far, here, client, [own + extra * PERIOD for extra in range(4)]
 
 
-def listen_to(desk):
-    for label, port in zip(LABELS, desk.ins, strict=True):
-        desk.client.connect(f"room:{label}", port)
+def listen_to(client):
+    for label, port in zip(LABELS, client.ins, strict=True):
+        client.jack.connect(f"room:{label}", port)
 
 
-def sounds(desk, lates):
+def sounds(client, lates):
     """Whether what plays is the recording to the last bits, and vocals among it from behind."""
-    start = piece(desk)
-    behind = np.square(desk.record[BEHIND, start : start + PIECE]).sum()
-    return error_db(desk, start, PIECE, lates) < -90 and behind > 1e-3
+    start = piece(client)
+    behind = np.square(client.record[BEHIND, start : start + PIECE]).sum()
+    return error_db(client, start, PIECE, lates) < -90 and behind > 1e-3
 
 
-def test_on_one_server_the_sum_is_the_mixture_and_the_latency_one_figure(jackd, daemon, studio, until):
+def test_on_one_server_the_sum_is_the_mixture_and_the_latency_one_figure(jackd, daemon, jack_client, until):
     server = jackd(period_frames=PERIOD, sync=True)
-    far, here, desk, lates = joined(server, daemon, studio, 60)
+    far, here, client, lates = joined(server, daemon, jack_client, 60)
     # Asked for before a loop of ours is closed, in which what JACK adds up grows for ever.
     until(lambda: abs(here.ask("/status/latency")[0] - 1e3 * lates[0] / DEMO_RATE_HZ) < 0.1, 10, "the whole latency")
-    listen_to(desk)
-    desk.roll()
-    desk.wait(2 * PIECE)
-    until(lambda: sounds(desk, lates), 30, "the recording, vocals from behind")
+    listen_to(client)
+    client.roll()
+    client.wait(2 * PIECE)
+    until(lambda: sounds(client, lates), 30, "the recording, vocals from behind")
 
     here.send("/separation/threshold", 0.5)
     until(lambda: far.ask("/separation/threshold") == [0.5], 5, "the threshold is forwarded")
     far.send("/object/vocals/aed", 0.0, 0.0, 1.0)
-    assert b"role: renderer" in far.hand.recv(65_536)
+    assert b"role: renderer" in far.osc.recv(65_536)
 
-    before = desk.at  # a dead worker is heard by nobody
+    before = client.at  # a dead worker is heard by nobody
     os.kill(far.wait_for_worker(), 9)
-    piece(desk, 2 * PIECE)
-    assert error_db(desk, before, desk.at - before - 8192, lates) < -90
+    piece(client, 2 * PIECE)
+    assert error_db(client, before, client.at - before - 8192, lates) < -90
 
 
-def test_a_side_that_is_killed_comes_back(jackd, daemon, studio, until):
+def test_a_side_that_is_killed_comes_back(jackd, daemon, jack_client, until):
     """Not in step with the clients: there jackd waits for whoever was killed."""
     server = jackd(period_frames=PERIOD, prompt=True)
-    far, here, desk, lates = joined(server, daemon, studio, 120)
-    listen_to(desk)
-    desk.roll()
-    desk.wait(2 * PIECE)
-    until(lambda: sounds(desk, lates), 30, "sound before")
+    far, here, client, lates = joined(server, daemon, jack_client, 120)
+    listen_to(client)
+    client.roll()
+    client.wait(2 * PIECE)
+    until(lambda: sounds(client, lates), 30, "sound before")
     kill(here)
     here.start()
-    listen_to(desk)
-    until(lambda: sounds(desk, lates), 30, "the renderer comes back with its scene")
+    listen_to(client)
+    until(lambda: sounds(client, lates), 30, "the renderer comes back with its scene")
     kill(far)
     far.start()
     far.wait_for("stems arrive")
-    until(lambda: sounds(desk, lates), 30, "the separation comes back")
+    until(lambda: sounds(client, lates), 30, "the separation comes back")

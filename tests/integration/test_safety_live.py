@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import toy_models as toys
+from jack_client import JackClient
 from pipewire import StepError
-from studio import Studio
 
 from stemfield.renderer.dsp.output_fade import FALL_S, RISE_S
 
@@ -22,10 +22,10 @@ def steady(seconds: float) -> np.ndarray:
     return np.full((2, round(seconds * RATE)), 0.5, np.float32)
 
 
-def is_there(desk: Any) -> bool:
+def is_there(client: Any) -> bool:
     """Whether the last tenth of a second was heard."""
-    end = desk.at
-    return end > 4800 and bool(np.abs(desk.record[:, end - 4800 : end]).min() > 0.2)
+    end = client.at
+    return end > 4800 and bool(np.abs(client.record[:, end - 4800 : end]).min() > 0.2)
 
 
 def check_steps(steps: np.ndarray, allowed: np.ndarray) -> None:
@@ -44,24 +44,24 @@ def check_rise(heard: np.ndarray) -> None:
 
 
 def test_outputs_rise_and_sink_whenever_the_daemon_or_the_server_comes_and_goes(
-    jackd: Any, daemon: Any, studio: Any, until: Any
+    jackd: Any, daemon: Any, jack_client: Any, until: Any
 ) -> None:
     server = jackd(period_frames=256, sync=True)
     one = daemon(
         driver="jack", layout="stereo", jack={"server_name": server.name, **FRONT}, separation={"enabled": False}
     )
-    desk = Studio(server.name, 2, steady(30))
-    desk.roll()
+    client = JackClient(server.name, 2, steady(30))
+    client.roll()
     one.start()
-    until(lambda: is_there(desk), 10, "it is there")
+    until(lambda: is_there(client), 10, "it is there")
     time.sleep(RISE_S)
-    check_rise(desk.record[:, : desk.at - 1000])
+    check_rise(client.record[:, : client.at - 1000])
 
-    desk.close()
+    client.close()
     one.process.send_signal(signal.SIGSTOP)  # it is back only when all is there again
     server.stop(kill=True)
     server.start()
-    again = studio(server.name, 2, steady(30))
+    again = jack_client(server.name, 2, steady(30))
     again.roll()
     one.process.send_signal(signal.SIGCONT)
     until(lambda: is_there(again), 15, "and after the server")
@@ -78,7 +78,7 @@ def test_outputs_rise_and_sink_whenever_the_daemon_or_the_server_comes_and_goes(
 
 
 def test_rubbish_of_clients_and_models_is_silenced_and_counted(
-    jackd: Any, daemon: Any, studio: Any, until: Any, tmp_path: Any
+    jackd: Any, daemon: Any, jack_client: Any, until: Any, tmp_path: Any
 ) -> None:
     """And a loudspeaker that may not be loud never is, whatever its trim."""
     toys.small_wave(tmp_path / "models" / "rubbish", [[1e30, -1e30], [0.5, 0.5]])
@@ -103,17 +103,17 @@ def test_rubbish_of_clients_and_models_is_silenced_and_counted(
     tape[bad] = np.random.default_rng(3).choice(np.float32([np.nan, np.inf, -np.inf, 3e38, -2e4]), int(bad.sum()))
     one.start()
     one.wait_for_worker()
-    desk = studio(server.name, 4, tape)
-    desk.connect("stemfield", ["mixture_L", "mixture_R", "guitar"], ["L", "R", "monitor_left", "monitor_right"])
+    client = jack_client(server.name, 4, tape)
+    client.connect("stemfield", ["mixture_L", "mixture_R", "guitar"], ["L", "R", "monitor_left", "monitor_right"])
     one.wait_for("stems arrive")
     one.send("/object/guitar/gain", 20.0)
     one.send("/object/guitar/eq", *(["lowpass", 90.0, 100.0, 0.0] * 16))
     one.send("/speaker/L/sweep")
     one.settle()
-    desk.roll()
-    desk.wait_end()
-    end = desk.at
-    heard = desk.record[:, :end]
+    client.roll()
+    client.wait_end()
+    end = client.at
+    heard = client.record[:, :end]
     assert np.isfinite(heard).all()
     left, *others = np.abs(heard[:, RATE:]).max(axis=1)
     assert 0.05 < left <= np.float32(0.1)

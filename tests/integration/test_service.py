@@ -121,7 +121,7 @@ def test_without_a_server_it_waits_and_can_be_steered(daemon, jackd):
     room.wait_for("is ready")
 
 
-def test_a_missing_model_leaves_the_music(jackd, daemon, studio):
+def test_a_missing_model_leaves_the_music(jackd, daemon, jack_client):
     tape = demo_mixture()[:, : 4 * DEMO_RATE_HZ]
     server = jackd(period_frames=256, sync=True)
     room = daemon(driver="jack", layout="quad", model="stduio", jack={"server_name": server.name})
@@ -129,11 +129,11 @@ def test_a_missing_model_leaves_the_music(jackd, daemon, studio):
     text = room.log.read_text()
     assert "stduio" in text
     assert "did you mean studio" in text
-    desk = studio(server.name, 4, tape)
-    desk.connect("stemfield", ["mixture_L", "mixture_R"], LABELS_QUAD)
-    desk.roll()
-    desk.wait_end()
-    assert np.square(desk.record).mean() > 1e-4
+    client = jack_client(server.name, 4, tape)
+    client.connect("stemfield", ["mixture_L", "mixture_R"], LABELS_QUAD)
+    client.roll()
+    client.wait_end()
+    assert np.square(client.record).mean() > 1e-4
 
 
 def test_a_taken_port_is_one_clear_line(daemon):
@@ -150,17 +150,17 @@ def test_a_taken_port_is_one_clear_line(daemon):
     assert "Traceback" not in text
 
 
-def test_more_objects_come_from_other_clients(jackd, daemon, studio):
+def test_more_objects_come_from_other_clients(jackd, daemon, jack_client):
     server = jackd(period_frames=256, sync=True)
     guest = {"name": "guest", "channels": 1, "aed": [135.0, 0.0, 1.0]}
     room = daemon(driver="jack", layout="quad", jack={"server_name": server.name}, inputs=[guest])
     room.start()
     tape = (0.1 * np.random.default_rng(0).standard_normal((1, 2 * DEMO_RATE_HZ))).astype(np.float32)
-    desk = studio(server.name, 4, tape)
-    desk.connect("stemfield", ["guest"], LABELS_QUAD)
-    desk.roll()
-    desk.wait_end()
-    power = np.square(desk.record).sum(1)
+    client = jack_client(server.name, 4, tape)
+    client.connect("stemfield", ["guest"], LABELS_QUAD)
+    client.roll()
+    client.wait_end()
+    power = np.square(client.record).sum(1)
     assert power[2] > 0.99 * power.sum()
     room.send("/object/guest/azimuth", -45.0)
     assert room.ask("/object/guest/azimuth") == pytest.approx([-45], abs=1e-3)

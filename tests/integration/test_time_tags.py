@@ -11,17 +11,17 @@ MOMENTS = 12
 
 
 @pytest.mark.parametrize("period", [256, 1024])
-def test_a_bundle_is_heard_at_its_time(daemon, jackd, studio, period):
+def test_a_bundle_is_heard_at_its_time(daemon, jackd, jack_client, period):
     """Others move meanwhile, and each change is asked for and taken up before the next one is heard."""
     server = jackd(period_frames=period, prompt=True)
     room = daemon(
         driver="jack", jack={"server_name": server.name}, inputs=[{"name": "mic"}], separation={"enabled": False}
     )
     room.start()
-    watch = studio(server.name, 1, np.full((1, 5 * 48_000), 0.5, np.float32))
+    watch = jack_client(server.name, 1, np.full((1, 5 * 48_000), 0.5, np.float32))
     # In this order: the server delays what closes a loop by a period, and here that may be the constant.
-    watch.client.connect("stemfield:M+000", watch.ins[0])
-    watch.client.connect(watch.outs[0], "stemfield:mic")
+    watch.jack.connect("stemfield:M+000", watch.ins[0])
+    watch.jack.connect(watch.outs[0], "stemfield:mic")
     watch.roll()
     room.settle()
     due_s = 0.5 + 0.1237 * np.arange(MOMENTS)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from studio import free_port
+from daemon_process import free_port
 
 ROOT = Path(__file__).parents[2]
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

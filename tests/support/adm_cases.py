@@ -1,7 +1,7 @@
-"""Files of the Audio Definition Model that two renderers are given, and the other one of them: `ear` 2.1.0.
+"""ADM files for comparing two renderers, and the other renderer: `ear` 2.1.0.
 
-Every track holds impulses at frames of its own, so that what a renderer makes of them shows the gain of every track on
-every loudspeaker at every impulse.
+Every track has impulses at its own frames, so that the output shows the gain of every track on every loudspeaker at
+every impulse.
 """
 
 from __future__ import annotations

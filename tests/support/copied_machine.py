@@ -1,4 +1,4 @@
-"""This machine's files, copied where they are changed: what is installed there is gone afterwards."""
+"""Copy-on-write view of this machine's files: anything installed there is gone afterwards."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ NOTES = (
     "etc/shadow-",
     "etc/gshadow-",
 )
-"""What dpkg and its helpers write for themselves."""
+"""Files that dpkg and its helpers write for themselves."""
 
 
 class CopiedMachine:
-    """Only root can make one.
+    """Needs root.
 
     Args:
-        folder: an empty one, for the copy.
-        shared: folders that are there under the same names, even if they lie on another disk.
+        folder: empty folder for the copy.
+        shared: folders to make available under the same names, even from another disk.
     """
 
     def __init__(self, folder: Path, shared: Sequence[str]) -> None:
@@ -50,13 +50,13 @@ class CopiedMachine:
         self.root, self._changed = seen / "root", seen / "changed"
 
     def run(self, *command: Any) -> subprocess.CompletedProcess[str]:
-        """Runs a program there, with nothing of our environment."""
+        """Run a program there, with a clean environment."""
         clean = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LANG": "C.UTF-8"}
         words = [*self._enter, *map(str, command)]
         return subprocess.run(words, capture_output=True, text=True, env=clean, check=False)
 
     def say(self, *command: Any) -> str:
-        """The same, where it has to go well; what it prints."""
+        """Run a program that has to succeed; return its output."""
         done = self.run(*command)
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout

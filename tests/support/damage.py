@@ -1,4 +1,4 @@
-"""Bytes as a broken line, a broken disk or somebody with a bad will makes them."""
+"""Bytes damaged as by a broken line, a broken disk or an attacker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ODD = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\x80\0\0", b"*", b"/", b"[", b'"'
 
 
 def damaged(packet: bytes, others: Sequence[bytes], chance: random.Random, most: int = 4) -> bytes:
-    """A packet with up to `most` faults: other bytes, missing ones, odd ones, an end of another packet."""
+    """A packet with up to `most` faults: changed, missing or odd bytes, or the end of another packet."""
     made = bytearray(packet)
     for _ in range(chance.randint(0, most)):
         place = chance.randrange(len(made) + 1)

@@ -1,4 +1,4 @@
-"""Fixtures that make studios and daemons, and see that they end."""
+"""Fixtures for JACK clients and daemons that end with the test."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from studio import Daemon, Studio
+from daemon_process import Daemon
+from jack_client import JackClient
 
 
 @pytest.fixture
-def studio() -> Iterator[Any]:
-    made: list[Studio] = []
+def jack_client() -> Iterator[Any]:
+    made: list[JackClient] = []
 
-    def make(*arguments: Any, **options: Any) -> Studio:
-        made.append(Studio(*arguments, **options))
+    def make(*arguments: Any, **options: Any) -> JackClient:
+        made.append(JackClient(*arguments, **options))
         return made[-1]
 
     yield make
@@ -27,7 +28,7 @@ def studio() -> Iterator[Any]:
 
 @pytest.fixture
 def daemon(tmp_path: Path) -> Iterator[Any]:
-    """`daemon(driver="jack", ...)`: not started yet."""
+    """`daemon(driver="jack", ...)` makes a daemon that is not started yet."""
     made: list[Daemon] = []
 
     def make(**config: Any) -> Daemon:
@@ -43,7 +44,7 @@ def daemon(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def stemfield() -> Any:
-    """`stemfield("upmix", ...)` runs the command and gives its standard output."""
+    """`stemfield("upmix", ...)` runs the command and returns its standard output."""
 
     def run(*arguments: Any) -> str:
         command = [str(Path(sys.executable).parent / "stemfield"), *map(str, arguments)]
@@ -56,7 +57,7 @@ def stemfield() -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def _compiled() -> None:
-    """Compiles the audio code where that was not done yet, so that no test has to be patient for it."""
+    """Compile the audio code once, so that no test has to wait for it."""
     ahead = (
         "from stemfield.renderer.engine.processor import compile_ahead\n"
         "from stemfield.renderer.drivers.jack_callback import *\n"

@@ -1,4 +1,4 @@
-"""A headless PipeWire of one's own, and one that takes the place of `servers.Jackd`."""
+"""A private headless PipeWire, and one that replaces `servers.Jackd`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ context.properties = {{
   default.clock.quantum = {period_frames}
   default.clock.min-quantum = 16
   default.clock.max-quantum = 8192
-  # longer periods, which a virtual machine gets otherwise
+  # no longer periods on virtual machines
   vm.overrides = {{ }}
 }}
 context.objects = [ {{
@@ -50,11 +50,11 @@ signal.pause()
 
 
 class PipeWire:
-    """A server with a runtime folder of its own, as it is installed; no hardware, no bus, and so no session manager.
+    """The installed server with its own runtime folder; no hardware, no bus, and so no session manager.
 
     Args:
-        folder: for it; made where it is missing.
-        name: of the server.
+        folder: runtime folder; made if missing.
+        name: server name.
     """
 
     def __init__(self, folder: Path, name: str = "pipewire-0") -> None:
@@ -71,16 +71,16 @@ class PipeWire:
 
     @property
     def process(self) -> subprocess.Popen[bytes]:
-        """The server itself, which runs."""
+        """The running server."""
         return self._processes[0]
 
     def start(self) -> None:
-        """Returns when it takes clients."""
+        """Start, and wait until clients can connect."""
         self.run("pipewire")
         self._await(lambda: (self.folder / self.name).exists())
 
     def run(self, program: str, *arguments: str) -> None:
-        """Starts a program beside the server, with which it and what it starts end."""
+        """Start a program that ends, with its children, when the server is stopped."""
         self._processes.append(
             subprocess.Popen(
                 [need(program), *arguments],
@@ -95,19 +95,19 @@ class PipeWire:
         deadline = time.monotonic() + 20
         while not true():
             assert all(process.poll() is None for process in self._processes), "PipeWire or its session manager ended"
-            assert time.monotonic() < deadline, "PipeWire does not answer"
+            assert time.monotonic() < deadline, "no answer from PipeWire"
             time.sleep(0.05)
 
     def add_card(self, name: str, channels: Sequence[str]) -> None:
-        """A sound card that is none, with a playback port for each channel, in this order.
+        """Add a fake sound card with a playback port for each channel, in this order.
 
-        A client, for a sink without a card has no physical ports since PipeWire 1.0.
+        It is a client, because sinks without a card have no physical ports since PipeWire 1.0.
         """
         self.run("pw-jack", sys.executable, "-c", CARD, name, *(f"playback_{channel}" for channel in channels))
         self._await(lambda: f"{name}:playback_{channels[-1]}" in self._tool("pw-jack", "jack_lsp"))
 
     def wires(self, card: str) -> dict[str, str]:
-        """Which port of a card each of our ports plays to, by short names of ours."""
+        """Connections to a card, by short names of the daemon's ports."""
         found, port = {}, ""
         for line in self._tool("pw-jack", "jack_lsp", "-c").splitlines():
             if not line.startswith(" "):
@@ -122,15 +122,15 @@ class PipeWire:
 
     def stop(self, *, kill: bool = False) -> None:
         for process in self._processes:
-            with suppress(ProcessLookupError):  # one that has ended by itself
+            with suppress(ProcessLookupError):  # ended by itself
                 os.killpg(process.pid, signal.SIGKILL if kill else signal.SIGTERM)
         for process in self._processes:
             process.wait(10)
         self._processes.clear()
-        (self.folder / self.name).unlink(missing_ok=True)  # which a killed one leaves behind
+        (self.folder / self.name).unlink(missing_ok=True)  # left behind by a killed server
 
     def force(self, setting: str, value: int) -> None:
-        """For all clients: rate, in Hz, or quantum, in frames."""
+        """Force a rate in Hz, or a quantum in frames, for all clients."""
         command = [need("pw-metadata"), "-n", "settings", "0", f"clock.force-{setting}", str(value)]
         subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL)
 
@@ -141,13 +141,13 @@ class PipeWire:
 
 
 class StepError(AssertionError):
-    """A step in the sound, as where PipeWire leaves out a period."""
+    """A step in the sound, as when PipeWire skips a period."""
 
 
 def check_sound(heard: np.ndarray, wanted: np.ndarray, period_frames: int, tolerance: float) -> None:
-    """Sample by sample; a `StepError` where periods were left out and nothing else is wrong.
+    """Compare sample by sample; raise `StepError` if periods were skipped and nothing else is wrong.
 
-    Such a period is silent, and what follows comes exactly so much later until the silence that went in comes out.
+    A skipped period is silent, and everything after it is late by exactly one period, until silence from the input ends it.
     """
     off = np.abs(heard - wanted) >= tolerance
     if off.any():
@@ -156,17 +156,17 @@ def check_sound(heard: np.ndarray, wanted: np.ndarray, period_frames: int, toler
         raise StepError(f"{off.sum()} samples are whole periods late")
 
 
-class InPlaceOfJackd(PipeWire):
-    """A PipeWire with its session manager that is used as `servers.Jackd` is, with a card that is none.
+class PipeWireAsJackd(PipeWire):
+    """PipeWire with its session manager and a fake card, with the interface of `servers.Jackd`.
 
     Clients find it by its name in PIPEWIRE_RUNTIME_DIR, which has to be its folder.
 
     Args:
-        folder: for it; other ones may live in it too.
-        rate_hz: of the graph, as of the next start.
-        period_frames: PipeWire says quantum.
-        sync: PipeWire cannot wait for clients that are late.
-        prompt: it has real-time priority wherever that is allowed.
+        folder: runtime folder; may be shared with other servers.
+        rate_hz: rate of the graph, from the next start.
+        period_frames: quantum.
+        sync: ignored, because PipeWire cannot wait for late clients.
+        prompt: ignored, because it has real-time priority wherever that is allowed.
     """
 
     playback = ("card:playback_FL", "card:playback_FR")
@@ -193,7 +193,7 @@ class InPlaceOfJackd(PipeWire):
         }
 
     def start(self) -> None:
-        """Returns when the session manager is at work too."""
+        """Start, and wait until the session manager is ready too."""
         parts = self._settings / "pipewire" / "pipewire.conf.d"
         parts.mkdir(parents=True, exist_ok=True)
         (parts / "test.conf").write_text(CONFIG.format(rate_hz=self.rate_hz, period_frames=self.period_frames))
@@ -208,5 +208,5 @@ class InPlaceOfJackd(PipeWire):
 
     @property
     def trace(self) -> str:
-        """What a client's trace of system calls holds."""
+        """Text found in the system call trace of a client of this server."""
         return str(self.folder / self.name)

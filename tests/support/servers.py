@@ -1,4 +1,4 @@
-"""Real sound servers, and the programs that the tests cannot do without."""
+"""Real sound servers, and programs that the tests need."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _names = itertools.count()
 
 
 def need(program: str) -> str:
-    """The path of a program that the tests cannot do without."""
+    """Path of a program that the tests need."""
     found = shutil.which(program)
     if found is None:
-        pytest.fail(f"{program} is not installed: the tests need it (make test installs it where it may)")
+        pytest.fail(f"{program} is not installed: the tests need it (make test installs it if it can)")
     return found
 
 
@@ -32,24 +32,24 @@ def may_hurry() -> bool:
 
 @dataclass
 class Jackd:
-    """A real jackd with the dummy driver, under a name of its own."""
+    """A real jackd with the dummy driver and a unique name."""
 
     rate_hz: int = 48_000
     period_frames: int = 64
     sync: bool = False
-    """Wait for every client in every period, however late: no sample is lost on a busy machine."""
+    """Wait for every client in every period: no sample is lost on a busy machine."""
     prompt: bool = False
-    """With real-time priority, where that is allowed: then periods are in time on a busy machine."""
+    """Use real-time priority if allowed, so that periods are on time on a busy machine."""
     most_ports: int | None = None
-    """Of all clients together."""
+    """Maximum number of ports, over all clients."""
     through: tuple[str, ...] = ()
-    """What starts it."""
+    """Command prefix that starts it."""
     name: str = field(default_factory=lambda: f"stemfield-test-{os.getpid()}-{next(_names)}")
     process: subprocess.Popen[bytes] | None = None
     playback: ClassVar = ("system:playback_1", "system:playback_2")
     capture: ClassVar = ("system:capture_1", "system:capture_2")
     trace: ClassVar = "/dev/shm/jack"
-    """What a client's trace of system calls holds."""
+    """Text found in the system call trace of a client of this server."""
 
     def start(self) -> None:
         self.launch()
@@ -58,10 +58,10 @@ class Jackd:
         while subprocess.run(command, capture_output=True, check=False).returncode != 0:
             assert self.process is not None
             assert self.process.poll() is None, "jackd ended"
-            assert time.monotonic() < deadline, "jackd does not answer"
+            assert time.monotonic() < deadline, "no answer from jackd"
 
     def launch(self) -> None:
-        """Begins to start."""
+        """Start without waiting."""
         priority = "-R" if self.prompt and may_hurry() else "-r"
         arguments = [*self.through, need("jackd"), "-n", self.name, priority]
         arguments += ["-S", "-t", "5000"] if self.sync else []

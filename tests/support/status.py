@@ -1,4 +1,4 @@
-"""A status whose sources a test replaces while it runs."""
+"""Status with sources that a test can replace at any time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stemfield.control.status import Status, idle_status
 
 
 def replaceable(sources: dict[str, Callable[..., Any]]) -> Status:
-    """A status that takes each value from the source of its name, or is idle where there is none."""
+    """Status that takes each value from the source with its name, or from the idle status."""
     idle = idle_status()
 
     def source(name: str) -> Callable[..., Any]:

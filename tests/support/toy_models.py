@@ -1,7 +1,7 @@
 """Small ONNX graphs with the tensors of well-known models, and cards around them.
 
-They only scale what they are given, each source, side and bin by a number of its own, so that every mistake in the
-order of axes shows and the right answer can be computed without a graph.
+They only scale their input, each source, side and bin by a different number, so that every mistake in the order of axes
+shows and the right answer can be computed without a graph.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A daemon in one network and hosts in another, joined by a cable, as a program of its own: prints what each host got.
+"""Print what each of several hosts gets from a daemon in another network, connected by a virtual cable.
 
     unshare -rmn python tests/support/two_networks.py FOLDER
 
-Everything is in namespaces of the kernel, made without privileges and gone with the program.
+Everything runs in unprivileged kernel namespaces that end with the program.
 """
 
 from __future__ import annotations
@@ -73,24 +73,24 @@ def end(daemon: subprocess.Popen[bytes]) -> None:
 
 
 def ask(host: str, *messages: tuple[Any, ...], port: int = OSC, to: str = DAEMON) -> list[list[Any]]:
-    """What comes back from a port by UDP in a while, address first."""
+    """UDP answers from a port, each with its address first."""
     answers: list[list[Any]] = []
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hand:
-        hand.bind((host, 0))
-        hand.settimeout(0.6)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.bind((host, 0))
+        udp.settimeout(0.6)
         for address, *values in messages:
-            hand.sendto(build_msg(address, values).dgram, (to, port))
+            udp.sendto(build_msg(address, values).dgram, (to, port))
         try:
             while len(answers) < len(messages):
-                heard = OscMessage(hand.recv(65_536))
+                heard = OscMessage(udp.recv(65_536))
                 answers.append([heard.address, *heard.params])
-        except OSError:  # nobody answers, or nobody is there
+        except OSError:  # no answer, or no such host
             pass
     return answers
 
 
 async def fetch(host: str, path: str, **headers: str) -> int:
-    """The status of an HTTP request; 0 where no connection is made."""
+    """Status of an HTTP request; 0 without a connection."""
     connector = aiohttp.TCPConnector(local_addr=(host, 0))
     try:
         async with (
@@ -103,7 +103,7 @@ async def fetch(host: str, path: str, **headers: str) -> int:
 
 
 async def talk(host: str, path: str, **headers: str) -> str:
-    """What became of a WebSocket: `open`, or the status by which it was refused."""
+    """Result of opening a WebSocket: `open`, or the HTTP status of the refusal."""
     connector = aiohttp.TCPConnector(local_addr=(host, 0))
     try:
         async with (
@@ -118,7 +118,7 @@ async def talk(host: str, path: str, **headers: str) -> str:
 
 
 async def attempts(host: str) -> dict[str, Any]:
-    """All that a host tries."""
+    """Everything that a host tries."""
     bearer = {"Authorization": f"Bearer {TOKEN}"}
     own = f"{DAEMON}:{HTTP}"
     return {
@@ -142,8 +142,8 @@ async def attempts(host: str) -> dict[str, Any]:
     }
 
 
-async def doors(host: str) -> dict[str, Any]:
-    """Which ports answer at all."""
+async def open_ports(host: str) -> dict[str, Any]:
+    """Answers from all ports."""
     return {
         "tcp": await fetch(host, "/"),
         "udp": [ask(host, ("/scene/amount",), port=port) for port in (OSC, S3A, LISTENER, SPATGRIS)],
@@ -151,7 +151,7 @@ async def doors(host: str) -> dict[str, Any]:
 
 
 def outside(pid: int, what: str, host: str) -> Any:
-    """Runs a part of this program in the other network."""
+    """Run a part of this program in the other network."""
     command = ["nsenter", "-t", str(pid), "-n", sys.executable, __file__, what, host]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -166,7 +166,7 @@ def main(folder: Path) -> None:
         daemon = serve(folder / "closed", {})
         try:
             found["closed"] = {
-                "allowed": outside(other.pid, "doors", HOSTS["allowed"]),
+                "allowed": outside(other.pid, "open_ports", HOSTS["allowed"]),
                 "itself": ask("127.0.0.1", ("/scene/amount",), to="127.0.0.1"),
             }
         finally:
@@ -184,7 +184,7 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["attempts" | "doors" as what, host]:
-            print(json.dumps(asyncio.run({"attempts": attempts, "doors": doors}[what](host))))
+        case ["attempts" | "open_ports" as what, host]:
+            print(json.dumps(asyncio.run({"attempts": attempts, "open_ports": open_ports}[what](host))))
         case [folder]:
             main(Path(folder))

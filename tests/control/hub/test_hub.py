@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from daemon_process import bundle_at
 from pythonosc.osc_bundle_builder import OscBundleBuilder
 from pythonosc.osc_message_builder import build_msg
 from pythonosc.udp_client import SimpleUDPClient
-from studio import bundle_at
 
 from stemfield.control.hub.costs import MAX_COST
 from stemfield.control.hub.peers import Peer

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from studio import bundle_at
+from daemon_process import bundle_at
 
 from stemfield.renderer.scene.timed_scene import TimedScene
 

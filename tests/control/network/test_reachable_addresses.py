@@ -17,7 +17,7 @@ INSIDE = {"10.78.0.1", "10.79.0.1"}
 
 @pytest.fixture(scope="module")
 def found(tool: Callable[[str], str]) -> Any:
-    program = Path(__file__).parents[2] / "support" / "reached.py"
+    program = Path(__file__).parents[2] / "support" / "reachable_addresses.py"
     done = subprocess.run([tool("unshare"), "-rmn", sys.executable, str(program)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -62,7 +62,7 @@ class Row:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-class Ledger:
+class FaultTable:
     """Rows in the order in which they were measured."""
 
     def __init__(self) -> None:

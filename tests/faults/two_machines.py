@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from distant import Distant
-from listening import RATE_HZ
+from analysis import RATE_HZ
+from daemon_process import Daemon, free_port
+from jack_client import JackClient, Recording
+from remote_client import RemoteClient
+from rig import LABELS, long_tape
 from scipy.signal import correlate
 from servers import need
-from stage import LABELS, long_tape
-from studio import Daemon, Studio, Tape, free_port
 
 MANUAL = Path(__file__).parents[2] / "docs" / "two-machines.md"
 AZIMUTHS_DEG = {"vocals": -135.0, "bass": 45.0, "drums": -45.0, "other": 135.0, "residual": 45.0}
@@ -24,7 +25,7 @@ PIECE = RATE_HZ // 20
 LONGEST_WAY = RATE_HZ
 
 
-class Crystal:
+class SkewedClock:
     """A clock that runs so much faster than this machine's; what is started through it lives by it.
 
     All of that has to agree on the time, so it shares the moment at which the two clocks showed the same.
@@ -42,7 +43,7 @@ class Crystal:
         self._keeper.communicate(timeout=5)
 
 
-class End:
+class BridgeEnd:
     """One end of the bridge: the manual's command for it, from this machine to itself."""
 
     def __init__(self, program: str, server: str, port: int, through: Sequence[str] = ()) -> None:
@@ -67,7 +68,7 @@ def passed(sound: np.ndarray) -> np.ndarray:
     return np.square(np.abs(spectrum[:, : sound.shape[1] * 16_000 // RATE_HZ])).sum(1)
 
 
-def kill(one: End | Daemon) -> None:
+def kill(one: BridgeEnd | Daemon) -> None:
     """With SIGKILL."""
     one.process.kill()
     one.process.wait()
@@ -77,8 +78,8 @@ class TwoMachines:
     """The stems of one server's music, in the room of another.
 
     Args:
-        jackd, daemon, studio, distant: the fixtures.
-        crystal: the clock of the room's machine.
+        jackd, daemon, jack_client, remote_client: the fixtures.
+        skewed_clock: the clock of the room's machine.
         seconds: how much music there is.
         periods_frames: of the server that separates, and of the room's.
         bridge_ms: what the renderer is told of the way between.
@@ -88,21 +89,21 @@ class TwoMachines:
         self,
         jackd: Callable[..., Any],
         daemon: Callable[..., Daemon],
-        studio: Callable[..., Studio],
-        distant: Callable[..., Distant],
-        crystal: Crystal,
+        jack_client: Callable[..., JackClient],
+        remote_client: Callable[..., RemoteClient],
+        skewed_clock: SkewedClock,
         seconds: float,
         periods_frames: tuple[int, int],
         bridge_ms: float,
     ) -> None:
         there = jackd(period_frames=periods_frames[0], prompt=True).name
-        here = jackd(period_frames=periods_frames[1], prompt=True, through=crystal.through).name
+        here = jackd(period_frames=periods_frames[1], prompt=True, through=skewed_clock.through).name
         self.tape = long_tape(seconds)
         silence = np.zeros((0, self.tape.shape[1]), np.float32)
-        self.ears = distant(here, len(LABELS), silence, name="ears")
-        self.witness = studio(there, len(HOMES), silence, name="witness")
+        self.ears = remote_client(here, len(LABELS), silence, name="ears")
+        self.witness = jack_client(there, len(HOMES), silence, name="witness")
         """Hears the stems where they are made, both sides in one."""
-        self.hands = studio(there, 0, self.tape)
+        self.hands = jack_client(there, 0, self.tape)
         jack: dict[str, Any] = {"connect_inputs": ["studio:out*"], "connect_outputs": ["zita-j2n:in_*"]}
         self.separation = daemon(
             driver="jack",
@@ -120,8 +121,8 @@ class TwoMachines:
             peer={"host": "127.0.0.1", "port": self.separation.port, "bridge_ms": bridge_ms},
         )
         port = free_port()
-        self.sender = End("zita-j2n", there, port)
-        self.receiver = End("zita-n2j", here, port, crystal.through)
+        self.sender = BridgeEnd("zita-j2n", there, port)
+        self.receiver = BridgeEnd("zita-n2j", here, port, skewed_clock.through)
 
     def start(self) -> None:
         """All four programs, and the scene; then the music."""
@@ -140,7 +141,7 @@ class TwoMachines:
         """Has the witness hear the stems of a separation that has just begun."""
         for name, port in zip(HOMES, self.witness.ins, strict=True):
             for side in "LR":
-                self.witness.client.connect(f"separation:{name}_{side}", port)
+                self.witness.jack.connect(f"separation:{name}_{side}", port)
 
     def wait_s(self, seconds: float) -> int:
         """Lets so much be heard; the frame of the ears at which that began."""
@@ -153,7 +154,7 @@ class TwoMachines:
         return [one.ask("/status/xruns")[0] for one in (self.separation, self.room)]
 
     def way_s(self, at: int) -> float:
-        """How long what the loudspeakers together play from a frame on has been on its way from the studio."""
+        """How long what the loudspeakers together play from a frame on has been on its way from the player."""
         piece = self.ears.record[:, at : at + PIECE].astype(float).sum(0)
         (heard_s,) = self.ears.times_s([at])
         now = self._frame(self.hands, heard_s)
@@ -183,11 +184,11 @@ class TwoMachines:
             feeds[LABELS.index(home)] += stem
         return passed(self.ears.record[:, at : at + frames]), passed(feeds)
 
-    def _frame(self, studio: Tape, at_s: float) -> int:
-        """What a studio played or recorded at a monotonic time."""
-        end = studio.at
-        near = min(int(np.searchsorted(studio.clock[:end, 0], 1e9 * at_s)), end - 1)
-        (near_s,) = studio.times_s([near])
+    def _frame(self, jack_client: Recording, at_s: float) -> int:
+        """Frame that a client played or recorded at a monotonic time."""
+        end = jack_client.at
+        near = min(int(np.searchsorted(jack_client.clock[:end, 0], 1e9 * at_s)), end - 1)
+        (near_s,) = jack_client.times_s([near])
         return near + round((at_s - near_s) * RATE_HZ)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A studio as a process of its own, for servers whose libjack is not ours: `pw-jack python desk.py FOLDER`.
+"""A jack_client as a process of its own, for servers whose libjack is not ours: `pw-jack python client_program.py FOLDER`.
 
 It plays FOLDER/tape.npy from its first block on, and writes FOLDER/record.npy when it is told to stop.
 """
@@ -13,16 +13,16 @@ import numpy as np
 
 
 def main() -> None:
-    from stage import Desk
-    from studio import Studio
+    from jack_client import JackClient
+    from rig import ClientPair
 
     folder = Path(sys.argv[1])
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    desk = Desk(Studio, None, np.load(folder / "tape.npy"), rolling=True)
+    client = ClientPair(JackClient, None, np.load(folder / "tape.npy"), rolling=True)
     print("ready", flush=True)
     signal.sigwait({signal.SIGTERM})
-    np.save(folder / "record.npy", desk.record[:, : desk.at])
-    desk.close()
+    np.save(folder / "record.npy", client.record[:, : client.at])
+    client.close()
 
 
 if __name__ == "__main__":

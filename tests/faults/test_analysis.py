@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from listening import RATE_HZ, Heard, listen
+from analysis import RATE_HZ, Analysis, analyse
 
 DELAY, BLOCK, AT = 1000, 256, 256 * 400
 
@@ -25,12 +25,12 @@ def record(tape: np.ndarray) -> np.ndarray:
     return made
 
 
-def harms(found: Heard) -> tuple[int, int, int, int]:
+def harms(found: Analysis) -> tuple[int, int, int, int]:
     return found.not_finite, found.repeated, found.stale, found.fading
 
 
 def test_what_is_whole_has_no_harm(record: np.ndarray, tape: np.ndarray) -> None:
-    found = listen(record, tape)
+    found = analyse(record, tape)
     assert harms(found) == (0, 0, 0, 0)
     assert found.delays == (DELAY,)
     assert found.gaps == ((0, DELAY),)
@@ -41,53 +41,53 @@ def test_what_is_whole_has_no_harm(record: np.ndarray, tape: np.ndarray) -> None
 @pytest.mark.parametrize("block", [16, 256, 1024, 4096])
 def test_a_block_that_is_played_twice(record: np.ndarray, tape: np.ndarray, block: int) -> None:
     record[:, AT : AT + block] = record[:, AT - block : AT]
-    assert listen(record, tape).repeated == 1
+    assert analyse(record, tape).repeated == 1
 
 
 def test_a_buffer_that_is_stuck(record: np.ndarray, tape: np.ndarray) -> None:
     record[:, AT : AT + 8 * BLOCK] = np.tile(record[:, AT - BLOCK : AT], 8)
-    assert listen(record, tape).repeated == 8
+    assert analyse(record, tape).repeated == 8
 
 
 def test_a_block_that_is_left_out_makes_another_delay(record: np.ndarray, tape: np.ndarray) -> None:
     record[:, AT:-BLOCK] = record[:, AT + BLOCK :].copy()
-    assert listen(record, tape).delays == (DELAY - BLOCK, DELAY)
+    assert analyse(record, tape).delays == (DELAY - BLOCK, DELAY)
 
 
 def test_silence(record: np.ndarray, tape: np.ndarray) -> None:
     record[:, AT : AT + BLOCK] = 0.0
-    found = listen(record, tape)
+    found = analyse(record, tape)
     assert found.gaps[-1] == (AT, BLOCK)
     assert found.longest_gap == DELAY
 
 
 def test_sound_that_ends_begins_nowhere(record: np.ndarray, tape: np.ndarray) -> None:
     record[:, AT:] = 0.0
-    found = listen(record, tape)
+    found = analyse(record, tape)
     assert found.begins > found.frames - 16
 
 
 def test_a_sample_that_is_no_number(record: np.ndarray, tape: np.ndarray) -> None:
     record[0, AT], record[3, AT + 1] = np.nan, np.inf
-    assert listen(record, tape).not_finite == 2
+    assert analyse(record, tape).not_finite == 2
 
 
 def test_what_is_too_loud(record: np.ndarray, tape: np.ndarray) -> None:
     record[1, AT] = -1.5
-    assert listen(record, tape).loudest == 1.5
+    assert analyse(record, tape).loudest == 1.5
 
 
 def test_what_was_on_its_way_before(record: np.ndarray, tape: np.ndarray) -> None:
     """Sound of the past, that comes after silence: not a delay of what is heard, which is louder by far and long."""
     record[:, AT : AT + 20 * BLOCK] = 0.0
     record[[0, 3], AT : AT + 3 * BLOCK] = tape[:, : 3 * BLOCK]
-    found = listen(record, tape)
+    found = analyse(record, tape)
     assert found.stale == 3 * BLOCK
     assert found.delays == (DELAY,)
 
 
 def test_a_rise_is_neither_the_recording_nor_stale(record: np.ndarray, tape: np.ndarray) -> None:
     record[:, AT : AT + 4800] *= np.linspace(0.0, 1.0, 4800, dtype=np.float32)
-    found = listen(record, tape)
+    found = analyse(record, tape)
     assert found.stale == 0
     assert 4000 < found.fading <= 4800

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from listening import RATE_HZ, Heard, first_sound, listen
-from studio import Daemon, Studio
+from analysis import RATE_HZ, Analysis, analyse, first_sound
+from daemon_process import Daemon
+from jack_client import JackClient
 
 from stemfield.control.offline.demo import demo_mixture
 from stemfield.layouts.loader import load_layout
@@ -24,7 +25,7 @@ LABELS = list(load_layout("quad").labels)
 BEHIND = LABELS.index("M-135")
 OBJECTS = ("vocals", "bass", "drums", "other", "residual")
 WIRES = {"connect_inputs": ["studio:out0", "studio:out1"], "connect_outputs": ["ears:in*"]}
-"""The daemon itself finds the desk, also after a fault."""
+"""The daemon itself finds the client, also after a fault."""
 AUDIBLE = 1e-7
 """A loudspeaker that no stem is sent to is silent to the last bit."""
 FADE_FRAMES = round(RISE_S * RATE_HZ)
@@ -44,21 +45,25 @@ def long_tape(seconds: float) -> np.ndarray:
     return np.ascontiguousarray(tape + noise, np.float32)
 
 
-class Desk:
+class ClientPair:
     """Plays into the daemon and records what it gives, as two clients: one would be a loop through the server, which
     swallows a block whenever the server changes something.
 
     Args:
-        studio: makes clients of a server.
+        jack_client: makes clients of a server.
         server: its name.
         tape: float32 (2, n).
         rolling: whether it runs from the first block on.
     """
 
-    def __init__(self, studio: Callable[..., Studio], server: str | None, tape: np.ndarray, *, rolling: bool) -> None:
+    def __init__(
+        self, jack_client: Callable[..., JackClient], server: str | None, tape: np.ndarray, *, rolling: bool
+    ) -> None:
         self.tape = tape
-        self._ears = studio(server, len(LABELS), np.zeros((0, tape.shape[1]), np.float32), rolling=rolling, name="ears")
-        self._hands = studio(server, 0, tape, rolling=rolling)
+        self._ears = jack_client(
+            server, len(LABELS), np.zeros((0, tape.shape[1]), np.float32), rolling=rolling, name="ears"
+        )
+        self._hands = jack_client(server, 0, tape, rolling=rolling)
         self.record = self._ears.record
 
     def roll(self) -> None:
@@ -88,19 +93,19 @@ def place_objects(room: Daemon) -> None:
         room.send(f"/object/{name}/width", 0.0)
 
 
-class Stage:
-    """Server, daemon and studio.
+class Rig:
+    """Server, daemon and JACK clients.
 
     Args:
         server: running.
         room: started.
-        desk: connected, its tape not rolling yet.
+        client: connected, its tape not rolling yet.
     """
 
-    def __init__(self, server: Any, room: Daemon, desk: Desk) -> None:
+    def __init__(self, server: Any, room: Daemon, client: ClientPair) -> None:
         self.server = server
         self.room = room
-        self.desk = desk
+        self.client = client
         self.marked = 0
 
     def set_scene(self) -> None:
@@ -116,18 +121,18 @@ class Stage:
 
     def wait_s(self, seconds: float) -> None:
         """Lets so much of the tape play."""
-        self.desk.wait(self.desk.at + int(seconds * RATE_HZ))
+        self.client.wait(self.client.at + int(seconds * RATE_HZ))
 
     def wait_for_stems(self, seconds: float = 40.0) -> None:
         """Until the vocals are heard behind."""
-        deadline, begin = time.monotonic() + seconds, self.desk.at
-        while first_sound(self.desk.record[BEHIND, : self.desk.at], begin, AUDIBLE) is None:
+        deadline, begin = time.monotonic() + seconds, self.client.at
+        while first_sound(self.client.record[BEHIND, : self.client.at], begin, AUDIBLE) is None:
             assert time.monotonic() < deadline, self.room.log.read_text()
             time.sleep(0.05)
 
-    def heard(self, delays: int = 1) -> Heard:
+    def heard(self, delays: int = 1) -> Analysis:
         """What was recorded, and that nothing of it is forbidden; the recording is heard with so many delays."""
-        return check(listen(self.desk.record[:, : self.desk.at], self.desk.tape), delays)
+        return check(analyse(self.client.record[:, : self.client.at], self.client.tape), delays)
 
     def check_sound(self) -> str:
         """That every sample since the second second is the recording; in words for the page."""
@@ -148,7 +153,7 @@ class Stage:
     def _absence(self, begin: int) -> tuple[int, int] | None:
         """The first one of half a second and more that is over."""
         window = RATE_HZ // 100
-        behind = self.desk.record[BEHIND, : self.desk.at // window * window]
+        behind = self.client.record[BEHIND, : self.client.at // window * window]
         loud = np.abs(behind.reshape(-1, window)).max(1) > AUDIBLE
         for at in np.flatnonzero(~loud[begin // window :]) + begin // window:
             if not loud[at : at + 50].any():
@@ -174,7 +179,7 @@ class Stage:
         assert self.room.process is None or self.room.process.poll() is None, text
 
 
-def check(found: Heard, delays: int = 1) -> Heard:
+def check(found: Analysis, delays: int = 1) -> Analysis:
     """That nothing is forbidden, whatever the fault; the recording is heard with so many delays."""
     assert found.not_finite == 0
     assert found.loudest <= 1.0
@@ -194,7 +199,7 @@ def seconds(frames: float, rate_hz: int = RATE_HZ) -> str:
     return f"{frames / rate_hz:.1f} s"
 
 
-class Spaces:
+class Namespaces:
     """Mounts or networks of their own, in which programs can be run; they end with this object.
 
     Args:
@@ -244,5 +249,5 @@ class Spaces:
             time.sleep(0.01)
 
 
-Make = Callable[..., Stage]
-"""As the fixture `stage` gives it."""
+MakeRig = Callable[..., Rig]
+"""As the fixture `rig` gives it."""

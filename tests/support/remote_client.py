@@ -1,6 +1,7 @@
-"""A studio in a process of its own, for a second server: libjack knows one in a process.
+"""A JACK client in its own process, for a second server: libjack supports one server per process.
 
-`python distant.py FILE SERVER NAME INPUTS OUTPUTS FRAMES`, where FILE is a descriptor of memory, until its input ends.
+`python remote_client.py FILE SERVER NAME INPUTS OUTPUTS FRAMES`, where FILE is a file descriptor of shared memory, runs
+until its input ends.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import sys
 from typing import Any
 
 import numpy as np
-from studio import Studio, Tape
+from jack_client import JackClient, Recording
 
 
 class Shared:
-    """Gives arrays of memory that two processes share: to both in the same order."""
+    """Allocates arrays in memory shared by two processes; both have to allocate in the same order."""
 
     def __init__(self, file: int) -> None:
         self._memory = mmap.mmap(file, os.fstat(file).st_size)
@@ -30,14 +31,14 @@ class Shared:
         return found
 
 
-class Distant(Tape):
-    """A studio on another server than this process has.
+class RemoteClient(Recording):
+    """A JACK client on another server than that of this process.
 
     Args:
-        server: its name.
-        inputs: how many feeds to record.
+        server: JACK server name.
+        inputs: number of channels to record.
         tape: float32 (outputs, n).
-        name: of the client.
+        name: client name.
     """
 
     def __init__(self, server: str, inputs: int, tape: np.ndarray, *, name: str = "studio") -> None:
@@ -55,7 +56,7 @@ class Distant(Tape):
             raise AssertionError(f"{name} is not on {server}")
 
     def close(self) -> None:
-        """Leaves the server."""
+        """Leave the server."""
         try:
             self._process.communicate(timeout=10)
         finally:
@@ -63,12 +64,12 @@ class Distant(Tape):
 
 
 def main(file: int, server: str, name: str, inputs: int, outputs: int, frames: int) -> None:
-    """Plays and records."""
-    tape = Tape(inputs, outputs, frames, Shared(file)).tape
-    studio = Studio(server, inputs, tape, name=name, memory=Shared(file))
+    """Play and record."""
+    tape = Recording(inputs, outputs, frames, Shared(file)).tape
+    client = JackClient(server, inputs, tape, name=name, memory=Shared(file))
     print("ready", flush=True)
     sys.stdin.read()
-    studio.close()
+    client.close()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""A control side in one network and a host in another, joined by a cable: prints where each of its addresses answers.
+"""Print which of a daemon's addresses a host in another network can reach, connected by a virtual cable.
 
-    unshare -rmn python tests/support/reached.py
+    unshare -rmn python tests/support/reachable_addresses.py
 
-Everything is in namespaces of the kernel, made without privileges and gone with the program.
+Everything runs in unprivileged kernel namespaces that end with the program.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 OSC_PORT, HTTP_PORT = 4001, 8010
-PATIENCE_S = 0.7
+TIMEOUT_S = 0.7
 NETWORKS: dict[str, dict[str, Any]] = {
     "::": {"bind": "::"},
     "0.0.0.0": {"bind": "0.0.0.0"},
@@ -47,17 +47,17 @@ nsenter -t {pid} -n ip link set outside up
 
 
 def answers(address: str) -> dict[str, bool]:
-    """Whether OSC and HTTP are answered at an address, seen from here."""
+    """Whether OSC and HTTP answer at an address, as seen from here."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as hand, socket.socket(family, socket.SOCK_STREAM) as browser:
-        hand.settimeout(PATIENCE_S)
-        browser.settimeout(PATIENCE_S)
+    with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as browser:
+        udp.settimeout(TIMEOUT_S)
+        browser.settimeout(TIMEOUT_S)
         if address in BROADCASTS:
-            hand.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            hand.bind(("10.78.0.2", 0))
+            udp.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            udp.bind(("10.78.0.2", 0))
         try:
-            hand.sendto(b"/ping\0\0\0,\0\0\0", (address, OSC_PORT))
-            osc = hand.recv(4096).startswith(b"/pong")
+            udp.sendto(b"/ping\0\0\0,\0\0\0", (address, OSC_PORT))
+            osc = udp.recv(4096).startswith(b"/pong")
         except OSError:
             osc = False
         try:
@@ -69,8 +69,8 @@ def answers(address: str) -> dict[str, bool]:
     return {"osc": osc, "http": http}
 
 
-async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, Any]:
-    """The addresses that are printed, announced and shown by the page, each with what answers there."""
+async def addresses(network: dict[str, Any], folder: Path, other: int) -> dict[str, Any]:
+    """Addresses that are printed, announced and shown on the page, each with what answers there."""
     from stemfield.control.audio.headphones import HeadphoneStream
     from stemfield.control.config.configuration import parse_config
     from stemfield.control.daemon.services import open_network
@@ -92,9 +92,9 @@ async def told(network: dict[str, Any], folder: Path, other: int) -> dict[str, A
     hub = build_hub(context.defaults, context, SceneStore(folder, context))
     async with AsyncExitStack() as stack:
         services = await open_network(stack, config, hub, load_layout("stereo"), HeadphoneStream())
-        addresses = listen_addresses(config.network)
-        info = ServiceAnnouncer("x", addresses, {OSC: OSC_PORT}, DaemonInfo("", 0, ""))._info(OSC, "x")
-        facts = daemon_facts("x", addresses, OSC_PORT, HTTP_PORT, context)
+        listening = listen_addresses(config.network)
+        info = ServiceAnnouncer("x", listening, {OSC: OSC_PORT}, DaemonInfo("", 0, ""))._info(OSC, "x")
+        facts = daemon_facts("x", listening, OSC_PORT, HTTP_PORT, context)
         places = {
             "printed": [
                 services.access[0].split()[2],
@@ -118,7 +118,7 @@ def is_loopback(address: str) -> bool:
 
 def each(folder: Path, other: int) -> Iterator[tuple[str, Any]]:
     for name, network in NETWORKS.items():
-        yield name, asyncio.run(told(network, folder / name.replace(":", "_"), other))
+        yield name, asyncio.run(addresses(network, folder / name.replace(":", "_"), other))
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ LONGEST_DELAY_FRAMES = 48_000
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Analysis:
     """One record of all outputs."""
 
     frames: int
@@ -52,7 +52,7 @@ class Heard:
         return sum(self.gaps[-1]) if self.gaps else 0
 
 
-def listen(record: np.ndarray, tape: np.ndarray) -> Heard:
+def analyse(record: np.ndarray, tape: np.ndarray) -> Analysis:
     """Compares outputs with a tape that is nowhere silent, whose sides all of the outputs together give at full level.
 
     Args:
@@ -83,7 +83,7 @@ def listen(record: np.ndarray, tape: np.ndarray) -> Heard:
         same = np.abs(piece - tape[:, at : at + length].astype(float).sum(0)) <= EXACT
         for start, count in runs(same, LEAST_FRAMES):  # single samples are alike by chance
             is_stale[begin + start : begin + start + count] = True
-    return Heard(
+    return Analysis(
         len(heard),
         int((~finite).sum()),
         float(np.abs(record).max(initial=0.0)),
