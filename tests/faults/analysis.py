@@ -1,4 +1,4 @@
-"""What the outputs gave, held against what was played, sample by sample."""
+"""Sample-by-sample comparison of the recorded outputs with what was played."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from scipy.signal import correlate
 
 RATE_HZ = 48_000
 EXACT = 1e-5
-"""So near is the recording itself: the error of adding up float32."""
+"""Maximum error of an exact recording: that of float32 sums."""
 PERIODS_FRAMES = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
-"""Blocks of servers: one that is played twice is so long."""
+"""Period lengths to look for repeated blocks."""
 LEAST_FRAMES = 256
-"""The recording with another delay, or that of before a fault, is believed where it lasts so long."""
+"""Minimum length of a match with another delay, or with sound from before a fault."""
 PIECE_FRAMES = 24_000
 LONGEST_DELAY_FRAMES = 48_000
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One record of all outputs."""
+    """Properties of a recording of all outputs."""
 
     frames: int
     not_finite: int
-    """Samples that are no numbers."""
+    """Number of samples that are not finite."""
     loudest: float
-    """Of any output."""
+    """Peak over all outputs."""
     repeated: int
-    """Blocks that are the one before once more."""
+    """Number of blocks that repeat the previous one."""
     delays: tuple[int, ...]
-    """By how many frames the recording was late: one, where nothing was left out or put in between."""
+    """Delays of the recording, in frames: a single one if nothing was skipped or inserted."""
     gaps: tuple[tuple[int, int], ...]
-    """Begin and length of what was silent where the recording is not, in frames."""
+    """Start and length of each silence where the recording is not silent, in frames."""
     stale: int
-    """Frames of the recording that were on their way before a fault and came after it."""
+    """Number of frames from before a fault that were played after it."""
     fading: int
-    """Frames that are neither the recording nor silence."""
+    """Number of frames that are neither the recording nor silence."""
     error: float
-    """The largest distance from the recording where that sounds."""
+    """Maximum deviation from the recording where it plays."""
 
     @property
     def longest_gap(self) -> int:
-        """In frames."""
+        """Length of the longest gap, in frames."""
         return max((length for _, length in self.gaps), default=0)
 
     @property
     def begins(self) -> int:
-        """From which frame on there is sound without a gap; the end, where there is none."""
+        """First frame after the last gap."""
         return sum(self.gaps[-1]) if self.gaps else 0
 
 
 def analyse(record: np.ndarray, tape: np.ndarray) -> Analysis:
-    """Compares outputs with a tape that is nowhere silent, whose sides all of the outputs together give at full level.
+    """Compare outputs, whose sum is both sides of the tape at full level, with a tape that is never silent.
 
     Args:
         record: float32 (outputs, n).
-        tape: float32 (2, n) and more, frame by frame what was played meanwhile.
+        tape: float32 (2, >= n), what was played at each frame.
     """
     finite = np.isfinite(record)
     record = np.where(finite, record, 0.0)
@@ -79,9 +79,9 @@ def analyse(record: np.ndarray, tape: np.ndarray) -> Analysis:
     is_stale = np.zeros(len(heard), bool)
     for begin, length in runs(~is_recording & ~silent, LEAST_FRAMES):
         piece = heard[begin : begin + length]
-        at = int(np.argmax(likeness(tape.astype(float).sum(0), piece)))
+        at = int(np.argmax(correlation(tape.astype(float).sum(0), piece)))
         same = np.abs(piece - tape[:, at : at + length].astype(float).sum(0)) <= EXACT
-        for start, count in runs(same, LEAST_FRAMES):  # single samples are alike by chance
+        for start, count in runs(same, LEAST_FRAMES):  # single samples match by chance
             is_stale[begin + start : begin + start + count] = True
     return Analysis(
         len(heard),
@@ -97,23 +97,23 @@ def analyse(record: np.ndarray, tape: np.ndarray) -> Analysis:
 
 
 def likely_delays(heard: np.ndarray, played: np.ndarray) -> set[int]:
-    """By how much what was heard may be late, piece by piece: where it is most alike."""
+    """Candidate delays: for each piece, that with the highest correlation."""
     found = set()
     for at in range(0, len(heard) - PIECE_FRAMES // 4, PIECE_FRAMES):
         piece = heard[at : at + PIECE_FRAMES]
         start = max(at - LONGEST_DELAY_FRAMES, 0)
         if piece.any():
-            found.add(at - start - int(np.argmax(likeness(played[start : at + len(piece)], piece))))
+            found.add(at - start - int(np.argmax(correlation(played[start : at + len(piece)], piece))))
     return {delay for delay in found if delay >= 0}
 
 
-def likeness(played: np.ndarray, piece: np.ndarray) -> np.ndarray:
-    """How alike a piece is to each place of what was played: by its noise, for music is like itself at many places."""
+def correlation(played: np.ndarray, piece: np.ndarray) -> np.ndarray:
+    """Correlation of a piece with each position of what was played: of the noise, because music repeats itself."""
     return np.abs(correlate(np.diff(played, 2), np.diff(piece, 2), "valid", "fft"))
 
 
 def repeats(record: np.ndarray) -> int:
-    """How many blocks that sound are the one before once more, of whatever period: a stuck buffer."""
+    """Number of non-silent blocks that repeat the previous one, at any period: a stuck buffer."""
     return max(_repeats(record, period) for period in PERIODS_FRAMES)
 
 
@@ -124,7 +124,7 @@ def _repeats(record: np.ndarray, period_frames: int) -> int:
 
 
 def runs(true: np.ndarray, least: int = 1) -> Iterator[tuple[int, int]]:
-    """Begin and length of each run of true values that is so long at least; single false ones do not end it."""
+    """Start and length of each run of at least `least` true values; up to two false ones do not end it."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], true, [False]]).astype(np.int8)))
     begin = end = None
     for start, stop in edges.reshape(-1, 2):
@@ -139,6 +139,6 @@ def runs(true: np.ndarray, least: int = 1) -> Iterator[tuple[int, int]]:
 
 
 def first_sound(output: np.ndarray, after: int = 0, loud: float = 1e-4) -> int | None:
-    """The first frame from there on that is louder; None where there is none."""
+    """First frame after `after` above `loud`, or None."""
     found = np.flatnonzero(np.abs(output[after:]) > loud)
     return after + int(found[0]) if len(found) else None

@@ -1,6 +1,6 @@
-"""A jack_client as a process of its own, for servers whose libjack is not ours: `pw-jack python client_program.py FOLDER`.
+"""JACK clients in their own process, for servers with another libjack: `pw-jack python client_program.py FOLDER`.
 
-It plays FOLDER/tape.npy from its first block on, and writes FOLDER/record.npy when it is told to stop.
+They play FOLDER/tape.npy from the first block, and write FOLDER/record.npy on SIGTERM.
 """
 
 from __future__ import annotations

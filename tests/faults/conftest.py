@@ -1,4 +1,4 @@
-"""A rig for every fault, and the page of what was measured."""
+"""Fixtures for the tests of faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def fault_table(request: pytest.FixtureRequest) -> Iterator[FaultTable]:
-    """Takes a row a fault."""
+    """Collects a row per fault, and writes the page with `--page`."""
     made = FaultTable()
     yield made
     if request.config.getoption("--page", default=False):
@@ -57,7 +57,7 @@ def namespaces() -> Iterator[Any]:
 
 @pytest.fixture
 def rig(jackd: Any, daemon: Any, jack_client: Any) -> MakeRig:
-    """`rig(14.0, model=..., ...)`: a room that is ready to play so many seconds, with stems."""
+    """`rig(14.0, model=..., ...)`: a daemon ready to play this many seconds, with stems."""
 
     def make(
         seconds: float,

@@ -1,4 +1,4 @@
-"""The table of faults: what each test measured, a row a fault, and the page that is made of it."""
+"""Table of faults with the measurements of each test, one row per fault, and the page made from it."""
 
 from __future__ import annotations
 
@@ -53,33 +53,33 @@ class Row:
     whole: str
     state: str
     measured: str = field(default_factory=_today)
-    """On which day."""
+    """Date of the measurement."""
 
     @property
     def line(self) -> str:
-        """As the page has it."""
+        """Row of the page."""
         cells = (self.fault, self.done, self.outputs, self.gap, self.whole, self.state, self.measured)
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 class FaultTable:
-    """Rows in the order in which they were measured."""
+    """Rows in the order of measurement."""
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
     def add(self, section: str, fault: str, done: str, *, outputs: str, gap: str, whole: str, state: str) -> None:
-        """Takes a row."""
+        """Add a row."""
         assert section in SECTIONS
         self.rows.append(Row(section, fault, done, outputs, gap, whole, state))
 
     def write(self, path: Path = PAGE) -> None:
-        """Writes the page; what was not measured this time stays as it was."""
+        """Write the page; rows not measured this time stay as they were."""
         path.write_text(page(self.rows, path.read_text() if path.exists() else ""))
 
 
 def page(rows: list[Row], before: str = "") -> str:
-    """The page with these rows, and those of before whose fault is not among them."""
+    """Page with these rows, and with the rows of an earlier page for all other faults."""
     kept: dict[str, dict[str, str]] = {name: {} for name in SECTIONS}
     section, where = "", ""
     for line in before.splitlines():

@@ -1,4 +1,4 @@
-"""A square room that plays and is recorded while something fails."""
+"""Test rig: a daemon in a square room that plays and is recorded while something fails."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ LABELS = list(load_layout("quad").labels)
 BEHIND = LABELS.index("M-135")
 OBJECTS = ("vocals", "bass", "drums", "other", "residual")
 WIRES = {"connect_inputs": ["studio:out0", "studio:out1"], "connect_outputs": ["ears:in*"]}
-"""The daemon itself finds the client, also after a fault."""
+"""The daemon connects the clients itself, also after a fault."""
 AUDIBLE = 1e-7
-"""A loudspeaker that no stem is sent to is silent to the last bit."""
+"""Threshold of sound: a loudspeaker without stems is silent to the last bit."""
 FADE_FRAMES = round(RISE_S * RATE_HZ)
-"""So many frames are neither the recording nor silence where sound begins anew: the outputs rise out of silence."""
+"""Length of a fade-in, during which the output is neither the recording nor silence."""
 EDGE_FRAMES = 512
-"""And so many where it begins or ends at once: ports are connected one by one, each between two periods."""
+"""Tolerance where sound starts or ends at once: ports are connected one by one, each between two periods."""
 
 CLONE_NEWNET = 0x4000_0000
 
 
 def long_tape(seconds: float) -> np.ndarray:
-    """The demo song at less than half its level, again and again, over a noise that makes it nowhere silent."""
+    """The demo song in a loop at less than half its level, with noise so that it is never silent."""
     song = np.float32(0.45) * demo_mixture()
     frames = int(seconds * RATE_HZ)
     tape = np.tile(song, -(-frames // song.shape[1]))[:, :frames]
@@ -46,48 +46,48 @@ def long_tape(seconds: float) -> np.ndarray:
 
 
 class ClientPair:
-    """Plays into the daemon and records what it gives, as two clients: one would be a loop through the server, which
-    swallows a block whenever the server changes something.
+    """A client that plays into the daemon and one that records it: a single client would form a loop, in which the
+    server drops a block whenever connections change.
 
     Args:
-        jack_client: makes clients of a server.
-        server: its name.
+        jack_client: makes a client of a server.
+        server: JACK server name.
         tape: float32 (2, n).
-        rolling: whether it runs from the first block on.
+        rolling: whether the tape runs from the first block.
     """
 
     def __init__(
         self, jack_client: Callable[..., JackClient], server: str | None, tape: np.ndarray, *, rolling: bool
     ) -> None:
         self.tape = tape
-        self._ears = jack_client(
+        self._recorder = jack_client(
             server, len(LABELS), np.zeros((0, tape.shape[1]), np.float32), rolling=rolling, name="ears"
         )
-        self._hands = jack_client(server, 0, tape, rolling=rolling)
-        self.record = self._ears.record
+        self._player = jack_client(server, 0, tape, rolling=rolling)
+        self.record = self._recorder.record
 
     def roll(self) -> None:
-        """Begins: the ears first, so that nothing is heard before it is played."""
-        self._ears.roll()
-        self._hands.roll()
+        """Start, the recorder first, so that nothing is recorded too late."""
+        self._recorder.roll()
+        self._player.roll()
 
     @property
     def at(self) -> int:
-        """How many frames were recorded."""
-        return self._ears.at
+        """Number of recorded frames."""
+        return self._recorder.at
 
     def wait(self, frame: int) -> None:
-        """Until so many are."""
-        self._ears.wait(frame)
+        """Wait until this many frames are recorded."""
+        self._recorder.wait(frame)
 
     def close(self) -> None:
-        """Leaves the server."""
-        self._hands.close()
-        self._ears.close()
+        """Leave the server."""
+        self._player.close()
+        self._recorder.close()
 
 
 def place_objects(room: Daemon) -> None:
-    """Vocals behind, everything else in front."""
+    """Place vocals behind, everything else in front."""
     for name in OBJECTS:
         room.send(f"/object/{name}/aed", -135.0 if name == "vocals" else 45.0, 0.0, 1.0)
         room.send(f"/object/{name}/width", 0.0)
@@ -97,9 +97,9 @@ class Rig:
     """Server, daemon and JACK clients.
 
     Args:
-        server: running.
-        room: started.
-        client: connected, its tape not rolling yet.
+        server: running server.
+        room: started daemon.
+        client: connected clients, not rolling yet.
     """
 
     def __init__(self, server: Any, room: Daemon, client: ClientPair) -> None:
@@ -109,40 +109,40 @@ class Rig:
         self.marked = 0
 
     def set_scene(self) -> None:
-        """The scene of all these tests, with a mark that it is known by."""
+        """Set the scene of these tests, with a mark to recognise it by."""
         place_objects(self.room)
         self.mark()
         self.room.settle()
 
     def mark(self) -> None:
-        """Changes the scene, unheard."""
+        """Change the scene inaudibly."""
         self.marked += 1
         self.room.send("/object/drums/priority", self.marked)
 
     def wait_s(self, seconds: float) -> None:
-        """Lets so much of the tape play."""
+        """Wait while this much of the tape plays."""
         self.client.wait(self.client.at + int(seconds * RATE_HZ))
 
     def wait_for_stems(self, seconds: float = 40.0) -> None:
-        """Until the vocals are heard behind."""
+        """Wait until the vocals play behind."""
         deadline, begin = time.monotonic() + seconds, self.client.at
         while first_sound(self.client.record[BEHIND, : self.client.at], begin, AUDIBLE) is None:
             assert time.monotonic() < deadline, self.room.log.read_text()
             time.sleep(0.05)
 
     def heard(self, delays: int = 1) -> Analysis:
-        """What was recorded, and that nothing of it is forbidden; the recording is heard with so many delays."""
+        """Analysis of the recording so far, after the general checks; `delays` is the expected number of delays."""
         return check(analyse(self.client.record[:, : self.client.at], self.client.tape), delays)
 
     def check_sound(self) -> str:
-        """That every sample since the second second is the recording; in words for the page."""
+        """Check that every sample after the first second is the recording; return text for the page."""
         found = self.heard()
         assert [gap for gap in found.gaps if sum(gap) > RATE_HZ] == []
         assert found.fading <= EDGE_FRAMES
         return f"the recording at every sample, at most {found.error:.0e} off"
 
     def stems_away(self, begin: int, patience_s: float = 30.0) -> tuple[int, int]:
-        """From which frame on the loudspeaker behind was silent after a fault, and when it was no more, awaited."""
+        """Wait for stems to go and return after a fault; the first silent frame behind, and the first with sound."""
         deadline = time.monotonic() + patience_s
         while (found := self._absence(begin)) is None:
             assert time.monotonic() < deadline, self.room.log.read_text()
@@ -151,7 +151,7 @@ class Rig:
         return found
 
     def _absence(self, begin: int) -> tuple[int, int] | None:
-        """The first one of half a second and more that is over."""
+        """First completed silence of at least half a second."""
         window = RATE_HZ // 100
         behind = self.client.record[BEHIND, : self.client.at // window * window]
         loud = np.abs(behind.reshape(-1, window)).max(1) > AUDIBLE
@@ -162,7 +162,7 @@ class Rig:
         return None
 
     def check_state(self, file: Path | None = None, within_s: float = 5.0) -> str:
-        """That the state file holds the scene, in words for the page."""
+        """Check that the state file has the scene; return text for the page."""
         deadline = time.monotonic() + within_s
         while self._kept(file or self.room.folder / "state" / "scene.json") != self.marked:
             assert time.monotonic() < deadline, "the state file does not hold the last change"
@@ -173,14 +173,14 @@ class Rig:
         return int(json.loads(file.read_text())["object"].get("drums", {}).get("priority", 0))
 
     def check_log(self) -> None:
-        """That nothing was told in a way in which only its author understands it."""
+        """Check that the log has no traceback and the daemon runs."""
         text = self.room.log.read_text()
         assert "Traceback" not in text, text
         assert self.room.process is None or self.room.process.poll() is None, text
 
 
 def check(found: Analysis, delays: int = 1) -> Analysis:
-    """That nothing is forbidden, whatever the fault; the recording is heard with so many delays."""
+    """Check what must hold for every fault; `delays` is the expected number of delays."""
     assert found.not_finite == 0
     assert found.loudest <= 1.0
     assert found.repeated == 0
@@ -190,20 +190,20 @@ def check(found: Analysis, delays: int = 1) -> Analysis:
 
 
 def ms(frames: float, rate_hz: int = RATE_HZ) -> str:
-    """A length in words."""
+    """A duration as text, in ms."""
     return "0 samples" if frames == 0 else f"{1e3 * frames / rate_hz:.0f} ms"
 
 
 def seconds(frames: float, rate_hz: int = RATE_HZ) -> str:
-    """A time in words."""
+    """A duration as text, in s."""
     return f"{frames / rate_hz:.1f} s"
 
 
 class Namespaces:
-    """Mounts or networks of their own, in which programs can be run; they end with this object.
+    """Private mount or network namespaces to run programs in; they end with this object.
 
     Args:
-        kinds: of `unshare`: mount, net.
+        kinds: options of `unshare`: mount, net.
     """
 
     def __init__(self, *kinds: str) -> None:
@@ -212,20 +212,20 @@ class Namespaces:
         entering = ["--preserve-credentials", "--user"] if user else []
         self.through = ["nsenter", f"--target={self._holder.pid}", *entering, *(f"--{kind}" for kind in kinds), "--"]
         self.root = Path(f"/proc/{self._holder.pid}/root")
-        """The files as they are seen there."""
+        """Root of the file system as seen inside."""
         self._wait(kinds)
 
     @property
     def pid(self) -> int:
-        """Of a process that lives there."""
+        """Id of a process inside."""
         return self._holder.pid
 
     def run(self, *command: str) -> str:
-        """Runs a program there; what it prints."""
+        """Run a program inside; return its output."""
         return subprocess.run([*self.through, *command], check=True, capture_output=True, text=True).stdout
 
     def socket(self) -> socket.socket:
-        """A UDP socket of the network there, whatever network this program is in."""
+        """A UDP socket in the network inside."""
         library = ctypes.CDLL(None, use_errno=True)
         with Path("/proc/self/ns/net").open() as own, Path(f"/proc/{self.pid}/ns/net").open() as other:
             assert library.setns(other.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
@@ -235,7 +235,7 @@ class Namespaces:
                 assert library.setns(own.fileno(), CLONE_NEWNET) == 0
 
     def close(self) -> None:
-        """Ends it."""
+        """End the namespaces."""
         self._holder.kill()
         self._holder.wait()
 
@@ -250,4 +250,4 @@ class Namespaces:
 
 
 MakeRig = Callable[..., Rig]
-"""As the fixture `rig` gives it."""
+"""Type of the fixture `rig`."""

@@ -1,11 +1,11 @@
-"""Many hours of music, and what has grown by then: `make soak`, or `python tests/faults/soak.py --hours 24`.
+"""Play many hours of music and check that nothing leaks: `make soak`, or `python tests/faults/soak.py --hours 24`.
 
-By the clock the daemon freewheels: it renders as fast as the separation follows, and misses no stem of a worker that
-plays. Toy models, which cost next to nothing, play most of the time; the shipped ones take their turns. Meanwhile
-objects move, scenes are kept, loaded and taken back, subscriptions run, a page looks on. With `--jackd-minutes` it
-plays on a real jackd in real time too. Both add a row to docs/reliability.md, under the time that was really played.
+On the clock driver the daemon freewheels: it renders as fast as the separation follows and misses no stem of a running
+worker. Cheap toy models play most of the time, in turn with the included ones. Meanwhile objects move, scenes are
+saved, loaded and undone, subscriptions run and a page is connected. `--jackd-minutes` also plays on a real jackd in
+real time. Both add a row to docs/reliability.md, under the time that was really played.
 
-Whatever is lost is told with its cause: what went on when stems were missing, how fast the music ran, how busy the
+Every loss is reported with its cause: what happened when stems were missing, how fast the music ran, how busy the
 machine was, and what the log said.
 """
 
@@ -33,7 +33,7 @@ import numpy as np
 import toy_models as toys
 from daemon_process import Daemon, free_port
 from fault_table import NOT_RECORDED, FaultTable
-from losses import HELD_UP, SKIPPED, Loss, Sight, explained, losses, waited_s
+from losses import HELD_UP, SKIPPED, Loss, Snapshot, loss_summary, losses, waited_s
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from servers import Jackd
 
@@ -58,7 +58,7 @@ CONTROL = re.compile(r"(\d+) messages received, (\d+) refused; datagrams dropped
 
 @dataclass(slots=True)
 class Look:
-    """What was seen of the daemon at one moment."""
+    """State of the daemon at one moment."""
 
     audio_s: float
     memory_mb: float
@@ -69,16 +69,16 @@ class Look:
 
 @dataclass(slots=True)
 class Watched:
-    """A daemon that plays, and what was seen of it."""
+    """A running daemon and its observations."""
 
     room: Daemon
     freewheels: bool = False
-    """Whether its clock waits for the separation: then nothing may be lost but where workers come and go."""
+    """Whether its clock waits for the separation: then stems may be lost only when workers change."""
     looks: list[Look] = field(default_factory=list)
-    sights: list[Sight] = field(default_factory=lambda: [Sight(waited_s=waited_s())])
+    snapshots: list[Snapshot] = field(default_factory=lambda: [Snapshot(waited_s=waited_s())])
     begun_s: float = field(default_factory=time.monotonic)
     read: int = 0
-    """So much of the log."""
+    """Bytes read of the log."""
     sound: dict[str, Any] = field(default_factory=dict)
     sent: int = 0
     answers: int = 0
@@ -95,7 +95,7 @@ class Watched:
         self.sent += 1
 
     def look(self) -> Look:
-        """Reads the daemon's memory map and the timeline that it shares with the worker."""
+        """Read the daemon's memory use and the timeline that it shares with the worker."""
         if self.exchange is None:
             self.exchange = exchange_of(self.pid)
         end, stems = self.exchange.mixture_end(), self.exchange.stems_end()
@@ -105,14 +105,16 @@ class Watched:
         return self.looks[-1]
 
     def see(self, audio_s: float, missing_s: float, cuts: float, skips: float, restarts: float) -> None:
-        """Takes what was counted by now, and what the log says that is new."""
+        """Add the present counters and the new lines of the log."""
         with self.room.log.open("rb") as log:
             log.seek(self.read)
             lines = log.read().rpartition(b"\n")[0]
         self.read += len(lines) + bool(lines)
-        said = tuple(lines.decode().splitlines())
+        new = tuple(lines.decode().splitlines())
         wall_s = time.monotonic() - self.begun_s
-        self.sights.append(Sight(wall_s, audio_s, missing_s, int(cuts), int(skips), int(restarts), waited_s(), said))
+        self.snapshots.append(
+            Snapshot(wall_s, audio_s, missing_s, int(cuts), int(skips), int(restarts), waited_s(), new)
+        )
 
 
 def exchange_of(pid: int) -> Exchange:
@@ -125,7 +127,7 @@ def exchange_of(pid: int) -> Exchange:
 
 
 async def watch_page(watched: Watched, port: int) -> None:
-    """A page that looks on, and tells what the sound is like."""
+    """Connect as a page, and keep its audio status."""
     url = f"ws://127.0.0.1:{port}/panner/socket"
     async with aiohttp.ClientSession() as session, session.ws_connect(url, max_msg_size=0) as page:
         async for message in page:
@@ -135,7 +137,7 @@ async def watch_page(watched: Watched, port: int) -> None:
 
 
 async def count(watched: Watched, port: int) -> None:
-    """Has a look at the counters, twice a second."""
+    """Read the counters twice a second."""
     names = ("played_seconds", "without_stems_seconds", "cuts", "worker_late", "worker_restarts")
     async with aiohttp.ClientSession() as session:
         while True:
@@ -145,8 +147,8 @@ async def count(watched: Watched, port: int) -> None:
             await asyncio.sleep(LOOK_S)
 
 
-async def steer(watched: Watched, models: Iterator[str]) -> None:
-    """Moves, scenes, subscriptions and models, until it is cancelled."""
+async def control(watched: Watched, models: Iterator[str]) -> None:
+    """Send moves, scenes, subscriptions and models until cancelled."""
     random, room = np.random.default_rng(0), watched.room
     room.osc.setblocking(False)
     next_turn_s = 0.0
@@ -177,8 +179,8 @@ async def steer(watched: Watched, models: Iterator[str]) -> None:
 
 
 async def play(watched: Watched, port: int, models: Iterator[str], audio_s: float, wall_s: float, title: str) -> None:
-    """Until so much was played, or the time is over."""
-    work = (watch_page(watched, port), count(watched, port), steer(watched, models))
+    """Play until this much was played, or the time is over."""
+    work = (watch_page(watched, port), count(watched, port), control(watched, models))
     helpers = [asyncio.ensure_future(one) for one in work]
     end_s = time.monotonic() + wall_s
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[what]}"), TimeElapsedColumn())
@@ -204,16 +206,16 @@ async def play(watched: Watched, port: int, models: Iterator[str], audio_s: floa
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What is promised of many hours, measured."""
+    """Measurements of a long run."""
 
     played_s: float
     wall_s: float
     warm_mb: float
     last_mb: float
     slope_mb_h: float
-    """Of the second half, a hour of music."""
+    """Growth in the second half, per hour of music."""
     behind: tuple[int, int]
-    """The most that the stems were behind the mixture, in the first and the last tenth, in frames."""
+    """Maximum delay of the stems behind the mixture, in the first and the last tenth, in frames."""
     latencies_ms: tuple[float, ...]
     descriptors: tuple[int, int]
     problems: tuple[str, ...]
@@ -225,13 +227,13 @@ class Result:
 
 
 def judge(watched: Watched, wall_s: float) -> Result:
-    """Stops the daemon and adds up what it says."""
+    """Stop the daemon and evaluate its counters and log."""
     end_frames = watched.exchange.mixture_end() if watched.exchange else 0
     status = watched.room.stop()
     text = watched.room.log.read_text()
     played_s, missed_s, cuts, skips, restarts = map(float, SUMMARY.findall(text)[-1])
     watched.see(played_s, missed_s, cuts, skips, restarts)
-    lost = tuple(losses(watched.sights))
+    lost = tuple(losses(watched.snapshots))
     late_s = sum(loss.missing_s for loss in lost if loss.cause in (HELD_UP, SKIPPED))
     heard, _, dropped = CONTROL.findall(text)[-1]
     looks = watched.looks
@@ -271,7 +273,7 @@ def judge(watched: Watched, wall_s: float) -> Result:
 
 
 def models(folder: Path) -> Iterator[str]:
-    """Toys in turn, and now and then the shipped ones."""
+    """Toy models in turn, and sometimes the included ones."""
     toys.wave_stream(folder / "toy1", hop=HOP)
     toys.wave_stream(folder / "toy2", hop=HOP // 2)
     return itertools.cycle(["toy1", "toy2", "toy1", "toy2", "light", "default"])
@@ -326,7 +328,7 @@ def run(watched: Watched, port: int, turns: Iterator[str], audio_s: float, wall_
 
 
 def add(fault_table: FaultTable, where: str, done: str, found: Result) -> None:
-    """A row of the page, under the hours that were played: a longer run is another one."""
+    """Add a row to the page, named by the hours played, so a longer run gets another row."""
     grown = 100 * (found.last_mb / found.warm_mb - 1)
     fault_table.add(
         "Many hours",
@@ -335,7 +337,7 @@ def add(fault_table: FaultTable, where: str, done: str, found: Result) -> None:
         f"{found.switches} changes of the model, {found.answers} answers",
         outputs=f"{NOT_RECORDED}; stems at most {found.behind[0]} frames behind at first, {found.behind[1]} at the "
         f"end; latency {', '.join(f'{x:g} ms' for x in found.latencies_ms)} throughout",
-        gap=f"{found.missed_s:.1f} s without stems ({explained(found.losses) or 'none lost'})",
+        gap=f"{found.missed_s:.1f} s without stems ({loss_summary(found.losses) or 'none lost'})",
         whole=f"memory {found.warm_mb:.1f} MB after 10 min of music, {found.last_mb:.1f} MB then ({grown:+.1f} %), "
         f"{found.slope_mb_h:+.2f} MB an hour in the second half; {found.descriptors[0]} and {found.descriptors[1]} "
         "descriptors",
@@ -345,10 +347,10 @@ def add(fault_table: FaultTable, where: str, done: str, found: Result) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[1])
-    parser.add_argument("--hours", type=float, default=24.0, help="of music by the clock, default 24; 0 for none")
-    parser.add_argument("--wall-minutes", type=float, default=600.0, help="stop then, however much was played")
+    parser.add_argument("--hours", type=float, default=24.0, help="hours of music on the clock, default 24; 0 for none")
+    parser.add_argument("--wall-minutes", type=float, default=600.0, help="time limit in minutes")
     parser.add_argument(
-        "--jackd-minutes", type=float, default=0.0, help="in real time on a jackd, default 0; 30 is fair"
+        "--jackd-minutes", type=float, default=0.0, help="minutes in real time on a jackd, default 0; 30 is reasonable"
     )
     parser.add_argument("--page", action="store_true", help="write docs/reliability.md")
     options = parser.parse_args(arguments)
@@ -370,7 +372,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         fault_table.write()
     for found in runs:
         for loss in sorted(found.losses, key=lambda loss: (loss.cuts, loss.missing_s))[-MOST_TOLD:]:
-            print(loss.line, *(f"    {line}" for line in loss.said), sep="\n")
+            print(loss.line, *(f"    {line}" for line in loss.log_lines), sep="\n")
         for problem in found.problems:
             print(problem, file=sys.stderr)
     return int(any(found.problems for found in runs))

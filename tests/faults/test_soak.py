@@ -1,4 +1,4 @@
-"""What a soak tells of itself: for how long it played, whether it failed, and why stems were missing."""
+"""Report of a soak test: how long it played, whether it failed, and why stems were missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fault_table import FaultTable, page
-from losses import CHANGE, HELD_UP, REPLACED, SKIPPED, START, Sight, explained, losses
+from losses import CHANGE, HELD_UP, REPLACED, SKIPPED, START, Snapshot, loss_summary, losses
 from soak import Result, add
 
 WHOLE = Result(1876.0, 420.0, 290.0, 291.0, 0.5, (9000, 8000), (542.5,), (16, 16), (), 0.0, 17, 100, 200, ())
@@ -54,17 +54,17 @@ def test_the_page_that_is_there_is_what_would_be_written(tmp_path: Path) -> None
     assert copy.read_text() == there.read_text()
 
 
-def sights(*said_and_counts: tuple[float, int, int, int, str]) -> list[Sight]:
-    """Half a second apart: time without stems, cuts, skips, restarts, what was said."""
-    return [Sight()] + [
-        Sight(0.5 * k, 5.0 * k, missing_s, cuts, skips, restarts, 0.25 * k, tuple(filter(None, said.split("; "))))
+def snapshots(*said_and_counts: tuple[float, int, int, int, str]) -> list[Snapshot]:
+    """Snapshots half a second apart: time without stems, cuts, skips, restarts, log lines."""
+    return [Snapshot()] + [
+        Snapshot(0.5 * k, 5.0 * k, missing_s, cuts, skips, restarts, 0.25 * k, tuple(filter(None, said.split("; "))))
         for k, (missing_s, cuts, skips, restarts, said) in enumerate(said_and_counts, start=1)
     ]
 
 
 def test_each_loss_has_its_cause() -> None:
     found = losses(
-        sights(
+        snapshots(
             (2.0, 0, 0, 0, "stems arrive"),
             (2.0, 0, 0, 0, ""),
             (2.5, 0, 0, 0, ""),
@@ -89,20 +89,20 @@ def test_each_loss_has_its_cause() -> None:
         (REPLACED, 4.891, 0),
         (SKIPPED, 0.5, 0),
     ]
-    assert found[3].said == ("model light plays",)
-    assert explained(found) == (
+    assert found[3].log_lines == ("model light plays",)
+    assert loss_summary(found) == (
         f"{REPLACED}, once: 4.9 s; {START}, once: 2.0 s; {HELD_UP}, 2 times: 1.1 s; {SKIPPED}, 2 times: 1.0 s; "
         f"{CHANGE}, once: 0.5 s, 1 cuts"
     )
 
 
 def test_a_loss_says_when_it_was_and_how_busy_the_machine_was() -> None:
-    (loss,) = losses(sights((0.0, 0, 0, 0, ""), (0.6, 0, 0, 0, ""), (1.2, 0, 0, 0, "")))
+    (loss,) = losses(snapshots((0.0, 0, 0, 0, ""), (0.6, 0, 0, 0, ""), (1.2, 0, 0, 0, "")))
     assert loss.line.startswith("1.20 s without stems, 0 cuts, 0 skips within 1.0 s, 0 s after the start, at 5 s")
     assert "10.0 times as fast as time: the worker was held up" in loss.line
     assert loss.line.endswith("in 50 % of the time")
 
 
 def test_nothing_lost_needs_no_cause() -> None:
-    assert losses(sights((0.0, 0, 0, 0, ""), (0.0, 0, 0, 0, "model light plays"))) == []
-    assert explained([]) == ""
+    assert losses(snapshots((0.0, 0, 0, 0, ""), (0.0, 0, 0, 0, "model light plays"))) == []
+    assert loss_summary([]) == ""

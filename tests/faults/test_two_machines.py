@@ -58,7 +58,7 @@ def directions_db(machines: TwoMachines, begin: int) -> list[float]:
     A stem at another's place, or one lost on the way, is many dB.
     """
     off_db = []
-    for at in range(begin, machines.ears.at - RATE_HZ, RATE_HZ // 2):
+    for at in range(begin, machines.recorder.at - RATE_HZ, RATE_HZ // 2):
         heard, meant = machines.energies(at, RATE_HZ // 2)
         loud = meant > 1e-3 * meant.max()
         off_db.append(float(np.abs(10 * np.log10(np.maximum(heard[loud] / meant[loud], 1e-9))).max()))
@@ -79,7 +79,7 @@ def play_steadily(machines: TwoMachines, until: Callable[..., None]) -> int:
 def whole(machines: TwoMachines) -> bool:
     """Whether the seconds before were heard, every stem from its place."""
     begin = machines.wait_s(0.3) - RATE_HZ * 3 // 2
-    if silences(machines.ears.record[:, begin : machines.ears.at]):
+    if silences(machines.recorder.record[:, begin : machines.recorder.at]):
         return False
     try:
         return max(directions_db(machines, begin)) < MOST_DB
@@ -96,15 +96,15 @@ def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
     machines.wait_s(12.0)  # the bridge finds the clock of the other side
     (told_ms,) = machines.room.ask("/status/latency")
     begin = play_steadily(machines, until)
-    end = machines.ears.at
-    record = machines.ears.record[:, begin:end]
+    end = machines.recorder.at
+    record = machines.recorder.record[:, begin:end]
     assert silences(record) == []
     assert repeats(record) == 0
     assert np.isfinite(record).all()
     assert np.abs(record).max() <= 1.0
-    ways_ms = [1e3 * machines.way_s(at) for at in range(begin, end - 2 * PIECE, RATE_HZ // 4)]
-    assert np.abs(np.array(ways_ms) - told_ms).max() < 2.0
-    begun_s, ended_s = machines.ears.times_s([begin, end - 1])
+    delays_ms = [1e3 * machines.delay_s(at) for at in range(begin, end - 2 * PIECE, RATE_HZ // 4)]
+    assert np.abs(np.array(delays_ms) - told_ms).max() < 2.0
+    begun_s, ended_s = machines.recorder.times_s([begin, end - 1])
     drifted_ms = 1e3 * ((end - 1 - begin) / RATE_HZ - (ended_s - begun_s))
     assert drifted_ms == pytest.approx(1e-3 * FAST_PPM * STEADY_S, rel=0.1)
     off_db = max(directions_db(machines, begin))
@@ -115,7 +115,7 @@ def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
         f"{STEADY_S:.0f} s of both roles on servers of their own ({PERIOD} frames), zita-njbridge between them, one "
         f"clock faster by {FAST_PPM:.0f} ppm: by {drifted_ms:.1f} ms at the end",
         outputs=f"the recording as a resampler leaves it, no loudspeaker more than {off_db:.2f} dB off; "
-        f"{min(ways_ms):.1f} to {max(ways_ms):.1f} ms after the music, where /status/latency says {told_ms:.1f} ms",
+        f"{min(delays_ms):.1f} to {max(delays_ms):.1f} ms after the music, where /status/latency says {told_ms:.1f} ms",
         gap="0 samples",
         whole="-",
         state="-",
@@ -128,25 +128,25 @@ def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
     }
     for name, one in sides.items():
         kill(one)
-        struck = machines.ears.at
+        struck = machines.recorder.at
         time.sleep(RESTART_S)
         one.start()
         if one is machines.separation:
             machines.watch()
         until(lambda: whole(machines), BACK_S, f"{name} comes back")
-        record = machines.ears.record[:, struck : machines.ears.at]
+        record = machines.recorder.record[:, struck : machines.recorder.at]
         begun, length = silences(record)[-1]
         assert begun + length - silences(record)[0][0] <= BACK_S * RATE_HZ
         vocals = sum(silences(record[BEHIND : BEHIND + 1])[-1])
         assert np.isfinite(record).all()
         assert np.abs(record).max() <= 1.0
-        way_ms = 1e3 * machines.way_s(machines.ears.at - RATE_HZ)
-        assert way_ms == pytest.approx(told_ms, abs=2.0)
+        delay_ms = 1e3 * machines.delay_s(machines.recorder.at - RATE_HZ)
+        assert delay_ms == pytest.approx(told_ms, abs=2.0)
         fault_table.add(
             SECTION,
             f"{name} killed, stems over a network",
             f"SIGKILL, started again {RESTART_S:g} s later",
-            outputs=f"silence; then every stem from its place, {way_ms:.1f} ms after the music",
+            outputs=f"silence; then every stem from its place, {delay_ms:.1f} ms after the music",
             gap=ms(begun + length - silences(record)[0][0]),
             whole=seconds(vocals),
             state="the scene, which the next start took" if one is machines.room else "-",

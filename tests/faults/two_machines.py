@@ -1,4 +1,4 @@
-"""Two machines in one: a server and a clock of its own each, a role each, and zita-njbridge as the manual starts it."""
+"""Two simulated machines: each with its own server, clock and role, and zita-njbridge as the manual starts it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from servers import need
 
 MANUAL = Path(__file__).parents[2] / "docs" / "two-machines.md"
 AZIMUTHS_DEG = {"vocals": -135.0, "bass": 45.0, "drums": -45.0, "other": 135.0, "residual": 45.0}
-"""Each at one loudspeaker of its own; bass and residual share one."""
+"""Each at its own loudspeaker, except bass and residual, which share one."""
 HOMES = {"vocals": "M-135", "bass": "M+045", "drums": "M-045", "other": "M+135", "residual": "M+045"}
 PIECE = RATE_HZ // 20
-LONGEST_WAY = RATE_HZ
+LONGEST_DELAY = RATE_HZ
 
 
 class SkewedClock:
-    """A clock that runs so much faster than this machine's; what is started through it lives by it.
+    """A clock that runs faster than this machine's, for the programs started through it.
 
-    All of that has to agree on the time, so it shares the moment at which the two clocks showed the same.
+    These programs have to agree on the time, so they share the moment at which both clocks showed the same.
     """
 
     def __init__(self, fast_ppm: float) -> None:
@@ -39,12 +39,12 @@ class SkewedClock:
         self.through = ("env", *(f"{name}={self._keeper.stdout.readline().strip()}" for name in names))
 
     def close(self) -> None:
-        """Stops it, once nobody needs it any more."""
+        """Stop the clock, after all programs that use it."""
         self._keeper.communicate(timeout=5)
 
 
 class BridgeEnd:
-    """One end of the bridge: the manual's command for it, from this machine to itself."""
+    """One end of the bridge, started with the manual's command, from this machine to itself."""
 
     def __init__(self, program: str, server: str, port: int, through: Sequence[str] = ()) -> None:
         (line,) = re.findall(rf"^{program} (.*) [\d.]+ \d+$", MANUAL.read_text(), re.MULTILINE)
@@ -53,36 +53,36 @@ class BridgeEnd:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Its server is there."""
+        """Start; its server has to be running."""
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def close(self) -> None:
-        """Ends it, if it runs."""
+        """End it if it runs."""
         if self.process is not None:
             kill(self)
 
 
-def passed(sound: np.ndarray) -> np.ndarray:
-    """The energy of each channel up to 16 kHz; what is at the ends counts less."""
+def band_energy(sound: np.ndarray) -> np.ndarray:
+    """Energy of each channel up to 16 kHz, with a Hann window."""
     spectrum = np.fft.rfft(sound * np.hanning(sound.shape[1]))
     return np.square(np.abs(spectrum[:, : sound.shape[1] * 16_000 // RATE_HZ])).sum(1)
 
 
 def kill(one: BridgeEnd | Daemon) -> None:
-    """With SIGKILL."""
+    """End it with SIGKILL."""
     one.process.kill()
     one.process.wait()
 
 
 class TwoMachines:
-    """The stems of one server's music, in the room of another.
+    """Stems of the music on one server, played in the room of another.
 
     Args:
         jackd, daemon, jack_client, remote_client: the fixtures.
-        skewed_clock: the clock of the room's machine.
-        seconds: how much music there is.
-        periods_frames: of the server that separates, and of the room's.
-        bridge_ms: what the renderer is told of the way between.
+        skewed_clock: clock of the room's machine.
+        seconds: length of the music.
+        periods_frames: periods of the separating server and of the room's.
+        bridge_ms: configured delay of the bridge.
     """
 
     def __init__(
@@ -100,10 +100,10 @@ class TwoMachines:
         here = jackd(period_frames=periods_frames[1], prompt=True, through=skewed_clock.through).name
         self.tape = long_tape(seconds)
         silence = np.zeros((0, self.tape.shape[1]), np.float32)
-        self.ears = remote_client(here, len(LABELS), silence, name="ears")
-        self.witness = jack_client(there, len(HOMES), silence, name="witness")
-        """Hears the stems where they are made, both sides in one."""
-        self.hands = jack_client(there, 0, self.tape)
+        self.recorder = remote_client(here, len(LABELS), silence, name="ears")
+        self.stem_recorder = jack_client(there, len(HOMES), silence, name="witness")
+        """Records the stems at their source, both sides mixed."""
+        self.player = jack_client(there, 0, self.tape)
         jack: dict[str, Any] = {"connect_inputs": ["studio:out*"], "connect_outputs": ["zita-j2n:in_*"]}
         self.separation = daemon(
             driver="jack",
@@ -125,7 +125,7 @@ class TwoMachines:
         self.receiver = BridgeEnd("zita-n2j", here, port, skewed_clock.through)
 
     def start(self) -> None:
-        """All four programs, and the scene; then the music."""
+        """Start all four programs, set the scene, then start the music."""
         for one in (self.receiver, self.sender, self.separation, self.room):
             one.start()
         self.separation.wait_for("stems arrive")
@@ -134,31 +134,31 @@ class TwoMachines:
             self.room.send(f"/object/{name}/width", 0.0)
         self.room.settle()
         self.watch()
-        for one in (self.ears, self.witness, self.hands):
+        for one in (self.recorder, self.stem_recorder, self.player):
             one.roll()
 
     def watch(self) -> None:
-        """Has the witness hear the stems of a separation that has just begun."""
-        for name, port in zip(HOMES, self.witness.ins, strict=True):
+        """Connect the stem recorder to a separation that has just started."""
+        for name, port in zip(HOMES, self.stem_recorder.ins, strict=True):
             for side in "LR":
-                self.witness.jack.connect(f"separation:{name}_{side}", port)
+                self.stem_recorder.jack.connect(f"separation:{name}_{side}", port)
 
     def wait_s(self, seconds: float) -> int:
-        """Lets so much be heard; the frame of the ears at which that began."""
-        begin = self.ears.at
-        self.ears.wait(begin + int(seconds * RATE_HZ))
+        """Wait while this much is recorded; return the frame at which it started."""
+        begin = self.recorder.at
+        self.recorder.wait(begin + int(seconds * RATE_HZ))
         return int(begin)
 
     def xruns(self) -> list[int]:
-        """What either server has counted."""
+        """Xruns of both servers."""
         return [one.ask("/status/xruns")[0] for one in (self.separation, self.room)]
 
-    def way_s(self, at: int) -> float:
-        """How long what the loudspeakers together play from a frame on has been on its way from the player."""
-        piece = self.ears.record[:, at : at + PIECE].astype(float).sum(0)
-        (heard_s,) = self.ears.times_s([at])
-        now = self._frame(self.hands, heard_s)
-        begin = max(now - LONGEST_WAY, 0)
+    def delay_s(self, at: int) -> float:
+        """Delay from the player to the sum of all loudspeakers, measured at a frame."""
+        piece = self.recorder.record[:, at : at + PIECE].astype(float).sum(0)
+        (heard_s,) = self.recorder.times_s([at])
+        now = self._frame(self.player, heard_s)
+        begin = max(now - LONGEST_DELAY, 0)
         played = self.tape[:, begin : now + PIECE].astype(float).sum(0)
         power = np.cumsum(np.concatenate([[0.0], np.square(played)]))
         likeness = correlate(played, piece, "valid", "fft") / np.sqrt(power[PIECE:] - power[:-PIECE])
@@ -166,23 +166,23 @@ class TwoMachines:
         before, most, after = likeness[best - 1 : best + 2]
         assert most > 0.5 * np.linalg.norm(piece) > 0.0, "this is not the recording"
         between = 0.5 * (before - after) / (before - 2 * most + after)
-        (played_s,) = self.hands.times_s([begin + best])
+        (played_s,) = self.player.times_s([begin + best])
         return float(heard_s - played_s - between / RATE_HZ)
 
     def energies(self, at: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """What each loudspeaker played in these frames, and what the stems whose place is there had when they left.
+        """Energy of each loudspeaker in these frames, and of the stems that belong there at their source.
 
         Returns:
-            Energies of what the resampler is made to pass, both (loudspeakers,).
+            Energies in the resampler's passband, both (loudspeakers,).
         """
         own_s = 1e-3 * self.separation.ask("/status/latency")[0]
-        (heard_s,) = self.ears.times_s([at])
-        left = self._frame(self.witness, heard_s - self.way_s(at) + own_s)
-        stems = self.witness.record[:, left : left + frames].astype(float)
+        (heard_s,) = self.recorder.times_s([at])
+        left = self._frame(self.stem_recorder, heard_s - self.delay_s(at) + own_s)
+        stems = self.stem_recorder.record[:, left : left + frames].astype(float)
         feeds = np.zeros((len(LABELS), stems.shape[1]))
         for stem, home in zip(stems, HOMES.values(), strict=True):
             feeds[LABELS.index(home)] += stem
-        return passed(self.ears.record[:, at : at + frames]), passed(feeds)
+        return band_energy(self.recorder.record[:, at : at + frames]), band_energy(feeds)
 
     def _frame(self, jack_client: Recording, at_s: float) -> int:
         """Frame that a client played or recorded at a monotonic time."""
@@ -192,6 +192,6 @@ class TwoMachines:
         return near + round((at_s - near_s) * RATE_HZ)
 
     def close(self) -> None:
-        """Ends the bridge."""
+        """End the bridge."""
         self.sender.close()
         self.receiver.close()

@@ -89,7 +89,7 @@ class Recording:
     def times_s(self, frames: Iterable[int], rate_hz: int = 48_000) -> np.ndarray:
         """Monotonic times at which frames of the tape were played and recorded.
 
-        A callback may be late although the sound is not, so the earliest estimate within a twentieth of a second counts.
+        A callback may be late although the sound is not, so the earliest estimate within 50 ms counts.
         """
 
         def one(at: int) -> float:

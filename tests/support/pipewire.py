@@ -147,7 +147,7 @@ class StepError(AssertionError):
 def check_sound(heard: np.ndarray, wanted: np.ndarray, period_frames: int, tolerance: float) -> None:
     """Compare sample by sample; raise `StepError` if periods were skipped and nothing else is wrong.
 
-    A skipped period is silent, and everything after it is late by exactly one period, until silence from the input ends it.
+    A skipped period is silent, and everything after it is late by exactly one period, until the next silence.
     """
     off = np.abs(heard - wanted) >= tolerance
     if off.any():

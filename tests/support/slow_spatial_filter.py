@@ -1,8 +1,4 @@
-<<<<<<<< HEAD:tests/support/slow_spatial_filter.py
 """The multichannel Wiener filter by its definition, one matrix at a time: the oracle for `signal.spatial_filter`."""
-========
-"""Slow reference for `separation.signal.places`: the multichannel Wiener filter by its definition, one matrix at a time."""
->>>>>>>> d8e68e5 (tests: helper modules of live and fault tests named by what they are):tests/support/wiener_reference.py
 
 from __future__ import annotations
 
@@ -11,25 +7,15 @@ import numpy as np
 WIDTH, TRUST = 0.03, 0.7
 
 
-<<<<<<<< HEAD:tests/support/slow_spatial_filter.py
 class SlowSpatialFilter:
     """`keep` is what is left of the past from hop to hop."""
-========
-class ReferenceWienerFilter:
-    """`keep` is the share of the past that is kept from hop to hop."""
->>>>>>>> d8e68e5 (tests: helper modules of live and fault tests named by what they are):tests/support/wiener_reference.py
 
     def __init__(self, keep: float) -> None:
         self.keep = keep
         self.past: np.ndarray | None = None
 
-<<<<<<<< HEAD:tests/support/slow_spatial_filter.py
     def apply(self, mixture: np.ndarray, stems: np.ndarray) -> np.ndarray:
         """Mixture (2, bins) and stems (sources, 2, bins) to the stems as they are to be."""
-========
-    def filtered(self, mixture: np.ndarray, stems: np.ndarray) -> np.ndarray:
-        """Refine stems (sources, 2, bins) of a mixture (2, bins)."""
->>>>>>>> d8e68e5 (tests: helper modules of live and fault tests named by what they are):tests/support/wiener_reference.py
         sources, _, bins = stems.shape
         if self.past is None:
             self.past = np.zeros((bins, sources, 2, 2), complex)
