@@ -1,19 +1,24 @@
-"""The commands: their words, options and descriptions; what each does is in the module that it names.
+"""All commands with their arguments; what each does is in the module that it names.
 
-Only this is loaded before the command is known, so that `--help` is quick.
+Nothing else is loaded before the command is known, so that `--help` is quick.
 """
 
 from __future__ import annotations
 
-import argparse
 from importlib.metadata import version
 from typing import Final
 
-from stemfield.control.cli import service_options, train_options
+from stemfield.control.cli import train_options
 from stemfield.control.cli.parser import Branch, Parser, command, with_debug, with_json
 from stemfield.control.cli.types import address, count, gain, mirror, number, pair, pair_of_ports, port
 
-EARS: Final = "whose ears, with --binaural; default: a built-in head, or as configured"
+HRTF: Final = "HRTF for --binaural; default: as configured, else the built-in one"
+LAYOUT: Final = "name or YAML file of the loudspeaker layout"
+MODEL: Final = "name, preset or card of the separation model"
+MUSIC: Final = "WAV, FLAC, OGG or MP3; mono or stereo"
+OUTPUT: Final = "file to write: WAV, or FLAC for up to 8 channels"
+SCENE: Final = "YAML or JSON scene; default: the default scene"
+DRIVER: Final = "default: JACK if a server runs, else the clock"
 
 
 def make_parser() -> Parser:
@@ -27,7 +32,7 @@ def make_parser() -> Parser:
     parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"stemfield {version('stemfield')}")
     commands = parser.branch()
-    for add in (_playing, _files, _judging, _layouts, _models, _machine, _network):
+    for add in (_playing, _files, _measuring, _layouts, _models, _machine, _service, _network):
         add(commands)
     return parser
 
@@ -35,292 +40,276 @@ def make_parser() -> Parser:
 def _playing(commands: Branch[Parser]) -> None:
     """The daemon, at work."""
     made = command(commands, "serve", "run the daemon", ("cli.serve", "serve"))
-    made.add_argument("--config", metavar="FILE", help="YAML configuration; see docs/config.md")
-    text = "what this machine does of two that share the work; default: both"
-    made.add_argument("--role", choices=("both", "separation", "renderer"), help=text)
-    made.add_argument("--layout", metavar="L", help="name or YAML file of the loudspeaker layout")
-    made.add_argument("--driver", choices=("jack", "clock"), help="default: JACK where a server runs, else the clock")
-    made.add_argument("--input", metavar="FILE", help="play this file in a loop; `demo` is the shipped song")
-    made.add_argument("--model", metavar="M", help="name, preset or card of the separation model")
-    made.add_argument(
-        "--mirror",
-        metavar="DIALECT:HOST[:PORT]",
-        type=mirror,
-        action="append",
-        help="tell another renderer of every change, such as s3a:192.168.1.7 or adm:192.168.1.7:4001; may be repeated",
-    )
-    text = "further objects with an input port each, input1 to inputN"
-    made.add_argument("--objects", metavar="N", type=count(0, 123), default=0, help=text)
-    made.add_argument("--binaural", action="store_true", help="headphones, too: the ports monitor_left, monitor_right")
-    made.add_argument("--hrtf", metavar="FILE.sofa", help=EARS)
+    made.option("--config", "FILE", "YAML configuration; see docs/config.md")
+    made.choice("--role", ("both", "separation", "renderer"), "role of this machine, of two that share the work")
+    made.option("--layout", "L", LAYOUT)
+    made.choice("--driver", ("jack", "clock"), DRIVER)
+    made.option("--input", "FILE", "play this file in a loop; `demo` is the shipped song")
+    made.option("--model", "M", MODEL)
+    text = "send every change to another renderer, such as s3a:192.168.1.7 or adm:192.168.1.7:4001"
+    made.repeated("--mirror", "DIALECT:HOST[:PORT]", text, type=mirror)
+    text = "number of further objects, each with an input port, input1 to inputN"
+    made.option("--objects", "N", text, type=count(0, 123), default=0)
+    made.flag("--binaural", "also play for headphones: ports monitor_left, monitor_right")
+    made.option("--hrtf", "FILE.sofa", HRTF)
 
-    made = command(commands, "demo", "play the demo song with whatever there is, at once", ("cli.demo", "demo"))
-    made.add_argument("--layout", metavar="L", help="name or YAML file; default: what the sound card can play")
-    made.add_argument("--driver", choices=("jack", "clock"), help="default: JACK where a server runs, else the clock")
-    made.add_argument("--network", action="store_true", help="let telephones in the local network in, by a secret word")
-    made.add_argument("--interface", metavar="NAME", help="the same, at this network interface")
-    made.add_argument("--open", action="store_true", help="open the page in a browser")
+    made = command(commands, "demo", "play the demo song at once, without a configuration", ("cli.demo", "demo"))
+    made.option("--layout", "L", "name or YAML file; default: what the sound card can play")
+    made.choice("--driver", ("jack", "clock"), DRIVER)
+    made.flag("--network", "allow phones in the local network, with a secret token")
+    made.option("--interface", "NAME", "the same, on this network interface")
+    made.flag("--open", "open the page in a browser")
 
 
 def _files(commands: Branch[Parser]) -> None:
-    """What is made of files, and of what plays."""
+    """Sound files, and recordings of what plays."""
     made = command(commands, "upmix", "render a recording for a room, into one file", ("cli.upmix", "upmix"))
-    made.add_argument("source", metavar="IN", help="WAV, FLAC, OGG or MP3; mono or stereo")
-    made.add_argument("target", metavar="OUT", nargs="?", help="WAV, or FLAC where 8 channels suffice")
-    made.add_argument("--adm", metavar="OUT.adm.wav", help="write the objects with their places, for other programs")
-    made.add_argument("--layout", metavar="L", help="name or YAML file of the loudspeaker layout")
-    made.add_argument("--binaural", action="store_true", help="stereo for headphones instead, of any room")
-    made.add_argument("--hrtf", metavar="FILE.sofa", help=EARS)
-    _with_limit(made)
-    made.add_argument("--scene", metavar="FILE", help="YAML or JSON scene; default: the scene the daemon starts with")
-    made.add_argument("--recording", metavar="NAME|FILE", help="control recorded by the daemon (/recorder/record)")
-    made.add_argument("--model", metavar="M", help="name, preset or card of the separation model")
-    _with_rule(made)
+    made.word("source", "IN", MUSIC)
+    made.word("target", "OUT", OUTPUT, nargs="?")
+    made.option("--adm", "OUT.adm.wav", "write the objects with their positions, for other programs")
+    made.option("--layout", "L", LAYOUT)
+    made.option("--scene", "FILE", SCENE)
+    made.option("--recording", "NAME|FILE", "control recorded by the daemon (/recorder/record)")
+    _add_output(made)
+    _add_model(made)
 
-    made = command(commands, "separate", "write the stems of a recording into a folder", ("cli.stems", "separate"))
-    made.add_argument("source", metavar="IN", help="WAV, FLAC, OGG or MP3; mono or stereo")
-    made.add_argument("folder", metavar="OUTDIR", help="is made where it is missing")
-    made.add_argument("--threshold", metavar="T", type=number(0.0, 1.0), default=0.0, help="0..1, default 0")
-    made.add_argument("--model", metavar="M", help="name, preset or card of the separation model")
-    _with_rule(made)
+    text = "write the stems of a recording into a folder"
+    made = command(commands, "separate", text, ("cli.stems", "separate"))
+    made.word("source", "IN", MUSIC)
+    made.word("folder", "OUTDIR", "folder to write to; created if missing")
+    _add_threshold(made)
+    _add_model(made)
 
     made = command(commands, "remix", "re-balance the instruments of a recording", ("cli.stems", "remix"))
-    made.add_argument("source", metavar="IN", help="WAV, FLAC, OGG or MP3; mono or stereo")
-    made.add_argument("target", metavar="OUT", help="WAV or FLAC, stereo")
-    made.add_argument("--threshold", metavar="T", type=number(0.0, 1.0), default=0.0, help="0..1, default 0")
-    made.add_argument(
-        "--gain", metavar="NAME=DB", type=gain, action="append", default=[], help="such as vocals=-6; may be repeated"
-    )
-    made.add_argument("--model", metavar="M", help="name, preset or card of the separation model")
-    _with_rule(made)
+    made.word("source", "IN", MUSIC)
+    made.word("target", "OUT", "file to write: WAV or FLAC, stereo")
+    _add_threshold(made)
+    made.repeated("--gain", "NAME=DB", "gain of a stem, such as vocals=-6", type=gain)
+    _add_model(made)
 
-    text = "make what a plan asks for of many recordings, on many processes"
+    text = "process many recordings as a plan says, in many processes"
     made = with_json(command(commands, "batch", text, ("cli.batch", "batch")))
-    made.add_argument("plan", metavar="PLAN.yaml", help="recordings, jobs and an output folder; see docs/batch.md")
-    made.add_argument("--workers", metavar="N", type=count(1, 1024), help="processes; default: one a core")
-    made.add_argument(
-        "--scheduler", metavar="ADDRESS", help="use a Dask cluster that runs, such as tcp://10.0.0.5:8786"
-    )
-    text = "how often a recording is begun again whose process died; default 3; a scheduler of one's own decides itself"
-    made.add_argument("--retries", metavar="N", type=count(0, 100), default=3, help=text)
-    text = "how long a scheduler is waited for, and its first worker, in seconds; default 10"
-    made.add_argument("--timeout", metavar="S", type=number(0.1, 3600.0), default=10.0, help=text)
+    made.word("plan", "PLAN.yaml", "recordings, jobs and an output folder; see docs/batch.md")
+    made.option("--workers", "N", "number of processes; default: one per core", type=count(1, 1024))
+    made.option("--scheduler", "ADDRESS", "use a running Dask cluster, such as tcp://10.0.0.5:8786")
+    text = "retries of a recording whose process died; default 3; an external scheduler has its own setting"
+    made.option("--retries", "N", text, type=count(0, 100), default=3)
+    text = "timeout for a scheduler and its first worker, in seconds; default 10"
+    made.option("--timeout", "S", text, type=number(0.1, 3600.0), default=10.0)
 
     text = "render objects of another program, or of --adm, for a room"
     made = command(commands, "render", text, ("cli.render", "render"))
-    made.add_argument("source", metavar="FILE.adm.wav", help="BW64 or WAV with the Audio Definition Model (BS.2076)")
-    made.add_argument("--output", "-o", metavar="OUT", required=True, help="WAV, or FLAC where 8 channels suffice")
-    made.add_argument("--layout", metavar="L", help="name or YAML file of the loudspeaker layout")
-    made.add_argument("--programme", metavar="P", help="name or ID of an audioProgramme; default: the first")
-    made.add_argument("--binaural", action="store_true", help="stereo for headphones instead, of any room")
-    made.add_argument("--hrtf", metavar="FILE.sofa", help=EARS)
-    _with_limit(made)
+    made.word("source", "FILE.adm.wav", "BW64 or WAV with the Audio Definition Model (BS.2076)")
+    made.add_argument("--output", "-o", metavar="OUT", required=True, help=OUTPUT)
+    made.option("--layout", "L", LAYOUT)
+    made.option("--programme", "P", "name or ID of an audioProgramme; default: the first")
+    _add_output(made)
 
-    text = "record what a running daemon plays, as objects that other programs open"
+    text = "record what a running daemon plays, as objects for other programs"
     made = command(commands, "record", text, ("cli.record", "record"))
-    made.add_argument("target", metavar="OUT.adm.wav", help="the file to write")
-    made.add_argument("--seconds", metavar="S", type=number(0.1, 86400.0), help="default: until interrupted (Ctrl-C)")
-    made.add_argument("--config", metavar="FILE", help="YAML configuration of the daemon; default: the user's")
-    made.add_argument("--port", metavar="P", type=port, help="of OSC; default: the configured one")
-    made.add_argument("--layout", metavar="L", help="of the loudspeakers that scenes name; default: the configured one")
+    made.word("target", "OUT.adm.wav", "file to write")
+    made.option("--seconds", "S", "duration; default: until interrupted (Ctrl-C)", type=number(0.1, 86400.0))
+    made.option("--config", "FILE", "YAML configuration of the daemon; default: the user's")
+    made.option("--port", "P", "OSC port of the daemon; default: as configured", type=port)
+    made.option("--layout", "L", "layout of the loudspeakers that scenes name; default: as configured")
 
 
-def _with_limit(made: Parser) -> None:
-    text = "keep peaks as they are, above full scale and above a loudspeaker's max_level_db, too"
-    made.add_argument("--no-limit", dest="limit", action="store_false", help=text)
-
-
-def _judging(commands: Branch[Parser]) -> None:
+def _measuring(commands: Branch[Parser]) -> None:
     """Figures."""
-    made = with_json(
-        command(commands, "evaluate", "measure models on songs with true stems", ("cli.evaluate", "evaluate"))
-    )
-    made.add_argument("folder", metavar="DIR", help="songs as in MUSDB18-HQ or SiSEC, or a stems.yaml")
-    made.add_argument("--model", metavar="M", action="append", help="name, preset or card; may be repeated")
-    made.add_argument("--rule", choices=("soft", "surrey"), help="default: both")
-    made.add_argument("--threshold", metavar="T", type=number(0.0, 1.0), default=0.0, help="0..1, default 0")
-    made.add_argument("--seconds", metavar="S", type=number(1.0, 86400.0), help="only the beginning of each song")
-    made.add_argument("--layout", metavar="L", help="judge what the loudspeakers of this room play, too")
-    made.add_argument("--scene", metavar="FILE", help="YAML or JSON scene for it; default: that of the daemon's start")
-    made.add_argument("--no-baselines", dest="baselines", action="store_false", help="only the models")
-    made.add_argument("--plot", metavar="F.png", help="draw a picture (needs matplotlib)")
+    text = "measure models on songs with true stems"
+    made = with_json(command(commands, "evaluate", text, ("cli.evaluate", "evaluate")))
+    made.word("folder", "DIR", "songs as in MUSDB18-HQ or SiSEC, or a stems.yaml")
+    made.repeated("--model", "M", "name, preset or card")
+    made.choice("--rule", ("soft", "surrey"), "default: both")
+    _add_threshold(made)
+    made.option("--seconds", "S", "use only the beginning of each song", type=number(1.0, 86400.0))
+    made.option("--layout", "L", "also measure what the loudspeakers of this layout play")
+    made.option("--scene", "FILE", f"scene for --layout: {SCENE}")
+    made.flag("--no-baselines", "measure the models only", dest="baselines", action="store_false")
+    made.option("--plot", "F.png", "draw a chart (needs matplotlib)")
 
     made = with_json(command(commands, "gains", "print the loudspeaker gains of positions", ("cli.layouts", "gains")))
-    made.add_argument("--layout", metavar="L", required=True, help="name or YAML file of the loudspeaker layout")
-    made.add_argument(
-        "--from",
-        metavar="F.csv",
-        required=True,
-        dest="positions",
-        help="columns azimuth_deg, elevation_deg, distance_m, and perhaps width_deg, height_deg",
-    )
+    made.option("--layout", "L", LAYOUT, required=True)
+    text = "table with the columns azimuth_deg, elevation_deg, distance_m, and optionally width_deg, height_deg"
+    made.option("--from", "F.csv", text, required=True, dest="positions")
 
 
 def _layouts(commands: Branch[Parser]) -> None:
-    """Rooms."""
+    """Loudspeaker layouts."""
     branch = command(commands, "layouts", "loudspeaker layouts").branch()
-    with_json(command(branch, "list", "list the layouts that have a name", ("cli.layouts", "layouts_list")))
+    with_json(command(branch, "list", "list all layouts by name", ("cli.layouts", "layouts_list")))
     made = with_json(command(branch, "show", "print the loudspeakers of a layout", ("cli.layouts", "layouts_show")))
-    made.add_argument("layout", metavar="L", help="name or file")
+    made.word("layout", "L", "name or file")
     made = with_json(command(branch, "check", "review layouts as an expert would", ("cli.layouts", "layouts_check")))
-    made.add_argument("names", metavar="L", nargs="+", help="names or files")
-    made = command(branch, "plot", "draw the room, its regions and its errors", ("cli.layouts", "layouts_plot"))
-    made.add_argument("layout", metavar="L", help="name or file")
-    made.add_argument("target", metavar="OUT", help=".svg, or .png with the extra stemfield[plot]")
-    made = with_json(
-        command(
-            branch, "convert", "turn another renderer's layout into one of ours", ("cli.layouts", "layouts_convert")
-        )
-    )
-    made.add_argument("source", metavar="IN", help="file of EAR (YAML), VISR, SpatGRIS (XML), IEM (JSON) or SSR (.asd)")
-    made.add_argument("target", metavar="OUT.yaml", help="the file to write")
-    text = "begin a layout of your own with a copy of another"
+    made.word("names", "L", "names or files", nargs="+")
+    made = command(branch, "plot", "draw a layout, its regions and its errors", ("cli.layouts", "layouts_plot"))
+    made.word("layout", "L", "name or file")
+    made.word("target", "OUT", "file to write: .svg, or .png with the extra stemfield[plot]")
+    text = "convert a layout of another renderer"
+    made = with_json(command(branch, "convert", text, ("cli.layouts", "layouts_convert")))
+    made.word("source", "IN", "file of EAR (YAML), VISR, SpatGRIS (XML), IEM (JSON) or SSR (.asd)")
+    made.word("target", "OUT.yaml", "file to write")
+    text = "start a layout of your own with a copy of another"
     made = with_json(command(branch, "copy", text, ("cli.layouts", "layouts_copy")))
-    made.add_argument("layout", metavar="L", help="name or file, such as 22.2")
-    made.add_argument("target", metavar="OUT.yaml", help="the file to write; its name becomes that of the layout")
+    made.word("layout", "L", "name or file, such as 22.2")
+    made.word("target", "OUT.yaml", "file to write; its name becomes the name of the layout")
 
 
 def _models(commands: Branch[Parser]) -> None:
-    """Models, made by others and by oneself."""
+    """Separation models, existing and trained."""
     branch = command(commands, "models", "separation models").branch()
-    with_json(command(branch, "list", "list the models that have a name", ("cli.models", "models_list")))
+    with_json(command(branch, "list", "list all models by name", ("cli.models", "models_list")))
     made = with_json(command(branch, "check", "look for problems in models", ("cli.models", "models_check")))
-    made.add_argument("names", metavar="M", nargs="+", help="names, presets or cards")
+    made.word("names", "M", "names, presets or cards", nargs="+")
     made = with_json(command(branch, "bench", "time models on this machine", ("cli.models", "models_bench")))
-    made.add_argument("names", metavar="M", nargs="+", help="names, presets or cards")
-    made.add_argument("--sample-rate", metavar="HZ", type=count(1, 1_000_000), default=48000, help="default 48000")
-    made = command(branch, "import", "copy a model into one's own folder, with a card", ("cli.models", "models_import"))
-    made.add_argument("files", metavar="FILE", nargs="+", help="a model's folder or card, or ONNX files of a family")
-    made.add_argument("--family", metavar="F", help="openunmix, spleeter, mdx, htdemucs or wave")
-    made.add_argument("--n-fft", metavar="N", type=count(1, 1 << 24), help="length of the transform (mdx)")
-    made.add_argument("--compensate", metavar="X", type=number(0.01, 4.0), default=1.0, help="level (mdx); default 1")
-    _add_answers(made)
-    text = "make one model of several that know one instrument each"
+    made.word("names", "M", "names, presets or cards", nargs="+")
+    made.option("--sample-rate", "HZ", "default 48000", type=count(1, 1_000_000), default=48000)
+    text = "copy a model into the user's folder, with a card"
+    made = command(branch, "import", text, ("cli.models", "models_import"))
+    made.word("files", "FILE", "a model's folder or card, or the ONNX files of a family", nargs="+")
+    made.option("--family", "F", "openunmix, spleeter, mdx, htdemucs or wave")
+    made.option("--n-fft", "N", "length of the transform (mdx)", type=count(1, 1 << 24))
+    made.option("--compensate", "X", "level (mdx); default 1", type=number(0.01, 4.0), default=1.0)
+    _add_card(made)
+    text = "combine models of one instrument each into one model"
     made = command(branch, "join", text, ("cli.models", "models_join"))
-    made.add_argument("names", metavar="M", nargs="+", help="names or cards; the first source of each is taken")
-    made.add_argument("--name", metavar="NAME", required=True, help="of the new model")
-    made.add_argument("--rest", metavar="NAME", help="a name for what none of them claims, as a stem of its own")
-    made.add_argument("--title", metavar="TEXT", help="one line for people")
+    made.word("names", "M", "names or cards; the first source of each is used", nargs="+")
+    made.option("--name", "NAME", "name of the new model", required=True)
+    made.option("--rest", "NAME", "name of a stem for what none of them claims")
+    made.option("--title", "TEXT", "title of one line")
     _add_place(made)
-    text = "turn checkpoints of Open-Unmix into a model"
+    text = "convert checkpoints of Open-Unmix to a model"
     made = command(branch, "export-openunmix", text, ("cli.models", "models_export_openunmix"))
-    made.add_argument("files", metavar="FILE.pth", nargs="+", help="one a source")
+    made.word("files", "FILE.pth", "one per source", nargs="+")
     made.set_defaults(n_fft=None, compensate=1.0)
-    _add_answers(made)
+    _add_card(made)
 
-    text = "make a separation model of one's own (needs the extra stemfield[train])"
-    branch = command(commands, "train", text).branch()
-    train_options.music(command(branch, "music", "make songs to learn from", ("cli.train", "music")))
-    text = "take instrumental records to learn from out of Debian's packages"
+    branch = command(commands, "train", "train a separation model (needs the extra stemfield[train])").branch()
+    train_options.music(command(branch, "music", "make songs to train with", ("cli.train", "music")))
+    text = "extract instrumental music to train with from Debian packages"
     train_options.records(command(branch, "records", text, ("cli.train", "records")))
-    text = "train a separator, or go on with what was begun"
+    text = "train a separator, or continue a run"
     train_options.learn(command(branch, "learn", text, ("cli.train", "learn")))
-    train_options.release(command(branch, "release", "make a model of what was learnt", ("cli.train", "release")))
+    train_options.release(command(branch, "release", "make a model of a run's weights", ("cli.train", "release")))
 
 
 def _machine(commands: Branch[Parser]) -> None:
-    """The machine that it runs on."""
+    """Configuration and diagnosis of this machine."""
     made = with_json(command(commands, "check", "look for problems in a configuration", ("cli.check", "check")))
-    made.add_argument("config", metavar="CONFIG", help="YAML configuration")
+    made.word("config", "CONFIG", "YAML configuration")
 
-    made = with_json(command(commands, "doctor", "find out why nothing sounds", ("cli.doctor", "doctor")))
-    made.add_argument("--config", metavar="FILE", help="YAML configuration; default: the one that serve would take")
-    text = "also write a text file for a report of a fault; - is the standard output"
-    made.add_argument("--report", metavar="FILE", nargs="?", const="", help=text)
-    text = "how long xruns and the server's clock are watched, in seconds; default 2"
-    made.add_argument("--watch", metavar="S", type=number(0.5, 3600.0), default=2.0, help=text)
+    made = with_json(command(commands, "doctor", "find out why there is no sound", ("cli.doctor", "doctor")))
+    made.option("--config", "FILE", "YAML configuration; default: the one that serve would use")
+    made.option("--report", "FILE", "also write a text report; - is the standard output", nargs="?", const="")
+    text = "duration of watching xruns and the server's clock, in seconds; default 2"
+    made.option("--watch", "S", text, type=number(0.5, 3600.0), default=2.0)
 
     made = command(commands, "init", "write a first configuration", ("cli.init", "init"))
-    made.add_argument(
-        "--config", metavar="FILE", help="what to write; default: your own, ~/.config/stemfield/config.yaml"
-    )
-    made.add_argument(
-        "--yes", action="store_true", help="ask nothing: take what is suggested where no option says more"
-    )
-    made.add_argument("--replace", action="store_true", help="write a file anew that is there already")
-    made.add_argument("--layout", metavar="L", help="name or YAML file of the loudspeaker layout")
-    made.add_argument("--input", metavar="I", help="where the music comes from: jack, capture, or a music file")
-    made.add_argument("--model", metavar="M", help="name, preset or card of the separation model")
-    made.add_argument("--server", metavar="NAME", help="JACK server; default: the default one")
-    text = "connect the loudspeakers to the playback ports, by the channels' names or in their order"
-    made.add_argument("--connect-outputs", action=argparse.BooleanOptionalAction, help=text)
-    text = "the subwoofer plays the bass of the other loudspeakers"
-    made.add_argument("--bass", action=argparse.BooleanOptionalAction, help=text)
-    made.add_argument("--headphones", action=argparse.BooleanOptionalAction, help="the binaural monitor, too")
-    made.add_argument("--network", action=argparse.BooleanOptionalAction, help="let other machines in")
-    made.add_argument("--interface", metavar="NAME", help="at this network interface")
-    text = "network that may change things, such as 192.168.1.0/24; may be repeated"
-    made.add_argument("--allow", metavar="NET", action="append", default=[], help=text)
-    made.add_argument(
-        "--token", metavar="WORD", help="word that pages have to give; none is none; default: a random one"
-    )
-    made.add_argument("--connect", action="store_true", help="find out by ear which loudspeaker is on which port, too")
+    made.option("--config", "FILE", "file to write; default: ~/.config/stemfield/config.yaml")
+    made.flag("--yes", "ask nothing: use the suggestions, except where an option is given")
+    made.flag("--replace", "overwrite an existing file")
+    made.option("--layout", "L", LAYOUT)
+    made.option("--input", "I", "source of the music: jack, capture, or a music file")
+    made.option("--model", "M", MODEL)
+    made.option("--server", "NAME", "name of the JACK server")
+    made.switch("--connect-outputs", "connect the loudspeakers to the playback ports, by channel name or in order")
+    made.switch("--bass", "the subwoofer plays the bass of the other loudspeakers")
+    made.switch("--headphones", "also play for headphones")
+    made.switch("--network", "allow other machines")
+    made.option("--interface", "NAME", "network interface for --network")
+    made.repeated("--allow", "NET", "network that may change things, such as 192.168.1.0/24")
+    made.option("--token", "WORD", "token that pages need, `none` for none; default: a random one")
+    made.flag("--connect", "also find out by ear which loudspeaker is on which port")
 
-    text = "find out by ear which loudspeaker is on which port, and write that down"
+    text = "find out by ear which loudspeaker is on which port, and write that into the configuration"
     made = command(commands, "connect", text, ("cli.connect", "connect"))
-    made.add_argument("--config", metavar="FILE", help="what to change; default: your own configuration")
-    text = "play this port; may be repeated; default: all playback ports of the sound card"
-    made.add_argument("--port", metavar="PORT", action="append", default=[], help=text)
-    text = "write this down without playing; may be repeated"
-    made.add_argument("--speaker", metavar="LABEL=PORT", type=pair_of_ports, action="append", default=[], help=text)
-    made.add_argument("--yes", action="store_true", help="write what was found without a last question")
-    branch = command(commands, "service", "the daemon as a service of systemd").branch()
-    text = "put the units in place, after showing what that changes"
-    service_options.install(command(branch, "install", text, ("cli.service", "install")))
-    text = "take the units away; configuration and scenes stay"
-    service_options.uninstall(command(branch, "uninstall", text, ("cli.service", "uninstall")))
-    text = "say whether the service runs, and why it ended last time"
-    service_options.status(with_json(command(branch, "status", text, ("cli.service", "status"))))
+    made.option("--config", "FILE", "file to change; default: the user's configuration")
+    made.repeated("--port", "PORT", "port to play; default: all playback ports of the sound card")
+    made.repeated("--speaker", "LABEL=PORT", "write this without playing", type=pair_of_ports)
+    made.flag("--yes", "write the result without asking")
 
-    text = "print the script by which a shell completes commands"
-    made = command(commands, "completion", text, ("cli.completion", "completion"))
-    made.add_argument("shell", choices=("bash", "zsh", "fish"), help="which one")
+    made = command(commands, "completion", "print the completion script of a shell", ("cli.completion", "completion"))
+    made.add_argument("shell", choices=("bash", "zsh", "fish"), help="name of the shell")
+
+
+def _service(commands: Branch[Parser]) -> None:
+    """The daemon as a service."""
+    branch = command(commands, "service", "the daemon as a service of systemd").branch()
+    made = command(branch, "install", "install the units, after showing what that changes", ("cli.service", "install"))
+    _add_scope(made)
+    text = "sound server, none if it is started otherwise; default: what is installed"
+    made.choice("--server", ("jackd", "pipewire", "none"), text)
+    made.option("--program", "FILE", "absolute path of the stemfield that the service runs; default: this one")
+    _add_caution(made)
+    made.flag("--no-start", "only install the files", dest="start", action="store_false")
+    text = "remove the units; configuration and scenes stay"
+    made = command(branch, "uninstall", text, ("cli.service", "uninstall"))
+    _add_scope(made)
+    _add_caution(made)
+    text = "show whether the service runs, and why it ended last time"
+    _add_scope(with_json(command(branch, "status", text, ("cli.service", "status"))))
 
 
 def _network(commands: Branch[Parser]) -> None:
     """Other daemons."""
     made = with_json(command(commands, "browse", "find daemons on the network", ("cli.network", "browse")))
-    made.add_argument("--timeout", metavar="S", type=number(0.1, 60.0), default=2.0, help="seconds, default 2")
+    made.option("--timeout", "S", "seconds, default 2", type=number(0.1, 60.0), default=2.0)
 
     made = with_json(command(commands, "send", "send one OSC message to a daemon", ("cli.network", "send")))
-    made.add_argument("address", metavar="ADDRESS", type=address, help="such as /object/vocals/aed; see docs/osc.md")
-    made.add_argument("values", metavar="VALUE", nargs="*", help="numbers, true, false or words; none is a question")
-    made.add_argument("--host", metavar="H", default="127.0.0.1", help="default 127.0.0.1")
-    made.add_argument("--port", metavar="P", type=port, default=4001, help="default 4001")
-    made.add_argument("--daemon", metavar="NAME", help="instead of host and port: its name as browse shows it")
+    made.word("address", "ADDRESS", "such as /object/vocals/aed; see docs/osc.md", type=address)
+    made.word("values", "VALUE", "numbers, true, false or words; without any it is a query", nargs="*")
+    made.option("--host", "H", "default 127.0.0.1", default="127.0.0.1")
+    made.option("--port", "P", "default 4001", type=port, default=4001)
+    made.option("--daemon", "NAME", "name of a daemon, as browse shows it, instead of host and port")
 
 
-def _with_rule(made: Parser) -> None:
-    text = "what of a frequency bin the stems get; default: as configured"
-    made.add_argument("--rule", choices=("soft", "surrey"), help=text)
+def _add_output(made: Parser) -> None:
+    """What a room is rendered to."""
+    made.flag("--binaural", "stereo for headphones instead, for any layout")
+    made.option("--hrtf", "FILE.sofa", HRTF)
+    text = "keep peaks above full scale, and above a loudspeaker's max_level_db"
+    made.flag("--no-limit", text, dest="limit", action="store_false")
 
 
-def _add_answers(made: Parser) -> None:
-    """What only a person can say of a model."""
-    made.add_argument("--name", metavar="NAME", help="default: that of the first file")
-    made.add_argument(
-        "--source", metavar="NAME", action="append", default=[], help="what it gives, in its order; may be repeated"
-    )
-    made.add_argument("--rest", metavar="NAME", help="a name for what is left of the mixture, as a stem of its own")
-    made.add_argument(
-        "--stem",
-        metavar="NAME=STEM",
-        type=pair,
-        action="append",
-        default=[],
-        help="where in the room a source belongs",
-    )
-    made.add_argument(
-        "--samples", metavar="N", type=count(1, 1 << 30), help="length of a chunk, where the file leaves it open"
-    )
-    made.add_argument("--licence", metavar="TEXT", help="of the weights")
-    made.add_argument("--attribution", metavar="TEXT", action="append", default=[], help="who is to be named")
-    made.add_argument("--trained-on", metavar="TEXT", help="what it learnt from")
-    made.add_argument("--title", metavar="TEXT", help="one line for people")
+def _add_model(made: Parser) -> None:
+    """How a recording is separated."""
+    made.option("--model", "M", MODEL)
+    made.choice("--rule", ("soft", "surrey"), "how stems share a frequency bin; default: as configured")
+
+
+def _add_threshold(made: Parser) -> None:
+    text = "minimum share of a frequency bin, 0..1, default 0"
+    made.option("--threshold", "T", text, type=number(0.0, 1.0), default=0.0)
+
+
+def _add_card(made: Parser) -> None:
+    """What only the user knows about a model."""
+    made.option("--name", "NAME", "name of the model; default: the name of the first file")
+    made.repeated("--source", "NAME", "name of an output, in the order of the model")
+    made.option("--rest", "NAME", "name of a stem for the rest of the mixture")
+    made.repeated("--stem", "NAME=STEM", "instrument of the room that a source belongs to", type=pair)
+    made.option("--samples", "N", "length of a chunk, if the file leaves it open", type=count(1, 1 << 30))
+    made.option("--licence", "TEXT", "licence of the weights")
+    made.repeated("--attribution", "TEXT", "author to be named")
+    made.option("--trained-on", "TEXT", "training data")
+    made.option("--title", "TEXT", "title of one line")
     _add_place(made)
 
 
 def _add_place(made: Parser) -> None:
-    """Where a model goes."""
-    made.add_argument("--into", metavar="DIR", help="default: the first of model_folders")
-    made.add_argument("--replace", action="store_true", help="overwrite a model of this name")
+    """Where a model is written to."""
+    made.option("--into", "DIR", "folder of models; default: the first of model_folders")
+    made.flag("--replace", "overwrite a model of this name")
+
+
+def _add_scope(made: Parser) -> None:
+    scope = made.add_mutually_exclusive_group()
+    text = "service of the user who is logged in; default, except for root"
+    scope.add_argument("--user", dest="scope", action="store_const", const="user", help=text)
+    text = "service of the machine: starts at boot, needs root"
+    scope.add_argument("--system", dest="scope", action="store_const", const="system", help=text)
+
+
+def _add_caution(made: Parser) -> None:
+    made.option("--root", "DIR", "root folder of another machine, with --system", default="/")
+    made.flag("--yes", "do not ask")

@@ -1,4 +1,4 @@
-"""Completion of words in a shell: the script that a shell reads, and what it then asks for at each Tab."""
+"""Shell completion: the script for a shell, and the answers to its requests."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ Names = Callable[[], Iterable[str]]
 
 
 def completion(options: argparse.Namespace) -> int:
-    """Print the script of one shell."""
+    """Print the script of a shell."""
     print(shellcode(["stemfield"], shell=options.shell))
     return 0
 
 
 def complete(parser: Parser) -> None:
-    """Answer a shell that asks how the line may go on, and end; do nothing if none asks."""
-    _teach(parser)
-    argcomplete.autocomplete(parser, always_complete_options=False)  # only where a dash was typed
+    """Answer the request of a shell and exit; without a request do nothing."""
+    _add_completers(parser)
+    argcomplete.autocomplete(parser, always_complete_options=False)  # only after a dash
 
 
-def _teach(parser: Parser) -> None:
+def _add_completers(parser: Parser) -> None:
     known: dict[str, Names] = {"L": _layouts, "M": _models}
     for action in parser.actions():
         names = known.get(str(action.metavar))
         if names is not None:
             action.completer = _Completer(names)  # type: ignore[attr-defined]
     for below in parser.commands.values():
-        _teach(below)
+        _add_completers(below)
 
 
 class _Completer:
-    """Names that the daemon knows, and files."""
+    """Completes names and files."""
 
     def __init__(self, names: Names) -> None:
         self._names = names

@@ -1,4 +1,4 @@
-"""The command that finds out by ear which loudspeaker is on which port, and writes that into the configuration."""
+"""`stemfield connect`: finds out by ear which loudspeaker is on which port, and writes that into the configuration."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
 
 AGAIN, SKIP, BACK, QUIT = "r", "s", "b", "q"
-HINT: Final = f"{AGAIN} again, {SKIP} nothing heard, {BACK} one back, {QUIT} enough"
+HINT: Final = f"{AGAIN} again, {SKIP} skip, {BACK} back, {QUIT} quit"
 
 
 def connect(options: argparse.Namespace) -> int:
-    """Play, ask, write."""
+    """Find the ports of the loudspeakers and write them into the configuration."""
     path = Path(options.config) if options.config else user_config_file()
     if options.speaker:
         _write(path, _config_of(path), dict(options.speaker))
@@ -35,12 +35,12 @@ def connect(options: argparse.Namespace) -> int:
 
 
 def connect_by_ear(path: Path, ports: Sequence[str] = (), *, confirmed: bool = False) -> None:
-    """Play one port after the other, ask which loudspeaker it was, and write what was found.
+    """Play one port after the other, ask which loudspeaker it was, and write the result.
 
     Args:
-        path: the configuration, which need not exist.
-        ports: to play; none takes those of the sound card.
-        confirmed: whether it is written without a last question.
+        path: configuration, which need not exist.
+        ports: ports to play; default: all of the sound card.
+        confirmed: whether to write without asking.
 
     Raises:
         CommandError: nothing can be played, or the file cannot be written.
@@ -50,10 +50,10 @@ def connect_by_ear(path: Path, ports: Sequence[str] = (), *, confirmed: bool = F
     card = SoundCard() if ports else sound_card(config.jack.server_name)
     there = tuple(ports) or (*card.playback, *card.others)
     if not there:
-        raise CommandError(["no playback port is there: see `stemfield doctor`, or name ports by --port"], FAILED)
-    questions = Questions(suggested=False)  # what was heard cannot be suggested
+        raise CommandError(["no playback port found: see `stemfield doctor`, or pass ports by --port"], FAILED)
+    questions = Questions(suggested=False)  # there is no suggestion for what was heard
     console = questions.console
-    console.print(f"Every port plays noise at a low level: bursts of 2 s, for a minute at most. {len(there)} ports.")
+    console.print(f"{len(there)} ports. Each plays bursts of quiet noise of 2 s, for at most a minute.")
     labels = [Text(f"{number:3} {speaker.label}") for number, speaker in enumerate(layout.speakers, 1)]
     console.print(Columns(labels, equal=True))
     try:
@@ -70,7 +70,7 @@ def connect_by_ear(path: Path, ports: Sequence[str] = (), *, confirmed: bool = F
 
 
 def _ask_all(config: Config, layout: Layout, ports: Sequence[str], questions: Questions) -> Mapping[str, str]:
-    """The port of each loudspeaker that was heard, in layout order."""
+    """The port of each identified loudspeaker, in layout order."""
     from stemfield.control.doctor.speaker_test import MutedDaemon, SpeakerTest
     from stemfield.control.network.listeners import nearest_address
 
@@ -98,7 +98,7 @@ def _ask_all(config: Config, layout: Layout, ports: Sequence[str], questions: Qu
 
 
 def _ask(layout: Layout, port: str, heard: Mapping[str, str], questions: Questions) -> str:
-    """A label, or one of the letters."""
+    """A label, or one of the letters of HINT."""
 
     def use(answer: str) -> str:
         if answer.lower() in (AGAIN, SKIP, BACK, QUIT):
@@ -108,13 +108,14 @@ def _ask(layout: Layout, port: str, heard: Mapping[str, str], questions: Questio
         by_case = {label.upper(): label for label in layout.labels}
         label = by_case.get(answer.upper())
         if label is None:
-            hint = did_you_mean(answer.upper(), by_case) or f": allowed 1 to {len(layout.labels)}, a label, or {HINT}"
-            raise CommandError([f"{answer or 'nothing'}: no such loudspeaker{hint}"])
+            hint = did_you_mean(answer.upper(), by_case)
+            expected = f"1 to {len(layout.labels)}, a label, or {HINT}"
+            raise CommandError([f"expected {expected}; got {answer or 'nothing'}{hint}"])
         if label in heard and heard[label] != port:
             questions.tell(f"{label} was on {heard[label]} before; now it is on {port}.")
         return label
 
-    return questions.ask(f"{port} sounds. Which loudspeaker is it? Number or label; {HINT}", AGAIN, use)
+    return questions.ask(f"{port} is playing. Which loudspeaker is it? Number or label; {HINT}", AGAIN, use)
 
 
 def _config_of(path: Path) -> Config:
@@ -122,15 +123,15 @@ def _config_of(path: Path) -> Config:
 
 
 def _write(path: Path, config: Config, found: Mapping[str, str]) -> None:
-    """Put the connections into the file, in place of those by patterns."""
+    """Write the connections into the file, in place of connections by pattern."""
     labels = load_layout(config.layout, config.layout_folders).labels
     unknown = [label for label in found if label not in labels]
     if unknown:
-        lines = [f"{x}: layout {config.layout} has no such loudspeaker{did_you_mean(x, labels)}" for x in unknown]
-        raise CommandError(lines)
+        expected = f"a loudspeaker of layout {config.layout}"
+        raise CommandError([f"--speaker: expected {expected}, got {x}{did_you_mean(x, labels)}" for x in unknown])
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         write_config(path, changed(text, "jack", {"connect_speakers": dict(found), "connect_outputs": None}))
     except OSError as error:
         raise CommandError([f"{path}: cannot be written: {error.strerror}"], FAILED) from error
-    print(f"{path}: {len(found)} connections are written; systemctl reload stemfield (SIGHUP) has the daemon take them")
+    print(f"{path}: {len(found)} connections written; to apply them: systemctl reload stemfield (SIGHUP)")

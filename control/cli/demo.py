@@ -1,4 +1,4 @@
-"""The command for the first minute: the demo song, with whatever there is to play it, and nothing to configure."""
+"""`stemfield demo`: plays the demo song on any machine, without a configuration."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from stemfield.renderer.dsp.bass import suggested_hz
 
 LOOPBACK: Final = "127.0.0.1"
 WITHOUT_CARD: Final = "22.2"
-"""The room for headphones."""
+"""Layout for headphones, if there is no card with loudspeakers."""
 TOKEN_BYTES: Final = 9
 
 
 def demo(options: argparse.Namespace) -> int:
-    """Play the demo song until it is told to stop."""
-    neighbours = _local_network(options.interface) if options.network or options.interface else None
+    """Play the demo song until it is stopped."""
+    network = _local_network(options.interface) if options.network or options.interface else None
     card = SoundCard() if options.driver == "clock" else sound_card()
     with tempfile.TemporaryDirectory(prefix="stemfield-demo-") as folder, closing(Claims()) as ports:
         try:
-            config = _config(options, card, neighbours, Path(folder), ports)
+            config = _config(options, card, network, Path(folder), ports)
         except NoFreePortError as error:
             raise CommandError([f"{error} for the demo"], FAILED) from error
         load_layout(config.layout, config.layout_folders)
@@ -45,19 +45,19 @@ def demo(options: argparse.Namespace) -> int:
             from stemfield.control.daemon.daemon import run
 
         try:
-            return run(config, lambda: config, lambda: _tell(config, neighbours, browser=options.open))
+            return run(config, lambda: config, lambda: _announce(config, network, browser=options.open))
         except OSError as error:
             raise CommandError([error.strerror or str(error)], FAILED) from error
 
 
 def _config(
-    options: argparse.Namespace, card: SoundCard, neighbours: LocalNetwork | None, folder: Path, ports: Claims
+    options: argparse.Namespace, card: SoundCard, network: LocalNetwork | None, folder: Path, ports: Claims
 ) -> Config:
-    """A configuration of its own, which touches neither the user's nor the scene that is kept for it."""
+    """A separate configuration; the user's configuration and saved scene are not touched."""
     fitting = suggested_layouts(len(card.playback), channels=card.names)
     layout = options.layout or (fitting[0].name if len(card.playback) > EARS else WITHOUT_CARD)
     bass_hz, jack = _connections(layout, card)
-    addresses = (LOOPBACK,) if neighbours is None else (LOOPBACK, neighbours.address)
+    addresses = (LOOPBACK,) if network is None else (LOOPBACK, network.address)
     changes: dict[str, Any] = {
         "layout": layout,
         "driver": options.driver or ("jack" if card.server else "clock"),
@@ -71,18 +71,18 @@ def _config(
         "discovery": DiscoveryConfig(enabled=False),
         "state_folder": folder / "state",
     }
-    if neighbours is not None:
-        network = {
-            "interfaces": [neighbours.interface],
-            "allow": [neighbours.network],
+    if network is not None:
+        block = {
+            "interfaces": [network.interface],
+            "allow": [network.network],
             "token": secrets.token_urlsafe(TOKEN_BYTES),
         }
-        changes["network"] = parse_config({"network": network}, "--network").network
+        changes["network"] = parse_config({"network": block}, "--network").network
     return Config().model_copy(update=changes)
 
 
 def _connections(name: str, card: SoundCard) -> tuple[float | None, JackConfig]:
-    """The room to its loudspeakers where the card has a port for each, otherwise to the ears; and its crossover."""
+    """Crossover and connections: the loudspeakers if the card has a port for each, otherwise headphones."""
     layout = load_layout(name, Config().layout_folders)
     found = wiring(layout, card)
     if found.missing or len(found.ports) <= EARS:
@@ -92,35 +92,35 @@ def _connections(name: str, card: SoundCard) -> tuple[float | None, JackConfig]:
 
 
 def _local_network(interface: str | None) -> LocalNetwork:
-    """The network to open to: behind the interface that is named, or the one through which others are reached."""
+    """The network to allow: that of the named interface, or of the default one."""
     found = local_networks()
     if interface is None and not found:
-        raise CommandError(["--network: this machine has no network interface beside its own"])
+        raise CommandError(["--network: this machine has no network interface but loopback"])
     chosen = next((one for one in found if interface in (None, one.interface)), None)
     if chosen is None:
-        known = ", ".join(one.interface for one in found) or "none"
-        raise CommandError([f"--interface {interface}: no such network interface; there are: {known}"])
+        known = f"expected {' or '.join(one.interface for one in found)}" if found else "there is none"
+        raise CommandError([f"--interface {interface}: no such network interface: {known}"])
     return chosen
 
 
-def _tell(config: Config, neighbours: LocalNetwork | None, *, browser: bool) -> None:
-    """Where the page is, for eyes and for cameras."""
-    host = LOOPBACK if neighbours is None else neighbours.address
+def _announce(config: Config, network: LocalNetwork | None, *, browser: bool) -> None:
+    """Print the address of the page, also as a QR code."""
+    host = LOOPBACK if network is None else network.address
     token = f"#token={quote(config.network.token)}" if config.network.token else ""
     url = f"http://{host}:{config.http.port}/{token}"
     with optional_output():
-        _print(config, neighbours, url)
+        _print(config, network, url)
     if browser:
-        # some browsers keep their caller waiting
+        # some browsers do not return
         threading.Thread(target=webbrowser.open, args=(url,), name="browser", daemon=True).start()
 
 
-def _print(config: Config, neighbours: LocalNetwork | None, url: str) -> None:
+def _print(config: Config, network: LocalNetwork | None, url: str) -> None:
     print()
     show_qr(url)
     print(f"\nOpen {url} in a browser: drag the instruments while they play.")
     if config.driver == "clock":
-        print("No sound server plays this: press `Listen on headphones` on that page.")
-    if neighbours is None:
-        print("That address is for this machine only; stemfield demo --network lets telephones and tablets in, too.")
-    print("Ctrl-C ends it. What next: stemfield init; where nothing sounds: stemfield doctor.", flush=True)
+        print("There is no sound server: press `Listen on headphones` on that page.")
+    if network is None:
+        print("That address works on this machine only; for phones and tablets: stemfield demo --network")
+    print("Stop with Ctrl-C. Next: stemfield init; if there is no sound: stemfield doctor.", flush=True)

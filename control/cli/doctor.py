@@ -1,4 +1,4 @@
-"""The command that looks for what keeps a machine from sounding."""
+"""`stemfield doctor`: finds out why there is no sound."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from stemfield.control.doctor.report import is_report, report
 from stemfield.control.offline.inputs import check_target
 from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 
-COULD_NOT_LOOK = BAD_INPUT
+INCOMPLETE = BAD_INPUT
 
 
 def doctor(options: argparse.Namespace) -> int:
-    """Look, and say one line for everything that is wrong.
+    """Examine the machine and print one line for each problem.
 
     Returns:
-        0 nothing is wrong, 1 something is, 2 not everything could be looked at, and nothing else is wrong.
+        0 no problem, 1 problems found, 2 no problem found but not everything could be examined.
     """
     target = _target(options.report) if options.report is not None else None
-    with Console(stderr=True).status(f"looking; the sound is watched for {options.watch:g} s"):
+    with Console(stderr=True).status(f"examining this machine; watching the sound for {options.watch:g} s"):
         evidence = collect(Path(options.config) if options.config else None, options.watch)
     findings = diagnose(evidence)
     if target is not None:
@@ -39,12 +39,12 @@ def doctor(options: argparse.Namespace) -> int:
     elif target != Path("-"):
         _print(evidence, findings)
     if target is not None and target != Path("-") and not options.json:
-        print(f"the report is in {target}: read it before you pass it on")
+        print(f"report written to {target}: read it before you pass it on")
     for problem in evidence.unseen:
-        print(f"stemfield: could not look: {problem}", file=sys.stderr)
+        print(f"stemfield: could not examine: {problem}", file=sys.stderr)
     if findings:
         return FAILED
-    return COULD_NOT_LOOK if evidence.unseen else 0
+    return INCOMPLETE if evidence.unseen else 0
 
 
 def _print_json(evidence: Evidence, findings: tuple[Finding, ...]) -> None:
@@ -63,7 +63,7 @@ def _print(evidence: Evidence, findings: tuple[Finding, ...]) -> None:
     if findings:
         print(f"each is explained in {PAGE}, under its name")
     elif not evidence.unseen:
-        print(f"nothing is wrong: {len(CHECKS)} things were looked at")
+        print(f"no problem found in {len(CHECKS)} checks")
     working = [page for page in evidence.daemon.pages if not page.problem]
     if working:
         print(f"the page is at {', '.join(page.shown for page in working)}")
@@ -73,17 +73,17 @@ def _print(evidence: Evidence, findings: tuple[Finding, ...]) -> None:
 
 
 def _target(given: str) -> Path:
-    """Where the report goes: a file that is not there yet, or an older report.
+    """The file of the report.
 
     Raises:
-        CommandError: it is another file.
+        CommandError: the file exists and is not a report.
     """
     path = Path(given or time.strftime("stemfield-report-%Y%m%d-%H%M%S.txt"))
     if path == Path("-"):
         return path
     check_target(path)
     if path.exists() and not is_report(path):
-        raise CommandError([f"{path}: is there already, and no report: choose another name"])
+        raise CommandError([f"{path}: exists and is not a report: choose another name"])
     return path
 
 

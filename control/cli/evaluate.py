@@ -12,7 +12,7 @@ from rich.console import Console
 
 from stemfield.control.offline.evaluation.methods import baselines, result_of, separations
 from stemfield.control.offline.evaluation.report import Result, plain_data, print_tables, summary
-from stemfield.control.offline.evaluation.room import RoomJudge
+from stemfield.control.offline.evaluation.room import RoomScorer
 from stemfield.control.offline.evaluation.songs import load, songs_in
 from stemfield.control.offline.inputs import check_target, model_card, usable_layout, user_config
 from stemfield.control.offline.scenes import load_scene
@@ -39,10 +39,10 @@ def evaluate(options: argparse.Namespace) -> int:
     for index, files in enumerate(songs):
         console.print(f"{index + 1} of {len(songs)}: {files.name}", style="dim", highlight=False)
         song = load(files, options.seconds)
-        judge = None if layout is None else RoomJudge(song, layout, scene)
+        scorer = None if layout is None else RoomScorer(song, layout, scene)
         found = separations(song, cards, rules, options.threshold, config.separation.providers)
         for method, stems in chain(baselines(song) if options.baselines else (), found):
-            results.append(result_of(song, method, stems, judge))
+            results.append(result_of(song, method, stems, scorer))
     if options.plot:
         from stemfield.control.offline.evaluation.plot import plot
 

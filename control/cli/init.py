@@ -1,4 +1,4 @@
-"""The command that writes a first configuration, by a few questions or by options."""
+"""`stemfield init`: writes a first configuration from a few answers or options."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ from stemfield.separation.cards.presets import DEFAULT, PRESETS
 
 JACK: Final = "jack"
 CAPTURE: Final = "capture"
-"""Where the music comes from, beside a file."""
+"""Sources of the music other than a file."""
 SHOWN: Final = 5
 TOKEN_BYTES: Final = 9
 NOTHING: Final = "none"
 PRESET_TEXTS: Final = {
     "default": "separates well",
-    "light": "comes sooner and takes less of the processor",
-    "studio": "separates best, for a strong processor",
+    "light": "has less latency and needs less CPU",
+    "studio": "separates best, on a fast CPU",
 }
 T = TypeVar("T")
 
 
 def init(options: argparse.Namespace) -> int:
-    """Ask, check, write, and say what comes next."""
+    """Ask, check, and write the configuration."""
     questions = Questions(suggested=options.yes)
     path = Path(options.config) if options.config else user_config_file()
     if path.exists() and not options.replace:
-        refusal = CommandError([f"{path}: is there already, and stays as it is; --replace writes it anew"])
-        if options.yes or not questions.confirm(f"{path} is there already. Write it anew?", False):
+        refusal = CommandError([f"{path}: exists already, and was not changed; to overwrite it pass --replace"])
+        if options.yes or not questions.confirm(f"{path} exists already. Overwrite it?", False):
             raise refusal
     ports = sound_card(options.server)
     text = commented(_Answers(options, questions, ports).values())
@@ -62,13 +62,13 @@ def init(options: argparse.Namespace) -> int:
         raise CommandError(problems)
     with _writing(path):
         write_config(path, text)
-    print(f"{path} is written; `stemfield check {path}` looks for problems after a change")
-    by_ear = "Find out by ear which loudspeaker is on which port, now?"
+    print(f"{path} written; after changes, check it with `stemfield check {path}`")
+    by_ear = "Find out by ear now which loudspeaker is on which port?"
     if options.connect or (ports.playback and not options.yes and questions.confirm(by_ear, False)):
         from stemfield.control.cli.connect import connect_by_ear
 
         connect_by_ear(path, confirmed=options.yes)
-    print("what next: stemfield serve; where nothing sounds: stemfield doctor")
+    print("next: stemfield serve; if there is no sound: stemfield doctor")
     return 0
 
 
@@ -81,7 +81,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 class _Answers:
-    """The answers, those that the options have already given first."""
+    """Answers from the options, or from questions."""
 
     def __init__(self, options: argparse.Namespace, questions: Questions, ports: SoundCard) -> None:
         self._options = options
@@ -89,7 +89,7 @@ class _Answers:
         self._ports = ports
 
     def values(self) -> dict[str, Any]:
-        """What the file is to say, as far as it is not the default."""
+        """The values that differ from the defaults."""
         name, layout = self._layout()
         found: dict[str, Any] = {"layout": name}
         if bass_hz := self._bass_hz(layout):
@@ -118,8 +118,8 @@ class _Answers:
         count = len(self._ports.playback)
         fitting = suggested_layouts(count, channels=self._ports.names)[:SHOWN] if count else ()
         if self._options.layout is None:
-            there = f"{count} playback ports" if self._ports.server else "no server"
-            self._questions.tell(f"JACK shows {there}. `stemfield layouts list` names every layout.")
+            there = f"has {count} playback ports" if self._ports.server else "is not running"
+            self._questions.tell(f"JACK {there}. `stemfield layouts list` lists all layouts.")
             for layout in fitting:
                 self._questions.tell(f"  {layout.name}: {len(layout.labels)} loudspeakers, {layout.title}")
         suggestion = fitting[0].name if fitting else "stereo"
@@ -129,10 +129,10 @@ class _Answers:
             is_file = Path(name).expanduser().is_file()
             return (str(Path(name).expanduser().absolute()) if is_file else name), layout
 
-        return self._ask(self._options.layout, "Which loudspeakers stand in the room?", suggestion, use)
+        return self._ask(self._options.layout, "Which loudspeakers are in the room?", suggestion, use)
 
     def _music(self) -> str:
-        where = f"{JACK} (a player connects to us), {CAPTURE} (the sound card's inputs) or a music file"
+        where = f"{JACK} (a player connects to stemfield), {CAPTURE} (the sound card's inputs) or a music file"
         return self._ask(self._options.input, f"Where does the music come from: {where}?", JACK, _music)
 
     def _model(self) -> str:
@@ -149,25 +149,25 @@ class _Answers:
         return jack | self._outputs(layout)
 
     def _outputs(self, layout: Layout) -> dict[str, Any]:
-        """The loudspeakers' ports: by the channels' names, and by number where nothing says more."""
+        """Connections of the loudspeakers: by channel name, else by number."""
         found = wiring(layout, self._ports)
         if found.missing and self._options.connect_outputs:
-            needed = f"{self._options.layout or 'the layout'} needs {highest_channel(layout)} playback ports"
+            needed = f"{highest_channel(layout)} playback ports for {self._options.layout or 'the layout'}"
             if found.by_name:
-                needed = f"there is no playback port for {', '.join(found.missing)}"
-            raise CommandError([f"--connect-outputs: {needed}: there are {len(self._ports.playback)}"])
+                needed = f"playback ports for {', '.join(found.missing)}"
+            raise CommandError([f"--connect-outputs: expected {needed}, found {len(self._ports.playback)}"])
         if found.missing:
             return {}
         if found.by_name:
             for label, port in found.ports.items():
                 self._questions.tell(f"  {label}: {port}")
-            question = "Connect the loudspeakers to these ports, as the channels' names have it?"
+            question = "Connect the loudspeakers to these ports, by channel name?"
             wanted = self._decide(self._options.connect_outputs, question, True)
             return {"connect_speakers": dict(found.ports)} if wanted else {}
         self._questions.tell(
-            "Nothing says which port is whose: by number it is a guess; `stemfield connect` asks ears."
+            "The ports have no channel names: their order is a guess; `stemfield connect` finds out by ear."
         )
-        question = "Connect the loudspeakers to the playback ports in their order?"
+        question = "Connect the loudspeakers to the playback ports in order?"
         wanted = self._decide(self._options.connect_outputs, question, True)
         return {"connect_outputs": list(self._ports.playback)} if wanted else {}
 
@@ -175,31 +175,31 @@ class _Answers:
         if not is_open(layout):
             return None
         self._questions.tell(
-            "Nothing is panned to a subwoofer: unless it plays the bass of the other loudspeakers it stays silent."
+            "Nothing is panned to a subwoofer: it is silent unless it plays the bass of the other loudspeakers."
         )
-        question = f"Let the subwoofer play what lies below {BASS_HZ:g} Hz, in place of the other loudspeakers?"
+        question = f"Play everything below {BASS_HZ:g} Hz on the subwoofer instead of the other loudspeakers?"
         wanted = self._decide(self._options.bass, question, suggested_hz(layout) is not None)
         return BASS_HZ if wanted else None
 
     def _headphones(self) -> bool:
         few = len(self._ports.playback) <= EARS
-        return self._decide(self._options.headphones, "Listen by headphones, too (binaural monitor)?", few)
+        return self._decide(self._options.headphones, "Also play for headphones (binaural monitor)?", few)
 
     def _network(self) -> dict[str, Any]:
         options = self._options
         given = True if options.interface or options.allow or options.token else options.network
-        if not self._decide(given, "Let telephones, tablets and other machines in?", False):
+        if not self._decide(given, "Allow phones, tablets and other machines?", False):
             return {}
-        around = local_networks()
-        if not around:
-            raise CommandError(["--network: this machine has no network interface beside its own"])
+        networks = local_networks()
+        if not networks:
+            raise CommandError(["--network: this machine has no network interface but loopback"])
         if options.interface is None:
-            for one in around:
+            for one in networks:
                 self._questions.tell(f"  {one.interface}: {one.address} in {one.network}")
-        chosen = self._ask(options.interface, "At which interface?", around[0].interface, _one_of(around))
+        chosen = self._ask(options.interface, "On which network interface?", networks[0].interface, _one_of(networks))
         question = "Which networks may change things (separated by commas)?"
         allow = self._ask(",".join(options.allow) or None, question, chosen.network, _networks)
-        question = f"A word that pages have to give ({NOTHING} for none)?"
+        question = f"Token that pages need ({NOTHING} for none)?"
         token = self._ask(options.token, question, secrets.token_urlsafe(TOKEN_BYTES), str)
         network = {"interfaces": [chosen.interface], "allow": allow}
         return network | ({} if token == NOTHING else {"token": token})
@@ -211,7 +211,7 @@ def _music(answer: str) -> str:
     path = Path(answer).expanduser().absolute()
     AudioReader(path).close()
     if os.fsencode(path).decode("utf-8", "replace") != str(path):
-        raise CommandError([f"{path}: its name is no UTF-8, which a configuration cannot hold; rename it"])
+        raise CommandError([f"{path}: rename it: a configuration can only hold names in UTF-8"])
     return str(path)
 
 
@@ -220,13 +220,13 @@ def _model(answer: str) -> str:
     return answer
 
 
-def _one_of(around: Sequence[LocalNetwork]) -> Callable[[str], LocalNetwork]:
+def _one_of(networks: Sequence[LocalNetwork]) -> Callable[[str], LocalNetwork]:
     def use(answer: str) -> LocalNetwork:
-        names = [one.interface for one in around]
+        names = [one.interface for one in networks]
         if answer not in names:
-            hint = did_you_mean(answer, names) or f": allowed {', '.join(names)}"
-            raise CommandError([f"{answer}: no such network interface{hint}"])
-        return around[names.index(answer)]
+            expected = f"a network interface ({', '.join(names)})"
+            raise CommandError([f"expected {expected}, got {answer}{did_you_mean(answer, names)}"])
+        return networks[names.index(answer)]
 
     return use
 
@@ -235,4 +235,4 @@ def _networks(answer: str) -> list[str]:
     try:
         return [str(ipaddress.ip_network(word.strip())) for word in answer.split(",")]
     except ValueError as error:
-        raise CommandError([f"{error}: allowed networks such as 192.168.1.0/24"]) from error
+        raise CommandError([f"expected networks such as 192.168.1.0/24: {error}"]) from error

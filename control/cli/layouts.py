@@ -1,4 +1,4 @@
-"""Commands of the command line about rooms: layouts and the gains of positions."""
+"""`stemfield layouts` and `stemfield gains`: loudspeaker layouts, and the gains of positions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from stemfield.layouts.problems import UserError
 
 
 def gains(options: argparse.Namespace) -> int:
-    """Print the gains of positions: JSON, or a table where a person looks on."""
+    """Print the gains of positions: a table on a terminal, else JSON."""
     from stemfield.control.offline.positions import read_positions
     from stemfield.renderer.panning import Panner, extent_gains
 
@@ -28,7 +28,7 @@ def gains(options: argparse.Namespace) -> int:
         data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
         positions = read_positions(data.decode("utf-8-sig").splitlines(), name)
     except UnicodeDecodeError as error:
-        raise CommandError([f"{name}: not a text in UTF-8"]) from error
+        raise CommandError([f"{name}: expected text in UTF-8"]) from error
     except OSError as error:
         raise CommandError([f"{name}: {error.strerror}"]) from error
     rows = extent_gains(Panner(layout), *positions).tolist()
@@ -41,7 +41,7 @@ def gains(options: argparse.Namespace) -> int:
 
 
 def layouts_list(options: argparse.Namespace) -> int:
-    """List the layouts that have a name; broken ones with their problems."""
+    """List all layouts by name; broken ones with their problems."""
     entries = available_layouts(user_config().layout_folders)
     if options.json:
         print_json(
@@ -77,7 +77,7 @@ def layouts_show(options: argparse.Namespace) -> int:
 
 
 def layouts_check(options: argparse.Namespace) -> int:
-    """Tell every problem of layouts, and what is to be known of those that can be used."""
+    """Print the problems of layouts, and remarks on usable ones."""
     from stemfield.renderer.panning import review_layout
 
     config = user_config()
@@ -108,7 +108,7 @@ def layouts_check(options: argparse.Namespace) -> int:
 
 
 def layouts_plot(options: argparse.Namespace) -> int:
-    """Draw a room."""
+    """Draw a layout."""
     from stemfield.renderer.panning.plot import plot_layout
 
     layout = load_layout(options.layout, user_config().layout_folders)
@@ -122,7 +122,7 @@ def layouts_plot(options: argparse.Namespace) -> int:
 
 
 def layouts_convert(options: argparse.Namespace) -> int:
-    """Write the layout of any file that can be read as a file of our own, and tell what was left out."""
+    """Convert a layout file of another renderer, and print what was left out."""
     from stemfield.layouts.export import layout_yaml
 
     source, target = Path(options.source), _own_file(options.target)
@@ -134,30 +134,30 @@ def layouts_convert(options: argparse.Namespace) -> int:
 
 
 def layouts_copy(options: argparse.Namespace) -> int:
-    """Write a layout under another name, with the nominal place of every loudspeaker beside the real one."""
+    """Copy a layout under another name, with nominal positions beside the real ones."""
     from stemfield.layouts.export import layout_yaml
 
     target = _own_file(options.target)
     name = name_of(target.stem)
     if not name:
-        raise CommandError([f"{target}: is no name of a layout"])
+        raise CommandError([f"{target}: expected a file name that can be the name of a layout"])
     given = load_layout(options.layout, user_config().layout_folders)
     copy = replace(given, name=name, aliases=())
     _write(target, copy, layout_yaml(copy, target.absolute().parent, nominal=True), as_json=options.json, mode="x")
     if not options.json:
-        print(f"{target}: put where the loudspeakers really stand; the nominal places say which is which")
+        print(f"{target}: enter the real positions of the loudspeakers; the nominal ones identify them")
     return 0
 
 
 def _own_file(name: str) -> Path:
-    """The path of a layout file to be written."""
+    """The path of a layout file to write."""
     if not name.endswith((".yaml", ".yml")):
-        raise CommandError([f"{name}: a layout ends in .yaml"])
+        raise CommandError([f"{name}: expected a name that ends in .yaml"])
     return Path(name)
 
 
 def _write(target: Path, layout: Layout, text: str, *, as_json: bool, mode: Literal["w", "x"] = "w") -> None:
-    """Write the text of a layout, and tell what it is; mode `x` leaves a file that is there."""
+    """Write a layout and print what it is; mode `x` refuses an existing file."""
     check_target(target)
     try:
         with target.open(mode, encoding="utf-8") as file:

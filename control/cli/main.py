@@ -1,4 +1,4 @@
-"""The command line: runs what is asked for, and tells errors in one line."""
+"""The command line: runs a command and prints errors as single lines."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from stemfield.control.problems import BAD_INPUT, ENDS, FAILED, CommandError, sh
 from stemfield.layouts.problems import UserError
 
 INTERRUPTED = 130
-AGAIN_S = 0.05
+REPEAT_S = 0.05
 MAX_ERRORS = 100
-"""Lines of them that a person may still read."""
+"""Maximum number of error lines printed."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        arguments: the words after the program's name; None takes those of the process.
+        arguments: words after the name of the program; None: those of the process.
 
     Returns:
         The exit status: 0 done, 1 failed while working, 2 bad usage or input, 130 interrupted.
@@ -36,20 +36,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fill_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # file names may be of any bytes
+            stream.reconfigure(errors="backslashreplace")  # file names may contain any bytes
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = make_parser()
     if "_ARGCOMPLETE" in os.environ:
         importlib.import_module("stemfield.control.cli.completion").complete(parser)
     parser.check_words(words)
     options = parser.parse_args(words)
-    sys.unraisablehook = partial(_ask_again, tell=options.debug)
+    sys.unraisablehook = partial(_repeat_interrupt, report=options.debug)
     if not options.debug:
-        sys.excepthook = _tell_fault
+        sys.excepthook = _print_fault
     module, function = options.run
-    # what was begun is cleared away, as on an interrupt
+    # clean up as on an interrupt
     for number in ENDS:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` has it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as with `nohup`
             signal.signal(number, lambda given, _: sys.exit(128 + given))
     try:
         with termination_waits():
@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{error_prefix(sys.stderr)}stemfield: error: {line}", file=sys.stderr)
         return error.status if isinstance(error, CommandError) else BAD_INPUT
     except BrokenPipeError:
-        # the reader of our output has seen enough; Python would complain once more at exit
+        # the reader closed the output; Python would report that again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _output_is_lost() -> bool:
-    """Whether what was printed cannot be written: Python forgets it with the error, so a line more is tried."""
+    """Whether the standard output is broken: Python drops the text with the error, so an empty line is tried."""
     try:
         print(flush=True)
     except OSError:
@@ -88,9 +88,9 @@ def _output_is_lost() -> bool:
     return False
 
 
-def _ask_again(lost: sys.UnraisableHookArgs, *, tell: bool) -> None:
-    """An end that was asked for where nothing can be raised, as in a finaliser of a library, is asked for once more."""
-    if tell:
+def _repeat_interrupt(lost: sys.UnraisableHookArgs, *, report: bool) -> None:
+    """Repeat an interrupt that was lost where nothing can be raised, as in a finaliser of a library."""
+    if report:
         sys.__unraisablehook__(lost)
     match lost.exc_value:
         case KeyboardInterrupt():
@@ -99,13 +99,13 @@ def _ask_again(lost: sys.UnraisableHookArgs, *, tell: bool) -> None:
             number = code - 128
         case _:
             return
-    # from another thread: what is raised in here is lost too
-    again = threading.Timer(AGAIN_S, signal.pthread_kill, (threading.main_thread().ident, number))
+    # from another thread: an exception raised here is lost too
+    again = threading.Timer(REPEAT_S, signal.pthread_kill, (threading.main_thread().ident, number))
     again.daemon = True
     again.start()
 
 
-def _tell_fault(kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:
+def _print_fault(kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:
     text = " ".join(str(error).split())
     print(
         f"{error_prefix(sys.stderr)}stemfield: error: {kind.__name__}: {text} (run with --debug to see where)",

@@ -33,7 +33,7 @@ from stemfield.separation.worker.worker import MAX_REALTIME_FACTOR
 
 
 def models_list(options: argparse.Namespace) -> int:
-    """List the models that have a name; broken ones with their problems."""
+    """List all models by name; broken ones with their problems."""
     entries = available_models(user_config().model_folders)
     if options.json:
         keys = ("name", "presets", "title")
@@ -61,7 +61,7 @@ def models_check(options: argparse.Namespace) -> int:
 
 
 def models_import(options: argparse.Namespace) -> int:
-    """Copy a model into the folder of one's own models, with a card."""
+    """Copy a model into the user's folder, with a card."""
     sources = [Path(name) for name in options.files]
     missing = [path for path in sources if not path.exists()]
     if missing:
@@ -69,35 +69,35 @@ def models_import(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
         if options.family:
             data, paths = _of_family(sources, options), {path.name: path for path in sources}
-            _keep(_with_files(Path(scratch), data, paths), options, paths, data)
+            _install(_with_files(Path(scratch), data, paths), options, paths, data)
         else:
             folder, paths = _with_card(sources, Path(scratch))
-            _keep(folder, options, paths)
+            _install(folder, options, paths)
     return 0
 
 
 def models_join(options: argparse.Namespace) -> int:
-    """Make one model of several that know one instrument each."""
+    """Combine models of one instrument each into one model."""
     folders = user_config().model_folders
     with tempfile.TemporaryDirectory(prefix="stemfield-") as scratch:
         cards = [load_card(name, folders) for name in options.names]
         title = options.title or f"{options.name}, one network an instrument"
         data = joined_card(cards, options.name, title, options.rest)
         paths = {file["path"]: card.graph for card, file in zip(cards, data["files"], strict=True)}
-        _keep(_with_files(Path(scratch), data, paths), options, paths)
+        _install(_with_files(Path(scratch), data, paths), options, paths)
     return 0
 
 
-def _keep(
+def _install(
     folder: Path, options: argparse.Namespace, paths: Mapping[str, Path], made: Mapping[str, Any] | None = None
 ) -> None:
-    """Puts a model, after a trial, among the user's own.
+    """Test a model and copy it into the user's folder.
 
     Args:
-        folder: of the model, a copy.
-        options: of the command.
-        paths: of what the user gave, by the names of the copies.
-        made: the card, where it was made of options.
+        folder: folder of a copy of the model.
+        options: options of the command.
+        paths: paths of the files that the user gave, by the names of their copies.
+        made: the card, if it was made of options.
     """
     config = user_config()
     target = Path(options.into) if options.into else config.model_folders[0]
@@ -106,7 +106,7 @@ def _keep(
         realtime_factor(Separator(card, card.sample_rate.nominal_hz, config.separation.providers))
         place = target / card.name
         if place.exists() and not options.replace:
-            raise CommandError([f"{place}: is there already (--replace overwrites it)"])
+            raise CommandError([f"{place}: exists already; to overwrite it pass --replace"])
         try:
             target.mkdir(parents=True, exist_ok=True)
             if place.exists():
@@ -125,16 +125,16 @@ def _unplaced(card: ModelCard) -> list[str]:
     for name in card.names:
         stem = card.instrument_of(name)
         if stem not in STEMS:
-            known = f"{', '.join(STEMS)}{did_you_mean(stem, STEMS)}"
-            hint = f"say where it belongs with --stem {name}=vocals, for instance, or `stems` in the card"
-            lines.append(f"{card.name}: no instrument of a room gets {name!r}: {stem!r} is none of {known}; {hint}")
+            expected = f"expected {', '.join(STEMS)}, got {stem!r}{did_you_mean(stem, STEMS)}"
+            hint = f"set it with --stem {name}=vocals, for instance, or `stems` in the card"
+            lines.append(f"{card.name}: no instrument of the room for source {name!r}: {expected}; {hint}")
     return lines
 
 
 def _with_card(sources: Sequence[Path], scratch: Path) -> tuple[Path, dict[str, Path]]:
-    """A copy of a model that has a card, given by its folder or its card; and what it is a copy of, by name."""
+    """A copy of a model given by its folder or card, and the paths of its files by name."""
     if len(sources) != 1 or sources[0].suffix == ".onnx":
-        raise CommandError(["an ONNX file without a card needs --family, which says how its tensors meet the sound"])
+        raise CommandError(["an ONNX file without a card needs --family, which tells how its tensors are used"])
     (given,) = sources
     origin = given if given.is_dir() else given.parent
     card = load_card(str(origin / CARD if given.is_dir() else given))
@@ -165,7 +165,7 @@ def _of_family(sources: Sequence[Path], options: argparse.Namespace) -> Mapping[
 
 
 def _with_files(scratch: Path, data: Mapping[str, Any], paths: Mapping[str, Path]) -> Path:
-    """A new folder with a card and its files, by the names that they have there."""
+    """A new folder with a card and copies of its files."""
     folder = scratch / str(data["name"])
     try:
         folder.mkdir()
@@ -179,7 +179,7 @@ def _with_files(scratch: Path, data: Mapping[str, Any], paths: Mapping[str, Path
 
 
 def models_export_openunmix(options: argparse.Namespace) -> int:
-    """Turn checkpoints of Open-Unmix into a model."""
+    """Convert checkpoints of Open-Unmix to a model."""
     if any(importlib.util.find_spec(name) is None for name in ("torch", "onnx")):
         raise CommandError(["reading checkpoints needs torch and onnx: pip install 'stemfield[train]'"])
     from stemfield.separation.importing.export_openunmix import read_checkpoint, save_graph
@@ -232,7 +232,7 @@ def models_bench(options: argparse.Namespace) -> int:
 
 
 def _timed(name: str, rate_hz: int, config: Config) -> dict[str, Any]:
-    """What a model costs at a sample rate, as JSON shows it."""
+    """The figures of a model at a sample rate."""
     card = model_card(name, config)
     before_kib, began_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     separator = Separator(card, rate_hz, config.separation.providers)

@@ -1,4 +1,4 @@
-"""Commands of the command line about daemons on the network: find them, steer them."""
+"""`stemfield browse` and `stemfield send`: daemons on the network, found and controlled."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def browse(options: argparse.Namespace) -> int:
     try:
         found = listen(options.timeout)
     except OSError as error:
-        raise CommandError([f"no network to listen on: {error.strerror or error}"], FAILED) from error
+        raise CommandError([f"cannot listen to the network: {error.strerror or error}"], FAILED) from error
     if options.json:
         keys = ("name", "host", "port", "http_port", "layout", "objects", "version")
         print_json([{key: getattr(daemon, key) for key in keys} for daemon in found])
@@ -46,7 +46,7 @@ def browse(options: argparse.Namespace) -> int:
 
 
 def send(options: argparse.Namespace) -> int:
-    """Send one OSC message to a daemon and print what it answers."""
+    """Send one OSC message to a daemon and print the answers."""
     host, port = _found(options.daemon) if options.daemon else (options.host, options.port)
     values = [_value(word) for word in options.values]
     tags = "".join(_tag(value) for value in values)
@@ -69,7 +69,7 @@ def _found(name: str) -> tuple[str, int]:
     """Host and port of a daemon by its name on the network.
 
     Raises:
-        CommandError: there is none.
+        CommandError: no daemon has this name.
     """
     from stemfield.control.network.discovery import browse as listen
 
@@ -77,8 +77,8 @@ def _found(name: str) -> tuple[str, int]:
     for daemon in daemons:
         if daemon.name == name:
             return daemon.host, daemon.port
-    known = ", ".join(daemon.name for daemon in daemons) or "none"
-    raise CommandError([f"no daemon is named {name!r} on the network; there are: {known}"], FAILED)
+    known = f"expected {' or '.join(daemon.name for daemon in daemons)}" if daemons else "none answers"
+    raise CommandError([f"--daemon {name}: no such daemon on the network: {known}"], FAILED)
 
 
 def _value(word: str) -> Value:
@@ -101,7 +101,7 @@ def _tag(value: Value) -> str:
 
 
 def check_answers(answers: Sequence[Message]) -> None:
-    """Raises CommandError for those that are refusals."""
+    """Raise CommandError for errors among the answers."""
     refused = [answer for answer in answers if answer.address == "/error" and len(answer.arguments) == 2]
     if refused:
         raise CommandError([f"{answer.arguments[0]}: {answer.arguments[1]}" for answer in refused], FAILED)

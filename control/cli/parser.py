@@ -1,4 +1,4 @@
-"""The parser of a command line: every error is one line that suggests what may have been meant."""
+"""The parser of the command line: every error is one line, with a suggestion where a known word is near."""
 
 from __future__ import annotations
 
@@ -10,26 +10,51 @@ from typing import Any, NoReturn
 from stemfield.control.problems import BAD_INPUT
 from stemfield.layouts.problems import did_you_mean
 
-Branch = argparse._SubParsersAction  # noqa: SLF001 (argparse has no other name for it)
+Branch = argparse._SubParsersAction  # noqa: SLF001 (argparse has no public name for it)
 
 _NUMBER = re.compile(r"-\.?[0-9]")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that tells every error in one line and suggests what may have been meant."""
+    """An argument parser with one-line errors, suggestions, and short ways to add arguments."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
         self.commands: dict[str, Parser] = {}
 
     def branch(self) -> Branch[Parser]:
-        """The place where commands are added."""
+        """The action that commands are added to."""
         branch = self.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
         self.commands = branch.choices
         return branch
 
+    def word(self, name: str, metavar: str, text: str, **more: Any) -> None:
+        """Add a positional argument."""
+        self.add_argument(name, metavar=metavar, help=text, **more)
+
+    def option(self, name: str, metavar: str, text: str, **more: Any) -> None:
+        """Add an option with a value."""
+        self.add_argument(name, metavar=metavar, help=text, **more)
+
+    def repeated(self, name: str, metavar: str, text: str, **more: Any) -> None:
+        """Add an option with a value that may be given several times."""
+        more = {"default": [], **more}
+        self.add_argument(name, metavar=metavar, action="append", help=f"{text}; repeatable", **more)
+
+    def choice(self, name: str, choices: tuple[str, ...], text: str) -> None:
+        """Add an option whose value is one of some words."""
+        self.add_argument(name, choices=choices, help=text)
+
+    def flag(self, name: str, text: str, **more: Any) -> None:
+        """Add an option without a value."""
+        self.add_argument(name, help=text, **{"action": "store_true", **more})
+
+    def switch(self, name: str, text: str) -> None:
+        """Add an option without a value, and its opposite, `--no-...`."""
+        self.add_argument(name, action=argparse.BooleanOptionalAction, help=text)
+
     def check_words(self, words: Sequence[str]) -> None:
-        """Refuse the first word that is no command or option, before anything else is found missing."""
+        """Refuse the first unknown command or option, before anything is reported missing."""
         parser = self
         for word in words:
             name = word.partition("=")[0]
@@ -42,21 +67,21 @@ class Parser(argparse.ArgumentParser):
             elif word in parser.commands:
                 parser = parser.commands[word]
             elif parser.commands:
-                known = ", ".join(parser.commands)
-                parser.error(f"unknown command {word}{did_you_mean(word, parser.commands) or f'; known are {known}'}")
+                hint = did_you_mean(word, parser.commands) or f": expected {', '.join(parser.commands)}"
+                parser.error(f"unknown command {word}{hint}")
 
     def actions(self) -> list[argparse.Action]:
-        """What may be given, in the order of the help; commands are no part of it."""
+        """All arguments in the order of the help, without the commands."""
         return [action for action in self._actions if action.dest != "command"]
 
     def error(self, message: str) -> NoReturn:
-        """One line on stderr, status 2."""
+        """Print one line on stderr and exit with status 2."""
         self.exit(BAD_INPUT, f"stemfield: error: {message} (see {self.prog} --help)\n")
 
 
 def with_debug(parser: Parser) -> Parser:
-    """The same with the option that every command has."""
-    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks")
+    """The same parser with the option that every command has."""
+    parser.flag("--debug", "show tracebacks", default=argparse.SUPPRESS)
     return parser
 
 
@@ -64,10 +89,10 @@ def command(branch: Branch[Parser], name: str, text: str, run: tuple[str, str] |
     """Add a command.
 
     Args:
-        branch: where.
-        name: the word for it.
-        text: what it does, after "to".
-        run: module and function; none where it has commands of its own.
+        branch: action to add it to.
+        name: name of the command.
+        text: description, an imperative without a full stop.
+        run: module and function; None for a command with commands of its own.
     """
     made = with_debug(branch.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."))
     if run:
@@ -76,6 +101,6 @@ def command(branch: Branch[Parser], name: str, text: str, run: tuple[str, str] |
 
 
 def with_json(made: Parser) -> Parser:
-    """The same with an option for programs."""
-    made.add_argument("--json", action="store_true", help="print data for programs")
+    """The same parser with the option `--json`."""
+    made.flag("--json", "print data for programs")
     return made

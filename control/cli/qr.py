@@ -1,4 +1,4 @@
-"""A web address as a code on the terminal that a telephone's camera reads."""
+"""A web address as a QR code on the terminal, for the camera of a phone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rich.console import Console
 
 
 def qr_text(address: str, *, inverted: bool = False) -> str:
-    """The code in half blocks, with the margin that cameras need.
+    """The code as text of half blocks, with the margin that cameras need.
 
     Args:
-        address: what it says.
-        inverted: whether the text will be bright on dark.
+        address: content of the code.
+        inverted: whether the text will be shown bright on dark.
     """
     code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=2)
     code.add_data(address)
@@ -23,6 +23,6 @@ def qr_text(address: str, *, inverted: bool = False) -> str:
 
 
 def show_qr(address: str) -> None:
-    """Draw the code on the standard output: black on white where there are colours, otherwise for a dark terminal."""
+    """Print the code: black on white if there are colours, otherwise for a dark terminal."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.print(qr_text(address, inverted=not console.is_terminal), style="black on bright_white")

@@ -1,4 +1,4 @@
-"""Questions to a person on the terminal, each with a suggestion, asked again until the answer can be used."""
+"""Questions on the terminal, each with a suggestion, repeated until the answer is valid."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class Questions:
-    """Asks, or takes the suggestions.
+    """Asks questions, or uses the suggestions.
 
     Args:
-        suggested: whether to take them without asking.
+        suggested: whether to use them without asking.
     """
 
     def __init__(self, *, suggested: bool) -> None:
@@ -26,21 +26,21 @@ class Questions:
         self.console = Console(highlight=False)
 
     def tell(self, text: str) -> None:
-        """Something that a person should know before the next question."""
+        """Print information for the next question."""
         if not self._suggested:
             self.console.print(text, markup=False)
 
     def ask(self, question: str, suggestion: str, use: Callable[[str], T]) -> T:
-        """The answer, as `use` makes it of the text.
+        """The answer, converted by `use`.
 
         Raises:
-            UserError: there is no terminal; or nothing was asked, and `use` refuses the suggestion.
+            UserError: the input ended; or the suggestion is used and `use` refuses it.
         """
         while True:
             try:
                 return use(suggestion if self._suggested else self._answer(question, suggestion))
             except UserError as error:
-                if self._suggested or isinstance(error, NobodyError):
+                if self._suggested or isinstance(error, NoInputError):
                     raise
                 for line in error.lines:
                     self.console.print(line, style="red", markup=False)
@@ -52,17 +52,17 @@ class Questions:
         try:
             return Confirm.ask(question, default=suggestion, console=self.console)
         except EOFError as error:
-            raise NobodyError(question) from error
+            raise NoInputError(question) from error
 
     def _answer(self, question: str, suggestion: str) -> str:
         try:
             return Prompt.ask(question, default=suggestion, console=self.console).strip()
         except EOFError as error:
-            raise NobodyError(question) from error
+            raise NoInputError(question) from error
 
 
-class NobodyError(CommandError):
-    """The standard input has ended."""
+class NoInputError(CommandError):
+    """The standard input ended."""
 
     def __init__(self, question: str) -> None:
-        super().__init__([f"nobody answers `{question}`: give options, or --yes for what is suggested"])
+        super().__init__([f"no answer to `{question}`: pass options, or --yes for the suggestions"])

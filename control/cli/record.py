@@ -1,7 +1,7 @@
-"""`stemfield record`: what a daemon on this machine plays becomes a file of the Audio Definition Model.
+"""`stemfield record`: records what a daemon on this machine plays as a file of the Audio Definition Model.
 
-The daemon writes sound and control into its own folder, because no path comes over its wire; the file is made of them
-here, in a process that the music does not wait for.
+The daemon captures sound and control into its own folder, because it accepts no path from the network; the file is made
+of them here, in a process that cannot disturb the music.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from stemfield.control.config.configuration import load_config
 from stemfield.control.dialects.osc import Message, encode
 from stemfield.control.network.client import NoReplyError, request
 from stemfield.control.network.listeners import nearest_address
-from stemfield.control.offline.adm_export import export_tape
+from stemfield.control.offline.adm_export import export_tracks
 from stemfield.control.offline.inputs import usable_layout, user_config
 from stemfield.control.offline.progress import processing
 from stemfield.control.offline.render import change_frame
@@ -35,95 +35,95 @@ from stemfield.renderer.adm.score import Moment
 from stemfield.renderer.files.bw64 import Bw64Reader
 from stemfield.renderer.files.bw64_writer import check_bw64
 
-Door = tuple[str, int]
-"""Address and port at which the daemon hears OSC."""
+Endpoint = tuple[str, int]
+"""Address and OSC port of the daemon."""
 ASK_S = 0.5
 COMPLETE_S = 30.0
 
 
 def record(options: argparse.Namespace) -> int:
-    """Record what a running daemon plays, as objects that other programs open."""
+    """Record what a running daemon plays, as objects for other programs."""
     config = load_config(Path(options.config)) if options.config else user_config()
     target = Path(options.target)
     check_bw64(target)
     layout = usable_layout(options.layout or config.layout, config)
     name = f"capture {datetime.now():%Y-%m-%d %H-%M-%S}"
     control = capture_path(config.state_folder / "recordings", name.replace(" ", "+"))
-    tape = control.with_suffix(".wav")
+    sound = control.with_suffix(".wav")
     with ExitStack() as unfinished:
-        unfinished.callback(_tell_kept, control, tape)
-        _capture((nearest_address(config.network), options.port or config.osc.port), name, tape, options.seconds)
-        with Bw64Reader(tape) as reader:
+        unfinished.callback(_print_kept, control, sound)
+        _capture((nearest_address(config.network), options.port or config.osc.port), name, sound, options.seconds)
+        with Bw64Reader(sound) as reader:
             rate_hz = reader.sample_rate_hz
         moments = _moments(control, layout, rate_hz)
         title = target.name.removesuffix(".wav").removesuffix(".adm")
         with processing(str(target), rate_hz) as progress:
-            written = export_tape(tape, target, layout, moments, title, progress)
+            written = export_tracks(sound, target, layout, moments, title, progress)
         unfinished.pop_all()
     print_exported(target, written)
-    for path in (control, tape):
+    for path in (control, sound):
         path.unlink(missing_ok=True)
     return 0
 
 
-def _tell_kept(control: Path, tape: Path) -> None:
-    """Say where a capture is that no file was made of."""
-    there = [str(path) for path in (control, tape) if path.exists()]
+def _print_kept(control: Path, sound: Path) -> None:
+    """Print where the files of an unfinished capture are."""
+    there = [str(path) for path in (control, sound) if path.exists()]
     if there:
-        print(f"stemfield: what was captured stays in {' and '.join(there)}", file=sys.stderr)
+        print(f"stemfield: the capture is kept in {' and '.join(there)}", file=sys.stderr)
 
 
-def _capture(door: Door, name: str, tape: Path, seconds: float | None) -> None:
-    """Lets the daemon capture until it is time to end, and waits for the file of the sound."""
-    _ask(door, "/recorder/capture", name)
+def _capture(daemon: Endpoint, name: str, sound: Path, seconds: float | None) -> None:
+    """Let the daemon capture until the end, and wait for the sound file."""
+    _ask(daemon, "/recorder/capture", name)
     try:
-        _wait(door, f"capturing {name}", seconds)
+        _wait(daemon, f"capturing {name}", seconds)
     except SystemExit:  # SIGTERM
-        _ask(door, "/recorder/stop", True)
+        _ask(daemon, "/recorder/stop", True)
         with suppress(CommandError):
-            _await(tape)  # so that it can be told where it stays
+            _wait_for(sound)  # to print where it is
         raise
-    _ask(door, "/recorder/stop", True)
-    _await(tape)
+    _ask(daemon, "/recorder/stop", True)
+    _wait_for(sound)
 
 
-def _await(tape: Path) -> None:
+def _wait_for(sound: Path) -> None:
     end_s = time.monotonic() + COMPLETE_S
-    while not tape.exists():
+    while not sound.exists():
         if time.monotonic() > end_s:
-            raise CommandError([f"{tape}: is not there: the daemon keeps its state elsewhere (see --config)"], FAILED)
+            raise CommandError([f"{sound}: not found: the daemon has another state folder (see --config)"], FAILED)
         time.sleep(0.05)
 
 
-def _wait(door: Door, state: str, seconds: float | None) -> None:
-    """Returns after so many seconds, or when somebody interrupts it.
+def _wait(daemon: Endpoint, state: str, seconds: float | None) -> None:
+    """Wait for a duration, or until interrupted.
 
     Raises:
-        CommandError: the daemon ended it before; what it does now is somebody else's.
+        CommandError: the daemon ended the capture.
     """
     console = Console(stderr=True)
-    columns = SpinnerColumn(), TextColumn("recording; Ctrl-C ends it"), TimeElapsedColumn()
+    columns = SpinnerColumn(), TextColumn("recording; stop with Ctrl-C"), TimeElapsedColumn()
     end_s = None if seconds is None else time.monotonic() + seconds
     try:
         with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
             bar.add_task("recording", total=None)
             while end_s is None or time.monotonic() < end_s:
                 time.sleep(ASK_S if end_s is None else max(min(ASK_S, end_s - time.monotonic()), 0.0))
-                told = [answer.arguments for answer in _ask(door, "/recorder/state")]
-                if told and told[0] != [state]:
-                    raise CommandError([f"the daemon ended the recording: {told[0][0] or 'see its log'}"], FAILED)
+                states = [answer.arguments for answer in _ask(daemon, "/recorder/state")]
+                if states and states[0] != [state]:
+                    raise CommandError([f"the daemon ended the recording: {states[0][0] or 'see its log'}"], FAILED)
     except KeyboardInterrupt:
         pass
 
 
-def _ask(door: Door, address: str, *values: str | bool) -> list[Message]:
+def _ask(daemon: Endpoint, address: str, *values: str | bool) -> list[Message]:
     tags = "".join("T" if value is True else "s" for value in values)
     try:
-        answers = list(request([encode(address, tags, values)], *door))
+        answers = list(request([encode(address, tags, values)], *daemon))
     except NoReplyError as error:
         raise CommandError([f"{error}: see stemfield browse"], FAILED) from error
     except OSError as error:
-        raise CommandError([f"{door[0]} port {door[1]}: {error.strerror or error}"], FAILED) from error
+        raise CommandError([f"{daemon[0]} port {daemon[1]}: {error.strerror or error}"], FAILED) from error
     check_answers(answers)
     return answers
 

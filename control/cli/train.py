@@ -1,4 +1,4 @@
-"""Commands that make training music, train a separator and make a model of it."""
+"""`stemfield train`: makes training music, trains a separator and makes a model of it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from stemfield.layouts.problems import UserError
 from stemfield.separation.cards.card import load_card
 
 NOT_WEIGHTS = (EOFError, KeyError, RuntimeError, UnpicklingError)
-"""What torch says of a file that is none of a run's."""
+"""Errors of torch for a file that holds no weights of a run."""
 
 
 def music(options: argparse.Namespace) -> int:
-    """Make songs to learn from."""
+    """Make songs to train with."""
     _need("pyworld", "soundfile")
     _exist("--voices", [options.voices])
     _exist("--instruments", [options.instruments] if options.instruments else [])
@@ -30,13 +30,13 @@ def music(options: argparse.Namespace) -> int:
 
 
 def records(options: argparse.Namespace) -> int:
-    """Take records to learn from out of Debian's packages."""
+    """Extract instrumental music to train with from Debian packages."""
     _exist("--root", [options.root])
     return _run("music.records", options)
 
 
 def learn(options: argparse.Namespace) -> int:
-    """Train a separator, or go on with what was begun."""
+    """Train a separator, or continue a run."""
     _need("torch")
     _exist("--songs", options.songs)
     _exist("--validation", options.validation)
@@ -45,11 +45,11 @@ def learn(options: argparse.Namespace) -> int:
 
 
 def release(options: argparse.Namespace) -> int:
-    """Make a model of what was learnt."""
+    """Make a model of a run's weights."""
     _need("torch", "onnx", "onnxscript", "matplotlib")
     _exist("FILE.pt", options.weights)
     _exist("--validation", options.validation)
-    with _told():
+    with _errors():
         for name in options.beside:
             load_card(name)
         _check_weights(options.weights)
@@ -57,7 +57,7 @@ def release(options: argparse.Namespace) -> int:
 
 
 def _run(module: str, options: argparse.Namespace) -> int:
-    with _told():
+    with _errors():
         run: Callable[[argparse.Namespace], None]
         run = importlib.import_module(f"stemfield.separation.{module}").run
         run(options)
@@ -65,8 +65,8 @@ def _run(module: str, options: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Turns what training refuses into lines for the user."""
+def _errors() -> Iterator[None]:
+    """Turn errors of training into a CommandError."""
     try:
         yield
     except UserError:
@@ -84,11 +84,11 @@ def _need(*modules: str) -> None:
         raise CommandError([f'training needs {" and ".join(missing)}: pip install "stemfield[train]"'])
 
 
-def _need_fluidsynth(asked: Sequence[Path] | None) -> None:
-    """Where there are soundfonts they are played; the binding looks for its library when it is imported."""
+def _need_fluidsynth(given: Sequence[Path] | None) -> None:
+    """Check for FluidSynth if soundfonts will be used; the binding loads its library when it is imported."""
     from stemfield.separation.music.soundfonts import DEBIAN
 
-    if not asked and not any(path.exists() for path in DEBIAN):
+    if not given and not any(path.exists() for path in DEBIAN):
         return
     _need("fluidsynth")
     try:
@@ -100,7 +100,7 @@ def _need_fluidsynth(asked: Sequence[Path] | None) -> None:
 def _exist(what: str, paths: Sequence[Path]) -> None:
     missing = [path for path in paths if not path.exists()]
     if missing:
-        raise CommandError([f"{what} {path}: there is no such thing" for path in missing])
+        raise CommandError([f"{what} {path}: no such file or folder" for path in missing])
 
 
 def _usable_device(device: str | None) -> None:
@@ -123,6 +123,6 @@ def _check_weights(paths: Sequence[Path]) -> None:
         try:
             load(path)
         except NOT_WEIGHTS:
-            problems.append(f"{path}: not the weights of a run (best.pt or step-N.pt)")
+            problems.append(f"{path}: expected the weights of a run (best.pt or step-N.pt)")
     if problems:
         raise CommandError(problems)

@@ -1,7 +1,7 @@
-"""Writes pieces as files of the Audio Definition Model: the tape of their objects, and the scenes it was played with.
+"""Writes music as files of the Audio Definition Model, from the tracks of its objects and the scenes that place them.
 
-A tape is a sound file with a track for every row of the engine's sources. It is read twice: for its peaks and the
-loudness of what the objects are in a room, and to be written.
+The tracks are a sound file with one for every row of the engine's sources. It is read twice: to measure peaks, and the
+loudness of the objects in a room; and to be written.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from stemfield.separation.cards.card import ModelCard
 from stemfield.separation.streaming.streaming import Separator
 
 BLOCK_FRAMES = 8192
-JUDGED_IN = "0+5+0"
-"""The room that the loudness is measured in."""
+LOUDNESS_LAYOUT = "0+5+0"
+"""Layout for which the loudness is measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written."""
+    """What an exported file holds."""
 
     objects: int
     loudness_lkfs: float
     """-inf for silence."""
     notes: tuple[str, ...]
-    """What cannot be said in such a file."""
+    """What such a file cannot hold."""
 
 
 def export_recording(
@@ -80,19 +80,19 @@ def export_recording(
         separator = Separator(card, rate_hz, model["providers"], rule=model["rule"], stems=STEMS)
         separator.threshold = scene.separation.threshold
         report = _part(progress, 0.0, 0.8)
-        tape = AudioWriter(target, rate_hz, STEM_ROWS, [source])
-        stack.callback(tape.abandon)
+        writer = AudioWriter(target, rate_hz, STEM_ROWS, [source])
+        stack.callback(writer.abandon)
         for rows in objects_of(reader.blocks(BLOCK_FRAMES), rate_hz, layout, scene, separator, changes):
-            tape.write(rows)
-            report(tape.frames, reader.frames)
+            writer.write(rows)
+            report(writer.frames, reader.frames)
         moments = [(0, scene, 0.0), *((change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in changes)]
         title = reader.title
-        sound = tape.seal()
-        return export_tape(sound, target, layout, moments, title, _part(progress, 0.8, 0.2), sources=[source])
+        tracks = writer.seal()
+        return export_tracks(tracks, target, layout, moments, title, _part(progress, 0.8, 0.2), sources=[source])
 
 
-def export_tape(
-    tape: Path,
+def export_tracks(
+    tracks: Path,
     target: Path,
     layout: Layout,
     moments: Sequence[Moment],
@@ -101,23 +101,23 @@ def export_tape(
     *,
     sources: Sequence[Path] = (),
 ) -> Exported:
-    """Writes what is on a tape as objects, where scenes place them.
+    """Write tracks as objects, where scenes place them.
 
-    What is beyond full scale on the tape is written so much lower that it is not, and its objects are louder instead.
+    Tracks beyond full scale are attenuated, and the gains of their objects raised by the same amount.
 
     Args:
-        tape: a sound file with a track for every row of the engine's sources.
-        target: the file to write.
-        layout: the room, for loudspeakers that scenes name.
-        moments: the scenes, in the order of their frames.
-        title: the programme's name.
-        progress: told of the frames done.
+        tracks: sound file with a track for every row of the engine's sources.
+        target: file to write.
+        layout: room, for loudspeakers that scenes name.
+        moments: scenes, in the order of their frames.
+        title: name of the programme.
+        progress: called with the frames done.
         sources: files that must not be overwritten.
 
     Raises:
         AudioFileError: a file cannot be read or written, or has more objects than are read.
     """
-    with Bw64Reader(tape) as reader:
+    with Bw64Reader(tracks) as reader:
         rate_hz, frames = reader.sample_rate_hz, reader.frames
         score = score_of(moments, layout, rate_hz, reader.tracks)
         rows = list(score.rows)
@@ -127,37 +127,37 @@ def export_tape(
         except AdmError as error:
             raise AudioFileError(f"{target}: {'; '.join(error.problems)}") from error
         peaks = np.zeros(len(rows), np.float32)
-        room = load_layout(JUDGED_IN)
+        room = load_layout(LOUDNESS_LAYOUT)
         meter = LoudnessMeter(rate_hz, channel_weights(room))
 
-        def heard() -> Iterator[NDArray[np.float32]]:
+        def measured() -> Iterator[NDArray[np.float32]]:
             for block in reader.blocks(BLOCK_FRAMES):
                 np.maximum(peaks, np.abs(block[rows]).max(axis=1, initial=0.0), out=peaks)
                 yield block[rows]
 
-        done, told = 0, _part(progress, 0.0, 0.6)
-        for feeds in feeds_of(heard(), rate_hz, items, room, plain=True):
+        done, report = 0, _part(progress, 0.0, 0.6)
+        for feeds in feeds_of(measured(), rate_hz, items, room, plain=True):
             meter.hear(feeds)
             done += feeds.shape[1]
-            told(done, frames)
+            report(done, frames)
         scales = {track: 2.0 ** math.ceil(math.log2(peak)) for track, peak in enumerate(peaks.tolist()) if peak > 1.0}
         loudness = meter.integrated_lkfs
         document, entries = document_of(score, frames, rate_hz, title, scales, loudness)
-        lower = np.array([1.0 / scales.get(track, 1.0) for track in range(len(rows))], np.float32)[:, None]
-        told = _part(progress, 0.6, 0.4)
-        with Bw64Writer(target, rate_hz, len(rows), entries, [tape, *sources]) as writer:
+        gains = np.array([1.0 / scales.get(track, 1.0) for track in range(len(rows))], np.float32)[:, None]
+        report = _part(progress, 0.6, 0.4)
+        with Bw64Writer(target, rate_hz, len(rows), entries, [tracks, *sources]) as writer:
             for block in reader.blocks(BLOCK_FRAMES):
-                writer.write(lower * block[rows])
-                told(writer.frames, frames)
+                writer.write(gains * block[rows])
+                report(writer.frames, frames)
             writer.axml = write_document(document, rate_hz)
     return Exported(len(document.objects), loudness, score.notes)
 
 
 def _part(progress: Progress | None, begin: float, share: float) -> Progress:
-    """Tells of a part of the work as if it were all of it."""
+    """Progress of a part of the work, as if it were all of it."""
 
-    def tell(done: int, frames: int) -> None:
+    def report(done: int, frames: int) -> None:
         if progress is not None:
             progress(round(begin * frames + share * done), frames)
 
-    return tell
+    return report

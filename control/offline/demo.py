@@ -1,4 +1,4 @@
-"""The demo song that comes with the package: four true stems, and the mixture as their exact sum."""
+"""The shipped demo song: four true stems, and the mixture as their exact sum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Positions from a table of comma-separated values, with every problem told by its line."""
+"""Positions from a table of comma-separated values; each problem names its line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class PositionsError(ProblemsError):
 
 
 class Positions(NamedTuple):
-    """Sources, by where they are and how large they look."""
+    """Positions and sizes of sources."""
 
     places: Floats
     """Metres, shape (positions, 3): x front, y left, z up."""
@@ -46,8 +46,8 @@ def read_positions(lines: Iterable[str], source: str) -> Positions:
     """The positions in a table.
 
     Args:
-        lines: the first that is not empty names the columns: azimuth_deg, elevation_deg, distance_m, and perhaps
-            width_deg and height_deg, whose empty cells are 0.
+        lines: lines of the table; the first that is not empty names the columns: azimuth_deg, elevation_deg,
+            distance_m, and optionally width_deg and height_deg, whose empty cells are 0.
         source: name of the table, for errors.
 
     Raises:
@@ -75,9 +75,9 @@ def read_positions(lines: Iterable[str], source: str) -> Positions:
     except csv.Error as error:
         problems.append(f"line {reader.line_num}: {error}")
     if columns is None:
-        problems.append(f"empty: the first line names the columns {', '.join(REQUIRED)}")
+        problems.append(f"empty: expected a first line with the columns {', '.join(REQUIRED)}")
     elif not rows and not problems:
-        problems.append("holds no position")
+        problems.append("contains no position")
     if problems:
         raise PositionsError(source, problems)
     *place, width_deg, height_deg = np.array(rows, np.float64).T
@@ -87,12 +87,12 @@ def read_positions(lines: Iterable[str], source: str) -> Positions:
 def _column_problems(columns: Sequence[str], line: int) -> list[str]:
     problems = [f"line {line}: unknown column {c!r}{did_you_mean(c, RANGES)}" for c in columns if c not in RANGES]
     problems += [f"line {line}: column {c} is missing" for c in REQUIRED if c not in columns]
-    return problems + [f"line {line}: column {c} is there twice" for c in RANGES if columns.count(c) > 1]
+    return problems + [f"line {line}: column {c} appears twice" for c in RANGES if columns.count(c) > 1]
 
 
 def _values(columns: Sequence[str], words: Sequence[str]) -> tuple[Mapping[str, float], list[str]]:
     if len(words) != len(columns):
-        return {}, [f"{len(words)} values, but {len(columns)} columns"]
+        return {}, [f"expected {len(columns)} values, got {len(words)}"]
     values: dict[str, float] = {}
     problems = []
     for name, word in zip(columns, words, strict=True):
@@ -102,6 +102,6 @@ def _values(columns: Sequence[str], words: Sequence[str]) -> tuple[Mapping[str, 
         except ValueError:
             values[name] = math.nan
         if not low <= values[name] <= high:
-            problems.append(f"{name}: {word or 'nothing'}: allowed a number from {low:g} to {high:g}")
+            problems.append(f"{name}: expected a number from {low:g} to {high:g}, got {word or 'nothing'}")
             values[name] = 0.0
     return values, problems

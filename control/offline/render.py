@@ -1,4 +1,4 @@
-"""Files through the same code as live: upmix, separate, remix. The output is aligned with the input and as long."""
+"""Processes files with the live code: upmix, separate, remix. Outputs have the length and timing of the input."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ from stemfield.separation.runtime.providers import CPU
 from stemfield.separation.streaming.streaming import Separator
 
 Change = tuple[float, Scene, float]
-"""From these seconds on this scene, cross-faded over so many seconds."""
+"""A time in seconds, the scene from then on, and the duration of the cross-fade in seconds."""
 
 Progress = Callable[[int, int], None]
-"""Called with the frames done and the frames in all."""
+"""Function that is called with the frames done and the total."""
 
 
 class StemSource(Protocol):
-    """What gives stems for blocks of the mixture, as `Separator` does."""
+    """Gives stems for blocks of the mixture, as `Separator` does."""
 
     @property
     def latency_frames(self) -> int:
-        """After the mixture up to position p was fed, the stems up to p - latency_frames are out."""
+        """Latency: after the mixture up to frame p is fed, the stems up to p - latency_frames are out."""
 
     def feed(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The next frames of the mixture, shape (2, n), to the stems that are known by now, shape (stems, 2, m)."""
+        """Feed frames of the mixture, shape (2, n); returns the next stems, shape (stems, 2, m)."""
 
 
 def upmix(
@@ -65,21 +65,21 @@ def upmix(
     hrtf: str | None = None,
     limit: bool = True,
 ) -> None:
-    """Renders a recording for a room: one channel of the file for each output channel of the layout.
+    """Render a recording for a room: one channel of the file for each output channel of the layout.
 
     Args:
-        source: the recording.
-        target: the file to write.
-        layout: the room.
-        scene: to begin with.
-        card: the model.
-        progress: told of the frames done.
-        providers: ONNX Runtime's execution providers.
-        rule: what of a bin the instruments get.
+        source: recording.
+        target: file to write.
+        layout: room to render for.
+        scene: first scene.
+        card: separation model.
+        progress: called with the frames done.
+        providers: execution providers of ONNX Runtime.
+        rule: how stems share a frequency bin.
         changes: later scenes, in order.
-        hrtf: whose ears hear the room, `default` or a SOFA file: a stereo file for headphones instead.
-        limit: whether outputs are kept within full scale, and loudspeakers below their `max_level_db`; what that
-            takes away is logged.
+        hrtf: HRTF, `default` or a SOFA file, to write stereo for headphones instead.
+        limit: whether to limit outputs to full scale, and loudspeakers to their `max_level_db`; reductions are
+            logged.
 
     Raises:
         AudioFileError: a file cannot be read or written.
@@ -89,21 +89,21 @@ def upmix(
     with AudioReader(source) as reader:
         separator = Separator(card, reader.sample_rate_hz, providers, rule=rule, stems=STEMS)
         separator.threshold = scene.separation.threshold
-        ears = None if hrtf is None else head_of(hrtf, reader.sample_rate_hz)
-        channels = [speaker.channel - 1 for speaker in layout.speakers] if ears is None else [0, 1]
+        head = None if hrtf is None else head_of(hrtf, reader.sample_rate_hz)
+        channels = [speaker.channel - 1 for speaker in layout.speakers] if head is None else [0, 1]
         width = max(channels) + 1
         with AudioWriter(target, reader.sample_rate_hz, width, [source]) as writer:
             done = 0
             limiting = Limiting()
             blocks = reader.blocks(BLOCK_FRAMES)
             for feeds in feeds_of(
-                blocks, reader.sample_rate_hz, layout, scene, separator, ears, changes, limit=limit, limiting=limiting
+                blocks, reader.sample_rate_hz, layout, scene, separator, head, changes, limit=limit, limiting=limiting
             ):
                 block = np.zeros((width, feeds.shape[1]), np.float32)
                 block[channels] = feeds
                 writer.write(block)
                 done += feeds.shape[1]
-                _tell(progress, done, reader.frames)
+                _report(progress, done, reader.frames)
         tell_limiting(target, limiting)
 
 
@@ -113,29 +113,29 @@ def feeds_of(
     layout: Layout,
     scene: Scene,
     separator: StemSource,
-    ears: Head | None = None,
+    head: Head | None = None,
     changes: Iterable[Change] = (),
     *,
     limit: bool = True,
     limiting: Limiting | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """The loudspeaker feeds of a mixture, (loudspeakers, n) in layout order, or what ears hear of them, (2, n).
+    """The loudspeaker feeds of a mixture, (loudspeakers, n) in layout order; with a head the binaural signal (2, n).
 
-    Both are without latency. Later scenes begin at the frame of the music that they belong to. Of what is limited
-    an account is kept, if it is wanted.
+    Both are without latency. Later scenes begin at their frame of the music. Reductions by limiters are counted in
+    `limiting`.
     """
     chain = design_chain(layout, sample_rate_hz, limit=limit)
-    if ears is not None:
-        chain = chain.monitored(ears.taps, ears.latency_frames)
+    if head is not None:
+        chain = chain.monitored(head.taps, head.latency_frames)
     engine = Engine(
         sample_rate_hz, 2, 0, len(layout.labels), len(STEMS), _latency_frames(separator, sample_rate_hz), chain
     )
-    room = Room(layout, Panner(layout), engine, ears)
+    room = Room(layout, Panner(layout), engine, head)
     room.apply(scene)
     engine.settle()
     late = engine.late_frames[-1]
     rendered = _rendered(engine, blocks, separator, changes, room.apply, late)
-    yield from watched(engine, rendered, layout, ears, engine.latency_frames + late, limiting)
+    yield from watched(engine, rendered, layout, head, engine.latency_frames + late, limiting)
 
 
 def objects_of(
@@ -185,7 +185,7 @@ def _rendered(
     show: Callable[[Scene, float], None],
     late_frames: int = 0,
 ) -> Iterator[NDArray[np.float32]]:
-    """The outputs of an engine, on which every later scene is shown at its frame."""
+    """The outputs of an engine; every later scene is applied at its frame."""
     due, frames = deque(changes), 0
 
     def until_next() -> int:
@@ -208,7 +208,7 @@ def _rendered(
 
 
 def change_frame(at_s: float, sample_rate_hz: int) -> int:
-    """The frame of the music at which a change of these seconds is heard."""
+    """The frame of the music at which a change takes effect."""
     return round(at_s * sample_rate_hz)
 
 
@@ -226,19 +226,19 @@ def separate(
     providers: Sequence[str] = CPU,
     rule: str = "soft",
 ) -> tuple[Path, ...]:
-    """Writes each stem and the residual as a WAV file; they sum to the recording, whatever the threshold.
+    """Write each stem and the residual as a WAV file; they sum to the recording at any threshold.
 
     Args:
-        source: the recording.
-        folder: for the files; is made where it is missing.
-        card: the model.
-        threshold: 0..1, the least share of a bin that an instrument must have to get it.
-        progress: told of the frames done.
-        providers: ONNX Runtime's execution providers.
-        rule: what of a bin the instruments get.
+        source: recording.
+        folder: folder for the files; created if missing.
+        card: separation model.
+        threshold: 0..1, minimum share of a frequency bin that a stem must have to get it.
+        progress: called with the frames done.
+        providers: execution providers of ONNX Runtime.
+        rule: how stems share a frequency bin.
 
     Returns:
-        The files written.
+        The written files.
 
     Raises:
         AudioFileError: a file cannot be read or written.
@@ -255,15 +255,15 @@ def separate(
             for writer, stem in zip(writers, stems, strict=True):
                 writer.write(stem)
             done += stems.shape[2]
-            _tell(progress, done, reader.frames)
+            _report(progress, done, reader.frames)
     return paths
 
 
 def check_stems(folder: Path, card: ModelCard, source: Path) -> None:
-    """Whether the stems of a recording can be written there, before any work is done.
+    """Check that the stems of a recording can be written to a folder.
 
     Raises:
-        AudioFileError: naming the first thing that is wrong.
+        AudioFileError: they cannot.
     """
     try:
         if folder.is_dir():
@@ -272,7 +272,7 @@ def check_stems(folder: Path, card: ModelCard, source: Path) -> None:
             return
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
         if not there.is_dir():
-            raise AudioFileError(f"{there}: is a file, not a folder")
+            raise AudioFileError(f"{there}: expected a folder, got a file")
         if not os.access(there, os.W_OK):
             raise AudioFileError(f"{folder}: no permission to write into {there}")
     except OSError as error:
@@ -294,17 +294,17 @@ def remix(
     providers: Sequence[str] = CPU,
     rule: str = "soft",
 ) -> None:
-    """Re-balances the instruments of a recording; what the threshold rejects stays as it was.
+    """Re-balance the instruments of a recording; what the threshold rejects is unchanged.
 
     Args:
-        source: the recording.
-        target: the file to write, stereo.
-        card: the model.
-        threshold: 0..1, the least share of a bin that an instrument must have to be re-scaled.
-        gains_db: of the instruments, and of the residual; -120 and below silences.
-        progress: told of the frames done.
-        providers: ONNX Runtime's execution providers.
-        rule: what of a bin the instruments get.
+        source: recording.
+        target: file to write, stereo.
+        card: separation model.
+        threshold: 0..1, minimum share of a frequency bin that a stem must have to be scaled.
+        gains_db: gains of stems and residual; -120 and below is silence.
+        progress: called with the frames done.
+        providers: execution providers of ONNX Runtime.
+        rule: how stems share a frequency bin.
 
     Raises:
         AudioFileError: a file cannot be read or written.
@@ -322,11 +322,11 @@ def remix(
         for stems in stems_of(reader, separator):
             writer.write(np.einsum("s,scn->cn", gains, stems))
             done += stems.shape[2]
-            _tell(progress, done, reader.frames)
+            _report(progress, done, reader.frames)
 
 
 def stems_of(reader: AudioReader, separator: Separator) -> Iterator[NDArray[np.float32]]:
-    """Stems and residual of a file, (stems + 1, 2, n), aligned with it; at each moment they sum to it."""
+    """Stems and residual of a file, (stems + 1, 2, n), aligned with it; they sum to it at every sample."""
     waiting = np.zeros((2, 0), np.float32)
     for block in reader.blocks(BLOCK_FRAMES):
         waiting = np.concatenate([waiting, block], axis=1)
@@ -341,6 +341,6 @@ def _with_residual(stems: NDArray[np.float32], mixture: NDArray[np.float32]) -> 
     return np.concatenate([stems, (mixture - stems.sum(axis=0))[None]])
 
 
-def _tell(progress: Progress | None, done: int, frames: int) -> None:
+def _report(progress: Progress | None, done: int, frames: int) -> None:
     if progress is not None:
         progress(done, frames)

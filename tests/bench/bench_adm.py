@@ -21,7 +21,7 @@ import soundfile
 from adm_cases import FIRST, RATE, SYSTEM, render_by_ear, scene, sound_of
 from bench import Row, give
 
-from stemfield.control.offline.adm_export import export_tape
+from stemfield.control.offline.adm_export import export_tracks
 from stemfield.layouts.loader import load_layout
 
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")
@@ -91,7 +91,7 @@ def main() -> None:
         moving = [(k * RATE // 2, scene(FIRST[k % 5 :] + FIRST[: k % 5]), 0.0) for k in range(2 * SECONDS)]
         for title, moments, limit_db in (("still", still, ALMOST_DB), ("moving", moving, MOVING_DB)):
             path, ours = folder / f"{title}.adm.wav", folder / f"{title}.wav"
-            export_tape(folder / "tape.wav", path, load_layout(SYSTEM), moments, title)
+            export_tracks(folder / "tape.wav", path, load_layout(SYSTEM), moments, title)
             render(path, ours)  # compiles, where nothing is compiled yet
             ours_s, speed = render(path, ours)
             rows.append(Row(f"{title}: stemfield render", SECONDS / ours_s, "times real time"))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from stemfield.control.offline.adm_export import export_tape
+from stemfield.control.offline.adm_export import export_tracks
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.files.bw64 import Bw64Reader, TrackEntry
@@ -279,7 +279,7 @@ def write_case(name: str, folder: Path) -> Path:
     path = folder / f"{name}.wav"
     if name in OURS:
         soundfile.write(folder / "tape.wav", impulses(10).T, RATE, subtype="FLOAT")
-        export_tape(folder / "tape.wav", path, load_layout(SYSTEM), OURS[name], "ours")
+        export_tracks(folder / "tape.wav", path, load_layout(SYSTEM), OURS[name], "ours")
         return path
     axml, entries = CASES[name]()
     with Bw64Writer(path, RATE, len(entries), entries) as writer:

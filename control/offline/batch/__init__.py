@@ -1,3 +1,3 @@
-"""Catalogues: one plan applied to many recordings, on many processes; results that exist are not made again."""
+"""Catalogues: a plan applied to many recordings in many processes; existing results are not made again."""
 
-__all__ = ["plan", "report", "run"]
+__all__ = ["cluster", "plan", "report", "run", "work"]

@@ -1,1 +1,3 @@
-"""evaluation."""
+"""Evaluation: models and baselines scored on songs with true stems, and the tables and charts of the results."""
+
+__all__ = ["methods", "plot", "report", "room", "songs"]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.control.offline.evaluation.report import Result
-from stemfield.control.offline.evaluation.room import RoomJudge
+from stemfield.control.offline.evaluation.room import RoomScorer
 from stemfield.control.offline.evaluation.songs import MIXTURE, Song
 from stemfield.separation.cards.card import ModelCard
 from stemfield.separation.evaluation.baselines import STEMS, no_learning, oracle, untouched
@@ -26,7 +26,7 @@ def separations(
     threshold: float = 0.0,
     providers: Sequence[str] = CPU,
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Models under rules, and their stems of a song, shape (4, 2, n)."""
+    """Names of models with rules, and their stems of a song, shape (4, 2, n)."""
     for card in cards:
         for rule in rules:
             separator = Separator(card, song.sample_rate_hz, providers, rule=rule, stems=STEMS)
@@ -36,10 +36,10 @@ def separations(
 
 
 def baselines(song: Song) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Methods without a model, and their stems of a song, shape (4, 2, n)."""
+    """Names of methods without a model, and their stems of a song, shape (4, 2, n)."""
     mixture = untouched(song.mixture)
     for name in song.stems:
-        for other in name.split("+")[1:]:  # what is known together only is compared with one mixture
+        for other in name.split("+")[1:]:  # stems that are only known together are compared with one mixture
             mixture[STEMS.index(other)] = 0.0
     yield MIXTURE, mixture
     yield "no learning", no_learning(song.mixture, song.sample_rate_hz)
@@ -49,13 +49,13 @@ def baselines(song: Song) -> Iterator[tuple[str, NDArray[np.float32]]]:
     yield "oracle masks", oracle(song.mixture, truth, song.sample_rate_hz)
 
 
-def result_of(song: Song, method: str, stems: NDArray[np.float32], judge: RoomJudge | None = None) -> Result:
-    """All that is measured on the stems, shape (4, 2, n), that a method found in a song."""
+def result_of(song: Song, method: str, stems: NDArray[np.float32], scorer: RoomScorer | None = None) -> Result:
+    """The scores of the stems, shape (4, 2, n), that a method separated from a song."""
     estimates = dict(zip(STEMS, stems, strict=True))
     scored = score(song.mixture, song.stems, estimates, song.sample_rate_hz)
     # without separation a room plays the residual alone
     in_the_room = np.zeros_like(stems) if method == MIXTURE else stems
-    return Result(song.name, method, scored, {} if judge is None else judge.score(in_the_room))
+    return Result(song.name, method, scored, {} if scorer is None else scorer.score(in_the_room))
 
 
 def separated(separator: Separator, mixture: NDArray[np.float32]) -> NDArray[np.float32]:

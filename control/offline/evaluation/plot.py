@@ -1,4 +1,4 @@
-"""A picture of an evaluation: how well each method finds each stem, and how well music can be re-balanced with it."""
+"""Chart of an evaluation: how well each method separates each stem, and re-balances music."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ FLOOR_DB = -20.0
 
 
 def plot(medians: Mapping[str, Mapping[str, StemScore]], path: Path) -> None:
-    """Writes the picture; its kind follows from the suffix.
+    """Write the chart, in the format of the suffix.
 
     Args:
-        medians: by method and stem.
-        path: such as `scores.png`.
+        medians: median scores by method and stem.
+        path: file to write, such as `scores.png`.
 
     Raises:
         OSError: it cannot be written.
-        ValueError: a suffix that is no picture.
+        ValueError: a suffix of no image format.
     """
     every = {stem: one for scores in medians.values() for stem, one in scores.items()}
     stems = [stem for stem, one in every.items() if not math.isnan(one.csdr_db)]

@@ -1,4 +1,4 @@
-"""Results of an evaluation: medians over songs, and how they are told, as tables and as data."""
+"""Results of an evaluation: medians over songs, as tables and as data."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEASURES = {
     "sdr_improvement_db": "SDRi",
     "leakage_db": "leakage",
 }
-"""One figure a stem, and its heading."""
+"""Figures of a stem, and their headings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Result:
     method: str
     score: SongScore
     loudspeakers_db: Mapping[str, float] = field(default_factory=dict)
-    """SDR of what each loudspeaker plays, where a room was asked for."""
+    """SDR of each loudspeaker feed, if a layout was given."""
 
 
 def summary(results: Sequence[Result]) -> dict[str, dict[str, StemScore]]:
-    """Medians over the songs in which there is something to measure, by method and stem."""
+    """Medians over the songs with something to measure, by method and stem."""
     found: dict[str, dict[str, list[StemScore]]] = {}
     for result in results:
         for stem, scored in result.score.stems.items():
@@ -45,7 +45,7 @@ def summary(results: Sequence[Result]) -> dict[str, dict[str, StemScore]]:
 
 
 def loudspeakers(results: Sequence[Result]) -> dict[str, dict[str, float]]:
-    """Medians over the songs of every loudspeaker that sounds, by method and label."""
+    """Medians over the songs for every loudspeaker that plays, by method and label."""
     found: dict[str, dict[str, list[float]]] = {}
     for result in results:
         for label, value_db in result.loudspeakers_db.items():
@@ -65,7 +65,7 @@ def _middle(values: Sequence[float]) -> float:
 
 
 def plain_data(results: Sequence[Result]) -> dict[str, object]:
-    """All results and their medians, for JSON, which has no NaN and no infinity: both are null."""
+    """All results and their medians for JSON, with null for NaN and infinity."""
 
     def plain(value: object) -> object:
         if isinstance(value, Mapping):
@@ -93,8 +93,8 @@ def plain_data(results: Sequence[Result]) -> dict[str, object]:
 
 
 def print_tables(results: Sequence[Result]) -> None:
-    """Print the medians, every song, and the loudspeakers where there are some."""
-    # a pipe has no width of its own, and a table must not be cut
+    """Print the medians, every song, and the loudspeakers if there are any."""
+    # a pipe has no width, and tables must not be cut
     console = Console() if sys.stdout.isatty() else Console(width=160)
     console.print(_table(f"Medians over {len({r.song for r in results})} songs, dB", summary(results)))
     for song in dict.fromkeys(result.song for result in results):

@@ -1,4 +1,4 @@
-"""How well stems do in a room: each loudspeaker's feed against the feed that the true stems would have given."""
+"""Scores stems in a room: each loudspeaker feed compared with the feed of the true stems."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from stemfield.separation.evaluation.baselines import STEMS
 from stemfield.separation.evaluation.evaluate import sdr
 
 SILENT_DB = -60.0
-"""A loudspeaker that is so far below the loudest is not judged."""
+"""Level below the loudest loudspeaker at which a loudspeaker is not scored."""
 
-Sound = NDArray[np.float32]
+Audio = NDArray[np.float32]
 
 
-class RoomJudge:
+class RoomScorer:
     """Renders stems for a room and compares the feeds.
 
     Args:
-        song: with its true stems; stems that are known together only stand together, where the first of them stands.
-        layout: of the loudspeakers.
-        scene: where the instruments stand.
+        song: song with true stems; stems that are only known together are placed where the first of them is.
+        layout: layout of the loudspeakers.
+        scene: positions of the instruments.
     """
 
     def __init__(self, song: Song, layout: Layout, scene: Scene) -> None:
@@ -38,13 +38,13 @@ class RoomJudge:
             truth[first] = sound
         self._truth = self._feeds(truth)
         powers = np.square(self._truth.astype(np.float64)).sum(axis=1)
-        self._heard = powers > powers.max(initial=0.0) * 10.0 ** (SILENT_DB / 10.0)
+        self._audible = powers > powers.max(initial=0.0) * 10.0 ** (SILENT_DB / 10.0)
 
-    def score(self, stems: Sound) -> Mapping[str, float]:
-        """SDR in dB of every loudspeaker that sounds, by its label.
+    def score(self, stems: Audio) -> Mapping[str, float]:
+        """SDR in dB of every audible loudspeaker, by label.
 
         Args:
-            stems: found, in the order of `STEMS`, shape (4, 2, n).
+            stems: separated stems, in the order of `STEMS`, shape (4, 2, n).
         """
         together = stems.copy()
         for first, *others in self._joined:
@@ -52,25 +52,25 @@ class RoomJudge:
                 together[first] += together[other]
                 together[other] = 0.0
         feeds = self._feeds(together)
-        every = zip(self._layout.labels, self._truth, feeds, self._heard, strict=True)
-        return {label: sdr(true, found) for label, true, found, heard in every if heard}
+        every = zip(self._layout.labels, self._truth, feeds, self._audible, strict=True)
+        return {label: sdr(true, found) for label, true, found, audible in every if audible}
 
-    def _feeds(self, stems: Sound) -> Sound:
+    def _feeds(self, stems: Audio) -> Audio:
         mixture, rate_hz = self._song.mixture, self._song.sample_rate_hz
         blocks = (mixture[:, at : at + BLOCK_FRAMES] for at in range(0, mixture.shape[1], BLOCK_FRAMES))
         return np.concatenate([*feeds_of(blocks, rate_hz, self._layout, self._scene, _Known(stems))], axis=1)
 
 
 class _Known:
-    """Stems that need no separating, in a separator's place."""
+    """Known stems in place of a separator."""
 
     latency_frames = 0
 
-    def __init__(self, stems: Sound) -> None:
+    def __init__(self, stems: Audio) -> None:
         self._left = stems
 
-    def feed(self, mixture: Sound) -> Sound:
-        """As many frames as come in; silence after the end."""
+    def feed(self, mixture: Audio) -> Audio:
+        """As many frames as are fed; silence after the end."""
         given, self._left = self._left[..., : mixture.shape[1]], self._left[..., mixture.shape[1] :]
         missing = mixture.shape[1] - given.shape[2]
         return np.pad(given, ((0, 0), (0, 0), (0, missing)))

@@ -40,7 +40,7 @@ class SongsError(ProblemsError):
 
 @dataclass(frozen=True, slots=True)
 class SongFiles:
-    """Where a song is."""
+    """The files of a song."""
 
     name: str
     stems: dict[str, tuple[Path, ...]]
@@ -73,10 +73,10 @@ class _Manifest(_Strict):
 
 
 def songs_in(place: Path) -> tuple[SongFiles, ...]:
-    """Every song of a folder or of a list, in the order of their names.
+    """Every song of a folder or of a list, sorted by name.
 
     Raises:
-        SongsError: there is none, or a list has problems.
+        SongsError: no song was found, or the list has problems.
     """
     if place.is_file():
         return tuple(_listed(place))
@@ -119,11 +119,11 @@ def _in_folder(folder: Path, place: Path) -> SongFiles:
 
 
 def load(files: SongFiles, seconds: float | None = None) -> Song:
-    """Reads a song, cut to its shortest file.
+    """Read a song, cut to its shortest file.
 
     Args:
-        files: where it is.
-        seconds: at most so much of its beginning.
+        files: files of the song.
+        seconds: maximum length; None: all of it.
 
     Raises:
         SongsError: its files have different sample rates.

@@ -120,7 +120,7 @@ def test_a_model_with_a_card_is_copied_and_not_overwritten(capsys, tmp_path, hom
     assert load_card("toy", (home,)).sources == ("vocals", "other")
     status, _, err = run(capsys, "models", "import", folder)
     assert status == 2
-    assert "is there already (--replace overwrites it)" in err
+    assert "exists already; to overwrite it pass --replace" in err
     assert run(capsys, "models", "import", folder / "card.yaml", "--replace")[0] == 0
 
 
@@ -201,7 +201,7 @@ def test_networks_for_single_instruments_become_one_model(capsys, home, networks
     np.testing.assert_allclose(together.sum(axis=0), noise, atol=1e-4)
     status, _, err = run(capsys, "models", "join", *networks, "--name", "pair")
     assert status == 2
-    assert "is there already" in err
+    assert "exists already" in err
 
 
 def test_what_does_not_fit_together_is_told_all_at_once(capsys, tmp_path, networks, home):
@@ -226,13 +226,19 @@ def test_what_does_not_fit_together_is_told_all_at_once(capsys, tmp_path, networ
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--source", "vox"), "kim: no instrument of a room gets 'vox': 'vox' is none of vocals, bass, drums, other; "),
+        (
+            ("--source", "vox"),
+            "kim: no instrument of the room for source 'vox': expected vocals, bass, drums, other, got 'vox'; ",
+        ),
         (
             ("--source", "vox", "--stem", "vox=vocal"),
-            "gets 'vox': 'vocal' is none of vocals, bass, drums, other, did you ",
+            "for source 'vox': expected vocals, bass, drums, other, got 'vocal', did you ",
         ),
         (("--source", "vox", "--stem", "vox=vocals"), ""),
-        (("--source", "vocals", "--rest", "band"), "gets 'band': 'band' is none of"),
+        (
+            ("--source", "vocals", "--rest", "band"),
+            "for source 'band': expected vocals, bass, drums, other, got 'band'",
+        ),
     ],
 )
 def test_a_source_that_no_instrument_gets_is_told(capsys, mdx, home, words, told):
@@ -255,7 +261,7 @@ def test_a_source_that_no_instrument_gets_is_told(capsys, mdx, home, words, told
     assert "kim" in out
     assert (told in err) if told else not err
     if told:
-        assert "say where it belongs with --stem" in err
+        assert "set it with --stem" in err
         assert told in run(capsys, "models", "check", "kim")[2]
 
 
@@ -293,4 +299,4 @@ def test_what_is_wrong_with_a_model_that_has_a_card_is_told_of_its_own_files(cap
     (folder / "card.yaml").write_text(card.replace("vocals", "vox"))
     status, _, err = run(capsys, "models", "import", folder)
     assert status == 0
-    assert "toy: no instrument of a room gets 'vox'" in err
+    assert "toy: no instrument of the room for source 'vox'" in err

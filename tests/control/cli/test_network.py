@@ -61,7 +61,7 @@ def test_bad_usage(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(SystemExit) as ended:
         main(["send", *words])
     assert ended.value.code == 2
-    assert "allowed" in capsys.readouterr().err
+    assert "expected" in capsys.readouterr().err
 
 
 def test_answers_that_come_as_a_bundle(control: Any, capsys: pytest.CaptureFixture[str]) -> None:

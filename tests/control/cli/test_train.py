@@ -63,7 +63,7 @@ def test_a_run_becomes_a_model(capsys, tmp_path, songs):
         capsys, "train", "release", *(tmp_path / n for n in names), model, "--title", "Mine", *judged
     )
     assert status == 2
-    assert problems == [f"{tmp_path / n}: not the weights of a run (best.pt or step-N.pt)" for n in names]
+    assert problems == [f"{tmp_path / n}: expected the weights of a run (best.pt or step-N.pt)" for n in names]
     beside = ("--beside", "stduio")
     status, _, problems = run(capsys, "train", "release", weights, model, "--title", "Mine", *judged, *beside)
     assert status == 2
@@ -79,13 +79,16 @@ def test_a_run_becomes_a_model(capsys, tmp_path, songs):
         (["train", "music", "x"], "the following arguments are required: --voices"),
         (
             ["train", "music", "x", "--voices", "v", "--songs", "0"],
-            "argument --songs: 0: allowed a whole number from 1",
+            "argument --songs: expected a whole number of at least 1, got 0",
         ),
-        (["train", "learn", "r", "--steps", "many"], "argument --steps: many: allowed a whole number from 1"),
-        (["train", "music", "x", "--voices", "/nowhere"], "--voices /nowhere: there is no such thing"),
+        (
+            ["train", "learn", "r", "--steps", "many"],
+            "argument --steps: expected a whole number of at least 1, got many",
+        ),
+        (["train", "music", "x", "--voices", "/nowhere"], "--voices /nowhere: no such file or folder"),
         (
             ["train", "learn", "r", "--songs", "/nowhere", "--validation", "/nowhere", "--steps", "1"],
-            "--songs /nowhere: there is no such thing",
+            "--songs /nowhere: no such file or folder",
         ),
     ],
 )

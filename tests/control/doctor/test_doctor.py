@@ -147,7 +147,7 @@ def test_exit_statuses(
     file: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert main(["doctor", "--config", str(file()), "--watch", "0.5"]) == 0
-    assert "nothing is wrong" in capsys.readouterr().out
+    assert "no problem found" in capsys.readouterr().out
     assert main(["doctor", "--config", str(file(JACK)), "--json"]) == 1
     told = json.loads(capsys.readouterr().out)
     first = told["findings"][0]
@@ -162,8 +162,8 @@ def test_exit_statuses(
     monkeypatch.setattr(evidence, "probe_rights", fail)
     assert main(["doctor", "--config", str(file())]) == 2
     out, err = capsys.readouterr()
-    assert "could not look: real-time priority" in err
-    assert "nothing is wrong" not in out
+    assert "could not examine: real-time priority" in err
+    assert "no problem found" not in out
 
 
 def test_the_report_has_everything_but_the_token(

@@ -214,7 +214,7 @@ def test_where_no_file_can_be_made_the_command_says_where_the_capture_is(
     def export(*_: Any) -> None:
         raise AudioFileError("the disk is full")
 
-    monkeypatch.setattr("stemfield.control.cli.record.export_tape", export)
+    monkeypatch.setattr("stemfield.control.cli.record.export_tracks", export)
     (tmp_path / "c.yaml").write_text(f"state_folder: {tmp_path}\n")
     options = argparse.Namespace(
         config=str(tmp_path / "c.yaml"),
@@ -227,7 +227,7 @@ def test_where_no_file_can_be_made_the_command_says_where_the_capture_is(
         record(options)
     sound, lines = sorted((tmp_path / "recordings" / "captures").iterdir(), key=lambda path: path.suffix, reverse=True)
     assert (sound.suffix, lines.suffix) == (".wav", ".jsonl")
-    assert f"what was captured stays in {lines} and {sound}" in capsys.readouterr().err
+    assert f"the capture is kept in {lines} and {sound}" in capsys.readouterr().err
 
 
 def test_it_ends_when_it_is_too_long(

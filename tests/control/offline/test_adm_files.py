@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from stemfield.control.cli.main import main
 from stemfield.control.offline import render as offline
-from stemfield.control.offline.adm_export import export_tape
+from stemfield.control.offline.adm_export import export_tracks
 from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 from stemfield.control.parameters.object_rows import MAX_GAIN_DB
 from stemfield.layouts.coordinates import cartesian
@@ -76,7 +76,7 @@ def through_a_file(moments, layout, folder, sound=None):
     given = blocks(mixture() if sound is None else sound)
     tape = joined(offline.objects_of(given, RATE, layout, scene[1], Shares(), later))
     soundfile.write(folder / "tape.wav", tape.T, RATE, subtype="FLOAT")
-    export_tape(folder / "tape.wav", folder / "a.adm.wav", layout, moments, "piece")
+    export_tracks(folder / "tape.wav", folder / "a.adm.wav", layout, moments, "piece")
     with Bw64Reader(folder / "a.adm.wav") as reader:
         items = select(read_document(reader.axml), reader.entries).items
         return joined(feeds_of(reader.blocks(777), RATE, items, layout))
@@ -203,7 +203,7 @@ def test_what_is_beyond_full_scale_is_not_clipped(folder):
     for peak in (0.5, 5.0):
         moments = [(0, scene.with_object(replace(scene.objects[1], level=0.4 / peak)), 0.0)]
         soundfile.write(folder / "loud.wav", peak * sine.T, RATE, subtype="FLOAT")
-        export_tape(folder / "loud.wav", folder / "loud.adm.wav", layout, moments, "loud")
+        export_tracks(folder / "loud.wav", folder / "loud.adm.wav", layout, moments, "loud")
         with Bw64Reader(folder / "loud.adm.wav") as reader:
             items = select(read_document(reader.axml), reader.entries).items
             found.append(joined(feeds_of(reader.blocks(777), RATE, items, layout)))
@@ -220,7 +220,7 @@ def test_the_loudest_that_is_written_is_read(folder):
     sine[2:4] = LOUDEST_SOURCE * np.sin(np.arange(FRAMES) / 20.0)
     soundfile.write(folder / "loudest.wav", sine.T, RATE, subtype="FLOAT")
     moments = [(0, replace(scene, **loud), 0.0)]
-    export_tape(folder / "loudest.wav", folder / "loudest.adm.wav", load_layout("quad"), moments, "loudest")
+    export_tracks(folder / "loudest.wav", folder / "loudest.adm.wav", load_layout("quad"), moments, "loudest")
     with Bw64Reader(folder / "loudest.adm.wav") as reader:
         items = select(read_document(reader.axml), reader.entries).items
     assert max(block.gain for item in items for block in item.blocks) == pytest.approx(MAX_LEVEL * 10 * 10 * 2**20)
@@ -235,7 +235,7 @@ def test_more_than_is_read_is_not_written(folder):
     soundfile.write(folder / "many.wav", np.zeros((100, 10 + len(further)), np.float32), RATE, subtype="FLOAT")
     moments = [(0, replace(scene, objects=(*scene.objects, *further)), 0.0)]
     with pytest.raises(AudioFileError, match=r"many\.adm\.wav: more than 1024 tracks of audioObjects"):
-        export_tape(folder / "many.wav", folder / "many.adm.wav", layout, moments, "many")
+        export_tracks(folder / "many.wav", folder / "many.adm.wav", layout, moments, "many")
     assert not (folder / "many.adm.wav").exists()
 
 

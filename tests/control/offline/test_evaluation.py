@@ -9,7 +9,7 @@ import soundfile
 
 from stemfield.control.cli.main import main
 from stemfield.control.offline.evaluation.methods import baselines
-from stemfield.control.offline.evaluation.room import RoomJudge
+from stemfield.control.offline.evaluation.room import RoomScorer
 from stemfield.control.offline.evaluation.songs import Song, SongsError, load, songs_in
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.scene.scene import default_scene
@@ -160,7 +160,7 @@ def test_the_command_prints_a_table_json_and_a_picture(tmp_path, stems, capsys):
 def test_loudspeakers_are_judged_by_what_true_stems_would_have_given_them(stems):
     song = Song("one", RATE_HZ, sum(stems.values()), stems)
     truth = np.stack([stems[name] for name in STEMS])
-    judge = RoomJudge(song, load_layout("22.2"), default_scene())
+    judge = RoomScorer(song, load_layout("22.2"), default_scene())
     perfect = judge.score(truth)
     assert min(perfect.values()) > 100
     assert "LFE1" not in perfect
@@ -176,13 +176,13 @@ def test_what_stands_together_is_played_without_error_however_badly_it_is_separa
     for item in scene.objects:
         scene = scene.with_object(replace(item, position=(1.0, 0.0, 0.0), width_deg=60.0))
     bad = 0.3 * np.stack([stems[name] for name in ("other", "drums", "vocals", "bass")])
-    assert min(RoomJudge(song, load_layout("5.1"), scene).score(bad).values()) > 100
+    assert min(RoomScorer(song, load_layout("5.1"), scene).score(bad).values()) > 100
 
 
 def test_stems_that_are_known_together_are_judged_together(stems):
     known = {"vocals": stems["vocals"], "drums+bass": stems["drums"] + stems["bass"], "other": stems["other"]}
     song = Song("one", RATE_HZ, sum(stems.values()), known)
-    judge = RoomJudge(song, load_layout("quad"), default_scene())
+    judge = RoomScorer(song, load_layout("quad"), default_scene())
     assert min(judge.score(np.stack([stems[name] for name in STEMS])).values()) > 100
     (_, mixture), *_ = baselines(song)
     of_both = score(song.mixture, known, dict(zip(STEMS, mixture, strict=True)), RATE_HZ).stems["drums+bass"]
