@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from aiohttp import WSMessage, WSMsgType, web
 
 from stemfield.control.dialects.osc import encode
-from stemfield.control.http.requests import websocket_peer
-from stemfield.control.http.session import SendQueue, run_session
+from stemfield.control.http.session import SendQueue, Session
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
 from stemfield.control.hub.watch import Watch
@@ -25,37 +24,19 @@ PERIOD_S = 1.0 / 60.0
 STATUS_PERIOD_S = 1.0 / 30.0
 
 
-class WebSocketClient:
-    """A connection, served by `run`.
+class WebSocketClient(Session):
+    """The session of an OSCQuery client.
 
     A slow client gets the newest value of each address; everything else waits in a queue of limited length.
-
-    Args:
-        socket: prepared WebSocket.
-        peer: the client.
-        hub: receives the commands.
-        admission: rights of the client; counts and limits its messages.
-        scheduler: runs its messages.
     """
 
     def __init__(
         self, socket: web.WebSocketResponse, peer: Peer, hub: Hub, admission: Admission, scheduler: FairScheduler
     ) -> None:
-        self._socket = socket
-        self._peer = websocket_peer(peer, admission, self._send)
-        self._hub = hub
-        self._admission = admission
-        self._scheduler = scheduler
+        super().__init__(socket, peer, hub, admission, scheduler)
         self._listened: dict[str, None] = {}
         self._watch = Watch(self._routes, hub.context)
         self._queue: SendQueue[bytes | str] = SendQueue()
-        self._wake = asyncio.Event()
-
-    async def run(self) -> None:
-        """Serve the client until it disconnects."""
-        await run_session(
-            self._socket, self._peer, self._hub, self._admission, self._scheduler, self._take, self._send_all()
-        )
 
     def changed(self, events: Sequence[str]) -> None:
         """Notify the client of a new scene.
@@ -101,23 +82,20 @@ class WebSocketClient:
 
     async def _send_all(self) -> None:
         """Send the queue, then changed values, at most 60 times a second."""
-        try:
-            while True:
-                try:
-                    async with asyncio.timeout(STATUS_PERIOD_S):
-                        await self._wake.wait()
-                except TimeoutError:
-                    if self._watch.is_unchanged(self._hub.scene):
-                        continue
-                self._wake.clear()
-                while self._queue:
-                    entry = self._queue.take()
-                    await (self._socket.send_str(entry) if isinstance(entry, str) else self._socket.send_bytes(entry))
-                for route, values in self._watch.changes(self._hub.scene):
-                    await self._socket.send_bytes(encode(route.address, route.parameter.tags, values))
-                await asyncio.sleep(PERIOD_S)
-        except (ConnectionError, RuntimeError):
-            return  # disconnected; the reading side sees it too
+        while True:
+            try:
+                async with asyncio.timeout(STATUS_PERIOD_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                if self._watch.is_unchanged(self._hub.scene):
+                    continue
+            self._wake.clear()
+            while self._queue:
+                entry = self._queue.take()
+                await (self._socket.send_str(entry) if isinstance(entry, str) else self._socket.send_bytes(entry))
+            for route, values in self._watch.changes(self._hub.scene):
+                await self._socket.send_bytes(encode(route.address, route.parameter.tags, values))
+            await asyncio.sleep(PERIOD_S)
 
 
 def routes_of(address: str, hub: Hub) -> Sequence[Route]:

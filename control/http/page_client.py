@@ -19,8 +19,7 @@ from aiohttp import WSMessage, WSMsgType, web
 from stemfield.control.dialects import adm, native
 from stemfield.control.dialects.osc import Message, parse
 from stemfield.control.http.page_facts import POLLED, WATCHED, Facts, object_facts
-from stemfield.control.http.requests import websocket_peer
-from stemfield.control.http.session import SendQueue, run_session
+from stemfield.control.http.session import SendQueue, Session
 from stemfield.control.http.telemetry import pack
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
@@ -43,17 +42,13 @@ POLL_S: Final = 0.5
 """Time between two readings of counters and of the engine's state."""
 
 
-class PageClient:
-    """A connection, served by `run`.
+class PageClient(Session):
+    """The session of a panner page.
 
     A slow page gets the newest value of each address; telemetry is never queued.
 
     Args:
-        socket: prepared WebSocket.
-        peer: the client.
-        hub: receives the commands.
-        admission: rights of the client; counts and limits its messages.
-        scheduler: runs its messages.
+        socket: as for all sessions, and so the next four.
         facts: sent when the page connects.
     """
 
@@ -66,17 +61,12 @@ class PageClient:
         scheduler: FairScheduler,
         facts: Facts,
     ) -> None:
-        self._socket = socket
-        self._peer = websocket_peer(peer, admission, self._answer)
-        self._hub = hub
-        self._admission = admission
-        self._scheduler = scheduler
+        super().__init__(socket, peer, hub, admission, scheduler)
         self._facts = facts
         self._watch = _watch(WATCHED, hub)
         self._counts = _watch(POLLED, hub)
         self._answers: SendQueue[object] = SendQueue()
         self._done: int | None = None
-        self._wake = asyncio.Event()
         self._revision = 0
         self._objects: list[list[object]] = []
         self._sound: object = None
@@ -87,9 +77,7 @@ class PageClient:
     async def run(self) -> None:
         """Serve the page until it disconnects."""
         try:
-            await run_session(
-                self._socket, self._peer, self._hub, self._admission, self._scheduler, self._take, self._send_all()
-            )
+            await super().run()
         finally:
             self._log(wanted=False)
 
@@ -125,7 +113,7 @@ class PageClient:
             self._close_log()
             self._close_log = None
 
-    def _answer(self, packet: bytes, _: Address) -> None:
+    def _send(self, packet: bytes, _: Address) -> None:
         for _due, message in parse(packet, 0.0):
             if isinstance(message, Message):
                 self._answers.add([message.address, *message.arguments], len(packet))
@@ -135,23 +123,20 @@ class PageClient:
         """Send changes as they come, and telemetry thirty times a second."""
         loop = asyncio.get_running_loop()
         measured_s = 0.0
-        try:
-            await self._send_json({"hello": self._facts | {"peer": str(self._peer), "readOnly": self._peer.read_only}})
-            while True:
-                now_s = loop.time()
-                if changes := dict(self._changes(now_s)):
-                    await self._send_json(changes)
-                if now_s >= measured_s + TELEMETRY_S:
-                    measured_s = max(measured_s + TELEMETRY_S, now_s - TELEMETRY_S)
-                    await self._socket.send_bytes(self._telemetry())
-                await asyncio.sleep(MIN_PERIOD_S)
-                left_s = measured_s + TELEMETRY_S - loop.time()
-                if left_s > 0.0 and not self._wake.is_set():
-                    timer = loop.call_later(left_s, self._wake.set)
-                    await self._wake.wait()
-                    timer.cancel()
-        except (ConnectionError, RuntimeError):
-            return  # disconnected; the reading side sees it too
+        await self._send_json({"hello": self._facts | {"peer": str(self._peer), "readOnly": self._peer.read_only}})
+        while True:
+            now_s = loop.time()
+            if changes := dict(self._changes(now_s)):
+                await self._send_json(changes)
+            if now_s >= measured_s + TELEMETRY_S:
+                measured_s = max(measured_s + TELEMETRY_S, now_s - TELEMETRY_S)
+                await self._socket.send_bytes(self._telemetry())
+            await asyncio.sleep(MIN_PERIOD_S)
+            left_s = measured_s + TELEMETRY_S - loop.time()
+            if left_s > 0.0 and not self._wake.is_set():
+                timer = loop.call_later(left_s, self._wake.set)
+                await self._wake.wait()
+                timer.cancel()
 
     def _changes(self, now_s: float) -> Iterator[tuple[str, object]]:
         """What has changed since the last message, by key."""

@@ -7,13 +7,12 @@ from typing import Final
 from aiohttp import web
 
 from stemfield.control.audio.headphones import HeadphoneStream
-from stemfield.control.http.frames import require_masked
 from stemfield.control.http.page_audio import play
 from stemfield.control.http.page_client import PageClient
 from stemfield.control.http.page_facts import Facts
 from stemfield.control.http.page_files import file_response, page_files
 from stemfield.control.http.quota import ConnectionQuota
-from stemfield.control.http.requests import peer_of
+from stemfield.control.http.session import accept_websocket, peer_of
 from stemfield.control.hub.hub import Hub
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.scheduler import FairScheduler
@@ -26,7 +25,6 @@ ACCESS: Final = "/panner/access"
 PRIVATE: Final = frozenset({SOCKET, AUDIO, ACCESS})
 """Paths that need the token; all others are files of the page."""
 MAX_PAGES: Final = 32
-MAX_MESSAGE: Final = 65_536
 _MAX_UNSENT: Final = 16_384
 """Maximum number of bytes buffered for a slow page."""
 
@@ -98,17 +96,8 @@ class PageRoutes:
         return socket
 
     async def _accept(self, request: web.Request) -> web.WebSocketResponse:
-        # On a local network compression costs more time than it saves.
-        socket = web.WebSocketResponse(
-            heartbeat=10.0, compress=False, max_msg_size=MAX_MESSAGE, writer_limit=_MAX_UNSENT
-        )
-        if not socket.can_prepare(request):
-            raise web.HTTPBadRequest(text="expected a WebSocket, got a plain request")
-        if request.transport is None or not self._quota.take(request.transport, request.remote or ""):
-            raise web.HTTPServiceUnavailable(text=f"expected at most {MAX_PAGES} pages: close another one")
-        await socket.prepare(request)
-        require_masked(request)
-        return socket
+        text = f"expected at most {MAX_PAGES} pages: close another one"
+        return await accept_websocket(request, self._quota, text, heartbeat=10.0, writer_limit=_MAX_UNSENT)
 
     async def _serve_page(self, request: web.Request) -> web.WebSocketResponse:
         socket = await self._accept(request)

@@ -22,15 +22,13 @@ from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.config.host_names import HostNames
 from stemfield.control.faults import log_fault
 from stemfield.control.http.accept import Acceptor
-from stemfield.control.http.frames import require_masked
 from stemfield.control.http.metrics import CONTENT_TYPE, exposition
 from stemfield.control.http.oscquery import ATTRIBUTES, count, host_info, node_at, path_events
 from stemfield.control.http.oscquery_client import WebSocketClient
 from stemfield.control.http.page_facts import Facts, daemon_facts
 from stemfield.control.http.page_routes import PRIVATE, ROOT, PageRoutes
 from stemfield.control.http.quota import ConnectionQuota
-from stemfield.control.http.requests import peer_of
-from stemfield.control.http.session import close_sockets
+from stemfield.control.http.session import MAX_MESSAGE, accept_websocket, close_sockets, peer_of
 from stemfield.control.hub.hub import Hub
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.scheduler import FairScheduler, FairThreadPool
@@ -42,7 +40,6 @@ from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.scene import Scene
 
 MAX_CLIENTS = 64
-MAX_MESSAGE = 65_536
 MAX_NODES_COST = 1000
 TREE_THREADS = 2
 """Maximum number of trees built at the same time."""
@@ -249,12 +246,8 @@ class HttpServer:
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
 
     async def _serve_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        if request.transport is None or not self._quota.take(request.transport, request.remote or ""):
-            raise web.HTTPServiceUnavailable(text=f"expected at most {MAX_CLIENTS} clients: close another one")
-        # On a local network compression costs more time than it saves.
-        socket = web.WebSocketResponse(heartbeat=20.0, compress=False, max_msg_size=MAX_MESSAGE)
-        await socket.prepare(request)
-        require_masked(request)
+        text = f"expected at most {MAX_CLIENTS} clients: close another one"
+        socket = await accept_websocket(request, self._quota, text, heartbeat=20.0)
         client = self._clients[socket] = WebSocketClient(
             socket, peer_of(request), self._hub, self._admission, self._scheduler
         )

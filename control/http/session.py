@@ -1,22 +1,26 @@
-"""What all WebSockets share: rate limits for received messages, and a bounded send queue for slow clients."""
+"""What all WebSockets share: accepting them, rate limits, and a bounded send queue for slow clients."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from socket import SHUT_RDWR
 from typing import Any, Final, Generic, TypeVar
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from stemfield.control.faults import Contained
+from stemfield.control.http.frames import require_masked
+from stemfield.control.http.quota import ConnectionQuota
 from stemfield.control.hub.hub import Hub
-from stemfield.control.hub.peers import Peer
+from stemfield.control.hub.peers import Address, Peer
 from stemfield.control.network.admission import Admission, charged
 from stemfield.control.network.scheduler import FairScheduler
 
+MAX_MESSAGE: Final = 65_536
 MAX_ENTRIES: Final = 1024
 MAX_BYTES: Final = 1 << 20
 CLOSE_TIMEOUT_S: Final = 1.0
@@ -24,49 +28,100 @@ CLOSE_TIMEOUT_S: Final = 1.0
 T = TypeVar("T")
 
 
-async def run_session(
-    socket: web.WebSocketResponse,
-    peer: Peer,
-    hub: Hub,
-    admission: Admission,
-    scheduler: FairScheduler,
-    take: Callable[[WSMessage], Iterator[int]],
-    sending: Coroutine[Any, Any, None],
-) -> None:
-    """Serve a client until it disconnects.
+class Session:
+    """A client on a WebSocket; subclasses handle its messages and send to it.
 
     Args:
         socket: prepared WebSocket.
-        peer: the client.
-        hub: forgets the peer at the end.
-        admission: counts and limits received messages.
-        scheduler: runs the messages; the next one is read when one is done.
-        take: gives the steps of a message, text or binary; each step yields the number of messages it cost.
-        sending: coroutine that sends to the client; cancelled at the end.
+        peer: the client, as `peer_of` gives it.
+        hub: receives the commands.
+        admission: rights of the client; counts and limits its messages.
+        scheduler: runs its messages; the next one is read when one is done.
     """
 
-    async def send() -> None:
-        with Contained("cannot send to a page or client") as fault:
+    def __init__(
+        self, socket: web.WebSocketResponse, peer: Peer, hub: Hub, admission: Admission, scheduler: FairScheduler
+    ) -> None:
+        self._socket = socket
+        self._peer = replace(peer, send=self._send, read_only=admission.rights(peer.host) != "change")
+        self._hub = hub
+        self._admission = admission
+        self._scheduler = scheduler
+        self._wake = asyncio.Event()
+        """Set when there is something to send."""
+
+    async def run(self) -> None:
+        """Serve the client until it disconnects."""
+        sending = self._send_all()
+        task = asyncio.get_running_loop().create_task(self._contained(sending))
+        try:
+            async for message in self._socket:
+                if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    continue  # an error: the connection ends
+                self._admission.counters.received += 1
+                charge = self._admission.take(self._peer, asyncio.get_running_loop().time())
+                if charge is None:
+                    self._admission.refuse("limited", str(self._peer), message.data)
+                else:
+                    await self._scheduler.run(self._peer, charged(charge, self._take(message)))
+        finally:
+            self._hub.leave(self._peer)
+            task.cancel()
+            await asyncio.wait([task])
+            sending.close()  # if the task was cancelled before it started
+
+    async def _contained(self, sending: Coroutine[Any, Any, None]) -> None:
+        # Errors of a lost connection are ignored: the reading side sees it too.
+        with Contained("cannot send to a page or client") as fault, suppress(ConnectionError, RuntimeError):
             await sending
         if fault.error is not None:
-            await close_sockets((socket,), b"internal error")
+            await close_sockets((self._socket,), b"internal error")
 
-    task = asyncio.get_running_loop().create_task(send())
-    try:
-        async for message in socket:
-            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
-                continue  # an error: the connection ends
-            admission.counters.received += 1
-            charge = admission.take(peer, asyncio.get_running_loop().time())
-            if charge is None:
-                admission.refuse("limited", str(peer), message.data)
-            else:
-                await scheduler.run(peer, charged(charge, take(message)))
-    finally:
-        hub.leave(peer)
-        task.cancel()
-        await asyncio.wait([task])
-        sending.close()  # where the task was cancelled before it began
+    def _take(self, message: WSMessage) -> Iterator[int]:
+        """The steps of a message, text or binary; each yields the number of messages it cost."""
+        raise NotImplementedError
+
+    def _send(self, packet: bytes, to: Address) -> None:
+        """Send an OSC reply."""
+        raise NotImplementedError
+
+    async def _send_all(self) -> None:
+        """Send everything, until cancelled."""
+        raise NotImplementedError
+
+
+def peer_of(request: web.Request) -> Peer:
+    """The client of a request, read-only and without a way to send to it."""
+    name = request.transport.get_extra_info("peername") if request.transport else None
+    return Peer(
+        request.remote or "unknown", int(name[1]) if name else 0, _discard, "web", read_only=True, transport="tcp"
+    )
+
+
+def _discard(_packet: bytes, _to: Address) -> None:
+    """Plain HTTP clients receive nothing but the response."""
+
+
+async def accept_websocket(
+    request: web.Request, quota: ConnectionQuota, refusal: str, **options: Any
+) -> web.WebSocketResponse:
+    """Prepare the WebSocket of a request.
+
+    Args:
+        request: WebSocket handshake.
+        quota: limits the number of WebSockets.
+        refusal: text of the response above the limit.
+        options: more arguments of `WebSocketResponse`.
+    """
+    # On a local network compression costs more time than it saves.
+    socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_MESSAGE, **options)
+    if not socket.can_prepare(request):
+        raise web.HTTPBadRequest(text="expected a WebSocket, got a plain request")
+    if request.transport is None or not quota.take(request.transport, request.remote or ""):
+        raise web.HTTPServiceUnavailable(text=refusal)
+    await socket.prepare(request)
+    require_masked(request)
+    return socket
 
 
 async def close_sockets(sockets: Iterable[web.WebSocketResponse], message: bytes) -> None:

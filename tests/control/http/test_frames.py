@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stemfield.control.http.frames import MaskCheck
@@ -33,6 +33,7 @@ def frame(payload: bytes, *, masked: bool = True, text: bool = True) -> bytes:
     return bytes([0x81 if text else 0x82]) + length + (mask + hidden if masked else payload)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([0, 1, 5, 125, 126, 300, 65_535, 65_536])), st.integers(1, 999), st.booleans())
 def test_heads_are_found_however_the_stream_is_cut(sizes: list[int], step: int, ends_unmasked: bool) -> None:
     stream = b"".join(frame(bytes(size)) for size in sizes) + (frame(b"x", masked=False) if ends_unmasked else b"")
