@@ -25,7 +25,7 @@ from stemfield.renderer.scene.compare import untouched
 from stemfield.renderer.scene.gains import CLICK_FREE_S, bass_gains, linear, speaker_gains
 from stemfield.renderer.scene.object_gains import ObjectGains
 from stemfield.renderer.scene.rows import engine_rows
-from stemfield.renderer.scene.scene import Scene, Sound, SpeakerTrim
+from stemfield.renderer.scene.scene import Scene, SpeakerTrim, TestSignal
 from stemfield.renderer.scene.timed_scene import TimedScene
 
 T = TypeVar("T", np.float32, np.int64)
@@ -33,10 +33,10 @@ Floats = NDArray[np.float32]
 
 log = logging.getLogger(__name__)
 
-_SOUNDS: Mapping[Sound, int] = {"none": 0, "noise": NOISE, "sweep": SWEEP, "spoken": SPOKEN}
+_SOUNDS: Mapping[TestSignal, int] = {"none": 0, "noise": NOISE, "sweep": SWEEP, "spoken": SPOKEN}
 
 
-class Room:
+class Renderer:
     """A layout, its panner, and the engine that feeds its loudspeakers.
 
     What the engine's chain lacks costs nothing: without decorrelators diffuse sound goes to the loudspeakers as it is.
@@ -46,7 +46,7 @@ class Room:
         panner: of that layout.
         engine: with the chain of that layout, or a plain one.
         head: whose filters the binaural monitor of the chain takes; needed where there is one.
-        stem_row: of the engine, which plays the first stem; where that is not 0, the engine separates nothing itself.
+        stem_row: row of the engine that plays the first stem.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Room:
         if before is not None and before.speakers is not scene.speakers:
             self._identify(before.speakers, scene.speakers)
         engine.exchange.threshold = scene.separation.threshold
-        engine.bypass(scene.separation.bypass or self._stem_row > 0)
+        engine.bypass(scene.separation.bypass)
 
     def _targets(self, scene: Scene, cue: TimedScene) -> Targets:
         """What the engine goes over to; costs what is different from the last one that was asked for."""

@@ -85,12 +85,12 @@ class Exchange:
         """A new, silent exchange.
 
         Args:
-            stems: number of stereo stems, at least 1.
+            stems: number of stereo stems, 0 or more.
             frames: capacity, a power of two.
             sample_rate_hz: of the timeline.
         """
-        if stems < 1 or frames < 1 or frames & (frames - 1):
-            message = f"an exchange needs stems >= 1 and frames a power of two, not {stems} and {frames}"
+        if stems < 0 or frames < 1 or frames & (frames - 1):
+            message = f"an exchange needs stems >= 0 and frames a power of two, not {stems} and {frames}"
             raise ExchangeError(message)
         fd = os.memfd_create("stemfield-exchange", os.MFD_CLOEXEC)
         os.ftruncate(fd, _size(stems, frames))

@@ -14,8 +14,8 @@ from stemfield.renderer.scene.scene import RESIDUAL, STEMS
 
 STEM_PORTS: Final = tuple(f"{name}_{side}" for name in (*STEMS, RESIDUAL) for side in "LR")
 """Ports of the stems between two machines, in the order of the engine's rows."""
-SILENT_ROWS: Final = 4
-"""Rows of a renderer's engine before those of the stems; they stay silent because it separates nothing."""
+MIXTURE_ROWS: Final = 2
+"""Rows of a renderer's engine before those of the incoming stems: its mixture, which has no input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def engine_of(role: Role, ports: Ports, sample_rate_hz: int, latency_frames: int
     if role == "separation":
         return Engine(sample_rate_hz, music, 0, feeds, len(STEMS), latency_frames)
     if role == "renderer":
-        return Engine(sample_rate_hz, 0, music + direct, feeds, 1, 0, chain)
+        return Engine(sample_rate_hz, 0, music + direct, feeds, 0, 0, chain)
     return Engine(sample_rate_hz, music, direct, feeds, len(STEMS), latency_frames, chain)
 
 

@@ -24,7 +24,7 @@ from stemfield.control.audio.executor import LatestWins, SerialExecutor
 from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.audio.model_worker import ModelWorker
 from stemfield.control.audio.player import Player
-from stemfield.control.audio.roles import SILENT_ROWS, engine_of
+from stemfield.control.audio.roles import MIXTURE_ROWS, engine_of
 from stemfield.control.audio.stem_outputs import StemOutputs
 from stemfield.control.audio.stems_log import StemsLog
 from stemfield.control.config.configuration import Config
@@ -37,7 +37,7 @@ from stemfield.renderer.engine.levels import SILENT, Levels, LoudnessMatch
 from stemfield.renderer.engine.processor import compile_ahead
 from stemfield.renderer.files.audiofile import AudioFileError
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import Room
+from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import Scene
 from stemfield.renderer.scene.timed_scene import TimedScene
 from stemfield.separation.cards.card_schema import ModelCard
@@ -92,7 +92,7 @@ class AudioService:
         self._closing: list[threading.Thread] = []
         self.upstream_ms: Callable[[], float | None] = lambda: None
         """Latency reported by another machine that separates."""
-        self.renderer: Room | StemOutputs | None = None
+        self.renderer: Renderer | StemOutputs | None = None
         """What the engine plays; None while there is no engine."""
 
     @property
@@ -272,8 +272,8 @@ class AudioService:
         if role == "separation":
             self.renderer, head = StemOutputs(engine), None
         else:
-            stem_row = SILENT_ROWS if role == "renderer" else 0
-            self.renderer = Room(self._layout, self._panner, engine, head, stem_row)
+            stem_row = MIXTURE_ROWS if role == "renderer" else 0
+            self.renderer = Renderer(self._layout, self._panner, engine, head, stem_row)
         self._headphones.rate_hz = rate_hz if head is not None and self._link.is_clock else 0
         if self._scene is not None:
             # Not `apply`: the event loop may have called that with a newer scene, which `start` puts in force later.

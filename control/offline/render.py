@@ -24,7 +24,7 @@ from stemfield.renderer.engine.engine import Engine, fade_frames
 from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.files.audiofile import AudioFileError, AudioReader, AudioWriter, check_output
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import Room
+from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.gains import linear
 from stemfield.renderer.scene.object_gains import ObjectGains
 from stemfield.renderer.scene.rows import STEM_ROWS
@@ -130,7 +130,7 @@ def feeds_of(
     engine = Engine(
         sample_rate_hz, 2, 0, len(layout.labels), len(STEMS), _latency_frames(separator, sample_rate_hz), chain
     )
-    room = Room(layout, Panner(layout), engine, head)
+    room = Renderer(layout, Panner(layout), engine, head)
     room.apply(scene)
     engine.settle()
     late = engine.late_frames[-1]

@@ -20,7 +20,7 @@ from stemfield.control.parameters.rows import (
 )
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.problems import did_you_mean, shown
-from stemfield.renderer.scene.scene import SILENCE_DB, Identify, Scene, Sound, SpeakerTrim
+from stemfield.renderer.scene.scene import SILENCE_DB, Identify, Scene, SpeakerTrim, TestSignal
 
 MAX_LISTENER_M = 100.0
 
@@ -53,7 +53,7 @@ def _compare(scene: Scene, _: None, values: Values, context: Context) -> Scene:
     return replace(scene, compare=bool(values[0]), compare_gain_db=gain_db)
 
 
-def _identify(name: str, sound: Sound, description: str) -> Parameter:
+def _identify(name: str, sound: TestSignal, description: str) -> Parameter:
     def write(scene: Scene, label: str, values: Values, _: Context) -> Scene:
         trim = scene.speakers.get(label, SpeakerTrim())
         asked = Identify("none" if values == (False,) else sound, trim.identify.request + 1)

@@ -22,8 +22,6 @@ from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.panning import Panner
 from stemfield.renderer.scene.gains import bass_gains
 
-_STEMS = 1  # an engine without stems there is none: it is bypassed
-
 Event = tuple[int, int, int, Block | SpeakerBlock | None]
 """From this frame on, the item of this place, within so many frames, is as the block says; None is silence."""
 
@@ -57,8 +55,7 @@ def feeds_of(
     chain = Chain.plain(loudspeakers, sample_rate_hz) if plain else design_chain(layout, sample_rate_hz, limit=limit)
     if ears is not None:
         chain = chain.monitored(ears.taps, ears.latency_frames)
-    engine = Engine(sample_rate_hz, 0, len(items), loudspeakers, _STEMS, 1, chain)
-    engine.bypass(True)
+    engine = Engine(sample_rate_hz, 0, len(items), loudspeakers, 0, 1, chain)
     if ears is not None:
         engine.publish_head(monitor_filters(ears, layout, 0.0, 0.0, 0.0))
     player = _Player(engine, items, layout)

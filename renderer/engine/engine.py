@@ -94,7 +94,7 @@ class Engine:
         inputs: mixture channels the driver gives, 0 (only the player sounds), 1 or 2.
         direct: direct object inputs.
         speakers: loudspeaker feeds.
-        stems: stereo stems of the separator.
+        stems: stereo stems of the separator; 0 for an engine that plays the mixture as it is.
         latency_frames: how far the stems run behind the mixture; at least the separator's own latency, 0 where none
             separates.
         chain: of the loudspeakers; what is panned to them is their feed when not given.
@@ -142,6 +142,7 @@ class Engine:
             [stage.state(self.chain, self.sources) for stage in STAGES],
         )
         self._fade = self.memory.stage(FadeTable)
+        self.bypass(False)
         self._publisher = Publisher(self.memory, self.chain)
         self._block_inputs = np.zeros(max(inputs + direct, 1), np.int64)
         self._back_head, self._heads = 2, 0
@@ -256,8 +257,8 @@ class Engine:
         process(self.memory.address, self._block_inputs.ctypes.data, self._block_outputs.ctypes.data, frames)
 
     def bypass(self, on: bool) -> None:
-        """Cross-fades to the mixture and back."""
-        self.memory.table[Word.BYPASS] = int(on)
+        """Cross-fades to the mixture and back; without stems the mixture plays anyway."""
+        self.memory.table[Word.BYPASS] = int(on or self.exchange.stems == 0)
 
     def play(self, music: NDArray[np.float32]) -> int:
         """Offers music, shape (2, n), to the player; returns how many frames fitted."""

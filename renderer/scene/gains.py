@@ -25,6 +25,7 @@ from stemfield.renderer.scene.scene import (
     Separation,
     SpeakerTrim,
 )
+from stemfield.renderer.scene.solo import any_solo, is_silenced
 
 Floats = NDArray[np.float64]
 
@@ -173,8 +174,8 @@ def band_gains(
 def speaker_gains(scene: Scene, layout: Layout) -> NDArray[np.float32]:
     """The gain of every loudspeaker: its trim, mute and solo, and the master's; linear, shape (loudspeakers,)."""
     trims = [scene.speakers.get(label, _UNTRIMMED) for label in layout.labels]
-    any_solo = any(trim.solo for trim in trims)
-    own = [0.0 if trim.mute or (any_solo and not trim.solo) else linear(trim.gain_db) for trim in trims]
+    soloed = any_solo(trims)
+    own = [0.0 if is_silenced(trim, soloed) else linear(trim.gain_db) for trim in trims]
     master = 0.0 if scene.master_mute else linear(scene.master_gain_db)
     return np.array(own, np.float32) * np.float32(master)
 
@@ -197,7 +198,7 @@ def bass_gains(direct: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def object_level(scene: Scene, item: SceneObject) -> float:
     """How loud an object is apart from its distance: its level, mute and solo, and its group's; linear."""
-    if item.mute or (not item.solo and any(o.solo for o in scene.objects)):
+    if is_silenced(item, any_solo(scene.objects)):
         return 0.0
     return item.level * _group_gain(scene.groups.get(item.group, _UNGROUPED))
 
@@ -238,12 +239,12 @@ def _per_source(scene: Scene, values: Sequence[float]) -> Floats:
 
 
 def _levels(scene: Scene) -> Floats:
-    any_solo = any(item.solo for item in scene.objects)
+    soloed = any_solo(scene.objects)
     return _per_source(
         scene,
         [
             0.0
-            if item.mute or (any_solo and not item.solo)
+            if is_silenced(item, soloed)
             else item.level
             * separation_gain(item, scene.separation)
             * _group_gain(scene.groups.get(item.group, _UNGROUPED))

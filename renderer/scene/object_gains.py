@@ -18,6 +18,7 @@ from stemfield.renderer.scene.gains import instruments_together, placed, ramp_fr
 from stemfield.renderer.scene.placement import channel_count
 from stemfield.renderer.scene.rows import Source, sources_of
 from stemfield.renderer.scene.scene import Scene, SceneObject
+from stemfield.renderer.scene.solo import any_solo, is_silenced
 
 
 class ObjectGains:
@@ -59,15 +60,15 @@ class ObjectGains:
         stale = [index for index, (item, before) in enumerate(pairs) if item is not before]
         anew = self._has_other_rows(scene, stale)
         self._objects = scene.objects
-        any_solo = any(item.solo for item in scene.objects)
-        common = (any_solo, scene.amount, scene.distance, scene.listener, scene.separation.gains_db, scene.groups)
+        soloed = any_solo(scene.objects)
+        common = (soloed, scene.amount, scene.distance, scene.listener, scene.separation.gains_db, scene.groups)
         if anew:
             self._begin(scene)
         if anew or common != self._common:
             stale = list(range(len(scene.objects)))
         self._common = common
         if stale:
-            self._renew(scene, stale, any_solo=any_solo)
+            self._renew(scene, stale, soloed=soloed)
         return anew
 
     def energies(self) -> NDArray[np.float32]:
@@ -96,11 +97,11 @@ class ObjectGains:
         self.together = np.ones((shape[0], 2), np.float32)
         self.ramps = np.ones(shape[0], np.int64)
 
-    def _renew(self, scene: Scene, stale: Sequence[int], *, any_solo: bool) -> None:
-        # Alone among others they would not hear that somebody else has a solo.
+    def _renew(self, scene: Scene, stale: Sequence[int], *, soloed: bool) -> None:
+        # The scene of these objects alone would not show that another one has a solo.
         heard = [scene.objects[i] for i in stale]
-        if any_solo:
-            heard = [replace(o, mute=o.mute or not o.solo, solo=False) for o in heard]
+        if soloed:
+            heard = [replace(o, mute=is_silenced(o, soloed), solo=False) for o in heard]
         part = replace(scene, objects=tuple(heard))
         rows = np.concatenate([self.rows_of(i) for i in stale]).astype(np.intp)
         found = placed(part, self._layout, self._panner)

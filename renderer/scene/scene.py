@@ -21,7 +21,7 @@ RESIDUAL = "residual"
 """The object that plays what no stem claims, and the whole mixture while there are no stems."""
 
 ObjectKind = Literal["stem", "input"]
-Sound = Literal["none", "noise", "sweep", "spoken"]
+TestSignal = Literal["none", "noise", "sweep", "spoken"]
 Link = Literal["position", "level", "mute", "solo", "width"]
 Kind = Literal[
     "positions", "gains", "eq", "groups", "objects", "separation", "master", "loudspeakers", "listener", "monitor"
@@ -124,7 +124,7 @@ class SceneObject:
 class Identify:
     """A sound by which a loudspeaker is found: its label, spoken, a second of noise, or a sweep of five."""
 
-    sound: Sound = "none"
+    sound: TestSignal = "none"
     request: int = 0
     """Counts up, so that the same sound can be asked for again."""
 

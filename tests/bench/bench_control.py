@@ -40,7 +40,7 @@ from stemfield.renderer.drivers.jack import JackDriver
 from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import Room
+from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import default_scene
 
 OBJECTS, FRAMES, RATE, TAGGED = 20, 64, 48_000, 75
@@ -95,7 +95,7 @@ class Bench:
         self.context = Context(layout.labels, defaults, status=idle_status())
         self.hub = build_hub(defaults, self.context, SceneStore(folder, self.context))
         self.engine = Engine(RATE, 2, OBJECTS, 24, 4, 2304)
-        self.room = Room(layout, Panner(layout), self.engine)
+        self.room = Renderer(layout, Panner(layout), self.engine)
         self.room.apply(defaults)
         self.driver = JackDriver(JackSettings(server_name=server), lambda _reason: None)
         names = tuple(f"in{n}" for n in range(OBJECTS))
@@ -244,7 +244,7 @@ def scene_load(folder: Path) -> Row:
     store = SceneStore(folder / "big", context)
     store.save_named("big", context.defaults)
     hub = build_hub(context.defaults, context, store)
-    room = Room(layout, Panner(layout), Engine(RATE, 2, 123, 24, 4, 2304))
+    room = Renderer(layout, Panner(layout), Engine(RATE, 2, 123, 24, 4, 2304))
     room.apply(context.defaults)
     times = []
 

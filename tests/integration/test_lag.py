@@ -15,7 +15,7 @@ import yaml
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import Room
+from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import STEMS, default_scene
 
 SPEAKERS, OBJECTS = 64, 20
@@ -52,7 +52,7 @@ def seconds_of_one_move(path):
     layout = load_layout(str(path))
     engine = Engine(48_000, 2, OBJECTS, SPEAKERS, len(STEMS), 1000)
     engine.exchange.close()
-    room = Room(layout, Panner(layout), engine)
+    room = Renderer(layout, Panner(layout), engine)
     scene = default_scene([(f"o{i}", (i,)) for i in range(OBJECTS)])
     for i in range(OBJECTS):
         scene = scene.with_object(replace(scene.objects[5 + i], exclude=(f"S{i}*",), width_deg=40.0))

@@ -17,7 +17,7 @@ from stemfield.renderer.dsp.hrtf import HEAD_RADIUS_M, AnalyticHead
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.memory import Word
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import Room
+from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import STEMS, DistanceLaw, Identify, SceneObject, Sector, SpeakerTrim, default_scene
 
 RATE = 48_000
@@ -33,7 +33,7 @@ class Stage:
         chain = chain if head is None else chain.monitored(head.taps)
         self.engine = Engine(RATE, 0, inputs, len(self.layout.speakers), len(STEMS), 1000, chain)
         self.engine.exchange.close()
-        self.room = Room(self.layout, Panner(self.layout), self.engine, head)
+        self.room = Renderer(self.layout, Panner(self.layout), self.engine, head)
         self.scene = default_scene([("mic", (0,))])
         self.change(**mic)
         self.room.apply(self.scene)
@@ -251,7 +251,7 @@ def test_a_loudspeaker_is_found_once_for_every_request():
 
 def test_a_scene_that_was_kept_does_not_begin_with_noise():
     stage = Stage()
-    again = Room(stage.layout, stage.room.panner, stage.engine)
+    again = Renderer(stage.layout, stage.room.panner, stage.engine)
     again.apply(replace(stage.scene, speakers={"M+045": SpeakerTrim(identify=Identify("noise", 7))}))
     assert not stage.play(np.zeros(1000, np.float32)).any()
 
@@ -274,7 +274,7 @@ def test_the_ears_are_as_late_as_they_say(rate):
     chain = design_chain(layout, rate).monitored(head.taps, head.latency_frames)
     engine = Engine(rate, 0, 1, len(layout.labels), len(STEMS), 1000, chain)
     engine.exchange.close()
-    Room(layout, Panner(layout), engine, head).apply(default_scene([("mic", (0,))]))
+    Renderer(layout, Panner(layout), engine, head).apply(default_scene([("mic", (0,))]))
     engine.settle()
     out, click = np.zeros((engine.outputs, 4000), np.float32), np.zeros((1, 4000), np.float32)
     engine.process(np.zeros((1, 4000), np.float32), out)
@@ -338,7 +338,7 @@ def test_one_moving_object_among_128_is_cheap():
     layout = load_layout("22.2")
     engine = Engine(RATE, 2, 123, 24, len(STEMS), 4000, design_chain(layout, RATE))
     engine.exchange.close()
-    room = Room(layout, Panner(layout), engine)
+    room = Renderer(layout, Panner(layout), engine)
     scene = default_scene([(f"o{i}", (i,)) for i in range(123)])
     room.apply(scene)
     spent = []

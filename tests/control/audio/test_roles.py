@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from stemfield.control.audio.roles import SILENT_ROWS, STEM_PORTS, elsewhere, engine_of, ports_of
+from stemfield.control.audio.roles import MIXTURE_ROWS, STEM_PORTS, elsewhere, engine_of, ports_of
 from stemfield.control.audio.stem_outputs import StemOutputs
 from stemfield.control.config.configuration import Config
 from stemfield.control.parameters.commands import SetParameter
@@ -18,7 +18,7 @@ from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.file import render
 from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import Room
+from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import default_scene
 from stemfield.renderer.scene.timed_scene import TimedScene
 
@@ -61,7 +61,7 @@ def test_stems_that_come_in_sound_like_stems_and_direct_inputs_beside_them():
     assert ports.music == STEM_PORTS
     chain = design_chain(QUAD, RATE_HZ)
     engine = engine_of("renderer", ports, RATE_HZ, 0, chain)
-    room = Room(QUAD, Panner(QUAD), engine, stem_row=SILENT_ROWS)
+    room = Renderer(QUAD, Panner(QUAD), engine, stem_row=MIXTURE_ROWS)
     scene = config.default_scene()
     places = {"vocals": (1.0, 1.0, 0.0), "bass": (1.0, -1.0, 0.0), "mic": (-1.0, -1.0, 0.0)}
     for item in scene.objects:

@@ -17,7 +17,7 @@ from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.levels import SILENT
 from stemfield.renderer.engine.memory import Word
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import Room
+from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import STEMS, default_scene
 from stemfield.separation.cards.card import load_card
 
@@ -53,7 +53,7 @@ def test_after_a_drag_the_gains_are_those_of_the_last_place(audio):
     audio._gains.settle(10)
     engine = Engine(48_000, 2, 0, 24, len(STEMS), 4000, audio.renderer.engine.chain)
     engine.exchange.close()
-    fresh = Room(LAYOUT, Panner(LAYOUT), engine)
+    fresh = Renderer(LAYOUT, Panner(LAYOUT), engine)
     fresh.apply(last)
     np.testing.assert_array_equal(gains_of(audio.renderer), gains_of(fresh))
 
@@ -84,7 +84,7 @@ def test_a_scene_that_was_there_before_the_sound_is_in_force_from_the_first_bloc
 def test_offering_never_waits_for_what_is_being_worked_out(audio, monkeypatch):
     asyncio.run(audio.start())
     free, done = threading.Event(), []
-    monkeypatch.setattr(Room, "follow", lambda _, cues: done.append((free.wait(10), cues)))
+    monkeypatch.setattr(Renderer, "follow", lambda _, cues: done.append((free.wait(10), cues)))
     scenes = [replace(default_scene(), master_gain_db=-float(n)) for n in range(50)]
     for scene in scenes:
         audio.apply(scene)

@@ -13,7 +13,7 @@ from stemfield.renderer.engine.engine import Engine, Meters
 from stemfield.renderer.engine.levels import FALL_DB_PER_S, SILENT, Levels, shown_levels
 from stemfield.renderer.engine.memory import METER_PERIOD_S
 from stemfield.renderer.panning import Panner
-from stemfield.renderer.renderer import Room
+from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import STEMS, default_scene
 
 RATE = 48_000
@@ -85,7 +85,7 @@ def room():
     chain = design_chain(layout, RATE).monitored(head.taps, head.latency_frames)
     engine = Engine(RATE, 2, 3, 4, len(STEMS), 1000, chain)
     engine.exchange.close()
-    made = Room(layout, Panner(layout), engine, head)
+    made = Renderer(layout, Panner(layout), engine, head)
     return made, default_scene([("mic", (0,)), ("pair", (1, 2)), ("twin", (0,))])
 
 
