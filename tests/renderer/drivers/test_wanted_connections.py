@@ -27,17 +27,17 @@ class Desk:
         speakers = self.layout.speakers
         channels = tuple(speaker.channel for speaker in speakers)
         self.ports = JackPorts(STEREO_IN, 2, self.layout.labels, channels, monitor)
-        self.wanted = WantedConnections(speakers)
+        self.pairing = WantedConnections(speakers)
         self.keeper = ConnectionKeeper()
         self.there = set()
 
     def wanted(self, sinks=(), sources=()):
-        return dict(self.wanted.connections(self.settings, self.ports, peers(sources), peers(sinks)))
+        return dict(self.pairing.connections(self.settings, self.ports, peers(sources), peers(sinks)))
 
     def look(self, sinks):
         """One look of the daemon's at a server that does as it is told; what is connected then."""
         self.there = {c for c in self.there if c[1] in sinks}
-        self.keeper.want(self.wanted.connections(self.settings, self.ports, [], peers(sinks)))
+        self.keeper.want(self.pairing.connections(self.settings, self.ports, [], peers(sinks)))
         self.there -= self.keeper.surplus(self.there)
         self.there |= self.keeper.missing(self.there, sinks.__contains__)
         ports = [port for _, port in self.there]
@@ -68,11 +68,11 @@ def test_a_number_where_there_is_nothing_else_and_that_is_said():
     desk = Desk(connect_outputs=("system:playback_*",))
     system = numbered("system", *range(1, 7))
     assert desk.wanted(system) == dict(zip(desk.layout.labels, system, strict=True))
-    assert "by number" in desk.wanted.notes[0]
+    assert "by number" in desk.pairing.notes[0]
     desk.wanted(DESKTOP)
     named = Desk(connect_outputs=("card:*",))
     named.wanted(DESKTOP)
-    assert named.wanted.notes == ()
+    assert named.pairing.notes == ()
 
 
 def test_two_stereo_cards_for_four_loudspeakers():
@@ -97,7 +97,7 @@ def test_a_second_card_that_comes_late_takes_nobodys_place_by_halves():
     desk = Desk(connect_outputs=("A:playback_*", "B:playback_*"))
     first, second = numbered("A", 1, 2), numbered("B", 1, 2, 3, 4)
     assert desk.look(second) == {}  # how many places A has is not known
-    assert "A:playback_* matches no port" in desk.wanted.problems[0]
+    assert "A:playback_* matches no port" in desk.pairing.problems[0]
     whole = dict(zip(desk.layout.labels, first + second, strict=True))
     assert desk.look(second + first) == whole
     assert desk.look(second) == {label: port for label, port in whole.items() if port in second}
@@ -124,7 +124,7 @@ def test_a_port_that_is_renamed_keeps_its_loudspeaker():
     system = numbered("system", 1, 2, 3)
     desk.look(system)
     desk.keeper.rename("M+030", system[0], "system:left")
-    desk.wanted.rename({system[0]: "system:left"})
+    desk.pairing.rename({system[0]: "system:left"})
     desk.there = {("M+030", "system:left"), ("M-030", system[1])}
     assert desk.look(["system:left", *system[1:]]) == {"M+030": "system:left", "M-030": system[1]}
 
@@ -154,7 +154,7 @@ def test_brackets_are_letters_and_names_are_names():
 def test_an_alias_is_a_name():
     desk = Desk("stereo", connect_outputs=("left", "right*"), connect_speakers={})
     sinks = [Peer("system:playback_1", ("right one",)), Peer("system:playback_2", ("left",))]
-    wanted = desk.wanted.connections(desk.settings, desk.ports, [], sinks)
+    wanted = desk.pairing.connections(desk.settings, desk.ports, [], sinks)
     assert wanted == {("M+030", "system:playback_2"), ("M-030", "system:playback_1")}
 
 
@@ -164,10 +164,10 @@ def test_no_port_is_given_twice():
     assert twice.wanted(system) == {"M+030": system[0], "M-030": system[1]}
     single = Desk("stereo", connect_outputs=("system:*",), connect_speakers={"M-030": system[0]})
     assert single.wanted(system) == {"M-030": system[0]}
-    assert "no port for M+030" in single.wanted.problems[0]
+    assert "no port for M+030" in single.pairing.problems[0]
     ears = Desk("stereo", EARS, connect_outputs=("system:*",), connect_monitor=("system:*",))
     assert ears.wanted(system) == {"M+030": system[0], "M-030": system[1]}
-    assert "the monitor is not connected" in ears.wanted.problems[0]
+    assert "the monitor is not connected" in ears.pairing.problems[0]
 
 
 @pytest.mark.parametrize("key", ["connect_inputs", "connect_outputs", "connect_monitor"])
@@ -176,7 +176,7 @@ def test_a_pattern_that_matches_nothing_is_told(key):
     desk.wanted(numbered("system", 1), numbered("system", 1))
     assert any(
         f"jack.{key}: sytem:playback_1 matches no port, did you mean system:playback_1?" in problem
-        for problem in desk.wanted.problems
+        for problem in desk.pairing.problems
     )
 
 
@@ -191,7 +191,7 @@ def test_a_pattern_leaves_out_the_sink_whose_monitors_are_the_music(inputs, outp
     music = dict(zip(STEREO_IN, MONITORS, strict=True))
     wanted = desk.wanted((*SINK, *DESKTOP[:6]), MONITORS)
     assert wanted == music | {label: f"card:playback_{name}" for label, name in FIVE.items()}
-    assert any("music:playback_FL" in note for note in desk.wanted.notes)
+    assert any("music:playback_FL" in note for note in desk.pairing.notes)
 
 
 def test_a_sink_that_was_taken_before_its_monitors_came_is_let_go():
@@ -215,9 +215,9 @@ def test_a_sink_that_was_taken_before_its_monitors_came_is_let_go():
 def test_a_sink_whose_monitors_are_the_music_is_refused_by_name_too(settings):
     desk = Desk("stereo", EARS, connect_inputs=MONITORS, **settings)
     sinks = [Peer(SINK[0], ("nickname",), "FL"), Peer(SINK[1], (), "FR")]
-    wanted = dict(desk.wanted.connections(desk.settings, desk.ports, peers(MONITORS), sinks))
+    wanted = dict(desk.pairing.connections(desk.settings, desk.ports, peers(MONITORS), sinks))
     assert wanted == dict(zip(STEREO_IN, MONITORS, strict=True))
-    assert [text for text in desk.wanted.problems if "music:playback_FL, music:playback_FR" in text]
+    assert [text for text in desk.pairing.problems if "music:playback_FL, music:playback_FR" in text]
 
 
 def test_the_other_channels_of_a_card_whose_monitors_are_the_music_play():
