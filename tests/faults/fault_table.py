@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-COLUMNS = ("fault", "what was done", "what the outputs did", "gap", "whole again", "state file", "measured")
+COLUMNS = ("fault", "what was done", "output", "gap", "recovered", "state file", "measured")
 NOT_RECORDED = "*not recorded*"
 WHERE = "Measured last on "
 SECTIONS = (
@@ -25,15 +25,14 @@ HEAD = """# Reliability
 
 Written by `make faults` and `make soak`; do not edit.
 
-A room that plays for months meets everything once. This page says what was done to the running daemon and what its
-outputs gave meanwhile. A JACK client plays music into the daemon and records every sample of every loudspeaker: in a
-square room, the vocals on one loudspeaker behind, everything else on one in front, so that all loudspeakers together
-must give the recording itself, and the loudspeaker behind tells when the stems are there. A **gap** is silence where
-the recording is not silent; **whole again** is when stems are heard as before, unless something else is named. In every
-row there was no crash, no sample that is no number, none above full scale, and no block that was played twice; where
-one of these fails, `make faults` fails. Not judged so are a client that does not answer, whatever is *not recorded*,
-and two machines, between which a resampler stands: their loudspeakers are held against the stems by level and time.
-A row whose run failed says **failed**, and why; *by* a day means that day or earlier.
+This page says what was done to a running daemon and what came out meanwhile. A JACK client plays music into the daemon
+and records every sample of every loudspeaker. The room is square, with the vocals on one loudspeaker behind and
+everything else on one in front: the sum of all loudspeakers must be the recording itself, and the loudspeaker behind
+shows whether there are stems. A **gap** is silence where the recording is not silent; **recovered** is the time until
+stems play as before, unless something else is named. In every row there was no crash, no sample that is not finite,
+none above full scale, and no repeated block; otherwise `make faults` fails. The exceptions are a stopped daemon,
+whatever is *not recorded*, and two machines with a resampler between them, whose loudspeakers are compared with the
+stems by level and time. A row whose run failed says **failed**, and why; *by* a date means that date or earlier.
 """
 
 
@@ -50,7 +49,7 @@ class Row:
     done: str
     outputs: str
     gap: str
-    whole: str
+    recovered: str
     state: str
     measured: str = field(default_factory=_today)
     """Date of the measurement."""
@@ -58,7 +57,7 @@ class Row:
     @property
     def line(self) -> str:
         """Row of the page."""
-        cells = (self.fault, self.done, self.outputs, self.gap, self.whole, self.state, self.measured)
+        cells = (self.fault, self.done, self.outputs, self.gap, self.recovered, self.state, self.measured)
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -68,10 +67,10 @@ class FaultTable:
     def __init__(self) -> None:
         self.rows: list[Row] = []
 
-    def add(self, section: str, fault: str, done: str, *, outputs: str, gap: str, whole: str, state: str) -> None:
+    def add(self, section: str, fault: str, done: str, *, outputs: str, gap: str, recovered: str, state: str) -> None:
         """Add a row."""
         assert section in SECTIONS
-        self.rows.append(Row(section, fault, done, outputs, gap, whole, state))
+        self.rows.append(Row(section, fault, done, outputs, gap, recovered, state))
 
     def write(self, path: Path = PAGE) -> None:
         """Write the page; rows not measured this time stay as they were."""

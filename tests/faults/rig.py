@@ -139,7 +139,7 @@ class Rig:
         found = self.heard()
         assert [gap for gap in found.gaps if sum(gap) > RATE_HZ] == []
         assert found.fading <= EDGE_FRAMES
-        return f"the recording at every sample, at most {found.error:.0e} off"
+        return f"the recording, sample by sample, within {found.error:.0e}"
 
     def stems_away(self, begin: int, patience_s: float = 30.0) -> tuple[int, int]:
         """Wait for stems to go and return after a fault; the first silent frame behind, and the first with sound."""

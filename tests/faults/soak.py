@@ -293,7 +293,9 @@ def by_the_clock(hours: float, wall_s: float) -> Result:
             model_folders=[str(folder / "models")],
             input=str(demo_mixture_file(folder)),
         )
-        return run(Watched(room, freewheels=True), port, turns, 3600 * hours, wall_s, f"{hours:g} h by the clock")
+        return run(
+            Watched(room, freewheels=True), port, turns, 3600 * hours, wall_s, f"{hours:g} h on the clock driver"
+        )
 
 
 def on_jackd(minutes: float) -> Result:
@@ -335,13 +337,13 @@ def add(fault_table: FaultTable, where: str, done: str, found: Result) -> None:
         f"{math.floor(found.played_s / 360) / 10:g} h {where}",
         f"{found.played_s / 3600:.2f} h of music in {found.wall_s / 60:.0f} min; {done}; {found.sent} messages, "
         f"{found.switches} changes of the model, {found.answers} answers",
-        outputs=f"{NOT_RECORDED}; stems at most {found.behind[0]} frames behind at first, {found.behind[1]} at the "
+        outputs=f"{NOT_RECORDED}; stems at most {found.behind[0]} frames behind at the start, {found.behind[1]} at the "
         f"end; latency {', '.join(f'{x:g} ms' for x in found.latencies_ms)} throughout",
         gap=f"{found.missed_s:.1f} s without stems ({loss_summary(found.losses) or 'none lost'})",
-        whole=f"memory {found.warm_mb:.1f} MB after 10 min of music, {found.last_mb:.1f} MB then ({grown:+.1f} %), "
-        f"{found.slope_mb_h:+.2f} MB an hour in the second half; {found.descriptors[0]} and {found.descriptors[1]} "
+        recovered=f"memory {found.warm_mb:.1f} MB after 10 min of music, {found.last_mb:.1f} MB then ({grown:+.1f} %), "
+        f"{found.slope_mb_h:+.2f} MB per hour in the second half; {found.descriptors[0]} and {found.descriptors[1]} "
         "descriptors",
-        state=f"**failed**: {'; '.join(found.problems)}" if found.problems else "all counters add up",
+        state=f"**failed**: {'; '.join(found.problems)}" if found.problems else "all counters consistent",
     )
 
 
@@ -359,13 +361,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         runs.append(by_the_clock(options.hours, 60 * options.wall_minutes))
         add(
             fault_table,
-            "by the clock",
-            "moves, scenes, subscriptions, a page, toy models and the shipped ones",
+            "on the clock driver",
+            "moves, scenes, subscriptions, a page, toy and included models",
             runs[-1],
         )
     if options.jackd_minutes:
         runs.append(on_jackd(options.jackd_minutes))
-        add(fault_table, "on jackd", "in real time; moves, scenes, subscriptions, a page, shipped models", runs[-1])
+        add(fault_table, "on jackd", "in real time; moves, scenes, subscriptions, a page, included models", runs[-1])
     for row in fault_table.rows:
         print(row.line)
     if options.page:

@@ -1,4 +1,4 @@
-"""The disk is full, the state folder cannot be written to, the configuration is rewritten: nobody hears it."""
+"""A full disk, a read-only state folder or a rewritten configuration is inaudible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECTION = "Disk and configuration"
 
 
 def fill(path: Path) -> None:
-    """Takes all room there is."""
+    """Fill the file system."""
     with path.open("wb", buffering=0) as filler, suppress(OSError):
         for size in (1 << 16, 1 << 10):
             with suppress(OSError):
@@ -33,7 +33,7 @@ def fill(path: Path) -> None:
 def test_a_full_disk_keeps_the_last_scene_in_the_journal(
     rig: MakeRig, namespaces: Any, fault_table: FaultTable, tmp_path: Path
 ) -> None:
-    """A file system of 4 MB, in a mount name space of its own."""
+    """A file system of 4 MB, in a private mount namespace."""
     place = tmp_path / "small"
     place.mkdir()
     space = namespaces("mount")
@@ -53,7 +53,7 @@ def test_a_full_disk_keeps_the_last_scene_in_the_journal(
     kept = Journal(seen / "state" / "scene.journal").read()
     assert kept is not None
     assert json.loads(kept)["object"]["drums"]["priority"] == one.marked
-    # killed now, the next one finds it
+    # the next start loads it from the journal
     outputs = one.check_sound()
     one.room.process.kill()
     one.room.process.wait()
@@ -69,11 +69,11 @@ def test_a_full_disk_keeps_the_last_scene_in_the_journal(
     fault_table.add(
         SECTION,
         "disk full",
-        "a file system of 4 MB filled while the scene changes; then the daemon killed",
+        "a file system of 4 MB filled while the scene changes; then daemon killed",
         outputs=outputs,
         gap=ms(0),
-        whole=f"saved {again_s:.1f} s after there is room again, without another change",
-        state="the old scene, whole; the journal beside it the last change, which the next start took",
+        recovered=f"saved {again_s:.1f} s after space is free, without another change",
+        state="the old scene, intact; the last change in the journal, loaded by the next start",
     )
 
 
@@ -106,11 +106,11 @@ def test_a_state_folder_that_becomes_read_only(
     fault_table.add(
         SECTION,
         "state folder read-only",
-        "mounted anew without writing while the scene changes, then with it",
+        "remounted read-only while the scene changes, then writable",
         outputs=outputs,
         gap=ms(0),
-        whole=f"saved {again_s:.1f} s after it may be written again, without another change",
-        state=f"the old scene, whole, meanwhile; then {state}",
+        recovered=f"saved {again_s:.1f} s after it is writable, without another change",
+        state=f"the old scene, intact; then {state}",
     )
 
 
@@ -136,16 +136,16 @@ def test_a_start_with_a_read_only_state_folder_plays(
     fault_table.add(
         SECTION,
         "start with a read-only state folder",
-        "mounted without writing before the start",
+        "mounted read-only before the start",
         outputs=outputs,
         gap=ms(0),
-        whole="at once; the log says what cannot be saved",
-        state="the scene that was there, which is taken up",
+        recovered="at once; the log reports what cannot be saved",
+        state="the existing scene, which is loaded",
     )
 
 
 def test_a_configuration_that_is_rewritten_is_taken_as_far_as_it_can_be(rig: MakeRig, fault_table: FaultTable) -> None:
-    """SIGHUP with rubbish, with problems, with a good file that changes what is live and what is not."""
+    """SIGHUP with invalid YAML, with problems, and with a valid file that changes live and other keys."""
     one = rig(12.0)
     file = one.room.folder / "config.yaml"
     good = yaml.safe_load(file.read_text())
@@ -188,10 +188,10 @@ def test_a_configuration_that_is_rewritten_is_taken_as_far_as_it_can_be(rig: Mak
     fault_table.add(
         SECTION,
         "configuration rewritten (SIGHUP)",
-        "rubbish, unknown keys, a room that is not there; then a good file with other connections, mirror, shares, "
-        "hands, log level and room",
+        "invalid YAML, unknown keys, a missing layout; then a valid file with other connections, mirror, rate limit, "
+        "hold time, log level and layout",
         outputs=outputs,
         gap=ms(0),
-        whole="bad files change nothing; of the good one all but the room is in force at once",
+        recovered="bad files change nothing; the valid one applies at once, except for the layout",
         state=state,
     )

@@ -1,4 +1,4 @@
-"""SIGTERM in every phase of the start: an orderly end, nobody left behind, the scene kept."""
+"""SIGTERM in every phase of the start: a clean exit, no process left behind, the scene saved."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rig import MakeRig, ms
 
 SECTION = "The end"
 ENDED_S = 10.0
-"""So long systemd waits."""
+"""Stop timeout of systemd."""
 
 
 def compiling(room: Any) -> None:
@@ -81,16 +81,16 @@ def test_sigterm_in_a_phase_of_the_start(
         assert (kept["bass"]["priority"], kept["drums"]["priority"]) == (77, 5)
     if phase is loading:
         with jack.Client("looker", no_start_server=True, servername=server.name) as looker:
-            until(lambda: not looker.get_ports("^stemfield:"), 3, "our ports are gone")
+            until(lambda: not looker.get_ports("^stemfield:"), 3, "the daemon's ports are gone")
     assert max(took_s) < ENDED_S
     fault_table.add(
         SECTION,
         f"SIGTERM: {name}",
-        "a change, and SIGTERM" + ("" if phase is loading else ", 3 times"),
+        "a change, then SIGTERM" + ("" if phase is loading else ", 3 times"),
         outputs=NOT_RECORDED,
         gap="-",
-        whole=f"ended with status 0 after {max(took_s):.1f} s",
-        state="the scene of before, with the change",
+        recovered=f"exited with status 0 after {max(took_s):.1f} s",
+        state="the previous scene, with the change",
     )
 
 
@@ -116,9 +116,9 @@ def test_sigterm_while_it_plays(rig: MakeRig, fault_table: FaultTable) -> None:
     fault_table.add(
         SECTION,
         "SIGTERM: playing",
-        "a change, and SIGTERM",
+        "a change, then SIGTERM",
         outputs="the recording, then silence",
         gap=ms(0),
-        whole=f"ended with status 0 after {took_s:.1f} s",
+        recovered=f"exited with status 0 after {took_s:.1f} s",
         state="the scene, with the last change",
     )

@@ -1,4 +1,4 @@
-"""The server dies, comes back as another one, changes its period, throws us out: the sound is back soon."""
+"""The server dies, comes back with other settings, changes its period, or drops the daemon: sound returns soon."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rig import EDGE_FRAMES, FADE_FRAMES, ClientPair, MakeRig, Rig, ms
 
 SECTION = "The JACK server"
 BACK_S = 2.0
-"""So soon after the server is up there must be sound."""
+"""Maximum time from server start to sound."""
 REJOINED_S = 1.5
-"""So long it may be silent where the daemon has to join a living server anew."""
+"""Maximum silence when the daemon has to rejoin a running server."""
 
 
 def come_up(rig: Rig, jack_client: Callable[..., JackClient]) -> None:
-    """Starts the server, and has a new client record from its first moment on."""
+    """Start the server, and record with new clients from the beginning."""
     rig.server.launch()
     deadline = time.monotonic() + 10
     while True:
@@ -36,7 +36,7 @@ def come_up(rig: Rig, jack_client: Callable[..., JackClient]) -> None:
 
 
 def restart(rig: Rig, jack_client: Callable[..., JackClient], *, kill: bool = True, **settings: Any) -> Analysis:
-    """Ends the server and starts it, perhaps as another one; what was heard of the daemon from then on."""
+    """Restart the server, perhaps with other settings; return the analysis of the sound from then on."""
     rig.server.stop(kill=kill)
     rig.client.close()
     rig.mark()
@@ -70,10 +70,10 @@ def test_a_server_that_is_killed_and_comes_back_is_played_to_at_once(
     fault_table.add(
         SECTION,
         "jackd killed and restarted",
-        f"{times} times, SIGKILL and SIGTERM in turn",
+        f"{times} times, alternating SIGKILL and SIGTERM",
         outputs="the recording, faded in",
-        gap="as long as there is no server",
-        whole=f"sound at most {max(begins):.1f} s after the server is up, on average {sum(begins) / times:.1f} s",
+        gap="while there is no server",
+        recovered=f"sound at most {max(begins):.1f} s after the server is up, on average {sum(begins) / times:.1f} s",
         state=state,
     )
 
@@ -81,10 +81,10 @@ def test_a_server_that_is_killed_and_comes_back_is_played_to_at_once(
 @pytest.mark.parametrize(
     ("fault", "done", "settings"),
     [
-        ("jackd with another rate", "killed at 48 kHz, back at 44.1 kHz", {"rate_hz": 44_100}),
+        ("jackd returns at another rate", "killed at 48 kHz, restarted at 44.1 kHz", {"rate_hz": 44_100}),
         pytest.param(
-            "jackd with another period",
-            "killed at 256 frames, back at 4096",
+            "jackd returns with another period",
+            "killed at 256 frames, restarted at 4096",
             {"period_frames": 4096},
             marks=pytest.mark.long,
         ),
@@ -105,9 +105,9 @@ def test_a_server_that_comes_back_as_another_one(
         SECTION,
         fault,
         done,
-        outputs="the recording, faded in, by a new engine",
-        gap="as long as there is no server",
-        whole=f"sound {found.begins / rate_hz:.1f} s after the server is up",
+        outputs="the recording from a new engine, faded in",
+        gap="while there is no server",
+        recovered=f"sound {found.begins / rate_hz:.1f} s after the server is up",
         state=state,
     )
 
@@ -133,18 +133,18 @@ def test_a_server_with_too_few_ports_is_asked_again_and_told_of_once(
     one.check_log()
     fault_table.add(
         SECTION,
-        "jackd with too few ports",
-        "killed, back with 8 ports for 10, killed, back with enough",
+        "jackd returns with too few ports",
+        "killed, restarted with 8 ports for 10, killed, restarted with enough",
         outputs="silence, one line in the log; then the recording",
-        gap="as long as there are too few",
-        whole=f"sound {found.begins / RATE_HZ:.1f} s after the server with enough is up",
+        gap="while there are too few",
+        recovered=f"sound {found.begins / RATE_HZ:.1f} s after the server with enough ports is up",
         state=state,
     )
 
 
 @pytest.mark.long
 def test_the_period_changes_while_it_plays(rig: MakeRig, fault_table: FaultTable) -> None:
-    """The first longer period needs more latency, for which the daemon has to join anew; no other change does."""
+    """Only the first longer period needs more latency, so that the daemon has to rejoin."""
     one = rig(40.0, separation={"margin_ms": 15})
     one.client.roll()
     one.wait_s(2.0)
@@ -164,17 +164,17 @@ def test_the_period_changes_while_it_plays(rig: MakeRig, fault_table: FaultTable
     fault_table.add(
         SECTION,
         "period changes while playing",
-        "16 and 2048 frames in turn, 6 times",
+        "alternating 16 and 2048 frames, 6 times",
         outputs="the recording, faded in once",
         gap=f"{ms(sum(n for _, n in silences))} at the first 2048, which needs more latency; then 0 samples",
-        whole="with the sound",
+        recovered="with the sound",
         state=state,
     )
 
 
 @pytest.mark.long
 def test_a_client_that_does_not_answer_for_a_while_plays_on(rig: MakeRig, fault_table: FaultTable) -> None:
-    """The daemon stands still; the server, which does not wait, goes on without it."""
+    """The daemon is stopped; the server, which does not wait, continues without it."""
     one = rig(40.0, server={"sync": False})
     one.client.roll()
     one.wait_s(2.0)
@@ -191,10 +191,10 @@ def test_a_client_that_does_not_answer_for_a_while_plays_on(rig: MakeRig, fault_
     one.check_log()
     fault_table.add(
         SECTION,
-        "client that does not answer",
-        "the whole daemon stopped (SIGSTOP) for 6 s, then let go on; jackd2 keeps such a client",
-        outputs="whatever the server makes of it; then the recording",
-        gap="while it is stopped",
-        whole=f"{sounds / RATE_HZ:.1f} s after it may go on",
+        "daemon stopped",
+        "SIGSTOP for 6 s, then SIGCONT; jackd2 keeps such a client",
+        outputs="whatever the server plays meanwhile; then the recording",
+        gap="while stopped",
+        recovered=f"{sounds / RATE_HZ:.1f} s after SIGCONT",
         state=state,
     )

@@ -1,4 +1,4 @@
-"""The network comes and goes, crowds and stands still; the clock jumps: nobody hears it."""
+"""Network failures, crowds of clients, slow readers and jumps of the clock are inaudible."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ INSIDE, OUTSIDE = "10.213.0.1", "10.213.0.2"
 
 
 def memory_mb(pid: int) -> float:
-    """Resident."""
+    """Resident memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
@@ -43,7 +43,7 @@ def page_of(port: int) -> int:
 
 @pytest.mark.long
 def test_a_network_interface_that_goes_and_comes_back(rig: MakeRig, namespaces: Any, fault_table: FaultTable) -> None:
-    """Two networks with a cable between them, which is cut and laid anew."""
+    """Two networks with a virtual cable, which is removed and restored."""
     inside, outside = namespaces("net"), namespaces("net")
 
     def lay_the_cable() -> None:
@@ -94,18 +94,18 @@ def test_a_network_interface_that_goes_and_comes_back(rig: MakeRig, namespaces: 
     one.check_log()
     fault_table.add(
         SECTION,
-        "network interface gone and back",
-        "the interface that the daemon listens at deleted for 4 s, made anew with the same address",
+        "network interface removed and restored",
+        "interface deleted for 4 s, then restored with the same address",
         outputs=outputs,
         gap=ms(0),
-        whole=f"heard {heard_s:.1f} s, found by `browse` {found_s:.0f} s after it is back",
+        recovered=f"receiving after {heard_s:.1f} s, found by `browse` after {found_s:.0f} s",
         state=state,
     )
 
 
 @pytest.mark.long
 def test_ports_that_are_taken(rig: MakeRig, daemon: Any, fault_table: FaultTable) -> None:
-    """A second daemon wants the ports of the first."""
+    """A second daemon is configured with the ports of the first."""
     port = free_port()
     one = rig(16.0, http={"port": port})
     one.client.roll()
@@ -125,11 +125,11 @@ def test_ports_that_are_taken(rig: MakeRig, daemon: Any, fault_table: FaultTable
     one.check_log()
     fault_table.add(
         SECTION,
-        "ports taken",
-        "a second daemon that wants the HTTP port of the first, a third that wants its OSC port",
+        "ports in use",
+        "a second daemon with the same HTTP port, a third with the same OSC port",
         outputs=outputs,
         gap=ms(0),
-        whole="the second plays without the page; the third ends with status 1 and one line",
+        recovered="the second runs without the page; the third exits with status 1 and a one-line error",
         state=state,
     )
 
@@ -180,11 +180,11 @@ def test_ten_thousand_connections(rig: MakeRig, fault_table: FaultTable) -> None
     fault_table.add(
         SECTION,
         "10,000 connections",
-        "opened at the HTTP port and kept, none of which asks for anything",
+        "to the HTTP port, held open without a request",
         outputs=outputs,
         gap=ms(0),
-        whole=f"meanwhile OSC answers within {1e3 * max(answers_s):.0f} ms; afterwards the page comes after "
-        f"{served_s:.1f} s; memory gained {held_mb - before_mb:.1f} MB",
+        recovered=f"OSC answers within {1e3 * max(answers_s):.0f} ms; the page loads after "
+        f"{served_s:.1f} s; memory grew by {held_mb - before_mb:.1f} MB",
         state=state,
     )
 
@@ -197,7 +197,7 @@ def ws_text(text: str) -> bytes:
 
 
 def slow_reader(port: int, path: str) -> socket.socket:
-    """A WebSocket client that has come in and reads nothing."""
+    """A connected WebSocket client that does not read."""
     made = socket.socket()
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     made.connect(("127.0.0.1", port))
@@ -224,14 +224,14 @@ def slow_crowd(port: int) -> Iterator[None]:
 
 @pytest.mark.long
 def test_slow_websocket_readers(rig: MakeRig, fault_table: FaultTable) -> None:
-    """They read nothing while everything moves; a page beside them is served as ever."""
+    """Slow clients do not read while everything moves; another page is served as usual."""
     port = free_port()
     one = rig(60.0, http={"port": port})
     one.client.roll()
     one.wait_s(2.0)
 
     async def look(seconds: float) -> int:
-        """How many telemetry frames a page gets that reads."""
+        """Number of telemetry frames that a reading page gets."""
         count, end_s = 0, time.monotonic() + seconds
         async with (
             aiohttp.ClientSession() as session,
@@ -263,10 +263,10 @@ def test_slow_websocket_readers(rig: MakeRig, fault_table: FaultTable) -> None:
     fault_table.add(
         SECTION,
         "slow WebSocket readers",
-        f"{SLOW_PAGES} pages and {SLOW_CLIENTS} OSCQuery clients that read nothing for 20 s while the scene changes",
+        f"{SLOW_PAGES} pages and {SLOW_CLIENTS} OSCQuery clients that do not read for 20 s while the scene changes",
         outputs=outputs,
         gap=ms(0),
-        whole=f"a page that reads gets {count / 20:.0f} frames a second, {alone / 5:.0f} without them; memory gained "
+        recovered=f"a reading page gets {count / 20:.0f} frames a second, {alone / 5:.0f} without them; memory grew by "
         f"{gained_mb:.1f} MB",
         state=state,
     )
@@ -299,18 +299,18 @@ int clock_gettime(clockid_t clock, struct timespec *now)
     return result;
 }
 """
-"""A library that stands before the system's: a whole one would come between the daemon and its other clocks too."""
+"""Preloaded library that only changes the time of day, unlike faketime, which also changes other clocks."""
 
 
 def shift(offset: Path, seconds: int) -> None:
-    """Sets the time of day, of whoever has the file mapped."""
+    """Set the time of day for processes that map the file."""
     with offset.open("r+b") as file:
         file.write(struct.pack("l", seconds))
 
 
 @pytest.mark.long
 def test_the_clock_jumps(rig: MakeRig, fault_table: FaultTable, tmp_path: Path, tool: Any) -> None:
-    """The time of day of the daemon and its worker alone: an hour on, a day back."""
+    """Change the time of day for the daemon and its worker only: an hour ahead, a day back."""
     offset, library = tmp_path / "offset", tmp_path / "shifted.so"
     offset.write_bytes(struct.pack("l", 0))
     command = [tool("cc"), "-shared", "-fPIC", "-o", str(library), "-x", "c", "-", "-ldl"]
@@ -335,9 +335,9 @@ def test_the_clock_jumps(rig: MakeRig, fault_table: FaultTable, tmp_path: Path, 
     fault_table.add(
         SECTION,
         "clock jumps",
-        "the daemon's time of day an hour on, a day back, right again; a bundle with a time tag at each",
+        "time of day set an hour ahead, a day back, then right; a time-tagged bundle at each step",
         outputs=outputs,
         gap=ms(0),
-        whole=f"bundles are carried out at their time, at most {max(late_ms):.0f} ms late",
+        recovered=f"bundles take effect at their time, at most {max(late_ms):.0f} ms late",
         state=state,
     )

@@ -1,4 +1,4 @@
-"""PipeWire is killed and started again, with every sample of both of its lives recorded."""
+"""PipeWire is killed and restarted, with every sample before and after recorded."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from pipewire import PipeWire
 from rig import EDGE_FRAMES, FADE_FRAMES, WIRES, check, long_tape, place_objects
 
 BACK_S = 20.0
-"""So soon there is sound: PipeWire's session manager takes its time."""
+"""Maximum time to sound: PipeWire's session manager is slow."""
 SOUNDS_S = 1.0
-"""And so long it sounds then, at least."""
+"""Minimum length of sound after that."""
 
 
 @contextmanager
 def client(folder: Path, tool: Any) -> Iterator[None]:
-    """A jack_client that records while this lasts."""
+    """Play and record in another process while this lasts."""
     command = [tool("pw-jack"), sys.executable, str(Path(__file__).parent / "client_program.py"), str(folder)]
     here = Path(__file__).parent
     path = os.pathsep.join(map(str, (here, here.parent / "support")))
@@ -39,7 +39,7 @@ def client(folder: Path, tool: Any) -> Iterator[None]:
 
 
 def heard(folder: Path, tape: np.ndarray) -> Analysis:
-    """What was recorded: sound that does not end any more."""
+    """Analysis of the recording, in which sound does not end once it has started."""
     found = check(analyse(np.load(folder / "record.npy"), tape))
     assert found.begins <= found.frames - SOUNDS_S * RATE_HZ
     return found
@@ -82,9 +82,9 @@ def test_pipewire_killed_and_started_again(
     fault_table.add(
         "The JACK server",
         "PipeWire restarted",
-        "PipeWire killed and started again; the daemon through PipeWire's libjack",
+        "killed and restarted; the daemon uses PipeWire's libjack",
         outputs="the recording",
-        gap="as long as there is no server",
-        whole=f"sound {back_s:.1f} s after the client that listens has joined",
+        gap="while there is no server",
+        recovered=f"sound {back_s:.1f} s after the recording client has joined",
         state="the scene, with the last change",
     )

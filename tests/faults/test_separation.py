@@ -1,4 +1,4 @@
-"""The separation dies, hangs, hogs or finds rubbish: the recording plays on, complete, at every sample."""
+"""The separation dies, hangs, runs out of memory or finds damaged files: the recording plays on, complete."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SECTION = "The separation"
 
 
 def check_fade(rig: Rig, away: int, back: int) -> None:
-    """That the vocals left the loudspeaker behind and came back without a step."""
+    """Check that the vocals faded out behind and came back without a step."""
     behind = rig.client.record[BEHIND, : rig.client.at]
     window = RATE_HZ // 10
     steps = np.abs(np.diff(behind))
@@ -35,35 +35,35 @@ def check_fade(rig: Rig, away: int, back: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("blow", "fault", "done", "patience_s"),
+    ("signal_", "fault", "done", "within_s"),
     [
         (signal.SIGKILL, "worker killed", "SIGKILL", 5),
-        (signal.SIGSTOP, "worker hangs", "SIGSTOP; it is given 3 s to come round", 8),
+        (signal.SIGSTOP, "worker hangs", "SIGSTOP; replaced after 3 s", 8),
     ],
     ids=["killed", "hung"],
 )
 def test_a_worker_that_dies_or_hangs_leaves_no_gap_and_comes_back(
-    rig: MakeRig, fault_table: FaultTable, blow: signal.Signals, fault: str, done: str, patience_s: float
+    rig: MakeRig, fault_table: FaultTable, signal_: signal.Signals, fault: str, done: str, within_s: float
 ) -> None:
     one = rig(40.0)
     one.client.roll()
     one.wait_s(2.0)
     victim = one.room.worker()
-    os.kill(victim, blow)
+    os.kill(victim, signal_)
     struck = one.client.at
     one.mark()
     away, back = one.stems_away(struck)
     assert one.room.worker() not in (None, victim)
     check_fade(one, away, back)
-    assert back - struck <= patience_s * RATE_HZ
+    assert back - struck <= within_s * RATE_HZ
     outputs, state = one.check_sound(), one.check_state()
     one.check_log()
-    whole = seconds(back - struck)
-    fault_table.add(SECTION, fault, done, outputs=outputs, gap=ms(0), whole=whole, state=state)
+    recovered = seconds(back - struck)
+    fault_table.add(SECTION, fault, done, outputs=outputs, gap=ms(0), recovered=recovered, state=state)
 
 
 def pulse(tape: np.ndarray, at: int) -> np.ndarray:
-    """The tape with one sample that is louder than all."""
+    """The tape with one sample louder than all others."""
     tape[:, at] = 0.95, 0.0
     return tape
 
@@ -72,8 +72,12 @@ def pulse(tape: np.ndarray, at: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("trap", "fault", "done"),
     [
-        ("error", "ONNX Runtime raises", "a graph whose index leaves its table at one loud sample"),
-        ("hog", "worker out of memory", "a graph that asks for 8 GB at one loud sample, RLIMIT_AS of the worker"),
+        ("error", "ONNX Runtime raises", "a graph with an index out of range at one loud sample"),
+        (
+            "hog",
+            "worker out of memory",
+            "a graph that allocates 8 GB at one loud sample; the worker has RLIMIT_AS",
+        ),
     ],
 )
 def test_what_the_runtime_raises_ends_the_worker_in_one_line_and_not_the_sound(
@@ -92,7 +96,9 @@ def test_what_the_runtime_raises_ends_the_worker_in_one_line_and_not_the_sound(
     outputs, state = one.check_sound(), one.check_state()
     one.check_log()
     assert "separation worker: it ended with status 1: " in one.room.log.read_text()
-    fault_table.add(SECTION, fault, done, outputs=outputs, gap=ms(0), whole=seconds(back - 4 * RATE_HZ), state=state)
+    fault_table.add(
+        SECTION, fault, done, outputs=outputs, gap=ms(0), recovered=seconds(back - 4 * RATE_HZ), state=state
+    )
 
 
 @pytest.mark.long
@@ -128,7 +134,7 @@ def test_files_of_the_model_that_vanish_or_become_rubbish_while_it_loads(
             shutil.copyfile(shipped / graph.name, fresh)
             fresh.replace(graph)
 
-    cut_in_place()  # nobody reads it now: the one that plays does not mind
+    cut_in_place()  # the running worker does not read it any more
     one.wait_s(1.0)
     assert one.room.worker() is not None
     mend()
@@ -153,10 +159,11 @@ def test_files_of_the_model_that_vanish_or_become_rubbish_while_it_loads(
     one.check_log()
     fault_table.add(
         SECTION,
-        "model file gone or rubbish while loading",
-        "killed 3 times; the graph deleted, overwritten or cut 0, 0.3 and 0.6 s into a new start, put back 0.7 s later",
+        "model file missing or damaged while loading",
+        "worker killed 3 times; graph deleted, overwritten or truncated 0, 0.3 and 0.6 s after the restart, restored "
+        "0.7 s later",
         outputs=outputs,
         gap=ms(0),
-        whole=f"{seconds(back - mended)} after the file was back",
+        recovered=f"{seconds(back - mended)} after the file was restored",
         state=state,
     )

@@ -14,14 +14,14 @@ WHOLE = Result(1876.0, 420.0, 290.0, 291.0, 0.5, (9000, 8000), (542.5,), (16, 16
 
 def row_of(found: Result) -> str:
     fault_table = FaultTable()
-    add(fault_table, "by the clock", "moves", found)
+    add(fault_table, "on the clock driver", "moves", found)
     return fault_table.rows[0].line
 
 
 def test_a_row_stands_under_the_hours_that_were_played() -> None:
-    assert row_of(WHOLE).startswith("| 0.5 h by the clock | 0.52 h of music in 7 min; ")
-    assert row_of(replace(WHOLE, played_s=86_399.0)).startswith("| 23.9 h by the clock |")
-    assert row_of(replace(WHOLE, played_s=86_400.2)).startswith("| 24 h by the clock |")
+    assert row_of(WHOLE).startswith("| 0.5 h on the clock driver | 0.52 h of music in 7 min; ")
+    assert row_of(replace(WHOLE, played_s=86_399.0)).startswith("| 23.9 h on the clock driver |")
+    assert row_of(replace(WHOLE, played_s=86_400.2)).startswith("| 24 h on the clock driver |")
 
 
 def test_a_run_that_failed_says_so() -> None:
@@ -33,15 +33,15 @@ def test_a_run_that_failed_says_so() -> None:
 
 def test_the_page_keeps_what_was_not_measured_now_with_its_date() -> None:
     fault_table = FaultTable()
-    add(fault_table, "by the clock", "moves", WHOLE)
+    add(fault_table, "on the clock driver", "moves", WHOLE)
     old = page([replace(fault_table.rows[0], measured="2020-02-02")]).replace(
         "Measured last on ", "Measured last on then, "
     )
     assert page([], old) == old
-    add(fault_table, "by the clock", "moves", replace(WHOLE, played_s=86_400.0))
+    add(fault_table, "on the clock driver", "moves", replace(WHOLE, played_s=86_400.0))
     both = page(fault_table.rows[1:], old)
     assert "| 2020-02-02 |" in both
-    assert both.count("h by the clock") == 2
+    assert both.count("h on the clock driver") == 2
     assert "then, " not in both
     assert "2020-02-02" not in page(fault_table.rows, old)
 

@@ -1,4 +1,4 @@
-"""Both roles with a network between them, and rooms that follow one scene: each side dies alone, and is back soon."""
+"""Both roles with a network between them, and rooms that follow one scene: each side recovers by itself."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from two_machines import PIECE, SkewedClock, TwoMachines, kill
 
 SECTION = "Two machines"
 FAST_PPM = 500.0
-"""By so much the clock of the room's machine runs faster: several times as much as any two sound cards differ."""
+"""Speed of the room's clock: several times the difference between any two sound cards."""
 STEADY_S = 40.0
 PERIOD = 1024
 BRIDGE_MS = 30.0
-"""What the manual's `--buff` makes of it."""
+"""Delay that results from the manual's `--buff`."""
 RESTART_S = 1.0
-"""As the manual's units have it; at once, the server may still hold the name of the one that was killed."""
+"""As in the manual's units; earlier, the server may still hold the name of the killed client."""
 BACK_S = 12.0
-"""Within which sound is there again, whichever of the four died."""
+"""Maximum time to sound after any of the four programs died."""
 MOST_DB = 0.5
 MOMENTS = 40
 AHEAD_MS = 200.0
@@ -48,14 +48,14 @@ def machines(
 
 
 def silences(record: np.ndarray) -> list[tuple[int, int]]:
-    """Where none of some loudspeakers played anything, in frames."""
+    """Start and length, in frames, of silence in all given channels."""
     return list(runs(~record.any(axis=0), least=8))
 
 
 def directions_db(machines: TwoMachines, begin: int) -> list[float]:
-    """By how much any loudspeaker plays more or less than the stems whose place is there, half second by half second.
+    """Maximum deviation of any loudspeaker from the stems that belong there, for each half second.
 
-    A stem at another's place, or one lost on the way, is many dB.
+    A misplaced or missing stem gives many dB.
     """
     off_db = []
     for at in range(begin, machines.recorder.at - RATE_HZ, RATE_HZ // 2):
@@ -66,7 +66,7 @@ def directions_db(machines: TwoMachines, begin: int) -> list[float]:
 
 
 def play_steadily(machines: TwoMachines, until: Callable[..., None]) -> int:
-    """Plays for a while in which neither server misses a period, as a busy machine may; the frame where that began."""
+    """Play for a while without xruns, which a busy machine may have; return the first frame of that."""
     for _ in range(4):
         until(lambda: whole(machines), 40, "sound")
         xruns = machines.xruns()
@@ -77,7 +77,7 @@ def play_steadily(machines: TwoMachines, until: Callable[..., None]) -> int:
 
 
 def whole(machines: TwoMachines) -> bool:
-    """Whether the seconds before were heard, every stem from its place."""
+    """Whether the last seconds were complete, with every stem in its place."""
     begin = machines.wait_s(0.3) - RATE_HZ * 3 // 2
     if silences(machines.recorder.record[:, begin : machines.recorder.at]):
         return False
@@ -111,13 +111,13 @@ def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
     assert off_db < MOST_DB
     fault_table.add(
         SECTION,
-        "stems over a network, no common clock",
-        f"{STEADY_S:.0f} s of both roles on servers of their own ({PERIOD} frames), zita-njbridge between them, one "
-        f"clock faster by {FAST_PPM:.0f} ppm: by {drifted_ms:.1f} ms at the end",
-        outputs=f"the recording as a resampler leaves it, no loudspeaker more than {off_db:.2f} dB off; "
-        f"{min(delays_ms):.1f} to {max(delays_ms):.1f} ms after the music, where /status/latency says {told_ms:.1f} ms",
+        "stems over a network, separate clocks",
+        f"{STEADY_S:.0f} s with each role on its own server ({PERIOD} frames), zita-njbridge between them, one clock "
+        f"{FAST_PPM:.0f} ppm faster: {drifted_ms:.1f} ms apart at the end",
+        outputs=f"the resampled recording, every loudspeaker within {off_db:.2f} dB; {min(delays_ms):.1f} to "
+        f"{max(delays_ms):.1f} ms after the music (/status/latency: {told_ms:.1f} ms)",
         gap="0 samples",
-        whole="-",
+        recovered="-",
         state="-",
     )
     sides = {
@@ -144,12 +144,12 @@ def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
         assert delay_ms == pytest.approx(told_ms, abs=2.0)
         fault_table.add(
             SECTION,
-            f"{name} killed, stems over a network",
-            f"SIGKILL, started again {RESTART_S:g} s later",
-            outputs=f"silence; then every stem from its place, {delay_ms:.1f} ms after the music",
+            f"{name} killed (stems over a network)",
+            f"SIGKILL, restarted {RESTART_S:g} s later",
+            outputs=f"silence; then every stem in its place, {delay_ms:.1f} ms after the music",
             gap=ms(begun + length - silences(record)[0][0]),
-            whole=seconds(vocals),
-            state="the scene, which the next start took" if one is machines.room else "-",
+            recovered=seconds(vocals),
+            state="the scene, loaded by the next start" if one is machines.room else "-",
         )
 
 
@@ -158,7 +158,7 @@ def test_two_machines_play_one_room_over_a_network_and_each_side_comes_back(
 def test_rooms_that_follow_one_scene_change_together(
     jackd: Any, daemon: Any, remote_client: Any, tool: Any, fault_table: FaultTable, period: int
 ) -> None:
-    """Two rooms on servers of their own: a mirror with time tags tells the second what the first is told."""
+    """Two rooms on separate servers: the first mirrors its scene to the second with time tags."""
     rooms, watches = [], []
     for mirror in ([], None):
         server = jackd(period_frames=period, prompt=True)
@@ -199,11 +199,11 @@ def test_rooms_that_follow_one_scene_change_together(
     assert apart_ms.max() < MOST_APART_MS
     fault_table.add(
         SECTION,
-        f"two rooms that follow one scene, {period} frames",
+        f"two rooms with one scene, {period} frames",
         f"{MOMENTS} changes, mirrored with time tags {AHEAD_MS:.0f} ms ahead",
-        outputs=f"every change in both rooms, half of them at most {np.median(apart_ms):.2f} ms apart, nine of ten "
-        f"{most_ms:.2f} ms, the worst {apart_ms.max():.2f} ms",
+        outputs=f"every change in both rooms; difference: median {np.median(apart_ms):.2f} ms, 90th percentile "
+        f"{most_ms:.2f} ms, maximum {apart_ms.max():.2f} ms",
         gap="-",
-        whole="-",
+        recovered="-",
         state="-",
     )
