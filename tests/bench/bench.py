@@ -1,4 +1,4 @@
-"""What every benchmark shares: rows of results, a real server, and quiet tools."""
+"""Shared by all benchmarks: rows of results and a real server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass
 class Row:
-    """One figure of the benchmark page."""
+    """One row of the benchmark page."""
 
     what: str
     value: float
@@ -32,19 +32,19 @@ class Row:
 
 
 def give(*rows: Row) -> None:
-    """Prints the rows for `run.py`."""
+    """Print the rows for `run.py`."""
     json.dump([asdict(row) for row in rows], sys.stdout)
 
 
 def realtime() -> bool:
-    """Whether this user may run with real-time priority, as in a listening room."""
+    """Whether this user may run with real-time priority."""
     allowed = "import os; os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))"
     return subprocess.run([sys.executable, "-c", allowed], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 @contextmanager
 def jackd(rate_hz: int = 48_000, period_frames: int = 64, playback: int = 2) -> Iterator[str]:
-    """A jackd with the dummy driver and so many playback ports; gives its name."""
+    """Run a jackd with the dummy driver and this many playback ports; yield its name."""
     name = f"stemfield-bench-{os.getpid()}"
     server = subprocess.Popen(
         [

@@ -1,9 +1,9 @@
-"""Files of the Audio Definition Model for 22.2 beside `ear-render` 2.1.0: speed, and the worst difference between both.
+"""ADM files for 22.2, compared with `ear-render` 2.1.0: speed, and the largest difference.
 
-Set STEMFIELD_EAR_PYTHON to a Python that has `ear` 2.1.0 (with NumPy 1.26). Without it only our own figures are given.
-A programme has ten objects, ten seconds long; both commands are timed with their start. Times in a file have five
-decimals and lie up to a quarter of a frame beside a move, so that one that moves is rendered a little otherwise. Files
-of the package `ear` itself are rendered by both too; one that is refused here counts as wholly different.
+Set STEMFIELD_EAR_PYTHON to a Python that has `ear` 2.1.0 (with NumPy 1.26). Otherwise only stemfield is measured. A
+programme has ten objects and lasts ten seconds; both commands are timed with their start. Times in a file have five
+decimals, up to a quarter of a frame off, so moving scenes differ a little. Both also render the files of the package
+`ear` itself; a refused one counts as entirely different.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ STEMFIELD = str(Path(sys.executable).parent / "stemfield")
 SECONDS = 10
 FIND = "import ear, pathlib; print(pathlib.Path(ear.__file__).parent)"
 ALMOST_DB, MOVING_DB = -110, -80
-"""As in the tests: 24 bits, and a quarter of a frame."""
+"""Limits as in the tests: 24 bits, and a quarter of a frame."""
 
 
 def render(path: Path, target: Path) -> tuple[float, float]:
-    """Seconds of the whole command, and how many times real time it was by its own account, without its start."""
+    """Duration of the whole command in seconds, and its own figure of speed without the start, in times real time."""
     began = time.perf_counter()
     words = [STEMFIELD, "render", str(path), "--layout", SYSTEM, "-o", str(target)]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
@@ -41,7 +41,7 @@ def render(path: Path, target: Path) -> tuple[float, float]:
 
 
 def worst_db(path: Path, theirs: Path) -> float:
-    """The worst difference on any loudspeaker, against the loudest sample of all."""
+    """Largest difference on any loudspeaker, relative to the loudest sample."""
     found, expected = sound_of(path), sound_of(theirs)
     if found.shape != expected.shape:
         return math.inf
@@ -54,14 +54,14 @@ def compared(python: str, path: Path, ours: Path, ours_s: float, name: str, limi
     render_by_ear(python, path, theirs)
     theirs_s = time.perf_counter() - began
     return [
-        Row(f"{name}: worst difference on any loudspeaker", worst_db(ours, theirs), "dB of the loudest", limit_db),
+        Row(f"{name}: largest difference on any loudspeaker", worst_db(ours, theirs), "dB of the loudest", limit_db),
         Row(f"{name}: ear-render", SECONDS / theirs_s, "times real time"),
-        Row(f"{name}: as fast as ear-render", theirs_s / ours_s, "times"),
+        Row(f"{name}: speed relative to ear-render", theirs_s / ours_s, "times"),
     ]
 
 
 def own_files(python: str, folder: Path) -> list[Row]:
-    """The BW64 files with a description that `ear` ships."""
+    """BW64 files with ADM metadata that `ear` includes."""
     told = subprocess.run([python, "-W", "ignore", "-c", FIND], capture_output=True, text=True, check=True)
     found = [path for path in Path(told.stdout.strip()).rglob("*.wav") if b"axml" in path.read_bytes()]
     worst = []
@@ -75,8 +75,8 @@ def own_files(python: str, folder: Path) -> list[Row]:
             worst.append(worst_db(folder / "ours.wav", folder / "theirs.wav"))
     what = "files of `ear` itself"
     return [
-        Row(f"{what}, with a description", len(found), "files", at_least=1),
-        Row(f"{what}: worst difference", max(worst, default=math.inf), "dB of the loudest", ALMOST_DB),
+        Row(f"{what}, rendered", len(found), "files", at_least=1),
+        Row(f"{what}: largest difference", max(worst, default=math.inf), "dB of the loudest", ALMOST_DB),
     ]
 
 
@@ -92,7 +92,7 @@ def main() -> None:
         for title, moments, limit_db in (("still", still, ALMOST_DB), ("moving", moving, MOVING_DB)):
             path, ours = folder / f"{title}.adm.wav", folder / f"{title}.wav"
             export_tracks(folder / "tape.wav", path, load_layout(SYSTEM), moments, title)
-            render(path, ours)  # compiles, where nothing is compiled yet
+            render(path, ours)  # compiles if needed
             ours_s, speed = render(path, ours)
             rows.append(Row(f"{title}: stemfield render", SECONDS / ours_s, "times real time"))
             rows.append(Row(f"{title}: stemfield render, without its start", speed, "times real time"))

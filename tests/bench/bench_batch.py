@@ -1,9 +1,9 @@
-"""`stemfield batch`: two workers against one, and what a catalogue costs.
+"""`stemfield batch`: two workers against one, and the cost of a catalogue.
 
-Twelve recordings of 24 s are upmixed to 7.1.4 by one worker and by two, in turn, and the quicker of two rounds counts:
-whatever else the machine does only makes them slower. The time that two very short ones take, mostly the start of the
-program and its workers, is taken off both. What a catalogue costs is told by the command itself, from the time that
-each recording took, and by the processor time of all its processes, their start included.
+Twelve recordings of 24 s are upmixed to 7.1.4 by one worker and by two, alternately; the faster of two rounds counts,
+because other load only slows it down. The time for two very short recordings, mostly the start of the program and its
+workers, is subtracted from both. The cost of a catalogue comes from the command itself, by the time for each
+recording, and from the processor time of all its processes including their start.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COST = "core-hours per 1,000 hours of music"
 
 
 def run(folder: Path, workers: int, what: str) -> tuple[float, float, float]:
-    """Seconds of the whole command, its cost by its own account, and seconds of processors in all its processes."""
+    """Duration of the whole command, its own figure of cost, and processor time of all its processes, in seconds."""
     shutil.rmtree(folder / "out", ignore_errors=True)
     plan = folder / "plan.yaml"
     job = {"inputs": [f"{what}/*.wav"], "output": "out", "upmix": {"layout": "7.1.4"}}
@@ -43,7 +43,7 @@ def run(folder: Path, workers: int, what: str) -> tuple[float, float, float]:
 
 
 def processors_s() -> float:
-    """What the processes that have ended so far took, and theirs."""
+    """Processor time of all ended child processes and their children."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
@@ -56,7 +56,7 @@ def main() -> None:
             (folder / what).mkdir()
             for number in range(count):
                 soundfile.write(folder / what / f"{number:02}.wav", sound.T, DEMO_RATE_HZ)
-        run(folder, 1, "short")  # compiles, where nothing is compiled yet
+        run(folder, 1, "short")  # compiles if needed
         found = {(what, workers): [] for what in ("short", "long") for workers in (1, 2)}
         for _ in range(ROUNDS):
             for (what, workers), rounds in found.items():

@@ -1,7 +1,8 @@
-"""The callback's own time: 32 objects on 24 loudspeakers, 64 frames at 48 kHz, on a real jackd.
+"""Time of the callback: 32 objects on 24 loudspeakers, 64 frames at 48 kHz, on a real jackd.
 
-All 32 sources sound and all move (new gains 50 times a second). The peer renders the same matrix in a Python callback
-with NumPy, as a client of the same server. Figures are medians of rounds, ratios medians of each round's own.
+All 32 sources play and move (new gains 50 times per second). The peer renders the same matrix in a Python callback
+with NumPy, as a client of the same server. Figures are medians over rounds; ratios are medians of the ratio of each
+round.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def noise_callback(frames, port):
 
 @contextmanager
 def spinning() -> Iterator[None]:
-    """Two Python threads of this process compute without a pause."""
+    """Two Python threads of this process compute without pause."""
     stop = threading.Event()
 
     def spin() -> None:
@@ -127,7 +128,7 @@ def main() -> None:
                 driver.connect((name, "noise:out"))
             measure(engine, panner)
             quiet, busy = [], []
-            for _ in range(ROUNDS):  # in turn, so that what else the machine does weighs on both
+            for _ in range(ROUNDS):  # alternately, so that other load affects both
                 quiet.append(measure(engine, panner))
                 with spinning():
                     busy.append(measure(engine, panner))
@@ -143,10 +144,10 @@ def main() -> None:
         Row("callback, 32 x 24, p99.9", quiet[2], "% of the period"),
         Row("callback with two spinning Python threads, p50", busy[0], "% of the period"),
         Row("callback with two spinning Python threads, p99", busy[1], "% of the period"),
-        Row("p50, spinning against quiet", ratios[0], "times", at_most=1.2),
-        Row("p99, spinning against quiet", ratios[1], "times", at_most=1.2),
-        Row("a NumPy callback of the same matrix, p50", peer[0], "% of the period"),
-        Row("NumPy callback against ours, p50", peer[0] / quiet[0], "times"),
+        Row("p50, spinning relative to quiet", ratios[0], "times", at_most=1.2),
+        Row("p99, spinning relative to quiet", ratios[1], "times", at_most=1.2),
+        Row("NumPy callback with the same matrix, p50", peer[0], "% of the period"),
+        Row("NumPy callback relative to stemfield, p50", peer[0] / quiet[0], "times"),
     )
 
 

@@ -1,11 +1,11 @@
 """The callback with the whole loudspeaker chain: 64 objects on 24 loudspeakers, on a real jackd.
 
-Every object sounds, moves (new gains 50 times a second), has an equaliser of four bands and sends to the diffuse bus;
+Every object plays, moves (new gains 50 times per second), has an equaliser of four bands and sends to the diffuse bus;
 every loudspeaker has bass management, an equaliser of four bands, a delay, the limiter and meters.
 
-The last rows say how far mixing is from the machine's limit. All gains of 64 x 24 are at work, in the callback; beside
-it a matrix product of the same size by NumPy's BLAS, called from Python; and the limit, multiply-adds on sources of the
-same size that stay in the cache, whose sums never leave their registers.
+The last rows compare mixing with the machine's limit: all 64 x 24 gains in the callback; a matrix product of the same
+size by NumPy's BLAS, called from Python; and, as the limit, multiply-adds on sources of the same size that stay in the
+cache, with sums that stay in registers.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def full_engine(chain: Chain) -> Engine:
 
 
 def move(engine: Engine, layout: Layout, seconds: float) -> np.ndarray:
-    """Call times, in seconds."""
+    """Times of calls, in seconds."""
     random, panner, rate_hz = np.random.default_rng(0), Panner(layout), engine.sample_rate_hz
     equalisers = [sections(EQ, rate_hz)] * OBJECTS
     diffuse, own = np.full((OBJECTS, SPEAKERS), 0.02, np.float32), np.ones(SPEAKERS, np.float32)
@@ -113,7 +113,7 @@ def add_in_registers(sources, passes):
 
 
 def fastest_s(work: Callable[[], object], repeats: int = 2000) -> float:
-    """A short time, undisturbed by what else the machine does."""
+    """Minimum time, without the effect of other load."""
     times = []
     for _ in range(repeats):
         began = time.perf_counter()
@@ -123,7 +123,7 @@ def fastest_s(work: Callable[[], object], repeats: int = 2000) -> float:
 
 
 def mixing_rates(frames: int = 64) -> tuple[float, float, float]:
-    """Multiply-adds a second: of the mixer, all gains at work; of BLAS; and of registers."""
+    """Multiply-adds per second of the mixer with all gains, of BLAS, and of registers only."""
     engine = full_engine(Chain.plain(SPEAKERS, 48_000))
     gains = np.full((OBJECTS, SPEAKERS), 0.01, np.float32)
     random = np.random.default_rng(0)
@@ -156,10 +156,10 @@ def main() -> None:
             rows.append(Row(f"{name}, p50", p50, "% of the period", at_most=15))
             rows.append(Row(f"{name}, p99", p99, "% of the period", at_most=25))
     mixed, product, limit = mixing_rates()
-    rows.append(Row("mixing, 64 x 24, no gain zero", mixed / 1e9, "10^9 multiply-adds a second"))
-    rows.append(Row("a matrix product of that size (BLAS)", product / 1e9, "10^9 multiply-adds a second"))
-    rows.append(Row("the machine's limit for that size", limit / 1e9, "10^9 multiply-adds a second"))
-    rows.append(Row("mixing against the limit", mixed / limit, "of it"))
+    rows.append(Row("mixing, 64 x 24, no zero gains", mixed / 1e9, "10^9 multiply-adds per second"))
+    rows.append(Row("matrix product of the same size (BLAS)", product / 1e9, "10^9 multiply-adds per second"))
+    rows.append(Row("the machine's limit at this size", limit / 1e9, "10^9 multiply-adds per second"))
+    rows.append(Row("mixing relative to the limit", mixed / limit, "of it"))
     give(*rows)
 
 

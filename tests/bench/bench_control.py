@@ -1,9 +1,9 @@
 """Control under load: OSC over real sockets into the scene and the gains of 22.2, on a real jackd.
 
-The flood comes from eight senders in a process of its own, half of its messages alone and half in bundles of ten, each
-a position of one of 20 objects; what reaches the scene is counted there, and what the kernel had no room for. The
-callback's time with and without the flood is measured in turn. python-osc's own dispatcher takes the same packets in
-the same minute, with a handler that does nothing for each address that we have.
+Eight senders in another process flood the daemon with positions of 20 objects, half of them as single messages, half
+in bundles of ten; messages that reach the scene, and those that the kernel dropped, are counted. The callback is
+measured with and without the flood, alternately. python-osc's dispatcher gets the same packets in the same minute,
+with an empty handler for each of stemfield's addresses.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ pickle.dump(times, open(path, "wb"))
 
 
 class Bench:
-    """Hub, port, engine and jackd as the daemon joins them."""
+    """Hub, port, engine and jackd, connected as in the daemon."""
 
     def __init__(self, folder: Path, server: str) -> None:
         self.folder, self.server = folder, server
@@ -109,7 +109,7 @@ class Bench:
         process = await asyncio.create_subprocess_exec(*command)
         assert await process.wait() == 0
         before = -1
-        while before != self.hub.reports.counters.messages:  # whatever still waits is taken
+        while before != self.hub.reports.counters.messages:  # until all waiting datagrams are read
             before = self.hub.reports.counters.messages
             await asyncio.sleep(0.3)
         return pickle.loads(path.read_bytes())
@@ -134,9 +134,9 @@ class Bench:
                 wrong += int(abs(np.degrees(np.arctan2(y, x)) - n) > 1e-4)
         assert lost >= self.udp.lost, "what is missing is what the kernel had no room for"
         return [
-            Row(f"lost of {FLOOD_PER_S} messages a second for {FLOOD_S:g} s", lost, "messages", at_most=0),
-            Row("objects that are not where they were put last", wrong, "objects", at_most=0),
-            Row("callback p99, flooded against quiet", float(np.median(ratios)), "ratio", at_most=1.2),
+            Row(f"lost of {FLOOD_PER_S} messages per second for {FLOOD_S:g} s", lost, "messages", at_most=0),
+            Row("objects not at their last position", wrong, "objects", at_most=0),
+            Row("callback p99, flooded relative to quiet", float(np.median(ratios)), "ratio", at_most=1.2),
         ]
 
     async def latency(self) -> list[Row]:
@@ -150,15 +150,15 @@ class Bench:
         self.hub.ignore(note)
         assert isinstance(times, list)
         found = [1e3 * (seen[n] - sent) for n, sent in enumerate(times) if n in seen]
-        # One that came with a later one was published with it.
+        # A message that arrived together with a later one was published with it.
         p50, p99 = np.percentile(found, [50, 99])
         return [
-            Row("datagram in to gains published, 1000 a second, p50", float(p50), "ms", at_most=1.0),
+            Row("datagram in to gains published, 1000 per second, p50", float(p50), "ms", at_most=1.0),
             Row("the same, p99", float(p99), "ms", at_most=5.0),
         ]
 
     async def tagged(self) -> list[Row]:
-        """From a loudspeaker's port, by the times at which its blocks were called for."""
+        """Measure at a loudspeaker's port, by the callback times of its blocks."""
         jack_client = JackClient(self.server, 1, np.full((1, 30 * RATE), 0.5, np.float32))
         name = self.driver.client_name
         jack_client.jack.connect(f"{name}:M+000", jack_client.ins[0])
@@ -180,7 +180,7 @@ class Bench:
         assert len(found_s) == TAGGED
         p50, p99 = np.percentile(1e3 * np.abs(found_s - due_s), [50, 99])
         return [
-            Row("a bundle's time tag to its change in the feeds, p50", float(p50), "ms", at_most=1.0),
+            Row("time tag of a bundle to change in the outputs, p50", float(p50), "ms", at_most=1.0),
             Row("the same, p99", float(p99), "ms", at_most=1.0),
         ]
 
@@ -230,7 +230,7 @@ class Bench:
             for _ in range(7)
         ]
         return Row(
-            "messages a second into the scene, against python-osc's dispatcher",
+            "messages per second into the scene, relative to python-osc's dispatcher",
             float(np.median(ratios)),
             "ratio",
             at_least=5,
@@ -238,7 +238,7 @@ class Bench:
 
 
 def scene_load(folder: Path) -> Row:
-    """A scene of 128 objects from its file to the gains of 22.2."""
+    """Time from the file of a scene with 128 objects to the gains of 22.2."""
     layout = load_layout("22.2")
     context = Context(layout.labels, default_scene([(f"in{n}", (n,)) for n in range(123)]), status=idle_status())
     store = SceneStore(folder / "big", context)
@@ -257,7 +257,7 @@ def scene_load(folder: Path) -> Row:
             times.append(time.perf_counter() - begin)
 
     asyncio.run(run())
-    return Row("a scene of 128 objects, from its file to the gains", 1e3 * min(times), "ms", at_most=50)
+    return Row("scene of 128 objects, from file to gains", 1e3 * min(times), "ms", at_most=50)
 
 
 async def run(folder: Path, server: str) -> list[Row]:

@@ -1,7 +1,7 @@
-"""The network's directory, read by avahi: what it finds of a daemon that comes, changes and goes.
+"""DNS-SD, as avahi sees it: what it finds of a daemon that starts, changes and ends.
 
-avahi runs in a network of its own that has only the loopback (user namespaces, no privileges), on a D-Bus of its own.
-It needs Debian's `avahi-daemon`, `avahi-utils` and `dbus`.
+avahi runs in its own network with only a loopback (user namespaces, no privileges), on its own D-Bus. It needs
+Debian's `avahi-daemon`, `avahi-utils` and `dbus`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stemfield.control.network.discovery import OSC, OSCJSON, DaemonInfo, Servic
 BUS = """<busconfig><type>system</type><listen>unix:path={}</listen><auth>EXTERNAL</auth><policy context="default">
 <allow user="*"/><allow own="*"/><allow send_destination="*"/><allow eavesdrop="true"/></policy></busconfig>"""
 AVAHI = "[server]\nuse-ipv6=no\nallow-interfaces=lo\n[publish]\ndisable-publishing=yes\n"
-# avahi asks for a user of its own: the first of that name, who has a number in here.
+# avahi needs its own user: the first with that name that has a number in here.
 PREPARE = """set -e
 for name in passwd group; do (echo avahi:x:0:0::/:/bin/false; cat /etc/$name) > {0}/$name; done
 mount --bind {0}/passwd /etc/passwd
@@ -34,7 +34,7 @@ ip route add 224.0.0.0/4 dev lo
 
 
 def browse(service: str, expected: int) -> list[list[str]]:
-    """What avahi resolves, as soon as it is so many or 5 s have passed."""
+    """Services that avahi resolves, once there are this many or after 5 s."""
     begin = time.monotonic()
     while True:
         command = ["avahi-browse", "-t", "-r", "-p", service.removesuffix(".local.")]
@@ -59,7 +59,7 @@ async def look() -> list[Row]:
     left = await asyncio.to_thread(browse, OSC, 0)
     return [
         Row("services found, with port and address", right, "of 2", at_least=2),
-        Row("a change of the scene seen", updated, "of 1", at_least=1),
+        Row("change of the scene seen", updated, "of 1", at_least=1),
         Row("services left after the end", len(left), "", at_most=0),
     ]
 

@@ -1,4 +1,4 @@
-"""`stemfield upmix` to 22.2 and `stemfield separate` as processes: speed, and memory of a short and a long file."""
+"""`stemfield upmix` to 22.2 and `stemfield separate` as processes: speed, and memory for a short and a long file."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")
 SHORT, LONG = 2, 10
-"""How often the demo song of 24 s is repeated."""
+"""Number of repetitions of the demo song of 24 s."""
 
 
 def run(folder: Path, repeats: int, command: str) -> tuple[float, float]:
-    """Seconds and peak memory in MiB for the demo song, so many times on end."""
+    """Duration in seconds and peak memory in MiB for the demo song, repeated this often."""
     source = folder / "song.wav"
     soundfile.write(source, np.tile(demo_mixture(), repeats).T, DEMO_RATE_HZ)
     words = {"upmix": [str(folder / "room.wav"), "--layout", "22.2"], "separate": [str(folder / "stems")]}[command]

@@ -1,9 +1,9 @@
-"""Damaged datagrams of every dialect into a running hub, and damaged files and requests: the fuzzers, at length.
+"""Long runs of the fuzzers: damaged datagrams of every dialect into a running hub, damaged files and requests.
 
-`tests/control/hub/test_fuzz.py` fails if an exception escapes, if a value of the scene is one that no message could
-have brought, or if memory grows by 8 MiB over the second half; `tests/control/scenes/test_fuzz_parsers.py` if a parser
-of files, requests or the page's messages fails in any other way than it says. STEMFIELD_FUZZ says how many datagrams
-there are (a million where it is not set); of each other kind there is one in twenty, of files one in a hundred.
+`tests/control/hub/test_fuzz.py` fails if an exception escapes, if the scene has a value that no message could have
+set, or if memory grows by 8 MiB over the second half; `tests/control/scenes/test_fuzz_parsers.py` fails if a parser of
+files, requests or the page's messages fails in an undocumented way. STEMFIELD_FUZZ is the number of datagrams
+(default: a million); of every other kind there is a twentieth of that, of files a hundredth.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     give(
         Row("damaged datagrams", float(COUNT), "datagrams"),
         Row("runs that failed", float(done.returncode != 0), "of 1", at_most=0.0),
-        Row("datagrams a second, all looked at", COUNT / (time.monotonic() - began), "1/s"),
+        Row("datagrams per second, all checked", COUNT / (time.monotonic() - began), "1/s"),
     )
 
 

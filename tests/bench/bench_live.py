@@ -1,10 +1,10 @@
-"""The whole daemon while it plays: the demo song in a loop, separated live, on 22.2, on a real jackd.
+"""The whole daemon during playback: the demo song in a loop, separated live, on 22.2, on a real jackd.
 
-A hop is missed when its stems are not there when they are to be played; the mixture is played instead. Vocals circle
-the listener, 25 messages a second. STEMFIELD_LIVE_MINUTES says how long it plays (one minute where not given; the
-promise is for 30). Xruns are those of the server, whoever caused them: they have no target, because other programs of
-the machine cause them, too, and whether it was us the callback's times say, which are of the latest 65,536 periods. The
-last rows are of half a minute in which other processes compute without a pause, two for each core.
+A hop is missed if its stems are not there in time; the mixture is played instead. Vocals circle the listener with 25
+messages per second. STEMFIELD_LIVE_MINUTES sets the duration (default: one minute; the requirement is for 30). Xruns
+are those of the server, whoever caused them; they have no target, because other programs cause them too. The
+callback's times, of the last 65,536 periods, show whether stemfield did. For the last rows, other processes compute
+without pause for half a minute, two per core.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SUMMARY = re.compile(
 
 
 def cpu_s(pid: int) -> float:
-    """Processor time that a process has taken."""
+    """Processor time of a process, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -52,7 +52,7 @@ def memory_mib(pid: int) -> float:
 
 
 def play(room: Daemon, seconds: float) -> list[Row]:
-    """Circles for so long; what daemon and worker take meanwhile."""
+    """Move objects in circles for this long; return what daemon and worker use meanwhile."""
     pids = {"daemon": room.process.pid, "worker": room.wait_for_worker()}
     before = {name: (cpu_s(pid), memory_mib(pid)) for name, pid in pids.items()}
     began = time.monotonic()
@@ -62,13 +62,13 @@ def play(room: Daemon, seconds: float) -> list[Row]:
     rows = []
     for name, pid in pids.items():
         rows.append(Row(f"{name}, processor", 100 * (cpu_s(pid) - before[name][0]) / now, "% of a core"))
-        rows.append(Row(f"{name}, memory gained", memory_mib(pid) - before[name][1], "MiB"))
+        rows.append(Row(f"{name}, memory growth", memory_mib(pid) - before[name][1], "MiB"))
     return rows
 
 
 @contextmanager
 def xruns_of(server: str) -> Iterator[list[float]]:
-    """The delays that the server reports meanwhile."""
+    """Xrun delays that the server reports meanwhile."""
     delays_us: list[float] = []
     client = jack.Client("watch", no_start_server=True, servername=server)
     client.set_xrun_callback(delays_us.append)
@@ -78,7 +78,7 @@ def xruns_of(server: str) -> Iterator[list[float]]:
 
 @contextmanager
 def busy_machine() -> Iterator[None]:
-    """Other processes that compute without a pause."""
+    """Other processes that compute without pause."""
     crowd = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2 * (os.cpu_count() or 1))]
     try:
         yield
@@ -89,7 +89,7 @@ def busy_machine() -> Iterator[None]:
 
 
 def evening(seconds: float) -> tuple[list[Row], list[Row]]:
-    """What must not happen, and what it cost."""
+    """Rows of faults that must not happen, and rows of costs."""
     with jackd(RATE, FRAMES, SPEAKERS) as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         room = Daemon(
@@ -111,9 +111,9 @@ def evening(seconds: float) -> tuple[list[Row], list[Row]]:
     period_us = 1e6 * FRAMES / RATE
     faults = [
         Row("hops missed", ceil((missed_s - at_start_s) / HOP_S), "", at_most=0),
-        Row("cuts that would be heard as clicks", cuts, "", at_most=0),
-        Row("times the worker gave its backlog up", skips, "", at_most=0),
-        Row("workers that had to be replaced", restarts, "", at_most=0),
+        Row("cuts (audible as clicks)", cuts, "", at_most=0),
+        Row("times the worker dropped its backlog", skips, "", at_most=0),
+        Row("workers replaced", restarts, "", at_most=0),
         Row("xruns of the server", len(xruns), ""),
     ]
     costs += [Row(f"callback, {which}", 100 * us / period_us, "% of the period") for which, us in times.items()]

@@ -1,9 +1,9 @@
-"""Point source gains on 22.2: positions a second, and the time of one call with few.
+"""Point source gains on 22.2: positions per second, and the time of a call with few.
 
-Peers run in environments of their own, in the same minute: set STEMFIELD_EAR_PYTHON to a Python that has `ear` 2.1.0
-(with NumPy 1.26), STEMFIELD_SPAUDIOPY_PYTHON to one that has `spaudiopy`. Without them only our own figures are given.
-All do the same: gains of random directions on the 22 loudspeakers, on one core. EAR pans one direction a call, as its
-renderer does; spaudiopy and ours take all at once.
+Peers run in their own environments in the same minute: set STEMFIELD_EAR_PYTHON to a Python that has `ear` 2.1.0 (with
+NumPy 1.26), STEMFIELD_SPAUDIOPY_PYTHON to one that has `spaudiopy`. Without them only stemfield is measured. All
+compute gains of random directions on the 22 loudspeakers, on one core. EAR pans one direction per call, as its
+renderer does; spaudiopy and stemfield pan all at once.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ pan = lambda points: spaudiopy.decoder.vbap(points, room, jobs_count=1)
 
 
 def best_s(work: Callable[[], object], repeats: int = 1) -> float:
-    """Seconds of the fastest of some rounds."""
+    """Time of the fastest round, in seconds."""
     times = []
     for _ in range(ROUNDS):
         began = time.perf_counter()
@@ -69,7 +69,7 @@ def best_s(work: Callable[[], object], repeats: int = 1) -> float:
 
 
 def peer_per_s(name: str, speakers: np.ndarray, points: np.ndarray) -> float | None:
-    """Positions a second of a peer, or None where it is not there."""
+    """Positions per second of a peer; None if it is not installed."""
     python = os.environ.get(f"STEMFIELD_{name.upper()}_PYTHON")
     if not python:
         return None
@@ -97,28 +97,26 @@ def main() -> None:
     extent_gains(panner, points[:1], 30, 30)
 
     ours = POSITIONS / best_s(lambda: panner.gains(points))
-    rows = [Row("positions a second", ours, "1/s")]
+    rows = [Row("positions per second", ours, "1/s")]
     for name in PEERS:
         theirs = peer_per_s(name, speakers, points)
         if theirs is not None:
-            rows.append(Row(f"positions a second, {name}", theirs, "1/s"))
-            rows.append(Row(f"as many as {name}", ours / theirs, "times", at_least=300))
+            rows.append(Row(f"positions per second, {name}", theirs, "1/s"))
+            rows.append(Row(f"positions per second, relative to {name}", ours / theirs, "times", at_least=300))
     for count in (1, 8):
         few = points[:count].copy()
-        rows.append(
-            Row(f"a call with {count}", 1e6 * best_s(lambda few=few: panner.gains(few), 2000), "us", at_most=100)
-        )
+        rows.append(Row(f"call with {count}", 1e6 * best_s(lambda few=few: panner.gains(few), 2000), "us", at_most=100))
     many = points[:128].copy()
     wide = best_s(lambda: extent_gains(panner, many, 60.0, 30.0), 20)
     rows.append(Row("one source of 60 by 30 degrees", 1e6 * wide / 128, "us"))
     moving = best_s(lambda: panner.gains(many), 500)
-    rows.append(Row("128 objects moved 100 times a second", 100 * 100 * moving, "% of a core", at_most=2))
+    rows.append(Row("128 objects moved 100 times per second", 100 * 100 * moving, "% of a core", at_most=2))
     objects = tuple(
         SceneObject(number, str(number), "input", (number,), position=tuple(point))
         for number, point in enumerate(many.tolist())
     )
     scene = best_s(lambda: source_gains(Scene(objects), layout, panner), 10)
-    rows.append(Row("a whole scene of 128 objects, from values to matrix", 1e3 * scene, "ms"))
+    rows.append(Row("whole scene of 128 objects, from values to matrix", 1e3 * scene, "ms"))
     give(*rows)
 
 

@@ -1,11 +1,11 @@
-"""The shipped models on this machine: how much of a core they take, how well they separate, and how late sound is.
+"""The included models on this machine: processor use, quality, and latency.
 
-Speed: one thread, hop by hop, as the worker runs it. Quality: SI-SDR in dB beside the mixture itself, rules of thumb
-without learning, the rule of the University of Surrey's web remixer on the same model, and oracle masks, on the demo
-song, which is synthesised, and on recordings: medians over the songs of the folder that STEMFIELD_RECORDINGS names, in
-any form that `stemfield evaluate` reads; without it they are left out. Latency: noise goes in through a JACK server at
-48 kHz with 64 frames a period, and is found again in the loudspeaker feeds; the studio's own loop through the server
-is one period.
+Speed: one thread, hop by hop, as in the worker. Quality: SI-SDR in dB, compared with the mixture itself, rules of
+thumb without learning, the rule of the University of Surrey's web remixer on the same model, and oracle masks; on the
+demo song, which is synthesised, and on recordings: medians over the songs of the folder STEMFIELD_RECORDINGS, in any
+form that `stemfield evaluate` reads, left out if it is not set. Latency: noise goes in through a JACK server at 48 kHz
+with 64 frames per period, and is found in the loudspeaker outputs; the test client's own loop through the server is
+one period.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ RATE, FRAMES = 48_000, 64
 MAX_REALTIME_FACTOR = {"default": 0.25, "light": 0.08}
 RECORDINGS = os.environ.get("STEMFIELD_RECORDINGS")
 LONGEST_S = 60.0
-"""Of each recording."""
+"""Excerpt of each recording."""
 
 
 def models() -> dict[str, ModelCard]:
-    """The shipped models by the presets that they serve."""
+    """Included models, by preset."""
     names = dict.fromkeys(PRESETS.values())
     return {"/".join(p for p, name in PRESETS.items() if name == each): load_card(each) for each in names}
 
@@ -60,7 +60,7 @@ def speed(preset: str, card: ModelCard) -> list[Row]:
     at_most = min((limit for name, limit in MAX_REALTIME_FACTOR.items() if name in preset.split("/")), default=None)
     latency_ms = 1e3 * separator.latency_frames / DEMO_RATE_HZ
     return [
-        Row(f"{card.name} ({preset}), compute a second of sound", float(shares.mean()), "s/s of a core", at_most),
+        Row(f"{card.name} ({preset}), computing a second of sound", float(shares.mean()), "s/s of a core", at_most),
         Row(f"{card.name} ({preset}), p99 of hops", float(np.percentile(shares, 99)), "s/s of a core"),
         Row(f"{card.name} ({preset}), latency of the algorithm at 48 kHz", latency_ms, "ms"),
     ]

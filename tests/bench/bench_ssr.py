@@ -1,14 +1,14 @@
 """CPU time against the SoundScape Renderer's VBAP: 32 sources on a ring of 24 loudspeakers, 64 frames at 48 kHz.
 
-Each is a process of its own, on one jackd at the same time, all inputs fed with the same noise, so that what else the
-machine does meets both. The load is equal: sources at rest, each heard from two loudspeakers; both programs pass over
-the gains that are zero, ramp those that change, and meter every input and output. Neither separates. The figure is all
-CPU time of the process, libjack's included; a client that only fetches its ports' buffers shows how much that is.
+Both are separate processes on one jackd at the same time, with the same noise on all inputs, so that other load
+affects both. The load is equal: sources at rest, each on two loudspeakers; both programs skip zero gains, ramp
+changing ones, and meter every input and output. Neither separates. The figure is the CPU time of the whole process,
+including libjack; a client that only fetches its port buffers shows the share of that.
 
-The target is for one core, on which server, noise and renderer take turns. When they are free to run on several, what
-one costs to wake another is counted too: on a virtual machine that is as much as the rendering, for both.
+The target is for one core, on which server, noise and renderer take turns. With several cores, the cost of waking each
+other is included too: on a virtual machine that is as much as the rendering, for both.
 
-Figures are medians of rounds, ratios medians of each round's own. It needs Debian's `soundscaperenderer`.
+Figures are medians over rounds; ratios are medians of the ratio of each round. It needs Debian's `soundscaperenderer`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def ring() -> Layout:
 
 
 def play(server: str) -> None:
-    """Our own process: renders until its input ends."""
+    """Process of stemfield: render until the input ends."""
     layout = ring()
     driver = JackDriver(JackSettings(server_name=server), lambda _reason: None)
     engine = Engine(RATE, 0, SOURCES, SPEAKERS, 4, 2304)
@@ -76,7 +76,7 @@ def fetch_callback(frames, argument):
 
 
 def do_nothing(server: str) -> None:
-    """Another process: has the same ports, and renders nothing until its input ends."""
+    """Process with the same ports that renders nothing until its input ends."""
     client = jack.Client("nothing", no_start_server=True, servername=server)
     inputs = [client.inports.register(f"in{i}") for i in range(SOURCES)]
     ports = [*inputs, *(client.outports.register(f"out{i}") for i in range(SPEAKERS))]
@@ -90,14 +90,14 @@ def do_nothing(server: str) -> None:
 
 
 def cpu_s(pid: int) -> float:
-    """Of all threads; to the nanosecond, because the fields of `stat` are in steps of 10 ms."""
+    """CPU time of all threads, in nanoseconds, because the fields of `stat` have steps of 10 ms."""
     threads = Path(f"/proc/{pid}/task").iterdir()
     return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 @contextmanager
 def process(command: Sequence[str], server: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """One renderer; its input stays open, without which SSR spins."""
+    """Run one renderer; its input stays open, because SSR spins without."""
     with (folder / "log").open("a") as log:
         started = subprocess.Popen(
             command,
@@ -116,7 +116,7 @@ def process(command: Sequence[str], server: str, folder: Path) -> Iterator[subpr
 
 
 def compare(folder: Path, ssr: str) -> np.ndarray:
-    """CPU seconds a second of nothing, ours and theirs in each round, shape (ROUNDS, 3)."""
+    """CPU seconds per second of the empty client, stemfield and SSR in each round, shape (ROUNDS, 3)."""
     own = [sys.executable, __file__]
     theirs = [ssr, "--no-gui", "--threads=1", f"--setup={folder}/ring.asd", f"--ip-server={PORT}"]
     theirs += ["--input-prefix=noise:", "--output-prefix=none", f"{folder}/scene.asd"]
@@ -146,7 +146,7 @@ def compare(folder: Path, ssr: str) -> np.ndarray:
 
 
 def add_sources() -> None:
-    """SSR's azimuth 0 is the right and its x axis too: the ring is the same turned by 90 degrees."""
+    """Ring for SSR, turned by 90 degrees, because its azimuth 0 and its x axis point to the right."""
     places = 1.5 * cartesian(AZIMUTHS_DEG, 0.0)
     sources = "".join(
         f'<source new="true" name="s{i}" port="out" model="point"><position x="{x:.4f}" y="{y:.4f}"/></source>'
@@ -175,12 +175,12 @@ def main() -> None:
         one = compare(folder, ssr)
     nothing, ours, theirs = np.median(one, axis=0)
     give(
-        Row("a client that renders nothing", nothing, "CPU seconds a second"),
-        Row("stemfield, 32 x 24", ours, "CPU seconds a second"),
-        Row("ssr-vbap, 32 x 24", theirs, "CPU seconds a second"),
-        Row("stemfield against ssr-vbap", float(np.median(one[:, 1] / one[:, 2])), "times", at_most=0.5),
-        Row("stemfield against ssr-vbap, cores free", float(np.median(free[:, 1] / free[:, 2])), "times"),
-        Row("nothing against ssr-vbap, cores free", float(np.median(free[:, 0] / free[:, 2])), "times"),
+        Row("client that renders nothing", nothing, "CPU seconds per second"),
+        Row("stemfield, 32 x 24", ours, "CPU seconds per second"),
+        Row("ssr-vbap, 32 x 24", theirs, "CPU seconds per second"),
+        Row("stemfield relative to ssr-vbap", float(np.median(one[:, 1] / one[:, 2])), "times", at_most=0.5),
+        Row("stemfield relative to ssr-vbap, cores free", float(np.median(free[:, 1] / free[:, 2])), "times"),
+        Row("nothing relative to ssr-vbap, cores free", float(np.median(free[:, 0] / free[:, 2])), "times"),
     )
 
 

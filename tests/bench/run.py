@@ -1,7 +1,7 @@
-"""Runs the benchmarks, prints their figures, and writes docs/benchmarks.md from them.
+"""Run the benchmarks, print their figures, and write docs/benchmarks.md.
 
-`python tests/bench/run.py [NAME ...]` runs those named (`callback`, ...), and leaves the page alone; with `--page`
-their parts of it are written anew, and all others stay.
+`python tests/bench/run.py [NAME ...]` runs those named (`callback`, ...) without changing the page; `--page` replaces
+their parts of the page.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def part(name: str, text: str, rows: list[Row]) -> str:
 
 
 def page(found: dict[str, tuple[str, list[Row]]], names: list[str]) -> str:
-    """The page with these parts, and of those that are not among them what it said before."""
+    """Page with these parts, and with the old text of all others."""
     before = PAGE.read_text().split("\n\n## ")[1:]
     parts = {text.split("\n", 1)[0]: f"## {text.rstrip()}" for text in before}
     parts |= {name: part(name, *what) for name, what in found.items()}
