@@ -3,7 +3,7 @@ import { delimiter, join } from "node:path";
 
 import { defineConfig } from "@playwright/test";
 
-// Debian's name for it, and Ubuntu's.
+// Names of Chromium on Debian and Ubuntu.
 const browsers = ["chromium", "chromium-browser"].flatMap((name) =>
   (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name)),
 );
@@ -15,7 +15,7 @@ export default defineConfig({
     { name: "pictures", testDir: "pictures" },
   ],
   workers: 1,
-  // No test says how fast a machine is that others use too.
+  // Generous: the machine may be busy, and no test measures its speed.
   timeout: 180_000,
   expect: { timeout: 30_000 },
   reporter: "list",

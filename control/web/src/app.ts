@@ -64,7 +64,7 @@ export class App {
     return (this.store.values(at(item, "aed")).value as Aed | undefined) ?? [0, 0, 1];
   }
 
-  home(item: SceneObject): Aed {
+  initialPosition(item: SceneObject): Aed {
     return this.store.hello.value?.defaults[item.id] ?? [0, 0, 1];
   }
 
@@ -80,13 +80,13 @@ export class App {
   }
 
   /** The addresses that change when an object is changed by hand. */
-  reach(item: SceneObject, what: "aed" | "gain" | "width"): string[] {
+  affected(item: SceneObject, what: "aed" | "gain" | "width"): string[] {
     const linked = { aed: "position", gain: "level", width: "width" } as const;
     return [item, ...this.linkedObjects(item, linked[what])].map((each) => at(each, what));
   }
 
   /** Returns a function that restores the present values of these addresses, for gestures that the browser cancels. */
-  keep(addresses: string[]): () => void {
+  snapshot(addresses: string[]): () => void {
     const kept = addresses.map((address) => [address, this.store.values(address).peek()] as const);
     return () =>
       batch(() => {

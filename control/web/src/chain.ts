@@ -86,6 +86,6 @@ function objectState(app: App, item: SceneObject, ports: Ports): ObjectState {
     maskDb,
     isPlayed: !(isSilent && !isWide && app.isHeard(item) && Math.min(gainDb, groupDb, maskDb) > -60 && !store.is(`/group/${group}/mute`)),
     isChannel: type === "channel",
-    home: app.home(item),
+    home: app.initialPosition(item),
   };
 }

@@ -26,7 +26,7 @@ export interface Scale {
   /** Sets the value, if that is more than sending it. */
   send?: (value: number) => void;
   /** The addresses that it changes, if more than its own. */
-  reach?: () => string[];
+  affected?: () => string[];
 }
 
 /** A finger reaches 0 dB, and a second drag +6 dB, so that nobody makes it much louder by accident. */
@@ -94,19 +94,19 @@ export function fader(app: App, label: string, address: string, scale: Scale, in
     values[index] = to;
     app.set(address, ...values);
   };
-  const keep = () => app.keep(scale.reach?.() ?? [address]);
-  return h("div", { class: "fader" }, ...slide(scale, label, whose, { value, send, keep }), addressChip(app, address));
+  const snapshot = () => app.snapshot(scale.affected?.() ?? [address]);
+  return h("div", { class: "fader" }, ...slide(scale, label, whose, { value, send, snapshot }), addressChip(app, address));
 }
 
 /** The value of a fader. */
 export interface Moved {
   value: () => number;
   send: (value: number) => void;
-  keep: () => () => void;
+  snapshot: () => () => void;
 }
 
 /** The parts of a fader: label, slider, and the value, which can be typed. */
-export function slide(scale: Scale, label: string, whose: string, { value, send, keep }: Moved): HTMLElement[] {
+export function slide(scale: Scale, label: string, whose: string, { value, send, snapshot }: Moved): HTMLElement[] {
   const { low, high, step, unit, toSlider: to = (v) => v, fromSlider: from = (v) => v, home, detent, safe } = scale;
   const name = whose ? `${label} of ${whose}` : label;
   const inside = (slider: number) => Math.min(Math.max(slider, low), high);
@@ -120,7 +120,7 @@ export function slide(scale: Scale, label: string, whose: string, { value, send,
     ...(safe !== undefined && { safe: to(safe) }),
     read: () => to(untracked(value)),
     write: (slider) => send(from(slider)),
-    keep,
+    snapshot,
     ...(home !== undefined && { home: () => send(home) }),
   });
   const typed = (text: string) => {
@@ -226,11 +226,11 @@ export function meter(app: App, label: string, peak: () => number, { reduction, 
     clip.classList.toggle("on", on);
     clip.setAttribute("aria-label", on ? `${label}: clipped, tap to reset` : `${label}: no clipping`);
   }
-  const isSeen = watchVisible(box);
+  const isVisible = watchVisible(box);
   app.onLevels.add((now) => {
     const level = peak();
     if (level >= 0 && !latched) latch(true);
-    if (!isSeen()) return;
+    if (!isVisible()) return;
     loudest(level, now);
     most?.(reduction!(), now);
     const next = Math.round(400 * meterLength(level)) / 400;

@@ -11,11 +11,11 @@ export function diagnosis(app: App): HTMLElement {
   const summary = h("summary", {}, "Checking…");
   const list = h("ol", { class: "steps" });
   const box = h("details", { class: "why" }, summary, list);
-  const isSeen = watchVisible(box);
+  const isVisible = watchVisible(box);
   let checkedAt = -Infinity;
   let shown = "";
   const look = (now: number) => {
-    if (!isSeen()) return;
+    if (!isVisible()) return;
     checkedAt = now;
     const item = app.item;
     const chain = chainOf(app, item);

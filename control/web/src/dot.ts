@@ -67,12 +67,12 @@ export class Dot {
   }
 
   /** Sets its level, 0..1. */
-  sound(level: number): void {
+  setLevel(level: number): void {
     this.level = Math.round(40 * level) / 40;
   }
 
   /** Sets the mean direction of its energy. */
-  hear(x: number, y: number, z: number, view: View, scale: number): void {
+  setHeard(x: number, y: number, z: number, view: View, scale: number): void {
     const { own } = this;
     const direction: Xyz = [x, y, z];
     this.heard = null;

@@ -47,7 +47,7 @@ export function dragObjects(app: App, look: Look, svg: SVGSVGElement, handle: SV
     if (event.target === handle && app.item) {
       const { item } = app;
       const beside = app.store.number(at(item, "width")) - spread(item, x, y);
-      return void widths.set(event.pointerId, { item, beside, restore: app.keep(app.reach(item, "width")) });
+      return void widths.set(event.pointerId, { item, beside, restore: app.snapshot(app.affected(item, "width")) });
     }
     if (!dot) return void loose.add(event.pointerId);
     const { item } = dot.voice;
@@ -55,13 +55,13 @@ export function dragObjects(app: App, look: Look, svg: SVGSVGElement, handle: SV
     app.selected.value = id;
     if (tapped.id === id && event.timeStamp - tapped.at < DOUBLE_MS) {
       tapped = { id: -1, at: 0 };
-      app.move(item, app.home(item));
+      app.move(item, app.initialPosition(item));
       return;
     }
     tapped = { id, at: event.timeStamp };
     // An object that was spread apart from others moves from where it is drawn.
     const place: [number, number] = [dot.x * app.scale.peek(), dot.y * app.scale.peek()];
-    grips.set(event.pointerId, { item, from: app.aed(item), last: [x, y], place, restore: app.keep(app.reach(item, "aed")) });
+    grips.set(event.pointerId, { item, from: app.aed(item), last: [x, y], place, restore: app.snapshot(app.affected(item, "aed")) });
     app.connection.act(at(item, "touch"), true);
     changed();
   });

@@ -17,15 +17,15 @@ export function inspector(app: App): HTMLElement {
   box.open = matchMedia("(min-width: 900px) and (min-height: 521px)").matches;
   const reset = (item: SceneObject) => {
     const button = h("button", { type: "button" }, "Reset position");
-    button.onclick = () => app.move(item, app.home(item));
+    button.onclick = () => app.move(item, app.initialPosition(item));
     return button;
   };
   follow(() => {
     const item = app.item;
     if (!item) return box.replaceChildren(h("summary", { class: "note" }, "Tap an object."));
-    const home = app.home(item);
+    const home = app.initialPosition(item);
     const address = at(item, "aed");
-    const reach = () => app.reach(item, "aed");
+    const affected = () => app.affected(item, "aed");
     const part = (index: number) => (value: number) => {
       const to: Aed = [...app.aed(item)];
       to[index] = value;
@@ -45,10 +45,10 @@ export function inspector(app: App): HTMLElement {
       h(
         "div",
         { class: "grid" },
-        fader(app, "Direction", address, { low: -180, high: 180, step: 1, unit: DIRECTION, home: home[0], toSlider: (v) => -v, fromSlider: (v) => -v, send: part(0), reach }, 0),
-        fader(app, "Height", address, { low: -90, high: 90, step: 1, unit: ANGLE, home: home[1], send: part(1), reach }, 1),
-        fader(app, "Distance", address, { low: 0.1, high: Math.max(1.22 * app.scale.value, 3), step: 0.05, unit: METRES, home: home[2], send: part(2), reach }, 2),
-        fader(app, "Width", at(item, "width"), { low: 0, high: 360, step: 1, unit: ANGLE, home: 0, send: (to) => app.change(item, "width", to), reach: () => app.reach(item, "width") }),
+        fader(app, "Direction", address, { low: -180, high: 180, step: 1, unit: DIRECTION, home: home[0], toSlider: (v) => -v, fromSlider: (v) => -v, send: part(0), affected }, 0),
+        fader(app, "Height", address, { low: -90, high: 90, step: 1, unit: ANGLE, home: home[1], send: part(1), affected }, 1),
+        fader(app, "Distance", address, { low: 0.1, high: Math.max(1.22 * app.scale.value, 3), step: 0.05, unit: METRES, home: home[2], send: part(2), affected }, 2),
+        fader(app, "Width", at(item, "width"), { low: 0, high: 360, step: 1, unit: ANGLE, home: 0, send: (to) => app.change(item, "width", to), affected: () => app.affected(item, "width") }),
       ),
       addressChip(app, address),
     );

@@ -79,7 +79,7 @@ follow(() => {
 
 const age = h("span", { class: "link", role: "status" });
 const banner = h("div", { class: "banner", role: "alert", hidden: true });
-let told = "";
+let shown = "";
 everyFrame(() => {
   const state = app.connection.state.value;
   const since = Math.floor((performance.now() - app.connection.receivedAt) / 1000);
@@ -93,8 +93,8 @@ everyFrame(() => {
           : app.connection.receivedAt
             ? `no data for ${since} s`
             : "no daemon";
-  if (text === told) return;
-  told = text;
+  if (text === shown) return;
+  shown = text;
   age.textContent = text;
   age.title = state === "live" ? `round trip of the last change: ${app.connection.answerMs.value.toFixed(0)} ms` : "";
   age.dataset.state = state;
@@ -118,11 +118,11 @@ follow(() => {
   // Nothing can be sent, so nothing can be set.
   main.inert = state === "lost" || state === "denied" || state === "refused";
 });
-const stands = h("div", { class: "standing", role: "group", "aria-label": "Active solos, mutes and bypasses" });
+const overrideBar = h("div", { class: "standing", role: "group", "aria-label": "Active solos, mutes and bypasses" });
 follow(() => {
   const { store } = app;
   const all = overrides({ objects: store.objects.value, speakers: store.hello.value?.room.speakers ?? [], is: (address) => store.is(address) });
-  stands.replaceChildren(
+  overrideBar.replaceChildren(
     ...all.map(({ text, send }) => {
       const button = h("button", { type: "button", title: "Tap to turn off", "aria-label": `${text}: turn off` }, h("span", {}, text), h("span", { "aria-hidden": "true" }, "✕"));
       button.onclick = () => batch(() => send.forEach(([address, ...values]) => app.set(address, ...values)));
@@ -170,7 +170,7 @@ document.getElementById("app")!.append(
   nav,
   banner,
   enter,
-  stands,
+  overrideBar,
   main,
   undoable,
   complaint,

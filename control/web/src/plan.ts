@@ -56,7 +56,7 @@ export function plan(app: App, look: Look): HTMLElement {
   const crowd = new CanvasLayer(() => (stale = true));
   const isCrowd = () => dots.size > CROWD && !!crowd.pen;
 
-  follow(() => back.replaceChildren(...walls(app, view(), look.regions.value)));
+  follow(() => back.replaceChildren(...background(app, view(), look.regions.value)));
   follow(() => {
     lamps = [];
     speakers.replaceChildren(...loudspeakers(app, view(), lamps, Math.max(LINE, MIN_LINE_PX * pixel.value)));
@@ -89,10 +89,10 @@ export function plan(app: App, look: Look): HTMLElement {
   });
 
   const isHeld = dragObjects(app, look, svg, handle, (x, y) => nearest(dots, x, y), () => (stale = true));
-  pointed(svg, (x, y) => (isCrowd() ? nearest(dots, x, y) : undefined), () => (stale = true));
-  const isSeen = watchVisible(svg);
+  highlight(svg, (x, y) => (isCrowd() ? nearest(dots, x, y) : undefined), () => (stale = true));
+  const isVisible = watchVisible(svg);
   let spots = new Float64Array(0);
-  let told: Telemetry | null = null;
+  let lastTelemetry: Telemetry | null = null;
   const arrange = (all: Dot[], seen: View, scale: number) => {
     if (spots.length !== 2 * all.length) spots = new Float64Array(2 * all.length);
     all.forEach((dot, i) => {
@@ -106,7 +106,7 @@ export function plan(app: App, look: Look): HTMLElement {
   };
   everyFrame(() => {
     const t = app.store.telemetry;
-    if (!isSeen() || !t) return;
+    if (!isVisible() || !t) return;
     const seen: View = look.shown.peek() === "rear" ? "rear" : "top";
     const scale = app.scale.peek();
     const all = [...dots.values()];
@@ -115,17 +115,17 @@ export function plan(app: App, look: Look): HTMLElement {
       if (own !== dot.own) stale = true;
       dot.own = own;
     }
-    const isNew = t !== told;
+    const isNew = t !== lastTelemetry;
     if (!stale && !isNew) return;
     if (stale) arrange(all, seen, scale);
     stale = false;
-    told = t;
-    if (isNew) lamps.forEach((lamp, i) => shine(lamp, t.speakers[3 * i] ?? -120));
+    lastTelemetry = t;
+    if (isNew) lamps.forEach((lamp, i) => setLamp(lamp, t.speakers[3 * i] ?? -120));
     const isKnown = t.revision === app.store.revision;
     for (const dot of all) {
       const { row, isHeard } = dot.voice;
-      dot.sound(isKnown && isHeard.peek() ? meterLength(t.objects[2 * row] ?? -120) : 0);
-      if (isKnown) dot.hear(t.heard[3 * row] ?? 0, t.heard[3 * row + 1] ?? 0, t.heard[3 * row + 2] ?? 0, seen, scale);
+      dot.setLevel(isKnown && isHeard.peek() ? meterLength(t.objects[2 * row] ?? -120) : 0);
+      if (isKnown) dot.setHeard(t.heard[3 * row] ?? 0, t.heard[3 * row + 1] ?? 0, t.heard[3 * row + 2] ?? 0, seen, scale);
     }
     const apart = isCrowd() ? all.filter((dot) => dot.isApart) : all;
     for (const dot of apart) dot.show();
@@ -135,7 +135,7 @@ export function plan(app: App, look: Look): HTMLElement {
 }
 
 /** Highlights an object on the canvas while the mouse is over it, as SVG elements do by CSS. */
-function pointed(svg: SVGSVGElement, nearest: (x: number, y: number) => Dot | undefined, changed: () => void): void {
+function highlight(svg: SVGSVGElement, nearest: (x: number, y: number) => Dot | undefined, changed: () => void): void {
   let near: Dot | undefined;
   const point = (to: Dot | undefined) => {
     if (to === near) return;
@@ -164,7 +164,7 @@ function nearest(dots: Map<number, Dot>, x: number, y: number): Dot | undefined 
   return found;
 }
 
-function walls(app: App, seen: View, regions: boolean): Node[] {
+function background(app: App, seen: View, regions: boolean): Node[] {
   const edges = app.store.hello.value?.room.edges ?? [];
   return [
     s("circle", { r: 1, class: "wall" }),
@@ -194,7 +194,7 @@ function loudspeakers(app: App, seen: View, lamps: Lamp[], height: number): Node
   });
 }
 
-function shine(lamp: Lamp, peak: number): void {
+function setLamp(lamp: Lamp, peak: number): void {
   const level = Math.round(50 * meterLength(peak)) / 50;
   if (level === lamp.level) return;
   lamp.level = level;

@@ -5,7 +5,7 @@ import { type App, at } from "./app";
 import { everyFrame, follow, h, watchVisible } from "./dom";
 import { aed, position, RIM } from "./geometry";
 import type { SceneObject, Telemetry } from "./protocol";
-import { ours, Stage } from "./stage3d";
+import { fromThree, Stage } from "./stage3d";
 
 /** Radius in which a finger hits an object. */
 const REACH = 0.12;
@@ -20,14 +20,14 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
   follow(() => stage.setSpeakers(app.store.hello.value?.room.speakers ?? [], app.scale.value));
   follow(() => stage.setObjects([...app.voices.value.values()], app.scale.value));
   follow(() => stage.choose(app.selected.value));
-  const isSeen = watchVisible(box);
-  let told: Telemetry | null = null;
+  const isVisible = watchVisible(box);
+  let lastTelemetry: Telemetry | null = null;
   everyFrame((now) => {
-    if (!isSeen()) return;
+    if (!isVisible()) return;
     const t = app.store.telemetry;
-    if (t && t !== told) {
-      told = t;
-      stage.sound(t, t.revision === app.store.revision);
+    if (t && t !== lastTelemetry) {
+      lastTelemetry = t;
+      stage.setLevels(t, t.revision === app.store.revision);
     }
     stage.draw(now);
   });
@@ -59,7 +59,7 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
     if (!near) return void looking.set(event.pointerId, [event.clientX, event.clientY]);
     app.selected.value = near.id;
     const seen = find(near).project(stage.camera);
-    held.set(event.pointerId, { item: near, beside: new Vector2(seen.x - spot.x, seen.y - spot.y), restore: app.keep(app.reach(near, "aed")) });
+    held.set(event.pointerId, { item: near, beside: new Vector2(seen.x - spot.x, seen.y - spot.y), restore: app.snapshot(app.affected(near, "aed")) });
     app.connection.act(at(near, "touch"), true);
   });
   box.addEventListener("pointermove", (event) => {
@@ -76,7 +76,7 @@ export function solidRoom(app: App): { element: HTMLElement; stop: () => void } 
         ray.ray.at(nearest + Math.sqrt(within), other);
         if (other.distanceTo(own) < target.distanceTo(own)) target.copy(other);
       }
-      const [azimuth, elevation] = aed(ours(target.setLength(radius)));
+      const [azimuth, elevation] = aed(fromThree(target.setLength(radius)));
       app.move(item, [azimuth, elevation, app.aed(item)[2]]);
       return;
     }

@@ -9,11 +9,11 @@ import { splitList } from "./format";
 
 export function scenes(app: App): HTMLElement {
   const fade = signal(1);
-  const keep = () => {
+  const snapshot = () => {
     const before = fade.value;
     return () => void (fade.value = before);
   };
-  const fader = h("div", { class: "fader" }, ...slide({ low: 0, high: 10, step: 0.1, unit: TIME, home: 1 }, "Cross-fade", "", { value: () => fade.value, send: (to) => (fade.value = to), keep }));
+  const fader = h("div", { class: "fader" }, ...slide({ low: 0, high: 10, step: 0.1, unit: TIME, home: 1 }, "Cross-fade", "", { value: () => fade.value, send: (to) => (fade.value = to), snapshot }));
   const name = h("input", { type: "text", maxlength: 64, placeholder: "A new name", "aria-label": "Name of the scene", autocomplete: "off" });
   const save = h("button", { type: "button", class: "primary" }, "Save");
   save.onclick = () => {

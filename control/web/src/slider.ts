@@ -23,7 +23,7 @@ export interface Slides extends Track {
   /** Called by a double tap. */
   home?: () => void;
   /** Returns a function that restores what a drag changes. */
-  keep: () => () => void;
+  snapshot: () => () => void;
 }
 
 interface Grip {
@@ -52,7 +52,7 @@ export function slider(slides: Slides): { element: HTMLElement; input: HTMLInput
     if (event.button > 0 || input.disabled) return;
     if (grip) return void (event.pointerType !== "mouse" && beside.add(event.pointerId));
     const isTouch = event.pointerType !== "mouse";
-    grip = { id: event.pointerId, isTouch, start: read(), moved: 0, x: event.clientX, y: event.clientY, wants: isTouch ? undefined : "slide", restore: slides.keep() };
+    grip = { id: event.pointerId, isTouch, start: read(), moved: 0, x: event.clientX, y: event.clientY, wants: isTouch ? undefined : "slide", restore: slides.snapshot() };
     element.setPointerCapture(event.pointerId);
     if (isTouch) return;
     event.preventDefault();

@@ -37,7 +37,7 @@ const LATE_FRAMES = 12;
 const MIN_RATIO = 0.5;
 
 /** Converts three's axes (x right, y up, z back) to those of the scene (x front, y left, z up). */
-export const ours = (v: Vector3): Xyz => [-v.z, -v.x, v.y];
+export const fromThree = (v: Vector3): Xyz => [-v.z, -v.x, v.y];
 
 interface Ball {
   voice: ObjectView;
@@ -89,7 +89,7 @@ export class Stage {
     this.ring = new Mesh(new RingGeometry(BALL * 1.5, BALL * 1.75, 32), new MeshBasicMaterial({ color: 0xffffff, side: DoubleSide, depthTest: false }));
     this.ring.renderOrder = 2;
     this.scene.add(this.ring);
-    this.look();
+    this.moveCamera();
   }
 
   get canvas(): HTMLCanvasElement {
@@ -119,7 +119,7 @@ export class Stage {
       labels.place(i, -1.04 * y, 1.04 * z + 0.09, -1.04 * x);
     });
     this.boxLevels = speakers.map(() => -1);
-    this.boxLevels.forEach((_, i) => this.shine(i, 0));
+    this.boxLevels.forEach((_, i) => this.setBoxLevel(i, 0));
     this.scene.add(mesh, labels.mesh);
     this.changed = true;
   }
@@ -157,8 +157,8 @@ export class Stage {
   }
 
   /** Sets levels, and where the objects are heard, if that is known. */
-  sound(t: Telemetry, isKnown: boolean): void {
-    this.boxLevels.forEach((_, i) => this.shine(i, meterLength(t.speakers[3 * i] ?? -120)));
+  setLevels(t: Telemetry, isKnown: boolean): void {
+    this.boxLevels.forEach((_, i) => this.setBoxLevel(i, meterLength(t.speakers[3 * i] ?? -120)));
     for (const ball of this.balls) {
       const { row, isHeard } = ball.voice;
       const level = isKnown && isHeard.peek() ? Math.round(40 * meterLength(t.objects[2 * row] ?? -120)) / 40 : 0;
@@ -174,12 +174,12 @@ export class Stage {
   turn(left: number, up: number): void {
     this.turned += left;
     this.tilt = Math.min(Math.max(this.tilt + up, -0.2), 1.5);
-    this.look();
+    this.moveCamera();
   }
 
   zoom(by: number): void {
     this.far = Math.min(Math.max(this.far * by, 1.5), 8);
-    this.look();
+    this.moveCamera();
   }
 
   /** The object nearest to a ray, within reach. */
@@ -207,7 +207,7 @@ export class Stage {
       return;
     }
     this.changed = false;
-    this.balls.forEach((ball, i) => this.put(ball, i));
+    this.balls.forEach((ball, i) => this.placeBall(ball, i));
     if (this.ballMesh) this.ballMesh.instanceMatrix.needsUpdate = true;
     if (this.lines) this.lines.geometry.getAttribute("position").needsUpdate = true;
     this.renderer.render(this.scene, this.camera);
@@ -232,7 +232,7 @@ export class Stage {
     this.changed = true;
   }
 
-  private put(ball: Ball, i: number): void {
+  private placeBall(ball: Ball, i: number): void {
     const [azimuth, elevation, far] = ball.own ?? [0, 0, 1];
     const [front, left, up] = position([azimuth, elevation, Math.min(far / this.scale, RIM)]);
     [ball.x, ball.y, ball.z] = [-left, up, -front];
@@ -258,7 +258,7 @@ export class Stage {
     this.ring.lookAt(this.camera.position);
   }
 
-  private shine(i: number, level: number): void {
+  private setBoxLevel(i: number, level: number): void {
     const next = Math.round(50 * level) / 50;
     if (next === this.boxLevels[i]) return;
     this.boxLevels[i] = next;
@@ -267,7 +267,7 @@ export class Stage {
     this.changed = true;
   }
 
-  private look(): void {
+  private moveCamera(): void {
     this.camera.position.set(this.far * Math.sin(this.turned) * Math.cos(this.tilt), this.far * Math.sin(this.tilt), this.far * Math.cos(this.turned) * Math.cos(this.tilt));
     this.camera.lookAt(0, 0.1, 0);
     this.camera.updateMatrixWorld();

@@ -26,7 +26,7 @@ function stem(app: App, item: SceneObject): HTMLElement {
     meter(app, item.name, () => app.peak(item.id)),
     flip(app, item, "solo"),
     flip(app, item, "mute"),
-    fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to), reach: () => app.reach(item, "gain") }, 0, item.name),
+    fader(app, "Level", at(item, "gain"), { ...GAIN, send: (to) => app.change(item, "gain", to), affected: () => app.affected(item, "gain") }, 0, item.name),
   );
   row.style.setProperty("--own", app.colour(item));
   follow(() => {
