@@ -89,7 +89,7 @@ def test_the_next_model_takes_over_and_no_sample_of_the_recording_is_lost(playin
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        ("late", "make it the configured model, or enlarge separation.margin_ms, and start anew"),
+        ("late", "make it the configured model, or enlarge separation.margin_ms, and restart"),
         ("slow", "s of compute per second of sound here: use it on files"),
     ],
 )

@@ -146,7 +146,7 @@ def test_a_taken_port_is_one_clear_line(daemon):
     second.process = None
     text = second.log.read_text()
     assert status == 1
-    assert f"port {first.port} is taken" in text
+    assert f"port {first.port} is used by another program" in text
     assert "Traceback" not in text
 
 
