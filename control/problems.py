@@ -17,7 +17,7 @@ MAX_LISTED: Final = 20
 """Problems listed at a time."""
 
 
-class RefusedError(ValueError):
+class RefusedError(UserError):
     """A command that cannot be carried out; the message names the value and what is allowed."""
 
 

@@ -13,8 +13,10 @@ __all__ = [
     "foreign",
     "loader",
     "model",
+    "numerals",
     "plain_data",
     "problems",
+    "schema",
     "strict_yaml",
     "yaml_scalars",
 ]

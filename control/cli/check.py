@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stemfield.control.cli.printing import print_results
 from stemfield.control.config.configuration import Config, load_config
-from stemfield.control.config.errors import ConfigError
+from stemfield.control.config.schema import ConfigError
 from stemfield.control.offline.inputs import model_card, usable_hrtf, usable_layout
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.problems import UserError, did_you_mean

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-from stemfield.control.config.errors import ConfigError, problem_text, without_secrets
 from stemfield.control.config.network import (
     HandsConfig,
     HttpConfig,
@@ -23,10 +22,11 @@ from stemfield.control.config.network import (
     SpatGrisConfig,
 )
 from stemfield.control.config.object_names import check_name
-from stemfield.control.config.strict import LIVE, Strict
+from stemfield.control.config.schema import LIVE, ConfigError
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.loader import is_layout_path
 from stemfield.layouts.problems import shown
+from stemfield.layouts.schema import Strict, problems_in, without_secrets
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, default_scene
 from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M, position_of
@@ -341,7 +341,7 @@ def parse_config(data: object, source: str) -> Config:
         # As JSON, because strict validation of Python objects would require tuples and paths, which YAML lacks.
         return Config.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
-        raise ConfigError(source, [problem_text(Config, e) for e in error.errors(include_url=False)]) from error
+        raise ConfigError(source, problems_in(Config, error)) from error
 
 
 def _anchored(config: Config, folder: Path) -> Config:

@@ -16,7 +16,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from stemfield.control.config.configuration import Config, load_config
-from stemfield.control.config.errors import ConfigError
+from stemfield.control.config.schema import ConfigError
 
 WIDTH: Final = 100
 HEAD: Final = """\

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field_validator
 
 from stemfield.control.config.host_names import check_name
-from stemfield.control.config.strict import LIVE, Strict
+from stemfield.control.config.schema import LIVE
 from stemfield.control.problems import RefusedError
+from stemfield.layouts.schema import Strict
 
 
 def numeric(host: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from stemfield.control.config.configuration import Config
-from stemfield.control.config.strict import LIVE
+from stemfield.control.config.schema import LIVE
 from stemfield.layouts.problems import UserError
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from pwd import getpwuid, struct_passwd
 from typing import Final
 
 from stemfield.control.config.configuration import Config, load_config
-from stemfield.control.config.errors import ConfigError
+from stemfield.control.config.schema import ConfigError
 from stemfield.control.daemon.last_run import Run, last_runs
 from stemfield.control.doctor.probe_cards import Card, probe_cards
 from stemfield.control.doctor.probe_daemon import DaemonState, probe_daemon

@@ -15,9 +15,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from stemfield.control.config.errors import HIDDEN
 from stemfield.control.doctor.evidence import Evidence
 from stemfield.control.doctor.finding import Finding
+from stemfield.layouts.schema import HIDDEN
 
 HEAD: Final = "stemfield doctor's report"
 PACKAGES: Final = (

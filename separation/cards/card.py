@@ -12,13 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import ValidationError
 
 from stemfield.layouts.problems import ProblemsError, UserError, did_you_mean
+from stemfield.layouts.schema import problems_in
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.separation.cards.card_chunks import CHUNK_DOMAINS, ChunkCard
 from stemfield.separation.cards.card_schema import MaskStreamCard, ModelCard, WaveStreamCard
@@ -134,8 +132,7 @@ def _load(path: Path) -> ModelCard:
     try:
         card = schema.model_validate(data).located(path.parent)
     except ValidationError as error:
-        problems = [problem for details in error.errors() for problem in _problems(details, schema)]
-        raise CardError(str(path), tuple(problems)) from error
+        raise CardError(str(path), problems_in(schema, error)) from error
     problems = [*_misnamed(card), *_wrong_files(card)]
     if problems:
         raise CardError(str(path), tuple(problems))
@@ -165,35 +162,3 @@ def _wrong_files(card: ModelCard) -> Iterator[str]:
         with suppress(OnnxFileError):  # reported when the graph is opened
             if problem := external_weights_problem(path):
                 yield f"files: {problem}"
-
-
-def _problems(details: ErrorDetails, schema: type[ModelCard]) -> Iterator[str]:
-    """Text of a pydantic error: path of the key, what was expected, and the value."""
-    location = details["loc"]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-    match details["type"]:
-        case "value_error" if path:
-            yield f"{path}: {details['ctx']['error']}, got {details['input']!r}"
-        case "value_error":  # the card's own validator lists one problem per line
-            yield from str(details["ctx"]["error"]).splitlines()
-        case "missing":
-            yield f"{path}: missing"
-        case "extra_forbidden":
-            yield f"{path}: unknown key{did_you_mean(str(location[-1]), _keys(schema, location[:-1]))}"
-        case "literal_error":
-            yield f"{path}: expected {details['ctx']['expected']}, got {details['input']!r}"
-        case _:
-            expected = details["msg"].replace("Input should be", "expected", 1)
-            yield f"{path}: {expected}, got {details['input']!r}"
-
-
-def _keys(schema: type[ModelCard], location: Sequence[int | str]) -> list[str]:
-    """Keys that a card allows at this location."""
-    part: Any = schema
-    for key in location:
-        part = part.model_fields[key].annotation if isinstance(key, str) else get_args(part)[0]
-        part = next(
-            (option for option in get_args(part) if option is not NoneType and NoneType in get_args(part)), part
-        )
-    assert issubclass(part, BaseModel)
-    return [field.alias or name for name, field in part.model_fields.items()]

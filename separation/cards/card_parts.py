@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
+from stemfield.layouts.schema import Strict
 from stemfield.separation.cards.axes import Axes
 
 
@@ -28,12 +29,6 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 TensorName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Shape = Annotated[tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...], Field(strict=False, max_length=8)]
 AxesText = Annotated[str, AfterValidator(Axes.check)]
-
-
-class Strict(BaseModel):
-    """Base of all card parts: strict types, no unknown keys, immutable."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SampleRate(Strict):

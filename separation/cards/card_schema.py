@@ -23,7 +23,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PrivateAttr, model_validator
 
-from stemfield.separation.cards.card_parts import ModelFile, Name, SampleRate, Score, State, Stft, Strict, Tensor, Text
+from stemfield.layouts.schema import Strict
+from stemfield.separation.cards.card_parts import ModelFile, Name, SampleRate, Score, State, Stft, Tensor, Text
 
 __all__ = ["RULE_STFT", "MaskStreamCard", "ModelCard", "SampleRate", "Stft", "StreamCard", "WaveStreamCard"]
 

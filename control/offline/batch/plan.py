@@ -16,10 +16,10 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from stemfield.control.config.errors import ConfigError, problem_text
-from stemfield.control.config.strict import Strict
+from stemfield.control.config.schema import ConfigError
 from stemfield.control.problems import RefusedError
 from stemfield.layouts.problems import shown
+from stemfield.layouts.schema import Strict, problems_in
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 
 KINDS = ("upmix", "adm", "separate", "remix")
@@ -159,11 +159,7 @@ def parse_plan(data: object, source: str) -> Plan:
     try:
         plan = Plan.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
-        details = error.errors(include_url=False)
-        # a list without a valid entry counts as empty, which says nothing new
-        news = [each for each in details if not (each["type"] == "too_short" and each["input"])]
-        found = [problem_text(Plan, each) for each in news]
-        raise ConfigError(source, [*found, *problems]) from error
+        raise ConfigError(source, [*problems_in(Plan, error), *problems]) from error
     if problems:
         raise ConfigError(source, problems)
     return plan

@@ -22,9 +22,10 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from stemfield.layouts.problems import ProblemsError
+from stemfield.layouts.schema import Strict, problems_in
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.renderer.files.audiofile import READABLE, AudioReader
 from stemfield.separation.evaluation.baselines import STEMS
@@ -57,18 +58,14 @@ class Song:
     stems: dict[str, NDArray[np.float32]]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _Entry(_Strict):
+class _Entry(Strict):
     name: str = Field(min_length=1, max_length=200)
     folder: str = "."
     stems: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(min_length=1)
     mixture: str | None = None
 
 
-class _Manifest(_Strict):
+class _Manifest(Strict):
     songs: list[_Entry] = Field(min_length=1)
 
 
@@ -97,8 +94,7 @@ def _listed(path: Path) -> Iterator[SongFiles]:
     except StrictYamlError as error:
         raise SongsError(str(path), (str(error),)) from error
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
-        raise SongsError(str(path), problems) from error
+        raise SongsError(str(path), problems_in(_Manifest, error)) from error
     for song in manifest.songs:
         unknown = [part for name in song.stems for part in name.split("+") if part not in STEMS]
         if unknown:

@@ -20,8 +20,8 @@ from stemfield.control.cli.main import main
 from stemfield.control.config import edit as config_file
 from stemfield.control.config.configuration import Config, load_config
 from stemfield.control.config.edit import changed, checked, commented, write_config
-from stemfield.control.config.errors import ConfigError
 from stemfield.control.config.free_ports import Claims
+from stemfield.control.config.schema import ConfigError
 from stemfield.control.doctor import speaker_test
 from stemfield.control.doctor.sound_card import PREFERRED, SoundCard, suggested_layouts
 from stemfield.control.network.addresses import LocalNetwork, local_networks

@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel
 
 from stemfield.control.config.configuration import Config, load_config, parse_config
-from stemfield.control.config.errors import ConfigError
+from stemfield.control.config.schema import ConfigError
 from stemfield.renderer.scene.scene import default_scene
 
 
@@ -66,21 +66,21 @@ def test_every_problem_at_once_in_these_words(tmp_path: Path) -> None:
         "clock.period_frames: expected a whole number from 16 to 8192, got 12.5",
         "separation.margin_ms: expected a number from 5 to 500, got nan",
         "separation.providers: expected 1 or more entries, got []",
-        "inputs.0.position.2: missing",
-        "inputs.1.name: missing",
-        "inputs.1.aed.1: expected a number from -90 to 90, got 100",
-        "inputs.2.name: expected 1 to 128 characters, not digits only, none of / * ? [ ] { } # ,, got '3'",
-        "inputs.2.aed: expected either aed or position, got both",
+        "inputs[0].position[2]: missing",
+        "inputs[1].name: missing",
+        "inputs[1].aed[1]: expected a number from -90 to 90, got 100",
+        "inputs[2].name: expected 1 to 128 characters, not digits only, none of / * ? [ ] { } # ,, got '3'",
+        "inputs[2].aed: expected either aed or position, got both",
         "network.bind: expected a numeric address such as 127.0.0.1, 0.0.0.0 or ::1, got 'anywhere'",
-        "network.allow.1: expected a network such as 192.168.1.0/24, got 'home'",
+        "network.allow[1]: expected a network such as 192.168.1.0/24, got 'home'",
         "network.read_only.0: expected a network such as 192.168.1.0/24, got 5.5",
         "network.token: expected 8 to 128 characters, got (hidden)",
         "osc.port: expected a whole number from 1 to 65535, got 99999",
         "osc.prt: unknown key, did you mean port?",
         "s3a.enabled: expected true or false, got 1",
-        "mirror.0.host: expected a numeric address such as 192.168.1.7, got 'home'",
-        "mirror.1.dialect: expected one of s3a, adm, got 'osc'",
-        "mirror.1.port: expected a whole number from 0 to 65535, got -1",
+        "mirror[0].host: expected a numeric address such as 192.168.1.7, got 'home'",
+        "mirror[1].dialect: expected one of s3a, adm, got 'osc'",
+        "mirror[1].port: expected a whole number from 0 to 65535, got -1",
         "hands.osc: expected a whole number from 0 to 100, got 101",
         "discovery: expected a block of keys, got 7",
         "log_level: expected one of debug, info, warning, error, got 'loud'",

@@ -26,7 +26,7 @@ from damage import damaged
 
 from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.config.configuration import load_config
-from stemfield.control.config.errors import ConfigError
+from stemfield.control.config.schema import ConfigError
 from stemfield.control.http.oscquery import node_at
 from stemfield.control.http.oscquery_client import WebSocketClient
 from stemfield.control.http.page_client import PageClient
