@@ -67,7 +67,7 @@ def test_an_osc_value(source: Source) -> None:
         "control/parameters/object_rows.py",
         "OBJECT_ROWS: tuple[Parameter, ...] = (\n",
         "OBJECT_ROWS: tuple[Parameter, ...] = (\n"
-        '    object_field("shine", Argument("f", "shine", "", 0.0, 1.0), "How much it shines.", 0.0),\n',
+        '    object_field("shine", Argument("f", "shine", "", 0.0, 1.0), "How it shines.", 0.0, recall="gains"),\n',
     )
     code = """
 from stemfield.control.parameters.table import TABLE
@@ -95,7 +95,7 @@ def send(address, *values):
     for value in values:
         message.add_arg(value)
     async def submit():
-        hub.submit(message.build().dgram, Peer("127.0.0.1", 9000, print))
+        sum(hub.work(message.build().dgram, Peer("127.0.0.1", 9000, print)))
     asyncio.run(submit())
 """
 

@@ -21,19 +21,20 @@ class DueBundles:
 
     Args:
         steps: carries out commands step by step.
-        on_start: called before a bundle, with its monotonic time.
         on_end: called after a bundle.
+
+    Attributes:
+        last_s: monotonic time of the bundle that was started last.
     """
 
     def __init__(
         self,
         steps: Callable[[Sequence[Command | Problem], Peer], Iterator[int]],
-        on_start: Callable[[float], None],
         on_end: Callable[[PendingBundle], None],
     ) -> None:
         self._steps = steps
-        self._on_start = on_start
         self._on_end = on_end
+        self.last_s = 0.0
         self._queue: deque[PendingBundle] = deque()
         self._running: Iterator[int] | None = None
         self._next_slice: asyncio.Handle | None = None
@@ -53,7 +54,7 @@ class DueBundles:
         self._next_slice, end_s = None, time.perf_counter() + SLICE_S
         while self._queue:
             bundle = self._queue[0]
-            self._on_start(bundle.at_s)
+            self.last_s = bundle.at_s
             while bundle.due:
                 due, peer = bundle.due[0]
                 self._running = self._running or self._steps(due, peer)

@@ -67,8 +67,6 @@ class Hub:
         self._scene = scene
         self._published = scene
         self._fade_s = 0.0
-        self._since_s = 0.0
-        """Monotonic time of the last bundle that was carried out."""
         self.context = context
         self.library = SceneLibrary(store, context.presets)
         self.history = History()
@@ -82,7 +80,7 @@ class Hub:
         self._follower: Follower | None = None
         self._flushing: asyncio.Handle | None = None
         self._predicting = False
-        self._due = DueBundles(self.steps, self._bundle_starts, self._bundle_ends)
+        self._due = DueBundles(self.steps, self._bundle_ends)
         self._schedule = Schedule(self._due.add, self._predict)
         self.on(Problem, self.reports.report)
         context.status.counters.add("peers", lambda: len(self.subscriptions))
@@ -116,10 +114,6 @@ class Hub:
     def cross_fade(self, seconds: float) -> None:
         """Ramp what changes in this turn of the loop over at least this time."""
         self._fade_s = max(self._fade_s, seconds)
-
-    def submit(self, packet: bytes, peer: Peer, decode: Decode = decode) -> int:
-        """Carry out one datagram without a break, and return its cost; see `work`."""
-        return sum(self.work(packet, peer, decode))
 
     def work(self, packet: bytes, peer: Peer, decode: Decode = decode) -> Iterator[int]:
         """Carry out one datagram step by step; bundles for later are scheduled. Never raises for any bytes.
@@ -232,9 +226,6 @@ class Hub:
             return False
         return undone(scene, before) == scene
 
-    def _bundle_starts(self, at_s: float) -> None:
-        self._since_s = at_s
-
     def _bundle_ends(self, bundle: PendingBundle) -> None:
         if bundle.predicted is not None and bundle.predicted.scene == self._scene:
             self._scene = bundle.predicted.scene  # the very same object, from which later scenes were computed
@@ -256,8 +247,8 @@ class Hub:
         dirty = compare(self._published, self._scene, fade_s)
         self._published = self._scene
         if self._follower is not None and (dirty or self._predicting):
-            current, bundles = TimedScene(self._scene, fade_s, self._since_s), self._schedule.next_bundles()
-            self._follower(upcoming(current, bundles, self.context, self.ownership.refusal, self.library.peek))
+            current, bundles = TimedScene(self._scene, fade_s, self._due.last_s), self._schedule.next_bundles()
+            self._follower(upcoming(current, bundles, self.context, self.ownership, self.library.peek))
         self._predicting = False
         if dirty:
             for listener in tuple(self._listeners):

@@ -10,7 +10,10 @@ from stemfield.control.parameters.actions import DeleteScene, LoadScene, Redo, S
 from stemfield.control.parameters.commands import Problem
 from stemfield.control.parameters.recall import recall_of, recalled, undone
 from stemfield.control.problems import RefusedError, shortened
+from stemfield.control.scenes.library import Step
 from stemfield.renderer.scene.scene import Scene
+
+Move = Callable[[Scene], Step]
 
 
 class SceneCommands:
@@ -44,31 +47,26 @@ class SceneCommands:
         self._hub.history.rewritten(self._hub.library.delete(command.name))
 
     def _undo(self, command: Undo, peer: Peer) -> None:
-        if not command.pressed:
-            return
-        hub = self._hub
-        step = hub.history.undo(hub.scene)
-        if isinstance(step, Scene):
-            hub.show(undone(hub.scene, step))
-            return
-        try:
-            hub.library.restore(step.name, step.before, self._reporter("/scene/undo", peer))
-        except RefusedError:
-            hub.history.redo(hub.scene)  # it was not undone, so it can be undone again
-            raise
+        if command.pressed:
+            history = self._hub.history
+            self._step(history.undo, history.redo, "/scene/undo", peer)
 
     def _redo(self, command: Redo, peer: Peer) -> None:
-        if not command.pressed:
-            return
+        if command.pressed:
+            history = self._hub.history
+            self._step(history.redo, history.undo, "/scene/redo", peer)
+
+    def _step(self, step: Move, back: Move, address: str, peer: Peer) -> None:
         hub = self._hub
-        step = hub.history.redo(hub.scene)
-        if isinstance(step, Scene):
-            hub.show(undone(hub.scene, step))
+        found = step(hub.scene)
+        if isinstance(found, Scene):
+            hub.show(undone(hub.scene, found))
             return
+        content = found.before if address == "/scene/undo" else found.after
         try:
-            hub.library.restore(step.name, step.after, self._reporter("/scene/redo", peer))
+            hub.library.restore(found.name, content, self._reporter(address, peer))
         except RefusedError:
-            hub.history.undo(hub.scene)
+            back(hub.scene)  # the step was not taken
             raise
 
     def _reporter(self, address: str, peer: Peer) -> Callable[[str], None]:

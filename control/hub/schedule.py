@@ -13,8 +13,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
+from stemfield.control.hub.ownership import Ownership
 from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters.actions import LoadScene
 from stemfield.control.parameters.commands import Command, Problem, SetParameter, UpsertObject
@@ -34,13 +35,6 @@ MAX_WORK_AHEAD: Final = 1024
 """Maximum number of commands, and values matched by patterns in them, that are computed ahead at a time."""
 
 Read = Callable[[str], Scene]
-
-
-class Refusal(Protocol):
-    """Gives the reason why a peer may not change an object, or nothing."""
-
-    def __call__(self, key: int, peer: Peer, dialect: str, now_s: float) -> str:
-        """See `Ownership.refusal`."""
 
 
 @dataclass(slots=True)
@@ -115,7 +109,7 @@ class Schedule:
 
 
 def upcoming(
-    current: TimedScene, bundles: Sequence[PendingBundle], context: Context, refusal: Refusal, read: Read
+    current: TimedScene, bundles: Sequence[PendingBundle], context: Context, ownership: Ownership, read: Read
 ) -> list[TimedScene]:
     """The current scene and the scenes that bundles will make; nothing is carried out or reported.
 
@@ -125,7 +119,7 @@ def upcoming(
         current: the scene until then.
         bundles: in order of time.
         context: fixed surroundings.
-        refusal: see `Ownership.refusal`.
+        ownership: which peer controls an object.
         read: gives a saved scene by its name, or raises RefusedError.
     """
     scenes, cost = [current], 0
@@ -135,18 +129,19 @@ def upcoming(
             cost += bundle.cost
             if cost > MAX_WORK_AHEAD:
                 break
-            bundle.before, bundle.predicted = scene, _predicted(scene, bundle, context, refusal, read)
+            bundle.before, bundle.predicted = scene, _predicted(scene, bundle, context, ownership, read)
         if bundle.predicted.scene is not scene:
             scenes.append(bundle.predicted)
     return scenes
 
 
-def _predicted(scene: Scene, bundle: PendingBundle, context: Context, refusal: Refusal, read: Read) -> TimedScene:
+def _predicted(scene: Scene, bundle: PendingBundle, context: Context, ownership: Ownership, read: Read) -> TimedScene:
     fade_s = 0.0
     for commands, peer in bundle.due:
+        refusal = partial(ownership.refusal, peer=peer, now_s=bundle.at_s)
         for command in () if peer.read_only else commands:
             try:
-                scene, own_s = _after(scene, command, context, partial(refusal, peer=peer, now_s=bundle.at_s), read)
+                scene, own_s = _after(scene, command, context, refusal, read)
             except RefusedError:
                 continue
             fade_s = max(fade_s, own_s)

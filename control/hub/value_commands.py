@@ -56,7 +56,7 @@ class ValueCommands:
         if wild:
             yield PATTERN_COST
         for part in _in_steps(found):
-            scene, problems = apply_at(part, hub.scene, command, hub.context, refusal, alone=len(found) == 1)
+            scene, problems = apply_at(part, hub.scene, command, hub.context, refusal, is_only=len(found) == 1)
             hub.replace_scene(scene)
             for problem in problems:
                 hub.reports.report(problem, peer)

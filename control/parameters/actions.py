@@ -17,14 +17,26 @@ from stemfield.control.parameters.rows import Parameter
 
 _NAME = Argument("s", "name")
 _PRESSED = Argument("T", "pressed", optional=True)
-_PATTERN = Argument("s", "pattern")
+_PATTERN = Argument("s", "pattern", optional=True)
 
 
 @dataclass(frozen=True, slots=True)
-class SaveScene(Action):
-    """Save the current scene under a name."""
-
+class _NamedAction(Action):
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _ButtonAction(Action):
+    pressed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class _PatternAction(Action):
+    pattern: str | None = None
+
+
+class SaveScene(_NamedAction):
+    """Save the current scene under a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,60 +53,36 @@ class LoadScene(Action):
     """Where it was requested."""
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteScene(Action):
+class DeleteScene(_NamedAction):
     """Delete a saved scene."""
 
-    name: str
+
+class Undo(_ButtonAction):
+    """Undo the last step."""
 
 
-@dataclass(frozen=True, slots=True)
-class Undo(Action):
-    """Undo the last step; of a button, when it is pressed."""
-
-    pressed: bool = True
+class Redo(_ButtonAction):
+    """Redo the step that was undone last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Redo(Action):
-    """Redo the step that was undone last; of a button, when it is pressed."""
-
-    pressed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Record(Action):
+class Record(_NamedAction):
     """Start recording every change."""
 
-    name: str
 
-
-@dataclass(frozen=True, slots=True)
-class Capture(Action):
+class Capture(_NamedAction):
     """Start recording every change and the audio of every object."""
 
-    name: str
 
-
-@dataclass(frozen=True, slots=True)
-class Play(Action):
+class Play(_NamedAction):
     """Play a recording."""
 
-    name: str
 
-
-@dataclass(frozen=True, slots=True)
-class DeleteRecording(Action):
+class DeleteRecording(_NamedAction):
     """Delete a recording."""
 
-    name: str
 
-
-@dataclass(frozen=True, slots=True)
-class Stop(Action):
-    """Stop recording or playing; of a button, when it is pressed."""
-
-    pressed: bool = True
+class Stop(_ButtonAction):
+    """Stop recording or playing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +97,12 @@ class Subscribe(Action):
     port: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unsubscribe(Action):
+class Unsubscribe(_PatternAction):
     """End the sender's subscription to this pattern, or all of them without one."""
 
-    pattern: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Renew(Action):
+class Renew(_PatternAction):
     """Extend the sender's subscription to this pattern, or all of them without one."""
-
-    pattern: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,17 +191,15 @@ PEER_ACTIONS: Final = (
         "/subscribe",
         Subscribe,
         (
-            _PATTERN,
+            replace(_PATTERN, optional=False),
             Argument("i", "rate", "frequency.hz", 1, 60, optional=True),
             Argument("i", "port", "", 1, 65535, optional=True, exact=True),
         ),
         "Receive changes of the matching addresses, at most `rate` times a second (default 20), at the sender's port "
         "or another one; changes of the same time come as a bundle. Ends 30 s after the last `/renew`.",
     ),
-    _action(
-        "/unsubscribe", Unsubscribe, (replace(_PATTERN, optional=True),), "End one subscription of the sender, or all."
-    ),
-    _action("/renew", Renew, (replace(_PATTERN, optional=True),), "Extend one subscription of the sender, or all."),
+    _action("/unsubscribe", Unsubscribe, (_PATTERN,), "End one subscription of the sender, or all."),
+    _action("/renew", Renew, (_PATTERN,), "Extend one subscription of the sender, or all."),
     _action(
         "/object/{o}/touch",
         Touch,

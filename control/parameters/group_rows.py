@@ -85,6 +85,8 @@ GROUP_ROWS = (
         stored=True,
         read=lambda scene, key: (", ".join(scene.groups.get(key, Group()).links),),
         write=_write_links,
+        fields=("groups",),
+        recall="groups",
     ),
     _row(
         "mirrored",

@@ -112,7 +112,7 @@ def apply(
         return scene, (Problem(command.address, str(refused)),)
     if not found:
         return scene, (Problem(command.address, "unknown address", unknown=True),)
-    return apply_at(found, scene, command, context, refusal, alone=len(found) == 1)
+    return apply_at(found, scene, command, context, refusal, is_only=len(found) == 1)
 
 
 def apply_at(
@@ -122,7 +122,7 @@ def apply_at(
     context: Context,
     refusal: Callable[[int], str] | None = None,
     *,
-    alone: bool,
+    is_only: bool,
 ) -> tuple[Scene, tuple[Problem, ...]]:
     """The same for some of the routes that the command matches.
 
@@ -132,7 +132,7 @@ def apply_at(
         command: what to set.
         context: fixed surroundings.
         refusal: see `apply`.
-        alone: whether the command matches nothing else. Of many routes, those that cannot be set are skipped.
+        is_only: whether the command matches nothing else. Of many routes, those that cannot be set are skipped.
     """
     problems = []
     objects: dict[int, SceneObject] = {}
@@ -145,13 +145,13 @@ def apply_at(
         if key is not None and item is None:
             continue
         if parameter.write is None:
-            if alone:
+            if is_only:
                 problems.append(Problem(route.address, "can be queried, not set"))
             continue
         if parameter.access == "trigger" and not is_trigger(command.address):
             continue
         if reason := context.elsewhere(parameter.address):
-            if alone:
+            if is_only:
                 problems.append(Problem(route.address, reason))
             continue
         try:
@@ -195,16 +195,6 @@ def value_of(route: Route, scene: Scene, context: Context) -> Values | None:
     if route.parameter.variable in OBJECTS and isinstance(route.key, int) and scene.find(route.key) is None:
         return None
     return route.parameter.values(scene, route.key, context)
-
-
-def answers(address: str, scene: Scene, context: Context) -> list[tuple[Route, Values]]:
-    """The current values of everything readable that the address matches.
-
-    Raises:
-        RefusedError: as `readable`.
-    """
-    found = readable(address, scene, context)
-    return [(route, values) for route in found if (values := value_of(route, scene, context)) is not None]
 
 
 def suggestion(address: str, scene: Scene, context: Context) -> str:

@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class SceneStore:
         problems: list[str] = []
         for path, read, instead in (
             (self._journal_file, self._read_journal, f"{self._present.name} is used"),
-            (self._present, self._read_present, "the default scene is used"),
+            (self._present, partial(_content_of, self._present), "the default scene is used"),
         ):
             try:
                 content = read()
@@ -231,9 +232,6 @@ class SceneStore:
             return self._journal.read()
         except (PlainDataError, OSError) as error:
             raise SceneFileError(str(self._journal_file), (f"cannot be read: {cause(error)}",)) from error
-
-    def _read_present(self) -> bytes | None:
-        return _content_of(self._present)
 
     def _scene_of(self, content: bytes, path: Path) -> tuple[Scene, tuple[str, ...]]:
         """Raises SceneFileError."""

@@ -169,10 +169,10 @@ class Bench:
         due_s = 0.3 + 0.1237 * np.arange(TAGGED)
         monotonic_s, epoch_s = time.monotonic(), time.time()
         for n, at_s in enumerate(due_s):
-            self.hub.submit(bundle_at(epoch_s + at_s, "/object/in1/level", 0.25 + 0.5 * (n % 2)), QUIET)
+            sum(self.hub.work(bundle_at(epoch_s + at_s, "/object/in1/level", 0.25 + 0.5 * (n % 2)), QUIET))
         step = 0
         while time.monotonic() < monotonic_s + due_s[-1] + 0.3:
-            self.hub.submit(build_msg("/object/in2/azimuth", [float(step := step + 1)]).dgram, QUIET)
+            sum(self.hub.work(build_msg("/object/in2/azimuth", [float(step := step + 1)]).dgram, QUIET))
             await asyncio.sleep(0.005)
         found_s = jack_client.changes_s(RATE) - monotonic_s
         jack_client.close()
@@ -191,7 +191,7 @@ class Bench:
             begin_s, cpu = time.monotonic(), time.process_time()
             for step in range(300):
                 for n in range(OBJECTS):
-                    self.hub.submit(packets[n] + struct.pack(">f", step % 180), QUIET)
+                    sum(self.hub.work(packets[n] + struct.pack(">f", step % 180), QUIET))
                 await asyncio.sleep(0.01)
             return (time.process_time() - cpu) / (time.monotonic() - begin_s)
 
@@ -225,7 +225,7 @@ class Bench:
             return 100 * len(packets) / (time.perf_counter() - begin)
 
         ratios = [
-            per_s(lambda p: self.hub.submit(p, QUIET))
+            per_s(lambda p: sum(self.hub.work(p, QUIET)))
             / per_s(lambda p: dispatcher.call_handlers_for_packet(p, ("127.0.0.1", 9)))
             for _ in range(7)
         ]

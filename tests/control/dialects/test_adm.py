@@ -23,7 +23,7 @@ from stemfield.control.parameters.actions import LoadScene, Ping
 from stemfield.control.parameters.adm_rows import ADM_ROWS
 from stemfield.control.parameters.commands import SetParameter, Touch
 from stemfield.control.parameters.context import Context
-from stemfield.control.parameters.routes import answers, apply
+from stemfield.control.parameters.routes import apply, readable, value_of
 from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import Scene, default_scene
 
@@ -64,7 +64,9 @@ def do(scene: Scene, address: str, *values: object) -> Scene:
 
 
 def value(scene: Scene, address: str) -> tuple[Any, ...]:
-    ((_, values),) = answers(address, scene, CONTEXT)
+    (route,) = readable(address, scene, CONTEXT)
+    values = value_of(route, scene, CONTEXT)
+    assert values is not None
     return values
 
 

@@ -109,7 +109,7 @@ def test_damaged_datagrams(context: Context, tmp_path: Path) -> None:
         grown = 0
         for number in range(COUNT):
             code, packet = chance.choice(packets)
-            hub.submit(damaged(packet, osc, chance), chance.choice(peers), code)  # type: ignore[arg-type]
+            sum(hub.work(damaged(packet, osc, chance), chance.choice(peers), code))  # type: ignore[arg-type]
             if number % 500 == 0:
                 await asyncio.sleep(0)
                 check(hub, context)

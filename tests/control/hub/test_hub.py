@@ -209,8 +209,10 @@ def test_a_host_of_many_ports_is_told_a_hundred(control: Any) -> None:
 
     async def submit() -> None:
         for port in range(1, 500):
-            control.hub.submit(
-                build_msg("/nothing").dgram, Peer("127.0.0.1", port, lambda packet, _: told.append(packet))
+            sum(
+                control.hub.work(
+                    build_msg("/nothing").dgram, Peer("127.0.0.1", port, lambda packet, _: told.append(packet))
+                )
             )
 
     control.on_loop(submit())
@@ -443,7 +445,7 @@ def test_a_datagram_of_patterns_does_not_keep_the_loop(control: Any, message: by
     peer = Peer("127.0.0.1", 9, lambda *_: None)
 
     async def submit() -> int:
-        return int(control.hub.submit(bundle(message, 1000), peer))
+        return int(sum(control.hub.work(bundle(message, 1000), peer)))
 
     before = control.hub.reports.counters.problems
     assert MAX_COST < control.on_loop(submit()) < 2 * MAX_COST + 1000
@@ -461,7 +463,7 @@ def test_what_a_bundle_for_later_asks_is_paid_for_when_it_comes(control: Any) ->
     peer = Peer("127.0.0.1", 9, lambda packet, _: told.append(packet))
 
     async def submit(packet: bytes) -> int:
-        return int(control.hub.submit(packet, peer))
+        return int(sum(control.hub.work(packet, peer)))
 
     for address in ("/*/*/*", "/object/*/level", "/status/peers", "/ping"):
         now = control.on_loop(submit(build_msg(address).dgram))
@@ -486,8 +488,8 @@ def test_what_is_due_together_does_not_keep_the_loop(control: Any, until: Callab
     async def submit() -> None:
         at_s, peer = time.time() + 3.0, Peer("127.0.0.1", 9, tell)  # long enough for a busy machine to take them
         for _ in range(100):
-            control.hub.submit(bundle_at(at_s, "/*/*/*"), peer)
-        control.hub.submit(bundle_at(at_s, "/scene/amount", 0.5), peer)
+            sum(control.hub.work(bundle_at(at_s, "/*/*/*"), peer))
+        sum(control.hub.work(bundle_at(at_s, "/scene/amount", 0.5), peer))
         turn()
 
     control.on_loop(submit())

@@ -223,7 +223,7 @@ def test_no_json_makes_the_hub_raise(control: Any, packet: bytes, decode: Any) -
     peer = Peer("127.0.0.1", 9, lambda answer, _: told.append(answer), "s3a")
 
     async def run() -> None:
-        control.hub.submit(packet, peer, decode)
+        sum(control.hub.work(packet, peer, decode))
 
     control.on_loop(run())
     for answer in told:

@@ -12,6 +12,7 @@ from daemon_process import bundle_at
 
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.recall import KINDS, OBJECT_FIELDS, SCENE_FIELDS, recall_of, recalled, undone
+from stemfield.control.parameters.table import TABLE
 from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
 from stemfield.layouts.model import EqBand
@@ -71,6 +72,12 @@ def other(scene: Scene) -> Scene:
 
 def different(one: object, two: object) -> set[str]:
     return {f.name for f in fields(one) if getattr(one, f.name) != getattr(two, f.name)}  # type: ignore[arg-type]
+
+
+def test_every_stored_value_belongs_to_a_kind() -> None:
+    for row in TABLE:
+        own = row.variable == "{label}" or row.address.startswith("/scene/recall/")  # trims are a kind of their own
+        assert (row.recall is not None and bool(row.fields)) == (row.stored and not own), row.address
 
 
 def test_every_field_belongs_to_one_kind() -> None:

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
-from stemfield.control.parameters.routes import ROWS, answers, apply, every_route, is_trigger, routes, suggestion
+from stemfield.control.parameters.routes import (
+    ROWS,
+    apply,
+    every_route,
+    is_trigger,
+    readable,
+    routes,
+    suggestion,
+    value_of,
+)
 from stemfield.control.parameters.table import TABLE
 from stemfield.control.status import idle_status
 from stemfield.layouts.coordinates import cartesian, polar
@@ -27,7 +36,9 @@ def do(scene: Scene, context: Context, address: str, *values: object) -> Scene:
 
 
 def value(scene: Scene, context: Context, address: str) -> tuple[object, ...]:
-    ((_, values),) = answers(address, scene, context)
+    (route,) = readable(address, scene, context)
+    values = value_of(route, scene, context)
+    assert values is not None
     return values
 
 
@@ -151,7 +162,7 @@ def test_by_id_by_name_and_by_pattern(context: Context) -> None:
     scene = do(context.defaults, context, "/object/1/level", 0.5)
     assert value(scene, context, "/object/bass/level") == (0.5,)
     scene = do(scene, context, "/object/{vocals,[2-3]}/level", 0.25)
-    levels = {r.address: v for r, v in answers("/object/*/level", scene, context)}
+    levels = {r.address: value_of(r, scene, context) for r in readable("/object/*/level", scene, context)}
     assert levels == {
         "/object/vocals/level": (0.25,),
         "/object/bass/level": (0.5,),
@@ -161,7 +172,7 @@ def test_by_id_by_name_and_by_pattern(context: Context) -> None:
         "/object/guitar/level": (1.0,),
         "/object/piano/level": (1.0,),
     }
-    assert [r.address for r, _ in answers("/object/[0-1]/level", scene, context)] == [
+    assert [r.address for r in readable("/object/[0-1]/level", scene, context)] == [
         "/object/0/level",
         "/object/1/level",
     ]
@@ -320,7 +331,7 @@ def test_unknown_addresses_are_explained(context: Context, address: str, expecte
 
 def test_the_residual_is_no_instrument(context: Context) -> None:
     assert not routes("/separation/residual/gain", context.defaults, context)
-    assert [r.key for r, _ in answers("/separation/*/gain", context.defaults, context)] == [
+    assert [r.key for r in readable("/separation/*/gain", context.defaults, context)] == [
         "vocals",
         "bass",
         "drums",
