@@ -116,12 +116,12 @@ def _usable_device(device: str | None) -> None:
 
 
 def _check_weights(paths: Sequence[Path]) -> None:
-    from stemfield.separation.training.fit import load
+    from stemfield.separation.training.fit import load_network
 
     problems = []
     for path in paths:
         try:
-            load(path)
+            load_network(path)
         except NOT_WEIGHTS:
             problems.append(f"{path}: expected the weights of a run (best.pt or step-N.pt)")
     if problems:

@@ -1,6 +1,6 @@
-"""Training of separators, and models made of what was learnt; needs the extra `train`.
+"""Training of separators and export of the trained networks; needs the extra `train`.
 
-`train` runs the training, `release` makes a model of its weights.
+`train` runs a training, `release` exports its weights as a model, `fit` has the training loop and loads weights.
 """
 
 __all__ = ["fit", "release", "train"]

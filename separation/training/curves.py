@@ -1,4 +1,4 @@
-"""The log of a run as a picture."""
+"""Plot of a training log."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from stemfield.separation.training.dataset import STEMS
 from stemfield.separation.training.fit import LOG
-from stemfield.separation.training.songs import STEMS
 
 COLOURS = {"vocals": "#c0392b", "bass": "#2c5f8a", "drums": "#d68910", "other": "#4d7c57"}
 
 
-def draw(run: Path, picture: Path) -> None:
-    """The loss, and what recordings with true stems gained, over the steps, as PNG.
+def plot_curves(run: Path, picture: Path) -> None:
+    """Plot the training loss and the validation scores over the steps as PNG.
 
     Args:
-        run: the folder that `fit` wrote.
-        picture: the file to be written.
+        run: folder of the run.
+        picture: file to write.
     """
     lines = [json.loads(line) for line in (run / LOG).read_text().splitlines()]
-    judged = [line for line in lines if "score" in line]
+    validated = [line for line in lines if "score" in line]
     figure = Figure(figsize=(9.0, 4.0), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
@@ -33,13 +33,13 @@ def draw(run: Path, picture: Path) -> None:
     window = np.ones(min(9, len(losses)))
     smooth = np.convolve(losses, window, "same") / np.convolve(np.ones(len(losses)), window, "same")
     left.plot(steps, smooth, color="#333333")
-    left.set(xlabel="step", ylabel="loss on training music")
+    left.set(xlabel="step", ylabel="training loss")
     for stem in STEMS:
-        found = [(line["step"], line["medians"][stem]) for line in judged if line["medians"][stem] is not None]
+        found = [(line["step"], line["medians"][stem]) for line in validated if line["medians"][stem] is not None]
         if found:
             right.plot(*zip(*found, strict=True), color=COLOURS[stem], marker="o", markersize=3, label=stem)
-    right.set(xlabel="step", ylabel="SI-SDR improvement on recordings, dB (median)")
+    right.set(xlabel="step", ylabel="validation SI-SDR improvement, dB (median)")
     right.grid(alpha=0.3)
-    if judged:
+    if validated:
         right.legend(frameon=False)
     figure.savefig(picture, dpi=120)

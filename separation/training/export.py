@@ -1,4 +1,4 @@
-"""From a trained network to a model that plays: the ONNX graph, its card, and the proof that both are right."""
+"""Export of a trained network: the ONNX graph, its card, and checks of both."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from stemfield.layouts.yaml_scalars import dump_yaml
 from stemfield.separation.cards.card import CARD, ModelCard, load_card
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator
-from stemfield.separation.training.hop import Ensemble, Hop
-from stemfield.separation.training.judging import LEVEL_DB, PLACES_S, separate
 from stemfield.separation.training.network import REST, Network
 from stemfield.separation.training.spectrum import BINS, STFT
+from stemfield.separation.training.streaming_step import Ensemble, StreamingStep
+from stemfield.separation.training.validation import LEVEL_DB, PLACES_S, separate
 
 OPSET = 18
 GRAPH_ERROR = 1e-4
@@ -33,7 +33,7 @@ _TEST_HOPS = 40
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a card says of where a model comes from."""
+    """Origin of a model, for its card."""
 
     name: str
     title: str
@@ -44,15 +44,15 @@ class Provenance:
 
 
 def export(network: Network | Ensemble, folder: Path, provenance: Provenance) -> ModelCard:
-    """Write a model's folder: the graph for one hop and the card.
+    """Write the folder of a model: the graph of one streaming step and the card.
 
     Args:
-        network: what was learnt.
-        folder: is made; its name must be the model's.
-        provenance: for the card.
+        network: trained network.
+        folder: folder of the model, created; its name must be the model's name.
+        provenance: origin of the model.
 
     Raises:
-        ValueError: the graph computes something else than the network, or streaming something else than the whole.
+        ValueError: the graph does not match the network, or streaming does not match whole-file processing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _write_graph(network, folder / f"{provenance.name}.onnx")
@@ -62,10 +62,10 @@ def export(network: Network | Ensemble, folder: Path, provenance: Provenance) ->
 
 
 def write_card(network: Network | Ensemble, folder: Path, provenance: Provenance) -> ModelCard:
-    """Write the card of the graph that is in the folder; returns it as a host reads it."""
+    """Write the card for the graph in the folder; returns the loaded card."""
     graph = folder / f"{provenance.name}.onnx"
     spectrum, late = (2, BINS, 2), network.shape.lookahead
-    states = {name: tuple(state.shape) for name, state in Hop(network).states.items()}
+    states = {name: tuple(state.shape) for name, state in StreamingStep(network).initial_states.items()}
     card: dict[str, Any] = {
         "name": provenance.name,
         "title": provenance.title,
@@ -96,30 +96,29 @@ def write_card(network: Network | Ensemble, folder: Path, provenance: Provenance
         "scores": [dict(score) for score in provenance.scores],
     }
     text = dump_yaml(card, width=110)
-    (folder / CARD).write_text("# What the host must know of this model, and where it comes from.\n" + text)
+    (folder / CARD).write_text("# Description of this model for the host, and its origin.\n" + text)
     return load_card(str(folder))
 
 
 def check(network: Network | Ensemble, card: ModelCard) -> tuple[float, float]:
-    """The greatest errors of the graph against the network and of streaming against the whole.
+    """Maximum errors of the graph against the network, and of streaming against whole-file processing.
 
     Raises:
-        ValueError: one is greater than GRAPH_ERROR or STREAMING_ERROR.
+        ValueError: an error exceeds GRAPH_ERROR or STREAMING_ERROR.
     """
     errors = graph_error(network, card), streaming_error(network, card)
     limits = GRAPH_ERROR, STREAMING_ERROR
-    for what, error, limit in zip(("the graph differs from the network", "streaming differs from the whole"),
-                                  errors, limits, strict=True):  # fmt: skip
+    for what, error, limit in zip(("graph and network", "streaming and whole file"), errors, limits, strict=True):
         if not error <= limit:
-            raise ValueError(f"{card.graph}: {what} by {error:.2g}, may by {limit:.2g}")
+            raise ValueError(f"{card.graph}: difference of {what}: expected at most {limit:.2g}, got {error:.2g}")
     return errors
 
 
 def graph_error(network: Network | Ensemble, card: ModelCard) -> float:
-    """Greatest difference of spectra, over hops of noise, of a whisper and of silence."""
+    """Maximum difference of the spectra for hops of noise, very quiet noise and silence."""
     random = np.random.default_rng(1)
-    session, hop = onnxruntime.InferenceSession(str(card.graph)), Hop(network).eval()
-    states = Hop(network).states
+    session, hop = onnxruntime.InferenceSession(str(card.graph)), StreamingStep(network).eval()
+    states = StreamingStep(network).initial_states
     kept = {name: state.numpy() for name, state in states.items()}
     outputs = ["Y", *(f"{name}_out" for name in states)]
     worst = 0.0
@@ -136,7 +135,7 @@ def graph_error(network: Network | Ensemble, card: ModelCard) -> float:
 
 
 def streaming_error(network: Network | Ensemble, card: ModelCard) -> float:
-    """Greatest difference of samples between music fed in pieces and music separated as a whole."""
+    """Maximum difference of the samples between music fed in pieces and processed as a whole."""
     music = _music()
     separator = Separator(card, RATE_HZ)
     cuts = (0, 1, 700, 5000, 5001, 20000, music.shape[1])
@@ -155,11 +154,11 @@ def _music() -> NDArray[np.float32]:
 
 
 def _write_graph(network: Network | Ensemble, path: Path) -> None:
-    hop = Hop(network).eval()
-    states = Hop(network).states
+    hop = StreamingStep(network).eval()
+    states = StreamingStep(network).initial_states
     example = torch.zeros(2, BINS, 2), *states.values()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter speaks of its own future
+        warnings.simplefilter("ignore")  # deprecation warnings of the exporter itself
         program = torch.onnx.export(
             hop,
             example,
@@ -170,7 +169,7 @@ def _write_graph(network: Network | Ensemble, path: Path) -> None:
             verbose=False,
         )
     model = program.model_proto
-    # of no use to a host: where in the code each node comes from
+    # remove source locations of the nodes
     for node in model.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""

@@ -1,4 +1,4 @@
-"""The training run: steps, averages, judgements and checkpoints; it can be stopped anywhere and goes on from there."""
+"""The training loop: steps, weight averaging, validation and checkpoints; an interrupted run can be resumed."""
 
 from __future__ import annotations
 
@@ -13,197 +13,199 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stemfield.separation.training.data import against_the_rest, batch
-from stemfield.separation.training.guesses import remixed
-from stemfield.separation.training.hop import Ensemble
-from stemfield.separation.training.judging import Clip, judge, median
-from stemfield.separation.training.loss import Spectra, Weights, loss, prepare
-from stemfield.separation.training.mixing import Remixing
+from stemfield.separation.training.augmentation import Augmentation
+from stemfield.separation.training.batches import make_batch, one_versus_rest
+from stemfield.separation.training.dataset import STEMS, SongDataset
+from stemfield.separation.training.loss import LossInputs, LossWeights, loss, loss_inputs
 from stemfield.separation.training.network import Network, Shape
 from stemfield.separation.training.optimiser import Optimisers
-from stemfield.separation.training.songs import STEMS, Library
+from stemfield.separation.training.self_training import pseudo_labelled
+from stemfield.separation.training.streaming_step import Ensemble
+from stemfield.separation.training.validation import Clip, median, validate
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
 LOG = "log.jsonl"
 MUSIC = "music.json"
-"""What was learnt from, as `Library.about` has it."""
+"""Summary of the training data, see `SongDataset.summary`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything that decides a run but the music."""
+    """All settings of a run except the dataset."""
 
     steps: int
     seed: int = 1
     shape: Shape = field(default_factory=Shape)
     batch: int = 8
-    """Examples a step."""
+    """Examples per step."""
     hops: int = 160
+    """Length of an example in hops."""
     muon_lr: float = 0.012
     adamw_lr: float = 2e-3
     warm_up: int = 60
-    """Steps until the learning rate is at its most."""
-    average: float = 0.99
-    """Of the weights that are judged and kept: how much of the past counts."""
-    clip: float = 3.0
-    judge_every: int = 100
+    """Steps of linear warm-up of the learning rate."""
+    ema_decay: float = 0.99
+    """Decay of the averaged weights, which are validated and kept."""
+    max_gradient_norm: float = 3.0
+    validate_every: int = 100
+    """Steps between validations."""
     device: str = "cpu"
     minutes: float = 0.0
     """If not 0, the run ends after this time or after its steps, whichever is first."""
-    guesses: float = 0.0
-    """Share of the records without vocals that are remixed from the network's own guesses at their stems."""
-    guesses_from: float = 0.3
-    """How much of the run must be over before its guesses are worth it."""
-    weights: Weights = field(default_factory=Weights)
-    remixing: Remixing = field(default_factory=Remixing)
+    pseudo_labels: float = 0.0
+    """Fraction of the instrumental recordings that are replaced by self-training examples."""
+    pseudo_labels_from: float = 0.3
+    """Progress of the run at which self-training begins."""
+    weights: LossWeights = field(default_factory=LossWeights)
+    augmentation: Augmentation = field(default_factory=Augmentation)
 
     def progress(self, step: int, seconds: float) -> float:
-        """How much of the run is over, 0..1."""
+        """Progress of the run, 0..1."""
         by_time = seconds / 60.0 / self.minutes if self.minutes else 0.0
         return min(max(step / self.steps, by_time), 1.0)
 
-    def rate(self, step: int, seconds: float) -> float:
-        """The learning rate's share of its most, 0..1: it falls to a twentieth."""
+    def learning_rate(self, step: int, seconds: float) -> float:
+        """Learning rate relative to its maximum, 0..1; decays to a twentieth."""
         return min(1.0, (step + 1) / self.warm_up, 1.0 - 0.95 * self.progress(step, seconds))
 
 
 class Run:
-    """A network while it learns.
+    """State of a training run.
 
     Args:
-        plan: of the run.
-        library: songs to learn from.
+        plan: settings of the run.
+        dataset: training data.
     """
 
-    def __init__(self, plan: Plan, library: Library) -> None:
+    def __init__(self, plan: Plan, dataset: SongDataset) -> None:
         torch.manual_seed(plan.seed)
-        self.plan, self._library = plan, library
+        self.plan, self._dataset = plan, dataset
         self.network = Network(plan.shape).to(plan.device)
-        self.average = Network(plan.shape).to(plan.device)
-        self.average.load_state_dict(self.network.state_dict())
-        self._optimisers = Optimisers.of(self.network, plan.muon_lr, plan.adamw_lr)
-        self.step_number = 0
+        self.averaged = Network(plan.shape).to(plan.device)
+        self.averaged.load_state_dict(self.network.state_dict())
+        self._optimisers = Optimisers.for_network(self.network, plan.muon_lr, plan.adamw_lr)
+        self.steps_done = 0
         self._began = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """For which it has learnt, judgements included."""
+        """Duration of the training so far, including validation."""
         return time.monotonic() - self._began
 
     @property
-    def over(self) -> bool:
-        """Whether the plan is fulfilled."""
-        return self.plan.progress(self.step_number, self.seconds) >= 1.0
+    def finished(self) -> bool:
+        """Whether all steps are done or the time is over."""
+        return self.plan.progress(self.steps_done, self.seconds) >= 1.0
 
     def step(self) -> Tensor:
-        """One step; returns the loss before it, which the device may not know yet."""
-        return self.learn(self.examples())
+        """Do one step; returns the loss before it, as a tensor on the device."""
+        return self.update(self.next_batch())
 
-    def examples(self) -> Spectra:
-        """What this step learns from."""
+    def next_batch(self) -> LossInputs:
+        """Batch of this step."""
         plan = self.plan
-        random = np.random.default_rng([plan.seed, self.step_number])
-        self._library.refresh()
+        random = np.random.default_rng([plan.seed, self.steps_done])
+        self._dataset.add_new_songs()
         with torch.no_grad():
-            mixed = batch(self._library, plan.batch, plan.hops, random, plan.remixing)
-            if plan.guesses and plan.progress(self.step_number, self.seconds) > plan.guesses_from:
-                mixed = remixed(mixed, self.average, plan.guesses, random)
+            batch = make_batch(self._dataset, plan.batch, plan.hops, random, plan.augmentation)
+            if plan.pseudo_labels and plan.progress(self.steps_done, self.seconds) > plan.pseudo_labels_from:
+                batch = pseudo_labelled(batch, self.averaged, plan.pseudo_labels, random)
             instrument = plan.shape.instrument
-            return prepare(against_the_rest(mixed, instrument) if instrument else mixed)
+            return loss_inputs(one_versus_rest(batch, instrument) if instrument else batch)
 
-    def learn(self, examples: Spectra) -> Tensor:
-        """One step from these examples."""
+    def update(self, batch: LossInputs) -> Tensor:
+        """Do one step on this batch; returns the loss before it."""
         plan = self.plan
-        masks, _ = self.network(examples.heard)
+        masks, _ = self.network(batch.features)
         shape = plan.shape
-        weights = plan.weights.of(shape.instrument) if shape.instrument else plan.weights
-        value = loss(masks, examples, weights, shape.lookahead)
+        weights = plan.weights.for_instrument(shape.instrument) if shape.instrument else plan.weights
+        value = loss(masks, batch, weights, shape.lookahead)
         self.network.zero_grad(set_to_none=True)
         value.backward()
         for weight in self.network.parameters():
-            # a step without sense must not wait for the device to say so
+            # zeroing instead of checking avoids a synchronisation with the device
             torch.nan_to_num_(weight.grad, 0.0, 0.0, 0.0)
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), plan.clip)
-        self._optimisers.step(plan.rate(self.step_number, self.seconds))
-        self.step_number += 1
-        # early on the past is short
-        keep = min(plan.average, self.step_number / (self.step_number + 10))
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), plan.max_gradient_norm)
+        self._optimisers.step(plan.learning_rate(self.steps_done, self.seconds))
+        self.steps_done += 1
+        # a shorter average in the first steps
+        keep = min(plan.ema_decay, self.steps_done / (self.steps_done + 10))
         with torch.no_grad():
-            torch._foreach_lerp_([*self.average.parameters()], [*self.network.parameters()], 1.0 - keep)
+            torch._foreach_lerp_([*self.averaged.parameters()], [*self.network.parameters()], 1.0 - keep)
         return value.detach()
 
     def state(self) -> dict[str, Any]:
-        """All that is needed to go on."""
+        """State for a checkpoint."""
         return {
-            "step": self.step_number,
+            "step": self.steps_done,
             "seconds": self.seconds,
             "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
+            "average": self.averaged.state_dict(),
             "optimisers": self._optimisers.state(),
             "shape": asdict(self.plan.shape),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from `state`; the plan may be a longer one."""
-        self.step_number = state["step"]
+        """Resume from a checkpoint; the plan may have more steps."""
+        self.steps_done = state["step"]
         self._began = time.monotonic() - state["seconds"]
         self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
+        self.averaged.load_state_dict(state["average"])
         self._optimisers.restore(state["optimisers"])
 
 
 def fit(
     plan: Plan,
-    library: Library,
-    music: Sequence[Clip],
+    dataset: SongDataset,
+    clips: Sequence[Clip],
     out: Path,
     report: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> None:
-    """Train until the plan is fulfilled, from the checkpoint in `out` if there is one.
+    """Train until the run is finished, resuming from the checkpoint in `out` if there is one.
 
-    `out` receives `checkpoint.pt` to go on from, `best.pt` (the averaged weights that did best on `music`), every
-    judged state as `step-N.pt`, `log.jsonl` and `music.json`.
+    Writes to `out`: `checkpoint.pt` for resuming, `best.pt` (the averaged weights with the best validation score), the
+    averaged weights of each validation as `step-N.pt`, `log.jsonl` and `music.json`.
 
     Args:
-        plan: of the run.
-        library: songs to learn from.
-        music: recordings to choose by.
+        plan: settings of the run.
+        dataset: training data.
+        clips: validation data.
         out: folder of the run.
-        report: told each line of the log.
+        report: called with each line of the log.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = Run(plan, library)
+    run = Run(plan, dataset)
     best = -np.inf
     if (out / CHECKPOINT).exists():
         run.restore(torch.load(out / CHECKPOINT, map_location=plan.device, weights_only=True))
         if (out / BEST).exists():
             best = torch.load(out / BEST, map_location="cpu", weights_only=True)["score"]
     losses = list[Tensor]()
-    while not run.over:
+    while not run.finished:
         losses.append(run.step())
-        step = run.step_number
-        if step % plan.judge_every and step % 20 and not run.over:
+        step = run.steps_done
+        if step % plan.validate_every and step % 20 and not run.finished:
             continue
         line: dict[str, Any] = {"step": step, "loss": float(torch.stack(losses).mean()),
-                                "rate": plan.rate(step - 1, run.seconds), "hours": library.hours,
+                                "rate": plan.learning_rate(step - 1, run.seconds), "hours": dataset.hours,
                                 "seconds": round(run.seconds, 1)}  # fmt: skip
         losses.clear()
-        if step % plan.judge_every == 0 or run.over:
-            line |= _judged(run, music, out, best)
+        if step % plan.validate_every == 0 or run.finished:
+            line |= _validated(run, clips, out, best)
             best = max(best, line["score"])
             _save(run.state(), out / CHECKPOINT)
-            (out / MUSIC).write_text(json.dumps(library.about, indent=1))
+            (out / MUSIC).write_text(json.dumps(dataset.summary, indent=1))
         with (out / LOG).open("a") as log:
             log.write(json.dumps(line) + "\n")
         report(line)
 
 
-def load(*paths: Path) -> Network | Ensemble:
-    """The averaged network of `best.pt` or `step-N.pt`: of several of a run the mean, of several runs an ensemble.
+def load_network(*paths: Path) -> Network | Ensemble:
+    """Load `best.pt` or `step-N.pt`; weights of one run are averaged, those of several runs become an ensemble.
 
     Raises:
-        ValueError: networks of different sources.
+        ValueError: the networks have different sources.
     """
     runs: dict[Path, list[dict[str, Any]]] = {}
     for path in paths:
@@ -217,30 +219,30 @@ def load(*paths: Path) -> Network | Ensemble:
         networks.append(network.eval())
     sources = {network.shape.sources for network in networks}
     if len(sources) > 1:
-        told = " and ".join(", ".join(names) for names in sorted(sources))
-        raise ValueError(f"networks that tell {told} cannot decide together")
+        different = " and ".join(", ".join(names) for names in sorted(sources))
+        raise ValueError(f"expected networks with the same sources, got {different}")
     return networks[0] if len(networks) == 1 else Ensemble(networks).eval()
 
 
-def _judged(run: Run, music: Sequence[Clip], out: Path, best: float) -> dict[str, Any]:
-    score, table = judge(run.average, music)
+def _validated(run: Run, clips: Sequence[Clip], out: Path, best: float) -> dict[str, Any]:
+    score, table = validate(run.averaged, clips)
     kept = {
-        "step": run.step_number,
+        "step": run.steps_done,
         "shape": asdict(run.plan.shape),
-        "average": run.average.state_dict(),
+        "average": run.averaged.state_dict(),
         "score": score,
     }
-    _save(kept, out / f"step-{run.step_number:06d}.pt")
+    _save(kept, out / f"step-{run.steps_done:06d}.pt")
     if score > best:
         _save(kept, out / BEST)
     medians = {stem: median(table, stem) for stem in STEMS}
-    clips = {clip: {stem: round(row["si_sdr_improvement"], 2) for stem, row in rows.items()}
-             for clip, rows in table.items()}  # fmt: skip
-    return {"score": score, "medians": medians, "clips": clips}
+    improvements = {clip: {stem: round(row["si_sdr_improvement"], 2) for stem, row in rows.items()}
+                    for clip, rows in table.items()}  # fmt: skip
+    return {"score": score, "medians": medians, "clips": improvements}
 
 
 def _save(state: dict[str, Any], path: Path) -> None:
-    """Write so that there is always a whole file."""
+    """Write atomically."""
     unfinished = path.with_suffix(".unfinished")
     torch.save(state, unfinished)
     unfinished.replace(path)

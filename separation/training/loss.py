@@ -1,7 +1,7 @@
-"""How far masks are from right, without going back to samples.
+"""The training loss, computed from masks without synthesis.
 
-In a unit of the spectrum let X be the mixture, S a stem and m the mask. From the powers P_X, P_S and the product
-C = Re(X* S) follows the power of the error, m^2 P_X - 2 m C + P_S, whatever the phases are.
+In a unit of the spectrum let X be the mixture, S a stem and m the mask. The power of the error follows from the powers
+P_X, P_S and the product C = Re(X* S) without further knowledge of the phases: m^2 P_X - 2 m C + P_S.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from stemfield.separation.training.data import Examples
-from stemfield.separation.training.songs import STEMS
-from stemfield.separation.training.spectrum import LOUD, features, pooled
+from stemfield.separation.training.batches import Batch
+from stemfield.separation.training.dataset import STEMS
+from stemfield.separation.training.spectrum import SCALE, features, pool
 
 
 @dataclass(frozen=True, slots=True)
-class Spectra:
-    """A batch as the loss needs it."""
+class LossInputs:
+    """A batch in the form that the loss needs."""
 
-    heard: Tensor
+    features: Tensor
     """Features of the mixture, (batch, time, 512, 4)."""
     mixture: Tensor
     """P_X, (batch, time, 1, channels, 512)."""
@@ -29,37 +29,37 @@ class Spectra:
     product: Tensor
     """C, the same shape."""
     groups: Tensor
-    """Which stems each of the spectra holds, (batch, 4, 4): see `Examples`."""
+    """Stems in each of the spectra, (batch, 4, 4): see `Batch`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Weights:
-    """What counts how much."""
+class LossWeights:
+    """Weights of the terms of the loss."""
 
     stems: tuple[float, ...] = (1.6, 0.9, 0.8, 0.9)
     """Vocals, bass, drums, other."""
     detail: float = 3.0
-    """Of the magnitudes' difference against the energy's."""
+    """Weight of the magnitude term against the energy term."""
     missing: tuple[float, ...] = (1.8, 1.0, 1.0, 1.0)
-    """How much worse it is to leave a stem's sound to others than to take theirs."""
+    """Weight of missing energy of a stem against excess energy."""
 
-    def of(self, instrument: str) -> Weights:
-        """For a network of one instrument and the rest."""
+    def for_instrument(self, instrument: str) -> LossWeights:
+        """Weights for a network of one instrument and the rest."""
         index = STEMS.index(instrument)
         return replace(self, stems=(self.stems[index], 1.0), missing=(self.missing[index], 1.0))
 
 
-def prepare(examples: Examples) -> Spectra:
-    """What the loss needs of examples, whose sum is the mixture."""
+def loss_inputs(examples: Batch) -> LossInputs:
+    """Compute the inputs of the loss from a batch."""
     stems = examples.spectra
     mixture = stems.sum(1)
     left, right = mixture.unbind(1)
     heard = features((left.real, left.imag), (right.real, right.imag))
-    power = pooled(mixture.real**2 + mixture.imag**2)
-    own = pooled(stems.real**2 + stems.imag**2)
-    product = pooled(mixture[:, None].real * stems.real + mixture[:, None].imag * stems.imag)
-    gain = LOUD**2
-    return Spectra(
+    power = pool(mixture.real**2 + mixture.imag**2)
+    own = pool(stems.real**2 + stems.imag**2)
+    product = pool(mixture[:, None].real * stems.real + mixture[:, None].imag * stems.imag)
+    gain = SCALE**2
+    return LossInputs(
         heard,
         gain * power.permute(0, 2, 1, 3)[:, :, None],
         gain * own.permute(0, 3, 1, 2, 4),
@@ -68,22 +68,22 @@ def prepare(examples: Examples) -> Spectra:
     )
 
 
-def loss(masks: Tensor, batch: Spectra, weights: Weights, lookahead: int = 0) -> Tensor:
-    """One number: logarithm of the error's energy, for silent stems too, and difference of compressed magnitudes.
+def loss(masks: Tensor, batch: LossInputs, weights: LossWeights, lookahead: int = 0) -> Tensor:
+    """Scalar loss: logarithm of the error energy, also of silent stems, plus difference of compressed magnitudes.
 
-    Stems that nobody has apart are judged by their sum.
+    Stems that are only known as a sum are compared by their sum.
 
     Args:
         masks: (batch, time, stems, channels, 512).
-        batch: what was heard and what is true.
-        weights: what counts.
-        lookahead: how many hops the masks come after what they are for.
+        batch: the inputs of the loss.
+        weights: weights of the terms.
+        lookahead: delay of the masks in hops.
     """
     masks = torch.einsum("bgs,btscu->btgcu", batch.groups, masks[:, lookahead:])
     mixture, stems, product = (part[:, : masks.shape[1]] for part in (batch.mixture, batch.stems, batch.product))
     own, worse = (torch.tensor(values, device=masks.device) for values in (weights.stems, weights.missing))
     members = batch.groups.sum(2).clamp_min(1.0)
-    # of a group the mean of its stems' importance, of no stems none
+    # mean over the stems of a group; 0 for an unused row
     importance = batch.groups @ own / members
     claimed = masks**2 * mixture
     error = (claimed - 2.0 * masks * product + stems).sum((1, 3, 4)).clamp_min(0.0)

@@ -1,8 +1,8 @@
-"""The separator: a causal band-split recurrent network that shares the mixture's bins out among the stems.
+"""The separator network: a causal band-split RNN that estimates masks.
 
-Luo and Yu, "Music source separation with band-split RNN" (IEEE/ACM TASLP 2023), made causal and small: bands that are
-narrow below and wide above, one recurrent layer over time shared by all bands, a small perceptron across bands, and a
-softmax over the stems in every bin and channel, so that the stems sum to the mixture.
+Luo and Yu, "Music source separation with band-split RNN" (IEEE/ACM TASLP 2023), made causal and small: bands that widen
+with frequency, a recurrent layer over time shared by all bands, a small MLP across bands, and a softmax over the stems
+in each unit and channel, so that the stems sum to the mixture.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from stemfield.separation.training.songs import STEMS
+from stemfield.separation.training.dataset import STEMS
 from stemfield.separation.training.spectrum import FEATURES, UNITS, features
 
 REST = "rest"
-"""What a network for one instrument calls everything else."""
+"""Second source of a network for one instrument: everything else."""
 _BANDS = ((12, 4), (10, 8), (8, 16), (8, 32))
-"""Bands from low to high: how many, of how many units."""
+"""Bands from low to high: number of bands, units per band."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,33 +32,33 @@ class Shape:
     width: int = 80
     layers: int = 3
     lookahead: int = 0
-    """Hops of music after the one that is decided on, that the network has heard by then."""
+    """Lookahead in hops."""
     instrument: str = ""
-    """The only one of STEMS that it tells from the rest; empty for all of them."""
+    """One of STEMS for a network of one instrument and the rest; empty for all stems."""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """What the mixture is shared among."""
+        """Names of the sources."""
         return (self.instrument, REST) if self.instrument else STEMS
 
     @property
     def bands(self) -> int:
-        """How many bands there are."""
+        """Number of bands."""
         return sum(count for count, _ in _BANDS)
 
     @property
     def state(self) -> tuple[int, int, int]:
-        """Of the memory: layers, bands, width."""
+        """Shape of the recurrent state: layers, bands, width."""
         return self.layers, self.bands, self.width
 
 
 class BandLinear(nn.Module):  # type: ignore[misc]
-    """A linear map of its own for every band: from units to bands, or back.
+    """A separate linear layer for each band, from units to bands or back.
 
     Args:
-        inside: values an input has, a unit or a band.
-        outside: values an output has.
-        gather: units to bands.
+        inside: values per input unit or band.
+        outside: values per output unit or band.
+        gather: from units to bands instead of bands to units.
     """
 
     def __init__(self, inside: int, outside: int, *, gather: bool) -> None:
@@ -83,7 +83,7 @@ class BandLinear(nn.Module):  # type: ignore[misc]
 
 
 class Layer(nn.Module):  # type: ignore[misc]
-    """Memory over time, band by band, then an exchange among bands and among values."""
+    """A GRU over time, shared by all bands, followed by MLPs across bands and across values."""
 
     def __init__(self, width: int, bands: int) -> None:
         super().__init__()
@@ -95,29 +95,29 @@ class Layer(nn.Module):  # type: ignore[misc]
         self.before_values = nn.LayerNorm(width)
         self.values_in, self.values_out = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
-    def forward(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """(time, batch, bands, width) and memory (batch * bands, width) to the same."""
+    def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """Process (time, batch, bands, width) with the state (batch * bands, width); returns both."""
         time, batch, bands, width = x.shape
-        heard, last = self.time(self.before_time(x).reshape(time, batch * bands, width), memory[None])
-        return self.exchange(x + self.after_time(heard).reshape(x.shape)), last[0]
+        outputs, last = self.time(self.before_time(x).reshape(time, batch * bands, width), state[None])
+        return self.exchange(x + self.after_time(outputs).reshape(x.shape)), last[0]
 
     def exchange(self, x: Tensor) -> Tensor:
-        """Across bands and values: (..., bands, width) to the same."""
+        """MLPs across bands and across values, (..., bands, width)."""
         across = self.before_bands(x).transpose(-1, -2)
         x = x + self.bands_out(functional.gelu(self.bands_in(across))).transpose(-1, -2)
         return x + self.values_out(functional.gelu(self.values_in(self.before_values(x))))
 
-    def step(self, x: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """One hop, (bands, width) both, as plain operations: what `forward` does, for the exported graph."""
+    def step(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One hop of `forward` in plain operations for the exported graph; input and state are (bands, width)."""
         gru = self.time
         given = functional.linear(self.before_time(x), gru.weight_ih_l0, gru.bias_ih_l0)
-        kept = functional.linear(memory, gru.weight_hh_l0, gru.bias_hh_l0)
+        kept = functional.linear(state, gru.weight_hh_l0, gru.bias_hh_l0)
         reset_in, update_in, new_in = given.chunk(3, -1)
         reset_kept, update_kept, new_kept = kept.chunk(3, -1)
         update = torch.sigmoid(update_in + update_kept)
         new = torch.tanh(new_in + torch.sigmoid(reset_in + reset_kept) * new_kept)
-        memory = new + update * (memory - new)
-        return self.exchange(x + self.after_time(memory)), memory
+        state = new + update * (state - new)
+        return self.exchange(x + self.after_time(state)), state
 
 
 class Network(nn.Module):  # type: ignore[misc]
@@ -132,60 +132,60 @@ class Network(nn.Module):  # type: ignore[misc]
         self.last = nn.LayerNorm(shape.width)
         self.decoder = BandLinear(shape.width, 2 * len(shape.sources), gather=False)
 
-    def forward(self, heard: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Masks of a stretch of music: see `hear`."""
-        claims, memory = self.hear(heard, memory)
-        return torch.softmax(claims, 2), memory
+    def forward(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Masks of an excerpt: see `forward_logits`."""
+        logits, state = self.forward_logits(inputs, state)
+        return torch.softmax(logits, 2), state
 
-    def hear(self, heard: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """What the sources claim of a stretch of music; the masks are its softmax over the sources.
+    def forward_logits(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Logits of an excerpt; the masks are their softmax over the sources.
 
         Args:
-            heard: `features`, (batch, time, 512, 4).
-            memory: (layers, batch * bands, width), or None at the start.
+            inputs: `features`, (batch, time, 512, 4).
+            state: (layers, batch * bands, width), or None for the initial state.
 
         Returns:
-            Claims (batch, time, sources, channels, 512), each on the hop that lies `lookahead` back, and the memory.
+            Logits (batch, time, sources, channels, 512), each for the hop `lookahead` hops back, and the state.
         """
-        batch, time = heard.shape[:2]
-        x = self.encoder(heard.transpose(0, 1).reshape(time * batch, UNITS, FEATURES)) + self.place
+        batch, time = inputs.shape[:2]
+        x = self.encoder(inputs.transpose(0, 1).reshape(time * batch, UNITS, FEATURES)) + self.place
         x = x.reshape(time, batch, *self.place.shape)
-        if memory is None:
-            memory = x.new_zeros(self.shape.layers, batch * self.shape.bands, self.shape.width)
+        if state is None:
+            state = x.new_zeros(self.shape.layers, batch * self.shape.bands, self.shape.width)
         kept = []
         for index, layer in enumerate(self.layers):
-            x, last = layer(x, memory[index])
+            x, last = layer(x, state[index])
             kept.append(last)
-        claims = self.claims(x.reshape(time * batch, *self.place.shape))
-        return claims.unflatten(0, (time, batch)).transpose(0, 1), torch.stack(kept)
+        logits = self.decode(x.reshape(time * batch, *self.place.shape))
+        return logits.unflatten(0, (time, batch)).transpose(0, 1), torch.stack(kept)
 
-    def favour(self, logits: Sequence[float]) -> None:
-        """Add to what the stems claim, everywhere; to calibrate a network after its training."""
+    def add_logits(self, logits: Sequence[float]) -> None:
+        """Add constants to the logits of the sources, to calibrate a network after its training."""
         with torch.no_grad():
             for bias in self.decoder.biases:
                 bias.view(-1, len(self.shape.sources), 2).add_(torch.tensor(logits, device=bias.device)[:, None])
 
-    def claims(self, x: Tensor) -> Tensor:
-        """(n, bands, width) to claims (n, sources, channels, 512)."""
+    def decode(self, x: Tensor) -> Tensor:
+        """Decode (n, bands, width) to logits (n, sources, channels, 512)."""
         return self.decoder(self.last(x)).unflatten(-1, (len(self.shape.sources), 2)).permute(0, 2, 3, 1)
 
-    def step(self, spectrum: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """One hop as plain operations: spectrum (2, 1025, 2) and memory (layers, bands, width) to claims and memory."""
+    def step(self, spectrum: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """One hop in plain operations: spectrum (2, 1025, 2) and state (layers, bands, width) to logits and state."""
         left, right = spectrum.unbind(0)
-        heard = features((left[:, 0], left[:, 1]), (right[:, 0], right[:, 1]))
-        x = (self.encoder(heard[None]) + self.place)[0]
+        inputs = features((left[:, 0], left[:, 1]), (right[:, 0], right[:, 1]))
+        x = (self.encoder(inputs[None]) + self.place)[0]
         kept = []
         for index, layer in enumerate(self.layers):
-            x, last = layer.step(x, memory[index])
+            x, last = layer.step(x, state[index])
             kept.append(last)
-        return self.claims(x[None])[0], torch.stack(kept)
+        return self.decode(x[None])[0], torch.stack(kept)
 
     @property
     def members(self) -> Sequence[Network]:
-        """The networks that decide."""
+        """The network itself, as a list like that of an ensemble."""
         return (self,)
 
 
-def parameters_of(network: Any) -> int:
-    """How many numbers a network has learnt."""
+def parameter_count(network: Any) -> int:
+    """Number of parameters of a network."""
     return sum(parameter.numel() for parameter in network.parameters())

@@ -1,7 +1,7 @@
-"""Two optimisers, each for the weights it suits: Muon for square-ish matrices inside, AdamW for the rest.
+"""Optimisers: Muon for the matrices of hidden layers, AdamW for all other weights.
 
-Jordan and others, "Muon: an optimizer for hidden layers in neural networks" (2024): the momentum of a matrix is made
-orthogonal by a few Newton-Schulz steps, so that no direction of it is learnt much faster than another.
+Jordan and others, "Muon: an optimizer for hidden layers in neural networks" (2024): the momentum of a matrix is
+orthogonalised by a few Newton-Schulz iterations, so that all its directions are learnt at a similar rate.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 
 
-def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Each matrix (n, rows, columns) with its singular values brought near 1."""
+def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Matrices (n, rows, columns) with all singular values moved close to 1."""
     a, b, c = _QUINTIC
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
@@ -29,20 +29,20 @@ def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):  # type: ignore[misc]
-    """For matrices; one of three times as many rows as columns is taken as a GRU's three gates.
+    """Muon; a matrix with three times as many rows as columns is split into the three gates of a GRU.
 
     Args:
-        parameters: to be learnt.
-        lr: size of a step against a matrix whose singular values are 1.
-        momentum: how much of the past counts.
-        decay: share of a weight that is taken off a step, times `lr`.
+        parameters: the matrices.
+        lr: learning rate, relative to a matrix with singular values of 1.
+        momentum: momentum.
+        decay: weight decay per step, relative to `lr`.
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, momentum: float = 0.95, decay: float = 0.01) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "decay": decay})
 
     def step(self, closure: None = None) -> None:  # noqa: ARG002 - the base class's signature
-        """Learn from the gradients."""
+        """Update the weights from their gradients."""
         with torch.no_grad():
             for group in self.param_groups:
                 for weight in group["params"]:
@@ -54,14 +54,14 @@ class Muon(torch.optim.Optimizer):  # type: ignore[misc]
                     ahead = weight.grad.lerp(past, group["momentum"])
                     rows, columns = weight.shape
                     gates = 3 if rows == 3 * columns else 1
-                    turned = orthogonal(ahead.reshape(gates, rows // gates, columns)).reshape(rows, columns)
+                    turned = orthogonalise(ahead.reshape(gates, rows // gates, columns)).reshape(rows, columns)
                     weight.mul_(1.0 - group["lr"] * group["decay"])
                     weight.sub_(turned, alpha=group["lr"] * max(1.0, rows / gates / columns) ** 0.5)
 
 
 @dataclass(frozen=True, slots=True)
 class Optimisers:
-    """Both, as one."""
+    """Both optimisers."""
 
     muon: Muon
     adamw: Any
@@ -69,26 +69,26 @@ class Optimisers:
     adamw_lr: float
 
     @classmethod
-    def of(cls, network: nn.Module, muon_lr: float, adamw_lr: float) -> Optimisers:
-        """Matrices inside the layers go to Muon."""
-        inside = [weight for name, weight in network.named_parameters() if "layers." in name and weight.ndim == 2]
-        known = {id(weight) for weight in inside}
+    def for_network(cls, network: nn.Module, muon_lr: float, adamw_lr: float) -> Optimisers:
+        """Optimisers of a network; Muon gets the matrices of its layers."""
+        matrices = [weight for name, weight in network.named_parameters() if "layers." in name and weight.ndim == 2]
+        known = {id(weight) for weight in matrices}
         rest = [weight for weight in network.parameters() if id(weight) not in known]
         adamw = torch.optim.AdamW(rest, lr=adamw_lr, betas=(0.9, 0.98), weight_decay=1e-3)
-        return cls(Muon(inside, muon_lr), adamw, muon_lr, adamw_lr)
+        return cls(Muon(matrices, muon_lr), adamw, muon_lr, adamw_lr)
 
     def step(self, rate: float) -> None:
-        """Learn from the gradients, `rate` (0..1) times as fast as at the most."""
-        for optimiser, most in ((self.muon, self.muon_lr), (self.adamw, self.adamw_lr)):
+        """Update the weights with `rate` (0..1) times the maximum learning rates."""
+        for optimiser, max_lr in ((self.muon, self.muon_lr), (self.adamw, self.adamw_lr)):
             for group in optimiser.param_groups:
-                group["lr"] = rate * most
+                group["lr"] = rate * max_lr
             optimiser.step()
 
     def state(self) -> dict[str, Any]:
-        """To go on from."""
+        """State for a checkpoint."""
         return {"muon": self.muon.state_dict(), "adamw": self.adamw.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Restore the state of a checkpoint."""
         self.muon.load_state_dict(state["muon"])
         self.adamw.load_state_dict(state["adamw"])

@@ -1,7 +1,6 @@
-"""Make a model of a run: `stemfield train release WEIGHTS MODEL --title T --validation B`.
+"""Export of a run as a model: `stemfield train release WEIGHTS MODEL --title T --validation B`.
 
-The folder gets the graph, the card, the curves and a report in Markdown, whose figures come from the exported model
-as it streams.
+Writes the graph, the card, the curves, and a report in Markdown with scores of the exported model in streaming.
 """
 
 from __future__ import annotations
@@ -21,30 +20,30 @@ import torch
 from stemfield.separation.cards.card import ModelCard, load_card
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator
-from stemfield.separation.training.curves import draw
+from stemfield.separation.training.curves import plot_curves
+from stemfield.separation.training.dataset import STEMS
 from stemfield.separation.training.export import Provenance, check, export, write_card
-from stemfield.separation.training.fit import MUSIC, load
-from stemfield.separation.training.judging import Clip, clips, scores
-from stemfield.separation.training.network import parameters_of
-from stemfield.separation.training.songs import STEMS
+from stemfield.separation.training.fit import MUSIC, load_network
+from stemfield.separation.training.network import parameter_count
+from stemfield.separation.training.validation import Clip, load_clips, scores
 
 Table = dict[str, dict[str, dict[str, float]]]
 
 MEASURES = {"si_sdr": "SI-SDR", "si_sdr_improvement": "SI-SDR improvement", "sdr": "SDR"}
 
 
-def measure(card: ModelCard, music: Sequence[Clip]) -> Table:
-    """Scores of every clip and stem, of a model as it streams."""
+def score_model(card: ModelCard, clips: Sequence[Clip]) -> Table:
+    """Scores of each clip and stem, of the streaming model."""
     table = {}
-    for clip in music:
+    for clip in clips:
         separator = Separator(card, clip.rate_hz)
         stems = np.concatenate([separator.feed(clip.mixture), separator.flush()], axis=2)
         table[clip.name] = scores(clip, stems, card.names)
     return table
 
 
-def compared(tables: Mapping[str, Table]) -> str:
-    """Markdown: a row for each clip and stem, a column for each model; at the end the medians."""
+def comparison_table(tables: Mapping[str, Table]) -> str:
+    """Markdown table with a row per clip and stem, a column per model, and the medians."""
     names = list(tables)
     lines = [
         "SI-SDR improvement / SI-SDR / SDR in dB.",
@@ -68,34 +67,34 @@ def release(
     weights: Sequence[Path],
     folder: Path,
     title: str,
-    music: Sequence[Clip],
+    clips: Sequence[Clip],
     beside: Sequence[str] = (),
     vocals_logits: float = 0.0,
 ) -> ModelCard:
-    """Export a run's weights.
+    """Export the weights of a run as a model.
 
     Args:
-        weights: `best.pt` or `step-N.pt` in the folder that `fit` wrote; the mean of several of a run, and an ensemble
-            of several runs.
-        folder: of the model; its name is the model's.
-        title: one line for people.
-        music: recordings for the scores.
-        beside: other models for the report.
-        vocals_logits: added to what vocals claim; to be chosen on recordings, and the card says so.
+        weights: `best.pt` or `step-N.pt` files; weights of one run are averaged, those of several runs become an
+            ensemble.
+        folder: folder of the model, whose name is the model's name.
+        title: title of the model, one line.
+        clips: validation data for the scores.
+        beside: other models to include in the report.
+        vocals_logits: constant added to the logits of vocals, mentioned in the card; to be chosen on validation data.
     """
-    network = load(*weights)
-    network.favour([vocals_logits * (source == "vocals") for source in network.shape.sources])
+    network = load_network(*weights)
+    network.add_logits([vocals_logits * (source == "vocals") for source in network.shape.sources])
     runs: dict[Path, list[int]] = {}
     for path in weights:
         runs.setdefault(path.resolve().parent, []).append(
             torch.load(path, map_location="cpu", weights_only=True)["step"]
         )
-    learnt = json.loads((weights[0].parent / MUSIC).read_text())
-    trained_on = _trained_on(learnt, list(runs.values()), vocals_logits)
-    credits_ = learnt["credits"]
+    summary = json.loads((weights[0].parent / MUSIC).read_text())
+    trained_on = _trained_on(summary, list(runs.values()), vocals_logits)
+    credits_ = summary["credits"]
     about = Provenance(folder.name, title, "Apache-2.0", ("the authors of stemfield", *credits_), trained_on)
     card = export(network, folder, about)
-    tables = {folder.name: measure(card, music)} | {name: measure(load_card(name), music) for name in beside}
+    tables = {folder.name: score_model(card, clips)} | {name: score_model(load_card(name), clips) for name in beside}
     rows = [
         {
             "data": re.sub("[^a-z0-9_-]+", "-", clip.lower()),
@@ -110,48 +109,48 @@ def release(
         for key in ("si_sdr", "si_sdr_improvement")
     ]
     card = write_card(network, folder, replace(about, scores=tuple(rows)))
-    draw(weights[0].parent, folder / "curves.png")
+    plot_curves(weights[0].parent, folder / "curves.png")
     (folder / "report.md").write_text(_report(card, network, check(network, card), tables))
     return card
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Make the model that is asked for, and print its report.
+    """Export a model and print its report.
 
     Args:
         chosen: options of `stemfield train release`.
 
     Raises:
         CardError: a model for the report cannot be used.
-        ValueError: there are no recordings, or the graph is not what was learnt.
+        ValueError: no validation data, or the graph does not match the network.
     """
-    music = clips(chosen.validation, chosen.seconds)
-    card = release(chosen.weights, chosen.folder, chosen.title, music, chosen.beside, chosen.vocals_logits)
+    clips = load_clips(chosen.validation, chosen.seconds)
+    card = release(chosen.weights, chosen.folder, chosen.title, clips, chosen.beside, chosen.vocals_logits)
     print((card.folder / "report.md").read_text())
 
 
-def _trained_on(learnt: Mapping[str, Any], runs: Sequence[Sequence[int]], vocals_logits: float) -> str:
-    """A card's account of a training."""
-    seeds = ", ".join(map(str, learnt["seeds"])) or "none"
-    text = f"{learnt['hours']:.1f} hours: {learnt['songs']} songs with their stems"
-    if learnt["seeds"]:
+def _trained_on(summary: Mapping[str, Any], runs: Sequence[Sequence[int]], vocals_logits: float) -> str:
+    """Description of the training data and the run for the card."""
+    seeds = ", ".join(map(str, summary["seeds"])) or "none"
+    text = f"{summary['hours']:.1f} hours: {summary['songs']} songs with their stems"
+    if summary["seeds"]:
         text += (
-            f", composed and mixed by stemfield.separation.music.synthesis (seed {seeds}): speech of human voices"
-            " re-sung through the WORLD vocoder, recorded drums, basses, guitars and keys, soundfonts and synthesisers"
+            f", composed and mixed by stemfield.separation.music.synthesis (seed {seeds}): human speech turned into"
+            " singing by the WORLD vocoder, recorded drums, basses, guitars and keys, soundfonts and synthesisers"
         )
-    if learnt["records"]:
+    if summary["records"]:
         text += (
-            f"; and {learnt['records']} records of free licences of which only parts are known, most of them"
+            f"; and {summary['records']} recordings under free licences with incomplete stems, most of them"
             " instrumental, mixed with those voices"
         )
     steps = "; ".join(" and ".join(map(str, run)) + (", averaged" if len(run) > 1 else "") for run in runs)
-    text += f". {steps} steps of training, chosen on recordings with true stems, the scored ones."
+    text += f". {steps} training steps, selected on recordings with true stems, which are those of the scores."
     if len(runs) > 1:
-        text += f" {len(runs)} networks decide together."
+        text += f" Ensemble of {len(runs)} networks."
     if vocals_logits:
         text += (
-            f" After training {vocals_logits:g} was added to the vocal logits, a value chosen on those recordings:"
-            " their vocal scores flatter the model."
+            f" {vocals_logits:g} was added to the vocal logits after training, a value chosen on those recordings, so"
+            " their vocal scores are optimistic."
         )
     return text
 
@@ -160,17 +159,17 @@ def _report(card: ModelCard, network: Any, errors: tuple[float, float], tables: 
     size = card.graph.stat().st_size / 1e6
     return f"""# {card.name}
 
-{card.title}. {parameters_of(network):,} parameters, {size:.1f} MB, latency {card.delay_samples} samples at
+{card.title}. {parameter_count(network):,} parameters, {size:.1f} MB, latency {card.delay_samples} samples at
 {RATE_HZ} Hz.
 
 {card.trained_on}
 
-The exported graph differs from the trained network by {errors[0]:.1e} at the most, streaming from the whole file by
-{errors[1]:.1e}.
+Maximum difference between the exported graph and the trained network: {errors[0]:.1e}; between streaming and whole-file
+processing: {errors[1]:.1e}.
 
-![loss and scores over the training](curves.png)
+![training loss and validation scores](curves.png)
 
-{compared(tables)}
+{comparison_table(tables)}
 """
 
 

@@ -7,26 +7,26 @@ from typing import Any
 
 import torch
 
+from stemfield.separation.training.augmentation import Augmentation
+from stemfield.separation.training.dataset import SongDataset
 from stemfield.separation.training.fit import Plan, fit
-from stemfield.separation.training.judging import clips
-from stemfield.separation.training.mixing import Remixing
 from stemfield.separation.training.network import Shape
-from stemfield.separation.training.songs import Library
+from stemfield.separation.training.validation import load_clips
 
-_LOOK_FOR_SONGS_S = 2.0
+_WATCH_INTERVAL_S = 2.0
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Train, or go on with what was begun.
+    """Train a separator, or resume an interrupted run.
 
     Args:
         chosen: options of `stemfield train learn`.
 
     Raises:
-        ValueError: there are no songs, or no recordings to choose by, or guesses of a network that cannot make them.
+        ValueError: no songs, no validation data, or self-training with a network for one instrument.
     """
     if chosen.instrument and chosen.guesses:
-        raise ValueError("--guesses: a network for one instrument cannot guess at bass, drums and other")
+        raise ValueError("--guesses: expected none with --instrument, because it needs bass, drums and other")
     sizes = {
         name: value
         for name in ("width", "layers", "lookahead", "instrument")
@@ -39,22 +39,22 @@ def run(chosen: argparse.Namespace) -> None:
         shape=Shape(**sizes),
         batch=chosen.batch,
         hops=chosen.hops,
-        average=chosen.average,
-        guesses=chosen.guesses,
-        judge_every=chosen.judge_every,
+        ema_decay=chosen.average,
+        pseudo_labels=chosen.guesses,
+        validate_every=chosen.judge_every,
         device=chosen.device or ("cuda" if torch.cuda.is_available() else "cpu"),
-        remixing=Remixing(partial=chosen.partial),
+        augmentation=Augmentation(partial=chosen.partial),
     )
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     torch.set_float32_matmul_precision("high")
-    music = clips(chosen.validation, chosen.judge_seconds)
-    library = Library(chosen.songs, plan.device, watch_s=_LOOK_FOR_SONGS_S if chosen.watch else 0.0)
-    print(f"{library}; {len(music)} clips to choose by", flush=True)
+    clips = load_clips(chosen.validation, chosen.judge_seconds)
+    dataset = SongDataset(chosen.songs, plan.device, watch_s=_WATCH_INTERVAL_S if chosen.watch else 0.0)
+    print(f"{dataset}; {len(clips)} validation clips", flush=True)
     try:
-        fit(plan, library, music, chosen.out, _print)
+        fit(plan, dataset, clips, chosen.out, _print)
     finally:
-        library.close()
+        dataset.close()
 
 
 def _print(line: dict[str, Any]) -> None:

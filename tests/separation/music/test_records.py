@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from stemfield.separation.music import records
-from stemfield.separation.training import songs
+from stemfield.separation.training import dataset
 
 RATE_HZ = 48000
 
@@ -60,20 +60,20 @@ def _ask(out, root, **changed):
 
 def test_records_become_songs_of_known_parts(root, tmp_path):
     _ask(tmp_path / "records", root)
-    found = {files.paths[0].parent.name: files for files in songs.find([tmp_path / "records"])}
+    found = {files.paths[0].parent.name: files for files in dataset.find_songs([tmp_path / "records"])}
     assert set(found) == {"supertuxkart-data-bay", "fretsonfire-songs-sectoid-War", "nexuiz-music-stairs"}
     assert found["supertuxkart-data-bay"].groups == ((1, 2, 3),)
     assert found["fretsonfire-songs-sectoid-War"].groups == ((0, 1, 2), (3,))
-    bay = songs.load(found["supertuxkart-data-bay"])
+    bay = dataset.load_song(found["supertuxkart-data-bay"])
     assert bay.frames == 20 * 44100
     spectrum = np.abs(np.fft.rfft(bay.sound[0, 0, :44100].numpy()))
     assert spectrum.argmax() == 440
-    assert songs.load(found["fretsonfire-songs-sectoid-War"]).frames == 60 * 44100, "what is apart is kept whole"
+    assert dataset.load_song(found["fretsonfire-songs-sectoid-War"]).frames == 60 * 44100, "what is apart is kept whole"
 
 
 def test_what_is_held_out_is_apart_and_everybody_is_thanked(root, tmp_path):
     _ask(tmp_path / "judge", root, held_out=True)
-    (files,) = songs.find([tmp_path / "judge"])
+    (files,) = dataset.find_songs([tmp_path / "judge"])
     assert files.paths[0].parent.name == "xmoto-data-foxrun"
     credits_ = json.loads((tmp_path / "judge" / "recipe.json").read_text())["credits"]
     assert credits_ == records.credits_of(held_out=True)

@@ -13,18 +13,18 @@ import torch
 from stemfield.control.cli.main import main
 from stemfield.separation.cards.card import load_card
 from stemfield.separation.evaluation.evaluate import si_sdr
-from stemfield.separation.training import data, judging, songs
-from stemfield.separation.training.curves import draw
+from stemfield.separation.training import batches, dataset, validation
+from stemfield.separation.training.augmentation import Augmentation
+from stemfield.separation.training.curves import plot_curves
 from stemfield.separation.training.export import Provenance, check, export, streaming_error
-from stemfield.separation.training.fit import Plan, Run, fit, load
-from stemfield.separation.training.guesses import remixed
-from stemfield.separation.training.hop import Ensemble, Hop
-from stemfield.separation.training.loss import Weights, loss, prepare
-from stemfield.separation.training.mixing import Remixing
+from stemfield.separation.training.fit import Plan, Run, fit, load_network
+from stemfield.separation.training.loss import LossWeights, loss, loss_inputs
 from stemfield.separation.training.network import Network, Shape
-from stemfield.separation.training.optimiser import orthogonal
+from stemfield.separation.training.optimiser import orthogonalise
 from stemfield.separation.training.release import release
-from stemfield.separation.training.spectrum import BINS, features, pooled, sound_of, spectra_of, spread
+from stemfield.separation.training.self_training import pseudo_labelled
+from stemfield.separation.training.spectrum import BINS, features, istft, pool, stft, unpool
+from stemfield.separation.training.streaming_step import Ensemble, StreamingStep
 
 RATE_HZ = 44100
 SMALL = Shape(width=16, layers=2)
@@ -58,12 +58,12 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def library(folder):
-    return songs.Library([folder])
+    return dataset.SongDataset([folder])
 
 
 @pytest.fixture(scope="module")
 def plan():
-    return Plan(steps=6, shape=SMALL, batch=2, hops=12, judge_every=3, warm_up=2)
+    return Plan(steps=6, shape=SMALL, batch=2, hops=12, validate_every=3, warm_up=2)
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,9 @@ def records(folder, tmp_path_factory):
     for number, parts in enumerate(
         (("bass", "drums", "other"), ("bass", "drums", "other"), ("vocals", "drums", "other"))
     ):
-        sounds = {name: soundfile.read(folder / f"{number}" / f"{name}.wav", dtype="int16")[0] for name in songs.STEMS}
+        sounds = {
+            name: soundfile.read(folder / f"{number}" / f"{name}.wav", dtype="int16")[0] for name in dataset.STEMS
+        }
         place = root / f"record{number}"
         place.mkdir()
         soundfile.write(place / f"{'+'.join(parts)}.flac", sum(sounds[name] for name in parts), RATE_HZ)
@@ -98,7 +100,7 @@ def records(folder, tmp_path_factory):
 
 
 def examples(stems):
-    return data.Examples(stems, torch.eye(4).expand(len(stems), 4, 4))
+    return batches.Batch(stems, torch.eye(4).expand(len(stems), 4, 4))
 
 
 def spectra(seed, *shape):
@@ -108,16 +110,16 @@ def spectra(seed, *shape):
 
 def test_units_keep_the_energy_and_cover_every_bin():
     power = torch.rand(2, BINS)
-    assert torch.allclose(pooled(power).sum(-1), power.sum(-1))
-    assert spread(torch.ones(3, 512)).shape == (3, BINS)
-    numbered = spread(torch.arange(512.0))
-    assert numbered[1000] == pooled(torch.eye(BINS))[1000].argmax()
-    assert all(numbered[bin_] == pooled(torch.eye(BINS))[bin_].argmax() for bin_ in (0, 255, 256, 511, 512, 1023, 1024))
+    assert torch.allclose(pool(power).sum(-1), power.sum(-1))
+    assert unpool(torch.ones(3, 512)).shape == (3, BINS)
+    numbered = unpool(torch.arange(512.0))
+    assert numbered[1000] == pool(torch.eye(BINS))[1000].argmax()
+    assert all(numbered[bin_] == pool(torch.eye(BINS))[bin_].argmax() for bin_ in (0, 255, 256, 511, 512, 1023, 1024))
 
 
 def test_transform_is_the_streaming_one():
     sound = torch.from_numpy(np.random.default_rng(0).standard_normal((2, 8192)).astype(np.float32))
-    again = sound_of(spectra_of(sound))
+    again = istft(stft(sound))
     offset = 2048 - 1024  # the first hop's tail begins there
     assert torch.allclose(again[:, 512:-512], sound[:, offset + 512 : offset + again.shape[1] - 512], atol=1e-5)
 
@@ -126,28 +128,32 @@ def test_loss_of_perfect_masks_is_the_least():
     whole = spectra(1, 2, 2, 8, BINS)
     stems = torch.zeros(2, 4, 2, 8, BINS, dtype=torch.complex64)
     stems[:, 0, :, :4], stems[:, 2, :, 4:] = whole[:, :, :4], whole[:, :, 4:]
-    batch = prepare(examples(stems))
+    batch = loss_inputs(examples(stems))
     right = torch.zeros(2, 8, 4, 2, 512)
     right[:, :4, 0], right[:, 4:, 2] = 1.0, 1.0
-    least = loss(right, batch, Weights())
-    assert least < loss(0.9 * right + 0.025, batch, Weights()) < loss(torch.full_like(right, 0.25), batch, Weights())
+    least = loss(right, batch, LossWeights())
+    assert (
+        least
+        < loss(0.9 * right + 0.025, batch, LossWeights())
+        < loss(torch.full_like(right, 0.25), batch, LossWeights())
+    )
     leaking = right.clone()
     leaking[:, :, 3] += 0.1
-    assert loss(leaking, batch, Weights()) > least, "a silent stem that sounds is an error"
+    assert loss(leaking, batch, LossWeights()) > least, "a silent stem that sounds is an error"
 
 
 def test_error_power_needs_no_phases():
     stems = spectra(2, 1, 4, 2, 3, BINS)
     masks = torch.rand(1, 3, 4, 2, 512)
-    batch = prepare(examples(stems))
+    batch = loss_inputs(examples(stems))
     found = (masks**2 * batch.mixture - 2 * masks * batch.product + batch.stems).sum() / 32768.0**2
-    estimate = spread(masks).permute(0, 2, 3, 1, 4) * stems.sum(1, keepdim=True)
+    estimate = unpool(masks).permute(0, 2, 3, 1, 4) * stems.sum(1, keepdim=True)
     assert found == pytest.approx(float(((estimate - stems).abs() ** 2).sum()), rel=1e-4)
 
 
 def test_a_vocal_left_out_is_worse_than_one_too_many():
     vocals, other = spectra(3, 1, 1, 2, 4, BINS), spectra(4, 1, 1, 2, 4, BINS)
-    batch = prepare(examples(torch.cat([vocals, torch.zeros(1, 2, 2, 4, BINS), other], 1)))
+    batch = loss_inputs(examples(torch.cat([vocals, torch.zeros(1, 2, 2, 4, BINS), other], 1)))
     half = torch.full((1, 4, 4, 2, 512), 0.0)
     half[:, :, 0], half[:, :, 3] = 0.5, 0.5
     more, less = half.clone(), half.clone()
@@ -155,13 +161,13 @@ def test_a_vocal_left_out_is_worse_than_one_too_many():
     more[:, :, 3] -= 0.2
     less[:, :, 0] -= 0.2
     less[:, :, 3] += 0.2
-    only_detail = Weights(stems=(1.0, 1.0, 1.0, 1.0), detail=100.0)
+    only_detail = LossWeights(stems=(1.0, 1.0, 1.0, 1.0), detail=100.0)
     assert loss(more, batch, only_detail) < loss(less, batch, only_detail)
 
 
 def test_muon_turns_a_matrix_and_keeps_its_directions():
     matrix = torch.from_numpy(np.random.default_rng(5).standard_normal((2, 24, 16)).astype(np.float32))
-    turned = orthogonal(matrix)
+    turned = orthogonalise(matrix)
     values = torch.linalg.svdvals(turned)
     assert 0.6 < values.min() < values.max() < 1.3
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
@@ -181,9 +187,10 @@ def test_network_is_causal_and_its_masks_share_all(network):
 
 
 def test_checkpoints_are_averaged(library, plan, tmp_path):
-    fit(replace(plan, steps=2, judge_every=1), library, (), tmp_path)
+    fit(replace(plan, steps=2, validate_every=1), library, (), tmp_path)
     first, second, mean = (
-        load(*(tmp_path / f"step-00000{step}.pt" for step in steps)).state_dict() for steps in ((1,), (2,), (1, 2))
+        load_network(*(tmp_path / f"step-00000{step}.pt" for step in steps)).state_dict()
+        for steps in ((1,), (2,), (1, 2))
     )
     for name, value in mean.items():
         assert torch.allclose(value, (first[name] + second[name]) / 2)
@@ -191,7 +198,7 @@ def test_checkpoints_are_averaged(library, plan, tmp_path):
 
 
 def test_members_of_an_ensemble_are_heard_alike_whenever_they_decide(tmp_path):
-    """An oracle by hand: the mean of the claims on each hop, though one network hears two hops more than the other."""
+    """An oracle by hand: the mean of the logits on each hop, though one network hears two hops more than the other."""
     torch.manual_seed(7)
     early, late = Network(SMALL).eval(), Network(replace(SMALL, width=12, lookahead=2)).eval()
     both = Ensemble([early, late])
@@ -201,17 +208,20 @@ def test_members_of_an_ensemble_are_heard_alike_whenever_they_decide(tmp_path):
     heard = features((left.real, left.imag), (right.real, right.imag))[None]
     nothing = torch.zeros(BINS)
     silence = features((nothing, nothing), (nothing, nothing)).expand(1, 2, 512, 4)
-    first, second = early.hear(torch.cat([silence, heard], 1))[0][:, 2:-2], late.hear(heard)[0][:, 2:]
+    first, second = (
+        early.forward_logits(torch.cat([silence, heard], 1))[0][:, 2:-2],
+        late.forward_logits(heard)[0][:, 2:],
+    )
     expected = torch.softmax((first + second) / 2, 2)
     assert torch.allclose(both(heard)[0][:, 2:], expected, atol=1e-5)
-    hop = Hop(both)
-    states = hop.states
+    hop = StreamingStep(both)
+    states = hop.initial_states
     assert list(states) == ["h0", "h1", "past"]
     for index in range(9):
         out, *kept = hop(torch.view_as_real(whole[:, index].contiguous()), *states.values())
         states = dict(zip(states, kept, strict=True))
         if index >= 2:
-            right_ = torch.view_as_real(spread(expected[0, index - 2]) * whole[None, :, index - 2])
+            right_ = torch.view_as_real(unpool(expected[0, index - 2]) * whole[None, :, index - 2])
             assert torch.allclose(out, right_, atol=1e-5)
     card = export(both, tmp_path / "both", Provenance("both", "Both", "Apache-2.0", ("nobody",), "Nothing."))
     assert check(both, card) < (1e-4, 1e-5)
@@ -219,20 +229,22 @@ def test_members_of_an_ensemble_are_heard_alike_whenever_they_decide(tmp_path):
 
 def test_weights_of_several_runs_decide_together(library, plan, tmp_path):
     for seed in (1, 2):
-        fit(replace(plan, steps=1, judge_every=1, seed=seed), library, (), tmp_path / f"{seed}")
-    both = load(tmp_path / "1" / "best.pt", tmp_path / "2" / "best.pt")
+        fit(replace(plan, steps=1, validate_every=1, seed=seed), library, (), tmp_path / f"{seed}")
+    both = load_network(tmp_path / "1" / "best.pt", tmp_path / "2" / "best.pt")
     assert isinstance(both, Ensemble)
-    fit(replace(plan, steps=1, judge_every=1, shape=replace(SMALL, instrument="bass")), library, (), tmp_path / "3")
-    with pytest.raises(ValueError, match="networks that tell bass, rest and vocals, bass, drums, other cannot"):
-        load(tmp_path / "1" / "best.pt", tmp_path / "3" / "best.pt")
+    fit(replace(plan, steps=1, validate_every=1, shape=replace(SMALL, instrument="bass")), library, (), tmp_path / "3")
+    with pytest.raises(
+        ValueError, match="expected networks with the same sources, got bass, rest and vocals, bass, drums, other"
+    ):
+        load_network(tmp_path / "1" / "best.pt", tmp_path / "3" / "best.pt")
 
 
 def test_favoured_stem_claims_more_by_its_logits(network):
     heard = torch.randn(1, 3, 512, 4)
     masks, _ = network(heard)
-    network.favour((1.5, 0.0, 0.0, 0.0))
+    network.add_logits((1.5, 0.0, 0.0, 0.0))
     more, _ = network(heard)
-    network.favour((-1.5, 0.0, 0.0, 0.0))
+    network.add_logits((-1.5, 0.0, 0.0, 0.0))
     expected = masks * torch.tensor([np.exp(1.5), 1.0, 1.0, 1.0], dtype=torch.float32)[:, None, None]
     assert torch.allclose(more, expected / expected.sum(2, keepdim=True), atol=1e-5)
 
@@ -249,38 +261,40 @@ def test_hop_by_hop_is_the_whole(network):
     stems = spectra(6, 2, 7, BINS)
     (left, right) = stems.unbind(0)
     masks, _ = network(features((left.real, left.imag), (right.real, right.imag))[None])
-    memory, hop = torch.zeros(SMALL.state), Hop(network)
+    memory, hop = torch.zeros(SMALL.state), StreamingStep(network)
     for index in range(7):
         out, memory = hop(torch.view_as_real(stems[:, index].contiguous()), memory)
-        expected = torch.view_as_real(spread(masks[0, index]) * stems[None, :, index])
+        expected = torch.view_as_real(unpool(masks[0, index]) * stems[None, :, index])
         assert torch.allclose(out, expected, atol=1e-5)
 
 
 def test_examples_are_decided_by_the_random_numbers_and_sum(library):
-    first, again = (data.batch(library, 3, 10, np.random.default_rng(8), Remixing()) for _ in range(2))
+    first, again = (batches.make_batch(library, 3, 10, np.random.default_rng(8), Augmentation()) for _ in range(2))
     assert torch.equal(first.spectra, again.spectra)
     assert first.spectra.shape == (3, 4, 2, 10, BINS)
     assert first.spectra.isfinite().all()
     assert torch.equal(first.groups, torch.eye(4).expand(3, 4, 4))
-    voice = Remixing(together=0.0, alone=1.0, absent=(0.0,) * 4)
-    assert data.batch(library, 2, 10, np.random.default_rng(8), voice).spectra[:, 1:].abs().max() == 0.0
+    voice = Augmentation(same_song=0.0, vocals_only=1.0, absent=(0.0,) * 4)
+    assert batches.make_batch(library, 2, 10, np.random.default_rng(8), voice).spectra[:, 1:].abs().max() == 0.0
 
 
 def test_a_stem_plays_at_its_speed_from_its_place(library):
     """A tone of the other stem is found where the speed puts it, at the level that is asked for."""
-    nothing = dict.fromkeys(("together", "partial", "alone", "equalised", "roomy", "squeezed", "mono", "dull"), 0.0)
-    plain = Remixing(**nothing, absent=(1.0, 1.0, 1.0, 0.0), spread_db=0.0, doubled=(0.0,) * 4, speed=1.0)
-    found = data.batch(library, 8, 20, np.random.default_rng(3), plain).spectra[:, 3].abs().mean((1, 2))
+    nothing = dict.fromkeys(
+        ("same_song", "partial", "vocals_only", "equalised", "reverberant", "compressed", "mono", "low_passed"), 0.0
+    )
+    plain = Augmentation(**nothing, absent=(1.0, 1.0, 1.0, 0.0), spread_db=0.0, doubled=(0.0,) * 4, speed=1.0)
+    found = batches.make_batch(library, 8, 20, np.random.default_rng(3), plain).spectra[:, 3].abs().mean((1, 2))
     hz = found.argmax(-1) * RATE_HZ / 2048
-    reach = 2.0**data.SPEED_OCTAVES
+    reach = 2.0**batches.SPEED_OCTAVES
     assert ((hz > 2000 / reach - 30) & (hz < 2600 * reach + 30)).all()
     assert len(set(hz.tolist())) > 3
 
 
 def test_a_record_is_mixed_with_what_it_lacks_and_judged_by_its_sum(folder, records):
-    library = songs.Library([folder, records])
+    library = dataset.SongDataset([folder, records])
     assert (len(library.complete), len(library.partial)) == (3, 3)
-    mixed = data.batch(library, 16, 10, np.random.default_rng(4), Remixing(partial=1.0, absent=(0.0,) * 4))
+    mixed = batches.make_batch(library, 16, 10, np.random.default_rng(4), Augmentation(partial=1.0, absent=(0.0,) * 4))
     kinds = {tuple(map(tuple, groups.int().tolist())) for groups in mixed.groups}
     instrumental = ((1, 0, 0, 0), (0, 1, 1, 1), (0, 0, 0, 0), (0, 0, 0, 0))
     without_bass = ((1, 0, 1, 1), (0, 1, 0, 0), (0, 0, 0, 0), (0, 0, 0, 0))
@@ -288,42 +302,44 @@ def test_a_record_is_mixed_with_what_it_lacks_and_judged_by_its_sum(folder, reco
     for spectra, groups in zip(mixed.spectra, mixed.groups, strict=True):
         power = spectra.abs().square().mean((1, 2, 3))
         assert ((power > 0) == (groups.sum(1) > 0)).all()
-    batch = prepare(mixed)
+    batch = loss_inputs(mixed)
     share = torch.rand(16, 10, 4, 2, 512)
     masks = share / share.sum(2, keepdim=True)
     other = masks.clone()
     for example, groups in enumerate(mixed.groups):
         members = groups[0 if groups[0].sum() > 1 else 1].nonzero().flatten()
         other[example][:, members] = masks[example][:, members.roll(1)]
-    assert torch.allclose(loss(masks, batch, Weights()), loss(other, batch, Weights())), "inside a group all is one"
-    assert not torch.allclose(loss(masks, batch, Weights()), loss(masks.roll(1, 2), batch, Weights()))
+    assert torch.allclose(loss(masks, batch, LossWeights()), loss(other, batch, LossWeights())), (
+        "inside a group all is one"
+    )
+    assert not torch.allclose(loss(masks, batch, LossWeights()), loss(masks.roll(1, 2), batch, LossWeights()))
 
 
-def test_guesses_make_new_records_of_the_same_sound(folder, records, network):
-    library = songs.Library([folder, records])
-    mixed = data.batch(library, 16, 10, np.random.default_rng(4), Remixing(partial=1.0, absent=(0.0,) * 4))
-    guessed = remixed(mixed, network, 1.0, np.random.default_rng(1))
+def test_pseudo_labels_make_new_mixtures_of_the_same_sound(folder, records, network):
+    library = dataset.SongDataset([folder, records])
+    mixed = batches.make_batch(library, 16, 10, np.random.default_rng(4), Augmentation(partial=1.0, absent=(0.0,) * 4))
+    labelled = pseudo_labelled(mixed, network, 1.0, np.random.default_rng(1))
     instrumental = mixed.groups[:, 1].sum(-1) == 3
     assert 0 < instrumental.sum() < 16
-    assert torch.equal(guessed.spectra[~instrumental], mixed.spectra[~instrumental])
-    assert torch.equal(guessed.groups[instrumental], torch.eye(4).expand(int(instrumental.sum()), 4, 4))
-    assert torch.equal(guessed.spectra[instrumental, 0], mixed.spectra[instrumental, 0])
-    before, after = (one.spectra[instrumental].sum((0, 1)) for one in (mixed, guessed))
+    assert torch.equal(labelled.spectra[~instrumental], mixed.spectra[~instrumental])
+    assert torch.equal(labelled.groups[instrumental], torch.eye(4).expand(int(instrumental.sum()), 4, 4))
+    assert torch.equal(labelled.spectra[instrumental, 0], mixed.spectra[instrumental, 0])
+    before, after = (one.spectra[instrumental].sum((0, 1)) for one in (mixed, labelled))
     assert torch.allclose(before, after, atol=1e-5), "nothing is lost or added over all records"
 
 
 def test_masks_that_come_later_are_judged_where_they_belong():
     stems = spectra(9, 1, 4, 2, 6, BINS)
-    batch = prepare(examples(stems))
+    batch = loss_inputs(examples(stems))
     masks = torch.rand(1, 6, 4, 2, 512)
     late = torch.cat([torch.rand(1, 2, 4, 2, 512), masks[:, :4]], 1)
-    first = prepare(examples(stems[:, :, :, :4]))
-    assert torch.allclose(loss(late, batch, Weights(), 2), loss(masks[:, :4], first, Weights()))
+    first = loss_inputs(examples(stems[:, :, :, :4]))
+    assert torch.allclose(loss(late, batch, LossWeights(), 2), loss(masks[:, :4], first, LossWeights()))
 
 
 def test_songs_say_what_is_wrong_with_them(folder, tmp_path):
     with pytest.raises(ValueError, match="no songs in"):
-        songs.find([tmp_path])
+        dataset.find_songs([tmp_path])
     for name, files in {
         "broken": ("vocals",),
         "double": ("bass+drums", "bass", "other"),
@@ -334,27 +350,27 @@ def test_songs_say_what_is_wrong_with_them(folder, tmp_path):
             soundfile.write(tmp_path / name / f"{file}.wav", np.zeros((100, 2)), RATE_HZ)
     soundfile.write(tmp_path / "records" / "vocals.wav", np.zeros((100, 2)), 48000)
     with pytest.raises(
-        ValueError, match=r"broken: no sound of bass, drums, other.*double: bass in more.*44100, 48000 Hz"
+        ValueError, match=r"broken: no file with bass, drums, other.*double: bass in more.*got 44100, 48000 Hz"
     ):
-        songs.find([folder, tmp_path])
+        dataset.find_songs([folder, tmp_path])
     shutil.rmtree(tmp_path / "broken")
     shutil.rmtree(tmp_path / "double")
     (tmp_path / "records" / "vocals.wav").unlink()
-    with pytest.raises(ValueError, match=r"no song in .* has all of vocals, bass, drums, other apart"):
-        songs.Library([tmp_path])
+    with pytest.raises(ValueError, match="expected songs with separate vocals, bass, drums, other, got none"):
+        dataset.SongDataset([tmp_path])
 
 
 def test_songs_that_appear_are_taken_in(folder, tmp_path):
     shutil.copytree(folder / "0", tmp_path / "0")
-    library = songs.Library([tmp_path], watch_s=0.05)
+    library = dataset.SongDataset([tmp_path], watch_s=0.05)
     try:
         shutil.copytree(folder / "1", tmp_path / ".1")
         time.sleep(0.3)
-        library.refresh()
+        library.add_new_songs()
         assert len(library.complete) == 1, "a hidden folder is not finished"
         (tmp_path / ".1").rename(tmp_path / "1")
         for _ in range(100):
-            library.refresh()
+            library.add_new_songs()
             if len(library.complete) == 2:
                 break
             time.sleep(0.05)
@@ -365,11 +381,11 @@ def test_songs_that_appear_are_taken_in(folder, tmp_path):
 
 def test_training_lowers_the_loss(library, plan):
     run = Run(replace(plan, steps=40, warm_up=5), library)
-    judged = prepare(data.batch(library, 4, 16, np.random.default_rng(99), Remixing()))
+    judged = loss_inputs(batches.make_batch(library, 4, 16, np.random.default_rng(99), Augmentation()))
 
     def value():
         with torch.no_grad():
-            return float(loss(run.network(judged.heard)[0], judged, plan.weights))
+            return float(loss(run.network(judged.features)[0], judged, plan.weights))
 
     before = value()
     for _ in range(25):
@@ -378,7 +394,7 @@ def test_training_lowers_the_loss(library, plan):
 
 
 def test_a_run_that_stops_goes_on_as_if_it_had_not(library, plan, folder, tmp_path):
-    music = judging.clips([folder], seconds=1.0)
+    music = validation.load_clips([folder], seconds=1.0)
     fit(plan, library, music, tmp_path / "whole")
 
     def stop(_line):
@@ -399,7 +415,7 @@ def test_a_run_that_stops_goes_on_as_if_it_had_not(library, plan, folder, tmp_pa
     best = max(lines, key=lambda line: line["score"])
     kept = torch.load(tmp_path / "parts" / "best.pt", weights_only=True)
     assert (kept["step"], kept["score"]) == (best["step"], best["score"])
-    draw(tmp_path / "parts", tmp_path / "curves.png")
+    plot_curves(tmp_path / "parts", tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -407,18 +423,18 @@ def test_command_trains(folder, tmp_path, capsys):
     sizes = "--steps 2 --width 16 --layers 1 --batch 1 --hops 8 --judge-every 2 --device cpu"
     material = ["--songs", str(folder), "--validation", str(folder)]
     assert main(["train", "learn", str(tmp_path / "run"), *material, *sizes.split()]) == 0
-    assert "3 songs and 0 records, 0.0 hours; 3 clips" in capsys.readouterr().out
-    assert load(tmp_path / "run" / "best.pt").shape == Shape(16, 1)
+    assert "3 songs and 0 recordings, 0.0 hours; 3 validation clips" in capsys.readouterr().out
+    assert load_network(tmp_path / "run" / "best.pt").shape == Shape(16, 1)
 
 
 def test_clips_know_their_stems(folder, tmp_path):
     for name in ("BassDrums30", "Guitar", "leadvocals", "mixture"):
         soundfile.write(tmp_path / f"{name}.wav", 0.1 * np.random.default_rng(1).standard_normal((4000, 2)), 48000)
-    (clip,) = judging.clips([tmp_path])
+    (clip,) = validation.load_clips([tmp_path])
     assert set(clip.stems) == {"bass+drums", "other", "vocals"}
     assert np.abs(clip.mixture).max() == pytest.approx(0.9, rel=1e-5)
     stems = np.stack([clip.stems["vocals"], clip.stems["bass+drums"], 0 * clip.mixture, clip.stems["other"]])
-    rows = judging.scores(clip, stems + 1e-4 * clip.mixture)
+    rows = validation.scores(clip, stems + 1e-4 * clip.mixture)
     assert rows["bass+drums"]["si_sdr"] > 60
     mixture_db = si_sdr(clip.stems["vocals"], clip.mixture)
     assert rows["vocals"]["si_sdr_improvement"] == pytest.approx(rows["vocals"]["si_sdr"] - mixture_db)
@@ -438,7 +454,7 @@ def test_export_notices_another_network(exported):
     torch.manual_seed(5)
     other = Network(network.shape).eval()
     assert streaming_error(other, card) > 1e-3
-    with pytest.raises(ValueError, match="the graph differs from the network by"):
+    with pytest.raises(ValueError, match="difference of graph and network"):
         check(other, card)
 
 
@@ -451,21 +467,21 @@ def test_what_looks_ahead_is_a_stem_of_the_hop_that_was(network):
     kept = memory
     for index in range(7):
         newest = torch.view_as_real(whole[:, index].contiguous())
-        now, kept = Hop(network)(newest, kept)
-        later, memory, past = Hop(ahead)(newest, memory, past)
+        now, kept = StreamingStep(network)(newest, kept)
+        later, memory, past = StreamingStep(ahead)(newest, memory, past)
         masks = torch.view_as_complex(now) / whole[None, :, index]
         before = whole[None, :, index - 2] if index >= 2 else torch.zeros_like(whole[None, :, 0])
         assert torch.allclose(torch.view_as_complex(later), masks * before, atol=1e-4)
 
 
 def test_release_says_where_the_model_comes_from(folder, library, plan, tmp_path):
-    music = judging.clips([folder], seconds=1.0)
+    music = validation.load_clips([folder], seconds=1.0)
     (folder / "recipe.json").write_text(json.dumps({"seed": 41, "credits": ["A singer: CC0 1.0 (a/b)"]}))
-    fit(replace(plan, steps=1, judge_every=1), library, music, tmp_path / "run")
+    fit(replace(plan, steps=1, validate_every=1), library, music, tmp_path / "run")
     card = release([tmp_path / "run" / "best.pt"], tmp_path / "toy", "A toy", music, ["light"])
     assert card.attribution[1:] == ("A singer: CC0 1.0 (a/b)",)
     assert "0.0 hours: 3 songs with their stems" in card.trained_on
-    assert "records" not in card.trained_on
+    assert "recordings under" not in card.trained_on
     assert "seed 41" in card.trained_on
     assert {(score.data, score.stem) for score in card.scores} == {
         (clip.name, stem) for clip in music for stem in clip.stems
@@ -478,19 +494,21 @@ def test_release_says_where_the_model_comes_from(folder, library, plan, tmp_path
 
 @pytest.mark.parametrize("instrument", ["vocals", "bass"])
 def test_a_network_for_one_instrument_learns_it_against_the_rest(folder, records, plan, tmp_path, instrument):
-    mixed = data.batch(songs.Library([folder, records]), 16, 10, np.random.default_rng(4), Remixing(partial=0.7))
-    two = data.against_the_rest(mixed, instrument)
+    mixed = batches.make_batch(
+        dataset.SongDataset([folder, records]), 16, 10, np.random.default_rng(4), Augmentation(partial=0.7)
+    )
+    two = batches.one_versus_rest(mixed, instrument)
     assert torch.allclose(two.spectra.sum(1), mixed.spectra.sum(1), atol=1e-5)
     for number, groups in enumerate(mixed.groups):
-        row = int(groups[:, songs.STEMS.index(instrument)].argmax())
+        row = int(groups[:, dataset.STEMS.index(instrument)].argmax())
         if groups[row].sum() == 1:
             assert torch.equal(two.spectra[number, 0], mixed.spectra[number, row])
             assert torch.equal(two.groups[number], torch.eye(2))
         else:
             assert two.groups[number].tolist() == [[0, 0], [1, 1]]
-    music = judging.clips([folder], seconds=1.0)
-    alone = replace(plan, steps=1, judge_every=1, shape=replace(SMALL, instrument=instrument))
-    fit(alone, songs.Library([folder, records]), music, tmp_path / "run")
+    music = validation.load_clips([folder], seconds=1.0)
+    vocals_only = replace(plan, steps=1, validate_every=1, shape=replace(SMALL, instrument=instrument))
+    fit(vocals_only, dataset.SongDataset([folder, records]), music, tmp_path / "run")
     card = release([tmp_path / "run" / "best.pt"], tmp_path / instrument, "One", music)
     assert card.sources == (instrument, "rest")
     assert card.instrument_of("rest") == "other"

@@ -1,4 +1,4 @@
-"""What happens to stems on their way to a mixture, on the device that learns: rooms, a compressor, equalisers."""
+"""Augmentation of stems and mixtures on the training device: reverb, compression, equalisers."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ import torch
 from torch import Tensor
 
 from stemfield.separation.music.effects import RATE_HZ
-from stemfield.separation.training.songs import STEMS, Random
+from stemfield.separation.training.dataset import STEMS, Random
 from stemfield.separation.training.spectrum import STFT
 
 
 @dataclass(frozen=True, slots=True)
-class Remixing:
-    """How songs become examples; likelihoods and deviations. Four values are of vocals, bass, drums and other."""
+class Augmentation:
+    """Probabilities and deviations of the augmentation. Four values are for vocals, bass, drums and other."""
 
-    together: float = 0.5
-    """That the stems are of one song and one time."""
+    same_song: float = 0.5
+    """All stems from the same position of one song."""
     partial: float = 0.35
-    """That a record whose stems are not all apart is mixed with what it lacks, where there are such records."""
+    """A recording with only some separate stems, mixed with the stems that it lacks, if there are such recordings."""
     absent: tuple[float, float, float, float] = (0.1, 0.09, 0.1, 0.05)
-    alone: float = 0.04
-    """That there is nothing but the voice."""
+    vocals_only: float = 0.04
     level_db: tuple[float, float, float, float] = (4.5, 2.5, -2.0, 0.5)
-    """So that the stems' shares of the mixture's energy are about those of records."""
+    """Mean levels of the stems, about those of released recordings."""
     spread_db: float = 3.5
+    """Standard deviation of the levels."""
     doubled: tuple[float, float, float, float] = (0.08, 0.0, 0.08, 0.2)
-    """That a second song's stem is mixed into the first's."""
+    """The same stem of a second song added."""
     speed: float = 0.5
-    """That a stem plays up to a tenth faster or slower."""
+    """Stem played up to a tenth faster or slower."""
     equalised: float = 0.5
-    roomy: float = 0.25
-    """That the voice sounds in one more room."""
-    squeezed: float = 0.4
-    """That one compressor works on the whole mixture."""
+    reverberant: float = 0.25
+    """Reverb added to the vocals."""
+    compressed: float = 0.4
+    """Compressor on the mixture."""
     mono: float = 0.06
-    dull: float = 0.12
-    """That the treble is missing, as after a poor codec."""
+    low_passed: float = 0.12
+    """No high frequencies, as after a lossy codec."""
 
 
-def mixed(stems: Tensor, random: Random, how: Remixing) -> Tensor:
-    """One more room, a compressor for all, mono, level; (batch, 4, 2, frames)."""
+def augment_waveforms(stems: Tensor, random: Random, config: Augmentation) -> Tensor:
+    """Reverb on vocals, compression, mono and overall level; (batch, 4, 2, frames)."""
     size, device = len(stems), stems.device
-    roomy = np.flatnonzero(random.random(size) < how.roomy)
-    if len(roomy):
-        stems[roomy, 0] += _room(stems[roomy, 0], random)
-    squeezed = np.flatnonzero(random.random(size) < how.squeezed)
-    if len(squeezed):
-        stems[squeezed] *= _squeeze(stems[squeezed].sum(1), random)[:, None, None]
-    mono = np.flatnonzero(random.random(size) < how.mono)
+    reverberant = np.flatnonzero(random.random(size) < config.reverberant)
+    if len(reverberant):
+        stems[reverberant, 0] += _reverb(stems[reverberant, 0], random)
+    compressed = np.flatnonzero(random.random(size) < config.compressed)
+    if len(compressed):
+        stems[compressed] *= _compressor_gain(stems[compressed].sum(1), random)[:, None, None]
+    mono = np.flatnonzero(random.random(size) < config.mono)
     if len(mono):
         stems[mono] = stems[mono].mean(2, keepdim=True).expand(-1, -1, 2, -1)
     gain = torch.tensor(10.0 ** (random.normal(0.0, 4.0, size) / 20.0), dtype=torch.float32, device=device)
     return stems * gain[:, None, None, None]
 
 
-def _room(voices: Tensor, random: Random) -> Tensor:
+def _reverb(voices: Tensor, random: Random) -> Tensor:
     """The reverberation of (n, 2, frames): noise that dies away, after a pause."""
     number, _, frames = voices.shape
     time = torch.arange(int(1.5 * RATE_HZ), device=voices.device) / RATE_HZ
@@ -73,7 +73,7 @@ def _room(voices: Tensor, random: Random) -> Tensor:
     return torch.fft.irfft(heard * torch.fft.rfft(response, length), length)[..., :frames]
 
 
-def _squeeze(mixtures: Tensor, random: Random) -> Tensor:
+def _compressor_gain(mixtures: Tensor, random: Random) -> Tensor:
     """A compressor's gain, (n, frames), for mixtures (n, 2, frames)."""
     number, frames = len(mixtures), mixtures.shape[-1]
     block = 512
@@ -89,8 +89,8 @@ def _squeeze(mixtures: Tensor, random: Random) -> Tensor:
     return torch.pow(10.0, smooth[:, 0] / 20.0)
 
 
-def coloured(spectra: Tensor, random: Random, how: Remixing) -> Tensor:
-    """Stems equalised, and mixtures without treble."""
+def augment_spectra(spectra: Tensor, random: Random, config: Augmentation) -> Tensor:
+    """Equalise stems, and low-pass mixtures."""
     size, device = len(spectra), spectra.device
     octave = torch.log2(torch.arange(STFT.bins, device=device).clamp_min(1) * (RATE_HZ / STFT.n_fft))
 
@@ -101,8 +101,8 @@ def coloured(spectra: Tensor, random: Random, how: Remixing) -> Tensor:
     for _ in range(2):
         bell = (octave - drawn(6.0, 14.0)) / drawn(0.3, 1.5)
         gain_db = gain_db + drawn(-5.0, 5.0) * torch.exp(-0.5 * bell**2)
-    gain_db = gain_db.clamp(-12.0, 12.0) * (drawn(0.0, 1.0) < how.equalised)
-    limit = np.where(random.random(size) < how.dull, random.uniform(13.2, 14.1, size), 20.0)
+    gain_db = gain_db.clamp(-12.0, 12.0) * (drawn(0.0, 1.0) < config.equalised)
+    limit = np.where(random.random(size) < config.low_passed, random.uniform(13.2, 14.1, size), 20.0)
     slope = torch.tensor(limit, dtype=torch.float32, device=device)[:, None, None] - octave
     gain_db = gain_db + (200.0 * slope).clamp(-60.0, 0.0)
     return spectra * torch.pow(10.0, gain_db / 20.0)[:, :, None, None, :]

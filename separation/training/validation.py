@@ -1,4 +1,4 @@
-"""How a network does on recordings with true stems."""
+"""Validation of a network on recordings with true stems."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from stemfield.separation.evaluation.evaluate import sdr, si_sdr
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.signal.level import RunningGain
 from stemfield.separation.signal.spatial_filter import SpatialFilter
-from stemfield.separation.training.hop import Ensemble
+from stemfield.separation.training.dataset import STEMS
 from stemfield.separation.training.network import REST, Network
-from stemfield.separation.training.songs import STEMS
-from stemfield.separation.training.spectrum import STFT, features, sound_of, spectra_of, spread
+from stemfield.separation.training.spectrum import STFT, features, istft, stft, unpool
+from stemfield.separation.training.streaming_step import Ensemble
 
 PLACES_S = 4.0
-"""A card's `places_s`. Chosen on recordings: 1 s and 15 s are hardly worse."""
+"""A card's `places_s`. Chosen on recordings; 1 s and 15 s are hardly worse."""
 LEVEL_DB = -12.0
-"""A card's `level_db`: about what `mixing` makes. On recordings -15 is 0.3 dB worse for vocals, -9 for bass."""
+"""A card's `level_db`, about the level after augmentation. Vocals are 0.3 dB worse at -15, bass at -9."""
 _SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A mixture and the stems it is the sum of; a key such as "bass+drums" is of stems that were never apart."""
+    """An excerpt with its stems; a key such as "bass+drums" is the sum of stems that are not known separately."""
 
     name: str
     rate_hz: int
@@ -40,7 +40,7 @@ class Clip:
 
     @property
     def parts(self) -> frozenset[str]:
-        """All stems that are in it."""
+        """Names of all stems in the clip."""
         return frozenset(name for key in self.stems for name in key.split("+"))
 
     @property
@@ -50,57 +50,57 @@ class Clip:
         return mixture
 
 
-def clips(folders: Sequence[Path], seconds: float = 24.0) -> tuple[Clip, ...]:
-    """Every folder below these that holds at least two sound files, from its middle, scaled to a peak of 0.9.
+def load_clips(folders: Sequence[Path], seconds: float = 24.0) -> tuple[Clip, ...]:
+    """Load an excerpt from the middle of each folder with at least two audio files, scaled to a peak of 0.9.
 
-    A file's name says what it is: vocals, bass, drums, or bass and drums; everything else is other. An accompaniment is
-    all but vocals.
+    The name of a file determines its stem: vocals, bass, drums, or bass and drums; everything else is other. An
+    accompaniment is everything but vocals.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no such folder.
     """
     places = sorted({path.parent for folder in folders for path in folder.rglob("*") if path.suffix in _SOUNDS})
-    found = tuple(clip for place in places if (clip := _clip(place, seconds)))
-    if not found:
-        raise ValueError(f"no folder with at least two stems in {', '.join(map(str, folders))}")
-    return found
+    loaded = tuple(clip for place in places if (clip := _clip(place, seconds)))
+    if not loaded:
+        raise ValueError(f"expected folders with at least two stems, got none in {', '.join(map(str, folders))}")
+    return loaded
 
 
 def separate(network: Network | Ensemble, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The stems of a whole mixture (2, frames) as the streaming separator gives them: (4, 2, frames)."""
+    """Stems (4, 2, frames) of a whole mixture (2, frames), equal to those of the streaming separator."""
     frames, late = mixture.shape[1], network.shape.lookahead
     padded = np.pad(mixture, ((0, 0), (STFT.n_fft - STFT.hop, (2 + late) * STFT.hop)))
     gain, count = RunningGain(LEVEL_DB, STFT.hop / RATE_HZ), (padded.shape[1] - STFT.n_fft) // STFT.hop + 1
     hops = padded[:, STFT.n_fft - STFT.hop :][:, : count * STFT.hop].reshape(2, count, STFT.hop)
     gains = np.array([gain.next(hops[:, number]) for number in range(count)])[:, None]
     with torch.no_grad():
-        spectra = spectra_of(torch.from_numpy(padded).to(network.place.device))
+        spectra = stft(torch.from_numpy(padded).to(network.place.device))
         spectra = spectra * torch.from_numpy(gains).to(spectra.device)
         (left, right) = spectra.unbind(0)
-        heard = features((left.real, left.imag), (right.real, right.imag))
-        masks, _ = network(heard[None])
-        mixed = spectra[:, : len(heard) - late]
-        claims = spread(masks[0, late:].permute(1, 2, 0, 3)) * mixed
-        placed = _placed(mixed.cpu().numpy(), claims.cpu().numpy()) / gains[: count - late]
-        stems = sound_of(torch.from_numpy(placed).to(claims.device))
+        inputs = features((left.real, left.imag), (right.real, right.imag))
+        masks, _ = network(inputs[None])
+        mixed = spectra[:, : len(inputs) - late]
+        estimates = unpool(masks[0, late:].permute(1, 2, 0, 3)) * mixed
+        filtered = _filtered(mixed.cpu().numpy(), estimates.cpu().numpy()) / gains[: count - late]
+        stems = istft(torch.from_numpy(filtered).to(estimates.device))
     stems_at = STFT.hop
     found: NDArray[np.float32] = stems[..., stems_at : stems_at + frames].cpu().numpy()
     return found
 
 
-def _placed(mixture: NDArray[np.complex64], claims: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """What a host makes of claims (sources, 2, hops, bins) on a mixture (2, hops, bins)."""
+def _filtered(mixture: NDArray[np.complex64], estimates: NDArray[np.complex64]) -> NDArray[np.complex64]:
+    """Apply the spatial filter to estimates (sources, 2, hops, bins) of a mixture (2, hops, bins)."""
     spatial = SpatialFilter(STFT.hop / RATE_HZ, PLACES_S)
-    return np.stack([spatial.apply(mixture[:, hop], claims[:, :, hop]) for hop in range(mixture.shape[1])], axis=2)
+    return np.stack([spatial.apply(mixture[:, hop], estimates[:, :, hop]) for hop in range(mixture.shape[1])], axis=2)
 
 
 def scores(clip: Clip, stems: NDArray[np.float32], sources: Sequence[str] = STEMS) -> dict[str, dict[str, float]]:
-    """For each of the clip's stems that the sources tell: `si_sdr`, its improvement over the mixture, and `sdr`, in dB.
+    """Scores in dB of each stem of the clip that the sources cover: `si_sdr`, its improvement, and `sdr`.
 
     Args:
-        clip: what is true.
-        stems: what was found, (sources, 2, frames).
-        sources: what they are: stems, or one of them and the rest.
+        clip: mixture and true stems.
+        stems: estimates, (sources, 2, frames).
+        sources: names of the estimates: all stems, or one of them and the rest.
     """
     result = {}
     for key, true in clip.stems.items():
@@ -109,29 +109,31 @@ def scores(clip: Clip, stems: NDArray[np.float32], sources: Sequence[str] = STEM
             names = {REST} if names == {*clip.parts} - {*sources} else set()
         if not names <= {*sources} or not names:
             continue
-        guess = sum(stems[sources.index(name)] for name in sorted(names))
-        value = si_sdr(true, guess)
+        estimate = sum(stems[sources.index(name)] for name in sorted(names))
+        value = si_sdr(true, estimate)
         result[key] = {
             "si_sdr": value,
             "si_sdr_improvement": value - si_sdr(true, clip.mixture),
-            "sdr": sdr(true, guess),
+            "sdr": sdr(true, estimate),
         }
     return result
 
 
-def judge(network: Network | Ensemble, music: Sequence[Clip]) -> tuple[float, dict[str, dict[str, dict[str, float]]]]:
-    """One number to choose by, and the scores of every clip and stem.
+def validate(
+    network: Network | Ensemble, clips: Sequence[Clip]
+) -> tuple[float, dict[str, dict[str, dict[str, float]]]]:
+    """Validate a network; returns the score for model selection, and the scores of each clip and stem.
 
-    The number is the mean over the stems of the median SI-SDR improvement; vocals count twice.
+    The score is the mean over the stems of the median SI-SDR improvement; vocals count twice.
     """
-    table = {clip.name: scores(clip, separate(network, clip.mixture), network.shape.sources) for clip in music}
+    table = {clip.name: scores(clip, separate(network, clip.mixture), network.shape.sources) for clip in clips}
     medians = {stem: value for stem in STEMS if (value := median(table, stem)) is not None}
     counts = {stem: 2.0 if stem == "vocals" else 1.0 for stem in medians}
     return sum(counts[stem] * medians[stem] for stem in medians) / max(sum(counts.values()), 1.0), table
 
 
 def median(table: dict[str, dict[str, dict[str, float]]], stem: str) -> float | None:
-    """Over the clips that have the stem, of its SI-SDR improvement."""
+    """Median SI-SDR improvement over the clips that have the stem."""
     values = [rows[stem]["si_sdr_improvement"] for rows in table.values() if stem in rows]
     return statistics.median(values) if values else None
 

@@ -1,8 +1,8 @@
-"""The songs that a network learns from, in memory: true stems, or records of which only parts are known apart.
+"""The training dataset in memory: songs with all stems, and recordings with only some of them.
 
-A song is a folder of sound files at 44.1 kHz. The name of a file says what it holds: `vocals`, `bass`, `drums`,
-`other`, or several that nobody has apart, such as `bass+drums+other` for an instrumental record. Folders as
-`synthesis` writes them, and those of MUSDB18-HQ and the campaigns, are of this kind.
+A song is a folder of audio files at 44.1 kHz. The name of a file gives its content: `vocals`, `bass`, `drums`, `other`,
+or stems that are not known separately, such as `bass+drums+other` for an instrumental recording. `synthesis` writes
+such folders, and MUSDB18-HQ consists of them.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from stemfield.separation.music.effects import RATE_HZ
 
 STEMS = ("vocals", "bass", "drums", "other")
 RECIPE = "recipe.json"
-"""In a folder of songs: where they come from."""
+"""File in a folder of songs that describes their origin."""
 SOUNDS = (".wav", ".flac", ".ogg")
 AUDIBLE = 1e-5
-"""Mean square of a second that counts as sound."""
+"""Minimum mean square of a second that is not silent."""
 
 Random = np.random.Generator
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
-    """Where a song is, and which of STEMS each file holds."""
+class SongFiles:
+    """Files of a song, and the indices in STEMS of the stems in each file."""
 
     paths: tuple[Path, ...]
     groups: tuple[tuple[int, ...], ...]
 
     @property
     def complete(self) -> bool:
-        """Whether every stem is there by itself."""
+        """Whether every stem is available separately."""
         return len(self.groups) == len(STEMS)
 
 
@@ -53,46 +53,46 @@ class Song:
     """A song in memory."""
 
     groups: tuple[tuple[int, ...], ...]
-    """Which of STEMS each sound holds."""
+    """Indices in STEMS of the stems in each group."""
     sound: Tensor
     """int16, (groups, 2, frames)."""
     audible: NDArray[np.bool_]
-    """Which seconds of which group sound, (groups, seconds)."""
+    """Whether each second of each group is not silent, (groups, seconds)."""
     levels_db: tuple[float, ...]
-    """Of the seconds that sound, for each group; -100 for silence."""
+    """Level of each group over its audible seconds; -100 for silence."""
 
     @property
     def frames(self) -> int:
-        """Length."""
+        """Length in frames."""
         return int(self.sound.shape[2])
 
     def start(self, group: int, frames: int, random: Random) -> int:
-        """Where an excerpt may begin so that the group sounds in it, if it sounds anywhere."""
+        """Random start of an excerpt in which the group is audible, if it is audible anywhere."""
         last = max(self.frames - frames, 0)
         seconds = np.flatnonzero(self.audible[group])
         if not len(seconds):
             return int(random.integers(last + 1))
-        heard = (float(random.choice(seconds)) + float(random.random())) * RATE_HZ
-        return int(np.clip(heard - random.random() * frames, 0, last))
+        audible = (float(random.choice(seconds)) + float(random.random())) * RATE_HZ
+        return int(np.clip(audible - random.random() * frames, 0, last))
 
     def excerpt(self, group: int, start: int, frames: int) -> Tensor:
-        """int16, (2, frames), with silence where the song is too short."""
+        """An excerpt, int16, (2, frames), zero-padded if the song is too short."""
         piece = self.sound[group, :, start : start + frames]
         return torch.nn.functional.pad(piece, (0, frames - piece.shape[1]))
 
 
-def find(folders: Iterable[Path], known: Container[Path] = ()) -> tuple[Files, ...]:
-    """All songs below the folders, in the order of their paths; hidden folders hold what is not finished yet.
+def find_songs(folders: Iterable[Path], known: Container[Path] = ()) -> tuple[SongFiles, ...]:
+    """Find all songs below the folders, sorted by path; hidden folders, which are unfinished, are skipped.
 
     Args:
-        folders: to be searched.
-        known: places to be passed over.
+        folders: folders to search.
+        known: folders of songs to skip.
 
     Raises:
-        ValueError: none at all, or songs that lack a stem (an instrumental may lack vocals), that have one twice, or
-            that are of another rate than 44.1 kHz: all are listed.
+        ValueError: no songs at all, or songs without a stem (except vocals), with a stem twice, or with another rate
+            than 44.1 kHz; all of them are listed.
     """
-    found, problems = list[Files](), list[str]()
+    found, problems = list[SongFiles](), list[str]()
     folders = tuple(folders)
     for place in sorted({place for folder in folders for place in _places(folder)}):
         if place in known:
@@ -103,21 +103,21 @@ def find(folders: Iterable[Path], known: Container[Path] = ()) -> tuple[Files, .
         held = [stem for group in named.values() for stem in group]
         missing = [name for stem, name in enumerate(STEMS) if stem and stem not in held]
         if missing:
-            problems.append(f"{place}: no sound of {', '.join(missing)}")
+            problems.append(f"{place}: no file with {', '.join(missing)}")
         if len(held) != len(set(held)):
             problems.append(f"{place}: {STEMS[max(held, key=held.count)]} in more than one file")
         rates = {soundfile.info(path).samplerate for path in named}
         if rates != {RATE_HZ}:
-            problems.append(f"{place}: rate {', '.join(map(str, sorted(rates)))} Hz, must be {RATE_HZ}")
+            problems.append(f"{place}: expected {RATE_HZ} Hz, got {', '.join(map(str, sorted(rates)))} Hz")
         ordered = sorted(named, key=lambda path: named[path])
-        found.append(Files(tuple(ordered), tuple(named[path] for path in ordered)))
+        found.append(SongFiles(tuple(ordered), tuple(named[path] for path in ordered)))
     if problems or not (found or known):
         raise ValueError("; ".join(problems) or f"no songs in {', '.join(map(str, folders))}")
     return tuple(found)
 
 
-def load(files: Files) -> Song:
-    """A song's sounds, cut to the shortest."""
+def load_song(files: SongFiles) -> Song:
+    """Load a song, cut to its shortest file."""
     sounds = [_stereo(path) for path in files.paths]
     frames = min(sound.shape[1] for sound in sounds)
     sound = np.stack([one[:, :frames] for one in sounds])
@@ -130,32 +130,34 @@ def load(files: Files) -> Song:
     return Song(files.groups, torch.from_numpy(sound), audible, tuple(levels))
 
 
-class Library:
-    """Songs on a device, and a thread that looks for more.
+class SongDataset:
+    """Songs in the memory of the training device, and a thread that watches for new ones.
 
     Args:
-        folders: where songs are.
-        device: that learns.
-        watch_s: how often to look for new songs; 0 never. They join at `refresh`.
+        folders: folders with songs.
+        device: training device.
+        watch_s: interval of the search for new songs; 0 for no search. `add_new_songs` adds them.
 
     Attributes:
-        complete: songs with all stems apart.
-        partial: the others.
+        complete: songs with all stems separately.
+        partial: the other songs.
 
     Raises:
-        ValueError: as `find`, or none of the songs is complete.
+        ValueError: as `find_songs`, or no song is complete.
     """
 
     def __init__(self, folders: Sequence[Path], device: str = "cpu", *, watch_s: float = 0.0) -> None:
         self._folders, self._device = tuple(folders), device
         self.complete: list[Song] = []
         self.partial: list[Song] = []
-        first = find(self._folders)
+        first = find_songs(self._folders)
         if not any(files.complete for files in first):
-            raise ValueError(f"no song in {', '.join(map(str, folders))} has all of {', '.join(STEMS)} apart")
+            raise ValueError(
+                f"expected songs with separate {', '.join(STEMS)}, got none in {', '.join(map(str, folders))}"
+            )
         self._known = {files.paths[0].parent for files in first}
         with ThreadPoolExecutor() as readers:
-            for song in readers.map(load, first):
+            for song in readers.map(load_song, first):
                 self._add(song)
         self._new: queue.SimpleQueue[Song] = queue.SimpleQueue()
         self._ended = threading.Event()
@@ -165,12 +167,12 @@ class Library:
 
     @property
     def hours(self) -> float:
-        """Of music."""
+        """Total duration in hours."""
         return sum(song.frames for song in (*self.complete, *self.partial)) / RATE_HZ / 3600
 
     @property
-    def about(self) -> dict[str, Any]:
-        """What a model card says of the music: how much, by which seeds it was made, whom to thank."""
+    def summary(self) -> dict[str, Any]:
+        """Amount of music, seeds of synthetic songs, and credits, for the model card."""
         recipes = [json.loads((folder / RECIPE).read_text()) for folder in self._folders if (folder / RECIPE).exists()]
         return {
             "songs": len(self.complete),
@@ -181,15 +183,15 @@ class Library:
         }
 
     def __str__(self) -> str:
-        return f"{len(self.complete)} songs and {len(self.partial)} records, {self.hours:.1f} hours"
+        return f"{len(self.complete)} songs and {len(self.partial)} recordings, {self.hours:.1f} hours"
 
-    def refresh(self) -> None:
-        """Take in what was found since the last time."""
+    def add_new_songs(self) -> None:
+        """Add the songs found since the last call."""
         while not self._new.empty():
             self._add(self._new.get())
 
     def close(self) -> None:
-        """Look no more."""
+        """Stop watching for new songs."""
         self._ended.set()
         if self._watcher.is_alive():
             self._watcher.join()
@@ -201,17 +203,17 @@ class Library:
     def _watch(self, every_s: float) -> None:
         while not self._ended.wait(every_s):
             try:
-                new = find(self._folders, self._known)
-            except ValueError:  # somebody is at work there; the songs that were there at the start are not touched
+                new = find_songs(self._folders, self._known)
+            except ValueError:  # a folder is being changed; songs that are already loaded are not affected
                 continue
             for files in new:
                 self._known.add(files.paths[0].parent)
                 if not self._ended.is_set():
-                    self._new.put(load(files))
+                    self._new.put(load_song(files))
 
 
 def _places(folder: Path) -> Iterator[Path]:
-    """Folders that hold sound files."""
+    """Folders with audio files."""
     for place, inside, files in os.walk(folder):
         inside[:] = [name for name in inside if not name.startswith(".")]
         if any(name.endswith(SOUNDS) for name in files):
@@ -219,7 +221,7 @@ def _places(folder: Path) -> Iterator[Path]:
 
 
 def _group(path: Path) -> tuple[int, ...]:
-    """Which stems a file's name says; none if it says anything else."""
+    """Stems given by a file's name; empty for any other name."""
     words = path.stem.lower().split("+")
     return tuple(sorted(STEMS.index(word) for word in words)) if set(words) <= set(STEMS) else ()
 
