@@ -1,8 +1,8 @@
 """The shared memory between the engine and the separation worker: the mixture goes out, stems come back.
 
 Both directions lie on one timeline of absolute frame positions, counted from the engine's start. Each side writes its
-own frames ahead of an end mark that it stores with release, and nobody waits: a reader asks for positions, and either
-they are there or they are not. The memory is an anonymous file (memfd) that the worker inherits as a descriptor, so
+own frames and then advances an end mark (a release store), and neither waits: a reader requests positions, which exist
+or not. The memory is an anonymous file (memfd) that the worker inherits as a descriptor, so
 that nothing is left behind however either side dies.
 
 Layout: a header of 64 int64 words, then float32 mixture[2][frames], stems[2 * stems][frames] and leakage[2][frames],
@@ -23,7 +23,7 @@ from stemfield.renderer.native.operations import load, store
 
 MAGIC: Final = 0x53544D46_00000002
 HEADER_WORDS: Final = 64
-# Words that different sides write stand on cache lines of their own.
+# Words written by different sides are on different cache lines.
 WORD_MAGIC, WORD_STEMS, WORD_FRAMES, WORD_RATE = 0, 1, 2, 3
 WORD_MIXTURE_END: Final = 8
 WORD_STEMS_END: Final = 16
@@ -43,7 +43,7 @@ class ExchangeError(ValueError):
 def read_around(ring: NDArray[np.float32], start: int, frames: int) -> NDArray[np.float32]:
     """A copy of the positions [start, start + frames) of a ring, shape (n, capacity); frames are at most its capacity.
 
-    It takes as long after years as in the first second: `np.take` would go round as often as the ring did.
+    It takes equally long after years: `np.take` would wrap as often as the ring did.
     """
     at = start % ring.shape[1]
     first = min(frames, ring.shape[1] - at)
@@ -56,7 +56,7 @@ class Exchange:
     Attributes:
         stems: number of stereo stems.
         frames: capacity of the timeline, a power of two; positions older than that are overwritten.
-        fd: the descriptor to hand to the worker.
+        fd: file descriptor for the worker.
     """
 
     def __init__(self, fd: int) -> None:
@@ -87,7 +87,7 @@ class Exchange:
         Args:
             stems: number of stereo stems, 0 or more.
             frames: capacity, a power of two.
-            sample_rate_hz: of the timeline.
+            sample_rate_hz: sample rate of the timeline.
         """
         if stems < 0 or frames < 1 or frames & (frames - 1):
             message = f"an exchange needs stems >= 0 and frames a power of two, not {stems} and {frames}"
@@ -165,7 +165,7 @@ class Exchange:
         return read_around(self._leakage, start, frames)
 
     def _leakage_meter(self, start: int) -> LeakageMeter:
-        """The meter of this writer, which goes on where another one stopped."""
+        """The meter of this writer, which continues from the last shares of the writer before."""
         if self._meter is None:
             begin = ASSUMED
             if self._words[WORD_STEMS_START] != NEVER:
@@ -178,9 +178,9 @@ class Exchange:
         """Cross-fades the newest stem frames to others.
 
         Args:
-            stems: the others, shape (stems, 2, n), of the positions [stems_end() - n, stems_end()), which the engine
+            stems: new stems, shape (stems, 2, n), of the positions [stems_end() - n, stems_end()), which the engine
                 must not have reached.
-            share: of the others, 0..1, shape (n,).
+            share: share of the new ones, 0..1, shape (n,).
         """
         count = stems.shape[-1]
         at = np.arange(self.stems_end() - count, self.stems_end()) % self.frames
@@ -228,11 +228,11 @@ class Exchange:
         store(self.word_address(WORD_SUCCESSOR_POSITION), position)
 
     def beat(self) -> None:
-        """The worker's sign of life."""
+        """Counts a heartbeat of the worker."""
         self._words[WORD_BEATS] += 1
 
     def beats(self) -> int:
-        """How often the worker has given a sign of life."""
+        """Heartbeats of the worker so far."""
         return int(self._words[WORD_BEATS])
 
     @property
@@ -254,7 +254,7 @@ class Exchange:
         self._words[WORD_LATE] = value
 
     def close(self) -> None:
-        """Gives the descriptor back; views held by an engine keep the memory alive."""
+        """Closes the descriptor; views held by an engine keep the memory alive."""
         os.close(self.fd)
 
 

@@ -1,7 +1,7 @@
-"""Filters of neighbouring rows side by side: eight cascades in the time of one.
+"""Banks of filters: the cascades of eight rows in the time of one.
 
-The rows are turned into frames of eight values, as the lanes of a register want them, and back. Lanes that want no
-filter have sections that change nothing: samples pass through them as they are.
+The rows are transposed to frames of eight values, one per lane, and back. Lanes without a filter have sections that
+change nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from stemfield.renderer.simd import DOUBLES, turn_to_frames, turn_to_rows
 
 
 def banks(rows: int) -> int:
-    """How many banks hold so many rows."""
+    """Number of banks for a number of rows."""
     return -(-rows // DOUBLES)
 
 
@@ -31,15 +31,15 @@ def identity(rows: int, sections: int) -> Doubles:
 def filter_rows(
     rows: Floats, length: int, coefficients: Doubles, states: Doubles, sections: int, frames: Doubles
 ) -> None:
-    """Filters the first `DOUBLES` rows in place, up to `length`; what follows up to a multiple of `DOUBLES` is lost.
+    """Filters the first `DOUBLES` rows in place, up to `length`; overwrites them up to a multiple of `DOUBLES`.
 
     Args:
         rows: shape (DOUBLES or more, room for that).
         length: frames.
         coefficients: shape (sections or more, 5, DOUBLES).
         states: shape (sections or more, 2, DOUBLES).
-        sections: of the longest cascade.
-        frames: to work in, shape (length or more, a multiple of DOUBLES; DOUBLES).
+        sections: length of the longest cascade.
+        frames: working memory, shape (length or more, a multiple of DOUBLES; DOUBLES).
     """
     for i in range(0, length, DOUBLES):
         turn_to_frames(rows, i, frames)

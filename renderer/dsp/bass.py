@@ -1,4 +1,4 @@
-"""Who plays the bass: a subwoofer gets that of the other loudspeakers, where a person wants it.
+"""Suggested bass management: a subwoofer plays the bass of the other loudspeakers, if a person wants it.
 
 Nothing is panned to an LFE channel, and stereo music has none. Without bass management the subwoofer of a shipped 5.1
 or 7.1 is silent, and small loudspeakers have no bass.
@@ -12,23 +12,23 @@ from typing import Final
 from stemfield.layouts.model import BassManagement, Layout
 
 BASS_HZ: Final = 80.0
-"""Where a subwoofer usually takes over."""
+"""The usual crossover of a subwoofer."""
 _LARGE: Final = 20
-"""From this number of loudspeakers on a room is taken to have full-range ones, or bass management of its own."""
+"""A room with this many loudspeakers is assumed to have full-range ones, or bass management of its own."""
 
 
 def is_open(layout: Layout) -> bool:
-    """Whether there is a subwoofer, and the layout does not say what it plays."""
+    """Whether there is a subwoofer and the layout does not say what it plays."""
     return layout.bass_management is None and any(speaker.lfe for speaker in layout.speakers)
 
 
 def suggested_hz(layout: Layout) -> float | None:
-    """The crossover that a home wants; None where there is nothing to suggest."""
+    """The crossover to suggest for a home, if any."""
     return BASS_HZ if is_open(layout) and len(layout.labels) < _LARGE else None
 
 
 def with_bass(layout: Layout, crossover_hz: float | None) -> Layout:
-    """The layout with the bass of its loudspeakers on its subwoofers, where it does not say itself who plays it."""
+    """The layout with the bass of its loudspeakers on its subwoofers, unless it says itself what they play."""
     if crossover_hz is None or not is_open(layout):
         return layout
     return replace(layout, bass_management=BassManagement(crossover_hz=crossover_hz))

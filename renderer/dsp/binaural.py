@@ -1,4 +1,7 @@
-"""The binaural monitor: every loudspeaker through a head to two ears. A turn of the head is cross-faded."""
+"""The binaural monitor: every loudspeaker filtered to two ears. Turns of the head are cross-faded.
+
+It renders the room as the panner meant it, before the processing that real loudspeakers need.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from stemfield.renderer.simd import FLOATS, copy, fused, load_part, spread, stor
 FADE_S: Final = 0.02
 ZERO = np.float32(0.0)
 EAR_LEVEL: Final = 0.7
-"""Leaves room for the ear that is turned to a full-scale loudspeaker."""
+"""Headroom for an ear that faces a full-scale loudspeaker."""
 
 
 class MonitorTable(IntEnum):
@@ -59,14 +62,14 @@ HEAD_WORDS: Final = len(HeadWord)
 
 
 class Head(Protocol):
-    """Something with two ears."""
+    """Filters to two ears, for directions of sound."""
 
     taps: int
     latency_frames: int
-    """When sound that is at the middle of the head at 0 is heard."""
+    """Delay of sound from the middle of the head."""
 
     def filters(self, directions: Doubles) -> Floats:
-        """Responses of both ears for directions of shape (n, 3); shape (n, 2, taps)."""
+        """Responses of both ears for directions of shape (n, 3): shape (n, 2, taps)."""
         ...
 
 
@@ -75,7 +78,7 @@ def monitor_filters(
 ) -> Floats:
     """The responses from every loudspeaker to both ears of a turned head.
 
-    An LFE is heard by both alike, as loud as bass management makes it.
+    An LFE reaches both ears alike, as loud as bass management makes it.
 
     Returns:
         Taps, last one first, shape (loudspeakers, 2, taps).
@@ -116,7 +119,7 @@ def state(speakers: int, taps: int, sample_rate_hz: float) -> State:
 
 @njit(**INNER)
 def run(engine: Words, own: Words, count: int) -> None:
-    """Renders the feeds as they are here, before what real loudspeakers need, to the two outputs behind theirs."""
+    """Renders the feeds, as they are at this stage, to the two outputs after those of the loudspeakers."""
     taps = own[MonitorTable.TAPS]
     if taps == 0:
         return
@@ -161,10 +164,10 @@ def hear(
         feeds: shape (loudspeakers, length or more).
         ears: shape (2, length or more).
         length: frames.
-        histories: shape (loudspeakers, taps - 1 + room).
+        histories: shape (loudspeakers, taps - 1 + length or more).
         filters: shape (2, loudspeakers, 2, taps), the old and the new head.
-        wanted: shape (loudspeakers, 2, taps), where control has last seen the head.
-        version: another number for every other head.
+        wanted: filters of the newest head, shape (loudspeakers, 2, taps).
+        version: number of that head.
         head: shape (HEAD_WORDS,).
         fade: frames.
         work: shape (2, length or more).
@@ -172,7 +175,7 @@ def hear(
     speakers, taps = filters.shape[1], filters.shape[3]
     for s in range(speakers):
         remember(histories[s], feeds[s], taps - 1, length)
-    at: Any = np.int64(0)  # not a plain 0, for whose literal type Numba would compile all that it is given to once more
+    at: Any = np.int64(0)  # a plain 0 has a literal type, for which Numba would compile everything once more
     while at < length:
         if head[HeadWord.FADED] >= fade and head[HeadWord.VERSION] != version:
             spare = 1 - head[HeadWord.SLOT]
@@ -202,8 +205,8 @@ def hear(
 def _both_ears(l_ear: Floats, r_ear: Floats, histories: Floats, filters: Floats, at: np.int64, count: int) -> None:
     """Fills the first `count` frames of both ears from frame `at` of this block on.
 
-    Both ears' sums stay in registers while all taps go by, and what is loaded of a history serves both. The taps of a
-    frame are added in the same order however long the block is.
+    The sums of both ears stay in registers, and each load of a history serves both. The taps of a frame are added in
+    the same order however long the block is.
     """
     for i in range(0, count, FLOATS):
         rest = count - i

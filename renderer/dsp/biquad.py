@@ -1,7 +1,7 @@
 """Second-order filters: designs of the Audio EQ Cookbook, and the compiled cascade.
 
 A section is five numbers, b0 b1 b2 a1 a2, normalised so that a0 is 1. The cascade is in transposed direct form II with
-float64 state: at 20 Hz and 192 kHz a pole is 0.0005 from the unit circle, where float32 state would be heard.
+float64 state: at 20 Hz and 192 kHz a pole is 0.0005 from the unit circle, where float32 state would be audible.
 
 Robert Bristow-Johnson: Audio EQ Cookbook, W3C Working Group Note, 2021.
 """
@@ -21,11 +21,11 @@ from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.simd import fused, load, store
 
 HIGHEST = 0.49
-"""Bands above this part of the sample rate are designed for it: the bilinear transform ends at the half."""
+"""Maximum frequency of a band, relative to the sample rate: the bilinear transform ends at one half."""
 BUTTERWORTH_Q = math.sqrt(0.5)
 RUN: Final = 8
-"""Frames that go through a section before the next one follows. Within a section each frame waits for the one before;
-the processor fills the time with the next sections, as far as it looks ahead."""
+"""Frames processed by a section before the next section. Within a section each frame depends on the one before; the CPU
+fills the wait with the next sections."""
 IDENTITY: Final = (1.0, 0.0, 0.0, 0.0, 0.0)
 """The section that changes nothing."""
 
@@ -42,7 +42,7 @@ def sections(bands: Sequence[EqBand], sample_rate_hz: float) -> Doubles:
 def section(band: EqBand, sample_rate_hz: float) -> Doubles:
     """One band as b0 b1 b2 a1 a2, shape (5,).
 
-    The bandpass has 0 dB at its centre. The gain matters to peaks and shelves only.
+    The bandpass has 0 dB at its centre. The gain applies to peaks and shelves only.
 
     >>> section(EqBand("peak", 1000.0, 1.0, 0.0), 48_000).round(3).tolist()
     [1.0, -1.861, 0.877, -1.861, 0.877]
@@ -109,7 +109,7 @@ def cascade(samples: Doubles, coefficients: Doubles, states: Doubles, count: int
 
 @njit(**INNER)
 def cascades(frames: Doubles, coefficients: Doubles, states: Doubles, count: int, length: int) -> None:
-    """Filters `DOUBLES` signals at once in place, each by a cascade of its own; to the last bit as `cascade` does.
+    """Filters `DOUBLES` signals at once in place, each by its own cascade, to the same bits as `cascade`.
 
     Args:
         frames: shape (length or more, DOUBLES).
@@ -133,6 +133,6 @@ def cascades(frames: Doubles, coefficients: Doubles, states: Doubles, count: int
 
 @njit(**INNER)
 def _step(x: Any, b0: Any, b1: Any, b2: Any, a1: Any, a2: Any, p: Any, q: Any) -> tuple[Any, Any, Any]:
-    """One sample, of one signal or of several: what comes out, and the new state."""
+    """One sample of one signal or of several: the output and the new state."""
     y = fused(b0, x, p)
     return y, fused(-a1, y, fused(b1, x, q)), fused(-a2, y, b2 * x)

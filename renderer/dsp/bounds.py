@@ -1,6 +1,6 @@
-"""What is no sound is kept out: NaN, infinities and absurd levels, at the doors and wherever they could arise within.
+"""Keeps out invalid samples: NaN, infinities and absurd levels, at the inputs and wherever they could arise.
 
-One such sample would stay for ever in a filter that hears itself, and no limiter can make a NaN softer.
+One such sample would stay in a recursive filter for ever, and no limiter can turn down a NaN.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from stemfield.renderer.simd import FLOATS, beyond, load_part, magnitude, spread
 LOUDEST: Final = np.float32(1e4)
 """Input beyond this, 80 dB over full scale, is a fault and is replaced by silence."""
 LOUDEST_SOURCE: Final = np.float32(1e6)
-"""Of what an equaliser makes: no gain that comes after it leads out of the range of float32."""
+"""Maximum after an equaliser: no later gain leaves the range of float32."""
 LOUDEST_FEED: Final = np.float32(1e30)
-"""Of what a limiter can turn down."""
+"""Maximum that a limiter can turn down."""
 ZERO = np.float32(0.0)
 
 
 @njit(**INNER)
 def copy_sound(source: Floats, target: Floats, count: int) -> int:
-    """Copies samples, silences those that are no sound, and returns how many those were."""
+    """Copies samples and silences invalid ones; returns their number."""
     bad = 0
     for i in range(0, count, FLOATS):
         x = load_part(source, i, count - i)
@@ -40,7 +40,7 @@ def copy_sound(source: Floats, target: Floats, count: int) -> int:
 
 @njit(**INNER)
 def bound(samples: Floats, count: int, most: np.float32) -> int:
-    """Holds samples within -most to most, silences those that are no numbers, and returns how many were changed."""
+    """Clips samples to -most..most and silences NaN; returns the number of changed samples."""
     bad = 0
     for i in range(0, count, FLOATS):
         if beyond(magnitude(load_part(samples, i, count - i)), spread(most)) != 0:

@@ -1,8 +1,8 @@
 """Linkwitz-Riley crossovers of fourth order, whose two bands sum to an allpass: a flat response.
 
-Used twice. Bass management: loudspeakers give what is below the crossover to subwoofers; all that is not divided goes
-through the same allpass, so that every loudspeaker keeps the same phase. Dual-band panning: below 700 Hz the ear
-adds amplitudes, above it powers, and a source's bass is scaled so that its amplitudes add up.
+Used twice. Bass management: loudspeakers leave what is below the crossover to subwoofers; undivided feeds go through
+the same allpass, so that all loudspeakers keep the same phase. Dual-band panning: below 700 Hz the ear adds
+amplitudes, above it powers, and the bass of a source is scaled so that its amplitudes add up.
 
 S. P. Lipshitz and J. Vanderkooy: A family of linear-phase crossover networks of high slope derived by time delay, JAES
 31, 1983 (for the allpass sum of Linkwitz-Riley networks). The designs follow from the actual sample rate.

@@ -1,11 +1,11 @@
-"""Decorrelators: one a loudspeaker, so that diffuse sound comes from everywhere and not from the middle.
+"""Decorrelators: one per loudspeaker, so that diffuse sound comes from everywhere and not from the middle.
 
 Each is a chain of four allpass filters with long, different delays: its response is exactly flat, so that nothing is
-coloured, and its taps lie at other times for every loudspeaker. Delays and signs are drawn from a hash of the
+coloured, and its taps lie at different times for every loudspeaker. Delays and signs are drawn from a hash of the
 loudspeaker's label: the same label always sounds the same, in every room.
 
 The energy of an allpass is centred on as many frames as the filter has order. The delays of each chain add up to the
-same order, `MEAN_DELAY_S`; the direct sound is delayed by just that, so that both come at one time.
+same order, `MEAN_DELAY_S`; the direct sound is delayed by just that, so that both are aligned.
 
 M. R. Schroeder: Natural sounding artificial reverberation, JAES 10, 1962. Alignment of direct and diffuse sound:
 ITU-R BS.2127, section 7.4.
@@ -33,12 +33,12 @@ from stemfield.renderer.simd import FLOATS, fused, load, load_part, spread, stor
 STAGES: Final = 4
 MEAN_DELAY_S: Final = 0.004
 SALT: Final = "stemfield decorrelator 27"
-"""Hashed with every label. Of the first sixty constants one that makes the labels of BS.2051 least alike."""
+"""Hashed with every label; chosen among sixty for the least correlation between the labels of BS.2051."""
 LEAST_GAIN, MOST_GAIN = 0.5, 0.7
 SPREAD: Final = 6.0
-"""The longest stage is at most about so many times as long as the shortest."""
+"""Maximum ratio of the longest stage to the shortest, about."""
 RINGING: Final = 400
-"""After so many times the order without input the chain holds nothing but zeros (float32, denormals flushed)."""
+"""Decay to all zeros without input, in multiples of the order (float32, denormals flushed)."""
 
 
 class DecorrelatorTable(IntEnum):
@@ -63,7 +63,7 @@ class Decorrelator(NamedTuple):
 
 
 def order_frames(sample_rate_hz: float) -> int:
-    """The sum of the delays of every chain: by how much the direct sound is delayed."""
+    """Sum of the delays of every chain, and delay of the direct sound."""
     return round(MEAN_DELAY_S * sample_rate_hz)
 
 
@@ -86,7 +86,7 @@ def ring_frames(sample_rate_hz: float, block: int) -> int:
 
 
 def impulse_response(decorrelator: Decorrelator, frames: int) -> Doubles:
-    """What one chain makes of an impulse, shape (frames,)."""
+    """Impulse response of one chain, shape (frames,)."""
     samples = np.zeros(frames)
     samples[0] = 1.0
     for delay, gain in zip(decorrelator.delays, decorrelator.gains.astype(np.float64), strict=True):
@@ -155,7 +155,7 @@ def decorrelate(samples: Floats, length: int, rings: Floats, position: int, dela
         samples: the diffuse sound of one loudspeaker.
         length: frames.
         rings: shape (STAGES, a power of two).
-        position: of the first frame, on the timeline.
+        position: position of the first frame on the timeline.
         delays: shape (STAGES,).
         gains: shape (STAGES,).
     """

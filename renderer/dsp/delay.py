@@ -1,8 +1,8 @@
-"""Delay of one loudspeaker, in whole frames, which may change while it sounds.
+"""Delays of the loudspeakers in whole frames, which may change while they sound.
 
-Whole frames: at 48 kHz half a frame is the way sound goes in 3.6 mm, less than anyone measures where a loudspeaker
-stands, and a whole frame leaves every sample and the frequency response as they are. A new delay (the listener walks)
-is faded in over the old one, which neither clicks nor shifts the pitch; a fade that has begun is ended first.
+Half a frame at 48 kHz is 3.6 mm of air, more exact than loudspeakers are measured, and a delay of whole frames leaves
+the samples and the frequency response as they are. A new delay (the listener walks) is cross-faded with the old one,
+which neither clicks nor shifts the pitch; a fade that has begun is completed first.
 """
 
 from __future__ import annotations
@@ -105,10 +105,10 @@ def delay(samples: Floats, length: int, ring: Floats, position: int, tap: Words,
         samples: one feed.
         length: frames.
         ring: a power of two, more than the longest delay and `length` together.
-        position: of the first frame, on the timeline.
+        position: position of the first frame on the timeline.
         tap: shape (TAP_WORDS,).
-        wanted: frames, what control has asked for last.
-        fade: frames.
+        wanted: newest delay, frames.
+        fade: length of the cross-fade, frames.
     """
     mask = ring.shape[0] - 1
     _into_ring(ring, position, samples, length)
@@ -151,7 +151,7 @@ def _from_ring(ring: Floats, position: int, samples: Floats, length: int) -> Non
 
 @njit(**NATIVE)
 def hold(samples: Floats, length: int, line: Floats, late: int) -> None:
-    """Delays samples[:length] in place by a number of frames that never changes.
+    """Delays samples[:length] in place by a fixed number of frames.
 
     Args:
         samples: one feed.

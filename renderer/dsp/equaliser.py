@@ -1,7 +1,7 @@
-"""The equaliser of one object, which may change while it sounds: old and new filters are cross-faded.
+"""The equalisers of the sources, which may change while they sound: old and new filters are cross-faded.
 
-Coefficients that jump under a running state ring. So a new equaliser starts beside the old one and takes over in
-`FADE_S`; a fade that has begun is ended first, and then the newest equaliser follows.
+A jump of coefficients under a running state rings. So a new equaliser starts beside the old one and takes over within
+`FADE_S`; a fade that has begun is completed first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from stemfield.renderer.native.views import doubles2, doubles4, doubles5, floats
 from stemfield.renderer.simd import DOUBLES
 
 MAX_SECTIONS: Final = 16
-"""Bands of one object's equaliser."""
+"""Maximum number of bands of one equaliser."""
 FADE_S: Final = 0.02
 
 
@@ -78,9 +78,9 @@ def state(sources: int, sample_rate_hz: float) -> State:
 
 @njit(**INNER)
 def run(engine: Words, own: Words, count: int) -> None:
-    """Equalises the sources in banks; the sources of a bank in which one is changing, one by one.
+    """Equalises the sources in banks, those of a bank with a changing equaliser one by one, and bounds the result.
 
-    Costs nothing where no equaliser is and none is wanted. What comes out of one is bounded anew.
+    Sources without an equaliser cost nothing.
     """
     sources, fade, front = engine[Shared.SOURCES], own[EqualiserTable.FADE], engine[Shared.FRONT]
     bus, bad = floats2(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES), words(own, EqualiserTable.BAD, sources)
@@ -135,7 +135,7 @@ def _one_by_one(engine: Words, own: Words, first: int, count: int) -> None:
 
 @njit(**INNER)
 def rests(equaliser: Words, version: int, fade: int) -> bool:
-    """Whether slot 0 is all there is to do."""
+    """Whether only slot 0 is in use."""
     return equaliser[Equaliser.VERSION] == version and equaliser[Equaliser.FADED] >= fade
 
 
@@ -160,10 +160,10 @@ def equalise(
         equaliser: shape (EQUALISER_WORDS,).
         coefficients: shape (2, MAX_SECTIONS, 5), of both slots.
         states: shape (2, MAX_SECTIONS, 2).
-        wanted: shape (MAX_SECTIONS, 5), the newest filter that control has asked for.
+        wanted: newest filter, shape (MAX_SECTIONS, 5).
         wanted_count: its sections.
-        version: another number for every other filter.
-        fade: frames.
+        version: number of that filter.
+        fade: length of the cross-fade, frames.
         work: shape (2, length or more).
     """
     at = 0
@@ -201,7 +201,7 @@ def equalise(
 
 @njit(**INNER)
 def _fill(coefficients: Doubles, states: Doubles, wanted: Doubles, count: int) -> None:
-    """Puts a filter at rest into a slot, and behind it sections that change nothing: banks run through these too."""
+    """Puts a filter at rest into a slot, and fills it with sections that change nothing, for the banks."""
     for k in range(MAX_SECTIONS):
         for n in range(5):
             coefficients[k, n] = wanted[k, n] if k < count else IDENTITY[n]

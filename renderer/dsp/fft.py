@@ -1,4 +1,4 @@
-"""The Fourier transform of one power-of-two length on the audio path, on separate real and imaginary parts."""
+"""The Fourier transform on the audio path: a power-of-two length, real and imaginary parts apart."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def transform(real: Doubles, imaginary: Doubles, order: Words, cosines: Doubles,
     Args:
         real: shape (length,).
         imaginary: shape (length,).
-        order: of the plan.
-        cosines: of the plan.
-        sines: of the plan.
+        order: `Plan.order`.
+        cosines: `Plan.cosines`.
+        sines: `Plan.sines`.
     """
     length = real.shape[0]
     for i in range(length):

@@ -1,8 +1,8 @@
-"""Correction filters (FIR) of any useful length, without added latency.
+"""Correction filters (FIR) of the loudspeakers, without added latency.
 
-The first `HEAD` taps are convolved directly. The rest is cut into partitions of the same length and convolved by
-Fourier transform once in `HEAD` frames: what those taps need has always arrived by then, so that nothing waits. The
-loudspeakers take turns, each at another frame of the timeline, which spreads the work evenly over the blocks.
+The first `HEAD` taps are convolved directly. The rest is divided into partitions of the same length and convolved by
+Fourier transform once in `HEAD` frames, by when its input has arrived. The loudspeakers take turns, each at another
+frame of the timeline, which spreads the work over the blocks.
 
 W. G. Gardner: Efficient convolution without input-output delay, JAES 43, 1995.
 """
@@ -81,13 +81,13 @@ def load_fir(path: Path, sample_rate_hz: int) -> Doubles:
     """The taps of a WAV file, resampled to the engine's rate; their response in Hz stays the same.
 
     Raises:
-        FirError: no sound file, several channels, samples that are no numbers, or too long.
+        FirError: not a sound file, several channels, samples that are not numbers, or too long.
     """
     try:
         with open_source(path) as opened, soundfile.SoundFile(opened) as file:
             rate_hz, channels = int(file.samplerate), int(file.channels)
             wanted = file.frames / max(rate_hz, 1) * sample_rate_hz
-            if wanted > MAX_TAPS + 1:  # before there is room for all of them
+            if wanted > MAX_TAPS + 1:  # before memory is allocated
                 raise FirError(f"{path}: {wanted:.0f} taps at {sample_rate_hz} Hz, at most {MAX_TAPS} are possible")
             taps = file.read(dtype="float64", always_2d=True)
     except AudioFileError as error:
@@ -224,7 +224,7 @@ def accumulate(out: Floats, history: Floats, taps: Floats, count: int, length: i
 
 @njit(**INNER)
 def remember(history: Floats, samples: Floats, kept: int, length: int) -> None:
-    """Puts a block behind the `kept` frames of a history."""
+    """Appends a block to the `kept` frames of a history."""
     copy(samples, history[kept:], length)
 
 
@@ -255,18 +255,18 @@ def convolve(
 
     Args:
         samples: one feed.
-        length: frames, at most the history's room.
-        history: shape (HEAD - 1 + room,).
-        head: of the partitions.
+        length: frames.
+        history: shape (HEAD - 1 + length or more,).
+        head: `Partitions.head`.
         tail: shape (3, HEAD): the input of the last partition and of this one, and the output that is due.
         spectra: shape (2, parts, HEAD + 1): of past inputs, circular, real and imaginary.
-        real: of the partitions.
-        imaginary: of the partitions.
-        parts: how many partitions.
-        position: of the first frame on the timeline, plus this loudspeaker's turn.
-        order: of the plan for 2 HEAD.
-        cosines: of the plan.
-        sines: of the plan.
+        real: `Partitions.real`.
+        imaginary: `Partitions.imaginary`.
+        parts: number of partitions.
+        position: position of the first frame on the timeline, plus this loudspeaker's turn.
+        order: `fft.Plan.order` for 2 HEAD.
+        cosines: `fft.Plan.cosines`.
+        sines: `fft.Plan.sines`.
         work: shape (2, 2 HEAD).
     """
     remember(history, samples, HEAD - 1, length)

@@ -30,7 +30,7 @@ EARS_AZIMUTH_DEG: Final = 100.0
 """The ears sit a little behind the middle of the head."""
 DURATION_S: Final = 0.003
 LEAD_S: Final = 0.0005
-"""Time kept free for the ear that hears first."""
+"""Time before the response of the nearer ear."""
 
 PINNA_GAINS = np.array([0.5, -1.0, 0.5, -0.25, 0.25]) * 0.6
 PINNA_SPANS_S = np.array([1.0, 5.0, 5.0, 5.0, 5.0]) / 44_100
@@ -41,21 +41,21 @@ SHOULDER_GAIN: Final = 0.25
 SHOULDER_DISTANCE_M: Final = 0.16
 SHOULDER_CORNER_HZ: Final = 3000.0
 NEGLIGIBLE: Final = 1e100
-"""Orders of the series that fall off as its inverse are left out."""
+"""Orders of the series that are smaller than its inverse are left out."""
 GRID_DIRECTIONS: Final = 512
 QUIETEST_DB: Final = -20.0
-"""No frequency is raised by more than this when the mean is divided out."""
+"""Maximum gain of any frequency when the mean is divided out."""
 
 
 class AnalyticHead:
     """Head-related impulse responses from formulas, for any direction.
 
     Args:
-        sample_rate_hz: of the responses.
+        sample_rate_hz: sample rate of the responses.
 
     Attributes:
         taps: length of each response, a multiple of 8.
-        latency_frames: when sound that is at the middle of the head at 0 is heard.
+        latency_frames: delay of sound from the middle of the head.
     """
 
     def __init__(self, sample_rate_hz: int) -> None:
@@ -73,7 +73,7 @@ class AnalyticHead:
         """Responses of the left and the right ear.
 
         Args:
-            directions: where sound comes from, seen from the head, shape (n, 3), not zero.
+            directions: directions of sound from the head, shape (n, 3), not zero.
 
         Returns:
             Shape (n, 2, taps).
@@ -91,7 +91,7 @@ class AnalyticHead:
         ears = cartesian([EARS_AZIMUTH_DEG, -EARS_AZIMUTH_DEG], 0.0)
         cosines = np.clip(unit @ ears.T, -1, 1)
         spectra: Complexes = _legendre(len(self._orders), cosines) @ self._orders
-        # What the pinna and the shoulders send on to an ear has come as late and as weak as the direct sound there.
+        # The echoes of pinna and shoulders are as late and as weak as the direct sound at that ear.
         echoes = _pinna(unit, self._frequencies_hz) + _shoulders(unit, self._frequencies_hz)
         return spectra * echoes[:, None]
 

@@ -1,7 +1,7 @@
-"""Sounds by which a loudspeaker is found: noise in a band that it can play, a sweep, and its label, spoken.
+"""Sounds that identify a loudspeaker: noise in a band that it can play, a sweep, and its label, spoken.
 
-They are made before they are played, at full scale, with an end; the processor plays them at the level that is asked
-for. So neither level nor length can run away.
+They are made in advance, at full scale and with an end, and played at the requested level: neither level nor length
+can run away.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NOISE, SWEEP, SPOKEN = 1, 2, 3
 SOUNDS: Final = 3
 NOISE_S, SWEEP_S, EDGE_S = 1.0, 5.0, 0.02
 NOISE_BAND_HZ, LFE_NOISE_BAND_HZ = (500.0, 2000.0), (30.0, 90.0)
-"""Where direction is heard well, and what a subwoofer can play."""
+"""Bands in which the ear locates well, and which a subwoofer can play."""
 SWEEP_BAND_HZ, LFE_SWEEP_BAND_HZ = (20.0, 20_000.0), (10.0, 200.0)
 DEFAULT_LEVEL_DB: Final = -20.0
 FADE_S: Final = 0.005
@@ -80,14 +80,13 @@ def sweep(sample_rate_hz: float, lfe: bool = False) -> Doubles:
 
 
 def identifying_sound(sound: int, sample_rate_hz: int, lfe: bool, label: str) -> Floats:
-    """What one loudspeaker plays to be found, peak 1, with soft edges.
+    """The identifying sound of one loudspeaker, peak 1, with soft edges.
 
     Args:
-        sound: `NOISE`, `SWEEP`, or `SPOKEN`, which is noise too of an LFE, which plays no voice, and of a label that
-            cannot be said.
-        sample_rate_hz: of the samples.
+        sound: `NOISE`, `SWEEP`, or `SPOKEN`, which is noise for an LFE, and for a label that cannot be spoken.
+        sample_rate_hz: sample rate of the samples.
         lfe: whether it plays low frequencies only.
-        label: of the loudspeaker.
+        label: label of the loudspeaker.
     """
     said = spoken(label, sample_rate_hz) if sound == SPOKEN and not lfe else None
     if said is not None:
@@ -149,7 +148,7 @@ def identify(
         length: frames.
         playing: shape (PLAYING_WORDS,).
         request: 4 times a serial number, plus the sound wanted: 0 none, `NOISE`, `SWEEP` or `SPOKEN`.
-        level: linear.
+        level: linear gain.
         sounds: address and frames of each sound of this loudspeaker, shape (SOUNDS, 2).
         fade: frames.
     """

@@ -1,11 +1,11 @@
-"""How much separated instruments have in common: a slow meter, beside whoever writes the stems.
+"""How much separated instruments have in common: a slow meter, run by the writer of the stems.
 
-A separator leaves a little of every instrument in the others. Heard from one place, that adds up by amplitude again, as
-in the recording; heard from several it does not, and the room is softer. How much is lost depends on the music: nothing
-of a voice alone, up to 2 dB of a dense mix. It is measured here, and `loudness` says how much of it a scene loses.
+A separator leaves a little of every instrument in the others. From one place, that adds up by amplitude, as in the
+recording; from several it does not, and the room is softer. The loss depends on the music: none for a voice alone, up
+to 2 dB for a dense mix. It is measured here; `scene.loudness` says how much of it a scene loses.
 
-The meter hears every frame once and in order, and its result does not depend on how the stems were cut into blocks: a
-file is as loud as the same music live.
+The meter takes every frame once and in order, and its result does not depend on the division into blocks: a file is as
+loud as the same music live.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from stemfield.renderer.native.arrays import Doubles, Floats
 from stemfield.renderer.native.operations import NATIVE
 
 KINDS: Final = 2
-"""What the two sides of the instruments have in common, and what is opposite in them."""
+"""Kinds of leakage: alike in both sides, and opposite in them."""
 ASSUMED: Final = (0.18, 0.1)
-"""Shares before any music was heard: about the average of four recordings, with the default model."""
+"""Shares before any music: about the average of four recordings with the default model."""
 LEAST, MOST = -0.2, 0.6
-"""Bounds of a share: no music reaches them, and the gain stays below 3.5 dB whatever is measured."""
+"""Bounds of a share: no music reaches them, and they keep the gain below 3.5 dB."""
 MEMORY_S: Final = 10.0
 ASSUMED_S: Final = 2.0
-"""What is assumed counts as much as so many seconds of music."""
+"""Weight of the assumed shares, as a duration of music."""
 SMOOTHING_S: Final = 1.0
-"""A loud entry after soft music changes the shares at once; the gain follows so slowly."""
+"""Time constant of the shares: a loud entry after soft music changes the measurement at once."""
 FORGET_S: Final = 1.0
-"""After so long a silence the next piece begins as if it were the first."""
+"""Silence after which the next piece begins as if it were the first."""
 _SILENT: Final = 1e-18
 _EXACT: Final[dict[str, Any]] = NATIVE | {"fastmath": False}
 _CROSS, _TOTAL, _HEARD, _SHOWN, _BEGIN, _SILENCE = 0, 2, 3, 4, 6, 8
 
 
 class LeakageMeter:
-    """By how much instruments are louder together than the sum of their powers, because of what they have in common.
+    """Measures how much what instruments have in common makes them louder together than the sum of their powers.
 
-    Both shares are relative to that sum: of what is alike in the two sides, and of what is opposite.
+    Both shares, of what is alike in both sides and of what is opposite, are relative to that sum.
 
     Args:
-        sample_rate_hz: of the stems.
+        sample_rate_hz: sample rate of the stems.
         stems: number of stereo stems.
-        begin: shares to begin with.
+        begin: initial shares.
     """
 
     def __init__(self, sample_rate_hz: float, stems: int, begin: tuple[float, float] = ASSUMED) -> None:
@@ -60,13 +60,13 @@ class LeakageMeter:
         self._rates = np.array([1.0 / sample_rate_hz, *kept])
 
     def hear(self, stems: NDArray[np.float32]) -> Floats:
-        """The next frames.
+        """Measures the next frames.
 
         Args:
             stems: shape (2 stems, n), left and right in turn.
 
         Returns:
-            The shares after each of them, shape (KINDS, n): of what is alike in both sides, and of what is opposite.
+            The shares after each of them, alike and opposite, shape (KINDS, n).
         """
         shares = np.zeros((KINDS, stems.shape[1]), np.float32)
         _hear(np.ascontiguousarray(stems), self._sections, self._delays, self._sums, self._rates, shares)

@@ -1,12 +1,12 @@
-"""The limiter: no sample above its ceiling, and no distortion where nothing is too loud.
+"""The limiter: no sample above its ceiling, and no distortion below it.
 
-It looks ahead: the feeds are delayed by `LOOK_AHEAD_S` while the gain comes down in time for the peak. The gain that
-each frame needs is held for as long (a sliding minimum), recovers exponentially, and is smoothed by a moving average
-of just that length; the mean of gains that are all low enough is low enough. Gains are fixed-point numbers, whose
-moving sum is exact: below the ceiling the gain is exactly 1 and the feeds are only delayed.
+The feeds are delayed by `LOOK_AHEAD_S`, in which the gain comes down in time for a peak. The gain that each frame needs
+is held for as long (a sliding minimum), recovers exponentially, and is smoothed by a moving average of just that
+length; the mean of gains that are all low enough is low enough. Gains are fixed-point numbers, whose moving sum is
+exact: below the ceiling the gain is exactly 1 and the feeds are only delayed.
 
-Loudspeakers of one group share a gain, so that the picture does not shift. Those that have a ceiling of their own are
-protected alone.
+Loudspeakers of one group share a gain, so that the stereo image does not shift. Each loudspeaker with a ceiling of its
+own is a group.
 """
 
 from __future__ import annotations
@@ -167,12 +167,12 @@ def run(engine: Words, own: Words, count: int) -> None:
 
 
 def look_ahead_frames(sample_rate_hz: float) -> int:
-    """How far the feeds are delayed."""
+    """Delay of the feeds."""
     return max(round(LOOK_AHEAD_S * sample_rate_hz), 1)
 
 
 def release_step(sample_rate_hz: float) -> int:
-    """How much of the missing gain returns each frame, fixed-point."""
+    """Share of the gain reduction that recovers each frame, fixed-point."""
     return max(round(UNITY * (1 - np.exp(-1 / (RELEASE_S * sample_rate_hz)))), 1)
 
 
@@ -190,7 +190,7 @@ def queue_frames(window: int) -> int:
 
 @njit(**NATIVE)
 def excess(samples: Floats, length: int, ceiling: np.float32, worst: Floats) -> None:
-    """Raises worst[:length] to how many times louder than the ceiling the samples are."""
+    """Raises worst[:length] to the level of the samples relative to the ceiling."""
     scale = np.float32(1.0) / (ceiling * MARGIN)
     for i in range(length):
         worst[i] = max(worst[i], abs(samples[i]) * scale)
@@ -203,19 +203,19 @@ def gain_curve(
     """Makes the gains of a block; returns whether any differs from 1.
 
     Args:
-        worst: of each frame, how many times louder than the ceiling it is; shape (length or more,).
+        worst: level of each frame relative to the ceiling, shape (length or more,).
         length: frames.
-        gains: to be filled, for feeds delayed by `window` - 1 frames.
+        gains: output, for feeds delayed by `window` - 1 frames.
         words: shape (GAIN_WORDS,).
         queue: shape (2, a power of two above `window`): frame and gain of the minima to come.
         past: shape (a power of two above `window`,): recovering gains.
-        window: look-ahead and one.
-        step: of the release.
+        window: look-ahead + 1.
+        step: `release_step`.
     """
     loudest = np.float32(0.0)
     for i in range(length):
         loudest = max(loudest, worst[i])
-    # Gains are at most 1: a full sum says that all of the window are 1, and that nothing in it needs less.
+    # Gains are at most 1: with a full sum all gains of the window are 1, and nothing in it needs less.
     if loudest <= np.float32(1.0) and words[Gain.SUM] == window * UNITY:
         return False
     mask = past.shape[0] - 1
@@ -244,6 +244,6 @@ def gain_curve(
 
 @njit(**NATIVE)
 def apply_gains(samples: Floats, length: int, gains: Floats) -> None:
-    """Multiplies samples[:length], which are those of the gains."""
+    """Multiplies samples[:length] by the gains."""
     for i in range(length):
         samples[i] *= gains[i]

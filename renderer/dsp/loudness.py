@@ -1,4 +1,4 @@
-"""Integrated loudness by ITU-R BS.1770, of sound that comes in blocks: memory does not grow with its length.
+"""Integrated loudness by ITU-R BS.1770, block by block; its memory does not grow with the blocks.
 
 >>> import numpy as np
 >>> meter = LoudnessMeter(48_000, [1.0])
@@ -24,18 +24,18 @@ Floats = NDArray[np.float64]
 _AT_THE_SIDES = 10.0**0.15
 _STEP_S = 0.1
 _STEPS = 4
-"""A gating block has 0.4 s and overlaps the next by three quarters."""
+"""A gating block lasts 0.4 s and overlaps the next by three quarters."""
 _OFFSET_DB = -0.691
 _ABSOLUTE_LKFS = -70.0
 _RELATIVE_DB = -10.0
 
 
 class LoudnessMeter:
-    """How loud a piece is.
+    """Meter of integrated loudness.
 
     Args:
-        sample_rate_hz: of the sound.
-        weights: of the power of each channel.
+        sample_rate_hz: sample rate of the sound.
+        weights: weight of each channel's power.
     """
 
     def __init__(self, sample_rate_hz: int, weights: Sequence[float]) -> None:
@@ -47,7 +47,7 @@ class LoudnessMeter:
         self._powers: list[float] = []
 
     def hear(self, block: NDArray[np.float32] | Floats) -> None:
-        """The next frames, shape (channels, n)."""
+        """Measure the next frames, shape (channels, n)."""
         heard, self._states = sosfilt(self._sections, block.astype(np.float64), axis=1, zi=self._states)
         powers = np.concatenate([self._rest, self._weights @ heard**2])
         whole = len(powers) // self._step_frames * self._step_frames
@@ -56,7 +56,7 @@ class LoudnessMeter:
 
     @property
     def integrated_lkfs(self) -> float:
-        """The loudness of all that was heard; -inf for silence and for less than 0.4 s."""
+        """Loudness of everything measured; -inf for silence and for less than 0.4 s."""
         steps = np.array(self._powers)
         if len(steps) < _STEPS:
             return -math.inf
@@ -69,7 +69,7 @@ class LoudnessMeter:
 
 
 def channel_weights(layout: Layout) -> list[float]:
-    """By how much the power of each loudspeaker counts: at the sides for more, of LFE channels not at all."""
+    """Weight of each loudspeaker's power: more at the sides, none for LFE channels."""
     return [
         0.0
         if speaker.lfe

@@ -1,4 +1,4 @@
-"""A measured head: the responses of a SOFA file, made ready for the binaural monitor."""
+"""A measured head: the responses of a SOFA file, prepared for the binaural monitor."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ MAX_TAPS: Final = 1024
 ONSET: Final = 0.3
 """A response begins where it first reaches this part of its peak."""
 LEAD_S: Final = 0.0005
-"""Kept in front of the earliest response."""
+"""Time kept before the earliest response."""
 TAIL_DB: Final = -50.0
-"""What is left out at the end is softer than this, in all."""
+"""Maximum energy that is cut off at the end, in all."""
 FADE_TAPS: Final = 16
 SPREAD: Final = 512
 BAND_HZ: Final = (300.0, 12_000.0)
 
 
 class MeasuredHead:
-    """Head-related impulse responses of a SOFA file; the nearest measured direction answers.
+    """Head-related impulse responses of a SOFA file, of the nearest measured direction.
 
-    They are resampled, freed of the silence that they begin and end with, and as loud as the embedded head: sound from
-    everywhere has the power that it would have without a head.
+    They are resampled, trimmed of silence, and as loud as the embedded head: sound from everywhere has the power that
+    it would have without a head.
 
     Args:
-        path: of the file.
-        sample_rate_hz: to which the responses are resampled.
+        path: path of the file.
+        sample_rate_hz: sample rate to which the responses are resampled.
 
     Attributes:
         taps: length of each response, a multiple of 8.
-        latency_frames: when sound that is at the middle of the head at 0 is heard, as near as the responses tell.
+        latency_frames: delay of sound from the middle of the head, as far as the responses tell.
 
     Raises:
         SofaError: the library is missing, or the file cannot be used.
@@ -71,7 +71,7 @@ class MeasuredHead:
 
 
 def _resampled(responses: Doubles, rate_hz: float, wanted_hz: int) -> Doubles:
-    """Responses at another rate, whose spectra are the same."""
+    """Responses at another sample rate, with the same spectra."""
     if rate_hz == wanted_hz:
         return responses
     parts = []
@@ -90,7 +90,7 @@ def _onsets(responses: Doubles) -> NDArray[np.intp]:
 
 
 def _without_silence(responses: Doubles, sample_rate_hz: int) -> Doubles:
-    """Responses without what is common to all of them before they begin, and when they have died away."""
+    """Responses without the silence before the first one begins and after the last has decayed."""
     start = max(int(_onsets(responses).min()) - round(LEAD_S * sample_rate_hz), 0)
     left = np.cumsum(np.square(responses).sum(axis=(0, 1))[::-1])[::-1]
     end = int(np.count_nonzero(left > 10 ** (TAIL_DB / 10) * left[0]))

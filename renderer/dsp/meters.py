@@ -1,4 +1,4 @@
-"""Meters: the peak and the power of a signal, gathered block by block."""
+"""Meters: peak and power of a signal, block by block."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ ZERO = np.float32(0.0)
 
 @njit(**INNER)
 def measure(samples: Floats, length: int, peaks: Floats, powers: Doubles, index: int) -> np.float32:
-    """Takes samples[:length] into account; returns their own peak.
+    """Adds samples[:length] to a meter; returns their own peak.
 
     Args:
-        samples: finite.
+        samples: finite samples.
         length: frames.
-        peaks: one a meter.
-        powers: sums of squares, one a meter.
-        index: which meter.
+        peaks: peak of each meter.
+        powers: sum of squares of each meter.
+        index: index of the meter.
     """
     highest, power = spread(ZERO), spread(ZERO)
     for i in range(0, length, FLOATS):

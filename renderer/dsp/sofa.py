@@ -1,4 +1,4 @@
-"""What SOFA files (AES69) hold of a head, convention SimpleFreeFieldHRIR; needs the extra `stemfield[sofa]`."""
+"""Head-related impulse responses of SOFA files (AES69), convention SimpleFreeFieldHRIR; needs `stemfield[sofa]`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from stemfield.renderer.native.arrays import Doubles
 
 CONVENTION: Final = "SimpleFreeFieldHRIR"
 MAX_VALUES: Final = 1 << 25
-"""Samples of all responses of a file: a quarter of a gigabyte."""
+"""Maximum number of samples of all responses of a file: a quarter of a gigabyte."""
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000.0, 384_000.0
 MAX_DELAY_S: Final = 0.01
 ROOM_TAPS: Final = 16
-"""Room behind a response for what a fraction of a frame spreads it."""
+"""Frames added to a response, because a delay by a fraction of a frame spreads it."""
 AT_ONCE: Final = 1024
-"""Directions that are worked on together, which bounds the memory for it."""
+"""Directions processed at once, which bounds the memory."""
 
 
 class SofaError(UserError):
@@ -29,27 +29,27 @@ class SofaError(UserError):
 
 
 class Measurement(NamedTuple):
-    """What a SOFA file holds."""
+    """The responses of a SOFA file."""
 
     responses: Doubles
     """Left and right ear, shape (directions, 2, taps)."""
     rate_hz: float
     directions: Doubles
-    """Where sound came from, seen from the head, of length 1, shape (directions, 3)."""
+    """Unit vectors from the head towards the sound, shape (directions, 3)."""
 
 
 def read_sofa(path: Path) -> Measurement:
     """The responses of a file as they were measured.
 
     Raises:
-        SofaError: the library is missing; it is no SOFA file, damaged, of another convention, or too large; or its
+        SofaError: the library is missing, or the file is not SOFA, damaged, of another convention, too large, or its
             numbers cannot be responses of a head.
     """
     try:
         sofar: Any = importlib.import_module("sofar")
     except ImportError as error:
         raise SofaError(f"{path}: SOFA files need a library: pip install 'stemfield[sofa]'") from error
-    if not path.is_file():  # the library would look for an address on the network, too
+    if not path.is_file():  # the library would also open an address on the network
         raise SofaError(f"{path}: no such file")
     try:
         with sofar.SofaStream(str(path.absolute())) as file:
@@ -62,7 +62,7 @@ def read_sofa(path: Path) -> Measurement:
             responses, rate_hz = _numbers(file.Data_IR), float(_numbers(file.Data_SamplingRate).ravel()[0])
             delays = _numbers(_found(file, "Data_Delay"), [[0.0, 0.0]]).reshape(-1, 2)
             ears = _places(file, "ReceiverPosition", [[0.0, 0.09, 0.0], [0.0, -0.09, 0.0]])
-            with np.errstate(invalid="ignore", divide="ignore"):  # what is no direction is found below
+            with np.errstate(invalid="ignore", divide="ignore"):  # invalid directions are found below
                 directions = _directions(file, shape[0])
     except SofaError:
         raise
@@ -82,7 +82,7 @@ def read_sofa(path: Path) -> Measurement:
 
 
 def _found(file: Any, name: str) -> Any:
-    """A variable that files of older versions lack, or None."""
+    """A variable, or None in files of older versions that lack it."""
     try:
         return getattr(file, name)
     except AttributeError:
@@ -90,7 +90,7 @@ def _found(file: Any, name: str) -> Any:
 
 
 def _numbers(variable: Any, default: Any = None) -> Doubles:
-    """What is missing in it is NaN."""
+    """The variable with NaN for missing values."""
     values = default if variable is None else np.ma.filled(np.ma.asarray(variable[:], np.float64), np.nan)
     return np.asarray(values, np.float64)
 
@@ -100,13 +100,13 @@ def _places(file: Any, name: str, default: Any) -> Doubles:
     variable = _found(file, name)
     places = _numbers(variable, default)
     places = places.reshape(places.shape[0], 3, -1)[..., 0]
-    # What is up has the type of what is ahead.
+    # The up vector has the type of the view vector.
     kind = _found(file, f"{name.replace('Up', 'View')}_Type") if variable is not None else None
     return cartesian(*places.T) if str(kind).strip().lower() == "spherical" else places
 
 
 def _directions(file: Any, count: int) -> Doubles:
-    """Where sources are, as seen from a listener who may be elsewhere and look elsewhere."""
+    """Positions of the sources relative to the listener's position and view."""
     sources = _places(file, "SourcePosition", None) - _places(file, "ListenerPosition", [[0.0, 0.0, 0.0]])
     ahead, up = _places(file, "ListenerView", [[1.0, 0.0, 0.0]]), _places(file, "ListenerUp", [[0.0, 0.0, 1.0]])
     axes = np.stack(np.broadcast_arrays(ahead, np.cross(up, ahead), up), axis=1)
@@ -116,7 +116,7 @@ def _directions(file: Any, count: int) -> Doubles:
 
 
 def _delayed(responses: Doubles, delays: Doubles) -> Doubles:
-    """Responses that begin later by `delays` in frames, shape (1 or directions, 2), less what is common to all."""
+    """Responses delayed by `delays` frames, shape (1 or directions, 2), minus the common delay."""
     later = np.broadcast_to(delays - delays.min(), responses.shape[:2])
     if not later.any():
         return responses

@@ -1,7 +1,7 @@
-"""The labels of loudspeakers as a voice speaks them, from recorded words.
+"""The labels of loudspeakers, spoken with recorded words.
 
-The words were spoken once by a synthesiser (`record_voice.py`) and ship with the package, so that none is needed where
-the sound is. A label that cannot be said in a few of them is not spoken at all.
+The words were recorded from a synthesiser (`record_voice.py`) and ship with the package. A label that would need too
+many of them is not spoken.
 
 >>> words_of("M+030"), words_of("U-110"), words_of("LFE1")
 (('m', 'plus', 'thirty'), ('u', 'minus', 'one', 'hundred', 'ten'), ('l', 'f', 'e', 'one'))
@@ -44,19 +44,19 @@ VOCABULARY: Final = (*ascii_lowercase, *ONES, *TENS, "hundred", "plus", "minus",
 """Every word that is recorded."""
 
 LONGEST_SPELT: Final = 4
-"""Letters in a row that are none of the words, and are said one by one."""
+"""Maximum number of letters that are spelled in a row."""
 MOST_WORDS: Final = 12
 LONGEST_S: Final = 5.0
 PAUSE_S: Final = 0.04
-"""Between words."""
+"""Pause between words."""
 
 _SIGNED = re.compile(r"[+-](?=\d{3}(?!\d))|\+")
-"""A sign that is said: that of an azimuth in three digits, as ITU-R BS.2051 writes it; another dash only divides."""
+"""A sign that is spoken: that of a three-digit azimuth of ITU-R BS.2051; other dashes only divide."""
 _PARTS = re.compile(r"[+-]|\d+|[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+")
 
 
 def words_of(label: str) -> tuple[str, ...] | None:
-    """How a label is said, or None where it cannot be in at most `MOST_WORDS`."""
+    """The words of a label, or None if it needs more than `MOST_WORDS`."""
     signed = {match.start() for match in _SIGNED.finditer(label)}
     words: list[str] = []
     for match in _PARTS.finditer(label):
@@ -73,10 +73,10 @@ def words_of(label: str) -> tuple[str, ...] | None:
 
 
 def spoken(label: str, sample_rate_hz: int) -> Doubles | None:
-    """A label, said; or None where it cannot be, in at most `LONGEST_S`.
+    """A spoken label, or None if it cannot be spoken within `LONGEST_S`.
 
     Returns:
-        Samples at the rate, peak near 1.
+        Samples at the sample rate, peak near 1.
     """
     words = words_of(label)
     if words is None:
@@ -90,7 +90,7 @@ def spoken(label: str, sample_rate_hz: int) -> Doubles | None:
 
 
 def _number(digits: str) -> list[str]:
-    """Up to 999 as a number, beyond that digit by digit."""
+    """A number up to 999, more as digits."""
     value = int(digits) if len(digits) <= 3 else 1000
     if value > 999:
         return [ONES[int(digit)] for digit in digits]

@@ -1,4 +1,4 @@
-"""The K weighting of ITU-R BS.1770: how loud what frequency is."""
+"""The K weighting of ITU-R BS.1770: loudness by frequency."""
 
 from __future__ import annotations
 

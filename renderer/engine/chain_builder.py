@@ -1,6 +1,6 @@
-"""What an engine is fitted with in a room: the loudspeaker chain, and the head of the binaural monitor.
+"""Builds the loudspeaker chain of a layout and the head of its binaural monitor.
 
-A file that cannot be used is no reason not to play.
+A file that cannot be used is logged and does not keep the engine from playing.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from stemfield.renderer.dsp.sofa import SofaError
 log = logging.getLogger(__name__)
 
 EMBEDDED: Final = "default"
-"""Names the built-in head, in place of a SOFA file."""
+"""Name of the built-in head, in place of a SOFA file."""
 
 
 def head_of(hrtf: str, sample_rate_hz: int) -> Head:
-    """The embedded head, or that of a SOFA file.
+    """The built-in head, or that of a SOFA file.
 
     Raises:
         SofaError: the file cannot be used.
@@ -34,12 +34,12 @@ def head_of(hrtf: str, sample_rate_hz: int) -> Head:
 
 
 def fit(layout: Layout, hrtf: str | None, sample_rate_hz: int) -> tuple[Chain, Head | None]:
-    """The chain of a room, and the head of its binaural monitor; what cannot be used is logged.
+    """The chain of a layout, and the head of its binaural monitor, if any.
 
     Args:
-        layout: the loudspeakers.
+        layout: loudspeaker layout.
         hrtf: `EMBEDDED` or the path of a SOFA file; None for no monitor.
-        sample_rate_hz: of the engine.
+        sample_rate_hz: sample rate of the engine.
     """
     chain = _chain(layout, sample_rate_hz)
     if hrtf is None:

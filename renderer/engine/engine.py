@@ -1,6 +1,6 @@
 """The engine: the memory of one block processor, and what control may do with it while it runs.
 
-Engine -> stages -> dsp: `process` renders blocks, everything else may be called from another thread meanwhile.
+`process` renders a block; everything else may be called from another thread meanwhile.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FADE_S = 0.005
 SHORTEST_TIMELINE = 1 << 17
 BELIEVED_CALLS = 16
 RECENT_NS = 500_000_000
-"""Calls of longer ago say nothing: the driver may have been away."""
+"""Age up to which calls tell when the next one is due."""
 
 
 def fade_frames(sample_rate_hz: int) -> int:
@@ -53,58 +53,57 @@ def fade_frames(sample_rate_hz: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What the processor has counted since the engine began."""
+    """Counters of the processor since the start of the engine."""
 
     position_frames: int
     """Frames of the timeline rendered."""
     calls: int
     bad_input: int
-    """Input samples that were not a sound (NaN, infinite, absurdly loud) and were silenced; the player's too."""
+    """Invalid input samples (NaN, infinite, absurdly loud), which were silenced; the player's too."""
     bad_stems: int
     missing_frames: int
-    """Frames that were played from the mixture because stems were wanted and missing."""
+    """Frames played from the mixture because stems were missing."""
     cuts: int
-    """Cross-fades that found no stem frames left: heard as a click."""
+    """Cross-fades without stem frames to fade with: heard as a click."""
     player_gaps: int
-    """Blocks in which the file player had too little."""
+    """Blocks for which the file player had too little."""
 
 
 @dataclass(frozen=True, slots=True)
 class Meters:
-    """What was measured in some meter periods of `METER_PERIOD_S`, oldest first, linear.
+    """Measurements of some meter periods of `METER_PERIOD_S`, oldest first, linear.
 
     The columns of peaks and powers: mixture (2), sources after their equalisers (sources), feeds (outputs).
     """
 
     periods: int
-    """How many periods there have been since the engine began."""
+    """Number of periods since the start of the engine."""
     peaks: NDArray[np.float32]
     """Shape (periods, columns)."""
     mean_squares: NDArray[np.float32]
     """Shape (periods, columns)."""
     limits: NDArray[np.float32]
-    """The lowest gain of each output's limiter, shape (periods, outputs)."""
+    """Lowest gain of each output's limiter, shape (periods, outputs)."""
 
 
 class Engine:
     """Renders blocks, and takes gains and music from control without waiting.
 
     Args:
-        sample_rate_hz: of the driver.
-        inputs: mixture channels the driver gives, 0 (only the player sounds), 1 or 2.
-        direct: direct object inputs.
-        speakers: loudspeaker feeds.
-        stems: stereo stems of the separator; 0 for an engine that plays the mixture as it is.
-        latency_frames: how far the stems run behind the mixture; at least the separator's own latency, 0 where none
-            separates.
-        chain: of the loudspeakers; what is panned to them is their feed when not given.
+        sample_rate_hz: sample rate of the driver.
+        inputs: number of mixture channels: 0 (only the player sounds), 1 or 2.
+        direct: number of direct object inputs.
+        speakers: number of loudspeaker feeds.
+        stems: number of stereo stems of the separator; 0 for an engine that plays the mixture as it is.
+        latency_frames: delay of the stems behind the mixture: at least the separator's latency, 0 without one.
+        chain: loudspeaker chain; by default what is panned to a loudspeaker is its feed.
 
     Attributes:
         outputs: rows of a block of feeds: the loudspeakers, and two for the ears if the chain has a monitor.
-        stem_latency_frames: how far the stems run behind the mixture.
-        direct_latency_frames: how far the loudspeakers run behind the direct inputs.
-        latency_frames: how far the loudspeakers run behind the mixture.
-        late_frames: how much farther each output does: the ears by the delay within their filters.
+        stem_latency_frames: delay of the stems behind the mixture.
+        direct_latency_frames: delay of the loudspeakers behind the direct inputs.
+        latency_frames: delay of the loudspeakers behind the mixture.
+        late_frames: further delay of each output: that of the filters for ears.
         capture: a ring of what the sources play, for recordings.
     """
 
@@ -128,7 +127,7 @@ class Engine:
         self.latency_frames = latency_frames + self.chain.latency_frames
         self.outputs = self.chain.outputs
         self.late_frames = self.chain.late_frames
-        # A worker reads and writes within the latency, and that must be less than half of the timeline.
+        # A worker reads and writes within the latency, which must be less than half of the timeline.
         timeline = max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1)
         self.exchange = Exchange.create(stems, timeline, sample_rate_hz)
         self.sources = sources_of(stems, direct)
@@ -158,14 +157,14 @@ class Engine:
         speaker_ramp_frames: int,
         **further: Any,
     ) -> None:
-        """Hands targets to the processor, which are in force at once: a plan of one, with the fields of `Targets`."""
+        """Publishes targets that apply at once: a plan of one, with the fields of `Targets`."""
         self.publish_plan([Targets(source_gains, ramp_frames, speaker_gains, speaker_ramp_frames, **further)])
 
     def publish_plan(self, plan: Sequence[Targets]) -> None:
-        """Hands targets for now and for later to the processor. Never waits; the newest plan wins, as a whole.
+        """Publishes targets for now and for later. Never waits; the newest plan wins, as a whole.
 
         Args:
-            plan: in the order of their frames, at most `plan.MAX_TARGETS`; more are left out.
+            plan: targets in the order of their frames, at most `plan.MAX_TARGETS`; more are left out.
 
         Raises:
             ValueError: delays that are too long, or too many sections.
@@ -173,13 +172,13 @@ class Engine:
         self._publisher.publish(plan)
 
     def frame_at(self, monotonic_s: float) -> int:
-        """The position whose gains are heard in the feeds that belong to a time; 0 where nobody calls the processor.
+        """The position whose gains are heard in the feeds that belong to a time; 0 if nothing calls the processor.
 
-        A block belongs to the time at which its call was due. Calls are late at times and never early: the least late
-        of the last ones is believed.
+        A block belongs to the time at which its call was due. Calls may be late, never early, so the least late of the
+        last ones counts.
 
         Args:
-            monotonic_s: as `time.monotonic` gives it, soon or not long ago; 0 for one that is long past.
+            monotonic_s: a recent or near future time of `time.monotonic`; the result is 0 for an older one.
         """
         if monotonic_s < time.monotonic() - 1e-9 * RECENT_NS:
             return 0
@@ -192,10 +191,10 @@ class Engine:
         return round((monotonic_s - float(due_s.min())) * self.sample_rate_hz) - self.chain.latency_frames
 
     def publish_head(self, filters: NDArray[np.float32]) -> None:
-        """Hands new filters to the binaural monitor, which fades over to them. Never waits; the newest wins.
+        """Publishes filters for the binaural monitor, which cross-fades to them. Never waits; the newest wins.
 
         Args:
-            filters: of `dsp.binaural.monitor_filters`, shape (speakers, 2, taps of the chain's monitor).
+            filters: result of `dsp.binaural.monitor_filters`, shape (speakers, 2, taps of the chain's monitor).
         """
         back, monitor = self._back_head, self.memory.stage(MonitorTable)
         self._heads += 1
@@ -204,21 +203,21 @@ class Engine:
         self._back_head = triple_buffer.publish(int(monitor.table[MonitorTable.MIDDLE]), back)
 
     def identify(self, speaker: int, sound: int, level: float) -> None:
-        """Lets a loudspeaker be found by its sound, beside all that plays.
+        """Plays an identifying sound on a loudspeaker, mixed with what it plays.
 
         Args:
             speaker: index in layout order.
-            sound: `dsp.identify.NOISE`, `SWEEP`, `SPOKEN`, or 0 to end what sounds.
+            sound: `dsp.identify.NOISE`, `SWEEP`, `SPOKEN`, or 0 to stop.
             level: linear peak, 0..1.
         """
         self._identify.request(speaker, sound, level)
 
     def identified(self) -> tuple[int, ...]:
-        """Of each loudspeaker the sound of `identify` that it plays now; 0 is none."""
+        """The identifying sound that each loudspeaker plays now; 0 is none."""
         return self._identify.sounding
 
     def settle(self) -> None:
-        """Puts the published gains in force without a ramp and the stems at full share: for the start of a file.
+        """Applies the published gains without a ramp and the stems at full share, for the start of a file.
 
         The processor must not be running.
         """
@@ -229,21 +228,21 @@ class Engine:
         self.exchange.write_stems(np.zeros((self.exchange.stems, 2, self.stem_latency_frames), np.float32))
 
     def hush(self) -> None:
-        """Silences the outputs at once, until `rise`: before a driver starts. The processor must not be running."""
+        """Silences the outputs at once, until `rise`, before a driver starts. The processor must not be running."""
         self._fade.table[FadeTable.AT] = self._fade.table[FadeTable.SOUNDING] = 0
 
     def rise(self) -> None:
-        """Lets silent outputs rise over half a second, as soon as the mixture of now has reached them."""
+        """Fades silent outputs in over half a second, as soon as the present mixture has reached them."""
         self._fade.table[FadeTable.HOLD] = self.latency_frames
         store(self._fade.word_address(FadeTable.SOUNDING), 1)
 
     def sink(self) -> None:
-        """Lets the outputs sink into silence over 50 ms, where they stay until `rise`: before the end of a driver."""
+        """Fades the outputs out over 50 ms, until `rise`, before a driver ends."""
         store(self._fade.word_address(FadeTable.SOUNDING), 0)
 
     @property
     def is_silent(self) -> bool:
-        """Whether the outputs have sunk into silence."""
+        """Whether the outputs are faded out."""
         return int(self._fade.table[FadeTable.AT]) == 0
 
     def process(self, inputs: NDArray[np.float32], outputs: NDArray[np.float32]) -> None:
@@ -261,7 +260,7 @@ class Engine:
         self.memory.table[Word.BYPASS] = int(on or self.exchange.stems == 0)
 
     def play(self, music: NDArray[np.float32]) -> int:
-        """Offers music, shape (2, n), to the player; returns how many frames fitted."""
+        """Offers music, shape (2, n), to the player; returns the number of frames that fitted."""
         end = int(self.memory.table[Word.PLAYER_END])
         room = PLAYER_FRAMES - (end - int(load(self.memory.word_address(Word.PLAYER_AT))))
         count = min(music.shape[1], room)
@@ -273,11 +272,11 @@ class Engine:
         return int(count)
 
     def playing(self, on: bool) -> None:
-        """Says whether the player is meant to sound, so that gaps can be counted."""
+        """Sets whether the player is meant to sound, so that gaps can be counted."""
         self.memory.table[Word.PLAYING] = int(on)
 
     def is_ready(self, frames: int) -> bool:
-        """Whether all stems, and the music that is meant to sound, are there for a next block of so many frames."""
+        """Whether all stems, and the music of a playing player, are available for a block of `frames`."""
         table = self.memory.table
         music = int(load(self.memory.word_address(Word.PLAYER_END))) - int(
             load(self.memory.word_address(Word.PLAYER_AT))
@@ -287,11 +286,11 @@ class Engine:
 
     @property
     def stems_share(self) -> float:
-        """0..1: how much of what sounds comes from the separator; the rest is the mixture as it is."""
+        """Share of the stems in the sound, 0..1; the rest is the mixture as it is."""
         return float(self.memory.table[Word.FADE_AT] / self.memory.table[Word.FADE])
 
     def counters(self) -> Counters:
-        """What happened so far."""
+        """The counters so far."""
         table = self.memory.table
         calls = int(load(self.memory.word_address(Word.CALLS)))
         bad = self.bad_samples()
@@ -299,7 +298,7 @@ class Engine:
         return Counters(int(table[Shared.POSITION]), calls, sum(bad.inputs) + bad.player, sum(bad.stems), *counts)
 
     def bad_samples(self) -> BadSamples:
-        """What was no sound so far."""
+        """Counts of invalid samples so far."""
         memory, inputs = self.memory, int(self.memory.table[Word.INPUTS])
         sources = memory.stage(EqualiserTable)[EqualiserTable.BAD]
         outputs = memory.stage(LimiterTable)[LimiterTable.BAD]
@@ -311,7 +310,7 @@ class Engine:
         )
 
     def meters(self) -> Meters:
-        """What was measured in the last two seconds; from any thread."""
+        """Measurements of the last two seconds; may be called from any thread."""
         memory = self.memory
         periods = int(load(memory.word_address(Word.METER_PERIODS)))
         # The oldest may be overwritten at any moment.
@@ -325,11 +324,11 @@ class Engine:
 
     @property
     def position(self) -> int:
-        """How many frames were rendered; while nothing is."""
+        """Number of rendered frames; while nothing is being rendered."""
         return int(self.memory.table[Shared.POSITION])
 
     def unfinished(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Limits and peaks of the meter period that has begun, as in a row of `meters`; while nothing is rendered."""
+        """Limits and peaks of the current meter period, as in a row of `meters`; while nothing is being rendered."""
         return self._by_output(self.memory[Shared.LOWEST_GAINS]), self.memory[Shared.PEAKS].copy()
 
     def _by_output(self, gains: NDArray[np.float32]) -> NDArray[np.float32]:

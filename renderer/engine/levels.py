@@ -1,8 +1,7 @@
-"""From the engine's meters to what is shown: peaks that fall slowly, mean levels, and what the limiters take away.
+"""Levels to display, from the engine's meters: peaks with a slow decay, mean levels, and gain reduction.
 
-Whoever reads them, and how often, sees the same: a peak is shown at once and falls by 20 dB in 1.7 s, as digital peak
-meters do (IEC 60268-18), so that none is missed by looking twenty times a second. The root mean square is that of the
-last 0.3 s, as with VU meters (IEC 60268-17).
+They do not depend on how often they are read: a peak shows at once and falls by 20 dB in 1.7 s, as in digital peak
+meters (IEC 60268-18). The root mean square is that of the last 0.3 s, as in VU meters (IEC 60268-17).
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ SETTLE_S: Final = 3.0
 PERIOD_S: Final = 0.1
 MOST_DB: Final = 20.0
 _SILENT: Final = 1e-9
-"""A mean power, -90 dB re full scale, below which nothing can be said."""
+"""Mean power, -90 dB re full scale, below which there is no result."""
 
 Decibels = tuple[float, ...]
 
@@ -44,20 +43,20 @@ class Levels:
     objects: Mapping[int, Decibels] = field(default_factory=dict)
     """By id: peak and root mean square of the louder channel, after the equaliser, before its level."""
     speakers: Mapping[str, Decibels] = field(default_factory=dict)
-    """By label: peak, root mean square, and by how much its limiter has turned down, 0 and more."""
+    """By label: peak, root mean square, and gain reduction of its limiter, 0 and more."""
 
 
 SILENT: Final = Levels()
 
 
 def shown_levels(meters: Meters, objects: Sequence[int], rows: NDArray[np.intp], labels: Sequence[str]) -> Levels:
-    """What meters show.
+    """The levels of some meters.
 
     Args:
-        meters: of the engine.
-        objects: the object's id of each source of the scene.
-        rows: of the engine's sources that play them, shape (objects,).
-        labels: of the loudspeakers.
+        meters: meters of the engine.
+        objects: object id of each source of the scene.
+        rows: engine rows that play them, shape (objects,).
+        labels: labels of the loudspeakers.
     """
     periods = len(meters.peaks)
     if not periods:
@@ -66,7 +65,7 @@ def shown_levels(meters: Meters, objects: Sequence[int], rows: NDArray[np.intp],
     fallen = 10 ** (-FALL_DB_PER_S / 20 * age_s)
     means = np.sqrt(meters.mean_squares[-round(MEAN_S / METER_PERIOD_S) :].mean(axis=0))
     both = np.stack([_db((meters.peaks * fallen).max(axis=0)), _db(means)], axis=1)
-    # What is missing of a limiter's gain fades as a peak does.
+    # Gain reduction decays as peaks do.
     reductions = -_db(1.0 - ((1.0 - meters.limits) * fallen).max(axis=0)) + 0.0
     feeds = both[len(both) - len(reductions) :]
     heard: dict[int, Decibels] = {}
@@ -83,9 +82,9 @@ def shown_levels(meters: Meters, objects: Sequence[int], rows: NDArray[np.intp],
 
 
 class LoudnessMatch:
-    """How much louder the loudspeakers are together than the mixture that comes in.
+    """How much louder the loudspeakers are together than the mixture.
 
-    Both are mean powers of the same seconds, so that the music's own changes cancel.
+    Both are mean powers of the same seconds, so that changes in the music cancel.
     """
 
     def __init__(self) -> None:
@@ -93,7 +92,7 @@ class LoudnessMatch:
         self._mixture = 0.0
 
     def hear(self, levels: Levels) -> None:
-        """Take in what the meters show; to be called ten times a second while the scene plays."""
+        """Add present levels; to be called ten times a second while the scene plays."""
         share = PERIOD_S / SETTLE_S
         played = sum(_power(level[1]) for level in levels.speakers.values())
         mixture = _power(levels.mixture[1]) + _power(levels.mixture[3])
@@ -102,7 +101,7 @@ class LoudnessMatch:
 
     @property
     def gain_db(self) -> float:
-        """What the recording needs to be as loud, -20..20; 0 where one of them is silent."""
+        """Gain that makes the recording as loud, -20..20; 0 if one of them is silent."""
         if min(self._played, self._mixture) < _SILENT:
             return 0.0
         return min(max(10.0 * math.log10(self._played / self._mixture), -MOST_DB), MOST_DB)

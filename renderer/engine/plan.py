@@ -1,7 +1,6 @@
-"""What control wants of the processor: what is in force now, and what will be from which frame on.
+"""Plans: the gains that apply now, and those that will apply from which frame on.
 
-The newest plan wins as a whole, so it holds everything that control knows of: what was planned before and is still to
-come is planned again, or else it does not happen.
+The newest plan wins as a whole, so it repeats everything of earlier plans that is still to come.
 """
 
 from __future__ import annotations
@@ -22,21 +21,21 @@ MAX_TARGETS: Final = STEPS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Targets:
-    """Gains and all else that the processor goes over to, from wherever it is.
+    """Gains and everything else that the processor ramps to, from wherever it is.
 
     Attributes:
         source_gains: linear, shape (sources, speakers).
         ramp_frames: shape (sources,).
-        speaker_gains: what the listener has set, linear, shape (speakers,); the monitor is subject to it too.
+        speaker_gains: gains set by the listener, linear, shape (speakers,); they apply to the monitor too.
         speaker_ramp_frames: ramp of the loudspeakers' own gains.
-        diffuse_gains: to the decorrelators, linear, shape (sources, speakers); none when not given.
-        bass_gains: of what lies below the crossover of dual-band panning, shape (sources,); 1 when not given.
-        heard_together: shares of `loudness.heard_together`, shape (sources, 2); 1 when not given.
-        trims: what the room asks for, linear, shape (speakers,); the chain's when not given.
-        delays_frames: at most the chain's longest, shape (speakers,); the chain's when not given.
-        equalisers: sections of every source, shape (at most 16, 5) each; those that were given last when not given.
-        monitor_gain: of the binaural monitor alone, linear.
-        begin_frame: position of the timeline at which the ramps begin; at once where that has passed.
+        diffuse_gains: gains to the decorrelators, linear, shape (sources, speakers); default: none.
+        bass_gains: gains below the crossover of dual-band panning, shape (sources,); default: 1.
+        heard_together: shares of `loudness.heard_together`, shape (sources, 2); default: 1.
+        trims: gains required by the room, linear, shape (speakers,); default: the chain's.
+        delays_frames: delays, at most the chain's longest, shape (speakers,); default: the chain's.
+        equalisers: sections of every source, shape (at most 16, 5) each; default: those given last.
+        monitor_gain: gain of the binaural monitor alone, linear.
+        begin_frame: position of the timeline at which the ramps begin; at once if that has passed.
     """
 
     source_gains: NDArray[np.float32]

@@ -1,7 +1,7 @@
-"""The one signal path, compiled: a block of inputs becomes a block of loudspeaker feeds.
+"""The compiled block processor: from a block of inputs to a block of loudspeaker feeds.
 
-JACK's callback, the clock and the file renderer call the same `process`. It takes addresses only, allocates nothing,
-takes no lock and cannot raise. A result depends on positions in time, never on how time was cut into blocks.
+JACK's callback, the clock and the file renderer call the same `process`. It takes only addresses, allocates nothing,
+takes no lock and cannot raise. Results depend on positions in time, never on the division into blocks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How plans reach the processor: by a triple buffer."""
+"""Hands plans to the processor, by a triple buffer."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Publisher:
         return slice(first, first + len(self._plan))
 
     def publish(self, plan: Sequence[Targets]) -> None:
-        """Hands a plan to the processor. Never waits; the newest wins.
+        """Publishes a plan. Never waits; the newest wins.
 
         Args:
             plan: targets in the order of their frames, at most STEPS; the rest is left out.
@@ -113,7 +113,7 @@ class Publisher:
             if len(wanted):
                 sections[row, : len(wanted)] = wanted
                 counts[row] = len(wanted)
-                # Another number for every other filter, and the same for the same one, whichever plan it stands in.
+                # A filter has the same number in every plan.
                 versions[row] = hash(wanted.tobytes())
 
     def _keep_ramps(self, at: int, earlier: int) -> None:

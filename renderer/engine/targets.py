@@ -1,4 +1,4 @@
-"""Takes over the newest plan of control, without waiting, and begins what is due of it."""
+"""Takes over the newest plan of control, without waiting, and begins its ramps when they are due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arrays of the audio path, by what they hold."""
+"""Types of the arrays of the audio path."""
 
 from __future__ import annotations
 

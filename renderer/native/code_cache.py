@@ -1,4 +1,4 @@
-"""Where compiled code is kept between starts."""
+"""The folder in which compiled code is kept between starts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IMPORT = re.compile(r"^\s*from stemfield\.renderer([\w.]*) import (\([^)]*\)|.*
 
 
 def compiled_sources() -> dict[Path, str]:
-    """The files of this package that hold compiled functions, and all that those import, with their texts."""
+    """The files of this package with compiled functions, and all files that they import, with their texts."""
     texts = {path: path.read_text(encoding="utf-8") for path in sorted(HERE.rglob("*.py"))}
     found = {path for path, text in texts.items() if re.search(r"^@compiled|numba", text, re.MULTILINE)}
     new = found
@@ -26,10 +26,10 @@ def compiled_sources() -> dict[Path, str]:
 
 
 def cache_folder() -> Path:
-    """Another folder for every state of those files.
+    """A different folder for every state of those files.
 
-    Numba looks only at the file of the function that it finds in its cache. What that function calls, and the words of
-    the table, are compiled into it: after a change of another file it would run old code on new memory.
+    Numba checks only the file of the cached function itself. The functions that it calls, and the numbers of words, are
+    compiled into it: after a change of another file it would run old code on new memory.
     """
     stamp = hashlib.sha256()
     for path, text in compiled_sources().items():

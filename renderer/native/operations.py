@@ -1,7 +1,7 @@
-"""The few machine operations that Numba does not offer: atomics, addresses, the float unit, a clock.
+"""The few machine operations that Numba does not offer: atomics, addresses, and the mode of the float unit.
 
-Everything here works on plain integer addresses, so that one compiled block processor serves JACK's thread, a Python
-thread and another process alike. Nothing here allocates, waits or takes the interpreter lock.
+Everything here works on plain integer addresses, so that the same compiled block processor serves JACK's thread and
+Python threads. Nothing here allocates, waits or takes the interpreter lock.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from numba.extending import intrinsic
 
 from stemfield.renderer.native.code_cache import cache_folder
 
-# boundscheck off and NumPy's error model: neither an index nor a division can raise, so the compiled code holds no
+# boundscheck off and NumPy's error model: neither an index nor a division can raise, so the compiled code has no
 # path into the interpreter. `contract` lets a multiply and an add become one instruction; nothing else is relaxed, so
-# that every split into blocks gives the same samples.
+# that every division into blocks gives the same samples.
 NATIVE: dict[str, Any] = {
     "nogil": True,
     "cache": True,
@@ -28,7 +28,7 @@ NATIVE: dict[str, Any] = {
 }
 """Options of every compiled function on the audio path."""
 INNER = NATIVE | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Of those that only compiled functions call: they are compiled without a door for Python."""
+"""Options of functions that only compiled functions call: without a wrapper for Python."""
 
 _I64 = ir.IntType(64)
 _X86 = platform.machine() in ("x86_64", "AMD64")
@@ -125,7 +125,7 @@ def swap_float_mode(_context: Any, mode: Any) -> Any:
 
 @intrinsic
 def call_at(_context: Any, address: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
-    """Calls the C function at `address`, which takes four int64 and gives nothing."""
+    """Calls the C function at `address`, which takes four int64 and returns nothing."""
 
     def codegen(_target: Any, builder: Any, _signature: Any, args: Any) -> Any:
         kind = ir.FunctionType(ir.VoidType(), [_I64] * 4)

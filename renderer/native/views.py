@@ -1,4 +1,4 @@
-"""Arrays of the audio path by the word of the engine's table that holds their address."""
+"""Views of arrays by the word of a table that holds their address."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numba.np.arrayobj import populate_array
 
 
 def _view(kind: Any, table: Any, _word: Any, *shape: Any) -> Any:
-    """An array of `kind`, which nobody owns. As compiled functions, for each shape another, these took seconds."""
+    """An array of `kind` that owns nothing; compiled functions in place of these intrinsics took seconds to compile."""
     array = types.Array(kind, len(shape), "C")
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -25,7 +25,7 @@ def _view(kind: Any, table: Any, _word: Any, *shape: Any) -> Any:
             step = builder.mul(step, length)
         data = builder.inttoptr(address, context.get_data_type(kind).as_pointer())
         populate_array(found, data, list(args[2:]), strides, itemsize, None)
-        return found._getvalue()  # noqa: SLF001 (so Numba's own arrays are finished)
+        return found._getvalue()  # noqa: SLF001 (as Numba does for its own arrays)
 
     return array(table, types.intp, *(types.intp for _ in shape)), codegen
 

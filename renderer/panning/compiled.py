@@ -1,4 +1,4 @@
-"""How the panner's inner loops are compiled."""
+"""Compilation of the panner's inner loops."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def compiled(function: _Function) -> _Function:
-    """The function as native code, kept on disk between runs.
+    """Compiles a function; the machine code is cached on disk.
 
-    Its arithmetic is IEEE's, unlike that on the audio path, so that symmetric rooms are panned symmetrically.
+    Its arithmetic is strictly IEEE 754, unlike the audio path, so that symmetric rooms are panned symmetrically.
     """
     return cast(_Function, njit(nogil=True, cache=True, error_model="numpy")(function))

@@ -1,4 +1,4 @@
-"""Loudspeakers in one direction, or nearly so: a panner cannot tell them apart, so they share what comes from there."""
+"""Groups of loudspeakers in nearly the same direction, which share what is panned there."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _ONE = np.cos(np.radians(MIN_SEPARATION_DEG))
 
 
 def one_direction_each(speakers: Sequence[Speaker]) -> tuple[list[Speaker], list[list[int]]]:
-    """Loudspeakers no two of which are in one direction, and whom each stands for.
+    """Loudspeakers of which no two are in one direction, and the group that each represents.
 
-    Those that share a direction become one in the middle of them. Nominal places that are shared by loudspeakers which
-    really stand apart say nothing of who is whose neighbour: then the real ones count for all.
+    Those that share a direction become one in their middle. If loudspeakers in different places share a nominal place,
+    nominal places cannot tell who is whose neighbour, and the real ones count for all.
 
     Args:
-        speakers: of a room, none of them LFE.
+        speakers: loudspeakers of a room, without LFEs.
 
     Returns:
-        The loudspeakers, and for each the indices of those that it stands for.
+        The loudspeakers, and for each the indices of its group.
     """
     actual = cartesian([s.azimuth_deg for s in speakers], [s.elevation_deg for s in speakers])
     nominal = cartesian([s.nominal_azimuth_deg for s in speakers], [s.nominal_elevation_deg for s in speakers])

@@ -1,7 +1,7 @@
-"""Sources that are wide and high: every direction in their extent sounds, at the power of the whole.
+"""Gains of wide and high sources: every direction of their extent sounds, at the power of a point source.
 
-After the polar extent panner of ITU-R BS.2127 section 6.2: the powers of point sources on a fixed grid of directions
-are summed with weights, which need be worked out for a room only once.
+After the polar extent panner of ITU-R BS.2127 section 6.2: the powers of point sources on a fixed grid of directions,
+which are computed once per room, are summed with weights.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def extent_gains(panner: Panner, positions: ArrayLike, width_deg: ArrayLike, hei
     and up swap places, width and height approach their mean.
 
     Args:
-        panner: of the room.
+        panner: panner of the layout.
         positions: metres or any other unit, shape (P, 3); only the direction counts.
         width_deg: horizontal angle, 0..360; shape (P,) or one for all.
         height_deg: vertical angle, 0..360; shape (P,) or one for all.

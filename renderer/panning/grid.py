@@ -1,4 +1,4 @@
-"""A fixed grid of directions over the sphere, mirror-symmetric, with the part of the sphere that each stands for."""
+"""A fixed, mirror-symmetric grid of directions over the sphere, with the part of the sphere that each represents."""
 
 from __future__ import annotations
 
@@ -38,4 +38,4 @@ class Grid:
 
 
 GRID = Grid.spaced(_STEP_DEG)
-"""Of 5 degrees, as the extent panner of ITU-R BS.2127 section 6.2 has it."""
+"""The grid of the extent panner of ITU-R BS.2127 section 6.2: 5 degrees."""

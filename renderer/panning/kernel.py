@@ -1,9 +1,9 @@
-"""The panner's inner loop: from directions to gains, by the regions that cover them. Compiled.
+"""The panner's compiled inner loop: from directions to gains, by the regions that cover them.
 
 Every region gives, for a direction, its gains and a score: how far inside the region the direction lies. A region
-covers a direction when its score is not below zero, but for rounding. The first that covers a direction plays it.
+covers a direction if its score is not below zero, but for rounding. The first region that covers a direction plays it.
 
-As many directions as a register has lanes go through the regions together.
+A vector of directions goes through the regions at once.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ Indices = NDArray[np.intp]
 
 _EPSILON = 1e-11
 _SIDE_ON = 1e-14
-"""A direction in which a patch is seen edge-on has a double root, which rounding makes complex by less than this."""
+"""Tolerance for the double root of a direction in which a patch is seen edge-on, which rounding makes complex."""
 
 _X, _Y, _Z, _GAINS, _REGION, _ROWS = 0, 1, 2, 3, 7, 8
-"""Rows of the workspace: directions, and what was found for them."""
+"""Rows of the workspace: directions and their results."""
 
 
 @compiled

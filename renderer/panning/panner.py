@@ -39,9 +39,8 @@ class Panner:
     of power 1; on a single stereo pair the power falls to 1/2 behind.
 
     Args:
-        layout: the room.
-        without: indices of loudspeakers that are left out, as if they were not in the room. When that leaves none,
-            all are kept.
+        layout: loudspeaker layout.
+        without: indices of loudspeakers to ignore; if that leaves none, all are kept.
     """
 
     def __init__(self, layout: Layout, without: Collection[int] = ()) -> None:
@@ -53,7 +52,7 @@ class Panner:
         self.is_pair = pair is not None
         """Whether the room is one stereo pair in front."""
         self.together = tuple(tuple(panned[index] for index in group) for group in groups)
-        """Indices of the loudspeakers in each direction, which share what comes from there; nearly always one."""
+        """Indices of the loudspeakers in each direction, which share what is panned there; nearly always one."""
         shares = np.zeros((len(groups), len(layout.speakers)))
         for share, group in zip(shares, self.together, strict=True):
             share[list(group)] = len(group) ** -0.5
@@ -109,7 +108,7 @@ class Panner:
         """The panner of this room without some loudspeakers, as heard from another place. The last ones are kept.
 
         Args:
-            without: indices of loudspeakers that are left out.
+            without: indices of loudspeakers to ignore.
             listener: metres; rounded to a centimetre.
 
         Raises:

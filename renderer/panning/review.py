@@ -1,4 +1,4 @@
-"""What an expert would say about a room that can be rendered: what is wrong with it, and what to expect of it."""
+"""Remarks on a room that can be rendered: what is wrong with it, and what to expect of it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Note:
     """One remark on a room."""
 
     severity: Literal["problem", "advice", "note"]
-    """A problem keeps the room from playing; what advice is about is heard and can be mended; a note only tells."""
+    """A problem keeps the room from playing; advice is audible and can be followed; a note informs."""
     text: str
 
 

@@ -1,8 +1,8 @@
-"""Numbers side by side in registers, for the inner loops of the audio path.
+"""SIMD vectors for the inner loops of the audio path.
 
-A value of lanes is a vector; arithmetic works on all of its lanes at once. With them a loop says itself how it is
-vectorised: it is fast whatever LLVM guesses, soon compiled, and gives each frame the same bits however time is cut into
-blocks, because the rest of a block is worked off like all of it.
+Arithmetic works on all lanes of a vector at once. A loop of vectors does not depend on LLVM's auto-vectorisation: it is
+fast, compiles quickly, and gives each frame the same bits however time is divided into blocks, because the end of a
+block is processed like the rest.
 """
 
 from stemfield.renderer.simd.arithmetic import (

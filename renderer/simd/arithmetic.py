@@ -1,4 +1,4 @@
-"""Arithmetic of lanes: + - * / between lanes of one kind, and what has no sign of its own."""
+"""Arithmetic of vectors: + - * / between vectors of one type, and functions for the operations without an operator."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _negate(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
 
 @intrinsic
 def fused(_context: Any, a: Any, b: Any, c: Any) -> Any:
-    """The product of `a` and `b` plus `c`, of lanes or of single numbers; rounded once where the machine can."""
+    """The product of `a` and `b` plus `c`, of vectors or of single numbers; rounded once where the machine can."""
 
     def codegen(_context: Any, builder: Any, sig: Any, args: Any) -> Any:
         kind = args[0].type
@@ -123,7 +123,7 @@ def signed_as(_context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def pick(_context: Any, count: Any, a: Any, b: Any) -> Any:
-    """The first `count` lanes of `a`, and the others of `b`."""
+    """The first `count` lanes of `a`, the others of `b`."""
 
     def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
         return builder.select(first(builder, args[0], args[1].type.count), args[1], args[2])
@@ -137,7 +137,7 @@ def _bits(builder: Any, mask: Any) -> Any:
 
 @intrinsic
 def differing(_context: Any, a: Any, b: Any) -> Any:
-    """An integer whose bit k says whether lane k of `a` is another number than that of `b`."""
+    """An integer whose bit k says whether lane k of `a` differs from that of `b`."""
 
     def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
         return _bits(builder, builder.fcmp_unordered("!=", *args))
@@ -147,7 +147,7 @@ def differing(_context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def exceeding(_context: Any, a: Any, b: Any) -> Any:
-    """An integer whose bit k says whether lane k of `a` is more than that of `b`; what is no number is not."""
+    """An integer whose bit k says whether lane k of `a` exceeds that of `b`; false for NaN."""
 
     def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
         return _bits(builder, builder.fcmp_ordered(">", *args))
@@ -157,7 +157,7 @@ def exceeding(_context: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def beyond(_context: Any, a: Any, b: Any) -> Any:
-    """An integer whose bit k says whether lane k of `a` is more than that of `b`, or no number."""
+    """An integer whose bit k says whether lane k of `a` exceeds that of `b`, or is NaN."""
 
     def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
         return _bits(builder, builder.fcmp_unordered(">", *args))
@@ -179,7 +179,7 @@ def chosen(_context: Any, bits: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def lowest_bit(_context: Any, bits: Any) -> Any:
-    """Which bit of an integer is the lowest one set; one must be."""
+    """Index of the lowest bit that is set in an integer; one must be."""
 
     def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
         return call(builder, "cttz.i64", ir.IntType(64), args[0], ir.IntType(1)(1))
@@ -193,7 +193,7 @@ def _larger(builder: Any, a: Any, b: Any) -> Any:
 
 @intrinsic
 def smallest_of(_context: Any, a: Any, b: Any) -> Any:
-    """The smaller number of every lane; that of `b` where one is no number."""
+    """The smaller number of every lane; that of `b` where one is NaN."""
 
     def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
         return builder.select(builder.fcmp_ordered("<", *args), *args)
@@ -202,7 +202,7 @@ def smallest_of(_context: Any, a: Any, b: Any) -> Any:
 
 
 def _joined(builder: Any, value: Any, join: Callable[[Any, Any, Any], Any]) -> Any:
-    """All lanes joined to one number, halves at a time."""
+    """All lanes reduced to one number, halves at a time."""
     count = value.type.count
     while count > 1:
         count //= 2
@@ -214,7 +214,7 @@ def _joined(builder: Any, value: Any, join: Callable[[Any, Any, Any], Any]) -> A
 
 @intrinsic
 def largest_of(_context: Any, a: Any, b: Any) -> Any:
-    """The larger number of every lane; that of `b` where one is no number."""
+    """The larger number of every lane; that of `b` where one is NaN."""
 
     def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
         return _larger(builder, *args)

@@ -1,4 +1,4 @@
-"""Lanes from contiguous arrays and back. No index is checked."""
+"""Vectors from contiguous arrays and back. Indices are not checked."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load(_context: Any, array: Any, index: Any) -> Any:
 
 @intrinsic
 def store(_context: Any, array: Any, index: Any, value: Any) -> Any:
-    """Puts lanes where `load` finds them."""
+    """Stores a vector where `load` reads it."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = args[2].type
@@ -47,14 +47,14 @@ def store(_context: Any, array: Any, index: Any, value: Any) -> Any:
 
 @intrinsic
 def load_part(_context: Any, array: Any, index: Any, count: Any) -> Any:
-    """`load` that reads no more than `count` values; the lanes behind them are 0."""
+    """`load` that reads at most `count` values; the other lanes are 0."""
     lanes = lanes_of(array.dtype)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = vector_of(lanes)
         pointer = _pointer(context, builder, sig.args[0], args[0], args[1], vector)
         found, align = cgutils.alloca_once(builder, vector), bytes_of(vector)
-        # Where there is enough, the mask and its cost are left out.
+        # The mask has a cost, so it is used only at the end.
         with builder.if_else(builder.icmp_signed("<", args[2], args[2].type(lanes.count))) as (part, whole):
             with part:
                 operands = pointer, I32(align), first(builder, args[2], lanes.count), ir.Constant(vector, None)
@@ -68,7 +68,7 @@ def load_part(_context: Any, array: Any, index: Any, count: Any) -> Any:
 
 @intrinsic
 def store_part(_context: Any, array: Any, index: Any, value: Any, count: Any) -> Any:
-    """`store` that writes no more than the first `count` lanes."""
+    """`store` that writes at most the first `count` lanes."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = args[2].type
@@ -87,6 +87,6 @@ def store_part(_context: Any, array: Any, index: Any, value: Any, count: Any) ->
 
 @njit(**INNER)
 def copy(source: Floats, target: Floats, count: int) -> None:
-    """Copies `count` values; within one array too, if towards its front."""
+    """Copies `count` values; also within one array, towards its front."""
     for i in range(0, count, FLOATS):
         store_part(target, i, load_part(source, i, count - i), count - i)

@@ -1,4 +1,4 @@
-"""Rows of samples turned into frames and back: a register of frames holds the same moment of eight signals."""
+"""Transposes rows of samples to frames and back: a vector of a frame holds one moment of eight signals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from stemfield.renderer.simd.vectors import DOUBLES, numbered
 
 
 def _square(context: Any, builder: Any, kind: Any, array: Any, row: Any, column: Any) -> list[Any]:
-    """Where the rows of a square of `DOUBLES` lie in a contiguous array of two dimensions."""
+    """Pointers to the rows of a square of `DOUBLES` in a contiguous array of two dimensions."""
     found = context.make_array(kind)(context, builder, array)
     width = builder.extract_value(found.shape, 1)
     vector = ir.VectorType(context.get_data_type(kind.dtype), DOUBLES)
@@ -36,11 +36,11 @@ def _transposed(builder: Any, rows: list[Any]) -> list[Any]:
 
 @intrinsic
 def turn_to_frames(_context: Any, rows: Any, index: Any, frames: Any) -> Any:
-    """Turns a square, `DOUBLES` rows from `index` on, into as many frames.
+    """Transposes a square of `DOUBLES` rows, from `index` on, to as many frames.
 
     Args:
         rows: float32, shape (DOUBLES or more, n).
-        index: of the first frame.
+        index: index of the first frame.
         frames: to be filled, float64, shape (n, DOUBLES).
     """
 
@@ -59,7 +59,7 @@ def turn_to_frames(_context: Any, rows: Any, index: Any, frames: Any) -> Any:
 
 @intrinsic
 def turn_to_rows(_context: Any, frames: Any, index: Any, rows: Any) -> Any:
-    """The way back, rounded."""
+    """The inverse, rounded to float32."""
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         zero = args[1].type(0)

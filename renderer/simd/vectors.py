@@ -1,4 +1,4 @@
-"""Numba's type of lanes, and how it is written in LLVM's language."""
+"""Numba's type of SIMD vectors, and its LLVM types and intrinsics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ I32 = ir.IntType(32)
 
 
 class Lanes(types.Type):
-    """So many numbers of one kind, float32 or float64."""
+    """A vector of `count` numbers, float32 or float64."""
 
     def __init__(self, element: Any, count: int) -> None:
         self.element, self.count = element, count
@@ -33,22 +33,22 @@ class _Model(models.PrimitiveModel):
 
 
 def lanes_of(element: Any) -> Lanes:
-    """As many numbers of a kind as are worked on at once."""
+    """The vector type of an element type."""
     return Lanes(element, FLOATS if element == types.float32 else DOUBLES)
 
 
 def vector_of(kind: Lanes) -> Any:
-    """LLVM's type."""
+    """The LLVM type."""
     return ir.VectorType(ir.FloatType() if kind.element == types.float32 else ir.DoubleType(), kind.count)
 
 
 def suffix(vector: Any) -> str:
-    """How intrinsics of LLVM are called for a vector: v64f32."""
+    """Suffix of LLVM's intrinsics for a vector, such as v64f32."""
     return f"v{vector.count}f{8 * bytes_of(vector)}"
 
 
 def bytes_of(vector: Any) -> int:
-    """Of one number."""
+    """Bytes of one number."""
     return 4 if vector.element == ir.FloatType() else 8
 
 
