@@ -1,4 +1,4 @@
-"""What sounds for as long as a driver runs: engine, driver, panner, and the scene put in force on them."""
+"""The renderer: puts scenes in force on an engine, for one layout."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ _SOUNDS: Mapping[TestSignal, int] = {"none": 0, "noise": NOISE, "sweep": SWEEP, 
 
 
 class Renderer:
-    """A layout, its panner, and the engine that feeds its loudspeakers.
+    """Renders scenes with an engine, for the loudspeakers of a layout.
 
-    What the engine's chain lacks costs nothing: without decorrelators diffuse sound goes to the loudspeakers as it is.
+    Without decorrelators in the engine's chain, diffuse sound goes to the loudspeakers as it is.
 
     Args:
-        layout: the room.
-        panner: of that layout.
-        engine: with the chain of that layout, or a plain one.
-        head: whose filters the binaural monitor of the chain takes; needed where there is one.
+        layout: loudspeaker layout.
+        panner: panner of the layout.
+        engine: engine with the chain of the layout, or a plain one.
+        head: head of the binaural monitor; required if the chain has one.
         stem_row: row of the engine that plays the first stem.
     """
 
@@ -76,17 +76,16 @@ class Renderer:
         self._delays = engine.chain.delays_frames
 
     def apply(self, scene: Scene, fade_s: float = 0.0) -> None:
-        """Hands the scene to the engine; ramps take at least `fade_s`."""
+        """Puts a scene in force; ramps take at least `fade_s`."""
         self.follow((TimedScene(scene, fade_s),))
 
     def follow(self, cues: Sequence[TimedScene]) -> None:
-        """Hands the present scene and the next ones to the engine.
+        """Puts the present scene and the next ones in force.
 
-        Where the head is turned, which loudspeaker is looked for, and what is asked of the separation are taken from
-        the present one alone.
+        Head rotation, identifying sounds and the settings of the separation are those of the present scene.
 
         Args:
-            cues: in the order of their times.
+            cues: scenes in the order of their times.
         """
         engine, before = self.engine, self._scene
         self._scene = scene = untouched(self._from_a_place(cues[0].scene))
@@ -104,7 +103,7 @@ class Renderer:
         engine.bypass(scene.separation.bypass)
 
     def _targets(self, scene: Scene, cue: TimedScene) -> Targets:
-        """What the engine goes over to; costs what is different from the last one that was asked for."""
+        """The engine's targets for a scene; only what differs from the previous scene is computed."""
         engine, before, self._worked_out = self.engine, self._worked_out, scene
         anew = self._gains.show(scene)
         if anew:
@@ -113,7 +112,7 @@ class Renderer:
         if before is None or _loudness(before) != _loudness(scene):
             self._own = speaker_gains(scene, self.layout)
         if before is None or before.listener != scene.listener:
-            self._follow(scene)
+            self._follow_listener(scene)
         direct, diffuse = self._matrices()
         shortest = max(round(max(cue.fade_s, CLICK_FREE_S) * engine.sample_rate_hz), 1)
         return Targets(
@@ -132,14 +131,14 @@ class Renderer:
         )
 
     def levels(self) -> Levels:
-        """What the meters show now; from any thread."""
+        """Current meter levels; may be called from any thread."""
         meters = self.engine.meters()
         if meters.periods != self._shown[0]:
             self._shown = meters.periods, shown_levels(meters, *self._metered, self.layout.labels)
         return self._shown[1]
 
     def _from_a_place(self, scene: Scene) -> Scene:
-        """The scene, heard from the last place from which the loudspeakers are not all in one direction."""
+        """The scene with the last valid place of the listener: not all loudspeakers may be in one direction."""
         if scene.listener != self._asked:
             self._asked = scene.listener
             try:
@@ -150,14 +149,14 @@ class Renderer:
         return scene if self._place == scene.listener else replace(scene, listener=self._place)
 
     def _matrices(self) -> tuple[Floats, Floats | None]:
-        """The objects' gains on the rows of the engine; several objects that play one input add up."""
+        """The objects' gains on the rows of the engine; those of objects that play the same input add up."""
         direct, diffuse = self._on_rows(np.add, self._gains.direct), self._on_rows(np.add, self._gains.diffuse)
         if self.engine.chain.decorrelators:
             return direct, diffuse
         return np.sqrt(direct**2 + diffuse**2), None
 
     def _on_rows(self, combine: np.ufunc, values: NDArray[T]) -> NDArray[T]:
-        """What sources have, on the rows of the engine; what several sources of a row have is combined."""
+        """Values of sources on the rows of the engine; several sources of a row are combined."""
         found = np.zeros((self.engine.sources, *values.shape[1:]), values.dtype)
         if self._one_each:
             found[self._rows] = values
@@ -165,8 +164,8 @@ class Renderer:
             combine.at(found, self._rows, values)
         return found
 
-    def _follow(self, scene: Scene) -> None:
-        """The loudspeakers' delays and gains for where the listener is, as far as the layout compensates them."""
+    def _follow_listener(self, scene: Scene) -> None:
+        """Updates the loudspeakers' delays and trims for the place of the listener, as far as they are compensated."""
         chain = self.engine.chain
         if not any(scene.listener):
             self._trims, self._delays = chain.trims, chain.delays_frames
@@ -177,7 +176,7 @@ class Renderer:
             self._delays = np.minimum(delays, chain.max_delay_frames).astype(np.int64)
 
     def _equalisers(self, scene: Scene, *, anew: bool) -> Sequence[NDArray[np.float64]] | None:
-        """The equalisers of all rows, if any is another one; of objects that play the same input the last counts."""
+        """The equalisers of all rows, or None if unchanged; of objects that play the same input the last counts."""
         bands = {index: item.eq for index, item in enumerate(scene.objects) if item.eq}
         if bands == self._bands and not anew:
             return None
@@ -189,7 +188,7 @@ class Renderer:
         return found
 
     def sounding(self, label: str) -> str:
-        """By which sound a loudspeaker is looked for now, or nothing."""
+        """Identifying sound that a loudspeaker plays now, or an empty string."""
         sound = self.engine.identified()[self.layout.labels.index(label)]
         return next(name for name, number in _SOUNDS.items() if number == sound) if sound else ""
 

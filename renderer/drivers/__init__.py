@@ -1,1 +1,6 @@
-"""What calls the block processor: a JACK server, a clock, or a file."""
+"""Drivers, which call the block processor: a JACK server, a clock, or a file."""
+
+__all__ = [
+    "alsa_channels", "clock", "connections", "file", "jack", "jack_settings", "libjack", "limiting", "port_channels",
+    "wanted_connections",
+]  # fmt: skip

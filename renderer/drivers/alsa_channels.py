@@ -1,4 +1,4 @@
-"""Which channels a sound card of ALSA's has, by its channel map; asked of the card, while a server plays on it.
+"""Channels of an ALSA sound card, by its channel map, which is read while a server plays on the card.
 
 jackd numbers ports as the card numbers its channels, and gives each an alias with the card's name: `alsa_pcm:hw:0:in1`.
 """
@@ -18,9 +18,9 @@ _ALIAS: Final = re.compile(r"alsa_pcm:(?P<device>.+):(?:in|playback_)(?P<number>
 _DEVICE: Final = re.compile(r"(?:plug)?hw:(?:CARD=)?(?P<card>[^,]+)(?:,(?:DEV=)?(?P<device>[0-9]+))?(?:,.*)?")
 _PLAYBACK: Final = 0
 _FIXED: Final = 1
-"""The kind of map that is always in force; the others can be chosen, and nobody has."""
+"""The kind of map that is fixed; those of other kinds can be chosen."""
 _STANDARD: Final = ("FL", "FR", "RL", "RR", "FC", "LFE", "SL", "SR")
-"""ALSA's order (surround40, surround51, surround71), in force where none was chosen."""
+"""ALSA's default order (surround40, surround51, surround71)."""
 
 
 class _Map(ctypes.Structure):
@@ -28,7 +28,7 @@ class _Map(ctypes.Structure):
 
 
 def channels_by_alias(aliases: Sequence[Sequence[str]]) -> list[str | None]:
-    """The channels of some ports that play, by their aliases; None where no card's map says which one it is."""
+    """The channels of output ports, by their aliases; None if no card's map tells."""
     places = [next((found for alias in of if (found := _ALIAS.fullmatch(alias))), None) for of in aliases]
     counts: dict[str, int] = {}
     for place in places:
@@ -43,7 +43,7 @@ def channels_by_alias(aliases: Sequence[Sequence[str]]) -> list[str | None]:
 
 @cache
 def channel_map(device: str, count: int) -> tuple[str | None, ...]:
-    """The channels of a card that plays so many, such as `hw:0` or `hw:PCH,3`; nothing where it does not say."""
+    """The channels of a card such as `hw:0` or `hw:PCH,3` that plays `count`; empty if it does not tell."""
     named = _DEVICE.fullmatch(device)
     library = _library()
     if named is None or library is None:
@@ -64,7 +64,7 @@ def channel_map(device: str, count: int) -> tuple[str | None, ...]:
         fixed = next((places for kind, places in fitting if kind == _FIXED), None)
         if fixed is None:
             return _STANDARD[:count] if count in (4, 6, 8) else ()
-        # beside the place, a word may hold flags
+        # a word may have flags, too
         return tuple(channel_of(library.snd_pcm_chmap_name(place & 0xFFFF).decode()) for place in fixed)
     finally:
         library.snd_pcm_free_chmaps(maps)

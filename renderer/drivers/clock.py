@@ -1,4 +1,4 @@
-"""Rendering by the computer's clock, for machines without a JACK server: nothing sounds, all else works."""
+"""Rendering by the computer's clock, without a sound server: nothing sounds, everything else works."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from stemfield.renderer.engine.engine import Engine
 
 POLL_S = 0.0002
 PATIENCE_S = 2.0
-"""So long a freewheeling clock waits for a separation that has kept up so far: it plays as far ahead as the latency
-lets it, and the margin in which a worker may be late in real time is used up."""
+"""Timeout of a freewheeling clock for a separation that has kept up so far: it plays as far ahead as the latency
+allows, and the margin in which a worker may be late in real time is used up."""
 
 Sink = Callable[[NDArray[np.float32]], None]
 
 
 class ClockDriver:
-    """Calls the engine from a thread of its own, a block a period.
+    """Calls the engine from its own thread, one block per period.
 
     Args:
-        sample_rate_hz: of the timeline.
+        sample_rate_hz: sample rate of the timeline.
         period_frames: block length.
-        sink: gets each block of feeds, float32 (outputs, period), valid during the call.
-        freewheel: render the next block as soon as its stems are there, and not before unless its time has come.
+        sink: receives each block of feeds, float32 (outputs, period), valid during the call.
+        freewheel: render each block as soon as its stems are available, at the latest when it is due.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class ClockDriver:
         self._thread: threading.Thread | None = None
 
     def start(self, engine: Engine, inputs: int) -> None:
-        """Begins to render; `inputs` counts the engine's mixture and direct inputs, which are silent here."""
+        """Starts rendering; `inputs` is the number of mixture and direct inputs, which are silent here."""
         self._thread = threading.Thread(target=self._run, args=(engine, inputs), name="clock", daemon=True)
         self._thread.start()
 
@@ -61,11 +61,11 @@ class ClockDriver:
             wait = due - time.monotonic()
             if wait > 0:
                 self._stop.wait(wait)
-            elif wait < -1.0:  # neither a suspended machine nor a patient one makes up for lost time
+            elif wait < -1.0:  # lost time is not made up for after a suspend or a wait
                 due = time.monotonic()
 
     def _is_ready(self, engine: Engine, until_s: float) -> bool:
-        """Whether the next block can be rendered before this time; a worker that is away holds nothing up."""
+        """Whether the next block can be rendered before this time; a worker that is gone is not waited for."""
         while not engine.is_ready(self.period_frames):
             if time.monotonic() >= until_s or self._stop.is_set():
                 return False
@@ -73,7 +73,7 @@ class ClockDriver:
         return True
 
     def close(self) -> None:
-        """Ends the thread after the block it is in."""
+        """Ends the thread after its current block."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()

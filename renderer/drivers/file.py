@@ -1,4 +1,4 @@
-"""Rendering faster than time: blocks in, feeds out, aligned with the input."""
+"""Offline rendering: blocks in, feeds out, aligned with the input."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def render(
     late_frames: int = 0,
     until_next: Callable[[], int] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """What all outputs of a whole piece play, as many frames as went in, without the engine's latency.
+    """The outputs of a whole piece, as long as the input and without the engine's latency.
 
     Args:
-        engine: settled, with its gains published.
-        blocks: the mixture and the direct inputs, float32 (inputs, n), each at most 8192 frames.
-        separate: puts the stems of each block on the engine's timeline, ahead of the engine.
-        late_frames: how much later the outputs are that the caller is interested in.
-        until_next: publishes what is due now, and says within how many frames nothing else is, at least 1.
+        engine: engine that is settled, with its gains published.
+        blocks: mixture and direct inputs, float32 (inputs, n), each at most 8192 frames.
+        separate: writes the stems of each block to the engine's timeline, ahead of the engine.
+        late_frames: further delay of the outputs that are wanted.
+        until_next: publishes what is due now, and returns the frames until something else is, at least 1.
 
     Yields:
         float32 (outputs, n); the arrays are the caller's.

@@ -1,4 +1,4 @@
-"""Live rendering as a client of a JACK server, jackd2 or PipeWire."""
+"""The JACK driver: live rendering as a client of jackd2 or PipeWire."""
 
 from __future__ import annotations
 
@@ -31,23 +31,23 @@ log = logging.getLogger(__name__)
 
 
 class JackError(OSError):
-    """No server, or the server refused something."""
+    """There is no server, or it refused something."""
 
 
 class JackDriver:
     """One connection to a server: from `open` to `close` or until the server goes away.
 
-    No Python runs in libjack's threads: what happens there is counted, and asked for.
+    No Python runs in libjack's threads: events are counted there, and polled.
 
     Args:
-        settings: how to join.
+        settings: how to join the server.
         wanted: the wanted connections, which outlive the driver.
     """
 
     def __init__(self, settings: JackSettings, wanted: WantedConnections | None = None) -> None:
         libjack.say_nothing(but_errors=log.isEnabledFor(logging.DEBUG))
         self.settings = settings
-        """What its patterns ask for may become something else while it plays."""
+        """Its patterns may change while the driver runs."""
         self._compiled = compile_callback(), compile_latency(), compile_latency_asked(), compile_freewheel()
         self._xruns, self._shutdowns = libjack.Tally(), libjack.Tally()
         self._engine: Engine | None = None
@@ -58,7 +58,7 @@ class JackDriver:
         self._titles: dict[str, str | None] = {}
         self._peers: dict[tuple[str, int], str] = {}
         self.renamed: tuple[tuple[str, str, str], ...] = ()
-        """As of the last look: short names of ours, and the names before and after of the ports at their other ends."""
+        """Renamed ports of the last check: short name of the own port, and the other one's name before and after."""
         self._active = self._left = False
         self._turn = threading.Lock()
         self._said: dict[str, Any] = {}
@@ -76,7 +76,7 @@ class JackDriver:
         libjack.count_xruns(libjack.address(self._client), self._xruns)
 
     def _ask(self, what: str) -> Any:
-        """What the client says; once it is closed, what it said last: another thread may ask just then."""
+        """A value of the client; after it is closed, the last one, because another thread may ask just then."""
         with self._turn:
             if not self._left:
                 self._said[what] = getattr(self._client, what)
@@ -84,22 +84,22 @@ class JackDriver:
 
     @property
     def xruns(self) -> int:
-        """How often the server reported one."""
+        """Number of xruns that the server reported."""
         return self._xruns.count
 
     @property
     def client_name(self) -> str:
-        """As the server gave it."""
+        """Name given by the server."""
         return str(self._ask("name"))
 
     @property
     def sample_rate_hz(self) -> int:
-        """The server's."""
+        """Sample rate of the server."""
         return int(self._ask("samplerate"))
 
     @property
     def period_frames(self) -> int:
-        """The server's, now; it may change while playing."""
+        """Present period of the server; it may change while running."""
         return int(self._ask("blocksize"))
 
     @property
@@ -133,7 +133,7 @@ class JackDriver:
             render, latency, latency_asked, freewheel = self._compiled
             if libjack.set_process_callback(client, render.address, self._block.address) != 0:
                 raise JackError("JACK: the server refused the process callback")
-            # PipeWire 0.3.65 waits for itself for good where a callback sets latencies while the period changes.
+            # PipeWire 0.3.65 deadlocks when a callback sets latencies while the period changes.
             reported = latency_asked if libjack.IS_PIPEWIRE else latency
             libjack.set_latency_callback(client, reported.address, self._block.address)
             libjack.set_freewheel_callback(client, freewheel.address, self._block.address)
@@ -142,7 +142,7 @@ class JackDriver:
             libjack.recompute_latencies(client)
 
     def tell_latencies(self) -> None:
-        """Tells PipeWire our latencies, if it has asked since the last call; jackd is told when it asks."""
+        """Reports latencies to PipeWire if it has asked since the last call; jackd gets them when it asks."""
         block = self._block
         if block is None or (asked := block.latencies_asked) == self._latencies_told:
             return
@@ -158,14 +158,14 @@ class JackDriver:
         return self._wanted_connections.connections(self.settings, ports, sources, sinks)
 
     def _others_of(self, **kind: bool) -> list[Peer]:
-        """Audio ports of others in the server's order."""
+        """Audio ports of other clients in the server's order."""
         own = f"{self.client_name}:"
         ports = [port for port in self._client.get_ports(is_audio=True, **kind) if not port.name.startswith(own)]
         channels = channels_of_ports(ports, self._titles)
         return [Peer(port.name, tuple(port.aliases), channel) for port, channel in zip(ports, channels, strict=True)]
 
     def connections(self) -> set[Connection]:
-        """What our ports are connected to now; `renamed` says which of these ports have another name."""
+        """Present connections of own ports; `renamed` has those of the ports that were renamed."""
         with refused():
             peers = {
                 (short, peer.uuid): peer.name
@@ -182,11 +182,11 @@ class JackDriver:
         return {(short, name) for (short, _), name in peers.items()}
 
     def sources(self) -> tuple[str, ...]:
-        """Audio ports of others that play: programs first, then the hardware."""
+        """Output ports of other clients: programs first, then hardware."""
         return self._others(hardware_first=False, is_output=True)
 
     def sinks(self) -> tuple[str, ...]:
-        """Audio ports of others that take sound: the hardware first, then programs."""
+        """Input ports of other clients: hardware first, then programs."""
         return self._others(hardware_first=True, is_input=True)
 
     def _others(self, *, hardware_first: bool, **kind: bool) -> tuple[str, ...]:
@@ -199,7 +199,7 @@ class JackDriver:
         )
 
     def capture_latency_frames(self, inputs: Sequence[str]) -> int:
-        """How long at most what comes into inputs of ours, by short name, has been on its way through the server."""
+        """Maximum capture latency of own inputs, by short name."""
         return max((libjack.capture_latency_frames(libjack.address(self._ports[name])) for name in inputs), default=0)
 
     def is_free(self, client_name: str) -> bool:
@@ -211,12 +211,12 @@ class JackDriver:
         return False
 
     def exists(self, peer: str) -> bool:
-        """Whether a port of this full name is there."""
+        """Whether a port of this full name exists."""
         with refused():
             return bool(self._client.get_ports(f"^{re.escape(peer)}$"))
 
     def connect(self, connection: Connection) -> bool:
-        """Makes a connection; False when the server refuses it."""
+        """Makes a connection; False if the server refuses it."""
         short, peer = connection
         own = self._ports.get(short)
         if own is None:
@@ -224,14 +224,14 @@ class JackDriver:
         try:
             self._client.connect(*((own, peer) if own.is_output else (peer, own)))
             self._peers[short, self._client.get_port_by_name(peer).uuid] = (
-                peer  # it may be renamed before the next look
+                peer  # it may be renamed before the next check
             )
         except jack.JackError:
             return False
         return True
 
     def disconnect(self, connection: Connection) -> bool:
-        """Undoes a connection; False when it was not there any more."""
+        """Removes a connection; False if it no longer existed."""
         short, peer = connection
         own = self._ports.get(short)
         if own is None:
@@ -249,7 +249,7 @@ class JackDriver:
 
     @property
     def freewheeling(self) -> bool:
-        """Whether the server renders as fast as its clients can, as for an export; the engine waits for its stems."""
+        """Whether the server is in freewheel, as for an export; the engine waits for its stems."""
         return self._block is not None and self._block.freewheeling
 
     def close(self) -> None:
@@ -265,7 +265,7 @@ class JackDriver:
 
 @contextmanager
 def refused() -> Iterator[None]:
-    """Turns what the server refused into our error."""
+    """Turns refusals of the server into `JackError`."""
     try:
         yield
     except jack.JackError as error:

@@ -1,4 +1,4 @@
-"""The callbacks that libjack's own threads call: compiled, registered by address, no interpreter involved.
+"""The callbacks for libjack's threads: compiled and registered by address, without the interpreter.
 
 They work with jackd2 and with PipeWire's libjack. Importing this needs a libjack on the machine.
 """
@@ -24,9 +24,9 @@ llvmlite.binding.load_library_permanently(LIBJACK)
 PROCESS, TABLE, INPUTS, OUTPUTS, INPUT_PORTS, OUTPUT_PORTS, INPUT_BUFFERS, OUTPUT_BUFFERS = range(8)
 PATIENT, FREEWHEEL, DELAYED, DELAYED_FRAMES, DIRECT_FRAMES, LATE_FRAMES, SCRATCH, ASKED, WORDS = range(8, 17)
 CAPTURE: Final = 0
-"""The mode in which latencies of inputs are handed on to outputs."""
+"""Latency mode from inputs to outputs."""
 PLAYBACK: Final = 1
-"""The way back."""
+"""Latency mode from outputs to inputs."""
 
 jack_port_get_buffer = types.ExternalFunction("jack_port_get_buffer", types.voidptr(types.voidptr, types.uint32))
 _range = types.void(types.voidptr, types.int32, types.voidptr)
@@ -57,7 +57,7 @@ def _freewheel(starting: Any, argument: Any) -> None:
 
 
 def _latency(mode: Any, argument: Any) -> None:
-    """Hands the worst latency of one side's ports on to the other side's, with what lies between."""
+    """Propagates the worst latency of one side's ports to the other side's, plus the engine's."""
     block = carray(argument, (WORDS,), np.int64)
     inputs, outputs, delayed = block[INPUTS], block[OUTPUTS], block[DELAYED]
     into = carray(as_pointer(block[INPUT_PORTS]), (inputs,), np.int64)
@@ -66,7 +66,7 @@ def _latency(mode: Any, argument: Any) -> None:
     told = carray(as_pointer(block[SCRATCH]), (2,), np.uint32)
     least, most = np.int64(0xFFFFFFFF), np.int64(-1)
     if mode == CAPTURE:
-        # what is delayed comes later than what is not, whatever the latencies before
+        # the delayed inputs may be later than the direct ones, whatever the latencies before
         for i in range(delayed if delayed > 0 else inputs):
             jack_port_get_latency_range(as_pointer(into[i]), mode, as_pointer(block[SCRATCH]))
             least, most = min(least, np.int64(told[0])), max(most, np.int64(told[1]))
@@ -96,7 +96,7 @@ def compile_callback() -> Any:
 
 @cache
 def compile_freewheel() -> Any:
-    """A compiled `void (int starting, void *block)` that tells the callback of freewheel."""
+    """A compiled `void (int starting, void *block)` that notes freewheel for the callback."""
     return cfunc(types.void(types.int32, types.voidptr), **_OPTIONS)(_freewheel)
 
 
@@ -108,20 +108,20 @@ def compile_latency() -> Any:
 
 @cache
 def compile_latency_asked() -> Any:
-    """A compiled `void (int mode, void *block)` that only counts how often latencies are asked for."""
+    """A compiled `void (int mode, void *block)` that only counts requests for latencies."""
     return cfunc(types.void(types.int32, types.voidptr), **_OPTIONS)(_latency_asked)
 
 
 class CallbackBlock:
-    """What the callbacks' `void*` points at: the block processor, the engine's table, the ports, and their latencies.
+    """The memory that the callbacks' `void*` points to: processor, engine table, ports, and their latencies.
 
     Args:
-        table_address: of `Memory.table`.
+        table_address: address of `Memory.table`.
         inputs: `jack_port_t*` of the input ports, in the processor's order.
         outputs: `jack_port_t*` of the output ports.
-        delayed: how many of the inputs, the first ones, reach the outputs after `delayed_frames`; the others do after
+        delayed: number of inputs, the first ones, that reach the outputs after `delayed_frames`; the others do after
             `direct_frames`.
-        late_frames: how much later than that each output is.
+        late_frames: further delay of each output.
     """
 
     def __init__(
@@ -158,10 +158,10 @@ class CallbackBlock:
 
     @property
     def latencies_asked(self) -> int:
-        """How often the callback that counts it was asked for latencies."""
+        """Number of counted requests for latencies."""
         return int(self._words[ASKED])
 
     @property
     def freewheeling(self) -> bool:
-        """Whether the server renders as fast as its clients can, and may be kept waiting."""
+        """Whether the server is in freewheel and may be kept waiting."""
         return bool(self._words[FREEWHEEL])

@@ -11,14 +11,13 @@ class JackSettings:
     """How to join the server, and the connections wanted there.
 
     Attributes:
-        client_name: wanted; the server may append a number.
+        client_name: wanted name; the server may append a number.
         server_name: None for the default server.
         start_server: whether libjack may start one.
         connect_inputs: names or patterns (`*`, `?`) of ports that feed the inputs, in order, or left and right by name.
         connect_outputs: the same of ports that take loudspeakers, by their channels' names or by number.
         connect_monitor: the same of two ports that take the binaural monitor.
-        connect_speakers: full names of ports by the labels of the loudspeakers that they take, whatever the patterns
-            of `connect_outputs` say of these.
+        connect_speakers: full names of ports by labels of loudspeakers, in preference to `connect_outputs`.
     """
 
     client_name: str = "stemfield"
@@ -36,10 +35,10 @@ class JackPorts:
 
     Attributes:
         inputs: names of the mixture's ports, then of the direct inputs'.
-        mixture_inputs: how many of them are the mixture's.
+        mixture_inputs: number of the mixture's.
         outputs: loudspeaker labels.
         channels: the 1-based channel each loudspeaker is wired to.
-        monitor: names of the outputs for the ears, left and right, where there is a binaural monitor.
+        monitor: names of the outputs for the ears, left and right, if there is a binaural monitor.
     """
 
     inputs: tuple[str, ...]

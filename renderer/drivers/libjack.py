@@ -1,8 +1,8 @@
-"""What libjack offers beyond JACK-Client, without a single Python function in libjack's threads.
+"""Functions of libjack that JACK-Client lacks, without Python functions in libjack's threads.
 
-libjack calls back from threads of its own, and cancels them when a server dies or hangs. A thread that is cancelled
-while it runs Python takes the interpreter lock with it, and the process never runs Python again. So callbacks are
-either compiled (`jack_callback.py`) or functions of the C library, and Python polls what they leave behind.
+libjack calls back from its own threads, and cancels them when a server dies or hangs. A thread that is cancelled while
+it runs Python keeps the interpreter lock, and the process never runs Python again. So callbacks are either compiled
+(`jack_callback.py`) or functions of the C library, and Python polls the results.
 
 Importing this needs a libjack on the machine, and nothing that is slow to import.
 """
@@ -16,10 +16,10 @@ import jack
 
 LIBJACK: Final = "libjack.so.0"
 _SEMAPHORE_BYTES: Final = 64
-"""More than `sem_t` takes anywhere."""
+"""Larger than `sem_t` on any platform."""
 _CAPTURE: Final = 0
 IS_PIPEWIRE: Final = "PipeWire" in jack.version_string()
-"""Whether this libjack speaks to PipeWire."""
+"""Whether this libjack is PipeWire's."""
 
 _library = ctypes.CDLL(LIBJACK)
 _c = ctypes.CDLL(None, use_errno=True)
@@ -65,12 +65,12 @@ class Tally:
 
     @property
     def argument(self) -> int:
-        """What the callback is registered with."""
+        """Argument to register the callback with."""
         return ctypes.addressof(self._semaphore)
 
     @property
     def count(self) -> int:
-        """How often it was called."""
+        """Number of calls."""
         value = ctypes.c_int()
         _c.sem_getvalue(self._semaphore, ctypes.byref(value))
         return value.value
@@ -80,9 +80,9 @@ def say_nothing(*, but_errors: bool = False) -> None:
     """Keeps libjack from writing to the standard streams.
 
     Args:
-        but_errors: it may write these to the standard error.
+        but_errors: whether it may write errors to standard error.
     """
-    # `size_t strlen(const char *)` hears the text and does nothing with it
+    # `size_t strlen(const char *)` takes the text and ignores it
     ignore = _function(_c.strlen)
     _library.jack_set_error_function(None if but_errors else ignore)
     _library.jack_set_info_function(ignore)
@@ -94,7 +94,7 @@ def count_xruns(client: int, tally: Tally) -> None:
 
 
 def count_shutdowns(client: int, tally: Tally) -> None:
-    """Counts when the server shuts a client down, which it does once."""
+    """Counts the server's shutdown of a client, which happens once."""
     _library.jack_on_shutdown(client, _function(_c.sem_post), tally.argument)
 
 
@@ -114,12 +114,12 @@ def set_freewheel_callback(client: int, callback: int, argument: int) -> None:
 
 
 def capture_latency_frames(port: int) -> int:
-    """How long at most what comes into a `jack_port_t*` has been on its way through the server."""
+    """Maximum capture latency of a `jack_port_t*`."""
     found = _LatencyRange()
     _library.jack_port_get_latency_range(port, _CAPTURE, ctypes.byref(found))
     return int(found.maximum)
 
 
 def recompute_latencies(client: int) -> None:
-    """Asks the server to walk the graph again."""
+    """Requests the server to recompute latencies."""
     _library.jack_recompute_total_latencies(client)

@@ -1,4 +1,4 @@
-"""What the limiter takes away from a piece that is rendered into a file."""
+"""Report of the limiter's gain reduction in a piece that is rendered to a file."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ log = logging.getLogger(__name__)
 
 
 class Limiting:
-    """How often, how much, and where outputs were turned down.
+    """Extent of the gain reduction of all outputs.
 
     Attributes:
-        seconds: for how long in all, counted in periods of the meters (a thirtieth of a second).
-        places: how many times it began.
-        most_db: by how much at most.
-        at_s: when that was, in seconds of the music.
+        seconds: duration in all, in periods of the meters (a thirtieth of a second).
+        places: number of times that it began.
+        most_db: maximum reduction.
+        at_s: its time, in seconds of the music.
         label: the output that was too loud then.
     """
 
@@ -42,14 +42,14 @@ class Limiting:
     def watch(
         self, engine: Engine, outputs: slice, labels: Sequence[str], late_frames: int, *, last: bool = False
     ) -> None:
-        """Look at what an engine has rendered since the last look, at most two seconds.
+        """Adds what an engine has rendered since the last call, at most two seconds.
 
         Args:
-            engine: which nothing calls meanwhile.
-            outputs: those that are written.
-            labels: of them.
-            late_frames: how far behind the music they are.
-            last: whether nothing will follow, so that the period that has begun counts, too.
+            engine: engine, which nothing calls meanwhile.
+            outputs: outputs that are written.
+            labels: their labels.
+            late_frames: their delay behind the music.
+            last: whether this is the end, so that the current period counts, too.
         """
         if engine.chain.limiter is None:
             return
@@ -62,7 +62,7 @@ class Limiting:
         ceilings = np.ones(engine.outputs, np.float32)
         ceilings[: engine.chain.speakers] = engine.chain.limiter.ceilings
         shares = (peaks[:, -engine.outputs :] / ceilings)[:, outputs]
-        # periods end with a piece that the processor works off, and are a little longer than they should be
+        # periods end with a chunk of the processor, a little later than they should
         frames = engine.position - self._frames
         for row, (gain, share) in enumerate(zip(gains[:, outputs].min(axis=1).tolist(), shares, strict=True)):
             begin = self._frames + frames * row // len(gains) - late_frames
@@ -73,12 +73,12 @@ class Limiting:
             self.seconds += limited * frames / len(gains) / engine.sample_rate_hz
             if taken_db > max(self.most_db, _HEARD_DB):
                 self.most_db, self.at_s = taken_db, max(begin, 0) / engine.sample_rate_hz
-                self.label = labels[int(np.argmax(share))]  # what was limited is at its ceiling
+                self.label = labels[int(np.argmax(share))]  # limited outputs are at their ceiling
         self._periods += count
         self._frames += frames if len(gains) else 0
 
     def __str__(self) -> str:
-        """In a line; nothing where nothing was limited."""
+        """One line, or an empty string if nothing was limited."""
         if not self.places:
             return ""
         places = "one place" if self.places == 1 else f"{self.places} places"
@@ -94,7 +94,7 @@ def watched(
     late_frames: int,
     limiting: Limiting | None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Those outputs that are wanted, with an account of what is limited in them."""
+    """The wanted outputs, with a report of the gain reduction in them."""
     first, labels = (0, layout.labels) if ears is None else (engine.outputs - 2, EARS)
     wanted = slice(first, engine.outputs)
     for outputs in rendered:
@@ -106,6 +106,6 @@ def watched(
 
 
 def tell_limiting(target: Path, limiting: Limiting) -> None:
-    """Logs what the limiter took away from a file."""
+    """Logs the gain reduction in a file."""
     if limiting.places:
         log.warning("%s: %s; --no-limit (in a plan, limit: false) keeps the peaks", target, limiting)

@@ -1,7 +1,7 @@
-"""Which channel of a sound card a port of a JACK server is, as far as anything says so.
+"""Channels of JACK ports, as far as they are known.
 
-An alias comes first, which a person may have given it, then its name, then the title among its metadata, and then the
-channel map of the card that it belongs to.
+Sources in order: an alias, which a person may have set, the name, the title in the metadata, and the channel map of the
+sound card.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from stemfield.renderer.drivers.alsa_channels import channels_by_alias
 
 
 def channels_of_ports(ports: Sequence[Any], titles: dict[str, str | None]) -> list[str | None]:
-    """The channels of JACK-Client's `Port`s, such as `FL`; None where nothing says which.
+    """The channels of JACK-Client's `Port`s, such as `FL`; None if unknown.
 
     Args:
-        ports: of anybody; all that play on a card, or none of them.
-        titles: what titles have said, by names of ports: the server keeps them in a data base, which is slow to ask.
+        ports: ports of any client; all outputs of a card, or none of them.
+        titles: cache of channels by titles, by port names: the server keeps titles in a database that is slow to read.
     """
     aliases = [port.aliases for port in ports]
     found: list[str | None] = []

@@ -1,4 +1,4 @@
-"""What a sound file's user is told when it cannot be used."""
+"""The error of audio files that cannot be used."""
 
 from __future__ import annotations
 

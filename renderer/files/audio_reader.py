@@ -1,4 +1,4 @@
-"""Sound files in, block by block: WAV, FLAC, OGG and MP3 as stereo, to the end of what is there."""
+"""Reads audio files block by block: WAV, FLAC, OGG and MP3 as stereo, to the end of their actual contents."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ log = logging.getLogger(__name__)
 class AudioReader:
     """A sound file as a stream of stereo blocks.
 
-    A mono file plays on both sides. Memory does not grow with the length of the file. Every byte of sound is decoded
-    once, from the beginning on: decoders that are sent somewhere else within a file give other samples there.
+    A mono file plays on both sides. Memory does not grow with the length of the file. Files are decoded once, from the
+    beginning on, because decoders give other samples after a seek.
 
     Attributes:
         path: the file.
-        sample_rate_hz: of the file; nothing is resampled here.
-        channels: 1 or 2, as the file has them; what is read always has two.
-        frames: its length, at least 1; by its frames, pages and chunks, whatever its header says.
+        sample_rate_hz: sample rate of the file; nothing is resampled here.
+        channels: 1 or 2 in the file; blocks always have two.
+        frames: length, at least 1, by its frames, pages and chunks, whatever its header says.
         title: the title tag, else the file's name without its suffix.
-        warnings: what is wrong with the file although it can be read (cut off, values that are no numbers). They are
-            logged, too, once reading begins. Some damage shows only while reading.
+        warnings: faults of a file that can be read nevertheless (truncated, NaN). They are also logged when reading
+            begins. Some damage shows only while reading.
     """
 
     def __init__(self, path: str | Path) -> None:
         """Open a file.
 
         Raises:
-            AudioFileError: missing, not sound, empty, or more than two channels.
+            AudioFileError: missing, not an audio file, empty, or more than two channels.
         """
         self.path = Path(path)
         self.warnings: list[str] = []
@@ -72,19 +72,19 @@ class AudioReader:
 
     @property
     def position(self) -> int:
-        """The frame that is read next."""
+        """Position of the next frame."""
         return self._position
 
     @property
     def warning(self) -> str | None:
-        """All warnings in a line."""
+        """All warnings in one line."""
         return "; ".join(self.warnings) or None
 
     def read(self, frames: int) -> NDArray[np.float32]:
         """Read on.
 
         Args:
-            frames: how many, at least 0.
+            frames: number of frames, at least 0.
 
         Returns:
             Shape (2, n), full scale +-1; n is less than `frames` only at the end of the file.
@@ -105,7 +105,7 @@ class AudioReader:
         return np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), np.float32)
 
     def _read_on(self, most: int) -> NDArray[np.float32] | None:
-        """Some of what comes next; None at the end."""
+        """The next frames; None at the end."""
         while True:
             if self._stream is None:
                 if self._next == len(self._streams):
@@ -134,7 +134,7 @@ class AudioReader:
         return stereo
 
     def read_looped(self, frames: int) -> NDArray[np.float32]:
-        """Read on, and from the beginning again without a gap whenever the end is reached.
+        """Read on, and restart from the beginning without a gap at the end.
 
         Returns:
             Shape (2, frames).
@@ -185,7 +185,7 @@ class AudioReader:
             self._stream = None
 
     def _look(self, stream: Stream) -> _Facts:
-        """What a stream is."""
+        """Reads the parameters of a stream."""
         try:
             with decoder_messages(), closing(_Decoder(self._file, stream.spans)) as decoder:
                 if stream.counted:
@@ -209,7 +209,7 @@ class AudioReader:
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
-        """Turns what fails into a line."""
+        """Turns failures into errors of one line."""
         try:
             yield
         except ContentsError as error:
@@ -233,7 +233,7 @@ class AudioReader:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What a decoder says of a stream."""
+    """Parameters of a stream by its decoder."""
 
     rate_hz: int
     channels: int
@@ -242,7 +242,7 @@ class _Facts:
 
 
 class _Decoder:
-    """A stream that is decoded from its beginning to its end, without a step aside."""
+    """A decoder that reads a stream from beginning to end without seeking."""
 
     def __init__(self, file: BinaryIO, spans: Sequence[Span]) -> None:
         self._bytes = SpanFile(file, spans)
@@ -259,7 +259,7 @@ class _Decoder:
             LibsndfileError: it is damaged here.
             OSError: the file cannot be read.
         """
-        # a decoder of FLAC that is asked for more looks behind the last frame, and fails
+        # a FLAC decoder that is asked for more reads behind the last frame, and fails
         sound: NDArray[np.float32] = self._decoder.read(min(most, self._left), dtype="float32", always_2d=True)
         if self._bytes.error is not None:
             raise self._bytes.error
@@ -267,13 +267,13 @@ class _Decoder:
         return sound
 
     def close(self) -> None:
-        """The end."""
+        """Close the decoder."""
         self._decoder.close()
 
 
 class _Onward(soundfile.SoundFile):  # type: ignore[misc]
-    """Without the seek that soundfile makes after each block, at which MP3 loses what its frames share."""
+    """Without soundfile's seek after each block, which loses the bit reservoir of MP3."""
 
     def seekable(self) -> bool:
-        """Not at all."""
+        """Never seeks."""
         return False

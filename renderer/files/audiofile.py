@@ -1,4 +1,4 @@
-"""Sound files: the reader, and the writer of WAV and FLAC with any number of channels."""
+"""Audio files: the reader, and the writer of WAV and FLAC with any number of channels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SAMPLE_BYTES: Final = 4
 
 
 class AudioWriter(NewFile):
-    """WAV of 32-bit floats, in which nothing clips, RF64 when it gets large; or FLAC of 24 bits."""
+    """Writes WAV with 32-bit floats, which never clip, as RF64 if large; or FLAC with 24 bits."""
 
     def __init__(
         self,
@@ -48,11 +48,11 @@ class AudioWriter(NewFile):
         """Check everything that can be known before the work, then open a temporary file beside the target.
 
         Args:
-            path: where the file shall be; its suffix chooses the format.
-            sample_rate_hz: of the sound.
-            channels: at least 1; at most 8 for FLAC.
-            sources: the files that are being read, which must not be overwritten.
-            large_bytes: from this size on a WAV file is RF64.
+            path: target; its suffix chooses the format.
+            sample_rate_hz: sample rate of the sound.
+            channels: number of channels, at most 8 for FLAC.
+            sources: files that are being read, which must not be overwritten.
+            large_bytes: size from which a WAV file is RF64.
 
         Raises:
             AudioFileError: the suffix, the folder, the number of channels, or the target is one of the sources.
@@ -105,7 +105,7 @@ class AudioWriter(NewFile):
 
 
 class _Sink(io.RawIOBase):
-    """A file for libsndfile to write into, which says "System error" whatever happens to it."""
+    """A file for libsndfile to write to, which remembers errors: libsndfile reports only "System error"."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._under = file
@@ -113,32 +113,32 @@ class _Sink(io.RawIOBase):
 
     @contextmanager
     def telling(self) -> Iterator[None]:
-        """Raises what happened to the file, whatever libsndfile says of it."""
+        """Raises the error of the file, if any."""
         try:
             yield
         except (soundfile.LibsndfileError, AssertionError):
-            # soundfile asserts that every frame was taken
+            # soundfile asserts that every frame was written
             if self._error is None:
                 raise
         if self._error is not None:
             raise self._error
 
     def tell(self) -> int:
-        """Where the next byte goes."""
+        """The position."""
         return self._under.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go there."""
+        """Seek."""
         return self._under.seek(offset, whence)
 
     def readinto(self, buffer: Any) -> int:
-        """Read what was written."""
+        """Read."""
         data = self._under.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
     def write(self, data: Any) -> int:
-        """Write on; 0 where that failed."""
+        """Write; 0 on failure."""
         try:
             return self._under.write(data) if self._error is None else 0
         except OSError as error:

@@ -1,6 +1,6 @@
-"""BW64 files (ITU-R BS.2088), block by block: any number of tracks, with the chunks that say what the tracks are.
+"""Reads BW64 files (ITU-R BS.2088) block by block: any number of tracks, with the chunks that describe them.
 
-A small file is a RIFF file with the same chunks; RF64 and BW64 differ from it by a chunk of sizes of 64 bits.
+A small file is RIFF with the same chunks; RF64 and BW64 add a chunk with 64-bit sizes.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ MAX_AXML_BYTES: Final = 256 << 20
 MAX_TRACKS: Final = 1024
 LOWEST_RATE_HZ: Final = 8_000
 HIGHEST_RATE_HZ: Final = 384_000
-"""An engine renders anything between these."""
+"""Sample rates that an engine renders."""
 _MAX_SMALL_BYTES = 4 << 20
-"""Of chunks other than sound and XML that are read."""
+"""Maximum size of chunks other than sound and XML."""
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _FULL_SCALE: Final = float(1 << 31)
 ENTRY: Final = struct.Struct("<H12s14s11sx")
@@ -52,17 +52,17 @@ class Bw64Reader:
 
     Attributes:
         path: the file.
-        sample_rate_hz: of the file, 8,000 to 384,000; nothing is resampled here.
-        tracks: 1..1024.
-        frames: its length.
-        entries: of the chna chunk; empty where there is none.
+        sample_rate_hz: sample rate of the file, 8,000 to 384,000; nothing is resampled here.
+        tracks: number of tracks, 1..1024.
+        frames: length.
+        entries: entries of the chna chunk, if any.
     """
 
     def __init__(self, path: str | Path) -> None:
         """Open a file.
 
         Raises:
-            AudioFileError: missing, no such file, cut off, or of a rate or a kind of samples that is not read.
+            AudioFileError: missing, not a BW64 file, truncated, or of an unsupported rate or sample format.
         """
         self.path = Path(path)
         self._file = open_source(self.path)
@@ -81,7 +81,7 @@ class Bw64Reader:
 
     @property
     def axml(self) -> bytes:
-        """The XML of the file; nothing where there is none.
+        """The XML of the file, if any.
 
         Raises:
             AudioFileError: it is larger than 256 MiB.
@@ -91,7 +91,7 @@ class Bw64Reader:
     def blocks(self, block_frames: int) -> Iterator[NDArray[np.float32]]:
         """The sound from its beginning, in blocks of shape (tracks, block_frames); the last may be shorter.
 
-        Samples that are no numbers are given as silence.
+        NaN and infinite samples become silence.
 
         Raises:
             AudioFileError: the file cannot be read on.
@@ -172,7 +172,7 @@ class Bw64Reader:
 
 
 def _chunks_of(file: BinaryIO, path: Path) -> dict[bytes, range]:
-    """Where the content of each chunk is; of two with one name the first."""
+    """Position of each chunk's content; the first of two with one name."""
     window = Window(file)
     head = window.bytes_at(0, 12)
     if head[:4] not in KINDS or head[8:] != b"WAVE":

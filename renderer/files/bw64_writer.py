@@ -1,4 +1,4 @@
-"""Writes BW64 files (ITU-R BS.2088): sound of 24 bits, which track is what, and the XML that describes it."""
+"""Writes BW64 files (ITU-R BS.2088): 24-bit sound, the description of its tracks, and XML."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _STEPS: Final = float(1 << 23)
 
 
 class Bw64Writer(NewFile):
-    """Sound, and what describes it. The XML stands behind the sound, so that it may say what is known only by then.
+    """A BW64 file. The XML follows the sound, so that it may say what is known only at the end.
 
     Attributes:
-        axml: the XML, to be set before the block is left.
+        axml: the XML, to be set before the `with` block ends.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class Bw64Writer(NewFile):
         """Open a temporary file beside the target.
 
         Args:
-            path: where the file shall be; a name in `.wav`.
-            sample_rate_hz: of the sound.
-            tracks: 1..1024.
-            entries: what each track is.
-            sources: the files that are being read, which must not be overwritten.
-            large_bytes: from this size on it is BW64.
+            path: target, a `.wav` file.
+            sample_rate_hz: sample rate of the sound.
+            tracks: number of tracks, 1..1024.
+            entries: descriptions of the tracks.
+            sources: files that are being read, which must not be overwritten.
+            large_bytes: size from which the file is BW64.
 
         Raises:
             AudioFileError: the suffix, the folder, the number of tracks, or the target is one of the sources.
@@ -81,7 +81,7 @@ class Bw64Writer(NewFile):
 
 
 def check_bw64(path: Path, sources: Sequence[str | Path] = ()) -> None:
-    """Whether a BW64 file can be written there, before any work is done.
+    """Check whether a BW64 file can be written, before any work is done.
 
     Raises:
         AudioFileError: naming the first thing that is wrong.
@@ -91,7 +91,7 @@ def check_bw64(path: Path, sources: Sequence[str | Path] = ()) -> None:
 
 
 def _chna(entries: Sequence[TrackEntry]) -> bytes:
-    """The chunk that says what each track is."""
+    """The chna chunk."""
     lines = [
         ENTRY.pack(entry.index + 1, entry.uid.encode(), entry.track_ref.encode(), entry.pack_ref.encode())
         for entry in entries

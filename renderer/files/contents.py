@@ -1,4 +1,4 @@
-"""What is in a sound file, by its bytes and not by its word: the streams to decode one after the other."""
+"""Contents of an audio file, by its bytes and not by its headers: the streams to decode one after the other."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ _OGG_OTHERS: Final = (
     (b"Speex", "Speex"),
     (b"\x80theora", "Theora"),
 )
-"""What may be in an OGG file, and how it begins there."""
+"""Codecs in OGG files, and how they begin."""
 
 
 class ContentsError(ValueError):
-    """A file whose contents are not read; the message says why, without the file's name."""
+    """A file that cannot be read; the message does not name the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """What a decoder is given.
+    """One stream for a decoder.
 
     Attributes:
-        spans: the bytes.
-        counted: whether the decoder can know from them how long the sound is, without decoding all of it.
-        loudest: what is beyond it, in full scales, is no sound but damage.
+        spans: its bytes.
+        counted: whether the decoder can tell its length without decoding it.
+        loudest: level beyond which samples are damage, relative to full scale.
     """
 
     spans: tuple[Span, ...]
@@ -66,12 +66,12 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What there is.
+    """Contents of a file.
 
     Attributes:
-        streams: to be decoded one after the other.
-        title: of a tag that the decoder is not given.
-        notes: what is to be told of the file.
+        streams: streams to decode one after the other.
+        title: title of a tag outside of the streams.
+        notes: remarks for the user.
     """
 
     streams: tuple[Stream, ...]
@@ -83,8 +83,8 @@ def contents_of(window: Window) -> Contents:
     """The contents of a file.
 
     Raises:
-        ContentsError: it is none that is read.
-        OSError: it cannot be read.
+        ContentsError: unsupported or damaged file.
+        OSError: the file cannot be read.
     """
     start = 0
     while (behind := id3.after_tag(window, start)) > start:
@@ -106,7 +106,7 @@ def contents_of(window: Window) -> Contents:
     else:
         streams = _mp3(window, start, window.size, notes)
         if not streams and mp3.is_free(head):
-            streams = [Stream((range(start, window.size),))]  # the decoder finds out how long its frames are
+            streams = [Stream((range(start, window.size),))]  # the decoder determines the length of its frames
         if not streams and not window.size:
             raise ContentsError(f"is empty; accepted are {ACCEPTED}")
         if not streams:
@@ -141,7 +141,7 @@ def _waves(window: Window, start: int, notes: list[str]) -> list[Stream]:
 
 
 def _strange_bytes(window: Window, at: int) -> int:
-    """How much from here to the end is neither a tag nor zeros."""
+    """Number of bytes from here to the end that are neither tags nor zeros."""
     while (behind := id3.after_tag(window, at)) > at:
         at = behind
     return window.size - at if window.bytes_at(at, window.size - at).strip(b"\0") else 0

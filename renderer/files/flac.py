@@ -1,6 +1,6 @@
-"""How long the streams of a FLAC file are: its header need not say it, and may be wrong (RFC 9639, sections 8.2, 9.1).
+"""Lengths of the streams in a FLAC file: the header may lack them or be wrong (RFC 9639, sections 8.2, 9.1).
 
-The last frame says where it begins in the music.
+The last frame has its position in the music.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ MARKER: Final = b"fLaC"
 _INFO_BYTES: Final = 42
 """Marker, block header, and STREAMINFO."""
 _TAIL_BYTES: Final = 1 << 20
-"""Longer than two frames of stereo."""
+"""More than two stereo frames."""
 _HEAD_BYTES: Final = 16
 _TAGS: Final = (b"TAG", b"APETAGEX", b"ID3")
-"""What programs write behind the last frame."""
+"""Data that programs write after the last frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class FlacStream:
     """One stream.
 
     Attributes:
-        place: in the file.
+        place: position in the file.
         info: its first bytes, up to the end of STREAMINFO.
-        counted: frames of sound up to the end of the last frame that is whole; 0 where none is found.
-        whole_end: where that frame ends, if the file ends within the next one.
+        counted: samples up to the end of the last complete frame; 0 without one.
+        whole_end: end of that frame, if the file ends within the next one.
     """
 
     place: range
@@ -45,16 +45,16 @@ class FlacStream:
 
     @property
     def declared(self) -> int:
-        """The length that the header says; 0 for unknown."""
+        """Length by the header; 0 for unknown."""
         return int.from_bytes(self.info[21:26], "big") & (1 << 36) - 1
 
     @property
     def samples(self) -> int:
-        """The length to read."""
+        """Length to read."""
         return max(self.declared, self.counted)
 
     def trusted(self) -> list[Span]:
-        """The stream behind a header that says how long it is."""
+        """The stream with a correct header."""
         total = (self.info[21] >> 4) << 36 | self.samples
         info = self.info[:21] + total.to_bytes(5, "big") + self.info[26:]
         end = self.place.stop if self.declared or self.cut_at is None else self.cut_at
@@ -84,7 +84,7 @@ def _stream(window: Window, place: range) -> FlacStream:
     before, last = (0, 0, 0), (0, 0, 0)
     for at, number, size, by_sample in _headers(tail):
         first = number if by_sample else number * block
-        # a header that follows no other one is an accident
+        # a header without a predecessor is a coincidence
         if first == last[1] or before == last == (0, 0, 0):
             before, last = last, (at, first + size, first)
     ends = [len(tail), *(end for mark in _TAGS if (end := tail.find(mark, last[0])) >= 0)]
@@ -94,7 +94,7 @@ def _stream(window: Window, place: range) -> FlacStream:
 
 
 def _headers(data: bytes) -> Iterator[tuple[int, int, int, bool]]:
-    """Position, number, samples, and whether numbers are those of samples, of all that look like headers of frames."""
+    """Position, number, samples, and whether numbers count samples, of everything that looks like a frame header."""
     at = -1
     while (at := data.find(b"\xff", at + 1)) >= 0:
         head = data[at : at + _HEAD_BYTES]

@@ -1,4 +1,4 @@
-"""ID3 and APE tags: where they end, and the title (id3.org: ID3v2.3.0, ID3v2.4.0-structure; ID3v1)."""
+"""ID3 and APE tags: their ends, and the title (id3.org: ID3v2.3.0, ID3v2.4.0-structure; ID3v1)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ENCODINGS: Final = ("latin-1", "utf-16", "utf-16-be", "utf-8")
 
 
 def after_tag(window: Window, at: int) -> int:
-    """Where a tag that begins here ends; the same place where none begins."""
+    """End of a tag that begins here; the same position without one."""
     head = window.bytes_at(at, _APE_HEAD_BYTES)
     if head[:3] == b"ID3" and len(head) >= _HEAD_BYTES and max(head[6:10]) < 0x80:
         footer = _HEAD_BYTES if head[5] & 0x10 else 0
@@ -23,7 +23,7 @@ def after_tag(window: Window, at: int) -> int:
     elif head[:3] == b"TAG":
         end = at + _ID3V1_BYTES
     elif head[:8] == b"APETAGEX" and len(head) == _APE_HEAD_BYTES:
-        # a tag may begin with its footer alone, whose size is that of what stands before
+        # a footer alone has the size of what precedes it
         is_header = bool(int.from_bytes(head[20:24], "little") & 1 << 29)
         end = at + _APE_HEAD_BYTES + (int.from_bytes(head[12:16], "little") if is_header else 0)
     else:
@@ -32,7 +32,7 @@ def after_tag(window: Window, at: int) -> int:
 
 
 def title_of(window: Window, at: int) -> str:
-    """The title in an ID3v2 tag that begins here, else that of an ID3v1 tag at the end of the file, else nothing."""
+    """Title of an ID3v2 tag that begins here, else of an ID3v1 tag at the end of the file, else an empty string."""
     end = after_tag(window, at)
     head = window.bytes_at(at, _HEAD_BYTES)
     if head[:3] == b"ID3" and end > at:
@@ -53,7 +53,7 @@ def title_of(window: Window, at: int) -> str:
 
 
 def _synchsafe(size: bytes) -> int:
-    """Four bytes of seven bits each."""
+    """A number of four bytes with seven bits each."""
     return size[0] << 21 | size[1] << 14 | size[2] << 7 | size[3]
 
 

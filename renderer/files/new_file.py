@@ -1,4 +1,4 @@
-"""A sound file that appears under its name only when it is complete."""
+"""An audio file that appears under its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from stemfield.renderer.files.target_file import target_problem
 
 WRITABLE: Final = (".wav", ".flac")
 FLAC_CHANNELS: Final = 8
-"""The most channels a FLAC frame can hold (RFC 9639, section 9.1.3)."""
+"""Maximum number of channels in FLAC (RFC 9639, section 9.1.3)."""
 
 log = logging.getLogger(__name__)
 
 
 class NewFile(ABC):
-    """A sound file to write.
+    """An audio file to write.
 
-    Use it in a `with` block: leaving the block puts the file in place, an exception removes what was written.
+    Use it in a `with` block: the end of the block puts the file in place, an exception removes it.
 
     Attributes:
-        path: the file.
-        frames: written so far.
-        clipped: samples beyond full scale that had to be limited; they are told when the file is in place.
+        path: target.
+        frames: number of frames written so far.
+        clipped: samples beyond full scale that were clipped; they are reported when the file is in place.
     """
 
     def __init__(self, path: Path, sample_rate_hz: int) -> None:
         """Open a temporary file beside the target.
 
         Args:
-            path: where the file shall be.
-            sample_rate_hz: of the sound.
+            path: target.
+            sample_rate_hz: sample rate of the sound.
 
         Raises:
             AudioFileError: it cannot be written there.
@@ -64,16 +64,16 @@ class NewFile(ABC):
 
     @abstractmethod
     def _complete(self) -> None:
-        """Write what is still to be written."""
+        """Write the end of the file."""
 
     def seal(self) -> Path:
-        """Complete it and leave it where it is, to be read until it is abandoned.
+        """Complete the file and keep it under its temporary name, until it is abandoned.
 
         Returns:
-            Its temporary name.
+            The temporary name.
 
         Raises:
-            AudioFileError: the last of it could not be written.
+            AudioFileError: its end could not be written.
         """
         with self.writing():
             self._complete()
@@ -83,7 +83,7 @@ class NewFile(ABC):
         """Put the complete file in place.
 
         Raises:
-            AudioFileError: the last of it could not be written.
+            AudioFileError: its end could not be written.
         """
         try:
             with self.writing():
@@ -99,7 +99,7 @@ class NewFile(ABC):
             log.warning("%s: %s; WAV of floats keeps them", self.path, told)
 
     def _clipped(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """A block of shape (channels, n) within full scale; what was beyond is counted."""
+        """A block of shape (channels, n), clipped to full scale; clipped samples are counted."""
         levels = np.abs(block)
         if count := int(np.count_nonzero(levels > 1.0)):
             self.clipped += count
@@ -109,11 +109,11 @@ class NewFile(ABC):
         return block
 
     def abandon(self) -> None:
-        """Remove what was written and not put in place; a file that stood under this name before is untouched."""
+        """Remove the temporary file; a file that existed under the name before is untouched."""
         try:
             self._opened.close()
         except (soundfile.LibsndfileError, OSError):
-            pass  # a full disk takes the last of it no more, and nobody wants it
+            pass  # the disk is full, and the rest is not wanted
         finally:
             self._part.remove()
 
@@ -128,7 +128,7 @@ class NewFile(ABC):
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Turns what fails into a line, and leaves nothing behind."""
+        """Turns failures into errors of one line, and removes the file."""
         try:
             yield
         except (soundfile.LibsndfileError, OSError) as error:
@@ -137,7 +137,7 @@ class NewFile(ABC):
 
 
 def check_output(path: Path, channels: int, sources: Sequence[str | Path] = ()) -> str:
-    """Whether a file can be written there, before any work is done.
+    """Check whether a file can be written, before any work is done.
 
     Returns:
         The suffix in lower case, one of WRITABLE.
@@ -156,7 +156,7 @@ def check_output(path: Path, channels: int, sources: Sequence[str | Path] = ()) 
         for source in sources:
             if path.exists() and Path(source).exists() and path.samefile(source):
                 raise AudioFileError(f"{path}: is the input itself; choose another name for the output")
-    except OSError as error:  # a name that is too long
+    except OSError as error:  # the name is too long
         raise AudioFileError(f"{path}: cannot be written: {reason(error)}") from error
     return suffix
 

@@ -1,4 +1,4 @@
-"""The streams of an Ogg file that follow each other (RFC 3533, section 4: chaining), by their pages."""
+"""The chained streams of an Ogg file (RFC 3533, section 4), by their pages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CAPTURE: Final = b"OggS"
 _HEAD_BYTES: Final = 27
 _BEGINS, _ENDS = 2, 4
 _PAGE_SAMPLES: Final = 255 * 8192
-"""More is on no page (Vorbis I, 4.2.2)."""
+"""Maximum number of samples on a page (Vorbis I, 4.2.2)."""
 
 
 @dataclass(slots=True)
@@ -19,10 +19,10 @@ class Link:
     """A stream, or several side by side, from the first page to the last.
 
     Attributes:
-        start: of its first page in the file.
-        stop: of what follows its last page.
-        ended: whether a page says that it is the last one of a stream, and nothing of it is missing.
-        first_granule: the position in the music that the first page of sound ends at.
+        start: position of its first page.
+        stop: position after its last page.
+        ended: whether a complete page is marked as the last one.
+        first_granule: position in the music at the end of the first page of sound.
     """
 
     start: int
@@ -32,7 +32,7 @@ class Link:
 
     @property
     def begins_late(self) -> bool:
-        """Whether it was recorded from the middle of a stream, and its positions are not those in the file."""
+        """Whether it was recorded from the middle of a stream, so that its positions do not start at 0."""
         return self.first_granule > _PAGE_SAMPLES
 
 

@@ -1,6 +1,6 @@
-"""Files in the making: under a short name of their own until they are complete, and locked as long as somebody writes.
+"""Unfinished files: under a short temporary name until they are complete, and locked while they are written.
 
-What a process leaves that was killed is locked by nobody, and is removed by the next one that writes beside it.
+The file of a process that was killed is not locked, and the next process that writes in the folder removes it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ SUFFIX: Final = ".part"
 
 
 class PartFile:
-    """A new file, open to be written and read, in the folder of the one that it will be.
+    """A new file, open for writing and reading, in the folder of its target.
 
     Attributes:
-        path: where it is now.
-        file: itself.
+        path: temporary path.
+        file: the open file.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Create it, and remove what others left.
+        """Create it, and remove files of killed processes.
 
         Raises:
             OSError: it cannot be created.
@@ -34,11 +34,11 @@ class PartFile:
         while True:
             self.path = folder / f"{PREFIX}{secrets.token_hex(8)}{SUFFIX}"
             self.file: BinaryIO = self.path.open("x+b")
-            with suppress(OSError):  # a file system without locks: then nobody clears it away either
+            with suppress(OSError):  # a file system without locks, where nobody removes it either
                 fcntl.flock(self.file, fcntl.LOCK_EX)
             if self._is_there():
                 return
-            self.file.close()  # cleared away by another one before it was locked
+            self.file.close()  # removed by another process before it was locked
 
     def _is_there(self) -> bool:
         try:
@@ -47,7 +47,7 @@ class PartFile:
             return False
 
     def put(self, target: Path) -> None:
-        """Give it its name, in place of what stood there.
+        """Rename it to its target, replacing what exists there.
 
         Raises:
             OSError: it cannot be written, or renamed.
@@ -60,12 +60,12 @@ class PartFile:
         """Remove it, if it has not been put in place."""
         if not self.file.closed:
             self.path.unlink(missing_ok=True)
-            with suppress(OSError):  # a full disk takes the last of it no more, and nobody wants it
+            with suppress(OSError):  # the disk is full, and the rest is not wanted
                 self.file.close()
 
 
 def clear_leavings(folder: Path) -> None:
-    """Remove what was begun in a folder by processes that ended without a last word."""
+    """Remove the unfinished files of killed processes from a folder."""
     with suppress(OSError):
         for path in folder.glob(f"{PREFIX}*{SUFFIX}"):
             with suppress(OSError), path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""A sound file as it is opened: a regular file, never something that is waited for."""
+"""Opens audio files: regular files only, nothing that could block."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from stemfield.renderer.files.audio_error import AudioFileError
 
 
 def open_source(path: Path) -> BinaryIO:
-    """Open a sound file to read it.
+    """Open an audio file for reading.
 
     Raises:
-        AudioFileError: it is not there, no regular file, or cannot be opened.
+        AudioFileError: it does not exist, is not a regular file, or cannot be opened.
     """
     try:
         mode = path.stat().st_mode

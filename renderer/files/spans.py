@@ -1,4 +1,4 @@
-"""Bytes for a decoder: parts of a file, and what stands in place of its other parts, read as if they were one file."""
+"""Bytes for a decoder: parts of a file and replacements for other parts, read like one file."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from itertools import accumulate
 from typing import BinaryIO, Final
 
 Span = range | bytes
-"""Bytes of the file from a position to another one, or bytes that are given."""
+"""Bytes of the file from one position to another, or given bytes."""
 
 _WINDOW_BYTES: Final = 1 << 18
 
 
 class SpanFile(io.RawIOBase):
-    """A file to read made of spans. The file under it stays open when this one is closed.
+    """A readable file made of spans. The underlying file stays open when this one is closed.
 
     Attributes:
-        error: why reading failed; the decoder was told that the file ends there, since it cannot be told more.
+        error: error of a failed read, at which the file ends for the decoder.
     """
 
     def __init__(self, file: BinaryIO, spans: Sequence[Span]) -> None:
@@ -29,25 +29,25 @@ class SpanFile(io.RawIOBase):
         self._at = 0
 
     def readable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Always."""
         return True
 
     def tell(self) -> int:
-        """The position of the next byte."""
+        """Position of the next byte."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a position, counted from the beginning, from here or from the end."""
+        """Seek, from the beginning, from here or from the end."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._starts[-1]}[whence]
         self._at = max(base + offset, 0)
         return self._at
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Read on into a buffer until it is full or the end is reached; returns how many bytes there were."""
+        """Read into a buffer until it is full or the end is reached; returns the number of bytes."""
         target, done = memoryview(buffer), 0
         while done < len(target) and self._at < self._starts[-1] and self.error is None:
             index = bisect_right(self._starts, self._at) - 1
@@ -71,10 +71,10 @@ class SpanFile(io.RawIOBase):
 
 
 class Window:
-    """A file to look around in: what is asked for from one place to the next is read in large pieces.
+    """A file for short reads at rising positions, which are read ahead in large pieces.
 
     Attributes:
-        size: of the file in bytes.
+        size: size of the file in bytes.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -86,7 +86,7 @@ class Window:
         """Read `count` bytes from a position, fewer at the end of the file.
 
         Raises:
-            OSError: they cannot be read.
+            OSError: the file cannot be read.
         """
         if at >= self.size:
             return b""
@@ -98,7 +98,7 @@ class Window:
         return self._data[inside : inside + count]
 
     def find(self, wanted: bytes, at: int, end: int) -> int:
-        """Where these bytes stand first between two positions; -1 for nowhere."""
+        """First position of these bytes between two positions, or -1."""
         while at + len(wanted) <= end:
             data = self.bytes_at(at, min(_WINDOW_BYTES, end - at))
             if (found := data.find(wanted)) >= 0:

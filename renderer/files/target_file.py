@@ -1,4 +1,4 @@
-"""Where a file shall be written: looked at before the work that fills it."""
+"""Checks the target of a file before the work that fills it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def target_problem(path: Path) -> str:
-    """Why no file can be written there, or nothing. What is there already is replaced if it is a regular file.
+    """Why no file can be written there, or an empty string. An existing regular file may be replaced.
 
-    A pipe or a device would be replaced as well instead of being written to.
+    A pipe or a device would be replaced, too, instead of being written to.
     """
     try:
         if not path.parent.is_dir():
@@ -19,6 +19,6 @@ def target_problem(path: Path) -> str:
             return "is a folder" if stat.S_ISDIR(mode) else "is no file but a pipe, a socket or a device; name a file"
         if not os.access(path.parent, os.W_OK):
             return f"no permission to write into {path.parent}"
-    except OSError as error:  # a name that is too long
+    except OSError as error:  # the name is too long
         return f"cannot be written: {error.strerror or error}"
     return ""

@@ -1,7 +1,7 @@
-"""The chunks of WAV, RF64 and BW64 files (ITU-R BS.2088), and how much sound there is whatever they say of it.
+"""The chunks of WAV, RF64 and BW64 files (ITU-R BS.2088), and the actual length of the sound.
 
-A program that writes into a pipe, or that loses its power, never comes back to write the length in front of the sound;
-one that is unaware of the limit of 4 GiB writes what is left of it in 32 bits.
+A program that writes to a pipe or is killed never writes the length before the sound; one that ignores the limit of
+4 GiB writes its lower 32 bits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _MAX_DS64_BYTES: Final = 1 << 20
 _MAX_TEXT_BYTES: Final = 1 << 16
 _IN_DS64: Final = 0xFFFFFFFF
 _STREAMED: Final = (range(0x7FFFF000, 0x80000001), range(0xFFFFF000, 1 << 32), range((1 << 63) - 1, 1 << 64))
-"""What is written for "until the end", by sox, by ffmpeg, and in 64 bits."""
+"""Sizes for "until the end" of sox, of ffmpeg, and in 64 bits."""
 _DATA, _DS64, _LIST, _FACT = b"data", b"ds64", b"LIST", b"fact"
 
 
@@ -29,11 +29,11 @@ class Wave:
     """One file; several may stand in a row.
 
     Attributes:
-        chunks: the place of the content of each, of two with one name the first; that of the sound as far as it goes.
-        declared: bytes of sound that the header says; None where it says "until the end".
-        second: bytes of sound a second, as the header says; 0 for unknown.
-        missing: the name of a chunk other than the sound that is longer than the file, its size, and what is there.
-        stop: where the last chunk ends.
+        chunks: position of each chunk's content, the first of two with one name; that of the sound as far as it exists.
+        declared: bytes of sound by the header; None for "until the end".
+        second: bytes of sound per second by the header; 0 for unknown.
+        missing: name of a chunk other than the sound that is longer than the file, its size, and its actual size.
+        stop: end of the last chunk.
     """
 
     chunks: dict[bytes, range]
@@ -44,16 +44,16 @@ class Wave:
 
     @property
     def sound(self) -> range:
-        """Where the sound is."""
+        """Position of the sound."""
         return self.chunks.get(_DATA, range(0))
 
     def format(self, window: Window) -> bytes:
-        """The content of the chunk that says what the samples are; nothing where there is none."""
+        """Content of the format chunk, if any."""
         place = self.chunks.get(b"fmt ", range(0))
         return window.bytes_at(place.start, min(len(place), _MAX_TEXT_BYTES))
 
     def trusted(self, window: Window) -> list[Span]:
-        """The sound behind a header that says how long it is, with the texts."""
+        """The sound with a correct header, and the text chunks."""
         frame = _frame_bytes(self.format(window))
         sound = self.sound[: len(self.sound) // frame * frame]
         names = [b"fmt ", _LIST] if self.declared != len(self.sound) else [b"fmt ", _FACT, _LIST]
@@ -116,7 +116,7 @@ def _wave(window: Window, start: int, end: int) -> Wave:
 
 
 def _sound_bytes(window: Window, content: int, size: int, room: int, second: int) -> tuple[int, int | None]:
-    """How many bytes of sound there are, and how many were declared."""
+    """Actual and declared number of bytes of sound."""
     declared = None if any(size in each for each in _STREAMED) else size
     end = content + room
     follows = any(_is_chunk(window, content + size + pad, end) for pad in (0, size % 2))
@@ -126,7 +126,7 @@ def _sound_bytes(window: Window, content: int, size: int, room: int, second: int
 
 
 def _is_chunk(window: Window, at: int, end: int) -> bool:
-    """Whether a chunk begins here that is no longer than the file."""
+    """Whether a chunk begins here that fits into the file."""
     head = window.bytes_at(at, 8)
     if len(head) < 8 or at + 8 > end:
         return False
@@ -134,7 +134,7 @@ def _is_chunk(window: Window, at: int, end: int) -> bool:
 
 
 def _is_name(name: bytes) -> bool:
-    """Whether a chunk may be called so."""
+    """Whether this is a valid name of a chunk."""
     return all(0x20 <= byte < 0x7F for byte in name)
 
 
@@ -152,7 +152,7 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def _large_sizes(data: bytes) -> dict[bytes, int]:
-    """What a ds64 chunk says of chunks whose size takes more than 32 bits."""
+    """The 64-bit sizes of a ds64 chunk."""
     if len(data) < 28:
         return {}
     _, of_data, _, count = struct.unpack_from("<QQQI", data)

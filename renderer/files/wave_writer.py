@@ -1,4 +1,4 @@
-"""What a WAV file is written of; it becomes RF64 or BW64 when its sizes take more than 32 bits.
+"""Writes the chunks of a WAV file, which becomes RF64 or BW64 when its sizes need more than 32 bits.
 
 EBU Tech 3306, ITU-R BS.2088.
 """
@@ -11,27 +11,27 @@ from collections.abc import Sequence
 from typing import BinaryIO, Final
 
 LARGE_BYTES: Final = 2**32 - 1
-"""From here on the sizes of a RIFF file do not suffice."""
+"""Size from which a file cannot be RIFF."""
 _DS64_BYTES: Final = 28
 _MAX_FACT: Final = 2**32 - 1
 
 Chunk = tuple[bytes, bytes]
-"""Its name, four bytes, and its content."""
+"""Name, four bytes, and content."""
 
 
 class WaveWriter:
-    """Chunks, the sound, and more chunks. What is equal is written in equal bytes."""
+    """Chunks, the sound, and more chunks. Equal contents give equal bytes."""
 
     def __init__(
         self, file: BinaryIO, chunks: Sequence[Chunk], large_kind: bytes = b"RF64", large_bytes: int = LARGE_BYTES
     ) -> None:
-        """Write what stands before the sound.
+        """Write the chunks before the sound.
 
         Args:
-            file: empty, and stays the caller's.
-            chunks: before the sound; the content of one that is called `fact` becomes the number of frames.
-            large_kind: what a large file is, b"RF64" or b"BW64".
-            large_bytes: from this size on it is large.
+            file: empty file, which the caller closes.
+            chunks: chunks before the sound; the content of `fact` becomes the number of frames.
+            large_kind: kind of a large file, b"RF64" or b"BW64".
+            large_bytes: size from which it is large.
 
         Raises:
             OSError: it cannot be written.
@@ -40,7 +40,7 @@ class WaveWriter:
         self._large_kind, self._large_bytes = large_kind, large_bytes
         self._fact_at: int | None = None
         file.write(b"RIFF" + bytes(4) + b"WAVE")
-        self._chunk(b"JUNK", bytes(_DS64_BYTES))  # the sizes of a large file will stand here
+        self._chunk(b"JUNK", bytes(_DS64_BYTES))  # space for the sizes of a large file
         for name, content in chunks:
             if name == b"fact":
                 self._fact_at = file.tell() + 8
@@ -49,14 +49,14 @@ class WaveWriter:
         self._sound_at = file.tell()
 
     def complete(self, frames: int, chunks: Sequence[Chunk] = ()) -> None:
-        """Write what stands behind the sound, and how much there is of all.
+        """Write the chunks after the sound, and the sizes.
 
         Args:
-            frames: how many there are.
-            chunks: behind the sound.
+            frames: number of frames.
+            chunks: chunks after the sound.
 
         Raises:
-            OSError: it cannot be written, or not all of it arrived.
+            OSError: it cannot be written, or not completely.
         """
         file = self._file
         sound_bytes = file.tell() - self._sound_at

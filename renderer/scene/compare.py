@@ -1,4 +1,4 @@
-"""The scene against the untouched recording."""
+"""Comparison of the scene with the untouched recording."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from stemfield.renderer.scene.scene import Scene
 
 
 def untouched(scene: Scene) -> Scene:
-    """What sounds of a scene: the scene itself, or where it is compared, the recording from the stereo pair."""
+    """The scene to render: the scene itself, or during a comparison the recording from the stereo pair."""
     if not scene.compare:
         return scene
     plain = tuple(replace(o, eq=()) if o.eq and o.kind == "stem" else o for o in scene.objects)

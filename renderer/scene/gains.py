@@ -1,4 +1,4 @@
-"""From scene and layout to the engine's gain matrices. Pure: no sound, no time, no state."""
+"""Gain matrices of the engine, from scene and layout. Pure functions."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ from stemfield.renderer.scene.solo import any_solo, is_silenced
 Floats = NDArray[np.float64]
 
 CLICK_FREE_S = 0.005
-"""No ramp is shorter: a faster change of gain is heard as a click."""
+"""Minimum duration of a ramp: a faster change of gain is heard as a click."""
 
 STAGE_DEG = 10.0
-"""An object with two sides and less width is on its way to a point, where they are summed."""
+"""Width from which the sides of an object are independent; narrower ones are on their way to a point, where they are
+summed."""
 
 STEREO_PAIR = ("M+030", "M-030")
 STEREO_AZIMUTH_DEG = 30.0
@@ -43,16 +44,16 @@ _UNGROUPED = Group()
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where the channels of a scene's objects are heard, each object as loud as what it plays."""
+    """Gains of the channels of a scene's objects, each object as loud as what it plays."""
 
     direct: Floats
     """Linear gains, shape (sources, loudspeakers), in layout order."""
     diffuse: Floats
-    """To the loudspeakers' decorrelators: what two sides differ in has opposite signs in both."""
+    """Gains to the decorrelators; the difference of two sides has opposite signs in both."""
     near: Floats
-    """What of an object is direct is multiplied by this for its loudness, shape (objects,)."""
+    """Factor of the direct gains of each object for its loudness, shape (objects,)."""
     far: Floats
-    """And what is diffuse by this."""
+    """Factor of the diffuse gains."""
 
 
 def placed(scene: Scene, layout: Layout, panner: Panner) -> Placed:
@@ -103,17 +104,17 @@ def placed(scene: Scene, layout: Layout, panner: Panner) -> Placed:
 
 
 def instruments_together(scene: Scene, layout: Layout, direct: Floats, diffuse: Floats) -> NDArray[np.float32]:
-    """By how much every source is raised, so that the separated instruments are as loud as the recording, apart or not.
+    """Shares by which sources are raised, so that separated instruments are as loud as the recording, apart or not.
 
     Args:
-        scene: what plays.
-        layout: the room.
-        direct: of `placed`, shape (sources, loudspeakers).
-        diffuse: of `placed`.
+        scene: the scene.
+        layout: loudspeaker layout.
+        direct: `Placed.direct`.
+        diffuse: `Placed.diffuse`.
 
     Returns:
-        The shares of `loudness.heard_together`, shape (sources, 2); 1 for what is no instrument or has no width, and
-        for all where they are at one place.
+        The shares of `loudness.heard_together`, shape (sources, 2); 1 for sources that are not instruments or have no
+        width, and for all at one place.
     """
     rows = np.flatnonzero(_per_source(scene, [item.id < len(STEMS) and _has_sides(item) for item in scene.objects]))
     shares = np.ones((len(direct), 2), np.float32)
@@ -129,10 +130,10 @@ def source_gains(
     """The gain of every source on every loudspeaker, directly; `diffuse_gains` has the rest.
 
     Args:
-        scene: what plays, and where.
-        layout: the room.
-        panner: of that layout.
-        sources: the rows wanted; `sources_of(scene)` when not given. Those that are not of the scene are silent.
+        scene: the scene.
+        layout: loudspeaker layout.
+        panner: panner of the layout.
+        sources: rows of the result, default `sources_of(scene)`; sources that the scene lacks are silent.
 
     Returns:
         Linear gains, shape (sources, loudspeakers), in layout order.
@@ -143,7 +144,7 @@ def source_gains(
 def diffuse_gains(
     scene: Scene, layout: Layout, panner: Panner, sources: Sequence[Source] | None = None
 ) -> NDArray[np.float32]:
-    """How much of every source is sent to every loudspeaker's decorrelator, as `source_gains`."""
+    """The gain of every source to every loudspeaker's decorrelator, as `source_gains`."""
     return both_gains(scene, layout, panner, sources)[1]
 
 
@@ -162,7 +163,7 @@ def band_gains(
     """The gains of every source below and above the crossover of dual-band panning (`Layout.dual_band`).
 
     Above, the powers of the loudspeakers add up at the listener, below their amplitudes do: the upper matrix is
-    `source_gains`, and every row of the lower one is scaled so that its sum is what the root of its power was.
+    `source_gains`, and every row of the lower one is scaled so that its sum equals the root of its power.
 
     Returns:
         Two matrices of shape (sources, loudspeakers): below, above.
@@ -181,7 +182,7 @@ def speaker_gains(scene: Scene, layout: Layout) -> NDArray[np.float32]:
 
 
 def bass_gains(direct: NDArray[np.float32]) -> NDArray[np.float32]:
-    """By how much the bass of each source is scaled so that its amplitudes, not its powers, add up to its level.
+    """Factor of each source's bass, so that its amplitudes, not its powers, add up to its level.
 
     Args:
         direct: linear gains, shape (sources, loudspeakers).
@@ -197,7 +198,7 @@ def bass_gains(direct: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def object_level(scene: Scene, item: SceneObject) -> float:
-    """How loud an object is apart from its distance: its level, mute and solo, and its group's; linear."""
+    """Linear gain of an object without its distance: its level, mute and solo, and its group's."""
     if is_silenced(item, any_solo(scene.objects)):
         return 0.0
     return item.level * _group_gain(scene.groups.get(item.group, _UNGROUPED))
@@ -206,7 +207,7 @@ def object_level(scene: Scene, item: SceneObject) -> float:
 def ramp_frames(
     scene: Scene, sources: Sequence[Source], sample_rate_hz: float, minimum_s: float = CLICK_FREE_S
 ) -> NDArray[np.int64]:
-    """How many frames each source takes to its new gains: its object's `smooth_s`, at least `minimum_s`.
+    """Frames of each source's ramp: its object's `smooth_s`, at least `minimum_s`.
 
     Returns:
         Shape (sources,), each at least 1.
@@ -234,7 +235,7 @@ def _rows(matrix: Floats, own: Sequence[Source], wanted: Sequence[Source] | None
 
 
 def _per_source(scene: Scene, values: Sequence[float]) -> Floats:
-    """Shape (sources,): what an object has, for each of its channels."""
+    """Shape (sources,): the value of an object for each of its channels."""
     return np.repeat(np.array(values, np.float64), [channel_count(item) for item in scene.objects])
 
 
@@ -259,17 +260,17 @@ def _diffuseness(scene: Scene) -> Floats:
 
 
 def _has_sides(item: SceneObject) -> bool:
-    """Whether it has a left and a right channel that are panned."""
+    """Whether an object has a left and a right channel that are panned."""
     return channel_count(item) == 2 and item.type != "channel"
 
 
 def _stage_shares(scene: Scene) -> Floats:
-    """Shape (sources of the scene,): 1 for what is as wide as a stage, 0 for a point."""
+    """Shape (sources,): 1 from `STAGE_DEG` on, 0 for a point."""
     return _per_source(scene, [min(item.width_deg / STAGE_DEG, 1.0) for item in scene.objects])
 
 
 def _everywhere(scene: Scene, layout: Layout) -> Floats:
-    """Shape (sources of the scene, loudspeakers): the diffuse sound of each, of power 1; zeros where there is none."""
+    """Shape (sources, loudspeakers): gains of the diffuse sound, of power 1; zeros without any."""
     blocks = [np.zeros((0, len(layout.speakers)))]
     for item in scene.objects:
         gains = np.zeros((channel_count(item), len(layout.speakers)))
@@ -289,7 +290,7 @@ def _is_stem(scene: Scene) -> NDArray[np.bool_]:
 
 
 def _unit_gains(scene: Scene, layout: Layout, panner: Panner) -> Floats:
-    """Shape (sources of the scene, loudspeakers): where each is heard, at level 1."""
+    """Shape (sources, loudspeakers): direct gains at level 1."""
     blocks = [np.zeros((0, len(layout.speakers)))]
     for item, gains in zip(scene.objects, pans(scene, layout, panner), strict=True):
         blocks.append(_routed(item, layout, len(gains)) if item.type == "channel" else gains)
@@ -305,7 +306,7 @@ def _routed(item: SceneObject, layout: Layout, count: int) -> Floats:
 
 
 def separation_gain(item: SceneObject, separation: Separation) -> float:
-    """By how much the separator's mask of a stem is re-scaled; linear."""
+    """Linear factor of the separator's mask of a stem."""
     names = (*STEMS, RESIDUAL)
     if item.kind != "stem" or item.id >= len(names):
         return 1.0
@@ -317,7 +318,7 @@ def _group_gain(group: Group) -> float:
 
 
 def _stereo_gains(layout: Layout, panner: Panner) -> Floats:
-    """Shape (2, loudspeakers): where the left and the right side of a recording belong."""
+    """Shape (2, loudspeakers): gains of the left and the right side of a recording."""
     if all(label in layout.labels for label in STEREO_PAIR):
         return np.eye(len(layout.labels))[[layout.labels.index(label) for label in STEREO_PAIR]]
     return panner.gains(cartesian([STEREO_AZIMUTH_DEG, -STEREO_AZIMUTH_DEG], 0.0))

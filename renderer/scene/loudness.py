@@ -1,10 +1,10 @@
-"""What keeps a recording as loud in a room as it was: laws for what shares a loudspeaker, and what it adds up to.
+"""Laws that keep a recording as loud in a room as it was.
 
 Sounds that come from different loudspeakers add up by their powers, on one loudspeaker by their amplitudes. A recording
 is as loud as the powers of its two channels together, so a room is louder where equal channels meet in a loudspeaker,
 softer where opposite ones cancel, and softer where instruments are apart that shared one before. The gains for the
 first two follow from the places alone. What instruments have in common differs from song to song: `dsp.leakage`
-measures it, and from the places follows how much of it is lost.
+measures it, and the places determine how much of it is lost.
 
 Loudness is that of ITU-R BS.1770: the powers of all loudspeakers, those at the sides with more weight, LFE channels
 with none.
@@ -35,21 +35,21 @@ _DECIMALS: Final = 4
 
 
 def taken_apart(left: Floats, right: Floats) -> tuple[Floats, Floats]:
-    """Lets the two sides of an object add up by power on each loudspeaker that both use.
+    """Gains with which the two sides of an object add up by power on each loudspeaker that both use.
 
     Where both play a loudspeaker with gains l and r, its power has a part 2 l r <L, R>, which depends on whether the
-    sides are alike. So that it does not, their difference is also sent to the loudspeaker's decorrelator, with the gain
-    of the root of l r: what the sides have in common is heard directly, from where it was, and what would have
-    cancelled is heard as diffuse sound from the same loudspeakers. All is scaled to the power that both have alone.
+    sides are alike. To avoid that, their difference is also sent to the loudspeaker's decorrelator, with the root of
+    l r as gain: what the sides have in common is heard directly, and what would have cancelled is heard as diffuse
+    sound from the same loudspeakers. Everything is scaled to the power that both have alone.
 
     Args:
         left: gains of the left sides, none negative, shape (objects, loudspeakers).
-        right: of the right sides.
+        right: gains of the right sides.
 
     Returns:
-        What the direct gains of both are multiplied by, shape (objects,), and the diffuse gains of the left sides,
-        shape (objects, loudspeakers), whose negatives are those of the right sides. Sides that share no loudspeaker
-        have 1 and zeros.
+        The factor of the direct gains of both, shape (objects,), and the diffuse gains of the left sides, shape
+        (objects, loudspeakers); those of the right sides are their negatives. Sides that share no loudspeaker have 1
+        and zeros.
 
     >>> scale, diffuse = taken_apart(np.array([[1.0, 0.0]]), np.array([[1.0, 0.0]]))
     >>> scale.round(3).tolist(), diffuse.round(3).tolist()
@@ -65,7 +65,7 @@ def all_around(plays: Floats, azimuth_deg: Floats) -> tuple[Floats, Floats]:
 
     Args:
         plays: 1 for each loudspeaker that is used, or 0, shape (loudspeakers,).
-        azimuth_deg: of the loudspeakers.
+        azimuth_deg: azimuths of the loudspeakers.
 
     Returns:
         Gains of the left and the right side, at right angles and each of power 1; of 1/2 where no loudspeaker is at a
@@ -80,7 +80,7 @@ def all_around(plays: Floats, azimuth_deg: Floats) -> tuple[Floats, Floats]:
 
 
 def heard_together(direct: Floats, diffuse: Floats, weights: Floats) -> tuple[float, float]:
-    """How much of what instruments have in common adds up by amplitude, as it did in the recording.
+    """Share of what instruments have in common that adds up by amplitude, as it did in the recording.
 
     With these shares a processor raises instruments to be as loud together as the recording that they came from:
     by the root of (1 + a + b) / (1 + a alike + b opposite), where a and b say how much what they have in common adds to
@@ -89,8 +89,8 @@ def heard_together(direct: Floats, diffuse: Floats, weights: Floats) -> tuple[fl
     Args:
         direct: gains of the left and right sides in turn of at most four instruments, shape (2 instruments,
             loudspeakers).
-        diffuse: to the decorrelators.
-        weights: of the loudspeakers' powers.
+        diffuse: gains to the decorrelators.
+        weights: weights of the loudspeakers' powers.
 
     Returns:
         Two shares, 0..1: of what is alike in both sides, and of what is opposite. 1 at one place, and alone.

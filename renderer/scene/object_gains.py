@@ -1,7 +1,7 @@
-"""The gains of a scene's objects, worked out anew only for those that changed.
+"""The gains of a scene's objects, recomputed only for those that changed.
 
-An object follows another one, or the room is turned, some hundred times a second; the rest of the scene stays as it
-was. Objects are frozen and survive from scene to scene, so that one that is the very same has the same gains.
+When an object moves, a hundred times a second, the rest of the scene stays as it was. Objects are frozen and shared by
+successive scenes, so that an identical object has the same gains.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from stemfield.renderer.scene.solo import any_solo, is_silenced
 
 
 class ObjectGains:
-    """The gains of the scene that was shown last.
+    """The gains of the latest scene.
 
     Args:
-        layout: the room.
-        panner: of that layout.
-        sample_rate_hz: of the ramps.
+        layout: loudspeaker layout.
+        panner: panner of the layout.
+        sample_rate_hz: sample rate of the ramps.
 
     Attributes:
         sources: rows of all arrays.
         direct: linear gains, shape (sources, loudspeakers).
-        diffuse: what is sent to the decorrelators, shape (sources, loudspeakers).
+        diffuse: gains to the decorrelators, shape (sources, loudspeakers).
         together: shares of `loudness.heard_together`, shape (sources, 2).
         ramps: frames, shape (sources,).
     """
@@ -51,10 +51,10 @@ class ObjectGains:
         self.ramps = np.zeros(0, np.int64)
 
     def show(self, scene: Scene) -> bool:
-        """Takes up a scene.
+        """Updates the gains for a scene.
 
         Returns:
-            Whether the rows of the arrays are other ones than before.
+            Whether the arrays have other rows than before.
         """
         pairs = zip(scene.objects, self._objects, strict=False)
         stale = [index for index, (item, before) in enumerate(pairs) if item is not before]
@@ -72,7 +72,7 @@ class ObjectGains:
         return anew
 
     def energies(self) -> NDArray[np.float32]:
-        """How each object's energy is shared among the loudspeakers, (objects, loudspeakers); zeros for silence."""
+        """Share of each loudspeaker in each object's energy, (objects, loudspeakers); zeros for silence."""
         powers = self.direct**2 + self.diffuse**2
         powers = np.add.reduceat(powers, self._starts[:-1], axis=0) if len(powers) else powers
         totals = powers.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Where the channels of an object are heard, as the panner wants to know it."""
+"""Positions and extents of the channels of an object, for the panner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stemfield.renderer.scene.scene import DistanceLaw, Scene, SceneObject
 Floats = NDArray[np.float64]
 
 AS_NEAR = 1e-5
-"""Loudspeakers whose distances on the unit sphere differ by less are as near as each other."""
+"""Tolerance for equal distances of loudspeakers on the unit sphere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +27,23 @@ class Placement:
     """The channels of one object."""
 
     positions: Floats
-    """(channels, 3): as seen from the listener."""
+    """(channels, 3): relative to the listener."""
     width_deg: float
     """The extent of each."""
     height_deg: float
     without: frozenset[int]
-    """Loudspeakers that do not play it."""
+    """Indices of loudspeakers that do not play it."""
 
 
 def channel_count(item: SceneObject) -> int:
-    """How many channels an object plays."""
+    """Number of channels that an object plays."""
     return 2 if item.kind == "stem" else len(item.channels)
 
 
 def pans(scene: Scene, layout: Layout, panner: Panner) -> list[Floats]:
     """The gains of every object's channels, shapes (channels, loudspeakers), of power 1 each.
 
-    Objects that are heard through the same loudspeakers are panned in one call.
+    Objects on the same loudspeakers are panned in one call.
     """
     placements = [placement_of(item, scene, layout) for item in scene.objects]
     results = [np.zeros((0, len(layout.speakers)))] * len(placements)
@@ -88,7 +88,7 @@ def distance_gain(item: SceneObject, distance: DistanceLaw, listener: Sequence[f
 
 
 def placement_of(item: SceneObject, scene: Scene, layout: Layout) -> Placement:
-    """Where the channels of an object of a scene are heard in a room."""
+    """Placement of an object of a scene in a room."""
     seen = np.array([item.position], np.float64)
     if item.type != "plane":
         seen -= scene.listener
@@ -127,9 +127,9 @@ def _locked(
 
 
 def nearest(away: Sequence[float] | Floats, speakers: Sequence[Speaker]) -> int:
-    """Which of some loudspeakers is the nearest, by how far away they are on the unit sphere.
+    """The nearest of some loudspeakers, by their distances on the unit sphere.
 
-    Of several that are as near, as ITU-R BS.2127 has it: the one nearest to ear height, then below, then in front, then
+    Of several at the same distance, as in ITU-R BS.2127: the one nearest to ear height, then below, then in front, then
     on the right.
     """
 

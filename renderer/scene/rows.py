@@ -1,4 +1,4 @@
-"""The rows of gain matrices: which sound each plays, in the order of a scene and in the order of the engine."""
+"""Rows of the gain matrix: the sources of a scene, and the rows of the engine that play them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STEM_ROWS = 2 * (len(STEMS) + 1)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What one row of the gain matrix plays."""
+    """The sound of one row of the gain matrix."""
 
     object_id: int
     side: Literal["left", "right", "mono"]
@@ -28,7 +28,7 @@ class Source:
 def sources_of(scene: Scene) -> tuple[Source, ...]:
     """The rows of the gain matrix, in the order of the scene's objects.
 
-    A stem has two, left and right; an input object one a channel: two are left and right, one or more than two mono.
+    A stem has two, left and right; an input object one per channel: two are left and right, other numbers mono.
     """
     rows: list[Source] = []
     for item in scene.objects:

@@ -1,6 +1,6 @@
-"""The scene: what plays, where, and how loud, as frozen values.
+"""The scene: objects with their positions and levels, and everything else that decides how a room sounds.
 
-A scene is a value. Control makes a new one from a command (`dataclasses.replace`); gains follow from scene and layout.
+A scene is a frozen value. Control makes a new one from a command (`dataclasses.replace`).
 Positions are metres in the convention of `stemfield.layouts.coordinates`: x front, y left, z up.
 """
 
@@ -18,7 +18,7 @@ STEMS = ("vocals", "bass", "drums", "other")
 """The instruments of the default model, in the order of their object ids."""
 
 RESIDUAL = "residual"
-"""The object that plays what no stem claims, and the whole mixture while there are no stems."""
+"""The object that plays what is in no stem, and the whole mixture while there are no stems."""
 
 ObjectKind = Literal["stem", "input"]
 TestSignal = Literal["none", "noise", "sweep", "spoken"]
@@ -26,9 +26,9 @@ Link = Literal["position", "level", "mute", "solo", "width"]
 Kind = Literal[
     "positions", "gains", "eq", "groups", "objects", "separation", "master", "loudspeakers", "listener", "monitor"
 ]
-"""Parts of a scene that are taken up or left: `positions` are all that decides where something is heard."""
+"""Parts of a scene that can be recalled; `positions` is everything that decides where something is heard."""
 ObjectType = Literal["point", "plane", "channel", "diffuse", "pointdiffuse", "pointextent"]
-"""S3A's words. `pointdiffuse` and `pointextent` are rendered as `point`, which may be diffuse and have an extent too.
+"""Types of S3A. `pointdiffuse` and `pointextent` are rendered as `point`, which may be diffuse and have an extent too.
 A `plane` wave comes from its direction wherever the listener is, and no distance law holds for it."""
 
 MAX_OBJECTS = 128
@@ -110,28 +110,28 @@ class SceneObject:
     dmax_m: float = 1.0
     """ADM's distance 1, in metres."""
     own_name: str = ""
-    """Its name in the configuration, by which it is found whatever else it is called."""
+    """Its name in the configuration, by which it is always found."""
     label: str = ""
-    """What people read in place of the name, up to 128 characters; empty is the name."""
+    """Displayed in place of the name, up to 128 characters; empty for the name."""
 
     @property
     def title(self) -> str:
-        """What people read."""
+        """The displayed name."""
         return self.label or self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Identify:
-    """A sound by which a loudspeaker is found: its label, spoken, a second of noise, or a sweep of five."""
+    """A request for an identifying sound: the spoken label, a second of noise, or a sweep of five."""
 
     sound: TestSignal = "none"
     request: int = 0
-    """Counts up, so that the same sound can be asked for again."""
+    """Serial number, so that the same sound can be requested again."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakerTrim:
-    """The listener's setting of one loudspeaker."""
+    """The listener's settings of one loudspeaker."""
 
     gain_db: float = 0.0
     mute: bool = False
@@ -141,22 +141,22 @@ class SpeakerTrim:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What the objects with one `group` number have in common."""
+    """Common settings of the objects with one `group` number."""
 
     gain_db: float = 0.0
-    """-120..20, beside the objects' own levels."""
+    """-120..20, in addition to the objects' own levels."""
     mute: bool = False
     rotation_deg: float = 0.0
-    """How far the group was turned to the left about the vertical axis; its objects' positions say where they are."""
+    """Rotation of the group to the left about the vertical axis, which its objects' positions already include."""
     links: tuple[Link, ...] = ("position",)
-    """What a hand that changes it of one object changes of all."""
+    """Values that a controller changes for all objects when it changes one."""
     mirrored: bool = False
     """Whether linked positions are mirrored left and right instead of moved alike."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """What a kept scene that is taken up changes of the present one."""
+    """What recalling a stored scene changes."""
 
     scope: tuple[Kind, ...] = ("positions", "gains", "eq", "groups", "objects", "separation")
     without: tuple[str, ...] = ()
@@ -165,7 +165,7 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Separation:
-    """What the listener asks of the separator."""
+    """The listener's settings of the separator."""
 
     threshold: float = 0.0
     """0..1: a mask estimate below it is rejected and goes to the residual."""
@@ -178,10 +178,10 @@ class Separation:
 
 @dataclass(frozen=True, slots=True)
 class DistanceLaw:
-    """How loud a source is by its distance from the listener."""
+    """The law by which gain depends on the distance from the listener."""
 
     law: Literal["none", "inverse", "adm"] = "none"
-    """`inverse`: as reference_m / distance. `adm`: by the object's dref and dmax_m, as ADM-OSC has it."""
+    """`inverse`: reference_m / distance. `adm`: by the object's dref and dmax_m, as in ADM-OSC."""
     reference_m: float = 1.0
     """0.01..100: nearer sources are no louder."""
     floor_db: float = -40.0
@@ -199,22 +199,22 @@ class Scene:
     master_mute: bool = False
     speakers: Mapping[str, SpeakerTrim] = field(default_factory=lambda: MappingProxyType({}))
     groups: Mapping[int, Group] = field(default_factory=lambda: MappingProxyType({}))
-    """By number; those that are not here have nothing set."""
+    """By number; a group that is missing has the defaults."""
     separation: Separation = field(default_factory=Separation)
     distance: DistanceLaw = DistanceLaw()
     listener: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Metres: from here directions and distances are heard."""
+    """Position of the listener in metres."""
     head: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Yaw to the left, pitch up, roll to the right, degrees: of the listener of the binaural monitor."""
     monitor_gain_db: float = 0.0
     """Of the binaural monitor alone."""
     monitor_mute: bool = False
     recall: Recall = Recall()
-    """Belongs to the room: what is kept in files under a name has its own, which is passed over."""
+    """Belongs to the room; that of a scene file is ignored."""
     compare: bool = False
-    """Whether the untouched recording plays instead, for a moment's comparison."""
+    """Whether the untouched recording plays instead, for comparison."""
     compare_gain_db: float = 0.0
-    """What makes it as loud as the scene, beside the master gain."""
+    """Gain that makes it as loud as the scene, in addition to the master gain."""
 
     def find(self, key: int | str) -> SceneObject | None:
         """The object with this id, name or own name, or None."""
@@ -236,7 +236,7 @@ class Scene:
         return replace(self, objects=tuple(changed.get(o.id, o) for o in self.objects)) if changed else self
 
     def _place(self, ident: int) -> int | None:
-        """Where the object of an id is: nearly always at that place."""
+        """Index of the object with an id, which is nearly always the id."""
         if 0 <= ident < len(self.objects) and self.objects[ident].id == ident:
             return ident
         return next((at for at, o in enumerate(self.objects) if o.id == ident), None)
@@ -253,10 +253,10 @@ _STAGE = {
 
 
 def default_scene(inputs: Sequence[tuple[str, tuple[int, ...]]] = ()) -> Scene:
-    """The scene that a listener hears before moving anything.
+    """The default scene.
 
-    The singer stands in front with the bass beside, the drums fill the stage, all else stands around and above it, and
-    what no stem claims stays where a stereo pair would play it.
+    The singer stands in front with the bass beside, the drums fill the stage, everything else is around and above it,
+    and the residual stays where a stereo pair would play it.
 
     Args:
         inputs: name and 0-based channels of every direct input object; they stand in front, stereo ones as wide as a

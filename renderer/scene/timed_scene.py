@@ -1,4 +1,4 @@
-"""A scene and when it is heard."""
+"""A scene and its time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from stemfield.renderer.scene.scene import Scene
 
 @dataclass(frozen=True, slots=True)
 class TimedScene:
-    """A scene and when it is to be heard."""
+    """A scene and the time from which it applies."""
 
     scene: Scene
     fade_s: float = 0.0
-    """Ramps take at least this long."""
+    """Minimum duration of the ramps."""
     at_s: float = 0.0
-    """Monotonic; 0 is at once."""
+    """Monotonic time; 0 is at once."""

@@ -1,7 +1,7 @@
-"""Between the units that people steer in and those that the scene holds, for one value at a time.
+"""Conversions between the units of controllers and those of the scene, for single values.
 
-The convention is that of `stemfield.layouts.coordinates`, whose functions take arrays; these take a message's few
-floats, which is ten times quicker.
+The convention is that of `stemfield.layouts.coordinates`, whose functions take arrays; these are ten times faster for
+the few numbers of a message.
 
 >>> [round(v, 6) for v in aed_of((0.0, -3.0, 0.0))]
 [-90.0, 0.0, 3.0]
@@ -21,14 +21,14 @@ Position = tuple[float, float, float]
 
 NEAREST_M = 0.01
 FARTHEST_M = 1000.0
-"""Along each axis."""
+"""Maximum along each axis."""
 
 
 def aed_of(position: Position) -> tuple[float, float, float]:
     """Azimuth and elevation in degrees and distance in metres of a position in metres.
 
     At the poles the azimuth is the one that the position was made with: `position_of(40, 90, 1)` is off the axis by
-    the rounding of cos(90 degrees), so that an object that passes the zenith still knows where it came from.
+    the rounding of cos(90 degrees), so that an object that passes the zenith keeps its azimuth.
     """
     x, y, z = position
     level = math.hypot(x, y)
@@ -43,7 +43,7 @@ def position_of(azimuth_deg: float, elevation_deg: float, distance_m: float) -> 
 
 
 def reachable(position: Position) -> Position:
-    """The position, drawn in towards the origin where an axis would pass 1000 m: turning and scaling may lead there.
+    """The position, scaled towards the origin if an axis exceeds 1000 m, as turning and scaling may cause.
 
     >>> reachable((2000.0, -500.0, 0.0)), reachable((1.0, 2.0, 3.0))
     ((1000.0, -250.0, 0.0), (1.0, 2.0, 3.0))
