@@ -16,12 +16,12 @@ from stemfield.control.config.configuration import Config
 from stemfield.control.status import Wiring
 from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers.clock import ClockDriver, Sink
+from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.processor import compile_ahead
 
 if TYPE_CHECKING:
     from stemfield.renderer.drivers.jack import JackDriver
-    from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 
     Driver = JackDriver | ClockDriver
 
@@ -217,8 +217,6 @@ class DriverLink:
         if isinstance(driver, ClockDriver):
             driver.start(engine, len(names.music) + len(names.direct))
             return
-        from stemfield.renderer.drivers.jack_settings import JackPorts
-
         monitor = MONITOR_PORTS if engine.outputs > len(names.feeds) else ()
         self._ports = JackPorts((*names.music, *names.direct), len(names.music), names.feeds, names.channels, monitor)
         driver.start(engine, self._ports)
@@ -257,14 +255,4 @@ def fade_out(engine: Engine) -> None:
 
 
 def _settings(config: Config) -> JackSettings:
-    from stemfield.renderer.drivers.jack_settings import JackSettings
-
-    return JackSettings(
-        config.jack.client_name,
-        config.jack.server_name,
-        config.jack.start_server,
-        config.jack.connect_inputs,
-        config.jack.connect_outputs,
-        config.jack.connect_monitor,
-        config.jack.connect_speakers,
-    )
+    return JackSettings(**config.jack.model_dump(exclude={"channels"}))

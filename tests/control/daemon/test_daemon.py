@@ -54,6 +54,7 @@ def test_a_fault_in_the_care_for_the_server_ends_nothing(tmp_path, monkeypatch, 
             pass
 
         monkeypatch.setattr(daemon._audio, "mend", mend)
+        monkeypatch.setattr(daemon._audio, "prepare", start)
         monkeypatch.setattr(daemon._audio, "start", start)
         playing = asyncio.create_task(daemon._play([]))
         await asyncio.wait_for(again.wait(), 5.0)
