@@ -34,8 +34,8 @@ def state(
         config: configuration of the daemon.
         engine: engine that plays.
         driver: driver that calls it.
-        link: tells of ports and connections.
-        model: tells of the separation.
+        link: source of ports and connections.
+        model: source of the separation's state.
         upstream_ms: latency reported by another machine that separates; None if there is none.
     """
     supervisor, wiring, rate_hz = model.supervisor, link.wiring, engine.sample_rate_hz

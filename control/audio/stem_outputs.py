@@ -29,9 +29,9 @@ class StemOutputs:
         self._metered = tuple(row // 2 for row in range(rows)), np.arange(rows)
         engine.publish(np.eye(rows, dtype=np.float32), np.ones(rows, np.int64), np.ones(rows, np.float32), 1)
 
-    def follow(self, cues: Sequence[TimedScene]) -> None:
+    def follow(self, scenes: Sequence[TimedScene]) -> None:
         """Apply the separation settings of the present scene."""
-        separation = cues[0].scene.separation
+        separation = scenes[0].scene.separation
         self.engine.exchange.threshold = separation.threshold
         self.engine.bypass(separation.bypass)
 

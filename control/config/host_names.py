@@ -107,13 +107,13 @@ class HostNames:
             header: `Host` header, which a proxy may have rewritten.
         """
         scheme, _, rest = origin.partition("://")
-        page, asked = parse_host(rest), parse_host(header)
+        page, host = parse_host(rest), parse_host(header)
         usual = _USUAL_PORTS.get(scheme)
         if page is None or usual is None:
             return False
-        if asked is not None and page.name == asked.name and (page.port or usual) == (asked.port or usual):
+        if host is not None and page.name == host.name and (page.port or usual) == (host.port or usual):
             return True
-        ports = {usual} if asked is None or asked.port is None else {usual, asked.port}
+        ports = {usual} if host is None or host.port is None else {usual, host.port}
         return any(
             page.name == name and (page.port or usual) in (ports if port is None else {port})
             for name, port in self._names

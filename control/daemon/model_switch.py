@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class ModelSwitch:
-    """Tries each model once each time another one is asked for.
+    """Tries a model once each time that another one is requested.
 
     Args:
         config: configuration of the daemon, whose model is used where the scene names none.
@@ -51,7 +51,7 @@ class ModelSwitch:
             self._task.cancel()
 
     def displayed(self, name: str) -> str:
-        """Name of the model in use as shown to a person: with its preset if that was asked for."""
+        """Name of the model in use as shown to a person: with its preset if that was requested."""
         return f"{name} ({self._wanted})" if PRESETS.get(self._wanted) == name else name
 
     def _is_new(self, name: str) -> bool:

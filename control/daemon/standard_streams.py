@@ -30,7 +30,7 @@ def fill_standard_streams() -> None:
 
 @contextmanager
 def optional_output() -> Iterator[None]:
-    """Print text that nobody has to read: if it cannot be written, standard output is discarded from then on."""
+    """Print text that may be lost: if it cannot be written, standard output is discarded from then on."""
     try:
         yield
         if sys.stdout is not None:

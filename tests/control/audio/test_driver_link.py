@@ -17,7 +17,7 @@ WISH = ("M+030", "player:in0")
 
 
 class Server:
-    """libjack as it looks to a client: the ports of a server that died are still told, its connections are not."""
+    """libjack as it looks to a client: the ports of a dead server are still listed, its connections are not."""
 
     sample_rate_hz, period_frames, client_name = 48_000, 256, "stemfield"
     lost = freewheeling = False
@@ -75,7 +75,7 @@ def engine() -> Iterator[Engine]:
 def test_a_server_that_dies_finds_its_connections_again(
     engine: Engine, monkeypatch: pytest.MonkeyPatch, once_more: bool
 ) -> None:
-    """Whether or not it asked for a block after it was looked at last."""
+    """Whether or not it requested a block after the last check."""
     server = Server()
     link = DriverLink(Config(), load_layout("stereo"))
     monkeypatch.setattr(link, "_open", lambda: server)

@@ -27,7 +27,7 @@ def test_calls_never_overlap_and_keep_their_order():
     assert executor.close(2)
 
 
-def test_what_a_call_raises_comes_to_whoever_waits_and_the_next_call_runs():
+def test_an_exception_reaches_the_caller_and_the_next_call_runs():
     executor = SerialExecutor("test")
 
     def fail():
@@ -40,7 +40,7 @@ def test_what_a_call_raises_comes_to_whoever_waits_and_the_next_call_runs():
     assert executor.close(2)
 
 
-def test_a_call_that_has_begun_is_finished_though_nobody_waits_and_one_that_has_not_is_dropped():
+def test_a_call_that_has_begun_finishes_although_it_was_cancelled_and_one_that_has_not_is_dropped():
     executor, began, go, done = SerialExecutor("test"), threading.Event(), threading.Event(), []
 
     def slow():
@@ -109,7 +109,7 @@ def test_what_waits_is_merged_into_what_comes():
     assert seen == [("a", 9.0), ("d", 3.0)]
 
 
-def test_a_fault_is_told_and_the_next_is_carried_out(caplog):
+def test_an_exception_is_logged_and_the_next_value_is_handled(caplog):
     seen = []
 
     def act(thing):
@@ -128,7 +128,7 @@ def test_a_fault_is_told_and_the_next_is_carried_out(caplog):
 
 
 @pytest.mark.parametrize("count", [1, 1000])
-def test_the_last_word_of_many_threads_is_one_of_theirs(count):
+def test_the_last_value_of_many_threads_is_handled(count):
     seen = []
     work = LatestWins("test", seen.append, newer)
     threads = [threading.Thread(target=lambda n=n: [work.offer((n, k)) for k in range(count)]) for n in range(4)]

@@ -55,7 +55,7 @@ def test_what_belongs_to_the_other_machine_is_refused_with_where(role, has_peer,
 
 
 def test_stems_that_come_in_sound_like_stems_and_direct_inputs_beside_them():
-    """Each of the ports alone is heard at its object's loudspeaker, at full level, at once."""
+    """Each port plays on its object's loudspeaker only, at full level, without latency."""
     config = Config(role="renderer", inputs=({"name": "mic"},))
     ports = ports_of(config, QUAD)
     assert ports.music == STEM_PORTS

@@ -12,7 +12,7 @@ from stemfield.renderer.scene.scene import default_scene
 from stemfield.renderer.scene.timed_scene import TimedScene
 
 
-def test_scenes_are_heard_later_in_their_order_and_what_has_a_time_at_that_time():
+def test_scenes_are_delayed_in_order_and_scheduled_ones_by_as_much():
     told: list[tuple[float, list[TimedScene]]] = []
     scenes = [default_scene([(f"in{n}", (0,))]) for n in range(4)]
 

@@ -174,8 +174,8 @@ def test_a_model_requested_in_the_first_moment_of_the_engine_makes_no_second_wor
     assert (model.started, audio.model) == (["light too"], "light too")
 
 
-def test_an_end_that_comes_in_the_moment_of_an_answer_is_heard(audio, monkeypatch):
-    """A daemon that passes over it mends for ever, and its service manager has to kill it."""
+def test_a_cancellation_that_coincides_with_an_answer_is_not_lost(audio, monkeypatch):
+    """A daemon that misses it mends forever, and its service manager has to kill it."""
 
     async def end():
         answer = asyncio.get_running_loop().create_future()

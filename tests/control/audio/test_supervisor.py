@@ -60,7 +60,7 @@ def keeper():
     exchange.close()
 
 
-def test_a_worker_that_ends_is_replaced_ever_more_slowly(keeper):
+def test_a_worker_that_ends_is_replaced_with_growing_delays(keeper):
     supervisor, started, _ = keeper(("import sys; sys.exit(3)",))
     now, gaps, last = 0.0, [], None
     for _ in range(3):
@@ -77,7 +77,7 @@ def test_a_worker_that_ends_is_replaced_ever_more_slowly(keeper):
     assert gaps[1] > 1.5 * gaps[0] >= FIRST_DELAY_S
 
 
-def test_a_bad_model_is_told_in_the_workers_own_words(keeper):
+def test_a_bad_model_is_reported_in_the_workers_words(keeper):
     supervisor, started, _ = keeper((f"import sys; sys.exit({EXIT_BAD_MODEL})", "model x: not an ONNX file"))
     supervisor.check(0.0)
     started[0].wait(5)
@@ -85,7 +85,7 @@ def test_a_bad_model_is_told_in_the_workers_own_words(keeper):
     assert supervisor.problem == "model x: not an ONNX file"
 
 
-def test_a_worker_without_a_pulse_is_killed_and_replaced_only_when_it_is_gone(keeper):
+def test_a_worker_without_signs_of_life_is_killed_and_replaced_only_when_it_is_gone(keeper):
     supervisor, started, exchange = keeper((SLEEP,))
     supervisor.check(0.0)
     exchange.beat()
@@ -143,7 +143,7 @@ def test_nothing_starts_after_the_close(keeper):
 
 
 def successor_of(supervisor, script, now_s, last_message="", told=None):
-    """Asks for another model; returns the stand-in of its worker. How it ended is added to `told`."""
+    """Replace the model; return the stand-in of its worker. Whether it took over is added to `told`."""
     made = []
 
     def start(_):
@@ -213,7 +213,7 @@ def test_a_successor_takes_over_from_a_worker_that_dies(playing):
     assert exchange.owner == successor.pid
 
 
-def test_a_second_wish_replaces_the_successor_of_the_first(playing):
+def test_a_second_replacement_ends_the_successor_of_the_first(playing):
     supervisor, first, _ = playing
     told = []
     one = successor_of(supervisor, SLEEP, 1.0, told=told)
@@ -225,7 +225,7 @@ def test_a_second_wish_replaces_the_successor_of_the_first(playing):
     assert first.poll() is not None
 
 
-def test_wishes_in_quick_succession_leave_no_worker_behind(playing):
+def test_replacements_in_quick_succession_leave_no_worker_behind(playing):
     supervisor, first, exchange = playing
     exchange.owner = successor_of(supervisor, SLEEP, 1.0).pid
     supervisor.check(1.1)  # it has taken over, and the first one does not leave by itself

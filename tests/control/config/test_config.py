@@ -113,7 +113,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         load_config(tmp_path / "missing.yaml")
 
 
-def test_an_open_door_needs_a_list_of_who_may_come_in(tmp_path: Path) -> None:
+def test_an_open_port_needs_a_list_of_networks(tmp_path: Path) -> None:
     for bind in ("0.0.0.0", "192.168.1.5", "'::'"):
         (problem,) = problems(tmp_path, f"network: {{bind: {bind}}}")
         assert problem.startswith("network.allow: expected at least one network, because network.bind ")

@@ -1,4 +1,4 @@
-"""Two daemons that nobody has configured begin at once."""
+"""Two daemons without a configuration start at once."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_what_is_no_name(name: str) -> None:
         check_name(name)
 
 
-def test_a_page_behind_a_proxy_is_told_why_it_stays_empty_and_let_in_by_its_name(
+def test_a_page_behind_a_proxy_gets_the_reason_and_is_accepted_by_its_name(
     control: Any, serve: Callable[..., Any]
 ) -> None:
     behind = {"Host": "127.0.0.1:8010", "Origin": "http://studio.lan"}

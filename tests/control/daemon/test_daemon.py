@@ -1,4 +1,4 @@
-"""The daemon as a whole, without its ports: scenes on their way to the audio, and the care for the sound server."""
+"""The daemon without its ports: scenes on their way to the audio, and checks of the sound server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters.commands import SetParameter
 
 
-def test_the_first_change_after_the_start_is_heard_later_too(tmp_path):
+def test_the_first_change_after_the_start_is_delayed_too(tmp_path):
     mirror = {"dialect": "adm", "host": "127.0.0.1", "ahead_ms": 150}
     config = parse_config({"driver": "clock", "state_folder": str(tmp_path), "mirror": [mirror]}, "test")
     told = []
@@ -36,8 +36,8 @@ def test_the_first_change_after_the_start_is_heard_later_too(tmp_path):
     assert told[1][1].at_s - begun_s == pytest.approx(0.15, abs=0.02)
 
 
-def test_a_fault_in_the_care_for_the_server_ends_nothing(tmp_path, monkeypatch, caplog):
-    """The next look at the sound server may find what the last one fell over."""
+def test_an_error_in_a_check_of_the_server_ends_nothing(tmp_path, monkeypatch, caplog):
+    """The next check may succeed."""
     config = parse_config({"driver": "clock", "state_folder": str(tmp_path)}, "test")
     before, looks = fault_count(), []
 

@@ -1,4 +1,4 @@
-"""Text that does not encode is refused at every door; and whatever goes wrong inside costs only what met it."""
+"""Text that does not encode is refused on every way in, and an internal error affects only the request that met it."""
 
 from __future__ import annotations
 
@@ -194,7 +194,9 @@ def test_a_request_that_fails_takes_one_line(control: Any, web: Any, caplog: pyt
         assert json.load(answer)["FULL_PATH"] == "/object"
 
 
-def test_a_page_that_cannot_be_told_is_hung_up_on(control: Any, web: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_page_that_cannot_be_updated_is_disconnected(
+    control: Any, web: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     def fails() -> Any:
         raise ValueError("no such thing")
 
@@ -211,7 +213,7 @@ def test_a_page_that_cannot_be_told_is_hung_up_on(control: Any, web: Any, caplog
     assert warnings_of(caplog) == ["cannot send to a page or client: ValueError: no such thing"]
 
 
-def test_messages_from_files_that_quote_half_a_pair_can_be_told(control: Any, peer: Any, tmp_path: Path) -> None:
+def test_problems_of_files_with_half_a_surrogate_pair_can_be_sent(control: Any, peer: Any, tmp_path: Path) -> None:
     folder = tmp_path / "state" / "scenes"
     folder.mkdir(parents=True)
     (folder / "odd.json").write_text('{"object": {"\\ud800": {"gain": 1}}, "added": {"\\ud800": []}}')
@@ -222,7 +224,7 @@ def test_messages_from_files_that_quote_half_a_pair_can_be_told(control: Any, pe
     assert peer.ask("/scene/amount") == [1.0]
 
 
-def test_a_mirror_that_could_not_be_told_once_is_told_again(
+def test_a_mirror_that_failed_once_is_sent_the_scene_again(
     context: Context, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[bytes] = []

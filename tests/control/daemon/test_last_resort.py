@@ -1,4 +1,4 @@
-"""A process whose interpreter is stuck ends all the same when it is asked to."""
+"""A process whose interpreter is stuck still ends on SIGTERM."""
 
 import signal
 import socket
@@ -50,7 +50,7 @@ def test_the_kernel_ends_a_process_whose_interpreter_is_stuck(number):
     assert ended(number, "stuck") == (-signal.SIGALRM, ["ready"])
 
 
-def test_and_one_that_was_asked_and_does_not_end():
+def test_the_kernel_ends_a_process_that_got_the_signal_and_does_not_end():
     assert ended(signal.SIGTERM, "lingers") == (-signal.SIGALRM, ["ready", "asked"])
 
 

@@ -56,7 +56,7 @@ def test_why_it_does_not_start_is_an_error_in_the_journal(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("command", [["layouts", "list"], ["layouts", "check", "quad"], ["--help"]])
-def test_no_colour_and_no_progress_where_nobody_sits(command: list[str]) -> None:
+def test_no_colour_and_no_progress_without_a_terminal(command: list[str]) -> None:
     program = str(Path(sys.executable).parent / "stemfield")
     done = subprocess.run([program, *command], capture_output=True, check=True)
     assert b"\x1b" not in done.stdout + done.stderr

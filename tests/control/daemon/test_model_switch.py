@@ -50,7 +50,7 @@ def test_nothing_waits_while_models_are_loaded() -> None:
     asyncio.run(run(ModelSwitch(Config(), load, audio)))  # type: ignore[arg-type]
 
 
-def test_a_model_that_cannot_be_used_is_tried_once_each_time_another_is_asked_for(
+def test_a_model_that_cannot_be_used_is_tried_once_for_each_request(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     loaded: list[str] = []

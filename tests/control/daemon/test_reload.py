@@ -1,4 +1,4 @@
-"""A configuration read anew: what of it is taken, and how it is asked for."""
+"""Reloading the configuration: which keys take effect, and how it is requested."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_can_be_taken_is_and_the_rest_waits() -> None:
     assert compare(found.config, new).taken == ()
 
 
-def test_a_bad_file_is_told_and_the_next_good_one_taken(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bad_file_is_logged_and_the_next_good_one_applied(caplog: pytest.LogCaptureFixture) -> None:
     given: list[Config | CommandError] = [
         CommandError(["c.yaml: layot: unknown key", "c.yaml: loop: expected true or false, got 3"]),
         config(model="light"),
@@ -80,7 +80,7 @@ def test_a_bad_file_is_told_and_the_next_good_one_taken(caplog: pytest.LogCaptur
     ]
 
 
-def test_asked_while_it_reads_it_reads_again() -> None:
+def test_a_request_while_it_reads_makes_it_read_again() -> None:
     """What was written after the file was read must not be missed."""
     count = 0
 
@@ -105,7 +105,7 @@ def test_asked_while_it_reads_it_reads_again() -> None:
     assert count == 2
 
 
-def test_what_could_not_be_taken_is_told_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_could_not_be_applied_is_logged_and_tried_again(caplog: pytest.LogCaptureFixture) -> None:
     tried: list[str | None] = []
 
     async def take(found: Config) -> None:

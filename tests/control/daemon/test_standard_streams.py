@@ -1,4 +1,4 @@
-"""A start whose output is closed, full or read by nobody; a log in which something comes over and over."""
+"""A start whose output is closed, full or unread, and a log with a line that repeats."""
 
 from __future__ import annotations
 

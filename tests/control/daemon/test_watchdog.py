@@ -40,7 +40,7 @@ def test_a_callback_that_stops_while_the_server_runs_ends_it() -> None:
 
 @pytest.mark.parametrize("away_s", [0.3, 1.0, 2.5])
 def test_joining_the_same_server_again_and_again_is_no_sign_of_life(away_s: float) -> None:
-    """A silent server is left after two seconds and joined anew, which must not go on for ever."""
+    """A silent server is left after two seconds and joined again, which must not repeat forever."""
     round_ = [(True, 50)] * turns(2.0) + [(False, 50)] * turns(away_s)
     told = living([(True, n) for n in range(50)] + round_ * 20)
     assert not any(told[turns(5.0 + TIMEOUT_S + 0.3) :])
@@ -52,7 +52,7 @@ def test_a_server_that_ends_and_comes_back_after_an_hour_costs_nothing() -> None
     assert all(living(before + [(False, before[-1][1])] * turns(3600) + after))
 
 
-def test_another_engine_begins_to_count_anew() -> None:
+def test_another_engine_starts_to_count_at_zero() -> None:
     assert all(living([(True, n) for n in range(turns(4))] + [(True, n) for n in range(turns(4))]))
 
 
