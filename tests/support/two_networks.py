@@ -23,13 +23,13 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
 
 DAEMON = "10.77.0.1"
-HOSTS = {"allowed": "10.77.0.2", "looking": "10.77.0.3", "stranger": "10.77.0.200"}
+HOSTS = {"allowed": "10.77.0.2", "read_only": "10.77.0.3", "refused": "10.77.0.200"}
 OSC, S3A, LISTENER, SPATGRIS, HTTP = 4001, 4242, 8888, 18032, 8010
 TOKEN = "a-word-of-our-own"
 OPEN = {
     "bind": "0.0.0.0",
     "allow": ["10.77.0.0/26"],
-    "read_only": [f"{HOSTS['looking']}/32"],
+    "read_only": [f"{HOSTS['read_only']}/32"],
     "token": TOKEN,
 }
 PREPARE = """set -e
@@ -138,7 +138,7 @@ async def attempts(host: str) -> dict[str, Any]:
         "another page": await fetch(host, "/", Origin="http://evil.example", **bearer),
         "a socket of another page": await talk(host, f"/?token={TOKEN}", Origin="http://evil.example"),
         "its own page": await fetch(host, "/", Origin=f"http://{own}", **bearer),
-        "s3a": ask(host, ("/x",), port=S3A) if host == HOSTS["stranger"] else [],
+        "s3a": ask(host, ("/x",), port=S3A) if host == HOSTS["refused"] else [],
     }
 
 

@@ -203,9 +203,7 @@ def test_the_report_has_everything_but_the_token(
         "- token: swordfish",
     ],
 )
-def test_a_token_that_is_refused_is_told_to_nobody(
-    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_refused_token_is_never_shown(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "config.yaml"
     config.write_text(text)
     for more in (["--report", "-"], ["--json"]):
@@ -282,7 +280,7 @@ class Probe:
         return self.state
 
 
-def test_root_looks_at_the_server_of_whoever_has_it(
+def test_root_examines_the_server_of_another_user(
     file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = pwd.getpwnam("nobody").pw_uid

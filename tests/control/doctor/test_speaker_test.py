@@ -103,7 +103,7 @@ def test_an_interrupt_while_it_starts_leaves_nobody_behind(monkeypatch: pytest.M
     assert daemon.poll() is not None
 
 
-def test_it_does_not_begin_where_whoever_started_it_has_gone(tmp_path: Path) -> None:
+def test_it_exits_if_its_parent_has_ended(tmp_path: Path) -> None:
     with subprocess.Popen(["true"]) as gone:
         pass
     command = [sys.executable, "-P", "-m", "stemfield.control.doctor.speaker_test_daemon", str(gone.pid)]

@@ -172,7 +172,7 @@ def test_the_client_of_python_oscquery_finds_and_moves_the_singer(web: Any, peer
     assert client.query_node("/object/nobody") is None
 
 
-def test_whoever_knows_nothing_finds_and_moves_the_singer(web: Any) -> None:
+def test_a_client_finds_and_moves_the_singer_by_the_tree_alone(web: Any) -> None:
     """By OSCQuery alone: from the root down, by descriptions and ranges, then by OSC to the port that is named."""
     branches = web.get("/")[1]["CONTENTS"].values()
     objects = [node for branch in branches for node in branch.get("CONTENTS", {}).values()]
@@ -282,7 +282,7 @@ def test_a_client_sends_osc_and_is_answered(web: Any) -> None:
     talk(web, conversation)
 
 
-def test_whoever_hangs_up_lets_everything_go(web: Any, peer: Any) -> None:
+def test_a_client_that_disconnects_leaves_nothing_behind(web: Any, peer: Any) -> None:
     async def conversation(client: aiohttp.ClientWebSocketResponse) -> None:
         await client.send_bytes(build_msg("/object/bass/touch", [True]).dgram)
         await client.send_bytes(build_msg("/subscribe", ["/scene/amount"]).dgram)
@@ -391,7 +391,7 @@ def test_too_many_requests_are_refused(serve: Callable[..., Any]) -> None:
     assert serve(rate=20).get("/")[0] == 200  # paid for afterwards
 
 
-def test_strangers_and_idlers_cannot_take_all_descriptors(web: Any, until: Callable[..., None]) -> None:
+def test_refused_hosts_and_idle_connections_cannot_use_all_descriptors(web: Any, until: Callable[..., None]) -> None:
     def ended(held: list[socket.socket]) -> int:
         """How many of these connections the daemon has ended."""
         ready, _, _ = select.select(held, [], [], 0)
@@ -531,7 +531,7 @@ def test_everybody_is_hung_up_on_at_the_end(control: Any) -> None:
     assert talk(web, conversation) == 1001
 
 
-def test_whoever_reads_nothing_holds_up_nobody_who_is_hung_up_on(web: Any, until: Callable[..., None]) -> None:
+def test_clients_that_read_nothing_do_not_delay_the_end_of_others(web: Any, until: Callable[..., None]) -> None:
     """Two that read nothing, and a page that is told at once that it has to come in anew."""
 
     async def conversation() -> float:
@@ -574,7 +574,7 @@ def test_what_is_no_frame_is_no_message(serve: Callable[..., Any]) -> None:
     assert (counters.received, counters.limited) == (1, 0)
 
 
-def test_a_connection_whose_last_words_nobody_reads_keeps_its_seat() -> None:
+def test_a_connection_that_is_still_closing_counts() -> None:
     async def run() -> None:
         arrived: asyncio.Queue[asyncio.Transport] = asyncio.Queue()
 
@@ -587,15 +587,15 @@ def test_a_connection_whose_last_words_nobody_reads_keeps_its_seat() -> None:
         with socket.create_connection(server.sockets[0].getsockname()) as deaf:
             first = await arrived.get()
             with socket.create_connection(server.sockets[0].getsockname()):
-                second, seats = await arrived.get(), ConnectionQuota(1)
-                assert seats.take(first, "one")
+                second, quota = await arrived.get(), ConnectionQuota(1)
+                assert quota.take(first, "one")
                 first.write(bytes(32 << 20))
                 first.close()
-                assert not seats.take(second, "another")
+                assert not quota.take(second, "another")
                 deaf.close()
                 while first.get_write_buffer_size():
                     await asyncio.sleep(0.01)
-                assert seats.take(second, "another")
+                assert quota.take(second, "another")
                 second.close()
         server.close()
         await server.wait_closed()

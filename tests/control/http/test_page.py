@@ -1,4 +1,4 @@
-"""The panner page's door, by a real HTTP client and a real WebSocket."""
+"""The HTTP side of the panner page, by a real HTTP client and a real WebSocket."""
 
 from __future__ import annotations
 
@@ -297,7 +297,7 @@ def test_the_log_has_what_was_dropped_at_the_door_too(start_control: Callable[..
     assert verdicts[-1].startswith("/: dropped: expected a name of this daemon, got 'evil.example'")
 
 
-def test_whoever_may_only_listen_sees_and_moves_nothing(serve: Callable[..., Web]) -> None:
+def test_a_read_only_page_sees_everything_and_changes_nothing(serve: Callable[..., Web]) -> None:
     web = serve(read_only=[ipaddress.ip_network("127.0.0.0/8")])
 
     async def conversation(page: Page) -> bool:

@@ -35,7 +35,7 @@ def presence(objects: int = 5) -> DaemonInfo:
     return DaemonInfo("22.2", objects, "0.1.0")
 
 
-def advert(name: str, port: int) -> ServiceAnnouncer:
+def announcer(name: str, port: int) -> ServiceAnnouncer:
     return ServiceAnnouncer(name, HERE, {OSC: port, OSCJSON: port + 1000}, presence())
 
 
@@ -54,7 +54,7 @@ def test_another_zeroconf_sees_it_come_change_and_go(service: str, port: int) ->
         heard = Heard()
         with Zeroconf(interfaces=HERE) as other:
             browser = ServiceBrowser(other, service, heard)
-            ours = advert("Living room", 4001)
+            ours = announcer("Living room", 4001)
             await ours.start()
             await within(5, lambda: full in heard.names)
             info = await asyncio.to_thread(other.get_service_info, service, full)
@@ -81,7 +81,7 @@ def test_another_zeroconf_sees_it_come_change_and_go(service: str, port: int) ->
 
 def test_browse_finds_two_of_the_same_name_and_nothing_foreign() -> None:
     async def run() -> list[FoundDaemon]:
-        first, second = advert("Room", 4001), advert("Room", 4002)
+        first, second = announcer("Room", 4001), announcer("Room", 4002)
         try:
             await first.start()
             await second.start()
@@ -98,7 +98,7 @@ def test_browse_finds_two_of_the_same_name_and_nothing_foreign() -> None:
 
 def test_two_that_come_at_the_same_time_find_different_names() -> None:
     async def run() -> set[str]:
-        both = [advert("Twin", 4001), advert("Twin", 4002)]
+        both = [announcer("Twin", 4001), announcer("Twin", 4002)]
         try:
             await asyncio.gather(*(one.start() for one in both))
             await within(5, lambda: len({one.name for one in both}) == 2)
@@ -110,9 +110,9 @@ def test_two_that_come_at_the_same_time_find_different_names() -> None:
     assert asyncio.run(run()) == {"Twin", "Twin-2"}
 
 
-def test_whoever_insists_on_our_name_gets_it() -> None:
+def test_a_service_that_keeps_the_name_gets_it() -> None:
     async def run() -> str:
-        ours = advert("Stage", 4001)
+        ours = announcer("Stage", 4001)
         await ours.start()
         async with AsyncZeroconf(interfaces=HERE) as other:
             theirs = ServiceInfo(OSC, f"Stage.{OSC}", port=9, server="mixer.local.", parsed_addresses=HERE)
@@ -128,12 +128,12 @@ def test_whoever_insists_on_our_name_gets_it() -> None:
 def test_loopback_is_not_announced_beside_others() -> None:
     both = ServiceAnnouncer("x", ["127.0.0.1", "192.0.2.7"], {OSC: 4001}, presence())
     assert both._info(OSC, "x").parsed_addresses() == ["192.0.2.7"]
-    assert advert("x", 4001)._info(OSC, "x").parsed_addresses() == HERE
+    assert announcer("x", 4001)._info(OSC, "x").parsed_addresses() == HERE
 
 
 def test_a_long_name_is_cut_to_what_the_protocol_holds() -> None:
     async def run() -> str:
-        ours = advert("ü" * 60, 4003)
+        ours = announcer("ü" * 60, 4003)
         await ours.start()
         name = ours.name
         await ours.stop()

@@ -47,7 +47,7 @@ def test_time_is_shared_and_not_messages() -> None:
     assert 190 <= first.count("l") <= 210
 
 
-def test_whoever_comes_new_is_next_and_saves_nothing_up() -> None:
+def test_a_new_host_is_next_and_saves_no_time() -> None:
     queue: FairQueue[str] = FairQueue()
     for _ in range(100):
         queue.add(sender("busy"), "b")

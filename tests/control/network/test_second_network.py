@@ -23,11 +23,11 @@ def found(tmp_path_factory: pytest.TempPathFactory, tool: Callable[[str], str]) 
     return json.loads(done.stdout)
 
 
-def test_at_first_nobody_gets_in(found: Any) -> None:
+def test_by_default_no_other_host_is_allowed(found: Any) -> None:
     assert found["closed"] == {"allowed": {"tcp": 0, "udp": [[], [], [], []]}, "itself": [["/scene/amount", 1.0]]}
 
 
-def test_whoever_is_allowed_steers_with_the_token(found: Any) -> None:
+def test_an_allowed_host_controls_the_daemon_with_the_token(found: Any) -> None:
     assert found["open"]["allowed"] == {
         "question": [["/scene/amount", 1.0]],
         "change": [["/scene/amount", 0.5]],
@@ -49,22 +49,22 @@ def test_whoever_is_allowed_steers_with_the_token(found: Any) -> None:
     }
 
 
-def test_whoever_may_only_look_changes_nothing(found: Any) -> None:
-    looking = found["open"]["looking"]
-    assert looking["question"] == [["/scene/amount", 0.5]]
-    refusal, answer = looking["change"]
+def test_a_read_only_host_changes_nothing(found: Any) -> None:
+    viewer = found["open"]["read_only"]
+    assert viewer["question"] == [["/scene/amount", 0.5]]
+    refusal, answer = viewer["change"]
     assert refusal == ["/error", "/scene/amount", "read-only access: changes are not allowed (network.read_only)"]
     assert answer == ["/scene/amount", 0.5]
-    assert {key: looking[key] for key in ("tree", "no token", "client")} == {
+    assert {key: viewer[key] for key in ("tree", "no token", "client")} == {
         "tree": 200,
         "no token": 401,
         "client": "open",
     }
 
 
-def test_a_stranger_is_told_nothing(found: Any) -> None:
-    stranger = found["open"]["stranger"]
-    assert [stranger[key] for key in ("question", "change", "s3a")] == [[], [], []]
-    for key, answer in stranger.items():
+def test_a_host_that_is_not_allowed_gets_no_reply(found: Any) -> None:
+    refused = found["open"]["refused"]
+    assert [refused[key] for key in ("question", "change", "s3a")] == [[], [], []]
+    for key, answer in refused.items():
         if key not in ("question", "change", "s3a"):
             assert answer in (403, "403"), key
