@@ -127,20 +127,20 @@ class Status:
     """Levels of the meters."""
     sound: Callable[[], SoundState]
     callback: Callable[[], CallbackState]
-    heard: Callable[[], NDArray[np.float32]]
+    energy_vectors: Callable[[], NDArray[np.float32]]
     """Energy vector of each object of the scene, shape (objects, 3): length 1 where all energy comes from one
     direction."""
     sounding: Callable[[str], str]
     """Test signal that a loudspeaker plays now, by its label."""
     match_db: Callable[[], float]
     """How much louder the scene is than the recording."""
-    bad: Callable[[], BadSamples]
+    bad_samples: Callable[[], BadSamples]
     """Invalid samples by their source."""
     holder: Callable[[int], str]
     """The peer that controls an object, by the object's id."""
     scenes: Callable[[], tuple[str, ...]]
     """Names of the scenes."""
-    scene: Callable[[], str]
+    scene_name: Callable[[], str]
     """Name of the scene that was loaded or saved last."""
     scene_changed: Callable[[], bool]
     """Whether the scene has changed since."""
@@ -159,13 +159,13 @@ def idle_status() -> Status:
         levels=lambda: SILENT,
         sound=lambda: QUIET,
         callback=lambda: UNCALLED,
-        heard=lambda: np.zeros((0, 3), np.float32),
+        energy_vectors=lambda: np.zeros((0, 3), np.float32),
         sounding=lambda _: "",
         match_db=lambda: 0.0,
-        bad=BadSamples,
+        bad_samples=BadSamples,
         holder=lambda _: "",
         scenes=tuple,
-        scene=str,
+        scene_name=str,
         scene_changed=bool,
         refused=lambda: ("", "", 0),
         recorder=str,

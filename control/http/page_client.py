@@ -169,7 +169,7 @@ class PageClient(Session):
     def _telemetry(self) -> bytes:
         status, context = self._hub.context.status, self._hub.context
         objects = [o.id for o in self._hub.scene.objects]
-        return pack(objects, context.labels, status.levels(), status.heard(), status.sound(), self._revision)
+        return pack(objects, context.labels, status.levels(), status.energy_vectors(), status.sound(), self._revision)
 
     async def _send_json(self, document: Any) -> None:
         await self._socket.send_str(json.dumps(document, separators=(",", ":"), default=str))

@@ -222,7 +222,7 @@ ADM_ROWS: tuple[Parameter, ...] = (
         (Argument("s", "name"),),
         "Load a saved scene or a preset with a cross-fade of one second. A query returns the one that was loaded last.",
         "status",
-        watch=lambda status, _: (status.scene(),),
+        watch=lambda status, _: (status.scene_name(),),
     ),
     Parameter("/adm/ping", (), "Answered with `/adm/pong` and the same arguments.", "action"),
 )

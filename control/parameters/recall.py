@@ -35,21 +35,21 @@ SCENE_FIELDS: Final = _fields((*GROUP_ROWS, *SCENE_ROWS, *ROOM_ROWS))
 """What each kind restores of the scene itself; `loudspeakers` are its trims."""
 
 
-def recalled(present: Scene, kept: Scene, recall: Recall | None = None) -> Scene:
+def recalled(present: Scene, saved: Scene, recall: Recall | None = None) -> Scene:
     """A saved scene in the current room.
 
     Head rotation and recall settings do not change; a comparison ends, so that the scene is audible.
 
     Args:
         present: the current scene.
-        kept: the saved scene.
+        saved: the saved scene.
         recall: what changes; None uses the settings of the current scene.
     """
     recall = present.recall if recall is None else recall
-    found: dict[str, Any] = {n: getattr(kept, n) for kind in recall.scope for n in SCENE_FIELDS.get(kind, ())}
+    found: dict[str, Any] = {n: getattr(saved, n) for kind in recall.scope for n in SCENE_FIELDS.get(kind, ())}
     if "loudspeakers" in recall.scope:
-        found["speakers"] = _trims(present, kept)
-    objects = _objects(present, kept, recall)
+        found["speakers"] = _trims(present, saved)
+    objects = _objects(present, saved, recall)
     return replace(present, objects=objects, compare=False, compare_gain_db=0.0, **found)
 
 
@@ -104,15 +104,15 @@ def _trims(present: Scene, other: Scene) -> Mapping[str, SpeakerTrim]:
     )
 
 
-def _objects(present: Scene, kept: Scene, recall: Recall) -> tuple[SceneObject, ...]:
+def _objects(present: Scene, saved: Scene, recall: Recall) -> tuple[SceneObject, ...]:
     fields = [name for kind in recall.scope for name in OBJECT_FIELDS.get(kind, ())]
     everything = set(recall.scope) >= OBJECT_FIELDS.keys()
     if everything and not recall.without:
-        return kept.objects
+        return saved.objects
     comes_and_goes = "objects" in recall.scope
     before = {o.id: o for o in present.objects}
-    after = {o.id: o for o in kept.objects}
-    stay = {o.id for o in (*present.objects, *kept.objects) if _is_left_out(o, recall.without)}
+    after = {o.id: o for o in saved.objects}
+    stay = {o.id for o in (*present.objects, *saved.objects) if _is_left_out(o, recall.without)}
     ids = [*after, *(stay & before.keys() - after.keys())] if comes_and_goes else [*before]
     found = []
     for ident in ids:

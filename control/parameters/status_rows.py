@@ -39,7 +39,7 @@ STATUS_ROWS = (
         (Argument("s", "name"),),
         "Name of the scene that was loaded or saved last, or empty.",
         "status",
-        watch=lambda status, _: (status.scene(),),
+        watch=lambda status, _: (status.scene_name(),),
     ),
     Parameter(
         "/scene/changed",
@@ -88,28 +88,28 @@ STATUS_ROWS = (
         "Invalid input samples (NaN, infinite, more than 80 dB over full scale), which were silenced: one number per "
         "input, in the order of the ports.",
         "status",
-        watch=lambda status, _: tuple(min(n, MAX_COUNT) for n in status.bad().inputs),
+        watch=lambda status, _: tuple(min(n, MAX_COUNT) for n in status.bad_samples().inputs),
     ),
     Parameter(
         "/status/bad_stems",
         (Argument("i", "samples", "", 0, MAX_COUNT, repeated=True),),
         "The same for the output of the separation: one number per stem.",
         "status",
-        watch=lambda status, _: tuple(min(n, MAX_COUNT) for n in status.bad().stems),
+        watch=lambda status, _: tuple(min(n, MAX_COUNT) for n in status.bad_samples().stems),
     ),
     Parameter(
         "/status/bad_player",
         (Argument("i", "samples", "", 0, MAX_COUNT),),
         "The same for the music file that plays.",
         "status",
-        watch=lambda status, _: (min(status.bad().player, MAX_COUNT),),
+        watch=lambda status, _: (min(status.bad_samples().player, MAX_COUNT),),
     ),
     Parameter(
         "/status/overflows",
         (Argument("i", "samples", "", 0, MAX_COUNT),),
         "Samples that equalisers made extremely loud or invalid, and that were clamped.",
         "status",
-        watch=lambda status, _: (min(status.bad().overflows, MAX_COUNT),),
+        watch=lambda status, _: (min(status.bad_samples().overflows, MAX_COUNT),),
     ),
     Parameter(
         "/status/refused",

@@ -57,34 +57,34 @@ class SceneLibrary:
         self._unwritten: dict[str, Content] = {}
         self._in_turn = asyncio.Lock()
         self._present = ""
-        self._as_kept: Scene | None = None
+        self._as_saved: Scene | None = None
         """The current scene as it was loaded or saved; None once the saved one has changed."""
-        self._kept = set(store.names()) if store is not None else set()
+        self._saved = set(store.names()) if store is not None else set()
         self._peeked: dict[str, Scene] = {}
 
     def names(self) -> tuple[str, ...]:
         """Every name, presets first."""
-        return (*self._presets, *sorted(self._kept - self._presets.keys()))
+        return (*self._presets, *sorted(self._saved - self._presets.keys()))
 
     @property
-    def present(self) -> str:
+    def current(self) -> str:
         """The name that was loaded or saved last, unless that scene no longer exists."""
-        known = (*self._presets, *self._kept, *self._unwritten)
+        known = (*self._presets, *self._saved, *self._unwritten)
         return self._present if self._present in known else ""
 
     def mark(self, name: str, scene: Scene) -> None:
         """Note that the current scene was loaded or saved."""
-        self._present, self._as_kept = valid_name(name), scene
+        self._present, self._as_saved = valid_name(name), scene
 
     def is_changed(self, scene: Scene) -> bool:
         """Whether a scene differs from the one that was loaded or saved last.
 
         Head rotation, recall settings and comparison, which loading does not change, do not count.
         """
-        kept = self._as_kept
-        if kept is scene or not self.present:
+        saved = self._as_saved
+        if saved is scene or not self.current:
             return False
-        return kept is None or replace(undone(scene, kept), head=scene.head, recall=scene.recall) != scene
+        return saved is None or replace(undone(scene, saved), head=scene.head, recall=scene.recall) != scene
 
     def load(self, name: str) -> tuple[Scene, tuple[str, ...]]:
         """A scene, and the problems. Read synchronously, so that the rest of a bundle applies to it.
@@ -122,7 +122,7 @@ class SceneLibrary:
             RefusedError: invalid name, no folder, or too many scenes.
         """
         name = valid_name(name)
-        known = self._kept | self._unwritten.keys()
+        known = self._saved | self._unwritten.keys()
         if name not in known and len(known) >= MAX_SCENES:
             raise RefusedError(f"expected at most {MAX_SCENES} saved scenes: delete another one")
         if name not in known and sum(len(each.encode()) + 4 for each in (*known, name)) > MAX_NAMES_BYTES:
@@ -142,8 +142,8 @@ class SceneLibrary:
             self.delete(name)
         else:
             self._write(name, content, failed)
-        if name == self._present and content is not self._as_kept:
-            self._as_kept = content if isinstance(content, Scene) else None
+        if name == self._present and content is not self._as_saved:
+            self._as_saved = content if isinstance(content, Scene) else None
 
     def _content(self, name: str) -> Content | None:
         return self._unwritten.get(name) or self._folder().content_named(name)
@@ -164,7 +164,7 @@ class SceneLibrary:
             if (error := writing.exception()) is not None:
                 failed(f"{name}: {cause(error)}")
             else:
-                self._kept.add(name)
+                self._saved.add(name)
                 self._peeked.clear()
 
         task = asyncio.get_running_loop().create_task(save())
@@ -185,7 +185,7 @@ class SceneLibrary:
             self._folder().remove_named(name)
         except OSError as error:
             raise RefusedError(f"{name}: {error.strerror}") from error
-        self._kept.discard(name)
+        self._saved.discard(name)
         self._peeked.clear()
         return Rewrite(name, before, None)
 
@@ -198,7 +198,7 @@ class SceneLibrary:
         unwritten = self._unwritten.get(name)
         if isinstance(unwritten, Scene):
             return unwritten, ()
-        if unwritten is None and name in self._presets and name not in self._kept:
+        if unwritten is None and name in self._presets and name not in self._saved:
             return self._presets[name], ()
         try:
             if unwritten is not None:

@@ -127,7 +127,7 @@ class Control:
         self.sources |= {
             "holder": lambda key: hub.ownership.holder(key, time.monotonic()),
             "scenes": hub.library.names,
-            "scene": lambda: hub.library.present,
+            "scene_name": lambda: hub.library.current,
             "scene_changed": lambda: hub.library.is_changed(hub.scene),
             "refused": lambda: hub.reports.refused,
         }
