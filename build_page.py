@@ -1,4 +1,4 @@
-"""Builds the panner page into `control/static` with npm, unless it is there and up to date.
+"""Build the panner page into `control/static` with npm, unless it is up to date.
 
 Run as a script, or by setup.py as a step of every build. Standard library only.
 """
@@ -24,7 +24,7 @@ class PageError(Exception):
 
 
 def build() -> None:
-    """Builds it.
+    """Build the page.
 
     Raises:
         PageError: there is no Node.js or npm, or they fail.
@@ -32,7 +32,7 @@ def build() -> None:
     stamp = sources()
     if STAMP.is_file() and STAMP.read_text() == stamp:
         return
-    # an environment has a Node.js only where the system's is too old
+    # the environment has a Node.js only if the system's is too old
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     npm = shutil.which("npm", path=path)
     if npm is None or not _has_node(path):
@@ -48,7 +48,7 @@ def build() -> None:
 
 
 def sources() -> str:
-    """A hash of everything that the page is made of."""
+    """Hash of all sources of the page."""
     names = ("index.html", "package-lock.json", "vite.config.ts")
     files = [FOLDER / name for name in names] + [f for f in (FOLDER / "src").rglob("*") if f.is_file()]
     digest = hashlib.sha256()

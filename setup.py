@@ -1,4 +1,4 @@
-"""The panner page is built first, and archives are the same every time: all else is in pyproject.toml."""
+"""Build the panner page first, and make archives reproducible; everything else is in pyproject.toml."""
 
 import gzip
 import os
@@ -16,20 +16,20 @@ import build_page
 
 
 class BuildWeb(Command):
-    """Makes the page with npm. An editable install does without it, and the daemon shows a placeholder."""
+    """Build the page with npm. An editable install skips it; the daemon then shows a placeholder."""
 
     description = "build the panner page"
     user_options = ()
     editable_mode = False
 
     def initialize_options(self) -> None:
-        """Nothing to set."""
+        """No options."""
 
     def finalize_options(self) -> None:
-        """Nothing to set."""
+        """No options."""
 
     def run(self) -> None:
-        """Build it."""
+        """Build the page."""
         try:
             build_page.build()
         except build_page.PageError as error:
@@ -38,11 +38,11 @@ class BuildWeb(Command):
             self.warn(str(error))
 
     def get_source_files(self) -> list[str]:
-        """None that setuptools does not find by itself."""
+        """None beyond those that setuptools finds."""
         return []
 
     def get_outputs(self) -> list[str]:
-        """What it makes lies among the package's data."""
+        """None: the output is part of the package data."""
         return []
 
     def get_output_mapping(self) -> dict[str, str]:
@@ -60,7 +60,7 @@ class Sdist(sdist):
     """The usual archive, with the page in it."""
 
     def run(self) -> None:
-        """The page has to be there when the list of files is made."""
+        """Build the page before the file list is made."""
         self.run_command("build_web")
         super().run()
 
@@ -73,7 +73,7 @@ class Sdist(sdist):
         owner: str | None = None,
         group: str | None = None,
     ) -> str:
-        """A tar of the same bytes whenever and by whomever it is made, given SOURCE_DATE_EPOCH."""
+        """Make a tar archive that is reproducible with SOURCE_DATE_EPOCH."""
         if format != "gztar" or base_dir is None:
             return super().make_archive(base_name, format, root_dir, base_dir, owner, group)
         made_s = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
@@ -97,5 +97,5 @@ class Sdist(sdist):
         return str(target)
 
 
-os.umask(0o022)  # a wheel notes the modes of its files
+os.umask(0o022)  # a wheel records the modes of its files
 setup(cmdclass={"build": Build, "build_web": BuildWeb, "sdist": Sdist})

@@ -1,4 +1,4 @@
-"""Writes a Debian package, as deb(5) describes it. Standard library only.
+"""Write a Debian package as described in deb(5), with the standard library only.
 
 `dpkg-deb --build` would name every folder above a file too, and dpkg removes a folder that a package names as soon as
 it is empty, whoever made it: /opt, which belongs to no package.
@@ -18,7 +18,7 @@ GZIP_LEVEL = 6
 
 
 def write(target: Path, scripts: Path, stage: Path, left_out: Iterable[str]) -> None:
-    """Writes the package.
+    """Write the package.
 
     Args:
         target: the package.
@@ -54,7 +54,7 @@ def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
 
 
 def _member(out: BinaryIO, name: str, data: BinaryIO) -> None:
-    """Adds one file to an `ar` archive, padded to an even number of bytes."""
+    """Add a file to an `ar` archive, padded to an even number of bytes."""
     size = data.seek(0, io.SEEK_END)
     data.seek(0)
     out.write(f"{name:<16}{0:<12}{0:<6}{0:<6}{100644:<8}{size:<10}`\n".encode())

@@ -1,4 +1,4 @@
-"""Makes the Debian package out of a wheel: `python debian/build.py dist/stemfield-*.whl dist`.
+"""Make the Debian package from a wheel: `python debian/build.py dist/stemfield-*.whl dist`.
 
 The package holds a private environment, /opt/stemfield, with all libraries that the wheel needs, for the Python of the
 Debian or Ubuntu on which it is built. The Python that runs this script needs pip. Standard library only.
@@ -33,7 +33,7 @@ SHELLS = {
 
 
 def main() -> None:
-    """Build it, and say where it is."""
+    """Build the package and print its path."""
     parser = argparse.ArgumentParser(description="Make the Debian package out of a wheel.")
     parser.add_argument("wheel", type=Path)
     parser.add_argument("folder", type=Path, help="for the package")
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--man", type=Path, help="folder with the man pages, which make docs-site builds")
     parser.add_argument("--lent", nargs="+", help="folders with the libraries, of which the package then has none")
     options = parser.parse_args()
-    # /usr/bin/python3 is another one after an upgrade of the system; python3.11 stays what it is
+    # /usr/bin/python3 changes with a system upgrade; python3.11 does not
     python = Path(options.python).resolve()
     version = f"{options.wheel.name.split('-')[1]}+{release()}"
     with tempfile.TemporaryDirectory(prefix="stemfield-deb-") as folder:
@@ -53,14 +53,14 @@ def main() -> None:
 
 
 def release() -> str:
-    """What the package is for, as the end of its version: `deb12`, `deb13`, `ubuntu24.04`."""
+    """Suffix of the version for the release: `deb12`, `deb13`, `ubuntu24.04`."""
     system = platform.freedesktop_os_release()
     name = {"debian": "deb"}.get(system["ID"], system["ID"])
     return name + system.get("VERSION_ID", system.get("VERSION_CODENAME", ""))
 
 
 def environment(stage: Path, python: Path, wheel: Path, lent: list[str] | None) -> None:
-    """The private environment, as if it had been made in its place."""
+    """Stage the private environment, with paths as at its final place."""
     home = stage / HOME.relative_to("/")
     subprocess.run([python, "-m", "venv", "--without-pip", str(home)], check=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(home / "bin" / "python")]
@@ -80,12 +80,12 @@ def environment(stage: Path, python: Path, wheel: Path, lent: list[str] | None) 
     for origin in home.glob("lib/python*/site-packages/stemfield-*.dist-info/direct_url.json"):
         origin.unlink()
     compiler = [python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
-    # some libraries ship templates that are no Python
+    # some libraries contain templates that are not Python
     subprocess.run([*compiler, "-s", str(stage), "-p", "/", str(home / "lib")], check=False, stdout=subprocess.DEVNULL)
 
 
 def surroundings(stage: Path, man: Path | None) -> None:
-    """Command, units, completion, man pages and papers."""
+    """Stage command, units, completion, man pages and documents."""
     put(stage / "usr/bin").joinpath("stemfield").symlink_to(HOME / "bin/stemfield")
     units, source = put(stage / "usr/lib/systemd/system"), TREE / "systemd"
     for name in UNITS:
@@ -110,7 +110,7 @@ def surroundings(stage: Path, man: Path | None) -> None:
 
 
 def pack(stage: Path, version: str, python: str, folder: Path) -> Path:
-    """The package of a staged tree."""
+    """Build the package from a staged tree."""
     architecture = subprocess.run(
         ["dpkg", "--print-architecture"], check=True, capture_output=True, text=True
     ).stdout.strip()
@@ -137,17 +137,17 @@ def pack(stage: Path, version: str, python: str, folder: Path) -> Path:
 
 
 def files(stage: Path) -> Iterator[Path]:
-    """Those of the package, in order."""
+    """Files of the package, sorted."""
     return (path for path in sorted(stage.rglob("*")) if path.is_file() and not path.is_symlink())
 
 
 def packed(source: Path, target: Path) -> None:
-    """Compress a file, the same way every time."""
+    """Compress a file reproducibly."""
     target.write_bytes(gzip.compress(source.read_bytes(), 9, mtime=0))
 
 
 def put(folder: Path) -> Path:
-    """A folder that is there."""
+    """Make a folder if needed."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

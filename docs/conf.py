@@ -1,4 +1,4 @@
-"""Settings of the documentation site and of the man pages, which `make docs-site` builds from the same pages."""
+"""Settings of the documentation site and the man pages, both built by `make docs-site`."""
 
 import re
 from importlib.metadata import version as installed
@@ -12,7 +12,7 @@ version = release = installed("stemfield")
 
 extensions = ["myst_parser"]
 myst_heading_anchors = 3
-highlight_language = "text"  # shells and files, where nothing else is said
+highlight_language = "text"  # default: shells and files
 exclude_patterns = ["examples"]
 
 html_theme = "furo"
@@ -24,16 +24,16 @@ man_show_urls = False
 man_pages = [
     ("cli", "stemfield", "live stereo music in, a room of loudspeakers out", author, 1),
     ("config", "stemfield.yaml", "configuration of the stemfield daemon", author, 5),
-    ("osc", "stemfield-osc", "steering the stemfield daemon by OSC", author, 7),
+    ("osc", "stemfield-osc", "control of the stemfield daemon by OSC", author, 7),
 ]
 
 
 def _stay_inside(_: Sphinx, __: str, source: list[str]) -> None:
-    """Pages link to files of the tree; the site has the reports of the models and the changes as pages."""
+    """Turn links to model reports and the change log into links to their pages on the site."""
     source[0] = source[0].replace("](../CHANGELOG.md)", "](changes.md)")
     source[0] = re.sub(r"\]\(\.\./separation/models/([\w-]+)/report\.md\)", r"](reports.md#\1)", source[0])
 
 
 def setup(app: Sphinx) -> None:
-    """Sphinx calls this."""
+    """Entry point for Sphinx."""
     app.connect("source-read", _stay_inside)

@@ -235,7 +235,7 @@ def test_the_debian_package_does_not_take_over_what_a_person_made(package: Path,
         own.write_text("home = /usr/bin\n")
         refused = machine.run("dpkg", "--install", f"/tmp/{package.name}")
         assert refused.returncode != 0
-        assert "/opt/stemfield holds an installation that is not a package's: remove it first" in refused.stderr
+        assert "/opt/stemfield has an installation that is not from a package: remove it first" in refused.stderr
         assert own.read_text() == "home = /usr/bin\n"
         assert "stemfield" not in machine.run("id", "stemfield").stdout
     finally:
@@ -494,7 +494,7 @@ class TestSystemPackages:
         self.program(machine, "ldconfig", "echo libother.so")
         done = self.run(machine, "run")
         assert done.returncode == 0
-        assert done.stderr.startswith("libjack is missing: playing by the clock")
+        assert done.stderr.startswith("libjack is missing: using the clock driver")
         assert done.stderr.count("\n") == 1
 
     def test_missing_packages_are_installed_after_an_update_where_the_lists_are_old(self, machine: Path) -> None:

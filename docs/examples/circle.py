@@ -1,4 +1,4 @@
-"""Walks an object round the listener.
+"""Move an object in a circle around the listener.
 
 python circle.py --object vocals --seconds 20
 
@@ -21,7 +21,7 @@ options = parser.parse_args()
 client = SimpleUDPClient(options.host, options.port)
 began_s = time.monotonic()
 while (gone := (time.monotonic() - began_s) / options.seconds) < 1.0:
-    # to the left first, as azimuth counts; the daemon ramps between the steps
+    # to the left first, because azimuth is positive to the left; the daemon ramps between steps
     client.send_message(f"/object/{options.object}/aed", [360.0 * gone, 0.0, options.distance])
     time.sleep(1 / 50)
 client.send_message(f"/object/{options.object}/aed", [0.0, 0.0, options.distance])

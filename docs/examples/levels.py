@@ -1,8 +1,8 @@
-"""Shows the levels of all objects as bars, for a while.
+"""Show the levels of all objects as bars.
 
 python levels.py --seconds 10
 
-Subscribes, listens at the port it sent from, and renews the subscription, which would end after 30 s.
+Subscribes, listens on the port that it sends from, and renews the subscription, which otherwise ends after 30 s.
 """
 
 import argparse
@@ -17,7 +17,7 @@ PATTERN = "/meter/object/*"
 
 
 def messages(packet: bytes) -> list[OscMessage]:
-    """The messages of a packet: what changes at once comes as a bundle."""
+    """Messages of a packet: simultaneous changes come as a bundle."""
     return list(OscBundle(packet)) if OscBundle.dgram_is_bundle(packet) else [OscMessage(packet)]
 
 

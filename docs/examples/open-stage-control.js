@@ -1,4 +1,4 @@
-// Custom module for Open Stage Control: shows on the surface what anybody else moves.
+// Custom module for Open Stage Control: makes the surface follow changes by other controllers.
 // --custom-module open-stage-control.js --osc-port 9010 --send 127.0.0.1:4001
 
 const [HOST, PORT] = ["127.0.0.1", 4001];
@@ -16,7 +16,7 @@ function subscribe() {
 module.exports = {
   init() {
     subscribe();
-    // a subscription ends after 30 s; asked for anew it also survives a restart of the daemon
+    // a subscription ends after 30 s; renewing it also covers a restart of the daemon
     renewing = setInterval(subscribe, 10000);
   },
   stop() {
@@ -24,7 +24,7 @@ module.exports = {
   },
   oscInFilter(data) {
     if (data.address.endsWith("/position")) {
-      // the pad shows two of three numbers: to the right, and forwards
+      // the pad shows two of three coordinates: right and front
       const [x, y] = data.args.map((argument) => argument.value);
       data.args = [-y, x].map((value) => ({ type: "f", value }));
     }

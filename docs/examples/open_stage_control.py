@@ -1,8 +1,8 @@
-"""Makes a surface for Open Stage Control out of a running daemon: its objects, its ranges.
+"""Make a surface for Open Stage Control with the objects and ranges of a running daemon.
 
 python open_stage_control.py > open-stage-control.json
 
-Asks the daemon's OSCQuery tree by HTTP; needs nothing but Python.
+Reads the daemon's OSCQuery tree by HTTP; needs only Python.
 """
 
 import argparse
@@ -16,7 +16,7 @@ KNOB = 60
 
 
 def tree(root: str, token: str) -> dict[str, Any]:
-    """What the daemon has, as OSCQuery tells it."""
+    """Node of the daemon's OSCQuery tree."""
     request = urllib.request.Request(root, headers={"Authorization": f"Bearer {token}"} if token else {})
     with urllib.request.urlopen(request, timeout=5) as answer:
         found: dict[str, Any] = json.load(answer)
@@ -24,27 +24,27 @@ def tree(root: str, token: str) -> dict[str, Any]:
 
 
 def limits(node: dict[str, Any]) -> dict[str, float]:
-    """The range of a value, as the surface wants it."""
+    """Range of a value in the surface's format."""
     (allowed,) = node["RANGE"]
     return {"min": allowed["MIN"], "max": allowed["MAX"]}
 
 
 def knob(node: dict[str, Any], label: str, left: int, top: int, **more: Any) -> dict[str, Any]:
-    """A knob for one number."""
+    """A knob for a number."""
     address = node["FULL_PATH"]
     place = {"left": left, "top": top, "width": KNOB, "height": KNOB}
     return {"type": "knob", "id": address, "address": address, "label": label, "range": limits(node), **place, **more}
 
 
 def button(node: dict[str, Any], label: str, left: int, top: int) -> dict[str, Any]:
-    """A switch for one truth value."""
+    """A toggle for a truth value."""
     address = node["FULL_PATH"]
     place = {"left": left, "top": top, "width": 85, "height": 40}
     return {"type": "button", "id": address, "address": address, "label": label, "on": 1, "off": 0, **place}
 
 
 def pad(position: dict[str, Any]) -> dict[str, Any]:
-    """A plan of the room, front at the top: the daemon's x is forwards, its y to the left."""
+    """A floor plan, front at the top: the daemon's x points forwards, y to the left."""
     address = position["FULL_PATH"]
     stem = address.removesuffix("/position")
     script = f"if (touch === undefined) {{ send('{stem}/y', -value[0]); send('{stem}/x', value[1]) }}"
@@ -55,7 +55,7 @@ def pad(position: dict[str, Any]) -> dict[str, Any]:
 
 
 def strip(name: str, node: dict[str, Any], column: int) -> dict[str, Any]:
-    """Everything of one object, in a panel."""
+    """A panel with all controls of an object."""
     below = node["CONTENTS"]
     top = HEIGHT + 40
     parts = [
