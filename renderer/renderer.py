@@ -20,7 +20,7 @@ from stemfield.renderer.dsp.identify import DEFAULT_LEVEL_DB, NOISE, SPOKEN, SWE
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.levels import SILENT, Levels, shown_levels
 from stemfield.renderer.engine.plan import Targets
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.compare import untouched
 from stemfield.renderer.scene.gains import CLICK_FREE_S, bass_gains, linear, speaker_gains
 from stemfield.renderer.scene.object_gains import ObjectGains

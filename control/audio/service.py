@@ -36,7 +36,7 @@ from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.levels import SILENT, Levels, LoudnessMatch
 from stemfield.renderer.engine.processor import compile_ahead
 from stemfield.renderer.files.audiofile import AudioFileError
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import Scene
 from stemfield.renderer.scene.timed_scene import TimedScene

@@ -20,7 +20,8 @@ from stemfield.layouts.problems import UserError
 def gains(options: argparse.Namespace) -> int:
     """Print the gains of positions: a table on a terminal, else JSON."""
     from stemfield.control.offline.positions import read_positions
-    from stemfield.renderer.panning import Panner, extent_gains
+    from stemfield.renderer.panning.extent import extent_gains
+    from stemfield.renderer.panning.panner import Panner
 
     layout = load_layout(options.layout, user_config().layout_folders)
     name = options.positions
@@ -78,7 +79,7 @@ def layouts_show(options: argparse.Namespace) -> int:
 
 def layouts_check(options: argparse.Namespace) -> int:
     """Print the problems of layouts, and remarks on usable ones."""
-    from stemfield.renderer.panning import review_layout
+    from stemfield.renderer.panning.review import review_layout
 
     config = user_config()
     checked: list[tuple[str, list[str], list[str], list[str]]] = []

@@ -14,7 +14,7 @@ from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.rows import Parameter
 from stemfield.control.parameters.table import TABLE
 from stemfield.layouts.model import Layout
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.scene import Scene
 from stemfield.renderer.scene.units import aed_of
 

@@ -23,7 +23,7 @@ from stemfield.renderer.engine.chain_builder import head_of
 from stemfield.renderer.engine.engine import Engine, fade_frames
 from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.files.audiofile import AudioFileError, AudioReader, AudioWriter, check_output
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.gains import linear
 from stemfield.renderer.scene.object_gains import ObjectGains

@@ -15,7 +15,8 @@ from stemfield.renderer.adm.conversion import angles_of, sphere_of
 from stemfield.renderer.adm.cube import Cube, direction_of
 from stemfield.renderer.adm.labels import is_lfe, is_second_lfe, place_name, place_of
 from stemfield.renderer.adm.model import Block, SpeakerBlock, Zone
-from stemfield.renderer.panning import Panner, extent_gains
+from stemfield.renderer.panning.extent import extent_gains
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.placement import AS_NEAR, nearest
 from stemfield.renderer.scene.scene import Sector
 

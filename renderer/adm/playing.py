@@ -19,7 +19,7 @@ from stemfield.renderer.dsp.binaural import Head, monitor_filters
 from stemfield.renderer.dsp.chain import Chain, design_chain
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.plan import NEVER
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import bass_gains
 
 Event = tuple[int, int, int, Block | SpeakerBlock | None]

@@ -10,7 +10,7 @@ from stemfield.renderer.adm.model import AudioObject, Block, Channel, Content, D
 from stemfield.renderer.adm.times import step_time
 from stemfield.renderer.adm.voices import FIELD, Setting, Voice, silenced, voices_of
 from stemfield.renderer.files.bw64 import TrackEntry
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import CLICK_FREE_S
 from stemfield.renderer.scene.scene import Scene
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from stemfield.layouts.coordinates import polar
 from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.model import Zone
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import (
     STEREO_AZIMUTH_DEG,
     Placed,

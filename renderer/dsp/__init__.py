@@ -2,3 +2,9 @@
 
 `chain` designs the loudspeaker chain of a layout; `shared` says what a stage is.
 """
+
+__all__ = [
+    "bank", "bass", "bass_management", "binaural", "biquad", "bounds", "chain", "decorrelator", "delay", "equaliser",
+    "fir", "hrtf", "identify", "instruments", "leakage", "limiter", "loudness", "measured", "meters", "mixing",
+    "output_fade", "ramps", "shared", "sofa", "speaker_filters",
+]  # fmt: skip

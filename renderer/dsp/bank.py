@@ -12,7 +12,8 @@ from numba import njit
 from stemfield.renderer.dsp.biquad import IDENTITY, cascades
 from stemfield.renderer.native.arrays import Doubles, Floats
 from stemfield.renderer.native.operations import INNER
-from stemfield.renderer.simd import DOUBLES, turn_to_frames, turn_to_rows
+from stemfield.renderer.simd.transpose import turn_to_frames, turn_to_rows
+from stemfield.renderer.simd.vectors import DOUBLES
 
 
 def banks(rows: int) -> int:

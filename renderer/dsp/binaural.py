@@ -23,7 +23,9 @@ from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.triple_buffer import newest
 from stemfield.renderer.native.views import floats2, floats4, words
-from stemfield.renderer.simd import FLOATS, copy, fused, load_part, spread, store_part
+from stemfield.renderer.simd.arithmetic import fused, spread
+from stemfield.renderer.simd.load_store import copy, load_part, store_part
+from stemfield.renderer.simd.vectors import FLOATS
 
 FADE_S: Final = 0.02
 ZERO = np.float32(0.0)

@@ -18,7 +18,8 @@ from numba import njit
 from stemfield.layouts.model import EqBand
 from stemfield.renderer.native.arrays import Doubles
 from stemfield.renderer.native.operations import INNER, NATIVE
-from stemfield.renderer.simd import fused, load, store
+from stemfield.renderer.simd.arithmetic import fused
+from stemfield.renderer.simd.load_store import load, store
 
 HIGHEST = 0.49
 """Maximum frequency of a band, relative to the sample rate: the bilinear transform ends at one half."""

@@ -12,7 +12,9 @@ from numba import njit
 
 from stemfield.renderer.native.arrays import Floats
 from stemfield.renderer.native.operations import INNER
-from stemfield.renderer.simd import FLOATS, beyond, load_part, magnitude, spread, store_part
+from stemfield.renderer.simd.arithmetic import beyond, magnitude, spread
+from stemfield.renderer.simd.load_store import load_part, store_part
+from stemfield.renderer.simd.vectors import FLOATS
 
 LOUDEST: Final = np.float32(1e4)
 """Input beyond this, 80 dB over full scale, is a fault and is replaced by silence."""

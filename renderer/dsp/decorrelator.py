@@ -28,7 +28,9 @@ from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import floats2, floats3, words2
-from stemfield.renderer.simd import FLOATS, fused, load, load_part, spread, store, store_part
+from stemfield.renderer.simd.arithmetic import fused, spread
+from stemfield.renderer.simd.load_store import load, load_part, store, store_part
+from stemfield.renderer.simd.vectors import FLOATS
 
 STAGES: Final = 4
 MEAN_DELAY_S: Final = 0.004

@@ -21,7 +21,7 @@ from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import floats2, words2
-from stemfield.renderer.simd import copy
+from stemfield.renderer.simd.load_store import copy
 
 FADE_S: Final = 0.02
 WALK_M: Final = 5.0

@@ -20,7 +20,7 @@ from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import doubles2, doubles4, doubles5, floats2, words, words2
-from stemfield.renderer.simd import DOUBLES
+from stemfield.renderer.simd.vectors import DOUBLES
 
 MAX_SECTIONS: Final = 16
 """Maximum number of bands of one equaliser."""

@@ -28,7 +28,7 @@ from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import doubles, doubles2, doubles3, floats, floats2, words
-from stemfield.renderer.simd import copy
+from stemfield.renderer.simd.load_store import copy
 
 HEAD: Final = 256
 """Taps that are convolved directly, and the length of a partition; a power of two."""

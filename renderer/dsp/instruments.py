@@ -18,7 +18,9 @@ from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import floats2, words
-from stemfield.renderer.simd import FLOATS, counting, fused, load, root, spread, store
+from stemfield.renderer.simd.arithmetic import counting, fused, root, spread
+from stemfield.renderer.simd.load_store import load, store
+from stemfield.renderer.simd.vectors import FLOATS
 
 ONE = np.float32(1.0)
 

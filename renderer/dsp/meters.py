@@ -7,7 +7,9 @@ from numba import njit
 
 from stemfield.renderer.native.arrays import Doubles, Floats
 from stemfield.renderer.native.operations import INNER
-from stemfield.renderer.simd import FLOATS, fused, largest, largest_of, load_part, magnitude, spread, total
+from stemfield.renderer.simd.arithmetic import fused, largest, largest_of, magnitude, spread, total
+from stemfield.renderer.simd.load_store import load_part
+from stemfield.renderer.simd.vectors import FLOATS
 
 ZERO = np.float32(0.0)
 

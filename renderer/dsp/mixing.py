@@ -20,7 +20,9 @@ from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import doubles, doubles2, doubles3, floats, floats2, words
-from stemfield.renderer.simd import FLOATS, counting, differing, fused, load, load_part, lowest_bit, spread, store
+from stemfield.renderer.simd.arithmetic import counting, differing, fused, lowest_bit, spread
+from stemfield.renderer.simd.load_store import load, load_part, store
+from stemfield.renderer.simd.vectors import FLOATS
 
 ZERO = np.float32(0.0)
 

@@ -18,7 +18,7 @@ from stemfield.renderer.native.arrays import Doubles, Words
 from stemfield.renderer.native.operations import INNER
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import doubles2, doubles4, floats2, words
-from stemfield.renderer.simd import DOUBLES
+from stemfield.renderer.simd.vectors import DOUBLES
 
 NO_SECTIONS: Final = np.zeros((0, 5))
 

@@ -13,7 +13,7 @@ from stemfield.renderer.engine.memory import PLAYER_FRAMES, Word
 from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER, as_pointer, load_acquire, store_release
 from stemfield.renderer.native.views import words
-from stemfield.renderer.simd import copy
+from stemfield.renderer.simd.load_store import copy
 
 ZERO = np.float32(0.0)
 

@@ -20,7 +20,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, OWN_COLUMNS, OWN_ROWS, R
 from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.native.state import State
 from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_OWNER, WORD_STEMS_END, WORD_STEMS_START, Exchange
-from stemfield.renderer.simd import DOUBLES
+from stemfield.renderer.simd.vectors import DOUBLES
 
 PLAYER_FRAMES: Final = 1 << 18
 TIMES: Final = 1 << 16

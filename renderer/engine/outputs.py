@@ -11,7 +11,7 @@ from stemfield.renderer.engine.memory import METER_KEPT, Word
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, as_pointer, store_release
 from stemfield.renderer.native.views import doubles, floats, floats2
-from stemfield.renderer.simd import copy
+from stemfield.renderer.simd.load_store import copy
 
 
 @njit(**INNER)

@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 
 from stemfield.renderer.panning.compiled import compiled
 from stemfield.renderer.panning.regions import MARGIN
-from stemfield.renderer.simd import (
-    DOUBLES,
+from stemfield.renderer.simd.arithmetic import (
     chosen,
     exceeding,
     largest_of,
-    load,
     magnitude,
     root,
     signed_as,
     smallest_of,
     spread,
-    store,
 )
+from stemfield.renderer.simd.load_store import load, store
+from stemfield.renderer.simd.vectors import DOUBLES
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]

@@ -19,7 +19,7 @@ from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian, polar
 from stemfield.layouts.model import Layout, Speaker
 from stemfield.layouts.problems import UserError
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions
 
 Floats = NDArray[np.float64]

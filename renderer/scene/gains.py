@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.loudness import channel_weights
-from stemfield.renderer.panning import Panner, amplitude_normalised
+from stemfield.renderer.panning.panner import Panner, amplitude_normalised
 from stemfield.renderer.scene.loudness import all_around, heard_together, taken_apart
 from stemfield.renderer.scene.placement import channel_count, distance_gain, excluded, pans
 from stemfield.renderer.scene.rows import Source, sources_of

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.layouts.model import Layout
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import instruments_together, placed, ramp_frames
 from stemfield.renderer.scene.placement import channel_count
 from stemfield.renderer.scene.rows import Source, sources_of

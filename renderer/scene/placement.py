@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian, polar
 from stemfield.layouts.model import Layout, Speaker
-from stemfield.renderer.panning import Panner, extent_gains
 from stemfield.renderer.panning.distance import adm_gain, inverse_gain
+from stemfield.renderer.panning.extent import extent_gains
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.scene import DistanceLaw, Scene, SceneObject
 
 Floats = NDArray[np.float64]

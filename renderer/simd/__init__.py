@@ -5,30 +5,4 @@ fast, compiles quickly, and gives each frame the same bits however time is divid
 block is processed like the rest.
 """
 
-from stemfield.renderer.simd.arithmetic import (
-    beyond,
-    chosen,
-    counting,
-    differing,
-    exceeding,
-    fused,
-    largest,
-    largest_of,
-    lowest_bit,
-    magnitude,
-    pick,
-    root,
-    signed_as,
-    smallest_of,
-    spread,
-    total,
-)
-from stemfield.renderer.simd.load_store import copy, load, load_part, store, store_part
-from stemfield.renderer.simd.transpose import turn_to_frames, turn_to_rows
-from stemfield.renderer.simd.vectors import DOUBLES, FLOATS
-
-__all__ = [
-    "DOUBLES", "FLOATS", "beyond", "chosen", "copy", "counting", "differing", "exceeding", "fused", "largest",
-    "largest_of", "load", "load_part", "lowest_bit", "magnitude", "pick", "root", "signed_as", "smallest_of",
-    "spread", "store", "store_part", "total", "turn_to_frames", "turn_to_rows",
-]  # fmt: skip
+__all__ = ["arithmetic", "load_store", "transpose", "vectors"]

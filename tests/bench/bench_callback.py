@@ -22,7 +22,7 @@ from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.jack import JackDriver
 from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.ring import WORD_STEMS_END, WORD_STEMS_START
 
 OBJECTS, FRAMES, RATE = 32, 64, 48_000

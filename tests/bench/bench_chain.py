@@ -29,9 +29,11 @@ from stemfield.renderer.dsp.biquad import sections
 from stemfield.renderer.dsp.chain import Chain, design_chain
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.ring import WORD_STEMS_END, WORD_STEMS_START
-from stemfield.renderer.simd import FLOATS, fused, load, spread, total
+from stemfield.renderer.simd.arithmetic import fused, spread, total
+from stemfield.renderer.simd.load_store import load
+from stemfield.renderer.simd.vectors import FLOATS
 
 OBJECTS, SPEAKERS = 64, 24
 DIRECT = OBJECTS - 10

@@ -39,7 +39,7 @@ from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.jack import JackDriver
 from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import default_scene
 

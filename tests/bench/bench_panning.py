@@ -18,7 +18,8 @@ import numpy as np
 from bench import Row, give
 
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.panning import Panner, extent_gains
+from stemfield.renderer.panning.extent import extent_gains
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import source_gains
 from stemfield.renderer.scene.scene import Scene, SceneObject
 

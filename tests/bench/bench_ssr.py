@@ -36,7 +36,7 @@ from stemfield.renderer.drivers.jack import JackDriver
 from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.native.operations import as_pointer
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 
 SOURCES, SPEAKERS, RATE, FRAMES = 32, 24, 48_000, 64
 SECONDS, ROUNDS, PORT = 2.0, 25, 4791

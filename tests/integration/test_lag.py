@@ -14,7 +14,7 @@ import yaml
 
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.engine import Engine
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import STEMS, default_scene
 

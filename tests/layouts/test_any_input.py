@@ -14,7 +14,7 @@ from stemfield.layouts.importers import ForeignFileError, read_data
 from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.layouts.model import LayoutError
 from stemfield.layouts.strict_yaml import MAX_BYTES, StrictYamlError
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 
 KEYS = sorted({*LAYOUT_KEYS, *SPEAKER_KEYS, "type", "f_hz", "q", "crossover_hz", "lfe_gain_db", "subwoofers", "delay"})
 values = st.one_of(

@@ -6,7 +6,7 @@ import pytest
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.layouts.model import Compensation
-from stemfield.renderer.panning import review_layout
+from stemfield.renderer.panning.review import review_layout
 
 ELEVATIONS_DEG = {"M": 0, "U": 30, "B": -30, "T": 90}
 AS_LABELLED = ("stereo", "5.1", "7.1", "5.1.2", "5.1.4", "7.1.4", "4+5+1", "22.2", "quad", "octagon", "surrey")

@@ -16,7 +16,7 @@ from stemfield.renderer.dsp.equaliser import MAX_SECTIONS
 from stemfield.renderer.dsp.hrtf import HEAD_RADIUS_M, AnalyticHead
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.memory import Word
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import STEMS, DistanceLaw, Identify, SceneObject, Sector, SpeakerTrim, default_scene
 

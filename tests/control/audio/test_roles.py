@@ -17,7 +17,7 @@ from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.file import render
 from stemfield.renderer.dsp.chain import design_chain
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import default_scene
 from stemfield.renderer.scene.timed_scene import TimedScene

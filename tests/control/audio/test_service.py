@@ -16,7 +16,7 @@ from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.levels import SILENT
 from stemfield.renderer.engine.memory import Word
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import STEMS, default_scene
 from stemfield.separation.cards.card import load_card

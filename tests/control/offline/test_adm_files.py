@@ -29,7 +29,7 @@ from stemfield.renderer.dsp.bounds import LOUDEST_SOURCE
 from stemfield.renderer.files.audiofile import AudioFileError
 from stemfield.renderer.files.bw64 import Bw64Reader
 from stemfield.renderer.files.bw64_writer import Bw64Writer
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.scene import MAX_LEVEL, DistanceLaw, Group, Scene, Sector, Separation, default_scene
 
 FRAMES = 9_000

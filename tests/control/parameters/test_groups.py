@@ -11,7 +11,7 @@ from stemfield.control.parameters.group_rows import MAX_GROUPS
 from stemfield.control.parameters.routes import apply
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.object_gains import ObjectGains
 from stemfield.renderer.scene.scene import Scene
 

@@ -12,7 +12,7 @@ from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.engine.engine import Engine, Meters
 from stemfield.renderer.engine.levels import FALL_DB_PER_S, SILENT, Levels, shown_levels
 from stemfield.renderer.engine.memory import METER_PERIOD_S
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.scene import STEMS, default_scene
 

@@ -12,7 +12,7 @@ from stemfield.control.scenes.presets import presets
 from stemfield.control.scenes.store import SceneStore
 from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import source_gains
 from stemfield.renderer.scene.scene import Scene, default_scene
 

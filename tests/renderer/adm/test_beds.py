@@ -20,7 +20,7 @@ from stemfield.renderer.adm.labels import place_of
 from stemfield.renderer.adm.model import SpeakerBlock
 from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.files.bw64_writer import Bw64Writer
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 
 
 @cache

@@ -13,7 +13,7 @@ from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.adm.selection import select
 from stemfield.renderer.files.bw64 import Bw64Reader
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 
 REFERENCE = Path(__file__).parent / "data" / "adm_reference.npz"
 RATE = 48_000

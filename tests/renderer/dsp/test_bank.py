@@ -7,7 +7,7 @@ from numba import njit
 from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.bank import banks, filter_rows, identity
 from stemfield.renderer.dsp.biquad import cascade, sections
-from stemfield.renderer.simd import DOUBLES
+from stemfield.renderer.simd.vectors import DOUBLES
 
 BANDS = (EqBand("highpass", 20.0), EqBand("peak", 60.0, 30.0, 12.0), EqBand("highshelf", 8000.0, 0.7, -6.0))
 FRAMES = 3000

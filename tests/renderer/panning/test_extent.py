@@ -5,8 +5,9 @@ import pytest
 
 from stemfield.layouts.coordinates import cartesian, polar
 from stemfield.layouts.loader import available_layouts, load_layout
-from stemfield.renderer.panning import Panner, extent_gains
+from stemfield.renderer.panning.extent import extent_gains
 from stemfield.renderer.panning.grid import GRID
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.panning.vectors import speaker_directions
 
 ROOMS = tuple(entry.name for entry in available_layouts())

@@ -5,7 +5,7 @@ import pytest
 
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import available_layouts, load_layout
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 
 ROOMS = tuple(entry.name for entry in available_layouts())
 IRREGULAR = ("living-room", "attic")

@@ -8,7 +8,7 @@ import pytest
 
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 
 REFERENCE = Path(__file__).parent / "data" / "ear_reference.npz"
 BELOW = ("B+000", "B+045", "B-045", "M+090", "M-090", "M+135", "M-135", "M+180")

@@ -6,7 +6,7 @@ import pytest
 
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import Compensation, Layout, Speaker
-from stemfield.renderer.panning import review_layout
+from stemfield.renderer.panning.review import review_layout
 
 
 def room(*places, **changes):

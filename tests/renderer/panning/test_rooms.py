@@ -11,7 +11,7 @@ from stemfield.layouts.check import check_layout
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import Layout, Speaker
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.panning.vectors import errors_deg, velocity_vectors
 
 POINTS = np.vstack(

@@ -8,7 +8,7 @@ import pytest
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import Layout, Speaker
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 
 DIRECTIONS = np.random.default_rng(12).normal(size=(400, 3))
 

@@ -8,8 +8,7 @@ import pytest
 from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import available_layouts, load_layout
-from stemfield.renderer.panning import Panner, amplitude_normalised
-from stemfield.renderer.panning.panner import seen_from
+from stemfield.renderer.panning.panner import Panner, amplitude_normalised, seen_from
 from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions, velocity_vectors
 
 ROOMS = tuple(entry.name for entry in available_layouts())

@@ -7,7 +7,7 @@ import pytest
 
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import ramp_frames, source_gains, speaker_gains
 from stemfield.renderer.scene.rows import Source, sources_of
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, SceneObject, Separation, SpeakerTrim, default_scene

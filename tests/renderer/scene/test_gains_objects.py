@@ -7,7 +7,8 @@ import pytest
 
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import available_layouts, load_layout
-from stemfield.renderer.panning import Panner, extent_gains
+from stemfield.renderer.panning.extent import extent_gains
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import band_gains, diffuse_gains, source_gains
 from stemfield.renderer.scene.rows import sources_of
 from stemfield.renderer.scene.scene import STEMS, DistanceLaw, Scene, SceneObject, Sector, default_scene

@@ -14,7 +14,7 @@ from stemfield.control.scenes.presets import presets
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.dsp.loudness import LoudnessMeter, channel_weights
-from stemfield.renderer.panning import Panner
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions
 from stemfield.renderer.scene.gains import both_gains, instruments_together, placed, source_gains
 from stemfield.renderer.scene.object_gains import ObjectGains

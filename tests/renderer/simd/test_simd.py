@@ -4,20 +4,15 @@ import numpy as np
 import pytest
 from numba import njit
 
-from stemfield.renderer.simd import (
-    DOUBLES,
-    FLOATS,
+from stemfield.renderer.simd.arithmetic import (
     beyond,
     chosen,
-    copy,
     counting,
     differing,
     exceeding,
     fused,
     largest,
     largest_of,
-    load,
-    load_part,
     lowest_bit,
     magnitude,
     pick,
@@ -25,12 +20,11 @@ from stemfield.renderer.simd import (
     signed_as,
     smallest_of,
     spread,
-    store,
-    store_part,
     total,
-    turn_to_frames,
-    turn_to_rows,
 )
+from stemfield.renderer.simd.load_store import copy, load, load_part, store, store_part
+from stemfield.renderer.simd.transpose import turn_to_frames, turn_to_rows
+from stemfield.renderer.simd.vectors import DOUBLES, FLOATS
 
 COUNTS = (-3, 0, 1, 7, FLOATS - 1, FLOATS, FLOATS + 1)
 
