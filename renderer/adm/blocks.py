@@ -1,4 +1,4 @@
-"""One block of a channel, from its XML element: numbers are checked, and all that is wrong is told."""
+"""Reads one block of a channel from its XML element, checks all numbers, and reports every problem."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from stemfield.renderer.adm.model import Block, SpeakerBlock, Zone
 from stemfield.renderer.adm.times import parse_seconds, parse_time
 
 MAX_GAIN = 2e9
-"""What is written here is read: everything turned up, of a tape as loud as sources may be. A block's gain times an
-object's can be squared in 32 bits."""
+"""Maximum gain: enough for every gain that is written here, and the product with an object's gain can be squared in 32
+bits."""
 _NOT_PLAYED = ("screenRef", "headLocked")
 _ANGLES = {"azimuth": (-180.0, 180.0), "elevation": (-90.0, 90.0), "distance": (0.0, 100.0)}
 _AXES = {"X": (-100.0, 100.0), "Y": (-100.0, 100.0), "Z": (-100.0, 100.0)}
@@ -27,13 +27,13 @@ Tell = Callable[[str], None]
 
 
 class Fields:
-    """An element whose numbers are read with their ranges.
+    """Fields of an element, checked for their ranges.
 
     Args:
-        element: of the document.
-        name: by which a person finds it.
-        problem: is told of what cannot be used.
-        note: is told of what is not played.
+        element: element of the document.
+        name: name in messages.
+        problem: called with each problem.
+        note: called with each feature that is not rendered.
     """
 
     def __init__(self, element: ET.Element, name: str, problem: Tell, note: Tell) -> None:
@@ -46,20 +46,20 @@ class Fields:
             self._children.setdefault(local(child.tag), []).append(child)
 
     def children(self, name: str) -> Iterator[ET.Element]:
-        """All children of a name, in whatever namespace."""
+        """All children with a name, in any namespace."""
         return iter(self._children.get(name, ()))
 
     def text(self, name: str) -> str | None:
-        """The text of the first child of a name, or None."""
+        """Text of the first child with a name, or None."""
         found = self._children.get(name)
         return None if found is None else (found[0].text or "").strip()
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """The texts of all children of a name."""
+        """Texts of all children with a name."""
         return tuple((child.text or "").strip() for child in self.children(name))
 
     def number(self, what: str, text: str | None, low: float, high: float, default: float) -> float:
-        """A number within its range; the default where there is none, or none that can be used."""
+        """A number within its range; the default if it is missing or invalid."""
         if text is None:
             return default
         try:
@@ -67,22 +67,22 @@ class Fields:
         except ValueError:
             value = math.nan
         if not low <= value <= high:
-            self.problem(f"{self.name}: {what} {shown(text)}: allowed {low:g} to {high:g}")
+            self.problem(f"{self.name}: {what}: expected {low:g} to {high:g}, got {shown(text)}")
             return default
         return value
 
     def time(self, what: str, text: str | None) -> Fraction | None:
-        """A time, or None where there is none."""
+        """A time, or None if it is missing or invalid."""
         if text is None:
             return None
         try:
             return parse_time(text)
         except ValueError:
-            self.problem(f"{self.name}: {what} {shown(text)}: allowed a time such as 00:00:01.50000")
+            self.problem(f"{self.name}: {what}: expected a time such as 00:00:01.50000, got {shown(text)}")
             return None
 
     def gain(self) -> float:
-        """The linear gain, which may stand there in decibels."""
+        """The gain, linear in the document or in decibels."""
         found = next(self.children("gain"), None)
         if found is None:
             return 1.0
@@ -92,7 +92,7 @@ class Fields:
         return self.number("gain", found.text or "", -MAX_GAIN, MAX_GAIN, 1.0)
 
     def flag(self, name: str) -> bool:
-        """Whether a child says 1."""
+        """Whether a child is 1."""
         return (self.text(name) or "0") in ("1", "true")
 
 
@@ -147,7 +147,7 @@ def speaker_block(fields: Fields) -> SpeakerBlock:
 
 @lru_cache(maxsize=1024)
 def local(tag: str) -> str:
-    """The name of an element without its namespace."""
+    """Name of an element without its namespace."""
     return tag.rpartition("}")[2]
 
 
@@ -172,7 +172,7 @@ def _position(fields: Fields) -> tuple[bool, tuple[float, float, float]]:
 
 
 def _bounds(fields: Fields, position: Sequence[float], *, cartesian: bool) -> Zone | None:
-    """What the position is bounded by; an axis that has no bound is exactly where it is."""
+    """Bounds of the position; an axis without a bound is exact."""
     given = {
         (child.get("bound"), child.get("coordinate")): child.text
         for child in fields.children("position")
@@ -195,7 +195,7 @@ def _seconds(fields: Fields, text: str) -> Fraction:
     try:
         return parse_seconds(text)
     except ValueError:
-        fields.problem(f"{fields.name}: interpolationLength {shown(text)}: allowed seconds such as 0.05000")
+        fields.problem(f"{fields.name}: interpolationLength: expected seconds such as 0.05000, got {shown(text)}")
         return Fraction(0)
 
 

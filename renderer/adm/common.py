@@ -1,4 +1,4 @@
-"""The loudspeaker channels that documents may refer to without describing them (ITU-R BS.2094)."""
+"""The common definitions of loudspeaker channels (ITU-R BS.2094), which documents need not describe."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _LABELS: Final = (
     "U-135", "LFEL", "LFER", "U+045", "U-045", "M+SC", "M-SC", "M+045", "M-045", "UH+180",
 )
 # fmt: on
-"""From channel 1 on."""
+"""Labels from channel 1 on."""
 _LOW_FREQUENCY_PLACE: Final = (0.0, -30.0)
 
 
 def common_channel(ident: str) -> Channel | None:
-    """The channel of an ID, or None where the standard has none.
+    """The channel of an ID, or None if it is not a common definition.
 
     >>> common_channel("AC_00010005").blocks[0].labels
     ('M+110',)

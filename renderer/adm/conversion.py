@@ -1,7 +1,7 @@
-"""From the cube of Cartesian positions to directions and distances, after ITU-R BS.2127 section 10.
+"""Conversion of Cartesian positions in a cube to directions and distances, after ITU-R BS.2127 section 10.
 
-The corners of the cube are where a front and a surround pair stand, so they are seen at 30 and 110 degrees, and an
-edge above at 30 degrees of elevation; what lies between follows the panning law between two loudspeakers.
+The corners of the cube are the places of a front and a surround pair, at 30 and 110 degrees, and an upper edge is at 30
+degrees of elevation; between them positions follow the panning law of two loudspeakers.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 _RING = ((0.0, (0.0, 1.0)), (-30.0, (1.0, 1.0)), (-110.0, (1.0, -1.0)), (-250.0, (-1.0, -1.0)), (-330.0, (-1.0, 1.0)))
-"""Azimuths, clockwise from the front, and where they are in the cube: X and Y."""
+"""Azimuths, clockwise from the front, and their X and Y in the cube."""
 _EDGE_DEG, _EDGE_CUBE_DEG = 30.0, 45.0
 _NONE = 1e-10
 
 
 def sphere_of(x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Azimuth and elevation in degrees and the distance of a place in the cube.
+    """Azimuth and elevation in degrees and distance of a position in the cube.
 
     >>> [round(part, 6) + 0.0 for part in sphere_of(-1.0, 1.0, 0.0)]
     [30.0, 0.0, 1.0]
@@ -38,14 +38,14 @@ def sphere_of(x: float, y: float, z: float) -> tuple[float, float, float]:
 
 
 def angles_of(azimuth_deg: float, elevation_deg: float, x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Width and height in degrees and depth of what has these sizes in the cube, seen in a direction.
+    """Width and height in degrees and depth of an extent in the cube, seen in a direction.
 
     Args:
-        azimuth_deg: of the direction.
-        elevation_deg: of the direction.
-        x: 0..1, the size to the right.
-        y: 0..1, the size to the front.
-        z: 0..1, the size upwards.
+        azimuth_deg: azimuth of the direction.
+        elevation_deg: elevation of the direction.
+        x: extent to the right, 0..1.
+        y: extent to the front, 0..1.
+        z: extent upwards, 0..1.
     """
     seen = np.sqrt(_frame(azimuth_deg, elevation_deg) ** 2 @ np.square([x, y, z]))
     side, ahead, up = np.clip(seen, 0.0, 1.0).tolist()
@@ -55,7 +55,7 @@ def angles_of(azimuth_deg: float, elevation_deg: float, x: float, y: float, z: f
 
 
 def _on_the_ring(x: float, y: float) -> tuple[float, float]:
-    """Azimuth of a place, and how far out it is: 1 on the walls."""
+    """Azimuth of a position, and its distance: 1 on the walls."""
     corners = pairwise((*_RING, (-360.0, _RING[0][1])))
     shares = [(*_shares(left, right, x, y), left_deg, right_deg) for (left_deg, left), (right_deg, right) in corners]
     near_left, near_right, left_deg, right_deg = max(shares, key=lambda share: min(share[:2]))
@@ -68,20 +68,20 @@ def _on_the_ring(x: float, y: float) -> tuple[float, float]:
 
 
 def _shares(left: tuple[float, float], right: tuple[float, float], x: float, y: float) -> tuple[float, float]:
-    """What two corners add up to a place; both are positive for the two that it lies between."""
+    """Weights of two corners for a position, both positive if it lies between them."""
     determinant = left[0] * right[1] - right[0] * left[1]
     return (x * right[1] - right[0] * y) / determinant, (left[0] * y - x * left[1]) / determinant
 
 
 def _angle_deg(across: float, ahead: float) -> float:
-    """The angle under which a body is seen that is so wide and so deep."""
+    """Visual angle of a body with a width and a depth."""
     seen_deg = 2.0 * np.degrees(np.arcsin(across))
     around_deg = 2.0 * np.degrees(np.arccos(1.0 - 2.0 * ahead))
     return float(seen_deg + across * max(around_deg - seen_deg, 0.0))
 
 
 def _frame(azimuth_deg: float, elevation_deg: float) -> Floats:
-    """Rows to the right, ahead and up as seen looking in a direction, in X, Y and Z."""
+    """Rows right, ahead and up for a view direction, in X, Y and Z."""
     a, e = np.radians(azimuth_deg), np.radians(elevation_deg)
     ca, sa, ce, se = np.cos(a), np.sin(a), np.cos(e), np.sin(e)
     return np.array([[ca, sa, 0.0], [-sa * ce, ca * ce, se], [sa * se, -ca * se, ce]])

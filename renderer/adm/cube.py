@@ -1,8 +1,8 @@
-"""Beds in Cartesian coordinates: a room as a cube, after the allocentric panner of ITU-R BS.2127 section 7.3.10.
+"""Panning of beds in Cartesian coordinates: the allocentric panner of ITU-R BS.2127 section 7.3.10.
 
-The standard lists where the loudspeakers of BS.2051 stand in the cube, which is not where the map for objects
-(`conversion`) would put them: the side is at (-1, 0, 0) and the rear pair in the corners, whether it stands at 110 or
-at 135 degrees. Here that follows from the nominal directions, so rooms of other loudspeakers in layers are cubes too.
+The standard lists the positions of the loudspeakers of BS.2051 in the cube, which differ from those of the conversion
+for objects (`conversion`): the side is at (-1, 0, 0) and the rear pair in the corners, at 110 as at 135 degrees. Here
+they follow from the nominal directions, so that other rooms with layers are cubes, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 _MIDDLE_DEG, _TOP_DEG = 15.0, 75.0
 _LAYER_SPREAD_DEG = 20.0
 _FRONT_DEG, _REAR_DEG = (25.0, 50.0), (100.0, 160.0)
-"""Where a front pair and a rear pair may stand, to be those in the corners."""
+"""Azimuths of front and rear pairs in the corners."""
 _USUAL_FRONT_DEG, _USUAL_REAR_DEG = 30.0, 135.0
 _ONE_ROW = 0.2
 _ONE_PLACE = 0.1
@@ -30,14 +30,14 @@ _MIRRORED = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Cube:
-    """The loudspeakers of a room that is made of layers, each of them the same on the left and on the right."""
+    """The loudspeakers of a room with symmetric layers."""
 
     places: Floats
     """X right, Y front, Z up, each -1..1, shape (loudspeakers, 3); NaN for LFE loudspeakers."""
 
     @classmethod
     def of(cls, layout: Layout) -> Cube | None:
-        """The cube of a room, or None where its loudspeakers stand in no layers, or not in pairs."""
+        """The cube of a room, or None if its loudspeakers are not in layers or not in pairs."""
         places = np.full((len(layout.speakers), 3), np.nan)
         panned = np.array([i for i, speaker in enumerate(layout.speakers) if not speaker.lfe])
         angles = np.array([(s.nominal_azimuth_deg, s.nominal_elevation_deg) for s in layout.speakers])
@@ -57,7 +57,7 @@ class Cube:
         return cls(places) if _mirrored(places[panned]) else None
 
     def gains(self, position: Sequence[float]) -> Floats:
-        """Gains of a sound at X, Y, Z, between the two layers around it, their two rows, and two loudspeakers of each.
+        """Gains of a position X, Y, Z, between the two layers around it, their rows, and two loudspeakers of each row.
 
         Returns:
             Linear gains of power 1, shape (loudspeakers,).
@@ -75,7 +75,7 @@ class Cube:
 
 
 def direction_of(x: float, y: float, z: float) -> tuple[float, float]:
-    """Azimuth and elevation in degrees of a place in the cube, for rooms that are none: the corners are at 30 and 135.
+    """Azimuth and elevation in degrees of a position in the cube, for rooms that are not cubes: corners at 30 and 135.
 
     >>> [round(part, 6) + 0.0 for part in direction_of(-1.0, 0.0, 0.0)]
     [90.0, 0.0]
@@ -92,7 +92,7 @@ def direction_of(x: float, y: float, z: float) -> tuple[float, float]:
 
 
 def _layer(azimuths_deg: Sequence[float], height: float) -> Floats:
-    """Places of the loudspeakers of one layer, shape (loudspeakers, 3)."""
+    """Positions of the loudspeakers of one layer, shape (loudspeakers, 3)."""
     turns = [abs(azimuth_deg) for azimuth_deg in azimuths_deg]
     front_deg = min((turn for turn in turns if _FRONT_DEG[0] <= turn <= _FRONT_DEG[1]), default=_USUAL_FRONT_DEG)
     rear_deg = max((turn for turn in turns if _REAR_DEG[0] <= turn <= _REAR_DEG[1]), default=_USUAL_REAR_DEG)
@@ -104,8 +104,8 @@ def _layer(azimuths_deg: Sequence[float], height: float) -> Floats:
 
 
 def _on_the_walls(turn_deg: float, front_deg: float, rear_deg: float) -> tuple[float, float]:
-    """How far to the side, and Y, of what is turned so far from the front."""
-    if turn_deg <= front_deg:  # as between the loudspeakers at its ends, after section 10
+    """Distance to the side, and Y, of an angle from the front."""
+    if turn_deg <= front_deg:  # as between the loudspeakers at its ends (section 10)
         half_deg = front_deg / 2.0
         aside = (math.tan(math.radians(turn_deg - half_deg)) / math.tan(math.radians(half_deg)) + 1.0) / 2.0
         return math.atan2(aside, 1.0 - aside) / (math.pi / 2.0), 1.0
@@ -117,26 +117,26 @@ def _on_the_walls(turn_deg: float, front_deg: float, rear_deg: float) -> tuple[f
 
 
 def _groups(values: Floats) -> list[NDArray[np.intp]]:
-    """Indices of values that are nearly the same."""
+    """Groups of indices of nearly equal values."""
     order = np.argsort(values, kind="stable")
     return np.split(order, np.flatnonzero(np.diff(values[order]) > _ONE_ROW) + 1)
 
 
 def _depth(values: Floats) -> float:
-    """Y of a row whose loudspeakers are not quite opposite each other: the wall, or the middle, where they are near."""
+    """Y of a row whose loudspeakers are not exactly opposite each other: at the wall or in the middle if near."""
     outermost = float(values[np.abs(values).argmax()])
     return 0.0 if abs(outermost) < _ONE_ROW else outermost
 
 
 def _mirrored(places: Floats) -> bool:
-    """Whether every loudspeaker has one opposite, and none stands where another does."""
+    """Whether every loudspeaker has an opposite one, and no two have the same position."""
     apart = np.linalg.norm(places[:, None] - places, axis=2) + 2.0 * np.eye(len(places))
     opposite = np.linalg.norm(places[:, None] * (-1.0, 1.0, 1.0) - places, axis=2)
     return bool((apart > _ONE_PLACE).all() and (opposite.min(axis=1) < _MIRRORED).all())
 
 
 def _balance(places: Floats, at: float) -> list[tuple[float, float]]:
-    """The places on both sides of one, and their gains; what lies beyond the last is played by that alone."""
+    """The positions on both sides of one, and their gains; beyond the last one only that plays."""
     steps = np.unique(places[~np.isnan(places)])
     above = int(np.searchsorted(steps, at))
     if above == 0 or above == len(steps) or steps[above] == at:

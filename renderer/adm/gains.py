@@ -1,4 +1,4 @@
-"""From blocks to the gains of the loudspeakers: ITU-R BS.2127 with this renderer's panner. Pure."""
+"""Loudspeaker gains of blocks: ITU-R BS.2127 with this renderer's panner. Pure functions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stemfield.renderer.scene.scene import Sector
 Floats = NDArray[np.float64]
 
 _SMALLEST = 0.2
-"""BS.2127 section 7.3.8.2.3: the size of a point that comes nearer, where 360 degrees have size 1."""
+"""BS.2127 section 7.3.8.2.3: size of a near point; 360 degrees have size 1."""
 _MIDDLE = (0.0, 0.0, 0.0)
 _ZONE_EDGE_DEG = 1e-6
 
@@ -45,8 +45,8 @@ class BlockGains:
     """Gains of blocks in a room.
 
     Args:
-        layout: the room.
-        panner: of that layout.
+        layout: loudspeaker layout.
+        panner: panner of the layout.
     """
 
     def __init__(self, layout: Layout, panner: Panner) -> None:
@@ -59,14 +59,14 @@ class BlockGains:
         )
         self._nominal = nominal
         self._spots = self._cube.places if self._cube else nominal[:, [1, 0, 2]] * (-1.0, 1.0, 1.0)
-        """In the standard's axes."""
+        """In the axes of the standard."""
         self._places = cartesian([s.azimuth_deg for s in layout.speakers], [s.elevation_deg for s in layout.speakers])
 
     def of_objects(self, blocks: Sequence[Block]) -> tuple[Floats, Floats]:
         """Gains of Objects blocks: direct, and through the decorrelators.
 
-        What is diffuse is decorrelated where it is panned to. Only what has no direction at all, being wholly diffuse
-        and all around, is shared by all loudspeakers alike.
+        Diffuse sound is decorrelated where it is panned to. Only sound without a direction, wholly diffuse and all
+        around, is shared equally by all loudspeakers.
 
         Returns:
             Two matrices of linear gains, shape (blocks, loudspeakers).
@@ -95,8 +95,8 @@ class BlockGains:
     def of_speaker(self, block: SpeakerBlock, *, lfe: bool) -> Floats:
         """Gains of a DirectSpeakers block (BS.2127 section 8): one loudspeaker, or between those around its place.
 
-        The one is that of its label, else the nearest within its bounds, which are its place where none are given.
-        Channels for low-frequency effects go to a loudspeaker for them, and nowhere where the room has none.
+        The one is that of its label, else the nearest within its bounds, by default its position. Low-frequency effects
+        go to an LFE, if the room has one.
 
         Returns:
             Linear gains, shape (loudspeakers,).
@@ -115,7 +115,7 @@ class BlockGains:
         return gains * block.gain
 
     def _named(self, labels: Sequence[str]) -> int | None:
-        """The loudspeaker that one of these labels names, as it stands or as a place of BS.2051."""
+        """The loudspeaker that one of these labels names, literally or as a place of BS.2051."""
         for name in (name for label in labels for name in (label.rpartition(":")[2], place_name(label))):
             if name in self._layout.labels:
                 index = self._layout.labels.index(name)
@@ -124,7 +124,7 @@ class BlockGains:
         return None
 
     def _within(self, block: SpeakerBlock) -> int | None:
-        """The loudspeaker within the bounds of a block that is nearest to its place, if there is but one such."""
+        """The loudspeaker within the bounds of a block that is nearest to its position, if it is the only one."""
         zone = block.bounds or Zone(block.cartesian, block.position, block.position)
         if zone.cartesian:
             places, spot = self._spots, np.array(_in_cube(block.position))
@@ -170,7 +170,7 @@ class BlockGains:
     def _locked(
         self, position: tuple[float, float, float], distance: float, farthest: float, without: frozenset[int]
     ) -> tuple[float, float, float]:
-        """The nearest loudspeaker, if there is one so near."""
+        """The nearest loudspeaker within a distance, if any."""
         usable = [index for index, plays in enumerate(self._plays) if plays and index not in without]
         away = np.linalg.norm(self._places[usable] - np.multiply(position, distance), axis=1)
         if away.min() > farthest + AS_NEAR:
@@ -180,7 +180,7 @@ class BlockGains:
 
 
 def is_everywhere(block: Block) -> bool:
-    """Whether a block has no direction: all of it is diffuse, and it is all around."""
+    """Whether a block has no direction: wholly diffuse and all around."""
     whole = (1.0, 1.0) if block.cartesian else (360.0, 180.0)
     return block.diffuse == 1.0 and block.width >= whole[0] and block.height >= whole[1]
 
@@ -199,7 +199,7 @@ def extent_at(angle_deg: float, distance: float) -> float:
 
 
 def _parts(block: Block) -> list[tuple[float, tuple[float, float, float]]]:
-    """Where a block is, and how its power is shared where it diverges: by itself and two others beside it."""
+    """Positions of a block and their shares of its power: itself, and two at its sides if it diverges."""
     value = block.divergence
     if value == 0.0:
         return [(1.0, block.position)]
@@ -233,7 +233,7 @@ def _in_cube(place: tuple[float, float, float]) -> tuple[float, float, float]:
 
 
 def _seen(block: SpeakerBlock) -> tuple[float, float]:
-    """Azimuth and elevation where a block is heard in a room that is no cube."""
+    """Azimuth and elevation of a block in a room that is not a cube."""
     if not block.cartesian:
         return block.position[0], block.position[1]
     named = [place for label in block.labels if (place := place_of(label))]
@@ -261,7 +261,7 @@ def _in_zone(speaker: Speaker, place: Floats, zone: Zone) -> bool:
 
 
 def _in_sector(azimuth_deg: float, elevation_deg: float, zone: Zone) -> bool:
-    """Whether a direction is in a polar zone; what is overhead is in every azimuth."""
+    """Whether a direction is in a polar zone; overhead has every azimuth."""
     edge = _ZONE_EDGE_DEG
     overhead = abs(elevation_deg) > 90.0 - edge
     from_deg, to_deg = (-180.0, 180.0) if overhead else (zone.low[0] - edge, zone.high[0] + edge)

@@ -1,4 +1,4 @@
-"""Names of loudspeakers as documents write them, and where ITU-R BS.2051 puts what they name.
+"""Names of loudspeakers in documents, and their places by ITU-R BS.2051.
 
 >>> place_name("urn:itu:bs:2051:1:speaker:M+030"), place_name("RC_Lss"), place_name("M+30")
 ('M+030', 'M+090', 'M+030')
@@ -17,16 +17,16 @@ _ROOM_CENTRIC: Final = {
     "LTS": "U+090", "RTS": "U-090", "LTM": "U+090", "RTM": "U-090",
     "LTF": "U+045", "RTF": "U-045", "LTR": "U+135", "RTR": "U-135",
 }  # fmt: skip
-"""Of Dolby's master files, after `RC_`, in capitals."""
+"""Names in Dolby's master files, after `RC_`, in capitals."""
 _PLACE: Final = re.compile(r"(M|U|UH|B|T)([+-])([0-9]{1,3}|SC)")
 _ELEVATIONS_DEG: Final = {"M": 0.0, "U": 30.0, "UH": 45.0, "B": -30.0, "T": 90.0}
 _LFE: Final = re.compile(r"LFE|LowFrequency|(?i:\b|_)(?i:lfe)")
 _AZIMUTHS_DEG: Final = {"SC": 25.0, "022": 22.5}
-"""Where a name is not the azimuth: the edges of a screen, and what has no third digit for its half degree."""
+"""Azimuths that names do not tell: the edges of a screen, and azimuths with half a degree."""
 
 
 def place_name(label: str) -> str:
-    """The name of BS.2051 for what a label names; the label itself, without a URN around it, where that has none."""
+    """The name of a label by BS.2051; without one, the label itself, without its URN."""
     name = label.rpartition(":")[2].strip()
     word = name.upper()
     if word.startswith("RC_"):
@@ -38,7 +38,7 @@ def place_name(label: str) -> str:
 
 
 def place_of(label: str) -> tuple[float, float] | None:
-    """Azimuth and elevation in degrees of a label, or None where it names no place of BS.2051.
+    """Azimuth and elevation in degrees of a label, or None if it is not a place of BS.2051.
 
     >>> place_of("RC_Rrs"), place_of("M-SC"), place_of("somewhere")
     ((-135.0, 0.0), (-25.0, 0.0), None)
@@ -52,7 +52,7 @@ def place_of(label: str) -> tuple[float, float] | None:
 
 
 def is_lfe(labels: Sequence[str]) -> bool:
-    """Whether one of these labels, or names, is that of a channel for low-frequency effects.
+    """Whether one of these labels or names is that of a low-frequency effects channel.
 
     >>> [is_lfe([name]) for name in ("RC_LFE", "lfe2", "RoomCentricLFE", "LowFrequencyEffectsL", "halfEast")]
     [True, True, True, True, False]
@@ -61,7 +61,7 @@ def is_lfe(labels: Sequence[str]) -> bool:
 
 
 def is_second_lfe(labels: Sequence[str]) -> bool:
-    """Whether one of these labels is that of the second, or right, channel for low-frequency effects.
+    """Whether one of these labels is that of the second or right low-frequency effects channel.
 
     >>> is_second_lfe(["LFE2"]), is_second_lfe(["RC_LFE"])
     (True, False)

@@ -1,4 +1,4 @@
-"""The Audio Definition Model (ITU-R BS.2076) as frozen values: what of a document decides how it sounds.
+"""The Audio Definition Model (ITU-R BS.2076) as frozen values, as far as it decides how a document sounds.
 
     programme -> contents -> objects -> track UIDs -> channels -> blocks
 
@@ -16,14 +16,14 @@ from typing import Final, Literal
 
 Kind = Literal["DirectSpeakers", "Matrix", "Objects", "HOA", "Binaural"]
 KINDS: Final[tuple[Kind, ...]] = ("DirectSpeakers", "Matrix", "Objects", "HOA", "Binaural")
-"""Of channels and packs; the place is the number in their IDs, from 1."""
+"""Types of channels and packs, by the number in their IDs, from 1."""
 
 SILENT_UID = "ATU_00000000"
 """A track without sound."""
 
 
 def same_id(ident: str) -> str:
-    """An ID in the spelling in which all are compared: BS.2076 has its hexadecimal digits in either case.
+    """Normalises an ID: its hexadecimal digits may be in either case.
 
     >>> same_id(" at_0003100A_01 ")
     'AT_0003100a_01'
@@ -34,7 +34,7 @@ def same_id(ident: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Zone:
-    """A part of the room that plays no sound of an object: between two corners, both included."""
+    """A part of the room in which an object does not sound: between two corners, both included."""
 
     cartesian: bool
     low: tuple[float, ...]
@@ -44,12 +44,12 @@ class Zone:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Where and how an object is heard for some time."""
+    """Position and rendering of an object for some time."""
 
     start_s: Fraction = Fraction(0)
     """From the beginning of the object."""
     duration_s: Fraction | None = None
-    """Until the end of the object where it is not given."""
+    """Default: until the end of the object."""
     cartesian: bool = False
     position: tuple[float, float, float] = (0.0, 0.0, 1.0)
     """Azimuth, elevation and distance, of which 1 is where the loudspeakers are; or X, Y and Z."""
@@ -61,31 +61,31 @@ class Block:
     gain: float = 1.0
     """Linear."""
     diffuse: float = 0.0
-    """0..1: how much of it is decorrelated."""
+    """Decorrelated part, 0..1."""
     jump: bool = False
-    """Whether it is there within `interpolation_s` instead of on the way for the whole block."""
+    """Whether it arrives within `interpolation_s` instead of at the end of the block."""
     interpolation_s: Fraction = Fraction(0)
     lock: float | None = None
-    """It is played by the nearest loudspeaker that is no farther away than this (inf: any)."""
+    """Maximum distance of the nearest loudspeaker to play it alone (inf: any)."""
     divergence: float = 0.0
-    """0..1: how much of it is shared by two others to both sides."""
+    """Part shared by two positions at its sides, 0..1."""
     divergence_range: float = 0.0
-    """How far away those are: degrees, or a part of the cube."""
+    """Distance of those: degrees, or a part of the cube."""
     zones: tuple[Zone, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SpeakerBlock:
-    """Which loudspeaker plays a channel for some time."""
+    """Loudspeaker of a channel for some time."""
 
     start_s: Fraction = Fraction(0)
     duration_s: Fraction | None = None
     labels: tuple[str, ...] = ()
     cartesian: bool = False
     position: tuple[float, float, float] = (0.0, 0.0, 1.0)
-    """For rooms that have no loudspeaker of this label."""
+    """For rooms without a loudspeaker of this label."""
     bounds: Zone | None = None
-    """Within these another loudspeaker may play it."""
+    """Bounds within which another loudspeaker may play it."""
     gain: float = 1.0
 
 
@@ -97,9 +97,9 @@ class Channel:
     name: str
     kind: Kind
     blocks: tuple[Block, ...] | tuple[SpeakerBlock, ...] = ()
-    """Nothing for kinds that are not played here."""
+    """Empty for types that are not rendered here."""
     lfe: bool = False
-    """Whether it holds nothing above 200 Hz."""
+    """Whether it is low-passed at 200 Hz or below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Track:
 
     uid: str
     format: str = ""
-    """ID of its audioTrackFormat or audioChannelFormat; what chna says where it is not given."""
+    """ID of its audioTrackFormat or audioChannelFormat; default: that of chna."""
     pack: str = ""
     """ID of its audioPackFormat."""
 
@@ -124,9 +124,9 @@ class AudioObject:
     tracks: tuple[str, ...] = ()
     """UIDs."""
     objects: tuple[str, ...] = ()
-    """IDs of those that it is made of."""
+    """IDs of its parts."""
     instead: tuple[str, ...] = ()
-    """IDs of those that may be played in its place (audioComplementaryObject)."""
+    """IDs of its alternatives (audioComplementaryObject)."""
     gain: float = 1.0
     mute: bool = False
 
@@ -154,7 +154,7 @@ class Programme:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Everything by its ID, in the order of the file."""
+    """A document: everything by its ID, in the order of the file."""
 
     programmes: Mapping[str, Programme] = field(default_factory=lambda: MappingProxyType({}))
     contents: Mapping[str, Content] = field(default_factory=lambda: MappingProxyType({}))
@@ -162,14 +162,14 @@ class Document:
     channels: Mapping[str, Channel] = field(default_factory=lambda: MappingProxyType({}))
     tracks: Mapping[str, Track] = field(default_factory=lambda: MappingProxyType({}))
     formats: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """The audioChannelFormat of each audioTrackFormat, as far as the document says."""
+    """The audioChannelFormat of each audioTrackFormat, as far as given."""
     unknown: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """What the channels are of a kind that BS.2076 does not have."""
+    """Types of channels that BS.2076 does not have."""
     notes: tuple[str, ...] = ()
-    """What of it is not played as it asks for."""
+    """Features that are not rendered."""
 
     def channel_of(self, reference: str) -> str:
-        """ID of the channel that a track's format stands for: as its own ID says where nothing else does.
+        """ID of the channel of a track format; by default derived from its ID.
 
         >>> Document().channel_of("AT_00010003_01")
         'AC_00010003'
@@ -183,7 +183,7 @@ class AdmError(ValueError):
     """A document that cannot be used.
 
     Attributes:
-        problems: every one that was found, one line each.
+        problems: all problems, one line each.
     """
 
     def __init__(self, problems: tuple[str, ...]) -> None:

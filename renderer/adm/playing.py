@@ -1,4 +1,4 @@
-"""Plays the tracks of a programme in a room: sound in, feeds out, and every block begins at its frame."""
+"""Renders the tracks of a programme in a room; every block begins at its frame."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import bass_gains
 
 Event = tuple[int, int, int, Block | SpeakerBlock | None]
-"""From this frame on, the item of this place, within so many frames, is as the block says; None is silence."""
+"""Frame, index of the item, frames of the ramp, and the block that applies from there on; None is silence."""
 
 
 def feeds_of(
@@ -37,19 +37,17 @@ def feeds_of(
     limit: bool = True,
     limiting: Limiting | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """The loudspeaker feeds of a programme, (loudspeakers, n) in layout order, or what ears hear of them, (2, n).
-
-    Both are without latency.
+    """The loudspeaker feeds of a programme, (loudspeakers, n) in layout order, or two ears, (2, n), without latency.
 
     Args:
-        blocks: of the file, shape (tracks, n).
-        sample_rate_hz: of them.
+        blocks: sound of the file, shape (tracks, n).
+        sample_rate_hz: its sample rate.
         items: what is played.
-        layout: the room.
-        ears: that hear it.
-        plain: give what is panned to the loudspeakers, without anything that the room asks for, not even a limiter.
+        layout: loudspeaker layout.
+        ears: head for binaural output; None for loudspeakers.
+        plain: skip the loudspeaker chain, limiter included.
         limit: whether outputs are kept within full scale, and loudspeakers below their `max_level_db`.
-        limiting: keeps account of what that takes away.
+        limiting: report of the gain reduction.
     """
     loudspeakers = len(layout.speakers)
     chain = Chain.plain(loudspeakers, sample_rate_hz) if plain else design_chain(layout, sample_rate_hz, limit=limit)
@@ -69,7 +67,7 @@ def feeds_of(
 
 
 class _Player:
-    """Puts blocks in force on an engine, each when it is due."""
+    """Applies blocks to an engine when they are due."""
 
     def __init__(self, engine: Engine, items: Sequence[Item], layout: Layout) -> None:
         self._engine = engine
@@ -83,11 +81,11 @@ class _Player:
         self._direct, self._diffuse = np.zeros(size, np.float32), np.zeros(size, np.float32)
 
     def hear(self, block: NDArray[np.float32]) -> None:
-        """So much is about to be rendered."""
+        """Notes a block of sound that is about to be rendered."""
         self._frames += block.shape[1]
 
     def until_next(self) -> int:
-        """Puts in force what is due, and says for how many frames nothing else is."""
+        """Applies what is due, and returns the frames until something else is."""
         due: dict[int, Event] = {}
         while self._next is not None and self._next[0] <= self._frames:
             due[self._next[1]] = self._next
@@ -125,10 +123,10 @@ class _Player:
 
 
 def events_of(item: Item, row: int, sample_rate_hz: int) -> Iterator[tuple[int, int, int, Block | SpeakerBlock | None]]:
-    """When each block of an item begins to be heard, and when nothing is heard of it, in the order of time.
+    """The times at which blocks of an item apply and at which it is silent, in order.
 
-    A block that follows another one without a gap is reached on a straight line of gains, which has its first new
-    value one frame after the block's beginning; any other is there at once.
+    A block that follows another one without a gap is reached by a linear ramp of gains, whose first new value is one
+    frame after the beginning of the block; any other applies at once.
     """
     end: int | None = None
     for block in item.blocks:

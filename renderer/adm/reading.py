@@ -1,6 +1,6 @@
-"""Documents from XML, whatever is around them: EBU Core or the ITU's own wrapper, with any namespace.
+"""Reads documents from XML with any wrapper (EBU Core or ITU) and any namespace.
 
-Blocks, of which there may be very many, are taken as they come and their elements thrown away.
+Blocks, of which there may be very many, are converted while parsing, and their elements discarded.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from stemfield.renderer.adm.xml_text import xml_pieces
 
 MAX_BLOCKS: Final = 2_000_000
 MAX_ELEMENTS: Final = 200_000
-"""Of those that are kept: channels, objects, tracks and all else that has an ID."""
+"""Maximum number of elements with an ID."""
 MAX_DEPTH: Final = 64
 MAX_PROBLEMS: Final = 20
 _LFE_HZ: Final = 200.0
@@ -51,7 +51,7 @@ def read_document(xml: bytes) -> Document:
     """The document in an axml chunk.
 
     Raises:
-        AdmError: no XML, no document, too large, or values that cannot be used: all of them are listed.
+        AdmError: not XML, no document, too large, or invalid values, all of which are listed.
     """
     builder = _Builder()
     parser = ET.XMLParser(target=builder)  # noqa: S314 - a document type, without which no entity grows, is refused
@@ -60,19 +60,19 @@ def read_document(xml: bytes) -> Document:
             parser.feed(piece)
         parser.close()
     except ET.ParseError as error:
-        raise AdmError((f"axml, line {error.position[0]}: no XML: {error}",)) from error
+        raise AdmError((f"axml, line {error.position[0]}: not XML: {error}",)) from error
     except AdmError:
         raise
-    except (LookupError, ValueError) as error:  # an encoding that there is not, or of several bytes a letter
+    except (LookupError, ValueError) as error:  # an unknown or multi-byte encoding
         why = " ".join(str(error).split())
-        raise AdmError((f"axml: no XML: {why}: allowed UTF-8, UTF-16 and encodings of single bytes",)) from error
+        raise AdmError((f"axml: not XML: {why}: expected UTF-8, UTF-16 or an encoding of single bytes",)) from error
     if not builder.found:
         raise AdmError(("axml: holds no audioFormatExtended: nothing in it describes the tracks",))
     return builder.document()
 
 
 class _Builder(ET.TreeBuilder):
-    """Takes what is of use out of the XML while it is read."""
+    """Builds the document while the XML is parsed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,11 +93,11 @@ class _Builder(ET.TreeBuilder):
         self._tracks: dict[str, Track] = {}
 
     def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
-        """Its entities could grow without end."""
+        """Refuses document types, whose entities could grow without bounds."""
         raise AdmError(("axml: XML with a document type (<!DOCTYPE) is not read",))
 
     def start(self, tag: str, attrs: dict[str, str]) -> ET.Element:
-        """An element begins."""
+        """Handles the start of an element."""
         if len(self._path) >= MAX_DEPTH:
             raise AdmError((f"axml: elements within one another more than {MAX_DEPTH} deep are not read",))
         element = super().start(tag, attrs)
@@ -105,7 +105,7 @@ class _Builder(ET.TreeBuilder):
         return element
 
     def end(self, tag: str) -> ET.Element:
-        """An element ends."""
+        """Handles the end of an element."""
         element = super().end(tag)
         self._path.pop()
         name = local(tag)
@@ -120,7 +120,7 @@ class _Builder(ET.TreeBuilder):
         return element
 
     def document(self) -> Document:
-        """What was found, if all of it can be used."""
+        """The document, if everything in it is valid."""
         if self._more:
             self._problems.append(f"and {self._more} more")
         if self._problems:
@@ -225,7 +225,7 @@ def _ref(fields: Fields, name: str) -> str:
 
 
 def _kind(element: ET.Element, ident: str) -> Kind | None:
-    """Of a channel: by its name, its number, or its ID."""
+    """The type of a channel, by its name, its number, or its ID."""
     given = element.get("typeDefinition")
     if given in KINDS:
         return given

@@ -1,4 +1,4 @@
-"""The voices of a piece from its beginning to its end, as a document."""
+"""Makes a document of the scenes of a piece: its voices from beginning to end."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from stemfield.renderer.scene.gains import CLICK_FREE_S
 from stemfield.renderer.scene.scene import Scene
 
 Moment = tuple[int, Scene, float]
-"""From this frame on this scene, cross-faded over so many seconds."""
+"""Frame, the scene from there on, and the duration of the cross-fade in seconds."""
 
 
 @dataclass(slots=True)
 class Line:
-    """What becomes of one voice: at these frames it goes over, within so many frames, to a setting."""
+    """The settings of one voice over time: frame, frames of the ramp, and setting."""
 
     entries: list[tuple[int, int, Setting]] = field(default_factory=list)
 
     def add(self, frame: int, ramp_frames: int, setting: Setting) -> None:
-        """Later than what there is, or in its place."""
+        """Appends a setting, or replaces one at the same frame."""
         while self.entries and self.entries[-1][0] >= frame:
             self.entries.pop()
         if not self.entries or self.entries[-1][2] != setting:
@@ -33,25 +33,25 @@ class Line:
 
     @property
     def sounds(self) -> bool:
-        """Whether it is ever heard."""
+        """Whether it ever sounds."""
         return any(setting.gain > 0.0 for _, _, setting in self.entries)
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The lines of a piece, and what its objects are called."""
+    """The lines of a piece, and the names of its objects."""
 
     lines: Mapping[Voice, Line]
     names: Mapping[int, str]
-    """Of the objects by their ids, as at the end."""
+    """Names of the objects by id, as at the end."""
     sides: Mapping[int, int]
-    """How many channels each has."""
+    """Number of channels of each."""
     notes: tuple[str, ...]
-    """What cannot be said in the file."""
+    """Features that the file cannot express."""
 
     @property
     def rows(self) -> tuple[int, ...]:
-        """Of the engine's sources: those that are heard, in their order."""
+        """Rows of the engine's sources that sound, in their order."""
         return tuple(sorted({voice.row for voice in self.lines}))
 
 
@@ -59,10 +59,10 @@ def score_of(moments: Iterable[Moment], layout: Layout, sample_rate_hz: int, row
     """The lines of all voices.
 
     Args:
-        moments: in the order of their frames; the first counts from the beginning.
-        layout: the room whose loudness and loudspeakers the scenes have.
-        sample_rate_hz: of the frames.
-        rows: of the engine's sources, as many as there is sound of; what plays others is left out.
+        moments: scenes in the order of their frames; the first applies from the beginning.
+        layout: loudspeaker layout for the loudness and the loudspeakers of the scenes.
+        sample_rate_hz: sample rate of the frames.
+        rows: number of the engine's sources with sound; objects on other rows are left out.
     """
     panner = Panner(layout)
     lines: dict[Voice, Line] = {}
@@ -107,17 +107,17 @@ def document_of(
     scales: Mapping[int, float] | None = None,
     loudness_lkfs: float | None = None,
 ) -> tuple[Document, tuple[TrackEntry, ...]]:
-    """The document of a piece, and the lines of its chna chunk: one object a voice, one content an instrument.
+    """The document of a piece, and its chna entries: one object per voice, one content per instrument.
 
     The tracks of the file are the rows of the score.
 
     Args:
-        score: of the piece.
+        score: score of the piece.
         frames: length of the piece.
-        sample_rate_hz: of the frames.
-        title: the programme's name.
-        scales: by how much each track has to be louder than it is in the file.
-        loudness_lkfs: of the programme.
+        sample_rate_hz: sample rate of the frames.
+        title: name of the programme.
+        scales: gain of each track relative to the file.
+        loudness_lkfs: loudness of the programme.
     """
     tracks = {row: track for track, row in enumerate(score.rows)}
     objects: dict[str, AudioObject] = {}
@@ -150,10 +150,10 @@ def document_of(
 
 
 def _blocks(line: Line, frames: int, sample_rate_hz: int, scale: float) -> Iterable[Block]:
-    """The blocks of a line, which follow one another without a gap until the end of the piece.
+    """The blocks of a line, without gaps until the end of the piece.
 
-    A line that goes over to another setting has the first new value at its frame: the straight line to it begins one
-    frame before. A block that is over before it is there arrives at its end.
+    The first new value of a ramp is at its frame, so that the ramp begins one frame before. A block that ends before
+    its ramp arrives at its end.
     """
     begins = [0]
     for frame, _, _ in line.entries[1:]:
@@ -181,7 +181,7 @@ def _blocks(line: Line, frames: int, sample_rate_hz: int, scale: float) -> Itera
 
 
 def _name(voice: Voice, score: Score) -> str:
-    """What a person reads: the object, its channel where it has several, and which part of it."""
+    """Displayed name: the object, its channel if it has several, and the part."""
     count = score.sides[voice.object_id]
     side = "" if count == 1 else ("left", "right")[voice.channel] if count == 2 else str(voice.channel + 1)
     part = "diffuse" if voice.part == FIELD else voice.part

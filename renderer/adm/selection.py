@@ -1,4 +1,4 @@
-"""What of a file is played: from a programme to the tracks and their blocks."""
+"""Selects what a programme plays: its tracks and their blocks."""
 
 from __future__ import annotations
 
@@ -34,44 +34,42 @@ _ID: Final = re.compile(r"AC_([0-9A-F]{4})([0-9A-F]{4})")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One channel that is played from one track."""
+    """One channel to play from one track."""
 
     track: int
-    """0-based, of the file."""
+    """0-based track of the file."""
     name: str
     blocks: tuple[Block, ...] | tuple[SpeakerBlock, ...]
     lfe: bool = False
     gain: float = 1.0
-    """Of the objects that it belongs to, linear."""
+    """Gain of the objects that it belongs to, linear."""
     start_s: Fraction = Fraction(0)
-    """Of its object; its blocks count from here."""
+    """Start of its object, from which its blocks count."""
     end_s: Fraction | None = None
-    """Of its object, where that ends before the file."""
+    """End of its object, if before the end of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """A programme, and what it plays."""
+    """A programme and its items."""
 
     programme: Programme | None
-    """None in a file without programmes, of which everything is played."""
+    """None in a file without programmes, which is played as a whole."""
     items: tuple[Item, ...]
     notes: tuple[str, ...]
-    """What is not played, or not as the document asks for."""
+    """Features that are not rendered as the document asks for."""
 
 
 def select(document: Document, entries: Sequence[TrackEntry], wanted: str | None = None) -> Selection:
-    """The tracks of a programme, with every object as it is by default.
-
-    Objects that may be played instead of others are not.
+    """The tracks of a programme, with every object in its default version, not its alternatives.
 
     Args:
-        document: of the file.
-        entries: of its chna chunk.
-        wanted: ID or name of a programme; the first where not given.
+        document: document of the file.
+        entries: entries of its chna chunk.
+        wanted: ID or name of a programme; default: the first.
 
     Raises:
-        AdmError: there is no such programme, nothing that can be played, or a reference leads nowhere: all are listed.
+        AdmError: no such programme, nothing to play, or references to nothing, all of which are listed.
     """
     return _Selector(document, entries).select(wanted)
 
@@ -109,12 +107,14 @@ class _Selector:
         for found in programmes.values():
             if wanted == found.name or same_id(wanted) == found.id:
                 return found
-        known = ", ".join(f"{found.name} ({found.id})" for found in programmes.values()) or "none: there is none"
+        known = (
+            ", ".join(f"{found.name} ({found.id})" for found in programmes.values()) or "none, because there is none"
+        )
         hint = did_you_mean(wanted, [name for found in programmes.values() for name in (found.name, found.id)])
-        raise AdmError((f"programme {shown(wanted)}: allowed {known}{hint}",))
+        raise AdmError((f"programme: expected {known}, got {shown(wanted)}{hint}",))
 
     def _roots(self) -> Iterator[AudioObject]:
-        """Every object that is no part of another one."""
+        """Every object that is not part of another one."""
         parts = {ident for item in self._document.objects.values() for ident in item.objects}
         return (item for ident, item in self._document.objects.items() if ident not in parts)
 
@@ -146,7 +146,7 @@ class _Selector:
             return
         gain *= 0.0 if item.mute else item.gain
         if abs(gain) > MAX_GAIN:
-            self._problems[f"{item.id}: gain {gain:g} with those around it: allowed up to {MAX_GAIN:g}"] = None
+            self._problems[f"{item.id}: gain with those around it: expected up to {MAX_GAIN:g}, got {gain:g}"] = None
             return
         for part in self._objects(item.id, item.objects):
             yield from self._items(part, gain, (*above, item.id))
@@ -169,7 +169,7 @@ class _Selector:
         raise AdmError((*self._problems, problem))
 
     def _track(self, item: AudioObject, uid: str) -> tuple[TrackEntry | None, Channel | None]:
-        """Track and channel of a UID; nothing where it cannot be played, with the reason among the problems."""
+        """Track and channel of a UID; None if it cannot be played, with the reason among the problems."""
         entry, track = self._entries.get(uid), self._document.tracks.get(uid)
         if entry is None:
             self._problems[f"{item.id}: its track {shown(uid)} is not in the chna chunk"] = None
@@ -188,7 +188,7 @@ class _Selector:
 
 
 def _kind_of(ident: str) -> str | None:
-    """The kind that an ID itself says, of a channel that the document does not describe.
+    """The type of a channel that the document does not describe, by its ID.
 
     Numbers below 1000 (hexadecimal) are the common definitions of BS.2094, of which later versions have more.
 

@@ -1,4 +1,4 @@
-"""Times as they stand in documents: hours, minutes and seconds, with decimals or a fraction.
+"""Times in documents: hours, minutes and seconds, with decimals or a fraction.
 
 >>> parse_time("00:00:01.50000"), parse_time("00:01:00.24000S48000")
 (Fraction(3, 2), Fraction(121, 2))
@@ -15,16 +15,16 @@ from typing import Final
 _TIME = re.compile(r"(\d{1,3}):([0-5]?\d):([0-5]?\d)(?:\.(\d{1,18})(?:S(\d{1,12}))?)?", re.ASCII)
 _SECONDS = re.compile(r"\+?(?:\d{1,6}(?:\.\d{1,30})?|\.\d{1,30})(?:[eE]-\d{1,2})?", re.ASCII)
 _STEPS_HZ: Final = 100_000
-"""Times have five decimals, which every program reads."""
+"""Resolution of times with five decimals, which every program reads."""
 _EXACT_HZ: Final = 96_000
-"""Up to this rate they name one frame and no other."""
+"""Sample rate up to which they identify a frame."""
 
 
 def parse_time(text: str) -> Fraction:
     """Seconds of a time.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a time.
     """
     match = _TIME.fullmatch(text.strip())
     if match is None:
@@ -41,10 +41,10 @@ def parse_time(text: str) -> Fraction:
 
 
 def parse_seconds(text: str) -> Fraction:
-    """Plain seconds, below a million, as an interpolationLength has them; some programs write small ones as `2e-05`.
+    """Seconds of an interpolationLength, below a million; some programs write small ones as `2e-05`.
 
     Raises:
-        ValueError: they are none.
+        ValueError: it is not a number of seconds.
     """
     if _SECONDS.fullmatch(text.strip()) is None:
         raise ValueError(text)
@@ -52,14 +52,14 @@ def parse_seconds(text: str) -> Fraction:
 
 
 def step_time(frame: int, sample_rate_hz: int) -> Fraction:
-    """The time of a frame, as near to it as a text says that every program reads, if that names the frame."""
+    """Time of a frame: with five decimals if that identifies the frame."""
     if sample_rate_hz > _EXACT_HZ:
         return Fraction(frame, sample_rate_hz)
     return Fraction(round(Fraction(frame * _STEPS_HZ, sample_rate_hz)), _STEPS_HZ)
 
 
 def time_text(time_s: Fraction) -> str:
-    """A time of `step_time`, or one time less another, exactly."""
+    """Text of a time of `step_time` or of a difference of two, exact."""
     seconds, rest = divmod(time_s, 1)
     clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
     if _STEPS_HZ % rest.denominator == 0:
@@ -68,5 +68,5 @@ def time_text(time_s: Fraction) -> str:
 
 
 def seconds_text(time_s: Fraction) -> str:
-    """The same in plain seconds, as an interpolationLength has it."""
+    """Text of an interpolationLength in seconds."""
     return f"{float(time_s):.5f}" if _STEPS_HZ % time_s.denominator == 0 else f"{float(time_s):.9f}"

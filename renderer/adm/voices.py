@@ -1,7 +1,7 @@
-"""A scene as voices: every place from which a channel of an object is heard, with all that ADM says of it.
+"""Voices of a scene: every position of a channel of an object, with the parameters that ADM has for it.
 
-A channel has one voice at its position. What is diffuse of it is a second one, all around; a `channel` object has one
-for each loudspeaker. Voices of a channel share its track.
+A channel has one voice at its position, and a second one all around for its diffuse part; a `channel` object has one
+for each loudspeaker. The voices of a channel share its track.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from stemfield.renderer.scene.rows import STEM_ROWS
 from stemfield.renderer.scene.scene import Scene, SceneObject
 
 FIELD = "field"
-"""The voice of what is diffuse."""
+"""Part of the diffuse sound."""
 _ZONE_DEG = 0.5
 _POLE_DEG = 0.01
 _DECIMALS = 9
@@ -34,20 +34,20 @@ _DECIMALS = 9
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """One channel of an object, heard from one place."""
+    """One channel of an object at one position."""
 
     object_id: int
     channel: int
-    """0-based, of the object."""
+    """0-based channel of the object."""
     row: int
-    """Of the engine's sources: what it plays."""
+    """Row of the engine's source that it plays."""
     part: str = ""
-    """Nothing, `field`, or the label of the loudspeaker that plays it."""
+    """Empty, `field`, or the label of the loudspeaker that plays it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How a voice is heard: directions are those from the listener, the gain has everything in it."""
+    """Rendering of a voice: direction from the listener, and gain with everything included."""
 
     azimuth_deg: float
     elevation_deg: float
@@ -62,15 +62,14 @@ class Setting:
 
 
 def voices_of(scene: Scene, layout: Layout, panner: Panner) -> Mapping[Voice, Setting]:
-    """The voices of a scene, those that are silent too, as loud as in the room.
+    """The voices of a scene, also silent ones, as loud as in the room.
 
-    What belongs to the room is left out: the master, the loudspeakers' own gains, and the mixing of the recording with
-    the scene, which is one of both here.
+    The master and the loudspeakers' own gains are left out, and `amount` is 0 or 1.
 
     Args:
-        scene: what plays.
-        layout: the room.
-        panner: of that layout.
+        scene: the scene.
+        layout: loudspeaker layout.
+        panner: panner of the layout.
     """
     found: dict[Voice, Setting] = {}
     heard = _in_the_room(scene, layout, panner)
@@ -88,12 +87,12 @@ def _in_the_room(scene: Scene, layout: Layout, panner: Panner) -> Placed:
     scene = replace(scene, amount=0.0 if scene.amount == 0.0 else 1.0)
     try:
         return placed(scene, layout, panner)
-    except ValueError:  # from some places one loudspeaker hides another: nothing can be panned
+    except ValueError:  # at some listener positions one loudspeaker hides another, and nothing can be panned
         return placed(replace(scene, listener=(0.0, 0.0, 0.0)), layout, panner)
 
 
 def silenced(setting: Setting) -> Setting:
-    """The same without sound."""
+    """The same setting, silent."""
     return replace(setting, gain=0.0)
 
 
@@ -112,7 +111,7 @@ def _placed(item: SceneObject, scene: Scene, layout: Layout) -> Iterator[tuple[i
     zones = _zones(item, layout)
     places = dict(_loudspeakers(item, layout)) if item.type == "channel" else {}
     placement = placement_of(replace(item, channel_lock_deg=0.0), scene, layout)
-    # Two unit vectors that far apart in degrees are so far apart in a straight line.
+    # The distance of two unit vectors with this angle between them.
     lock = 2.0 * math.sin(math.radians(item.channel_lock_deg) / 2.0) if item.channel_lock_deg > 0.0 else None
     for channel in range(channel_count(item)):
         if item.type == "channel":
@@ -142,13 +141,13 @@ def _place(label: str, layout: Layout) -> tuple[float, float]:
 
 
 def _zones(item: SceneObject, layout: Layout) -> tuple[Zone, ...]:
-    """What an object leaves out: its sector, and a little zone about every other loudspeaker."""
+    """Zones that an object excludes: its sector, and a small zone around every other loudspeaker."""
     left_out = excluded(item, layout)
     if not left_out:
         return ()
     zones, sector = [], item.exclude_sector
     if sector is not None:
-        # In ADM a loudspeaker overhead lies in every azimuth.
+        # In ADM a loudspeaker overhead has every azimuth.
         kept = [speaker for index, speaker in enumerate(layout.speakers) if index not in left_out]
         poles = {math.copysign(90.0, s.elevation_deg) for s in kept if abs(s.elevation_deg) > 90.0 - _POLE_DEG}
         lowest = max(sector.elevation_from_deg, -90.0 + _POLE_DEG if -90.0 in poles else -90.0)

@@ -1,7 +1,7 @@
-"""Documents as XML: EBU Core, as the axml chunk of a BW64 file has it.
+"""Writes documents as XML: EBU Core, for the axml chunk of a BW64 file.
 
-Every channel gets a pack and a stream of its own. Only what our own documents hold is written: objects of one channel
-each, in polar coordinates.
+Every channel gets its own pack and stream. Only the features of `score` are written: objects of one channel each, in
+polar coordinates.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def write_document(document: Document, sample_rate_hz: int, bits: int = 24) -> b
     """The XML of a document.
 
     Args:
-        document: with Objects channels alone.
-        sample_rate_hz: of the tracks.
-        bits: of a sample.
+        document: document with Objects channels only.
+        sample_rate_hz: sample rate of the tracks.
+        bits: bits of a sample.
     """
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<ebuCoreMain xmlns="{_NAMESPACE}">']
     lines += [" <coreMetadata>", "  <format>", "   <audioFormatExtended>"]
@@ -65,7 +65,7 @@ def _programme(programme: Programme) -> Iterator[str]:
 
 
 def _channel(channel: Channel) -> Iterator[str]:
-    """The channel, and the pack and the stream that hold nothing else."""
+    """The channel, its pack and its stream."""
     name, code = _quoted(channel.name), channel.id.removeprefix("AC_")
     yield f'<audioPackFormat audioPackFormatID="AP_{code}" audioPackFormatName={name} {_TYPE}>'
     yield f"<audioChannelFormatIDRef>{channel.id}</audioChannelFormatIDRef>"
@@ -120,7 +120,7 @@ def _track(track: Track, sample_rate_hz: int, bits: int) -> Iterator[str]:
 
 
 def _quoted(text: str) -> str:
-    """An attribute's value; what XML cannot hold is replaced."""
+    """Value of an attribute; characters that XML cannot have are replaced."""
     return quoteattr("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text))
 
 

@@ -55,10 +55,10 @@ def read_sofa(path: Path) -> Measurement:
         with sofar.SofaStream(str(path.absolute())) as file:
             convention = str(file.GLOBAL_SOFAConventions)
             if convention != CONVENTION:
-                raise SofaError(f"{path}: convention {convention[:60]}, allowed {CONVENTION}")
+                raise SofaError(f"{path}: convention: expected {CONVENTION}, got {convention[:60]}")
             shape = tuple(file.Data_IR.shape)
             if len(shape) != 3 or shape[1] != 2 or 0 in shape or math.prod(shape) > MAX_VALUES:
-                raise SofaError(f"{path}: Data.IR has shape {shape}, allowed (directions, 2 ears, taps)")
+                raise SofaError(f"{path}: Data.IR: expected shape (directions, 2 ears, taps), got {shape}")
             responses, rate_hz = _numbers(file.Data_IR), float(_numbers(file.Data_SamplingRate).ravel()[0])
             delays = _numbers(_found(file, "Data_Delay"), [[0.0, 0.0]]).reshape(-1, 2)
             ears = _places(file, "ReceiverPosition", [[0.0, 0.09, 0.0], [0.0, -0.09, 0.0]])
@@ -70,12 +70,12 @@ def read_sofa(path: Path) -> Measurement:
         reason = " ".join(str(error).split())[:120]
         raise SofaError(f"{path}: damaged, or not a SOFA file of convention {CONVENTION} ({reason})") from error
     if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
-        allowed = f"allowed {LOWEST_RATE_HZ:.0f} to {HIGHEST_RATE_HZ:.0f} Hz"
-        raise SofaError(f"{path}: Data.SamplingRate {rate_hz:g} Hz, {allowed}")
+        expected = f"expected {LOWEST_RATE_HZ:.0f} to {HIGHEST_RATE_HZ:.0f} Hz"
+        raise SofaError(f"{path}: Data.SamplingRate: {expected}, got {rate_hz:g} Hz")
     if not np.isfinite(responses).all() or not responses.any() or not np.isfinite(directions).all():
         raise SofaError(f"{path}: the responses or their directions are not numbers, or silent")
     if len(delays) not in (1, shape[0]) or not (np.ptp(delays) <= MAX_DELAY_S * rate_hz):
-        raise SofaError(f"{path}: Data.Delay, allowed one a response, no more than {MAX_DELAY_S:g} s apart")
+        raise SofaError(f"{path}: Data.Delay: expected one per response, at most {MAX_DELAY_S:g} s apart")
     if ears.shape[0] == 2 and ears[0, 1] < ears[1, 1]:
         responses, delays = responses[:, ::-1], delays[:, ::-1]
     return Measurement(_delayed(responses, delays), rate_hz, directions)

@@ -200,7 +200,7 @@ class AudioReader:
     def _check(self, facts: Sequence[_Facts]) -> None:
         rates = list(dict.fromkeys(fact.rate_hz for fact in facts))
         if self.channels > 2:
-            raise AudioFileError(f"{self.path}: has {self.channels} channels; accepted are 1 (mono) and 2 (stereo)")
+            raise AudioFileError(f"{self.path}: expected 1 (mono) or 2 (stereo) channels, got {self.channels}")
         if len(rates) > 1:
             told = ", then ".join(f"{rate_hz} Hz" for rate_hz in rates)
             raise AudioFileError(f"{self.path}: its sample rate changes: {told}; convert it to one rate")

@@ -126,17 +126,17 @@ class Bw64Reader:
         if tag == _EXTENSIBLE and len(data) >= 26:
             (tag,) = struct.unpack_from("<H", data, 24)
         if not 1 <= tracks <= MAX_TRACKS:
-            raise AudioFileError(f"{self.path}: has {tracks} tracks; accepted are 1 to {MAX_TRACKS}")
+            raise AudioFileError(f"{self.path}: expected 1 to {MAX_TRACKS} tracks, got {tracks}")
         if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
-            allowed = f"allowed {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
-            raise AudioFileError(f"{self.path}: sample rate {rate_hz} Hz: {allowed}")
+            expected = f"expected {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+            raise AudioFileError(f"{self.path}: sample rate: {expected}, got {rate_hz} Hz")
         kind = {(_PCM, 16): "<i2", (_PCM, 24): "i3", (_PCM, 32): "<i4", (_FLOAT, 32): "<f4", (_FLOAT, 64): "<f8"}.get(
             (tag, bits)
         )
         if kind is None:
             raise AudioFileError(
-                f"{self.path}: samples of format {tag} with {bits} bits; accepted are whole numbers of 16, 24 and 32 "
-                "bits and floats of 32 and 64"
+                f"{self.path}: expected integers of 16, 24 or 32 bits or floats of 32 or 64, got format {tag} with "
+                f"{bits} bits"
             )
         return rate_hz, tracks, kind
 
@@ -186,7 +186,7 @@ def _chunks_of(file: BinaryIO, path: Path) -> dict[bytes, range]:
         told = f"its chunk {_shown(name)} declares {size} bytes and {there} are there"
         raise AudioFileError(f"{path}: cut off: {told}")
     if others:
-        raise AudioFileError(f"{path}: {len(others) + 1} files in one, one after the other; accepted is one")
+        raise AudioFileError(f"{path}: expected one file, got {len(others) + 1} in a row")
     return first.chunks
 
 

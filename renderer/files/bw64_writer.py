@@ -49,7 +49,7 @@ class Bw64Writer(NewFile):
         """
         check_bw64(Path(path), sources)
         if not 1 <= tracks <= MAX_TRACKS:
-            raise AudioFileError(f"{path}: {tracks} tracks; allowed 1 to {MAX_TRACKS}")
+            raise AudioFileError(f"{path}: expected 1 to {MAX_TRACKS} tracks, got {tracks}")
         super().__init__(Path(path), sample_rate_hz)
         self.axml = b""
         self._tracks = tracks
@@ -87,7 +87,7 @@ def check_bw64(path: Path, sources: Sequence[str | Path] = ()) -> None:
         AudioFileError: naming the first thing that is wrong.
     """
     if check_output(path, 1, sources) != ".wav":
-        raise AudioFileError(f"{path}: BW64 is written into .wav files alone")
+        raise AudioFileError(f"{path}: BW64 is written to .wav files only")
 
 
 def _chna(entries: Sequence[TrackEntry]) -> bytes:

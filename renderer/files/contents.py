@@ -9,7 +9,7 @@ from typing import Final
 from stemfield.renderer.files import flac, id3, mp3, ogg, wave
 from stemfield.renderer.files.spans import Span, Window
 
-ACCEPTED: Final = "WAV, FLAC, OGG and MP3"
+ACCEPTED: Final = "WAV, FLAC, OGG or MP3"
 MAX_STREAMS: Final = 1000
 _OGG_HEAD_BYTES: Final = 64
 _LOUDEST_MP3: Final = 8.0
@@ -99,7 +99,7 @@ def contents_of(window: Window) -> Contents:
         links = ogg.find_links(window, start, window.size)
         for codec, told in _OGG_OTHERS:
             if codec in window.bytes_at(start, _OGG_HEAD_BYTES):
-                raise ContentsError(f"an OGG file of {told}; accepted in OGG are Vorbis and Opus")
+                raise ContentsError(f"expected Vorbis or Opus in OGG, got {told}")
         if not all(link.ended for link in links):
             notes.append("the file is cut off; read is what there is")
         streams = [Stream((range(link.start, link.stop),), not link.begins_late) for link in links]
@@ -108,12 +108,12 @@ def contents_of(window: Window) -> Contents:
         if not streams and mp3.is_free(head):
             streams = [Stream((range(start, window.size),))]  # the decoder determines the length of its frames
         if not streams and not window.size:
-            raise ContentsError(f"is empty; accepted are {ACCEPTED}")
+            raise ContentsError(f"expected {ACCEPTED}, got an empty file")
         if not streams:
             kind = next((told for at, magic, told in _OTHERS if head[at : at + len(magic)] == magic), None)
             if kind is None:
-                raise ContentsError(f"not a sound file; accepted are {ACCEPTED}")
-            raise ContentsError(f"{kind}; accepted are {ACCEPTED}")
+                raise ContentsError(f"not a sound file: expected {ACCEPTED}")
+            raise ContentsError(f"expected {ACCEPTED}, got {kind}")
     if not streams:
         raise ContentsError("damaged: no stream of sound begins in it")
     if len(streams) > MAX_STREAMS:

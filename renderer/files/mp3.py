@@ -1,9 +1,9 @@
-"""MP3 as a decoder can trust it: whole frames alone, each stream with a header that says how many they are.
+"""MP3 streams of complete frames, each with a header that has their number.
 
-What a file says of its length is a wish: streams have none, a file that was cut or joined has a wrong one, and a
-decoder that believes it ends early. The frames are counted here (ISO/IEC 11172-3, 2.4.2.3), and what lies between them,
-such as tags, is left out. A file in which several were joined is several streams, so that the silence that the encoder
-put around each is taken away (the Xing header with LAME's extension, Mp3 Info Tag revision 1).
+The length in a file is unreliable: streams have none, a file that was cut or joined has a wrong one, and a decoder that
+believes it ends early. The frames are counted here (ISO/IEC 11172-3, 2.4.2.3), and everything between them, such as
+tags, is skipped. A file that was joined of several is several streams, so that the silence that the encoder put around
+each is removed (the Xing header with LAME's extension, Mp3 Info Tag revision 1).
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ _KBPS: Final = {
     3: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
     2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-"""Of MPEG-1 and of MPEG-2 and 2.5, layer III."""
+"""Bit rates of MPEG-1 and of MPEG-2 and 2.5, layer III."""
 _RATES_HZ: Final = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}
 """By the bits of the version."""
 _SEARCH_BYTES: Final = 1 << 20
-"""Where the first frame is looked for, from the beginning."""
+"""Bytes from the beginning in which the first frame is searched."""
 _SURE: Final = 3
 """Number of consecutive frames by which a stream is recognised."""
 _HEADER_BITRATE: Final = 9
 """Index of a rate at which a frame is long enough for a header."""
 _DECODER_DELAY: Final = 529
-"""In samples, of every decoder of layer III; with a header in front, mpg123 takes it away."""
+"""Delay of layer III decoders in samples; mpg123 removes it if there is a header."""
 MAX_BACK_BYTES: Final = 511
-"""Size of the bit reservoir: where the data of a frame may begin at the earliest, before its header."""
+"""Size of the bit reservoir: the data of a frame begins at most this far before its header."""
 _HEADER_BYTES: Final = 200
 """Of a frame, in which a header is found."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What the four bytes at the beginning of a frame say."""
+    """The four bytes at the beginning of a frame."""
 
     version: int
     """Two bits: 3 is MPEG-1, 2 MPEG-2, 0 MPEG-2.5."""
@@ -66,23 +66,23 @@ class Frame:
         return 17 if self.channels == 2 else 9
 
     def fits(self, other: Frame) -> bool:
-        """Whether a decoder takes both in one stream."""
+        """Whether a decoder accepts both in one stream."""
         return (self.version, self.rate_hz, self.channels) == (other.version, other.rate_hz, other.channels)
 
 
 @dataclass
 class Stream:
-    """Frames that belong together.
+    """A stream of frames.
 
     Attributes:
-        head: the four bytes that its first frame begins with.
-        frame: what they say.
-        count: how many frames there are.
-        declared: how many its own header says, else None.
-        delay: samples that the encoder put before the music, where the header says it, and
-        padding: behind it.
-        cut: whether the file ends within a further frame, which is left out.
-        damaged: how many frames are silent, since a hole goes through them.
+        head: the first four bytes.
+        frame: their meaning.
+        count: number of frames.
+        declared: number of frames by its own header, if any.
+        delay: samples that the encoder added before the music, if the header has it.
+        padding: samples that it added after the music.
+        cut: whether the file ends within a further frame, which is skipped.
+        damaged: number of frames that are silent because parts are missing.
         spans: the frames.
     """
 
@@ -98,21 +98,21 @@ class Stream:
     _kept_bytes: int = 0
     """Of sound in the frames so far, to which later ones may point back."""
     _last: range = range(0)
-    """Where the latest frame is in the file."""
+    """Position of the latest frame."""
 
     @property
     def agrees(self) -> bool:
-        """Whether its own header says what is there. Some encoders count the header, too."""
+        """Whether its own header is correct. Some encoders count the header, too."""
         return self.declared is None or (abs(self.declared - self.count) <= 1 and not self.cut)
 
     @property
     def samples(self) -> int:
-        """The length of what is there, in samples of each channel."""
+        """Actual length in samples of each channel."""
         return self._samples(self.count, self.padding if self.agrees else 0)
 
     @property
     def declared_samples(self) -> int:
-        """The length that its header says, where that is another one than the length of what is there."""
+        """Length by its header, if that is wrong."""
         return self.samples if self.agrees or self.declared is None else self._samples(self.declared, self.padding)
 
     def _samples(self, count: int, padding: int) -> int:
@@ -120,7 +120,7 @@ class Stream:
         return max(count * self.frame.samples - silence, 0)
 
     def add(self, window: Window, at: int, frame: Frame) -> None:
-        """One more frame."""
+        """Adds a frame."""
         span: Span = range(at, at + frame.size)
         if self._kept_bytes < MAX_BACK_BYTES:
             data = window.bytes_at(at, frame.size)
@@ -139,15 +139,15 @@ class Stream:
         self.count += 1
 
     def break_off(self) -> None:
-        """Something is missing here: later frames cannot point back across it."""
+        """Notes that data is missing here: later frames cannot refer to data before it."""
         self._kept_bytes = 0
 
     def ends_at(self, at: int) -> range:
-        """The latest frame where it ends there, else nothing."""
+        """The latest frame if it ends there."""
         return self._last if self._last.stop == at else range(at, at)
 
     def silence_last(self, window: Window) -> None:
-        """The end of the latest frame is missing or overwritten, and what a decoder makes of it is loud noise."""
+        """Silences the latest frame, whose end is missing or overwritten: decoded, it would be loud noise."""
         span = self.spans.pop()
         if isinstance(span, range) and span.start < self._last.start:
             self.spans.append(range(span.start, self._last.start))
@@ -155,10 +155,10 @@ class Stream:
         self.damaged += 1
 
     def trusted(self) -> list[Span]:
-        """The frames, behind a header that is true."""
+        """The frames with a correct header."""
         if self.delay is not None:
             return [self._header(self.count, self.delay, self.padding if self.agrees else 0), *self.spans]
-        # with any header, what the decoder delays by is taken away: it gets a frame of silence to take it from
+        # with a header, the decoder removes its delay: it gets a frame of silence to remove it from
         silence = self._silent_frame()
         return [self._header(self.count + 1, self.frame.samples - _DECODER_DELAY, 0), bytes(silence), *self.spans]
 
@@ -180,9 +180,9 @@ class Stream:
 
 
 def frame_of(head: bytes) -> Frame | None:
-    """What a frame's first four bytes say; None where they begin no frame of layer III.
+    """The meaning of a frame's first four bytes; None if they do not begin a frame of layer III.
 
-    Frames of free format, whose size nothing says, are none either.
+    Frames of free format, whose size is unknown, do not count.
     """
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE6 != 0xE2:
         return None
@@ -197,11 +197,11 @@ def frame_of(head: bytes) -> Frame | None:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is between two positions of a file.
+    """Contents between two positions of a file.
 
     Attributes:
-        streams: every one.
-        strange_bytes: how many bytes are neither sound nor tags.
+        streams: all streams.
+        strange_bytes: number of bytes that are neither sound nor tags.
     """
 
     streams: tuple[Stream, ...]
@@ -209,12 +209,12 @@ class Found:
 
 
 def is_free(head: bytes) -> bool:
-    """Whether a frame of free format begins with these bytes: of a rate that no table has."""
+    """Whether a frame of free format, with an arbitrary bit rate, begins with these bytes."""
     return len(head) >= 4 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2 and head[2] >> 4 == 0 and head[1] & 0x18 != 8
 
 
 def find_streams(window: Window, start: int, end: int) -> Found:
-    """Looks at everything between two positions.
+    """Finds everything between two positions.
 
     Raises:
         OSError: the file cannot be read.
@@ -255,9 +255,9 @@ def find_streams(window: Window, start: int, end: int) -> Found:
 
 
 def _after_hole(window: Window, before: range, search_end: int, end: int) -> int:
-    """Where sound goes on behind a frame that another one should follow; `end` for nowhere.
+    """Position at which sound continues after a frame without a successor, or `end`.
 
-    That may be within this frame, which then has lost a part.
+    That may be within the frame, which then has lost a part.
     """
     own = frame_of(window.bytes_at(before.start, 4)) if before else None
     if own is not None:
@@ -272,7 +272,7 @@ def _after_hole(window: Window, before: range, search_end: int, end: int) -> int
 
 
 def _goes_on(window: Window, at: int) -> bool:
-    """Whether the bytes before and behind a position are all the same: what was never written is zeros."""
+    """Whether the bytes around a position are all the same, as in data that was never written."""
     return len(set(window.bytes_at(at - 4, 8))) == 1
 
 
@@ -285,7 +285,7 @@ def _next_frame(window: Window, at: int, end: int) -> int | None:
 
 
 def _is_sure(window: Window, at: int, end: int) -> bool:
-    """Whether frames that fit to each other begin here; as many as there are room for."""
+    """Whether matching frames begin here, as many as fit."""
     first: Frame | None = None
     for _ in range(_SURE):
         frame = frame_of(window.bytes_at(at, 4))
@@ -299,7 +299,7 @@ def _is_sure(window: Window, at: int, end: int) -> bool:
 
 
 def _silent(head: bytes, begin: bytes = b"") -> bytes:
-    """Header and side information of a frame without sound; `begin` is what the latter begins with."""
+    """Header and side information of a silent frame; the latter begins with `begin`."""
     frame = frame_of(head)
     assert frame is not None
     side = begin.ljust(frame.side_bytes, b"\0")
@@ -317,13 +317,13 @@ def _checksum(data: bytes) -> int:
 
 
 def _points_back(data: bytes, frame: Frame) -> int:
-    """Where the data of a frame begins, in bytes before it (`main_data_begin`)."""
+    """Offset of the data of a frame before it, in bytes (`main_data_begin`)."""
     at = 4 if data[1] & 1 else 6
     return data[at] << 1 | data[at + 1] >> 7 if frame.version == 3 else data[at]
 
 
 def _own_header(data: bytes, frame: Frame) -> tuple[int | None, int | None, int] | None:
-    """Frames, delay and padding that a Xing, Info or VBRI header says; None for a frame of sound."""
+    """Frames, delay and padding of a Xing, Info or VBRI header; None for a frame of sound."""
     at = 4 + frame.side_bytes
     if data[36:40] == b"VBRI":
         return int.from_bytes(data[50:54], "big"), None, 0

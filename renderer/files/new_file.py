@@ -147,9 +147,9 @@ def check_output(path: Path, channels: int, sources: Sequence[str | Path] = ()) 
     """
     suffix = path.suffix.lower()
     if suffix not in WRITABLE:
-        raise AudioFileError(f"{path}: cannot write {suffix or 'a file without suffix'}; accepted are .wav and .flac")
+        raise AudioFileError(f"{path}: expected a .wav or .flac file, got {suffix or 'no suffix'}")
     if suffix == ".flac" and channels > FLAC_CHANNELS:
-        raise AudioFileError(f"{path}: FLAC holds at most {FLAC_CHANNELS} channels, not {channels}; write .wav")
+        raise AudioFileError(f"{path}: FLAC: expected at most {FLAC_CHANNELS} channels, got {channels}; write .wav")
     if problem := target_problem(path):
         raise AudioFileError(f"{path}: {problem}")
     try:

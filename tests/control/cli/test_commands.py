@@ -486,8 +486,8 @@ class TestOffline:
     @pytest.mark.parametrize(
         ("target", "message"),
         [
-            ("x.mp3", "cannot write .mp3; accepted are .wav and .flac"),
-            ("x.flac", "FLAC holds at most 8 channels, not 24; write .wav"),
+            ("x.mp3", "expected a .wav or .flac file, got .mp3"),
+            ("x.flac", "FLAC: expected at most 8 channels, got 24; write .wav"),
             ("none/x.wav", "there is no folder"),
             ("song.wav", "is the input itself"),
         ],

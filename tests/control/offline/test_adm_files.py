@@ -413,7 +413,7 @@ class TestCommands:
         (line,) = self.refused("render", song, *words)
         assert line == f"{song}: has no axml chunk: nothing says where its tracks are heard"
         (line,) = self.refused("render", path, *words, "--programme", "other")
-        assert "programme 'other': allowed programme (APR_1001)" in line
+        assert "programme: expected programme (APR_1001), got 'other'" in line
         assert "no such file" in self.refused("render", tmp_path / "none.wav", *words)[0]
         assert "--layout is missing" in self.refused("render", path, "-o", out)[0]
         assert "only with --binaural" in self.refused("render", path, *words, "--hrtf", "a.sofa")[0]

@@ -67,7 +67,7 @@ def test_samples_that_are_no_numbers_count_as_silence(separate):
 def test_six_channels_are_refused(separate):
     status, _, err = separate(noise(4000, 6))
     assert status == 2
-    assert "has 6 channels; accepted are 1 (mono) and 2 (stereo)" in err
+    assert "expected 1 (mono) or 2 (stereo) channels, got 6" in err
 
 
 def test_an_mp3_that_is_cut_off_is_read_as_far_as_it_goes(separate, tmp_path):

@@ -183,7 +183,7 @@ def test_damaged_bytes_are_a_head_or_one_clear_line(tmp_path):
     [
         ({"Data_IR": np.full((len(GRID), 2, 32), np.nan)}, "are not numbers, or silent"),
         ({"Data_IR": np.zeros((len(GRID), 2, 32))}, "are not numbers, or silent"),
-        ({"Data_SamplingRate": 10.0}, "Data.SamplingRate 10 Hz, allowed 8000 to 384000 Hz"),
+        ({"Data_SamplingRate": 10.0}, "Data.SamplingRate: expected 8000 to 384000 Hz, got 10 Hz"),
         ({"Data_Delay": [[0.0, 1e9]]}, "Data.Delay, allowed one a response, no more than 0.01 s apart"),
         ({"SourcePosition": np.zeros((len(GRID), 3))}, "are not numbers, or silent"),
     ],

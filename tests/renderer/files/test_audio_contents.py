@@ -429,12 +429,12 @@ class TestOthers:
     )
     def test_what_is_not_read_is_called_by_its_name(self, tmp_path: Path, name: str, told: str) -> None:
         path = encoded(tmp_path / name, music(0.2))
-        with pytest.raises(AudioFileError, match=f"{name}: {told}.*accepted are WAV, FLAC, OGG and MP3"):
+        with pytest.raises(AudioFileError, match=f"{name}: expected WAV, FLAC, OGG or MP3, got {told}"):
             AudioReader(path)
 
     def test_codecs_in_ogg_too(self, tmp_path: Path) -> None:
         path = encoded(tmp_path / "a.ogg", music(0.2), "-c:a", "flac")
-        with pytest.raises(AudioFileError, match=r"a\.ogg: an OGG file of FLAC; accepted in OGG are Vorbis and Opus"):
+        with pytest.raises(AudioFileError, match=r"a\.ogg: expected Vorbis or Opus in OGG, got FLAC"):
             AudioReader(path)
 
     def test_a_pipe_is_refused_and_not_waited_for(self, tmp_path: Path) -> None:

@@ -137,7 +137,7 @@ except AudioFileError as error:
         ("a.flac", 1, "BW64 is written into .wav files alone"),
         ("a.mp3", 1, "cannot write .mp3"),
         ("none/a.wav", 1, "there is no folder"),
-        ("a.wav", 1025, "1025 tracks; allowed 1 to 1024"),
+        ("a.wav", 1025, "expected 1 to 1024 tracks, got 1025"),
     ],
 )
 def test_what_cannot_be_written_is_refused(name, tracks, message, tmp_path):
@@ -182,8 +182,8 @@ def test_no_bytes_make_it_crash(folder, limit, changes):
         (56, b"\x02\x00", "samples of format 2 with 24 bits"),
         (58, b"\x00\x00", "has 0 tracks"),
         (60, struct.pack("<I", 0), "sample rate 0 Hz"),
-        (60, struct.pack("<I", 7_999), "sample rate 7999 Hz: allowed 8000 to 384000 Hz"),
-        (60, struct.pack("<I", 384_001), "sample rate 384001 Hz: allowed 8000 to 384000 Hz"),
+        (60, struct.pack("<I", 7_999), "sample rate: expected 8000 to 384000 Hz, got 7999 Hz"),
+        (60, struct.pack("<I", 384_001), "sample rate: expected 8000 to 384000 Hz, got 384001 Hz"),
         (82, b"\xff\xff", "declares 65535 tracks and is too short"),
         (84, b"\x09\x00", "ATU_00000001 is track 9 in chna; the file has 3"),
     ],
