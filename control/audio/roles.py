@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from stemfield.control.config.configuration import Config, Role
+from stemfield.control.config.audio import Role
+from stemfield.control.config.configuration import Config
 from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.engine.engine import Engine
@@ -38,10 +39,10 @@ def ports_of(config: Config, layout: Layout) -> Ports:
     if config.role == "separation":
         return Ports(mixture, (), STEM_PORTS, tuple(range(1, STEM_ROWS + 1)))
     music = STEM_PORTS if config.role == "renderer" else mixture
-    return Ports(music, direct_ports(config), layout.labels, tuple(speaker.channel for speaker in layout.speakers))
+    return Ports(music, _direct_ports(config), layout.labels, tuple(speaker.channel for speaker in layout.speakers))
 
 
-def direct_ports(config: Config) -> tuple[str, ...]:
+def _direct_ports(config: Config) -> tuple[str, ...]:
     """Port names of the direct inputs, in the order of their channels."""
     return tuple(
         f"{given.name}{side}" for given in config.inputs for side in (("_L", "_R") if given.channels == 2 else ("",))

@@ -14,9 +14,10 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from stemfield.control.cli.qr import show_qr
-from stemfield.control.config.configuration import Config, DiscoveryConfig, JackConfig, MonitorConfig, parse_config
+from stemfield.control.config.audio import JackConfig, MonitorConfig
+from stemfield.control.config.configuration import Config, parse_config
 from stemfield.control.config.free_ports import Claims, NoFreePortError
-from stemfield.control.config.network import HttpConfig, OscConfig, S3aConfig
+from stemfield.control.config.network import DiscoveryConfig, HttpConfig, OscConfig, S3aConfig
 from stemfield.control.daemon.standard_streams import optional_output
 from stemfield.control.doctor.sound_card import EARS, SoundCard, sound_card, suggested_layouts, wiring
 from stemfield.control.network.addresses import LocalNetwork, local_networks

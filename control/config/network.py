@@ -206,3 +206,16 @@ class HandsConfig(Strict):
     web: _Rank = Field(2, description="Rank of WebSocket clients.")
     s3a: _Rank = Field(1, description="Rank of S3A's scene messages.")
     playback: _Rank = Field(1, description="Rank of a recording during playback.")
+
+
+class DiscoveryConfig(Strict):
+    """Announcement in the network by DNS-SD."""
+
+    enabled: bool = Field(True, description="Announce the ports as _osc._udp and _oscjson._tcp.")
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=58,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="Announced name; null is `stemfield on` and the host name.",
+    )

@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from stemfield.control.config.configuration import Config, DiscoveryConfig, JackConfig, SeparationConfig
-from stemfield.control.config.network import HttpConfig, OscConfig, S3aConfig
+from stemfield.control.config.audio import JackConfig, SeparationConfig
+from stemfield.control.config.configuration import Config
+from stemfield.control.config.network import DiscoveryConfig, HttpConfig, OscConfig, S3aConfig
 from stemfield.control.daemon.daemon import run
 
 CLIENT: Final = "stemfield-test"

@@ -11,7 +11,7 @@ from stemfield.control.status import Status
 from stemfield.renderer.scene.scene import RESIDUAL, Scene
 
 if TYPE_CHECKING:
-    from stemfield.control.config.configuration import Role
+    from stemfield.control.config.audio import Role
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from stemfield.control.config.configuration import EMBEDDED, Config, SeparationConfig
+from stemfield.control.config.audio import EMBEDDED, SeparationConfig
+from stemfield.control.config.configuration import Config
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.adm_export import export_recording
 from stemfield.control.offline.batch.plan import Kind

@@ -16,7 +16,8 @@ import pytest
 
 from stemfield.control.cli.main import main
 from stemfield.control.cli.qr import qr_text
-from stemfield.control.config.configuration import Config, JackConfig
+from stemfield.control.config.audio import JackConfig
+from stemfield.control.config.configuration import Config
 from stemfield.control.doctor import evidence
 from stemfield.control.doctor.check_rights import check_realtime
 from stemfield.control.doctor.check_sound import check_port_names, check_xruns

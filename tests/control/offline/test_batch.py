@@ -20,7 +20,8 @@ import yaml
 from stemfield.control.cli import batch as cli_batch
 from stemfield.control.cli import upmix as upmix_command
 from stemfield.control.cli.commands import make_parser
-from stemfield.control.config.configuration import Config, MonitorConfig
+from stemfield.control.config.audio import MonitorConfig
+from stemfield.control.config.configuration import Config
 from stemfield.control.offline.batch.job import job_data
 from stemfield.control.offline.batch.plan import Source, Upmix, read_plan
 from stemfield.control.offline.batch.recordings import find_recordings
