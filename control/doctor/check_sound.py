@@ -36,18 +36,18 @@ def check_connections(evidence: Evidence) -> Iterator[Finding]:
     jack, daemon = evidence.jack, evidence.daemon
     if jack is None or not jack.opened or not daemon.answers or daemon.driver != "jack":
         return
-    ours = _own_ports(jack, evidence.config.jack.client_name)
-    inputs = [port for port in ours if port.is_input and _short(port) in _INPUTS]
-    outputs = [port for port in ours if not port.is_input]
+    own = _own_ports(jack, evidence.config.jack.client_name)
+    inputs = [port for port in own if port.is_input and _short(port) in _INPUTS]
+    outputs = [port for port in own if not port.is_input]
     if inputs and not any(port.connections for port in inputs) and not _has_music(evidence):
-        source = _first(jack, ours, is_input=False)
+        source = _first(jack, own, is_input=False)
         yield Finding(
             "nothing-connected",
             f"nothing is connected to {inputs[0].name}: there is no music",
             _connect(evidence, source.name, inputs[0].name) if source else "stemfield serve --input demo",
         )
     elif outputs and not any(port.connections for port in outputs):
-        sink = _first(jack, ours, is_input=True)
+        sink = _first(jack, own, is_input=True)
         yield Finding(
             "nothing-connected",
             f"{outputs[0].name} and the other outputs are not connected: no loudspeaker plays",
@@ -60,14 +60,14 @@ def check_port_names(evidence: Evidence) -> Iterator[Finding]:
     jack, config = evidence.jack, evidence.config.jack
     if jack is None or not jack.opened:
         return
-    ours = _own_ports(jack, config.client_name)
+    own = _own_ports(jack, config.client_name)
     for key, wanted, is_input in (
         ("connect_inputs", config.connect_inputs, False),
         ("connect_outputs", config.connect_outputs, True),
         ("connect_speakers", tuple(config.connect_speakers.values()), True),
         ("connect_monitor", config.connect_monitor, True),
     ):
-        others = [port for port in jack.ports if port.is_input == is_input and port not in ours]
+        others = [port for port in jack.ports if port.is_input == is_input and port not in own]
         peers = [Peer(port.name, port.aliases) for port in others]
         for pattern in wanted:
             if not any(pattern in (peer.name, *peer.aliases) for peer in peers) and not matching(pattern, peers):
@@ -98,9 +98,9 @@ def _has_music(evidence: Evidence) -> bool:
     return any(isinstance(level, int | float) and level > SILENT_DB for level in levels)
 
 
-def _first(jack: JackState, ours: Sequence[Port], *, is_input: bool) -> Port | None:
+def _first(jack: JackState, own: Sequence[Port], *, is_input: bool) -> Port | None:
     """A port of another client to connect, preferably of a sound card."""
-    programs = [port for port in jack.ports if not port.is_physical and port not in ours]
+    programs = [port for port in jack.ports if not port.is_physical and port not in own]
     return next((port for port in (*jack.card_ports, *programs) if port.is_input == is_input), None)
 
 

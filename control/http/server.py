@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import hmac
-import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
@@ -23,26 +22,18 @@ from stemfield.control.config.host_names import HostNames
 from stemfield.control.faults import log_fault
 from stemfield.control.http.accept import Acceptor
 from stemfield.control.http.metrics import CONTENT_TYPE, exposition
-from stemfield.control.http.oscquery import ATTRIBUTES, count, host_info, node_at, path_events
-from stemfield.control.http.oscquery_client import WebSocketClient
+from stemfield.control.http.oscquery_routes import OscQueryRoutes
 from stemfield.control.http.page_facts import Facts, daemon_facts
 from stemfield.control.http.page_routes import PRIVATE, ROOT, PageRoutes
-from stemfield.control.http.quota import ConnectionQuota
-from stemfield.control.http.session import MAX_MESSAGE, accept_websocket, close_sockets, peer_of
+from stemfield.control.http.session import MAX_MESSAGE, close_sockets, peer_of
 from stemfield.control.hub.hub import Hub
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.scheduler import FairScheduler, FairThreadPool
+from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.udp import PortTakenError
-from stemfield.control.parameters.context import Context
-from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.scenes.changes import Dirty
 from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.scene import Scene
 
-MAX_CLIENTS = 64
-MAX_NODES_COST = 1000
-TREE_THREADS = 2
-"""Maximum number of trees built at the same time."""
 TOKEN_REQUIRED = "expected a token, got none or another one (network.token)"  # noqa: S105
 KEEP_ALIVE_S = 15.0
 """Timeout after which an idle connection is closed."""
@@ -88,16 +79,10 @@ class HttpServer:
         self._port = port
         self._admission = admission
         self._hub = hub
-        self._name = name
         self._osc_port = osc_port
         self._token = token
         self._names = HostNames(osc_port, names)
-        self._scene = hub.scene
-        self._clients: dict[web.WebSocketResponse, WebSocketClient] = {}
-        self._quota = ConnectionQuota(MAX_CLIENTS)
-        self._scheduler = scheduler
-        self._trees = FairThreadPool(TREE_THREADS, "tree")
-        """Separate from the default threads, so that saving the scene never waits for clients that read it."""
+        self._oscquery = OscQueryRoutes(hub, admission, scheduler, name, osc_port)
         app = web.Application(middlewares=[self._admit], client_max_size=MAX_MESSAGE)
         facts = daemon_facts(name, addresses, osc_port, port, hub.context)
         self._page = PageRoutes(
@@ -164,18 +149,13 @@ class HttpServer:
         for listening in self._sockets:
             listening.close()
         await self._runner.cleanup()
-        self._trees.close()
+        self._oscquery.close()
 
     async def _disconnect(self, _: web.Application | None = None, *, message: bytes = b"the daemon stops") -> None:
-        await close_sockets((*self._clients, *self._page.sockets), message)
+        await close_sockets((*self._oscquery.sockets, *self._page.sockets), message)
 
     def _changed(self, scene: Scene, _: Dirty) -> None:
-        """Notify every client; the path events are made once for all."""
-        if self._clients:
-            events = [json.dumps({"COMMAND": e, "DATA": data}) for e, data in path_events(self._scene, scene)]
-            for client in self._clients.values():
-                client.changed(events)
-        self._scene = scene
+        self._oscquery.changed(scene)
         self._page.changed()
 
     @web.middleware
@@ -219,48 +199,16 @@ class HttpServer:
         return hmac.compare_digest(given.encode(), token.encode())
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
-        if web.WebSocketResponse().can_prepare(request):
-            return await self._serve_websocket(request)
-        if _wants_page(request):
+        """Any path but those of the page: browsers that open the root are sent to the page."""
+        if _wants_page(request) and not web.WebSocketResponse().can_prepare(request):
             token = request.query.get("token", "")
             raise web.HTTPFound(ROOT + (f"#token={quote(token)}" if token else ""), headers={"Vary": "Accept"})
-        attributes = [key for key in request.query if key != "token"]
-        if "HOST_INFO" in attributes:
-            return _json(_encoded(host_info(self._name, self._own_address(request), self._osc_port, self._port)))
-        if len(attributes) > 1 or not set(attributes) <= set(ATTRIBUTES):
-            raise web.HTTPBadRequest(text=f"expected one of HOST_INFO, {', '.join(ATTRIBUTES)}")
-        # A large scene has thousands of nodes, so the tree is built in a thread.
-        path, peer = request.path, peer_of(request)
-        found = None
-        if not is_pattern(path):
-            found = await self._trees.run(peer, _tree, path, attributes, self._hub.scene, self._hub.context)
-        if found is None:
-            raise web.HTTPNotFound(text=f"no such address: {path}")
-        nodes, text = found
-        self._admission.charge(peer, min(nodes, MAX_NODES_COST) - 1)
-        return _json(text) if text else web.Response(status=204)
+        return await self._oscquery.get(request)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        clients = {"oscquery": len(self._clients), **self._page.clients()}
+        clients = {**self._oscquery.clients(), **self._page.clients()}
         body = exposition(self._hub.context.status, clients, version("stemfield"))
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE, "Cache-Control": "no-store"})
-
-    async def _serve_websocket(self, request: web.Request) -> web.WebSocketResponse:
-        text = f"expected at most {MAX_CLIENTS} clients: close another one"
-        socket = await accept_websocket(request, self._quota, text, heartbeat=20.0)
-        client = self._clients[socket] = WebSocketClient(
-            socket, peer_of(request), self._hub, self._admission, self._scheduler
-        )
-        try:
-            await client.run()
-        finally:
-            del self._clients[socket]
-        return socket
-
-    def _own_address(self, request: web.Request) -> str:
-        """The local address of the connection, where OSC is received too."""
-        name = request.transport.get_extra_info("sockname") if request.transport else None
-        return str(name[0]) if name else self._addresses[0]
 
 
 def _is_text(request: web.Request) -> bool:
@@ -273,7 +221,7 @@ def _is_text(request: web.Request) -> bool:
 
 
 def _wants_page(request: web.Request) -> bool:
-    """Whether a browser asks for the root, and not an OSCQuery client."""
+    """Whether a browser opens the root, in contrast to an OSCQuery client."""
     is_plain = request.path == "/" and set(request.query) <= {"token"}
     return is_plain and "text/html" in request.headers.get("Accept", "")
 
@@ -292,25 +240,3 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 
 
 log.addFilter(_without_traceback)
-
-
-def _tree(path: str, attributes: Sequence[str], scene: Scene, context: Context) -> tuple[int, str] | None:
-    """Number of nodes from a path down, and the JSON of the node or of one attribute, empty if it has none.
-
-    None if there is no such path.
-    """
-    node = node_at(path, scene, context)
-    if node is None or not attributes:
-        return None if node is None else (count(node), _encoded(node))
-    (key,) = attributes
-    known = key in node and (key != "VALUE" or node["ACCESS"] & 1)
-    return count(node), _encoded({key: node[key]}) if known else ""
-
-
-def _encoded(data: object) -> str:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-
-
-def _json(text: str) -> web.Response:
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-    return web.Response(text=text, content_type="application/json", headers=headers)

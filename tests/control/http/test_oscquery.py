@@ -27,8 +27,8 @@ from zeroconf import ServiceInfo
 
 from stemfield.control.http.accept import MAX_CONNECTIONS, MAX_REFUSED_CONNECTIONS
 from stemfield.control.http.oscquery import count, node_at
+from stemfield.control.http.oscquery_routes import MAX_CLIENTS
 from stemfield.control.http.quota import ConnectionQuota
-from stemfield.control.http.server import MAX_CLIENTS
 from stemfield.control.http.session import SendQueue
 from stemfield.control.hub.watch import Watch
 from stemfield.control.parameters.argument import Argument
@@ -264,7 +264,7 @@ def test_listening_brings_values_as_osc(web: Any, peer: Any) -> None:
 
     talk(web, conversation)
     web.control.settled()
-    assert not web.server._clients
+    assert not web.server._oscquery._clients
 
 
 def test_a_client_sends_osc_and_is_answered(web: Any) -> None:
@@ -451,7 +451,7 @@ def test_who_looks_at_the_tree_holds_up_nobody_who_saves(
     web: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, until: Callable[..., None]
 ) -> None:
     free = threading.Event()
-    monkeypatch.setattr("stemfield.control.http.server.node_at", lambda *_: free.wait(20) and None)
+    monkeypatch.setattr("stemfield.control.http.oscquery_routes.node_at", lambda *_: free.wait(20) and None)
     held = [socket.create_connection(("127.0.0.1", web.server.port), 5) for _ in range(50)]
     for one in held:
         one.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
@@ -542,7 +542,7 @@ def test_clients_that_read_nothing_do_not_delay_the_end_of_others(web: Any, unti
                     for _ in range(15):
                         await one.send_bytes(build_msg("/ping", ["x" * 60_000]).dgram)
                 await asyncio.sleep(0.1)
-                if all(client._queue for client in web.server._clients.values()):
+                if all(client._queue for client in web.server._oscquery._clients.values()):
                     break
             for _ in range(5000):  # then not even a pong is taken, and nothing more is read
                 await deaf[0].ping(bytes(100))
@@ -554,7 +554,7 @@ def test_clients_that_read_nothing_do_not_delay_the_end_of_others(web: Any, unti
             assert (message.data, message.extra) == (1001, "access rights have changed")
             await renewing
             took_s = time.monotonic() - begun_s
-            await asyncio.to_thread(until, lambda: not web.server._clients, 5, "nobody is served any more")
+            await asyncio.to_thread(until, lambda: not web.server._oscquery._clients, 5, "nobody is served any more")
             return took_s
 
     assert asyncio.run(conversation()) < 1.9, "they are waited for together"
