@@ -164,7 +164,7 @@ class Hub:
                 self.reports.report(Problem(address_of(command), reason), peer)
                 return
             if self.packets.is_open and not isinstance(command, Problem):
-                self.packets.take(command, address_of(command), peer, self._scene, self.context)
+                self.packets.record(command, address_of(command), peer, self._scene, self.context)
             with Contained() as fault:
                 try:
                     for step in self._perform(command, peer):

@@ -74,13 +74,13 @@ class PacketLog:
         """The entries after a number."""
         return [entry for own, entry in self._entries if own > number]
 
-    def take(self, command: Command, address: str, peer: Peer, scene: Scene, context: Context) -> None:
+    def record(self, command: Command, address: str, peer: Peer, scene: Scene, context: Context) -> None:
         """Record a command that is about to be carried out."""
         arguments: Sequence[object] = command.arguments if isinstance(command, SetParameter) else ()
         verdict = _clamped(address, arguments, scene, context) or "taken"
         self._add(peer, address, arguments, verdict)
 
-    def refuse(self, problem: Problem, reason: str, peer: Peer) -> None:
+    def record_refusal(self, problem: Problem, reason: str, peer: Peer) -> None:
         """Record a problem: of the last recorded command, or of a message that is not a command."""
         if self._entries:
             newest = self._entries[-1][1]

@@ -13,7 +13,7 @@ from stemfield.control.dialects.registry import BY_NAME, DIALECTS
 from stemfield.control.hub.packet_log import PacketLog
 from stemfield.control.hub.peers import Peer
 from stemfield.control.hub.rate_limit import Limiter
-from stemfield.control.parameters.argument import sayable
+from stemfield.control.parameters.argument import sendable
 from stemfield.control.parameters.commands import Problem
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import suggestion
@@ -77,11 +77,11 @@ class Reports:
         is_reported = self._limiter.take(peer, now_s) and self._hosts.take(peer.host, now_s)
         if self._packets.is_open:
             # looking for suggestions is too slow for a flood of messages
-            self._packets.refuse(problem, self._reason(problem) if is_reported else problem.reason, peer)
+            self._packets.record_refusal(problem, self._reason(problem) if is_reported else problem.reason, peer)
         if not is_reported:
             self.counters.errors_withheld += 1
             return
-        address, reason = sayable(problem.address), sayable(self._reason(problem))
+        address, reason = sendable(problem.address), sendable(self._reason(problem))
         self.refused = address, reason, self._context.status.counters.read("heartbeat")
         _log.debug("%s: %s: %s", peer, address, reason)
         if address.startswith(_NOT_ANSWERED):

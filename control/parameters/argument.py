@@ -28,7 +28,7 @@ MAX_TEXT_BYTES = 4096
 """Maximum size of a string that is sent or is in a file."""
 MAX_STORED_BYTES = 2048
 """Maximum size of a string that is part of a scene, as it is in files: the largest scene fits into its journal."""
-MAX_SAID = 1024
+MAX_REASON = 1024
 """Maximum number of characters of a reason that is sent."""
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -173,9 +173,9 @@ def check_stored(text: str) -> None:
         raise RefusedError(f"expected at most {MAX_STORED_BYTES} bytes of text, got {size}")
 
 
-def sayable(text: str) -> str:
+def sendable(text: str) -> str:
     """A text that can be sent, whatever it quotes: encodable, without NUL, of bounded length."""
-    text = text if len(text) <= MAX_SAID else f"{text[: MAX_SAID - 3]}..."
+    text = text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 3]}..."
     return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")
 
 

@@ -17,7 +17,7 @@ from stemfield.control.dialects import listener, s3a
 from stemfield.control.dialects.osc import Message, encode, parse
 from stemfield.control.http.oscquery import node_at
 from stemfield.control.hub.peers import Peer
-from stemfield.control.parameters.argument import MAX_STORED_BYTES, MAX_TEXT_BYTES, Argument, sayable
+from stemfield.control.parameters.argument import MAX_STORED_BYTES, MAX_TEXT_BYTES, Argument, sendable
 from stemfield.control.parameters.commands import SetParameter, UpsertObject
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.group_rows import MAX_GROUPS
@@ -93,11 +93,11 @@ def after(scene: Scene, given_: SetParameter | UpsertObject, context: Context) -
         try:
             return upsert_object(scene, given_, context)
         except RefusedError as refused:
-            sayable(str(refused)).encode()
+            sendable(str(refused)).encode()
             return scene
     scene, problems = apply(scene, given_, context)
     for problem in problems:
-        encode("/error", "ss", (sayable(problem.address), sayable(problem.reason)))
+        encode("/error", "ss", (sendable(problem.address), sendable(problem.reason)))
     return scene
 
 
