@@ -1,4 +1,4 @@
-"""What every test may use: real servers, and the promise that nothing outlives a test."""
+"""Fixtures for every test: real servers, and the check that nothing outlives a test."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pipewire import PipeWireAsJackd
 from servers import Jackd, need
 from xdist.scheduler import LoadScopeScheduling
 
-# Tests load ONNX Runtime by themselves too, which would report to its makers.
+# Tests also load ONNX Runtime themselves, whose telemetry would otherwise be on.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-# Where the tests run in the background an interrupt is ignored, and by their children too.
+# Tests run in the background ignore SIGINT, and so would their children.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -34,9 +34,9 @@ LIVE = (
     "tests/separation/worker/test_succession.py",
     "tests/separation/worker/test_worker.py",
 )
-"""What plays in real time, or speaks on the one network: never two of them at a time."""
+"""Tests that play in real time or use multicast: never two of them at a time."""
 NOT_LIVE = ("tests/integration/test_service.py", "tests/integration/test_files_written.py")
-"""What looks at processes among them, and not at sound."""
+"""Exceptions, which look at processes, not at sound."""
 
 
 def is_live(nodeid: str) -> bool:
@@ -44,13 +44,13 @@ def is_live(nodeid: str) -> bool:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--server", choices=("jackd", "pipewire"), default="jackd", help="what the fixture `jackd` starts")
+    parser.addoption("--server", choices=("jackd", "pipewire"), default="jackd", help="kind of the fixture `jackd`")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--server") == "jackd":
         return
-    # Whose libjack a program gets is decided when it starts.
+    # Which libjack a program uses is decided when it starts.
     asked = "import jack; raise SystemExit('PipeWire' not in jack.version_string())"
     if subprocess.run([sys.executable, "-c", asked], check=False).returncode != 0:
         raise pytest.UsageError("--server pipewire: this program has another libjack than PipeWire's (make pipewire)")
@@ -59,7 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class Scheduler(LoadScopeScheduling):
-    """Shares the tests among processes (`pytest -n 2`): what is live goes to one, other files to whoever is free."""
+    """Distribute tests among processes (`pytest -n 2`): live tests to one, other files to any free one."""
 
     def _split_scope(self, nodeid: str) -> str:
         return "live" if is_live(nodeid) else nodeid.split("::")[0]
@@ -72,7 +72,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The real time is the longest part and begins first; next what needs no compiled audio code: that is made then."""
+    """Run live tests first, as they take longest; next those without compiled code, which compiles meanwhile."""
     items.sort(key=lambda item: item.path.parent, reverse=True)
     items.sort(key=lambda item: not is_live(item.nodeid))
 
@@ -81,16 +81,16 @@ def _at_work() -> set[threading.Thread | int]:
     """Threads of this process, and its children by their process id."""
     found: set[threading.Thread | int] = {t for t in threading.enumerate() if not t.name.startswith("asyncio_")}
     for task in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError):  # a thread that has just ended
+        with suppress(FileNotFoundError):  # the thread has just ended
             found |= {int(child) for child in (task / "children").read_text().split()}
     return found
 
 
 def _collect_orphans(found: set[threading.Thread | int]) -> None:
-    """Waits for ended children: process 1, which pytest may be in a container, is given those of ended parents."""
+    """Reap ended children: as process 1 in a container, pytest also gets those of ended parents."""
     for child in found:
         if isinstance(child, int):
-            with suppress(ChildProcessError):  # its own parent has waited for it meanwhile
+            with suppress(ChildProcessError):  # already reaped by its parent
                 os.waitpid(child, os.WNOHANG)
 
 
@@ -111,7 +111,7 @@ def _nothing_outlives_a_test() -> Iterator[None]:
 def jackd(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Jackd | PipeWireAsJackd]]:
-    """Makes running servers: `jackd(rate_hz=48000, period_frames=64)`; they are what `--server` says."""
+    """`jackd(rate_hz=48000, period_frames=64)` makes a running server of the kind in `--server`."""
     servers: list[Jackd | PipeWireAsJackd] = []
     kind: Any = Jackd
     if request.config.getoption("--server") == "pipewire":
@@ -131,27 +131,27 @@ def jackd(
 
 @pytest.fixture(scope="session")
 def tool() -> Callable[[str], str]:
-    """`tool("oscsend")`: the path of a program, or the test fails."""
+    """`tool("oscsend")` returns the path of a program, or fails the test."""
     return need
 
 
 @pytest.fixture
 def repository() -> Path:
-    """The root of the source tree."""
+    """Root of the source tree."""
     return Path(__file__).parent.parent
 
 
-PATIENCE = 5
-"""A machine that does much else may take so many times as long: no test says how fast one is."""
-MOST_PATIENCE_S = 60
+TIMEOUT_FACTOR = 5
+"""Factor on timeouts for busy machines: no test measures speed."""
+MAX_EXTRA_S = 60
 
 
 def wait_until(true: Callable[[], object], seconds: float, what: str) -> None:
-    """Polls until `true()` holds; fails after `seconds`, which a quiet machine never needs, and much patience."""
-    patience_s = min(PATIENCE * seconds, seconds + MOST_PATIENCE_S)
-    deadline = time.monotonic() + patience_s
+    """Poll until `true()` holds; fail after a multiple of `seconds`, which a quiet machine never needs."""
+    timeout_s = min(TIMEOUT_FACTOR * seconds, seconds + MAX_EXTRA_S)
+    deadline = time.monotonic() + timeout_s
     while not true():
-        assert time.monotonic() < deadline, f"{what}: not within {patience_s} s"
+        assert time.monotonic() < deadline, f"{what}: not within {timeout_s} s"
         time.sleep(0.01)
 
 

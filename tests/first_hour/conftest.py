@@ -1,4 +1,4 @@
-"""What is needed to play a newcomer, and a doctor."""
+"""Fixtures for a new user, and for the doctor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["_compiled", "_quiet_home", "daemon", "jack_client"]
 
 @dataclass
 class Card(Jackd):
-    """A server whose sound card has so many playback ports."""
+    """A server with this many playback ports."""
 
     playback: int = 2
 
@@ -40,7 +40,7 @@ class Card(Jackd):
 
 @pytest.fixture
 def card() -> Iterator[Callable[..., Card]]:
-    """Makes running servers: `card(playback=12)`."""
+    """`card(playback=12)` makes a running server."""
     made: list[Card] = []
 
     def make(**settings: Any) -> Card:
@@ -61,21 +61,21 @@ def may_lock() -> bool:
 
 @pytest.fixture(scope="session")
 def unavoidable() -> set[str]:
-    """What is wrong wherever the tests run without these rights."""
+    """Findings on every machine where the tests lack these rights."""
     refused = {"realtime-refused": may_hurry(), "memory-lock-refused": may_lock()}
     return {name for name, allowed in refused.items() if not allowed}
 
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A system without services, limits files and cards."""
+    """A system without services, limits files and sound cards."""
     (tmp_path / "root").mkdir()
     return tmp_path / "root"
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Callable[..., Path]:
-    """`file(jack={...})`: a configuration with ports of its own."""
+    """`file(jack={...})` writes a configuration with its own ports."""
 
     def write(**config: Any) -> Path:
         given = {"osc": {"port": free_port()}, "http": {"enabled": False}, "state_folder": str(tmp_path / "state")}
@@ -88,9 +88,9 @@ def file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def findings(bare: Path, unavoidable: set[str]) -> Callable[..., dict[str, Finding]]:
-    """What is found with a configuration, by name, but for what is so everywhere here.
+    """Findings with a configuration, by name, without those that every test machine has.
 
-    A busy machine has xruns without a cause: who asks for none has another look.
+    A busy machine has xruns without a cause: tests that expect none look again.
     """
 
     def found(config: Path, watch_s: float = 0.5, root: Path = bare, *, xruns: bool = False) -> dict[str, Finding]:
@@ -105,7 +105,7 @@ def findings(bare: Path, unavoidable: set[str]) -> Callable[..., dict[str, Findi
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Card]:
-    """A server in whose time nobody interferes, as far as that is allowed here."""
+    """A server with real-time priority, if allowed."""
     running = Card(rate_hz=192_000, period_frames=2048, prompt=True)
     running.start()
     yield running

@@ -1,6 +1,6 @@
-"""What the doctor finds, provoked for real: servers that are killed, stopped, slow, wrong; rights that are taken away.
+"""The doctor's findings, provoked for real: servers that are killed, stopped, slow or wrong; missing rights.
 
-Only sound cards are planted, as the files that the kernel would show: there is none here.
+Only sound cards are faked, as the files that the kernel would show.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ STEMFIELD = str(Path(sys.executable).parent / "stemfield")
 
 @pytest.fixture(scope="module")
 def room(server: Jackd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    """A daemon that sounds in a big room, with everything connected."""
+    """A playing daemon in a large room, with everything connected."""
     wires = {"connect_inputs": ["system:capture_*"], "connect_outputs": ["system:playback_*"]}
     running = Daemon(
         tmp_path_factory.mktemp("room"),
@@ -48,7 +48,7 @@ def room(server: Jackd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Da
 
 
 def cured(finding: Finding) -> None:
-    """Do what the doctor says."""
+    """Run the doctor's command."""
     subprocess.run(finding.cure, shell=True, check=True, capture_output=True)
 
 
@@ -127,7 +127,7 @@ def test_xruns_of_another_client(room, server, findings):
 
 
 def test_xruns_of_ours(room, server, findings):
-    """A daemon that is halted for a millisecond now and then, with much to do in each of its short blocks."""
+    """A daemon that is sometimes stopped for a millisecond, with a high load in short periods."""
     config = room.folder / "config.yaml"
     room.send("/object/*/width", 360.0)
     room.send("/object/*/eq", *[value for hz in range(200, 3400, 400) for value in ("peak", float(hz), 2.0, -3.0)])
@@ -157,7 +157,7 @@ def test_xruns_of_ours(room, server, findings):
 
 
 def test_a_clock_that_does_not_run_as_the_server_says(card, file, findings, tool, until):
-    """The server's own clock is slowed down: it says 48 kHz and runs at 44.1."""
+    """The server's clock is slowed down: it reports 48 kHz and runs at 44.1."""
     speed = "+0 x0.91875"
     library = subprocess.run([tool("faketime"), "-f", speed, "printenv", "LD_PRELOAD"], capture_output=True, text=True)
     slow = card(prompt=True, through=("env", f"LD_PRELOAD={library.stdout.strip()}", f"FAKETIME={speed}"))

@@ -1,4 +1,4 @@
-"""A person who has never configured anything: the demo, the first configuration, the loudspeakers by ear."""
+"""A new user: the demo, the first configuration, finding the loudspeakers by ear."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _new_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Command:
-    """A command of ours as a process."""
+    """A stemfield command as a process."""
 
     def __init__(self, folder: Path, *words: str) -> None:
         self.log = folder / f"{words[0]}.txt"
@@ -75,7 +75,7 @@ def run(tmp_path: Path) -> Iterator[Callable[..., Command]]:
 
 
 async def heard(url: str) -> np.ndarray:
-    """A second of what the page's headphones play."""
+    """A second of the page's headphone stream."""
     async with aiohttp.ClientSession() as session, session.get(url, headers={"Accept": "text/html"}) as page:
         assert page.status == 200
         assert "<html" in await page.text()
@@ -117,12 +117,12 @@ def test_the_demo_takes_the_loudspeakers_that_there_are(run, card, monkeypatch, 
 
 
 def connections(looker: jack.Client, labels: Iterable[str], client: str = "stemfield") -> dict[str, str]:
-    """The port that each loudspeaker plays to."""
+    """Port that each loudspeaker is connected to."""
     return {k: " ".join(p.name for p in looker.get_all_connections(f"{client}:{k}")) for k in labels}
 
 
 def test_the_demo_on_headphones_and_on_the_network_by_a_word(run, card, monkeypatch, until):
-    """As far as there is a network."""
+    """If there is a network."""
     server = card()
     monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
     is_alone = not local_networks()
@@ -150,7 +150,7 @@ async def statuses(*urls: str) -> list[int]:
 
 @pytest.fixture
 def person(tmp_path: Path) -> Iterator[Callable[..., pexpect.spawn]]:
-    """Somebody at a terminal: `person("init")`."""
+    """A user at a terminal: `person("init")`."""
     spawned: list[pexpect.spawn] = []
 
     def sit(*words: str) -> pexpect.spawn:
@@ -202,7 +202,7 @@ def test_a_first_configuration_by_questions(person, card, tmp_path, monkeypatch)
 
 
 def test_loudspeakers_by_ear(person, card, daemon, tmp_path, monkeypatch, until):
-    """The person knows what is on each port, and errs now and then."""
+    """The user knows the loudspeaker on each port, and sometimes errs."""
     server = card(playback=5)
     monkeypatch.setenv("JACK_DEFAULT_SERVER", server.name)
     room = {"system:playback_1": "M-135", "system:playback_2": "M+045", "system:playback_4": "M-045"}
@@ -246,7 +246,7 @@ def test_loudspeakers_by_ear(person, card, daemon, tmp_path, monkeypatch, until)
 
 
 def test_the_speaker_test_is_safe(card, jack_client, monkeypatch, until):
-    """Bursts of two seconds, for a subwoofer too, at a low level; they end by themselves."""
+    """Two-second bursts at a low level, also for a subwoofer, which end by themselves."""
     monkeypatch.setattr(speaker_test, "LONGEST_S", 5.5)
     server = card(playback=6, sync=True)
     with SpeakerTest(load_layout("5.1"), "5.1", (), server.name) as bench:

@@ -1,4 +1,4 @@
-"""A desktop's surround card, whose channels are numbered otherwise than a film's: on a PipeWire of its own."""
+"""A desktop's surround card, with other channel numbers than films, on a private PipeWire."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_the_first_configuration_names_each_loudspeakers_port(pipewire, tmp_path
 
 @pytest.mark.parametrize("how", ["demo", "serve"])
 def test_every_feed_comes_to_its_loudspeaker(pipewire, tmp_path, until, how):
-    """By the demo, and by a pattern in the configuration; brackets in a card's name are letters."""
+    """By the demo and by a pattern in the configuration; brackets in a card's name are literal."""
     pipewire.add_card("Desk [HD]", DESKTOP[:6])
     config = tmp_path / "config.yaml"
     state = f"state_folder: {tmp_path / 'state'}"
@@ -76,7 +76,7 @@ def test_every_feed_comes_to_its_loudspeaker(pipewire, tmp_path, until, how):
 
 
 def test_the_sink_of_the_manual_is_no_sound_card(pipewire, tmp_path):
-    """PipeWire calls its ports physical too; what plays there would come back in."""
+    """PipeWire marks its ports as physical too; playing there would feed back."""
     pipewire.add_card("stemfield music", DESKTOP)
     pipewire.add_card("Desk [HD]", DESKTOP[:6])
     path = tmp_path / "config.yaml"

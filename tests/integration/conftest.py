@@ -1,4 +1,4 @@
-"""What these tests share with those of faults, and what is known to fail on PipeWire."""
+"""Fixtures shared with the tests of faults, and the tests that are known to fail on PipeWire."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pipewire import StepError
 __all__ = ["_compiled", "_quiet_home", "daemon", "jack_client", "stemfield"]
 
 _HOPS_MOVED = (
-    "PipeWire does not wait for a client that is late: a period that it leaves out moves where the separation's"
-    " hops begin, and what it learnt differs for seconds"
+    "PipeWire does not wait for a late client: a skipped period shifts the separation's hops, and its adaptation"
+    " differs for seconds"
 )
 _PERIOD_LATE = (
-    "PipeWire leaves out a period of a client that is late: the sound is 256 frames late, exactly, for as long as it"
-    " takes through the daemon (whose blocks took 54 us of 2903)"
+    "PipeWire skips a period of a late client: the sound is exactly 256 frames late for the latency of the daemon"
+    " (whose blocks took 54 us of 2903)"
 )
 FAILING_ON_PIPEWIRE: dict[str, tuple[type[AssertionError], str]] = {
     "test_live_equals_the_file_renderer_sample_by_sample": (AssertionError, _HOPS_MOVED),
@@ -23,7 +23,7 @@ FAILING_ON_PIPEWIRE: dict[str, tuple[type[AssertionError], str]] = {
     "test_an_export_in_freewheel_equals_the_file_renderer_sample_by_sample[2048-5]": (AssertionError, _HOPS_MOVED),
     "test_a_desktops_card_gets_each_feed_at_its_loudspeaker_whatever_happens_to_its_ports": (
         AssertionError,
-        "PipeWire tells other clients nothing of a port's new name",
+        "PipeWire does not notify other clients of a port's new name",
     ),
     "test_other_rates_separate_too[88200]": (StepError, _PERIOD_LATE),
     "test_a_model_that_cannot_play_here_leaves_the_present_one_playing[late-make it the configured model, or enlarge"
@@ -32,8 +32,8 @@ FAILING_ON_PIPEWIRE: dict[str, tuple[type[AssertionError], str]] = {
     " it on files]": (StepError, _PERIOD_LATE),
     "test_outputs_rise_and_sink_whenever_the_daemon_or_the_server_comes_and_goes": (
         StepError,
-        "PipeWire swallows the first period that sounds after silence, and leaves out one whose client is late:"
-        " silence of a period where the outputs rise",
+        "PipeWire drops the first period after silence, and skips one of a late client: a period of silence in the"
+        " fade-in",
     ),
 }
 

@@ -1,4 +1,4 @@
-"""`stemfield record` beside a daemon on a real jackd: what was heard is what is played of the file."""
+"""`stemfield record` with a daemon on a real jackd: the file plays what was heard."""
 
 import signal
 import subprocess
@@ -25,7 +25,7 @@ COMMAND = str(Path(sys.executable).with_name("stemfield"))
 
 @pytest.fixture
 def begin(tmp_path):
-    """Starts `stemfield record` for a daemon, and waits until it captures."""
+    """Start `stemfield record` for a daemon, and wait until it captures."""
     running = []
 
     def start(room, target, *words):
@@ -54,7 +54,7 @@ def played_of(path):
 
 
 def offset_of(part, whole):
-    """Where a part of a sound lies in the whole."""
+    """Position of a part in the whole sound."""
     size = 1 << (len(whole) + len(part)).bit_length()
     likeness = np.fft.irfft(np.fft.rfft(whole, size) * np.conj(np.fft.rfft(part, size)), size)[: len(whole)]
     return int(likeness.argmax())
@@ -124,7 +124,7 @@ def test_without_music_and_without_a_daemon_it_is_told_why(daemon, tmp_path):
 
 
 def test_by_the_clock_for_some_seconds(daemon, begin, tmp_path):
-    """Without a server and without music the objects are silent, and the file says where they are."""
+    """Without server and music the objects are silent, but the file has their positions."""
     room = daemon(driver="clock")
     room.start()
     process = begin(room, tmp_path / "a.wav", "--seconds", "1.5")

@@ -1,4 +1,4 @@
-"""The examples of the documentation, run against a daemon as a reader would run them."""
+"""The examples of the manual, run against a daemon as a reader would run them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def finish(command: list[str]) -> str:
 
 @pytest.fixture(scope="module")
 def playing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A daemon in which the demo song plays, without separation: it starts sooner so."""
+    """A daemon that plays the demo song, without separation, to start faster."""
     folder = tmp_path_factory.mktemp("examples")
     http = free_port()
     music = str(demo_mixture_file(folder))
@@ -50,7 +50,7 @@ def playing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def addresses(root: str) -> dict[str, dict[str, Any]]:
-    """Every node of the OSCQuery tree by its address."""
+    """All nodes of the OSCQuery tree, by address."""
 
     def walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield node
@@ -99,7 +99,7 @@ def test_the_surface_is_that_of_the_daemon_and_all_its_addresses_are_there(playi
 
 
 def test_the_module_of_the_surface_hears_what_others_move(playing: Any, tool: Any, tmp_path: Path) -> None:
-    """Run by Node.js, with what Open Stage Control gives to modules put in its place."""
+    """Run by Node.js, with stand-ins for what Open Stage Control gives to modules."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as surface:
         surface.bind(("127.0.0.1", 0))
         surface.settimeout(5)
@@ -130,7 +130,7 @@ def test_the_module_of_the_surface_hears_what_others_move(playing: Any, tool: An
 
 
 def test_reaper_moves_objects_by_adm_osc(playing: Any, until: Any) -> None:
-    """A stand-in sends what REAPER's Default.ReaperOSC describes."""
+    """A stand-in for REAPER sends what its Default.ReaperOSC describes."""
     listen = free_port()
     bridge = subprocess.Popen(python("reaper_adm.py", "--listen", listen, "--port", playing.port))
     try:
@@ -158,7 +158,7 @@ def test_reaper_moves_objects_by_adm_osc(playing: Any, until: Any) -> None:
 
 
 def test_supercollider_steers_and_hears(playing: Any, tool: Any, tmp_path: Path) -> None:
-    """Its interpreter evaluates block after block, as its user does."""
+    """The interpreter evaluates block by block, as a user would."""
     text = (EXAMPLES / "stemfield.scd").read_text().replace("4001", str(playing.port))
     blocks = text.split("\n\n")[1:]
     for number, block in enumerate(blocks):

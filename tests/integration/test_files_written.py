@@ -1,4 +1,4 @@
-"""What the daemon does to the file system, as the kernel saw it: all that strace has noted of a whole session."""
+"""The daemon's effects on the file system during a whole session, as recorded by strace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from daemon_process import bundle_at, free_port
 from pythonosc.osc_message_builder import build_msg
 
 MARK = "zz-escaped"
-"""Part of every name that came over the wire and is no name: no call of the system may hold it."""
+"""Part of every invalid name sent over the network: it must not appear in any system call."""
 NAMES = (
     f"../../{MARK}",
     f"/tmp/{MARK}",
@@ -38,7 +38,7 @@ _FOLDER = re.compile(r"(?:AT_FDCWD|\d+)<([^>]*)>")
 
 
 def whole_calls(trace: str) -> Iterator[str]:
-    """The lines of a trace; those of a call that another thread has interrupted are one again."""
+    """Lines of a trace, with interrupted calls joined again."""
     begun: dict[str, str] = {}
     for line in trace.splitlines():
         pid, _, rest = line.partition(" ")
@@ -52,7 +52,7 @@ def whole_calls(trace: str) -> Iterator[str]:
 
 
 def changed_paths(trace: str) -> Iterator[tuple[str, str]]:
-    """Every call that changes the file system or opens something to be changed, with each path that it names."""
+    """Every call that changes the file system or opens a file for writing, with each path that it names."""
     for line in whole_calls(trace):
         call = _CALL.match(line)
         if call is None:
@@ -72,7 +72,7 @@ def changed_paths(trace: str) -> Iterator[tuple[str, str]]:
 
 
 def test_the_judge_sees_what_programs_do() -> None:
-    """Lines as strace writes them."""
+    """Lines in the format of strace."""
     trace = r"""
 12 openat(AT_FDCWD</home/x>, "a.txt", O_WRONLY|O_CREAT|O_CLOEXEC, 0666) = 3</home/x/a.txt>
 12 openat(AT_FDCWD</home/x>, "b.txt", O_RDONLY|O_CLOEXEC) = 3</home/x/b.txt>
@@ -154,7 +154,7 @@ def test_nothing_is_written_outside_the_daemons_own_folders(
 
 
 def session(one: Any, ports: dict[str, int]) -> None:
-    """Steered, saved, loaded, recorded, played; and sent names that are none through every door."""
+    """Control, save, load, record, play; and invalid names on every port."""
     for address, *values in (
         ("/object/vocals/aed", 90.0, 0.0, 1.0),
         ("/recorder/record", "Take 1"),
@@ -195,7 +195,7 @@ def session(one: Any, ports: dict[str, int]) -> None:
 
 
 async def sockets(port: int) -> None:
-    """The same by the page's socket, and by that of OSCQuery."""
+    """The same by the page's WebSocket and by that of OSCQuery."""
     root = f"http://127.0.0.1:{port}"
     addresses = ("/scene/save", "/scene/load", "/recorder/record", "/recorder/delete", "/adm/obj/1/name")
     async with aiohttp.ClientSession() as session:

@@ -1,4 +1,4 @@
-"""The main job on a real jackd: the demo song in from another client, 24 feeds out, moved by OSC."""
+"""The main task on a real jackd: the demo song from another client, 24 outputs, controlled by OSC."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OBJECTS = ("vocals", "bass", "drums", "other", "residual")
 
 
 def quiet_mixture():
-    """The demo song at a level at which even both sides on one loudspeaker stay below the limiter's ceiling."""
+    """The demo song at a level where even both sides on one loudspeaker stay below the limiter's ceiling."""
     return np.float32(0.5) * demo_mixture()
 
 
@@ -34,7 +34,7 @@ def joined(jackd, daemon, jack_client, tape, **config):
 
 
 def wait_for_stems(room):
-    """The worker has started, loaded its model and begins to separate; the tape has not begun."""
+    """Wait until the worker has loaded its model and separates; the tape has not started."""
     room.wait_for("stems arrive")
 
 
@@ -44,7 +44,7 @@ def latency_of(room):
 
 
 def power_of(feeds, signal_):
-    """How much of a signal is in each feed: squared coefficient of its projection, times the signal's power."""
+    """Share of a signal in each output: squared coefficient of its projection, times the signal's power."""
     return np.square(feeds.astype(float) @ signal_) / np.square(signal_).sum()
 
 
@@ -90,12 +90,12 @@ def test_vocals_move_from_front_to_behind_and_everything_at_one_point_is_the_rec
 
 
 def delay_at_one_point_of(record, tape, latency, at):
-    """The same for objects that stand in the middle of a pair each."""
+    """The same for objects in the middle of a pair each."""
     return delay_at_one_point(record / np.sqrt(2), tape, latency, at)
 
 
 def delay_at_one_point(record, tape, latency, at):
-    """The delay, found where all objects stand at one point; the loop through the server adds a period or none."""
+    """Measure the delay with all objects at one point; the loop through the server may add a period."""
     played = tape[:, at : at + 9600].sum(0)
     candidates = [latency + extra for extra in (0, 256, 512)]
     errors = [np.abs(record[:, at + late : at + late + 9600].sum(0) - played).max() for late in candidates]
@@ -131,7 +131,7 @@ def test_live_equals_the_file_renderer_sample_by_sample(jackd, daemon, jack_clie
 def test_an_export_in_freewheel_equals_the_file_renderer_sample_by_sample(
     jackd, daemon, jack_client, tmp_path, stemfield, period_frames, margin_ms
 ):
-    """A program that exports asks for blocks as fast as it gets them: the engine waits for the stems of each."""
+    """An export requests blocks as fast as possible: the engine waits for the stems of each."""
     knock = np.zeros((2, 2 * DEMO_RATE_HZ), np.float32)
     knock[:, 256:512] = 0.01
     tape = demo_mixture()[:, : 6 * DEMO_RATE_HZ]
@@ -165,7 +165,7 @@ def test_an_export_in_freewheel_equals_the_file_renderer_sample_by_sample(
 def test_threshold_and_gains_of_instruments_by_osc_are_those_of_the_offline_remix(
     jackd, daemon, jack_client, tmp_path, stemfield
 ):
-    """Everything stands at one point, so that all feeds together are gains times stems at the threshold of the time."""
+    """With everything at one point, the sum of all outputs is gains times stems at the present threshold."""
     second = DEMO_RATE_HZ
     tape = quiet_mixture()[:, : 12 * second]
     song = tmp_path / "song.wav"
@@ -217,7 +217,7 @@ def test_mono_input_plays_on_both_sides(jackd, daemon, jack_client):
 
 @pytest.mark.parametrize("rate_hz", [44_100, 88_200, 96_000])
 def test_other_rates_separate_too(jackd, daemon, jack_client, rate_hz):
-    """At every rate the stems arrive: vocals sent behind are heard there, and the sum stays the recording."""
+    """At every rate stems arrive: vocals placed behind are heard there, and the sum is still the recording."""
     import soxr
 
     song = soxr.resample(quiet_mixture()[:, : 5 * DEMO_RATE_HZ].T, DEMO_RATE_HZ, rate_hz).T
@@ -246,7 +246,7 @@ def test_other_rates_separate_too(jackd, daemon, jack_client, rate_hz):
 
 @pytest.mark.parametrize("period", [16, 4096])
 def test_stems_sound_at_the_smallest_and_at_large_periods(jackd, daemon, jack_client, period):
-    """Nothing of the fallback is heard: what was sent behind stays behind, in every period."""
+    """The fallback is never heard: what was placed behind stays behind, in every period."""
     tape = quiet_mixture()[:, : 6 * DEMO_RATE_HZ]
     server = jackd(period_frames=period, sync=True)
     room = daemon(driver="jack", jack={"server_name": server.name}, separation={"margin_ms": 100})

@@ -1,4 +1,4 @@
-"""Other models while the music plays, on a real jackd: nobody hears the change, and what cannot play is refused."""
+"""Changes of model during playback, on a real jackd: inaudible, and unusable models are refused."""
 
 import hashlib
 
@@ -20,7 +20,7 @@ FRONT, BEHIND = [LABELS.index("M+045")], [LABELS.index("M-135")]
 
 @pytest.fixture
 def models(tmp_path):
-    """Sides as instruments, in small chunks; one that comes seconds late; one that computes for too long."""
+    """Toy models: sides as instruments, in small chunks; one with seconds of latency; one that is too slow."""
     folder = tmp_path / "models"
     toys.small_wave(folder / "sides", [[1.0, 0.0], [0.0, 1.0]])
     toys.small_wave(folder / "late", samples=200_000)
@@ -30,7 +30,7 @@ def models(tmp_path):
 
 @pytest.fixture
 def playing(jackd, daemon, jack_client, models):
-    """A daemon in a square room: vocals on the loudspeaker behind, all else on one in front; half the level."""
+    """A daemon in a square room: vocals on one loudspeaker behind, all else on one in front, at half level."""
     tape = np.tile(np.float32(0.5) * demo_mixture(), 3)  # longer than a busy machine needs for the changes
     server = jackd(period_frames=256, sync=True)
     room = daemon(
@@ -53,7 +53,7 @@ def playing(jackd, daemon, jack_client, models):
 
 
 def recorded(room, client):
-    """What was heard and what was played at the same moments, from the first second until three seconds from now."""
+    """Recorded and played sound, aligned, from the first second until three seconds from now."""
     end = client.at + 3 * DEMO_RATE_HZ
     client.wait(end)
     latency = int(room.log.read_text().split("latency ")[1].split(" frames")[0])
@@ -108,7 +108,7 @@ def test_a_model_that_cannot_play_here_leaves_the_present_one_playing(playing, m
 
 
 def broken(folder, changes=None, graph=None):
-    """A model like `sides` with another card or another graph, whose checksum is right."""
+    """A model like `sides` with another card or graph, and a valid checksum."""
     toys.small_wave(folder)
     if graph is not None:
         (folder / "wave.onnx").write_bytes(graph)
@@ -118,7 +118,7 @@ def broken(folder, changes=None, graph=None):
 
 
 def test_no_broken_model_ends_the_daemon_and_the_next_good_one_plays(daemon, models):
-    """Whatever is wrong is told in a line, be it found in the card or by the worker."""
+    """Every problem is one line in the log, whether in the card or found by the worker."""
     broken(models / "no-graph", graph=b"this is no graph")
     broken(models / "other-shape", {"chunk": {"samples": 1024, "trim": 60}})
     model = onnx.load(str(models / "sides" / "wave.onnx"))

@@ -1,4 +1,4 @@
-"""The binaural monitor in a running daemon: its ports, its latency, the turning head, and what the meters say of it."""
+"""The binaural monitor in a running daemon: ports, latency, head rotation and meters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same daemon on a headless PipeWire, through PipeWire's own libjack."""
+"""The daemon on a headless PipeWire, with PipeWire's libjack."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ for turn in range(20):
 
 
 def test_a_newcomer_is_called_while_the_period_changes_and_tells_its_latency(pipewire, tool, monkeypatch, until):
-    """PipeWire 0.3.65 hands a new period on while latencies are told: it must not have to wait for itself."""
+    """PipeWire 0.3.65 changes the period while latencies are reported: it must not deadlock."""
     for name in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"):
         monkeypatch.setenv(name, pipewire.environment[name])
     command = [tool("pw-jack"), sys.executable, "-c", JOINS]
@@ -106,7 +106,7 @@ context.objects = [ {
   }
 } ]
 """
-"""A sound card's ports, named and numbered as PipeWire does it."""
+"""Ports of a sound card, named and numbered as by PipeWire."""
 PLACES = {"M+030": "FL", "M-030": "FR", "M+000": "FC", "LFE1": "LFE", "M+110": "RL", "M-110": "RR"}
 
 

@@ -1,4 +1,4 @@
-"""One scene, two daemons: the one separates, the other has the loudspeakers."""
+"""One scene, two daemons: one separates, the other has the loudspeakers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PIECE = DEMO_RATE_HZ // 2
 
 
 def two_daemons(daemon, far_server, here_server, stems):
-    """A separation on the one server, and on the other a renderer that takes its stems from ports of these names."""
+    """A separation on one server, and a renderer on the other that takes its stems from ports with these names."""
     far = daemon(
         driver="jack",
         role="separation",
@@ -36,7 +36,7 @@ def two_daemons(daemon, far_server, here_server, stems):
 
 
 def tape_of(seconds):
-    """The demo song again and again, over a noise that makes it nowhere silent."""
+    """The demo song in a loop, with noise so that it is never silent."""
     song = np.float32(0.45) * demo_mixture()
     frames = seconds * DEMO_RATE_HZ
     tape = np.tile(song, -(-frames // song.shape[1]))[:, :frames]
@@ -44,7 +44,7 @@ def tape_of(seconds):
 
 
 def place(room):
-    """Vocals behind, everything else in front: each at one loudspeaker."""
+    """Place vocals behind, everything else in front, each at one loudspeaker."""
     for name in OBJECTS:
         room.send(f"/object/{name}/aed", -135.0 if name == "vocals" else 45.0, 0.0, 1.0)
         room.send(f"/object/{name}/width", 0.0)
@@ -52,14 +52,14 @@ def place(room):
 
 
 def piece(client, frames=PIECE):
-    """What the next frames of the record are: their begin."""
+    """Start of the next frames of the recording."""
     at = client.at
     client.wait(at + frames + 8192)
     return at
 
 
 def error_db(client, start, frames, lates):
-    """What all loudspeakers play together less the delayed mixture, re the mixture, at the best of these delays."""
+    """Sum of all loudspeakers minus the delayed mixture, relative to the mixture, at the best of these delays."""
     heard = client.record[:, start : start + frames].astype(float).sum(0)
     errors = []
     for late in lates:
@@ -74,7 +74,7 @@ def kill(one):
 
 
 def joined(server, daemon, jack_client, seconds):
-    """Both daemons, the scene, and a client that plays; with the delays that the loop through the server may have."""
+    """Both daemons, the scene and a playing client, with the possible delays of the loop through the server."""
     client = jack_client(server.name, len(LABELS), tape_of(seconds))
     far, here = two_daemons(daemon, server.name, server.name, "separation:*_[LR]")
     far.start()
@@ -91,7 +91,7 @@ def listen_to(client):
 
 
 def sounds(client, lates):
-    """Whether what plays is the recording to the last bits, and vocals among it from behind."""
+    """Whether the output is the recording to the last bits, with vocals behind."""
     start = piece(client)
     behind = np.square(client.record[BEHIND, start : start + PIECE]).sum()
     return error_db(client, start, PIECE, lates) < -90 and behind > 1e-3
@@ -119,7 +119,7 @@ def test_on_one_server_the_sum_is_the_mixture_and_the_latency_one_figure(jackd, 
 
 
 def test_a_side_that_is_killed_comes_back(jackd, daemon, jack_client, until):
-    """Not in step with the clients: there jackd waits for whoever was killed."""
+    """With an asynchronous server: a synchronous jackd would wait for the killed client."""
     server = jackd(period_frames=PERIOD, prompt=True)
     far, here, client, lates = joined(server, daemon, jack_client, 120)
     listen_to(client)

@@ -1,4 +1,4 @@
-"""What a real server hears of a daemon that starts, that comes back, and that is fed with rubbish."""
+"""Output of a daemon that starts, that returns, and that gets invalid input, on a real server."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ FRONT = {"connect_inputs": ["studio:out*"], "connect_outputs": ["studio:in*"]}
 
 
 def steady(seconds: float) -> np.ndarray:
-    """A direct voltage: whatever does not rise and sink is a step of half of full scale."""
+    """Constant input: without fades, every start and end is a step of half of full scale."""
     return np.full((2, round(seconds * RATE)), 0.5, np.float32)
 
 
 def is_there(client: Any) -> bool:
-    """Whether the last tenth of a second was heard."""
+    """Whether there was sound in the last tenth of a second."""
     end = client.at
     return end > 4800 and bool(np.abs(client.record[:, end - 4800 : end]).min() > 0.2)
 
 
 def check_steps(steps: np.ndarray, allowed: np.ndarray) -> None:
-    """Of each output; an error of its own, because PipeWire makes steps, and must do nothing else wrong."""
+    """Check each output for steps; `StepError`, because PipeWire makes steps, and must do nothing else wrong."""
     if not (steps < allowed).all():
         raise StepError(f"{steps}: allowed {allowed}")
 
 
 def check_rise(heard: np.ndarray) -> None:
-    """From silence to a level that stays, in a straight line."""
+    """Check for a linear fade-in from silence to a constant level."""
     level = np.abs(heard[:, -1])
     assert (level > 0.2).all()
     steps = np.abs(np.diff(heard, axis=1)).max(axis=1)
@@ -80,7 +80,7 @@ def test_outputs_rise_and_sink_whenever_the_daemon_or_the_server_comes_and_goes(
 def test_rubbish_of_clients_and_models_is_silenced_and_counted(
     jackd: Any, daemon: Any, jack_client: Any, until: Any, tmp_path: Any
 ) -> None:
-    """And a loudspeaker that may not be loud never is, whatever its trim."""
+    """A loudspeaker with a ceiling stays below it, whatever its trim."""
     toys.small_wave(tmp_path / "models" / "rubbish", [[1e30, -1e30], [0.5, 0.5]])
     (tmp_path / "den.yaml").write_text(
         "name: den\nspeakers:\n"

@@ -1,4 +1,4 @@
-"""The daemon in its surroundings: servers that come and go, orderly stops, rubbish, what it remembers."""
+"""The daemon in its environment: servers that come and go, clean stops, invalid input, saved state."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_more_objects_come_from_other_clients(jackd, daemon, jack_client):
 
 
 def test_systemd_hears_of_readiness_status_and_life(daemon, tmp_path, monkeypatch, until):
-    """A real datagram socket in the manager's place."""
+    """A real datagram socket in place of systemd."""
     path, heard = str(tmp_path / "notify"), []
     monkeypatch.setenv("NOTIFY_SOCKET", path)
     monkeypatch.setenv("WATCHDOG_USEC", "2000000")
@@ -194,7 +194,7 @@ def test_systemd_hears_of_readiness_status_and_life(daemon, tmp_path, monkeypatc
 
 @pytest.mark.parametrize("driver", ["jack", "clock"])
 def test_systemd_waits_as_long_as_the_first_start_takes(daemon, tmp_path, monkeypatch, driver):
-    """It would end a start of more than TimeoutStartSec, and whoever is ready and gives no sign of life: for ever."""
+    """systemd would end a start after TimeoutStartSec, and a ready daemon that stops sending keep-alives."""
     path, heard = str(tmp_path / "notify"), []
     monkeypatch.setenv("NOTIFY_SOCKET", path)
     (tmp_path / "sitecustomize.py").write_text(
@@ -218,7 +218,7 @@ def test_systemd_waits_as_long_as_the_first_start_takes(daemon, tmp_path, monkey
 
 
 def test_a_server_that_gets_no_blocks_ends_the_signs_of_life(jackd, daemon, tmp_path, monkeypatch, until):
-    """The daemon joins a real server and never begins to play: it is as if its callback had stopped."""
+    """The daemon joins a real server but never plays, as if its callback had stopped."""
     path, heard = str(tmp_path / "notify"), []
     monkeypatch.setenv("NOTIFY_SOCKET", path)
     monkeypatch.setenv("WATCHDOG_USEC", "2000000")
@@ -234,7 +234,7 @@ def test_a_server_that_gets_no_blocks_ends_the_signs_of_life(jackd, daemon, tmp_
         manager.settimeout(0.05)
 
         def signs(seconds):
-            """How many signs of life there are in so many seconds."""
+            """Number of keep-alive messages in this many seconds."""
             count, ends_s = 0, time.monotonic() + seconds
             while time.monotonic() < ends_s:
                 with suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""A time tag is a promise about the sound: measured where a loudspeaker is fed, by when its blocks were called for."""
+"""Time tags take effect in the sound at their time: measured at a loudspeaker's output, by its callback times."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOMENTS = 12
 
 @pytest.mark.parametrize("period", [256, 1024])
 def test_a_bundle_is_heard_at_its_time(daemon, jackd, jack_client, period):
-    """Others move meanwhile, and each change is asked for and taken up before the next one is heard."""
+    """Other objects move meanwhile, and each change is sent and applied before the next one is heard."""
     server = jackd(period_frames=period, prompt=True)
     room = daemon(
         driver="jack", jack={"server_name": server.name}, inputs=[{"name": "mic"}], separation={"enabled": False}

@@ -1,4 +1,4 @@
-"""Loudspeakers on a server's ports: by the channels' names, while ports are renamed, and after a reload."""
+"""Connections of loudspeakers to a server's ports: by channel names, while ports are renamed, and after a reload."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FIVE = {"M+030": "FL", "M-030": "FR", "M+000": "FC", "LFE1": "LFE", "M+110": "RL
 
 
 class Card(jack.Client):
-    """A client that looks like a sound card, and sees how others hang on it."""
+    """A client that looks like a sound card, and reports its connections."""
 
     def __init__(self, server, name, ports):
         super().__init__(name, no_start_server=True, servername=server.name)
@@ -22,7 +22,7 @@ class Card(jack.Client):
         self.activate()
 
     def wires(self):
-        """What is connected to each port, by the short names of both."""
+        """Connections of each port, by short names."""
         return {p.shortname: sorted(o.shortname for o in self.get_all_connections(p)) for p in self.inports}
 
 

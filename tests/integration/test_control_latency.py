@@ -1,4 +1,4 @@
-"""Steering is heard at once, whatever has to be worked out for it."""
+"""Changes are heard at once, whatever has to be computed for them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ for step in range(int(sys.argv[2])):
 
 @pytest.fixture
 def layout_file(tmp_path):
-    """A sphere of loudspeakers, each of the objects leaving out others: every listener asks for many triangulations."""
+    """A sphere of loudspeakers with exclusions per object: every listener position needs many triangulations."""
     places = [
         {
             "label": f"S{i}",
@@ -48,7 +48,7 @@ def layout_file(tmp_path):
 
 
 def seconds_of_one_move(path):
-    """How long the gains of a listener elsewhere take to be worked out."""
+    """Time to compute the gains for another listener position."""
     layout = load_layout(str(path))
     engine = Engine(48_000, 2, OBJECTS, SPEAKERS, len(STEMS), 1000)
     engine.exchange.close()

@@ -1,4 +1,4 @@
-"""One daemon as it is started by a person, reached through every door at once."""
+"""A daemon started as by a user, controlled on all of its ports at once."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What the doctor finds, provoked for real, where it does not matter how late anything is: servers that are stopped or
-killed, rights that are taken away, ports that others have, daemons that vanish."""
+"""The doctor's findings, provoked for real, where timing does not matter: stopped or killed servers, missing rights,
+ports in use, daemons that vanish."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_a_server_that_was_killed_leaves_remnants(card, file, findings):
 
 
 def test_a_registry_full_of_servers_that_were_killed(server, tmp_path):
-    """A copy of the real one, in which no place is free: to fill that one would stop everybody else here."""
+    """A copy of the registry with all places taken: filling the real one would block everyone on this machine."""
     real = bytearray((SHARED / REGISTRY).read_bytes())
     places = [(pid, name) for pid, name in remnants_module._places(SHARED / REGISTRY)]
     assert (server.process.pid, server.name) in places
@@ -77,7 +77,7 @@ def test_a_registry_full_of_servers_that_were_killed(server, tmp_path):
 
 
 def test_no_server_is_started_by_accident(file, findings, tmp_path, monkeypatch):
-    """Not even where libjack has been told how."""
+    """Even if libjack is configured to start one."""
     name = f"stemfield-test-autostart-{os.getpid()}"
     (tmp_path / ".jackdrc").write_text(f"/usr/bin/jackd -n {name} -r -d dummy\n")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -99,7 +99,7 @@ def test_two_servers_and_no_word_which_is_meant(server, card, file, findings, mo
 
 
 def test_the_wrong_libjack(server, file, findings, tool, monkeypatch, tmp_path):
-    """PipeWire's, where there is only a jackd."""
+    """PipeWire's libjack with only a jackd running."""
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     path = subprocess.run([tool("pw-jack"), "printenv", "LD_LIBRARY_PATH"], capture_output=True, text=True, check=True)
     monkeypatch.setenv("LD_LIBRARY_PATH", path.stdout.strip())
@@ -121,7 +121,7 @@ print(json.dumps([{f.id: [f.cause, f.cure] for f in diagnose(collect(config, 0.1
 
 
 def test_a_user_without_rights_and_a_limits_file_without_effect(file, bare, tmp_path):
-    """Rights are really taken away; what is planted is the file that promises them."""
+    """Rights are really removed; only the file that grants them is fake."""
     user = pwd.getpwuid(os.geteuid()).pw_name
     limits = tmp_path / "planted" / "etc" / "security" / "limits.d"
     limits.mkdir(parents=True)
@@ -142,7 +142,7 @@ def test_a_user_without_rights_and_a_limits_file_without_effect(file, bare, tmp_
 
 @pytest.fixture
 def lame(server: Jackd, daemon: Callable[..., Daemon]) -> tuple[Daemon, Path]:
-    """A daemon as a service without limits, on the clock, that lets nobody in; and what to look with."""
+    """A daemon on the clock driver, as a service without limits and without network access, and the doctor's probes."""
     around = local_networks()[:1]
     network = {"interfaces": [one.interface for one in around], "allow": ["198.51.100.0/24"]} if around else {}
     running = daemon(driver="clock", layout="quad", http={"port": free_port()}, network=network)
