@@ -160,7 +160,7 @@ def sung_by(voices: Path) -> Callable[[np.random.Generator], Sound]:
     def sing(random: np.random.Generator) -> Sound:
         notes = [Note(_at(bar, beat) + float(random.normal(0.0, 0.008)), length * BEAT_S - 0.02, pitch, 0.8)
                  for bar, beat, length, pitch in MELODY]  # fmt: skip
-        voice = replace(singing.singer(bank, random), vibrato_hz=5.2, vibrato_semitones=0.4, rough=0.03)
+        voice = replace(singing.singer(bank, random), vibrato_hz=5.2, vibrato_semitones=0.4, jitter_semitones=0.03)
         sound = singing.sing(voice, notes, int(SECONDS * RATE_HZ), random, words=3)
         divisor = gcd(RATE_HZ, play.RATE_HZ)
         sound = sound * effects.compression(sound, -24.0, 4.0, 0.005, 0.12)

@@ -1,6 +1,6 @@
-"""Notes: a short song's key, chords, sections and parts, drawn at random but as music goes.
+"""Random composition of short songs: key, chords, sections and parts.
 
-Time runs in steps, 16 to a bar of four beats and 12 to a bar of three.
+Time is counted in steps, 16 per bar of four beats or 12 per bar of three.
 """
 
 from __future__ import annotations
@@ -18,40 +18,40 @@ SCALES = {
     "dorian": (0, 2, 3, 5, 7, 9, 10),
     "mixolydian": (0, 2, 4, 5, 7, 9, 10),
 }
-FOLLOWS = {0: (3, 4, 5, 1, 2, 6), 1: (4, 4, 3, 0), 2: (5, 3, 3), 3: (0, 4, 4, 1, 5), 4: (0, 0, 5, 3), 5: (3, 1, 4, 2),
-           6: (0, 3, 2)}  # fmt: skip
-"""Degrees that like to come after a degree."""
-FEELS = {"rock": (85, 165), "dance": (108, 135), "hiphop": (72, 105), "ballad": (58, 90), "fast": (150, 185),
+NEXT_DEGREES = {0: (3, 4, 5, 1, 2, 6), 1: (4, 4, 3, 0), 2: (5, 3, 3), 3: (0, 4, 4, 1, 5), 4: (0, 0, 5, 3),
+                5: (3, 1, 4, 2), 6: (0, 3, 2)}  # fmt: skip
+"""Likely successors of each scale degree."""
+STYLES = {"rock": (85, 165), "dance": (108, 135), "hiphop": (72, 105), "ballad": (58, 90), "fast": (150, 185),
          "latin": (88, 130), "waltz": (85, 150)}  # fmt: skip
-"""Beats a minute."""
+"""Range of the tempo of each style in beats per minute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A tone to be played."""
+    """A note."""
 
     start_s: float
     length_s: float
     pitch: int
     """MIDI note number."""
-    force: float
+    velocity: float
     """0..1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A stroke on a piece of the drum kit."""
+    """A hit on a piece of the drum kit."""
 
     start_s: float
     piece: str
-    force: float
-    which: int = 0
-    """Of several alike, such as toms."""
+    velocity: float
+    variant: int = 0
+    """Index among several pieces of a kind, such as toms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar's place and harmony."""
+    """Position and harmony of a bar."""
 
     number: int
     section: str
@@ -61,18 +61,18 @@ class Bar:
 
 
 class Composition:
-    """The plan of one song, from which parts are drawn.
+    """Structure of a song, and generator of its parts.
 
     Args:
-        random: where all choices come from.
-        seconds: about how long.
+        random: source of all random choices.
+        seconds: approximate duration.
     """
 
     def __init__(self, random: Random, seconds: float) -> None:
         self._random = random
-        self.feel = str(random.choice(list(FEELS), p=[0.3, 0.18, 0.16, 0.12, 0.06, 0.1, 0.08]))
-        self.beats_per_minute = float(random.uniform(*FEELS[self.feel]))
-        self.steps = 12 if self.feel == "waltz" else 16
+        self.style = str(random.choice(list(STYLES), p=[0.3, 0.18, 0.16, 0.12, 0.06, 0.1, 0.08]))
+        self.beats_per_minute = float(random.uniform(*STYLES[self.style]))
+        self.steps = 12 if self.style == "waltz" else 16
         self.step_s = 15.0 / self.beats_per_minute
         self._swing_s = self.step_s * float(random.choice([0.0, 0.0, 0.0, 0.18, 0.33]))
         self._loose_s = float(random.uniform(0.001, 0.012))
@@ -83,17 +83,17 @@ class Composition:
         self.frames = int((len(self.bars) * self.steps * self.step_s + 1.2) * RATE_HZ)
 
     def at(self, bar: int, step: float) -> float:
-        """When a step sounds, in seconds, played by a human."""
+        """Time of a step in seconds, with swing and human timing."""
         late = self._swing_s if int(step) % 2 else 0.0
         return max((bar * self.steps + step) * self.step_s + late + self._random.normal(0.0, self._loose_s), 0.0)
 
     def chord(self, degree: int) -> tuple[int, ...]:
         """Pitches of the chord on a degree, above the root in the lowest octave."""
-        places = (0, 2, 4, 6) if self._seventh else (0, 2, 4)
-        return tuple(self.root + 12 * ((degree + up) // 7) + self.scale[(degree + up) % 7] for up in places)
+        intervals = (0, 2, 4, 6) if self._seventh else (0, 2, 4)
+        return tuple(self.root + 12 * ((degree + up) // 7) + self.scale[(degree + up) % 7] for up in intervals)
 
     def drums(self) -> list[Hit]:
-        """A beat for every kind of section, with fills and accents."""
+        """Drum pattern for each kind of section, with fills and accents."""
         random, hits = self._random, list[Hit]()
         beats = {kind: self._beat() for kind in ("verse", "chorus", "break")}
         rests = random.random() < 0.5
@@ -101,28 +101,28 @@ class Composition:
             if bar.section == "break" and rests and not bar.last:
                 continue
             fill = self.steps - int(random.choice([2, 4, 8])) if bar.last and random.random() < 0.6 else self.steps
-            for step, piece, force in beats[bar.section]:
+            for step, piece, velocity in beats[bar.section]:
                 if step < fill:
-                    hits.append(Hit(self.at(bar.number, step), piece, self._near(force)))
+                    hits.append(Hit(self.at(bar.number, step), piece, self._varied(velocity)))
             for step in range(fill, self.steps):
                 if random.random() < 0.85:
                     piece, which = ("tom", (step - fill) * 4 // self.steps) if random.random() < 0.6 else ("snare", 0)
-                    hits.append(Hit(self.at(bar.number, step), piece, self._near(0.8), which))
+                    hits.append(Hit(self.at(bar.number, step), piece, self._varied(0.8), which))
             if bar.first and random.random() < 0.7:
-                hits.append(Hit(self.at(bar.number, 0), "crash", self._near(0.9), int(random.integers(3))))
+                hits.append(Hit(self.at(bar.number, 0), "crash", self._varied(0.9), int(random.integers(3))))
         return hits
 
     def bass(self) -> list[Note]:
-        """A bass line in the octave above its lowest string."""
+        """Bass line within the octave above its lowest note."""
         random, notes = self._random, list[Note]()
         lowest = int(random.integers(26, 34))
         held = float(random.uniform(0.5, 1.02))
-        manner = {kind: str(random.choice(["pulse", "own", "walk", "long", "octave"], p=[0.3, 0.3, 0.12, 0.16, 0.12]))
+        pattern = {kind: str(random.choice(["pulse", "own", "walk", "long", "octave"], p=[0.3, 0.3, 0.12, 0.16, 0.12]))
                   for kind in ("verse", "chorus", "break")}  # fmt: skip
-        own = {kind: self._places(float(random.uniform(0.2, 0.5))) for kind in manner}
+        own = {kind: self._rhythm(float(random.uniform(0.2, 0.5))) for kind in pattern}
         for bar in self.bars:
             tones = [lowest + (pitch - lowest) % 12 for pitch in self.chord(bar.degree)]
-            match manner[bar.section]:
+            match pattern[bar.section]:
                 case "pulse":
                     line = [
                         (step, tones[0] if random.random() < 0.92 else tones[2]) for step in range(0, self.steps, 2)
@@ -139,13 +139,13 @@ class Composition:
                             for step in own[bar.section]]  # fmt: skip
             for (step, pitch), end in zip(line, [*(step for step, _ in line[1:]), self.steps], strict=True):
                 length_s = max((end - step) * self.step_s * held, 0.06)
-                notes.append(Note(self.at(bar.number, step), length_s, pitch, self._near(0.75)))
+                notes.append(Note(self.at(bar.number, step), length_s, pitch, self._varied(0.75)))
         return notes
 
-    def accompaniment(self, center: int, manner: str) -> list[Note]:
-        """Chords about a pitch: `pad`, `strum`, `stab`, `arpeggio` or `power` (fifths low down)."""
+    def accompaniment(self, center: int, pattern: str) -> list[Note]:
+        """Chords around a pitch, played as `pad`, `strum`, `stab`, `arpeggio` or `power` (low fifths)."""
         random, notes = self._random, list[Note]()
-        places = {kind: self._places(float(random.uniform(0.15, 0.7))) for kind in ("verse", "chorus", "break")}
+        places = {kind: self._rhythm(float(random.uniform(0.15, 0.7))) for kind in ("verse", "chorus", "break")}
         order = random.permutation(12)
         each = int(random.choice([1, 2, 2, 4]))
         spread_s = float(random.uniform(0.0, 0.025))
@@ -154,33 +154,33 @@ class Composition:
             if bar.section in silent:
                 continue
             tones = sorted(center - 6 + (pitch - center + 6) % 12 for pitch in self.chord(bar.degree))
-            if manner == "strum":
+            if pattern == "strum":
                 tones += [tones[0] + 12, tones[1] + 12]
-            if manner == "power":
+            if pattern == "power":
                 low = 40 + (self.chord(bar.degree)[0] - 40) % 12
                 tones = [low, low + 7, low + 12]
-            if manner == "arpeggio":
+            if pattern == "arpeggio":
                 tones += [pitch + 12 for pitch in tones]
                 for index, step in enumerate(range(0, self.steps, each)):
                     pitch = tones[order[index % len(order)] % len(tones)]
-                    notes.append(Note(self.at(bar.number, step), 1.6 * each * self.step_s, pitch, self._near(0.6)))
+                    notes.append(Note(self.at(bar.number, step), 1.6 * each * self.step_s, pitch, self._varied(0.6)))
                 continue
-            starts = [0] if manner == "pad" else places[bar.section]
+            starts = [0] if pattern == "pad" else places[bar.section]
             for step, end in zip(starts, [*starts[1:], self.steps], strict=True):
-                length_s = self.step_s * (1.2 if manner == "stab" else 0.96 * (end - step))
+                length_s = self.step_s * (1.2 if pattern == "stab" else 0.96 * (end - step))
                 begin_s = self.at(bar.number, step)
                 for index, pitch in enumerate(tones if step % 4 == 0 else tones[::-1]):
-                    force = self._near(0.7 if step % 4 == 0 else 0.55)
-                    notes.append(Note(begin_s + index * spread_s, length_s, pitch, force))
+                    velocity = self._varied(0.7 if step % 4 == 0 else 0.55)
+                    notes.append(Note(begin_s + index * spread_s, length_s, pitch, velocity))
         return notes
 
     def melody(self, low: int, high: int, sections: Sequence[str], busy: float) -> list[Note]:
-        """A tune within a range of pitches: motifs that come back, chord tones on strong beats, rests after phrases."""
+        """Melody in a range of pitches: repeated motifs, chord tones on strong beats, rests after phrases."""
         random, notes = self._random, list[Note]()
         ladder = [pitch for pitch in range(low, high + 1) if (pitch - self.root) % 12 in self.scale]
-        if random.random() < 0.2:  # five tones
+        if random.random() < 0.2:  # pentatonic
             ladder = [pitch for pitch in ladder if (pitch - self.root) % 12 not in (self.scale[3], self.scale[6])]
-        place = int(len(ladder) * random.uniform(0.3, 0.6))
+        index = int(len(ladder) * random.uniform(0.3, 0.6))
         motifs: dict[tuple[str, int], tuple[list[int], list[int]]] = {}
         for bar in self.bars:
             if bar.section not in sections:
@@ -196,22 +196,22 @@ class Composition:
             chord = {pitch % 12 for pitch in self.chord(bar.degree)}
             final = self.steps if random.random() < 0.6 else starts[-1] + 2
             for step, end, leap in zip(starts, [*starts[1:], final], leaps, strict=True):
-                place = int(np.clip(place + leap, 0, len(ladder) - 1))
-                if (step % 4 == 0 or end - step >= 4) and ladder[place] % 12 not in chord:
-                    agreeing = [index for index, pitch in enumerate(ladder) if pitch % 12 in chord] or [place]
-                    place = min(agreeing, key=lambda index: abs(index - place))
+                index = int(np.clip(index + leap, 0, len(ladder) - 1))
+                if (step % 4 == 0 or end - step >= 4) and ladder[index] % 12 not in chord:
+                    agreeing = [near for near, pitch in enumerate(ladder) if pitch % 12 in chord] or [index]
+                    index = min(agreeing, key=lambda near: abs(near - index))
                 length_s = max((end - step) * self.step_s * random.uniform(0.75, 1.0), 0.07)
-                notes.append(Note(self.at(bar.number, step), length_s, ladder[place], self._near(0.75)))
+                notes.append(Note(self.at(bar.number, step), length_s, ladder[index], self._varied(0.75)))
         return notes
 
-    def second_voice(self, tune: Sequence[Note], steps: int) -> list[Note]:
-        """A tune moved by so many steps of the scale."""
+    def harmony(self, tune: Sequence[Note], steps: int) -> list[Note]:
+        """Melody transposed by a number of scale steps."""
         tones = [12 * octave + self.root + tone for octave in range(10) for tone in self.scale]
         moved = []
         for note in tune:
             near = int(np.argmin([abs(tone - note.pitch) for tone in tones]))
             pitch = tones[min(max(near + steps, 0), len(tones) - 1)]
-            moved.append(Note(note.start_s + float(self._random.normal(0, 0.015)), note.length_s, pitch, note.force))
+            moved.append(Note(note.start_s + float(self._random.normal(0, 0.015)), note.length_s, pitch, note.velocity))
         return moved
 
     def _plan(self, bars: int) -> Iterator[Bar]:
@@ -228,24 +228,24 @@ class Composition:
         degrees = [int(self._random.choice([0, 0, 0, 5, 3]))]
         while len(degrees) < 4:
             degrees.append(
-                int(self._random.choice(FOLLOWS[degrees[-1]])) if self._random.random() < 0.85 else degrees[-1]
+                int(self._random.choice(NEXT_DEGREES[degrees[-1]])) if self._random.random() < 0.85 else degrees[-1]
             )
         return tuple(degrees)
 
-    def _places(self, busy: float) -> list[int]:
-        """Steps of a rhythm; strong ones are likelier, the first is always there."""
+    def _rhythm(self, busy: float) -> list[int]:
+        """Random steps of a rhythm; strong beats are more likely, the first step is always present."""
         likely = [busy * (1.6 if step % 4 == 0 else 1.2 if step % 2 == 0 else 0.5) for step in range(self.steps)]
         return [0, *(step for step in range(1, self.steps) if self._random.random() < likely[step])]
 
     def _beat(self) -> list[tuple[int, str, float]]:
         random, steps = self._random, self.steps
         beat: list[tuple[int, str, float]] = []
-        backbeat = {"ballad": (8,), "waltz": (4, 8), "latin": (6, 10, 14)}.get(self.feel, (4, 12))
-        if self.feel == "dance":
+        backbeat = {"ballad": (8,), "waltz": (4, 8), "latin": (6, 10, 14)}.get(self.style, (4, 12))
+        if self.style == "dance":
             kicks = [0, 4, 8, 12]
         else:
-            busy = 0.6 if self.feel == "rock" and random.random() < 0.1 else 0.17
-            kicks = [step for step in self._places(busy) if step not in backbeat]
+            busy = 0.6 if self.style == "rock" and random.random() < 0.1 else 0.17
+            kicks = [step for step in self._rhythm(busy) if step not in backbeat]
         beat += [(step, "kick", 0.95 if step == 0 else 0.85) for step in kicks]
         back = str(random.choice(["snare", "snare", "snare", "snare", "clap", "rim"]))
         beat += [(step, back, 0.9) for step in backbeat]
@@ -260,11 +260,11 @@ class Composition:
             piece = "perc" if time == "shaker" else time
             for step in range(0, steps, every):
                 opened = piece == "hat" and random.random() < 0.04
-                force = 0.8 if step % 4 == 0 else 0.6 if step % 2 == 0 else 0.45
-                beat.append((step, "hat_open" if opened else piece, force))
+                velocity = 0.8 if step % 4 == 0 else 0.6 if step % 2 == 0 else 0.45
+                beat.append((step, "hat_open" if opened else piece, velocity))
         if random.random() < 0.35:
             beat += [(step, "perc", 0.6) for step in range(steps) if random.random() < 0.3]
         return beat
 
-    def _near(self, force: float) -> float:
-        return float(np.clip(force + self._random.normal(0.0, 0.07), 0.05, 1.0))
+    def _varied(self, velocity: float) -> float:
+        return float(np.clip(velocity + self._random.normal(0.0, 0.07), 0.05, 1.0))

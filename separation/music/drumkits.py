@@ -1,4 +1,4 @@
-"""Drum kits put together from recorded one-shots, and a beat played on them."""
+"""Drum kits made of recorded one-shots, and a play_drum_machine drum machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stemfield.separation.music.composition import Hit
 from stemfield.separation.music.effects import RATE_HZ, Random, Sound
 from stemfield.separation.music.samples import read
 
-# The first pattern that fits a file's name says what it is; "" leaves it out.
+# The first pattern that matches a file's name determines its kind; "" excludes the file.
 _PIECES = (
     ("", r"loop_|808s_|arovane|perc_(door|swash|swoosh|till|impact)|drum_roll|fx_fx|elec_(flip|twip|pop)"),
     ("kick", r"kick|Kdrum|^bd_|drum_bass|^ks_"),
@@ -31,14 +31,14 @@ _PIECES = (
 )
 _LAYER = re.compile(r"_(?:v|vl|lev)(\d+)")
 _MICROPHONE = re.compile(r"_(close|oh|room|front|wndw)$")
-PLACES = {"kick": 0.0, "snare": 0.08, "rim": 0.08, "clap": 0.1, "hat": 0.45, "hat_open": 0.45, "ride": -0.5,
+MAX_PAN = {"kick": 0.0, "snare": 0.08, "rim": 0.08, "clap": 0.1, "hat": 0.45, "hat_open": 0.45, "ride": -0.5,
           "crash": 0.6, "tom": 0.5, "perc": 0.6}  # fmt: skip
-"""How far from the middle a piece may stand."""
+"""Maximum pan of each kind of piece."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One drum or cymbal: strokes from soft to loud, each as recorded by one or more microphones."""
+    """A drum or cymbal: strokes from soft to loud, each recorded by one or more microphones."""
 
     name: str
     kind: str
@@ -47,19 +47,26 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """All pieces that kits are made of."""
+    """All available pieces."""
 
     pieces: tuple[Piece, ...]
 
     def of(self, kind: str) -> tuple[Piece, ...]:
-        """The pieces of a kind; where there is none, of one that is played alike."""
+        """Pieces of a kind, or of a similar kind if there are none."""
         found = tuple(piece for piece in self.pieces if piece.kind == kind)
-        alike = {"rim": "snare", "clap": "snare", "hat_open": "hat", "ride": "hat", "crash": "hat_open", "tom": "kick"}
-        return found or (self.of(alike[kind]) if kind in alike else ())
+        similar = {
+            "rim": "snare",
+            "clap": "snare",
+            "hat_open": "hat",
+            "ride": "hat",
+            "crash": "hat_open",
+            "tom": "kick",
+        }
+        return found or (self.of(similar[kind]) if kind in similar else ())
 
 
 def collection(files: Iterable[tuple[str, Path]]) -> Collection:
-    """Sort one-shots into pieces by library and file name."""
+    """Group one-shots into pieces by library and file name."""
     groups: dict[tuple[str, str], dict[tuple[float, str], list[Path]]] = {}
     for library, path in files:
         kind = next(kind for kind, pattern in _PIECES if re.search(pattern, path.stem))
@@ -67,55 +74,55 @@ def collection(files: Iterable[tuple[str, Path]]) -> Collection:
             continue
         whole = _MICROPHONE.sub("", path.stem)
         layer = _LAYER.search(whole)
-        force = min(int(layer[1]) / 6.0, 1.0) if layer else 0.9
+        velocity = min(int(layer[1]) / 6.0, 1.0) if layer else 0.9
         name = re.sub(r"_(?:v|vl|lev|rr|hit)\d+|[-_]?\d+$", "", whole)
-        groups.setdefault((kind, f"{library}/{name}"), {}).setdefault((force, whole), []).append(path)
+        groups.setdefault((kind, f"{library}/{name}"), {}).setdefault((velocity, whole), []).append(path)
     return Collection(
         tuple(
-            Piece(name, kind, tuple((force, tuple(paths)) for (force, _), paths in sorted(strokes.items())))
+            Piece(name, kind, tuple((velocity, tuple(paths)) for (velocity, _), paths in sorted(strokes.items())))
             for (kind, name), strokes in sorted(groups.items())
         )
     )
 
 
 class Kit:
-    """One kit for one song: pieces from several libraries, each retuned, damped and placed.
+    """A drum kit for a song: pieces from several libraries, each tuned, damped and panned.
 
     Args:
-        pieces: what to choose from.
-        random: where the choices come from.
-        width: 0..1, how far apart the pieces stand.
+        pieces: available pieces.
+        random: source of the random choices.
+        width: stereo width, 0..1.
     """
 
     def __init__(self, pieces: Collection, random: Random, width: float) -> None:
         self._random = random
         home = str(random.choice(sorted({piece.name.split("/")[0] for piece in pieces.of("kick")})))
         self._chosen: dict[str, list[Piece]] = {}
-        for kind in PLACES:
+        for kind in MAX_PAN:
             at_home = [piece for piece in pieces.of(kind) if piece.name.startswith(home)]
             choice = at_home if at_home and random.random() < 0.6 else list(pieces.of(kind))
             picks = random.permutation(len(choice))[: 4 if kind in ("tom", "crash", "perc") else 1]
             self._chosen[kind] = [choice[pick] for pick in picks]
-        self._tuning = {kind: 2.0 ** (random.normal(0.0, 2.0) / 12.0) for kind in PLACES}
-        self._damping_s = {kind: float(random.choice([9.0, 9.0, 0.35, 0.15])) for kind in PLACES}
-        self._gain = {kind: 10.0 ** (random.normal(0.0, 2.0) / 20.0) for kind in PLACES}
-        self._place = {kind: width * most * float(random.choice([-1, 1])) for kind, most in PLACES.items()}
+        self._tuning = {kind: 2.0 ** (random.normal(0.0, 2.0) / 12.0) for kind in MAX_PAN}
+        self._damping_s = {kind: float(random.choice([9.0, 9.0, 0.35, 0.15])) for kind in MAX_PAN}
+        self._gain = {kind: 10.0 ** (random.normal(0.0, 2.0) / 20.0) for kind in MAX_PAN}
+        self._pan = {kind: width * most * float(random.choice([-1, 1])) for kind, most in MAX_PAN.items()}
         self._microphones: dict[str, float] = {}
         self._played: dict[tuple[str, int], NDArray[np.float64]] = {}
 
     def play(self, hits: Sequence[Hit], frames: int) -> Sound:
-        """The beat in stereo, shape (2, frames)."""
+        """Render the hits in stereo, shape (2, frames)."""
         sound = np.zeros((2, frames))
         for hit in hits:
             pieces = self._chosen.get(hit.piece, [])
             if not pieces:
                 continue
-            piece = pieces[hit.which % len(pieces)]
-            nearness = [abs(force - hit.force) + self._random.uniform(0.0, 0.2) for force, _ in piece.strokes]
-            stroke = self._stroke(piece, hit.piece, int(np.argmin(nearness)))
+            piece = pieces[hit.variant % len(pieces)]
+            distances = [abs(velocity - hit.velocity) + self._random.uniform(0.0, 0.2) for velocity, _ in piece.strokes]
+            stroke = self._stroke(piece, hit.piece, int(np.argmin(distances)))
             start = int(hit.start_s * RATE_HZ)
             part = sound[:, start : start + stroke.shape[1]]
-            part += hit.force**1.3 * self._gain[hit.piece] * stroke[:, : part.shape[1]]
+            part += hit.velocity**1.3 * self._gain[hit.piece] * stroke[:, : part.shape[1]]
         return sound
 
     def _stroke(self, piece: Piece, kind: str, layer: int) -> NDArray[np.float64]:
@@ -131,7 +138,7 @@ class Kit:
             tuned = np.stack([np.interp(at, np.arange(mixed.shape[1]), side) for side in mixed])
             tuned *= np.exp(-np.arange(tuned.shape[1]) / RATE_HZ / self._damping_s[kind])
             top = np.abs(tuned).max(initial=1e-6)
-            aside = self._place[kind] * (1.0 if kind != "tom" else self._random.uniform(-1.0, 1.0))
+            aside = self._pan[kind] * (1.0 if kind != "tom" else self._random.uniform(-1.0, 1.0))
             self._played[key] = effects.pan(tuned / top * _BALANCE[kind], float(np.clip(aside, -1.0, 1.0)))
         return self._played[key]
 
@@ -147,8 +154,8 @@ _BALANCE: Mapping[str, float] = {"kick": 1.0, "snare": 0.9, "rim": 0.7, "clap": 
                                  "ride": 0.35, "crash": 0.55, "tom": 0.8, "perc": 0.45}  # fmt: skip
 
 
-def synthetic(random: Random, hits: Sequence[Hit], frames: int) -> Sound:
-    """The beat on a drum machine that is made up on the spot, shape (2, frames)."""
+def play_drum_machine(random: Random, hits: Sequence[Hit], frames: int) -> Sound:
+    """Render the hits on a random play_drum_machine drum machine, shape (2, frames)."""
     time = np.arange(int(0.6 * RATE_HZ)) / RATE_HZ
     noise = random.standard_normal(len(time))
     fall = random.uniform(38, 62) + random.uniform(60, 260) * np.exp(-time / random.uniform(0.01, 0.05))
@@ -175,11 +182,11 @@ def synthetic(random: Random, hits: Sequence[Hit], frames: int) -> Sound:
     width = random.uniform(0.0, 1.0)
     for name in sounds:
         one = sounds[name] * np.minimum(np.arange(len(time))[::-1] / 2000.0, 1.0)
-        placed = effects.pan(one / np.abs(one).max(), width * PLACES[name] * float(random.choice([-1, 1])))
+        placed = effects.pan(one / np.abs(one).max(), width * MAX_PAN[name] * float(random.choice([-1, 1])))
         placed = placed * _BALANCE[name]
         for hit in hits:
             if hit.piece == name:
                 start = int(hit.start_s * RATE_HZ)
                 part = sound[:, start : start + len(time)]
-                part += hit.force**1.3 * placed[:, : part.shape[1]]
+                part += hit.velocity**1.3 * placed[:, : part.shape[1]]
     return sound

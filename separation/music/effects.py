@@ -1,6 +1,6 @@
-"""What happens to sound between an instrument and a record: filters, dynamics, distortion, rooms and the stereo field.
+"""Audio effects: filters, dynamics, distortion, reverb and stereo panning.
 
-Sounds are float64 at RATE_HZ, of shape (n,) or (2, n); time is the last axis. No function changes its input.
+Audio is float64 at RATE_HZ, of shape (n,) or (2, n); time is the last axis. No function changes its input.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Random = np.random.Generator
 
 
 def peak(sound: Sound, hz: float, q: float, gain_db: float) -> Sound:
-    """A bell of the RBJ audio EQ cookbook."""
+    """Peaking filter of the RBJ audio EQ cookbook."""
     w = 2.0 * np.pi * min(hz, 0.45 * RATE_HZ) / RATE_HZ
     slope, gain = np.sin(w) / (2.0 * q), 10.0 ** (gain_db / 40.0)
     b = [1.0 + slope * gain, -2.0 * np.cos(w), 1.0 - slope * gain]
@@ -26,7 +26,7 @@ def peak(sound: Sound, hz: float, q: float, gain_db: float) -> Sound:
 
 
 def tilt(sound: Sound, hz: float, gain_db: float) -> Sound:
-    """Everything well above `hz` changed by `gain_db` against everything well below: a shelf of first order."""
+    """First-order tilt: frequencies well above `hz` are changed by `gain_db` relative to those well below."""
     gain = 10.0 ** (gain_db / 80.0)
     w = np.tan(np.pi * min(hz, 0.45 * RATE_HZ) / RATE_HZ)
     b = [w / gain + gain, w / gain - gain]
@@ -35,19 +35,19 @@ def tilt(sound: Sound, hz: float, gain_db: float) -> Sound:
 
 
 def low_pass(sound: Sound, hz: float, order: int = 2) -> Sound:
-    """Butterworth."""
+    """Butterworth low-pass filter."""
     return np.asarray(signal.sosfilt(signal.butter(order, min(hz, 0.45 * RATE_HZ), fs=RATE_HZ, output="sos"), sound))
 
 
 def high_pass(sound: Sound, hz: float, order: int = 2) -> Sound:
-    """Butterworth."""
+    """Butterworth high-pass filter."""
     return np.asarray(signal.sosfilt(signal.butter(order, hz, "high", fs=RATE_HZ, output="sos"), sound))
 
 
 def random_eq(
     sound: Sound, random: Random, most_db: float = 5.0, low_hz: float = 90.0, high_hz: float = 9000.0
 ) -> Sound:
-    """Two or three bells and a tilt, drawn at random."""
+    """Random equaliser: one to three peaking filters and a tilt."""
     for _ in range(int(random.integers(1, 4))):
         hz = float(np.exp(random.uniform(np.log(low_hz), np.log(high_hz))))
         sound = peak(sound, hz, random.uniform(0.4, 2.0), random.uniform(-most_db, most_db))
@@ -55,14 +55,14 @@ def random_eq(
 
 
 def compression(sound: Sound, threshold_db: float, ratio: float, attack_s: float, release_s: float) -> Sound:
-    """The gain, shape (n,), that a feed-forward compressor would apply; to be multiplied with one or more sounds."""
+    """Gain, shape (n,), of a feed-forward compressor."""
     mono = np.atleast_2d(sound)
     frames = mono.shape[-1]
     blocks = -(-frames // _BLOCK)
     padded = np.pad(mono, ((0, 0), (0, blocks * _BLOCK - frames)))
     level_db = 10.0 * np.log10((padded**2).reshape(len(mono), blocks, _BLOCK).mean(axis=2).max(axis=0) + 1e-10)
     over_db = np.maximum(level_db - threshold_db, 0.0) * (1.0 - 1.0 / ratio)
-    # fast rise and slow fall: the larger of two averages
+    # fast attack and slow release: the larger of two averages
     step_s = _BLOCK / RATE_HZ
     tracks = []
     for time_s in (attack_s, release_s):
@@ -73,7 +73,7 @@ def compression(sound: Sound, threshold_db: float, ratio: float, attack_s: float
 
 
 def compress(sound: Sound, random: Random, depth_db: float = 12.0) -> Sound:
-    """A compressor of random manners, `depth_db` below the peak at the most."""
+    """Compressor with random settings; `depth_db` sets how low its threshold may be."""
     top_db = 20.0 * np.log10(np.abs(sound).max() + 1e-9)
     gain = compression(
         sound,
@@ -86,7 +86,7 @@ def compress(sound: Sound, random: Random, depth_db: float = 12.0) -> Sound:
 
 
 def saturate(sound: Sound, drive: float, asymmetry: float = 0.0) -> Sound:
-    """Soft clipping; the peak stays. A drive of 1 is warmth, of 30 distortion."""
+    """Soft clipping with constant peak level. A drive of 1 is mild saturation, 30 is distortion."""
     top = np.abs(sound).max()
     if top == 0.0:
         return sound
@@ -95,7 +95,7 @@ def saturate(sound: Sound, drive: float, asymmetry: float = 0.0) -> Sound:
 
 
 def amplifier(sound: Sound, random: Random, drive: float) -> Sound:
-    """An electric guitar's or bass's way: into a distorting amplifier and out of a cabinet."""
+    """Distorting guitar or bass amplifier with cabinet."""
     driven = tilt(high_pass(sound, random.uniform(60.0, 200.0), 1), 800.0, random.uniform(0.0, 8.0))
     driven = saturate(driven, drive, random.uniform(0.0, 0.3))
     driven = low_pass(driven, random.uniform(3000.0, 6500.0), 3)
@@ -104,7 +104,7 @@ def amplifier(sound: Sound, random: Random, drive: float) -> Sound:
 
 
 def reverb(sound: Sound, random: Random, seconds: float, wet: float) -> Sound:
-    """Stereo, with a room of noise that decays, the treble sooner; `wet` is its gain against the dry sound."""
+    """Stereo reverb of decaying noise, faster at high frequencies; `wet` is its gain relative to the input."""
     dry = stereo(sound)
     frames = int(RATE_HZ * min(1.1 * seconds, 2.5))
     time = np.arange(frames) / RATE_HZ
@@ -122,7 +122,7 @@ def reverb(sound: Sound, random: Random, seconds: float, wet: float) -> Sound:
 
 
 def echo(sound: Sound, random: Random, seconds: float, wet: float) -> Sound:
-    """Repeats that get duller, in the middle or from side to side."""
+    """Echo with increasingly low-passed repeats, centred or ping-pong."""
     repeat, result = stereo(sound), stereo(sound).copy()
     crossing = random.random() < 0.4
     delay = int(seconds * RATE_HZ)
@@ -134,7 +134,7 @@ def echo(sound: Sound, random: Random, seconds: float, wet: float) -> Sound:
 
 
 def chorus(sound: Sound, random: Random) -> Sound:
-    """Stereo, each side with a copy whose delay swings."""
+    """Stereo chorus."""
     dry = stereo(sound)
     time = np.arange(dry.shape[1])
     sides = []
@@ -146,25 +146,25 @@ def chorus(sound: Sound, random: Random) -> Sound:
 
 
 def stereo(sound: Sound) -> Sound:
-    """Shape (2, n) of a sound of either shape."""
+    """Convert to shape (2, n)."""
     return np.stack([sound, sound]) if sound.ndim == 1 else sound
 
 
 def pan(sound: Sound, position: float) -> Sound:
-    """Stereo; -1 left, 0 as it is, 1 right, at constant power."""
+    """Constant-power pan: -1 left, 0 unchanged, 1 right."""
     angle = np.pi / 4 * (1.0 + position)
     gains = np.sqrt(2.0) * np.array([np.cos(angle), np.sin(angle)])
     return np.asarray(stereo(sound) * gains[:, None])
 
 
 def widen(sound: Sound, width: float) -> Sound:
-    """The sides of a stereo sound times `width`: 0 is mono."""
+    """Scale the side signal by `width`; 0 is mono."""
     middle, side = (sound[0] + sound[1]) / 2, width * (sound[0] - sound[1]) / 2
     return np.stack([middle + side, middle - side])
 
 
 def loudness_db(sound: Sound) -> float:
-    """Level of the parts that sound: mean power over blocks of 0.1 s no more than 30 dB below the loudest."""
+    """Gated level: mean power over blocks of 0.1 s that are at most 30 dB below the loudest."""
     block = RATE_HZ // 10
     both = stereo(sound)
     whole = both[:, : both.shape[1] // block * block]

@@ -1,7 +1,7 @@
-"""Records to learn from: `stemfield train records OUT`, made of music that Debian's packages hold.
+"""Training recordings from Debian packages: `stemfield train records OUT`.
 
-Nobody has the stems of most of them; they are instrumental, so that a voice mixed with one is a song whose vocals are
-known, produced as records are. Of a few the guitars are apart. Install the packages, or unpack them below one folder.
+Most of them have no stems; they are instrumental, so a voice mixed with one makes a professionally produced song with
+known vocals. A few have separate guitars. The packages are installed, or unpacked below a folder.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ import soundfile
 import soxr
 
 from stemfield.separation.music.effects import RATE_HZ
-from stemfield.separation.music.processes import in_processes, progress
+from stemfield.separation.music.parallel import parallel_map, progress_bar
 
 ACCOMPANIMENT = "bass+drums+other"
 
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package of Debian that holds music."""
+    """A Debian package with music."""
 
     name: str
     licence: str
     attribution: str
-    where: str
-    """Pattern of the sound files below the root, or of an archive of them."""
-    voices: tuple[str, ...] = ()
-    """Records that seem to have voices, or are there twice: left out."""
+    pattern: str
+    """Glob pattern of the audio files or archives below the root."""
+    excluded: tuple[str, ...] = ()
+    """Titles with vocals, or duplicates."""
     held_out: bool = False
 
 
@@ -47,7 +47,7 @@ PACKAGES = (
             "0zone0ne, bollen, Dundersylt, DJHelium, GeekPenguinBR, Heuchi1, Kalsan, Keith Baylis, Krobonil,"
             " Speedsound, Weirwood and others", f"{_GAMES}/supertuxkart/data/music/*.ogg", ("theGreatFair",)),
     Package("naev-data", "GPL-2+, GPL-3, CC BY 3.0 and CC BY-SA 3.0",
-            "Askyel, Nikola Whallon, Vega Strike, Zeropage and others", "usr/share/naev/dat/snd/music/*.ogg",
+            "Askyel, Nikola Whallon, Vega Sample, Zeropage and others", "usr/share/naev/dat/snd/music/*.ogg",
             ("pirates_orchestra",)),
     Package("freedroidrpg-data", "GPL-2+", "the FreedroidRPG team", "usr/share/freedroidrpg/data/sound/music/*.ogg"),
     Package("singularity-music", "CC BY-SA 3.0", "Max McCracken", f"{_GAMES}/singularity/music/**/*.ogg"),
@@ -71,92 +71,92 @@ PACKAGES = (
     Package("torcs-data", "GPL-2+", "the TORCS team", f"{_GAMES}/torcs/data/music/*.ogg", held_out=True),
 )  # fmt: skip
 
-SHORTEST_S = 40.0
+MIN_LENGTH_S = 40.0
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A record: a sound for each of the parts that are known."""
+class Recording:
+    """A recording with an audio file for each of its known parts."""
 
     name: str
     parts: tuple[tuple[str, Path, str], ...]
-    """What a sound holds, as a file of a song is named; the file, and the member, where the file is an archive."""
+    """Stems in the part, such as `bass+drums+other`; its file; and the member, if the file is an archive."""
 
 
 def credits_of(*, held_out: bool = False) -> list[str]:
-    """A line for each package, for a model card."""
+    """Credits of the packages for a model card, one line each."""
     return [f"{package.attribution}: {package.licence} (Debian package {package.name})"
             for package in PACKAGES if package.held_out == held_out]  # fmt: skip
 
 
-def find(root: Path, *, held_out: bool) -> Iterator[Record]:
-    """The records below a root, in a fixed order."""
+def find_recordings(root: Path, *, held_out: bool) -> Iterator[Recording]:
+    """Recordings below a root, in a fixed order."""
     for package in PACKAGES:
         if package.held_out != held_out:
             continue
-        for path in sorted({*root.glob(package.where), *root.glob(f"{package.name}/{package.where}")}):
+        for path in sorted({*root.glob(package.pattern), *root.glob(f"{package.name}/{package.pattern}")}):
             if path.name == "guitar.ogg":
                 song = path.with_name("song.ogg")
                 parts = (("other", path, ""), ("vocals+bass+drums", song, ""))
-                yield Record(f"{package.name}-{path.parent.name}", parts)
+                yield Recording(f"{package.name}-{path.parent.name}", parts)
                 continue
             members = [""] if path.suffix != ".pk3" else sorted(
                 name for name in zipfile.ZipFile(path).namelist() if name.endswith(".ogg") and "/player/" not in name
             )  # fmt: skip
             for member in members:
                 title = Path(member or path.name).stem
-                if title not in package.voices and not title.endswith("_fast"):
-                    yield Record(f"{package.name}-{title}", ((ACCOMPANIMENT, path, member),))
+                if title not in package.excluded and not title.endswith("_fast"):
+                    yield Recording(f"{package.name}-{title}", ((ACCOMPANIMENT, path, member),))
 
 
-def write(record: Record, out: Path, seconds: float) -> bool:
-    """Write the middle of a record as a folder of FLAC files; False if it is too short or mono to be music."""
+def write_recording(recording: Recording, out: Path, seconds: float) -> bool:
+    """Write the middle of a recording as a folder of FLAC files; returns False if it is too short or not stereo."""
     sounds: dict[str, tuple[np.ndarray, int]] = {}
-    for name, path, member in record.parts:
+    for name, path, member in recording.parts:
         data: Path | io.BytesIO = path
         if member:
             with zipfile.ZipFile(path) as archive:
                 data = io.BytesIO(archive.read(member))
         with soundfile.SoundFile(data) as file:
-            if file.frames < SHORTEST_S * file.samplerate or file.channels != 2:
+            if file.frames < MIN_LENGTH_S * file.samplerate or file.channels != 2:
                 return False
-            # where parts are known apart, all of it is worth keeping
-            frames = min(file.frames, int((seconds if len(record.parts) == 1 else 600.0) * file.samplerate))
+            # recordings with separate parts are kept in full
+            frames = min(file.frames, int((seconds if len(recording.parts) == 1 else 600.0) * file.samplerate))
             file.seek((file.frames - frames) // 2)
             sounds[name] = file.read(frames, dtype="float32"), file.samplerate
-    unfinished = out / f".{record.name}"
+    unfinished = out / f".{recording.name}"
     unfinished.mkdir(parents=True, exist_ok=True)
     for name, (sound, rate_hz) in sounds.items():
         converted = soxr.resample(sound, rate_hz, RATE_HZ)
         soundfile.write(unfinished / f"{name}.flac", np.clip(converted, -1.0, 1.0), RATE_HZ, subtype="PCM_16")
-    unfinished.rename(out / record.name)
+    unfinished.rename(out / recording.name)
     return True
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Write the records that are found and not there yet.
+    """Write all recordings that do not exist yet.
 
     Args:
         chosen: options of `stemfield train records`.
 
     Raises:
-        ValueError: none of the packages is there.
+        ValueError: none of the packages was found.
     """
     out: Path = chosen.out
-    found = list(find(chosen.root, held_out=chosen.held_out))
+    found = list(find_recordings(chosen.root, held_out=chosen.held_out))
     if not found:
         names = ", ".join(package.name for package in PACKAGES if package.held_out == chosen.held_out)
-        raise ValueError(f"{chosen.root}: no music of these packages of Debian: {names}")
+        raise ValueError(f"{chosen.root}: expected music of the Debian packages {names}, got none")
     out.mkdir(parents=True, exist_ok=True)
     recipe: Mapping[str, object] = {"seed": None, "credits": credits_of(held_out=chosen.held_out)}
     (out / "recipe.json").write_text(json.dumps(recipe, indent=1))
-    jobs = [(record, out, chosen.seconds) for record in found if not (out / record.name).exists()]
-    with progress() as bar:
-        task = bar.add_task("records", total=len(jobs))
-        for _ in in_processes(chosen.processes, _write, jobs):
+    jobs = [(recording, out, chosen.seconds) for recording in found if not (out / recording.name).exists()]
+    with progress_bar() as bar:
+        task = bar.add_task("recordings", total=len(jobs))
+        for _ in parallel_map(chosen.processes, _write, jobs):
             bar.advance(task)
-    print(f"{len([*out.glob('[!.]*/')])} records in {out}")
+    print(f"{len([*out.glob('[!.]*/')])} recordings in {out}")
 
 
-def _write(job: tuple[Record, Path, float]) -> bool:
-    return write(*job)
+def _write(job: tuple[Recording, Path, float]) -> bool:
+    return write_recording(*job)

@@ -1,4 +1,4 @@
-"""Recorded instruments, note by note: which file holds which pitch, and a melody played with them."""
+"""Sampled instruments: pitch detection of recorded notes, and playback of notes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stemfield.separation.music.effects import RATE_HZ, Random, Sound
 
 _NOTE = re.compile(r"(?:^|[_-])([A-Ga-g])([sb]?)(-?\d?)(?=$|[_-]|v[HL]|m?[pf]$|p$)")
 _NOT_A_NOTE = re.compile(r"noise|mute|perc|scrape|slap|release", re.IGNORECASE)
-_MANNER = re.compile(r"staccato|looped|sus|_s_")
+_ARTICULATION = re.compile(r"staccato|looped|sus|_s_")
 _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-_FORCES = {
+_VELOCITIES = {
     "pp": 0.1,
     "p": 0.3,
     "pa": 0.3,
@@ -32,36 +32,36 @@ _FORCES = {
     "ff": 0.95,
     "fff": 1.0,
 }
-LONGEST_S = 4.0
-FARTHEST = 7
-"""Semitones that a recording may be moved."""
+MAX_LENGTH_S = 4.0
+MAX_TRANSPOSITION = 7
+"""Maximum transposition of a sample in semitones."""
 
 
 @dataclass(frozen=True, slots=True)
-class Strike:
+class Sample:
     """A recorded note."""
 
     pitch: int
     """MIDI note number."""
-    force: float
+    velocity: float
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class SampledInstrument:
-    """Recorded notes of one instrument in one manner of playing."""
+    """Recorded notes of an instrument in one articulation."""
 
     name: str
-    strikes: tuple[Strike, ...]
+    samples: tuple[Sample, ...]
 
     @property
     def pitches(self) -> tuple[int, int]:
-        """The lowest and the highest that it plays well."""
-        recorded = [strike.pitch for strike in self.strikes]
+        """Lowest and highest pitch."""
+        recorded = [sample.pitch for sample in self.samples]
         return min(recorded) - 3, max(recorded) + 3
 
     def play(self, notes: Sequence[Note], frames: int, random: Random) -> Sound:
-        """The notes as mono sound of so many frames; those out of reach are moved by octaves."""
+        """Render the notes in mono; notes out of range are transposed by octaves."""
         low, high = self.pitches
         sound = np.zeros(frames)
         for note in notes:
@@ -70,26 +70,28 @@ class SampledInstrument:
                 pitch += 12
             while pitch > high and pitch - 12 >= low:
                 pitch -= 12
-            strike = min(
-                self.strikes,
-                key=lambda one: abs(one.pitch - pitch) + 3.0 * abs(one.force - note.force) + random.uniform(0.0, 1.0),
+            sample = min(
+                self.samples,
+                key=lambda one: (
+                    abs(one.pitch - pitch) + 3.0 * abs(one.velocity - note.velocity) + random.uniform(0.0, 1.0)
+                ),
             )
-            if abs(strike.pitch - pitch) > FARTHEST:
+            if abs(sample.pitch - pitch) > MAX_TRANSPOSITION:
                 continue
-            tone = _tone(strike.path, 2.0 ** ((pitch - strike.pitch) / 12.0), note.length_s)
+            tone = _tone(sample.path, 2.0 ** ((pitch - sample.pitch) / 12.0), note.length_s)
             start = max(int(note.start_s * RATE_HZ), 0)
             part = sound[start : start + len(tone)]
-            part += (0.35 + 0.65 * note.force) * tone[: len(part)]
+            part += (0.35 + 0.65 * note.velocity) * tone[: len(part)]
         return sound
 
 
 def instruments(files: Iterable[tuple[str, Path]]) -> tuple[SampledInstrument, ...]:
-    """Sort recorded notes by instrument.
+    """Group recorded notes by instrument.
 
-    Names of files say the pitch, but each library counts octaves in its own way, or not at all: the recordings decide.
+    File names contain the pitch, but libraries number octaves differently or not at all, so octaves are measured.
 
     Args:
-        files: library and path; what is no single note is left out.
+        files: library and path of each file; files that are not single notes are skipped.
     """
     groups: dict[str, list[tuple[int, int | None, float, Path]]] = {}
     for library, path in files:
@@ -98,18 +100,18 @@ def instruments(files: Iterable[tuple[str, Path]]) -> tuple[SampledInstrument, .
             continue
         tone = _SEMITONES[found[1].lower()] + {"s": 1, "b": -1, "": 0}[found[2]]
         octave = int(found[3]) if found[3] else None
-        manner = _MANNER.search(path.stem)
+        articulation = _ARTICULATION.search(path.stem)
         prefix = re.sub(r"[\d_-]+$", "", path.stem[: found.start()])
-        name = "/".join(filter(None, (library, prefix, manner[0].strip("_") if manner else "")))
-        groups.setdefault(name, []).append((tone, octave, _force(path.stem[found.end() :]), path))
+        name = "/".join(filter(None, (library, prefix, articulation[0].strip("_") if articulation else "")))
+        groups.setdefault(name, []).append((tone, octave, _velocity(path.stem[found.end() :]), path))
     return tuple(_instrument(name, group) for name, group in sorted(groups.items()) if len(group) >= 5)
 
 
 @functools.lru_cache(maxsize=500)
 def read(path: Path) -> NDArray[np.float32]:
-    """A recording at RATE_HZ, shape (1 or 2, n), at most LONGEST_S, without the silence before it."""
+    """Read a recording at RATE_HZ, shape (1 or 2, n), at most MAX_LENGTH_S, without leading silence."""
     sound, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    sound = sound[: int(LONGEST_S * rate_hz)].T
+    sound = sound[: int(MAX_LENGTH_S * rate_hz)].T
     if rate_hz != RATE_HZ:
         divisor = np.gcd(rate_hz, RATE_HZ)
         sound = signal.resample_poly(sound, RATE_HZ // divisor, rate_hz // divisor, axis=1).astype(np.float32)
@@ -119,7 +121,7 @@ def read(path: Path) -> NDArray[np.float32]:
 
 
 def measured_pitch(sound: NDArray[np.float32]) -> float:
-    """MIDI note number of a tone by autocorrelation, 24 to 96; meant to tell octaves apart."""
+    """Pitch as MIDI note number, 24 to 96, by autocorrelation; accurate enough to determine the octave."""
     part = sound[int(0.08 * RATE_HZ) : int(0.38 * RATE_HZ)].astype(np.float64)
     if len(part) < 4096:
         part = np.pad(sound.astype(np.float64), (0, 4096))[:4096]
@@ -144,21 +146,21 @@ def _instrument(name: str, group: list[tuple[int, int | None, float, Path]]) -> 
         if octave is not None
     ]
     zero = int(np.median(named)) if named else 0
-    strikes = []
-    for (tone, octave, force, path), pitch in zip(group, heard, strict=True):
+    samples = []
+    for (tone, octave, velocity, path), pitch in zip(group, heard, strict=True):
         twelves = octave + zero if octave is not None and named else round((pitch - tone) / 12)
-        strikes.append(Strike(tone + 12 * twelves, force, path))
-    return SampledInstrument(name, tuple(strikes))
+        samples.append(Sample(tone + 12 * twelves, velocity, path))
+    return SampledInstrument(name, tuple(samples))
 
 
-def _force(ending: str) -> float:
-    """How hard, 0..1, of what a file's name says after the note."""
+def _velocity(ending: str) -> float:
+    """Velocity, 0..1, from the part of a file's name after the note."""
     if layer := re.search(r"vl(\d)", ending):
         return min(int(layer[1]) / 5.0, 1.0)
     if layer := re.match(r"v([HL])", ending):
         return 0.9 if layer[1] == "H" else 0.4
-    words = [word for word in re.split(r"[_-]", ending.lower()) if word in _FORCES]
-    return _FORCES[words[0]] if words else 0.7
+    words = [word for word in re.split(r"[_-]", ending.lower()) if word in _VELOCITIES]
+    return _VELOCITIES[words[0]] if words else 0.7
 
 
 def _tone(path: Path, ratio: float, length_s: float) -> Sound:

@@ -1,4 +1,4 @@
-"""Speech that sings: syllables of a voice bank on the notes of a melody, re-synthesised by WORLD."""
+"""Singing synthesis: syllables of recorded speech on the notes of a melody, resynthesised by the WORLD vocoder."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ from stemfield.separation.music.voices import (
 
 _BINS_HZ = np.linspace(0.0, RATE_HZ / 2, 1025)
 _PAUSE_S = 0.25
-"""A longer rest between notes begins a new phrase."""
+"""Minimum rest between phrases."""
 
 
 @dataclass(frozen=True, slots=True)
 class Singer:
-    """A voice and its manners."""
+    """A voice and its style of singing."""
 
-    said: tuple[Utterance, ...]
+    utterances: tuple[Utterance, ...]
     center: float
-    """MIDI note about which it sings."""
+    """Centre of the range as MIDI note number."""
     tract: float
-    """Stretch of the spectral envelope: above 1 a smaller head."""
+    """Frequency scale of the spectral envelope; above 1 for a shorter vocal tract."""
     vibrato_hz: float
     vibrato_semitones: float
     vibrato_after_s: float
     glide_s: float
     scoop: float
-    """Likelihood of a note that is reached from below."""
+    """Probability that a note is approached from below."""
     drift_semitones: float
     tilt_db: float
-    """Of treble against bass, for every octave above 500 Hz: positive is loud singing."""
-    ring_db: float
-    """The singer's formant about 3 kHz."""
+    """Spectral tilt per octave above 500 Hz; positive for loud singing."""
+    formant_db: float
+    """Level of the singer's formant near 3 kHz."""
     breath: float
-    """Power of the aperiodicity: below 1 more breath."""
-    rough: float
-    """Share of random pitch from frame to frame, in semitones."""
-    hiss_db: float
-    """Consonants against vowels."""
+    """Exponent of the aperiodicity; below 1 for a breathier voice."""
+    jitter_semitones: float
+    """Random pitch deviation from frame to frame."""
+    consonants_db: float
+    """Level of consonants relative to vowels."""
 
 
 def singer(bank: VoiceBank, random: Random) -> Singer:
-    """A voice of the bank with manners of its own."""
+    """Random voice of the bank with random singing style."""
     names = bank.names
     said = bank.voices[names[int(random.integers(len(names)))]]
     spoken = np.concatenate([one.pitch_hz[one.pitch_hz > 0] for one in said])
     low = float(69.0 + 12.0 * np.log2(np.median(spoken) / 440.0))
     vibrato = float(random.choice([0.0, random.uniform(0.1, 0.5), random.uniform(0.3, 1.0)], p=[0.3, 0.5, 0.2]))
     return Singer(
-        said=said,
+        utterances=said,
         center=low + float(random.uniform(3.0, 12.0)),
         tract=float(np.exp(random.uniform(np.log(0.87), np.log(1.18)))),
         vibrato_hz=float(random.uniform(4.5, 6.5)),
@@ -72,24 +72,24 @@ def singer(bank: VoiceBank, random: Random) -> Singer:
         scoop=float(random.uniform(0.0, 0.5)),
         drift_semitones=float(random.uniform(0.03, 0.25)),
         tilt_db=float(random.uniform(0.0, 5.0)),
-        ring_db=float(random.uniform(0.0, 9.0)),
+        formant_db=float(random.uniform(0.0, 9.0)),
         breath=float(np.exp(random.uniform(np.log(0.5), np.log(1.5)))),
-        rough=float(random.choice([0.02, 0.05, random.uniform(0.1, 0.6)], p=[0.6, 0.25, 0.15])),
-        hiss_db=float(random.uniform(-8.0, 2.0)),
+        jitter_semitones=float(random.choice([0.02, 0.05, random.uniform(0.1, 0.6)], p=[0.6, 0.25, 0.15])),
+        consonants_db=float(random.uniform(-8.0, 2.0)),
     )
 
 
 def sing(voice: Singer, notes: Sequence[Note], frames: int, random: Random, words: int = 0) -> Sound:
-    """The melody, mono.
+    """Sing a melody in mono.
 
     Args:
-        voice: who sings.
-        notes: in order of time; where they overlap the later one cuts the earlier.
+        voice: the singer.
+        notes: notes in order of time; a note ends when the next one begins.
         frames: length of the result.
-        random: chooses all that no singer repeats.
-        words: singers with the same number sing syllables in the same order (of their own voices).
+        random: source of the random variations.
+        words: seed of the order of syllables; singers with the same seed sing in the same order.
     """
-    syllables = [(said, row) for said in voice.said for row in said.syllables]
+    syllables = [(said, row) for said in voice.utterances for row in said.syllables]
     text = np.random.default_rng(words).permutation(len(syllables))
     sound = np.zeros(frames + RATE_HZ)
     count = 0
@@ -103,10 +103,10 @@ def sing(voice: Singer, notes: Sequence[Note], frames: int, random: Random, word
         pitch, envelope, noise, voiced = (np.concatenate(parts) for parts in zip(*tracks, strict=True))
         pole = float(np.exp(-FRAME_S / voice.glide_s))
         pitch, _ = signal.lfilter([1.0 - pole], [1.0, -pole], pitch, zi=[pole * pitch[0]])
-        pitch += voice.drift_semitones * _wander(len(pitch), 0.3, random) + voice.rough * _wander(
+        pitch += voice.drift_semitones * _random_walk(len(pitch), 0.3, random) + voice.jitter_semitones * _random_walk(
             len(pitch), 0.01, random
         )
-        envelope += 0.25 * _wander(len(pitch), 0.5, random)[:, None]
+        envelope += 0.25 * _random_walk(len(pitch), 0.5, random)[:, None]
         hz = np.where(voiced > 0.5, 440.0 * 2.0 ** ((pitch - 69.0) / 12.0), 0.0)
         sung = _synthesise(hz, envelope, noise**voice.breath, voice.tract)
         start = int(phrase[0].start_s * RATE_HZ)
@@ -116,19 +116,19 @@ def sing(voice: Singer, notes: Sequence[Note], frames: int, random: Random, word
 
 
 def speak(voice: Singer, spans: Sequence[tuple[float, float]], frames: int, random: Random) -> Sound:
-    """Speech in the given spans of time (s), mono: as recorded where the recording has treble, else re-synthesised."""
+    """Mono speech in the given time spans (s): recordings if their sample rate is high, else resynthesised."""
     sound = np.zeros(frames + 10 * RATE_HZ)
     faster = float(random.uniform(0.95, 1.35))
     higher = float(2.0 ** random.normal(0.0, 0.12))
     for begin_s, end_s in spans:
         now_s = begin_s
         while now_s < end_s - 0.7:
-            said = voice.said[int(random.integers(len(voice.said)))]
+            said = voice.utterances[int(random.integers(len(voice.utterances)))]
             if said.sample_rate_hz > 20000 and random.random() < 0.7:
                 spoken = recording(said.path).astype(np.float64)
             else:
                 at = np.arange(0, len(said.pitch_hz) - 1, faster)
-                _, envelope, noise = (_at(track, at) for track in (said.pitch_hz, said.envelope, said.noise))
+                _, envelope, noise = (_interpolated(track, at) for track in (said.pitch_hz, said.envelope, said.noise))
                 hz = said.pitch_hz[np.rint(at).astype(int)] * higher
                 spoken = _synthesise(hz.astype(np.float64), envelope, noise, voice.tract)
             spoken = spoken[: int((end_s - now_s) * RATE_HZ)]
@@ -156,28 +156,28 @@ def _phrases(notes: Sequence[Note]) -> list[list[Note]]:
 def _note(
     voice: Singer, note: Note, whole_s: float, said: Utterance, row: Sequence[int], random: Random
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Pitch (MIDI), log envelope, aperiodicity and voicing of one note, a row a frame."""
-    first, heart, end = (int(place) for place in row)
+    """Pitch (MIDI), log envelope, aperiodicity and voicing of a note, one row per frame."""
+    first, nucleus, end = (int(position) for position in row)
     frames = max(round(whole_s / FRAME_S), 8)
-    onset, coda = heart - first - 1, end - heart - 2
+    onset, coda = nucleus - first - 1, end - nucleus - 2
     if onset + coda > 0.8 * frames:
         onset, coda = int(0.8 * frames * onset / (onset + coda)), int(0.8 * frames * coda / (onset + coda))
-    # the consonants keep their pace, the vowel lasts as long as the note and never stands still
-    place = np.interp(
-        np.arange(frames), [0, onset, frames - 1 - coda, frames - 1], [first, heart - 1, heart + 2, end - 1]
+    # consonants keep their duration, the vowel is stretched to the length of the note and varied slightly
+    position = np.interp(
+        np.arange(frames), [0, onset, frames - 1 - coda, frames - 1], [first, nucleus - 1, nucleus + 2, end - 1]
     )
     held = np.zeros(frames)
     held[onset : frames - coda] = 1.0
-    place = np.clip(place + held * 2.5 * _wander(frames, 0.15, random), first, end - 1)
-    envelope, noise = _at(said.envelope, place), _at(said.noise, place)
-    voiced = (said.pitch_hz[np.rint(place).astype(int)] > 0.0).astype(np.float64)
-    level = np.asarray(said.envelope[heart].max(), np.float64)
+    position = np.clip(position + held * 2.5 * _random_walk(frames, 0.15, random), first, end - 1)
+    envelope, noise = _interpolated(said.envelope, position), _interpolated(said.noise, position)
+    voiced = (said.pitch_hz[np.rint(position).astype(int)] > 0.0).astype(np.float64)
+    level = np.asarray(said.envelope[nucleus].max(), np.float64)
     envelope = envelope - level
     octaves = np.maximum(np.log2(np.maximum(ENVELOPE_HZ, 1.0) / 500.0), 0.0)
-    ring = voice.ring_db * np.exp(-0.5 * ((ENVELOPE_HZ - 2900.0) / 450.0) ** 2)
+    ring = voice.formant_db * np.exp(-0.5 * ((ENVELOPE_HZ - 2900.0) / 450.0) ** 2)
     decibel = np.log(10.0) / 10.0
-    tone_db = voice.tilt_db * np.minimum(octaves, 3.5) + ring + 8.0 * (note.force - 0.75)
-    envelope += decibel * np.where(voiced[:, None] > 0, tone_db[None, :], voice.hiss_db)
+    tone_db = voice.tilt_db * np.minimum(octaves, 3.5) + ring + 8.0 * (note.velocity - 0.75)
+    envelope += decibel * np.where(voiced[:, None] > 0, tone_db[None, :], voice.consonants_db)
     envelope = np.minimum(envelope, 1.5)
     time = np.arange(frames) * FRAME_S
     gap = frames - round(note.length_s / FRAME_S)
@@ -195,27 +195,27 @@ def _note(
 
 
 def _synthesise(hz: Floats, envelope: Floats, noise: Floats, tract: float) -> Sound:
-    """Sound of frames: envelope at ENVELOPE_HZ, stretched by `tract`, and aperiodicity at NOISE_HZ."""
-    power = np.exp(np.clip(envelope @ _hats(ENVELOPE_HZ * tract), -32.0, 3.0))
-    aperiodicity = np.clip(noise @ _hats(NOISE_HZ), 1e-4, 0.9999)
+    """Synthesise frames: envelope at ENVELOPE_HZ, scaled by `tract`, and aperiodicity at NOISE_HZ."""
+    power = np.exp(np.clip(envelope @ _interpolation_matrix(ENVELOPE_HZ * tract), -32.0, 3.0))
+    aperiodicity = np.clip(noise @ _interpolation_matrix(NOISE_HZ), 1e-4, 0.9999)
     return synthesise(hz, power, aperiodicity)
 
 
-def _hats(at_hz: Floats) -> Floats:
-    """Matrix that interpolates values given at `at_hz` to the bins of the synthesis."""
+def _interpolation_matrix(at_hz: Floats) -> Floats:
+    """Matrix that interpolates values at `at_hz` to the bins of the synthesis."""
     return np.stack([np.interp(_BINS_HZ, at_hz, row) for row in np.eye(len(at_hz))])
 
 
-def _at(track: np.ndarray, place: Floats) -> Floats:
-    """Rows of a track between its frames."""
-    below = np.minimum(place.astype(np.int64), len(track) - 2)
-    part = place - below
+def _interpolated(track: np.ndarray, position: Floats) -> Floats:
+    """Interpolate the rows of a track."""
+    below = np.minimum(position.astype(np.int64), len(track) - 2)
+    part = position - below
     part = part.reshape(-1, *[1] * (track.ndim - 1))
     return np.asarray(track[below] * (1.0 - part) + track[below + 1] * part, np.float64)
 
 
-def _wander(frames: int, time_s: float, random: Random) -> Floats:
-    """A random walk about 0 of deviation 1 that forgets within `time_s`."""
+def _random_walk(frames: int, time_s: float, random: Random) -> Floats:
+    """Low-passed noise with standard deviation 1 and time constant `time_s`."""
     pole = float(np.exp(-FRAME_S / time_s))
     start = random.standard_normal()
     walk, _ = signal.lfilter([np.sqrt(1.0 - pole**2)], [1.0, -pole], random.standard_normal(frames), zi=[pole * start])

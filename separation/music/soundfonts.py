@@ -1,4 +1,4 @@
-"""General MIDI instruments of a soundfont, played by FluidSynth."""
+"""General MIDI instruments of soundfonts, played by FluidSynth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stemfield.separation.music.composition import Hit, Note
 from stemfield.separation.music.effects import RATE_HZ, Sound
 
 DEBIAN = tuple(Path("/usr/share/sounds/sf3", name) for name in ("FluidR3Mono_GM.sf3", "MuseScore_General_Lite.sf3"))
-"""Where the packages fluidr3mono-gm-soundfont and musescore-general-soundfont-small put theirs."""
+"""Files of the Debian packages fluidr3mono-gm-soundfont and musescore-general-soundfont-small."""
 DRUMS = 128
 DRUM_PROGRAMS = (0, 8, 16, 24, 25, 32, 40)
 BASSES = tuple(range(32, 40))
@@ -44,10 +44,10 @@ _KEYS = {
 
 
 class Soundfonts:
-    """The soundfonts in memory; needs FluidSynth's library."""
+    """Loaded soundfonts; needs the FluidSynth library."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        import fluidsynth  # looks for the library when it is imported
+        import fluidsynth  # loads the library on import
 
         self._synth = fluidsynth.Synth(gain=0.4, samplerate=float(RATE_HZ))
         for setting in ("synth.reverb.active", "synth.chorus.active"):
@@ -58,12 +58,12 @@ class Soundfonts:
         return len(self._fonts)
 
     def play(self, notes: Sequence[Note], frames: int, font: int, program: int, bank: int = 0) -> Sound:
-        """The notes in stereo, shape (2, frames), dry."""
+        """Render the notes in stereo without effects, shape (2, frames)."""
         self._synth.system_reset()
         self._synth.program_select(0, self._fonts[font], bank, program)
         events = []
         for note in notes:
-            events.append((int(note.start_s * RATE_HZ), 1, note.pitch, int(20 + 107 * note.force)))
+            events.append((int(note.start_s * RATE_HZ), 1, note.pitch, int(20 + 107 * note.velocity)))
             events.append((int((note.start_s + max(note.length_s, 0.05)) * RATE_HZ), 0, note.pitch, 0))
         pieces, now = [], 0
         for at, starts, pitch, velocity in sorted(events):
@@ -80,6 +80,8 @@ class Soundfonts:
         return np.asarray(np.concatenate(pieces).reshape(-1, 2).T / 32768.0, np.float64)
 
     def drums(self, hits: Sequence[Hit], frames: int, font: int, program: int) -> Sound:
-        """The beat in stereo, shape (2, frames), dry."""
-        notes = [Note(hit.start_s, 0.1, _KEYS[hit.piece][hit.which % len(_KEYS[hit.piece])], hit.force) for hit in hits]
+        """Render the hits in stereo without effects, shape (2, frames)."""
+        notes = [
+            Note(hit.start_s, 0.1, _KEYS[hit.piece][hit.variant % len(_KEYS[hit.piece])], hit.velocity) for hit in hits
+        ]
         return self.play(notes, frames, font, program, DRUMS)

@@ -1,8 +1,8 @@
-"""Whose recordings the training music is made of: where a stranger gets them, and under which licence.
+"""Sources of the recordings in the training music, with licences and credits.
 
-Recordings lie in one folder a repository, named `owner+name`. Folders that are not in this list are not used: it holds
-nothing that forbids commercial use, and nothing whose licence rests on hearsay. What is `held_out` plays in the music
-for judging and never in the music for learning.
+Recordings are in one folder per repository, named `owner+name`. Folders that are not in this list are not used: it
+excludes everything that forbids commercial use or has an unverified licence. Sources that are `held_out` are used for
+validation music and never for training music.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Recordings of one repository."""
+    """Recordings of a repository."""
 
     kind: str
-    """speech, singing, drums, bass, guitar, keys or other; soundfont for a package of Debian."""
+    """speech, singing, drums, bass, guitar, keys or other; soundfont for a Debian package."""
     repository: str
-    """owner/name, or the Debian package."""
+    """owner/name, or the name of the Debian package."""
     commit: str
     licence: str
     attribution: str
     only: str = ""
-    """A regular expression that the file's name must match, where not all of a folder may be used."""
+    """Regular expression for the paths that may be used, if not all of them may."""
     held_out: str = ""
-    """A regular expression of the paths that no training hears; "." for all."""
+    """Regular expression for the paths held out from training; "." for all."""
 
     @property
     def folder(self) -> str:
-        """The name of its folder."""
+        """Name of the folder."""
         return self.repository.replace("/", "+")
 
 
@@ -60,7 +60,7 @@ SOURCES = (
     Source("drums", _SFZ + "karoryfer.frankensnare", "9151c2d79fcbb73c65d63f78918d4ba7abc91a81", "CC0 1.0",
            "Frankensnare, Karoryfer Samples"),
     Source("drums", "oramics/sampled", "84d3405e107ad52986e7ca99af6a4ed3efe205de", "CC BY 3.0",
-           "Pearl Master Studio Pack 1 by enoe", only="pearl-master-studio", held_out="."),
+           "Pearl Master StemSynthesiser Pack 1 by enoe", only="pearl-master-studio", held_out="."),
     Source("drums", "Boochi44/free-drum-samples", "77ba31428a079dd8f17c8e144c1e649ea0a198b3", "CC0 1.0",
            "Boochi44, some derived from TR-808 recordings by Edward Loveall"),
     Source("drums", "smpldsnds/drum-machines", "a894cb8c72abe15b05e7b4fd4b8ee561c0f9e960", "public domain",
@@ -112,12 +112,12 @@ _SPEAKER = re.compile(r"(\d+)-\d+-\d+|(p\d{3})_")
 
 
 def recordings(root: Path, kind: str, *, held_out: bool) -> Iterator[tuple[Source, Path]]:
-    """The sound files of a kind below a folder, in a fixed order.
+    """Audio files of a kind below a folder, in a fixed order.
 
     Args:
-        root: holds the repositories' folders, directly or one level deeper.
+        root: folder with the repositories' folders, directly or one level deeper.
         kind: as in `Source`.
-        held_out: those for judging instead of those for learning.
+        held_out: whether to list the files for validation instead of those for training.
     """
     for source in SOURCES:
         if source.kind != kind:
@@ -133,13 +133,13 @@ def recordings(root: Path, kind: str, *, held_out: bool) -> Iterator[tuple[Sourc
 
 
 def speaker(source: Source, path: Path) -> str:
-    """The voice of a recording, by the customs of the corpora: LibriSpeech's number, VCTK's p-number, or the folder."""
+    """Speaker of a recording: LibriSpeech's number, VCTK's p-number, or the folder."""
     if found := _SPEAKER.search(path.name):
         return found[1] or found[2]
     return f"{source.folder}/{path.parent.name}"
 
 
 def credits_of(kinds: Iterable[str] = ("speech", "drums", "bass", "guitar", "keys", "other", "soundfont")) -> list[str]:
-    """A line for each source that training hears, for a model card."""
-    heard = [source for source in SOURCES if source.kind in set(kinds) and source.held_out != "."]
-    return [f"{source.attribution}: {source.licence} ({source.repository})" for source in heard]
+    """Credits of the sources used in training for a model card, one line each."""
+    used = [source for source in SOURCES if source.kind in set(kinds) and source.held_out != "."]
+    return [f"{source.attribution}: {source.licence} ({source.repository})" for source in used]

@@ -1,7 +1,7 @@
-"""Songs for training, as true stems: `stemfield train music OUT --songs 100`.
+"""Synthetic training songs with true stems: `stemfield train music OUT --songs 100`.
 
 A song is a folder with `vocals.wav`, `bass.wav`, `drums.wav` and `other.wav`, stereo, 16 bit, 44.1 kHz, as in
-MUSDB18-HQ. Their sum is the mixture. Song number n of a seed is always the same; songs that are there already stay.
+MUSDB18-HQ; their sum is the mixture. Songs are reproducible by seed and number; existing songs are kept.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from numpy.typing import NDArray
 from stemfield.separation.music import effects, voices
 from stemfield.separation.music.composition import Composition
 from stemfield.separation.music.effects import RATE_HZ, Random, Sound
-from stemfield.separation.music.processes import in_processes, progress
+from stemfield.separation.music.parallel import parallel_map, progress_bar
 from stemfield.separation.music.soundfonts import DEBIAN, Soundfonts
 from stemfield.separation.music.sources import credits_of, recordings, speaker
-from stemfield.separation.music.studio import Instruments, Studio, find_instruments
+from stemfield.separation.music.stem_synthesis import Instruments, StemSynthesiser, find_instruments
 from stemfield.separation.music.voices import VoiceBank
 
 STEMS = ("vocals", "bass", "drums", "other")
 LEVELS_DB = {"vocals": (1.5, 2.8), "bass": (-1.0, 3.0), "drums": (-0.5, 3.0), "other": (0.0, 3.0)}
-"""Mean and deviation of how loud the stems are."""
+"""Mean and standard deviation of the levels of the stems."""
 ABSENT = {"vocals": 0.06, "bass": 0.06, "drums": 0.08, "other": 0.02}
-"""How often a song lacks a stem."""
+"""Probability that a song lacks a stem."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What decides how the songs sound."""
+    """Settings that determine the songs."""
 
     seed: int
     seconds: float
@@ -45,21 +45,27 @@ class Recipe:
     held_out: bool
 
 
-def make_song(studio: Studio, seed: int, number: int, seconds: float) -> NDArray[np.float32]:
-    """One song.
+def make_song(synthesiser: StemSynthesiser, seed: int, number: int, seconds: float) -> NDArray[np.float32]:
+    """Make a song.
 
     Args:
-        studio: who plays.
-        seed: of the collection.
-        number: of the song; with the seed it decides everything.
-        seconds: about how long.
+        synthesiser: renders the stems.
+        seed: seed of the collection.
+        number: number of the song; determines the song together with the seed.
+        seconds: approximate duration.
 
     Returns:
-        Shape (4, 2, frames), stems in the order of STEMS, values multiples of 2^-15 whose sum peaks below 1.
+        Stems in the order of STEMS, shape (4, 2, frames); values are multiples of 2^-15, the peak of the sum is below
+        1.
     """
     random = np.random.default_rng([seed, number])
     song = Composition(random, seconds * random.uniform(0.85, 1.15))
-    players = {"vocals": studio.vocals, "bass": studio.bass, "drums": studio.drums, "other": studio.other}
+    players = {
+        "vocals": synthesiser.vocals,
+        "bass": synthesiser.bass,
+        "drums": synthesiser.drums,
+        "other": synthesiser.other,
+    }
     stems = np.zeros((len(STEMS), 2, song.frames))
     for index, name in enumerate(STEMS):
         if random.random() >= ABSENT[name]:
@@ -71,7 +77,7 @@ def make_song(studio: Studio, seed: int, number: int, seconds: float) -> NDArray
 
 
 def _mastered(stems: Sound, random: Random) -> NDArray[np.float32]:
-    """Bus compression and a limiter as gains common to all stems, so that they still sum to the mixture."""
+    """Bus compressor and limiter, as gains common to all stems so that they still sum to the mixture."""
     top = np.abs(stems.sum(axis=0)).max()
     if top == 0.0:
         return stems.astype(np.float32)
@@ -82,7 +88,7 @@ def _mastered(stems: Sound, random: Random) -> NDArray[np.float32]:
     push = 10 ** (random.uniform(0.0, 8.0) / 20) if random.random() < 0.6 else 1.0
     mixture = push * stems.sum(axis=0) / np.abs(stems.sum(axis=0)).max()
     over = np.maximum(np.abs(mixture).max(axis=0), 1.0)
-    # look ahead 3 ms: the gain is the least of what the neighbourhood needs, then smooth
+    # lookahead of 3 ms: the minimum gain of the neighbouring blocks, smoothed
     reach = int(0.003 * RATE_HZ)
     blocks = np.pad(over, (0, -len(over) % reach), constant_values=1.0).reshape(-1, reach).max(axis=1)
     wide = np.maximum(blocks, np.maximum(np.append(blocks[1:], 1.0), np.insert(blocks[:-1], 0, 1.0)))
@@ -95,7 +101,7 @@ def _mastered(stems: Sound, random: Random) -> NDArray[np.float32]:
 
 
 def write_song(stems: NDArray[np.float32], folder: Path) -> None:
-    """Write the stems; the folder appears only when it is complete."""
+    """Write the stems; the folder appears atomically."""
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}")
     unfinished.mkdir(parents=True)
     for name, stem in zip(STEMS, stems, strict=True):
@@ -104,20 +110,20 @@ def write_song(stems: NDArray[np.float32], folder: Path) -> None:
 
 
 def voice_bank(folder: Path, store: Path, *, held_out: bool, processes: int) -> VoiceBank:
-    """The voices of a folder of recordings, taken apart once and kept in a file."""
+    """Voice bank of a folder of recordings, cached in a file."""
     if not store.exists():
         said = [(speaker(source, path), path) for source, path in recordings(folder, "speech", held_out=held_out)]
         if not said:
-            raise ValueError(f"{folder}: none of the voices that sources.py lists, in folders named owner+name")
-        with progress() as bar:
-            task = bar.add_task("listening to voices", total=len(said))
+            raise ValueError(f"{folder}: expected voices listed in sources.py, in folders named owner+name, got none")
+        with progress_bar() as bar:
+            task = bar.add_task("analysing voices", total=len(said))
             voices.build(said, processes, lambda: bar.advance(task)).save(store)
     return VoiceBank.load(store)
 
 
 @dataclass(frozen=True, slots=True)
-class _Crew:
-    """What a process needs to make songs."""
+class _Job:
+    """Everything that a worker process needs to make songs."""
 
     recipe: Recipe
     out: Path
@@ -126,36 +132,36 @@ class _Crew:
     songs: tuple[Path, ...]
 
 
-_crew: _Crew
+_job: _Job
 
 
-def _begin(crew: _Crew) -> None:
-    global _crew
-    _crew = crew
-    _studio.cache_clear()
+def _begin(job: _Job) -> None:
+    global _job
+    _job = job
+    _stem_synthesiser.cache_clear()
 
 
 @functools.cache
-def _studio() -> Studio:
-    fonts = tuple(Path(path) for path in _crew.recipe.soundfonts)
+def _stem_synthesiser() -> StemSynthesiser:
+    fonts = tuple(Path(path) for path in _job.recipe.soundfonts)
     soundfonts = Soundfonts(fonts) if fonts else None
-    return Studio(VoiceBank.load(_crew.store), _crew.recorded, soundfonts, _crew.songs)
+    return StemSynthesiser(VoiceBank.load(_job.store), _job.recorded, soundfonts, _job.songs)
 
 
 def _make(number: int) -> float:
-    stems = make_song(_studio(), _crew.recipe.seed, number, _crew.recipe.seconds)
-    write_song(stems, _crew.out / f"{number:05d}")
+    stems = make_song(_stem_synthesiser(), _job.recipe.seed, number, _job.recipe.seconds)
+    write_song(stems, _job.out / f"{number:05d}")
     return float(stems.shape[2] / RATE_HZ)
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Make the songs that are asked for and not there yet.
+    """Make all requested songs that do not exist yet.
 
     Args:
         chosen: options of `stemfield train music`.
 
     Raises:
-        ValueError: there is no voice to sing.
+        ValueError: no voices were found.
     """
     fonts = chosen.soundfont or [path for path in DEBIAN if path.exists()]
     fonts = [] if chosen.no_soundfonts else fonts
@@ -167,14 +173,14 @@ def run(chosen: argparse.Namespace) -> None:
     voice_bank(chosen.voices, store, held_out=chosen.held_out, processes=chosen.processes)
     recorded = find_instruments(chosen.instruments, held_out=chosen.held_out)
     songs = [path for _, path in recordings(chosen.voices, "singing", held_out=True)] if chosen.held_out else []
-    crew = _Crew(recipe, out, store, recorded, tuple(songs))
+    job = _Job(recipe, out, store, recorded, tuple(songs))
     (out / "recipe.json").write_text(json.dumps(asdict(recipe) | {"credits": credits_of()}, indent=1))
     numbers = [number for number in range(chosen.first, chosen.first + chosen.songs)
                if not (out / f"{number:05d}").exists()]  # fmt: skip
     seconds = 0.0
-    with progress() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("making songs", total=len(numbers))
-        for length_s in in_processes(chosen.processes, _make, numbers, _begin, crew):
+        for length_s in parallel_map(chosen.processes, _make, numbers, _begin, job):
             seconds += length_s
             bar.advance(task)
     print(f"{len(numbers)} songs, {seconds / 3600:.2f} hours, in {out}")

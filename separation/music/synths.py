@@ -1,4 +1,4 @@
-"""Synthesisers of our own: wavetables whose brightness has an envelope, and plucked strings."""
+"""Synthesisers: wavetables with a brightness envelope, and plucked strings."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _TABLE = 2048
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A sound of the synthesiser."""
+    """Settings of the wavetable synthesiser."""
 
     spectrum: str
     """saw, square, triangle, sine, organ or glass."""
     detuned: tuple[float, ...]
-    """Ratios of the oscillators."""
+    """Frequency ratios of the oscillators."""
     attack_s: float
     release_s: float
     bright_hz: float
-    """Harmonics above fade by 12 dB an octave when the note begins ..."""
+    """Cut-off frequency of the harmonics at the start of a note."""
     dull_hz: float
-    """... and above this when it has lasted."""
+    """Cut-off frequency after the decay."""
     decay_s: float
     sustain: float
     vibrato_semitones: float
 
 
 def patch(random: Random, role: str) -> Patch:
-    """A random patch for `bass`, `pad`, `keys` or `lead`."""
+    """Random patch for `bass`, `pad`, `keys` or `lead`."""
     spectra = {
         "bass": ["saw", "square", "sine", "triangle"],
         "pad": ["saw", "square", "organ", "triangle"],
@@ -60,7 +60,7 @@ def patch(random: Random, role: str) -> Patch:
 
 
 def play(notes: Sequence[Note], frames: int, sound: Patch, random: Random) -> Sound:
-    """The notes, mono, shape (frames,)."""
+    """Render the notes in mono, shape (frames,)."""
     out = np.zeros(frames)
     for note in notes:
         hz = 440.0 * 2.0 ** ((note.pitch - 69) / 12.0)
@@ -82,12 +82,15 @@ def play(notes: Sequence[Note], frames: int, sound: Patch, random: Random) -> So
         level *= np.where(time < note.length_s, 1.0, np.exp(-(time - note.length_s) / (0.25 * sound.release_s)))
         start = int(note.start_s * RATE_HZ)
         part = out[start : start + len(time)]
-        part += (0.3 + 0.7 * note.force) / len(sound.detuned) * (tone * level)[: len(part)]
+        part += (0.3 + 0.7 * note.velocity) / len(sound.detuned) * (tone * level)[: len(part)]
     return out
 
 
 def pluck(notes: Sequence[Note], frames: int, random: Random) -> Sound:
-    """Plucked strings (Karplus and Strong, "Digital synthesis of plucked-string and drum timbres", 1983), mono."""
+    """Render plucked strings in mono.
+
+    Karplus and Strong, "Digital synthesis of plucked-string and drum timbres" (Computer Music Journal 7, 1983).
+    """
     out = np.zeros(frames)
     soft, ring, at = random.uniform(0.1, 0.9), random.uniform(0.985, 0.998), random.uniform(0.08, 0.4)
     for note in notes:
@@ -108,12 +111,12 @@ def pluck(notes: Sequence[Note], frames: int, random: Random) -> Sound:
         tone[frames_left - fade :] *= np.linspace(1.0, 0.0, fade)
         start = int(note.start_s * RATE_HZ)
         part = out[start : start + frames_left]
-        part += note.force * tone[: len(part)]
+        part += note.velocity * tone[: len(part)]
     return out
 
 
 def _wave(spectrum: str, hz: float, cut_hz: float) -> Sound:
-    """One turn of a wave with harmonics up to 16 kHz, softened above `cut_hz`."""
+    """One period of a waveform with harmonics up to 16 kHz, low-passed at `cut_hz`."""
     count = max(min(int(16000.0 / hz), _TABLE // 2 - 1), 1)
     number = np.arange(1, count + 1)
     match spectrum:

@@ -1,8 +1,8 @@
-"""A bank of human voices: recordings of speech, taken apart by the WORLD vocoder into syllables that can be sung.
+"""Voice bank: recordings of speech, analysed by the WORLD vocoder and split into syllables.
 
 Morise, Yokomori and Ozawa, "WORLD: a vocoder-based high-quality speech synthesis system for real-time applications"
-(IEICE Trans. 2016): every 5 ms a fundamental frequency, a spectral envelope and an aperiodicity. Envelopes are kept on
-`ENVELOPE_HZ`, which makes the bank small and a change of vocal tract length a change of that axis.
+(IEICE Trans. 2016): a fundamental frequency, a spectral envelope and an aperiodicity every 5 ms. Envelopes are stored
+at `ENVELOPE_HZ`, which keeps the bank small and allows a change of the vocal tract length by scaling that axis.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import soundfile
 from numpy.typing import NDArray
 from scipy import signal
 
-from stemfield.separation.music.processes import in_processes
+from stemfield.separation.music.parallel import parallel_map
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it asks setuptools for its version in a way that is going out of use
+    warnings.simplefilter("ignore")  # pyworld uses a deprecated interface of setuptools
     import pyworld
 
 RATE_HZ = 44100
@@ -30,27 +30,27 @@ FRAME_S = 0.005
 _MEL = 2595.0 * np.log10(1.0 + RATE_HZ / 2 / 700.0)
 ENVELOPE_HZ = 700.0 * (10.0 ** (np.linspace(0.0, _MEL, 80) / 2595.0) - 1.0)
 NOISE_HZ = np.array([0.0, 1000.0, 2000.0, 3500.0, 5000.0, 7000.0, 10000.0, 16000.0, RATE_HZ / 2])
-LONGEST_S = 9.0
-"""Of a recording, so that no speaker fills the bank."""
+MAX_LENGTH_S = 9.0
+"""Maximum length of a recording."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """A recording in the vocoder's terms, a row a frame."""
+    """Analysed recording, one row per frame."""
 
     voice: str
     path: str
     sample_rate_hz: int
     pitch_hz: NDArray[np.float32]
-    """0 where there is no tone."""
+    """0 if unvoiced."""
     envelope: NDArray[np.float16]
-    """Natural logarithm of the power at ENVELOPE_HZ, 0 at the loudest of the recording."""
+    """Natural logarithm of the power at ENVELOPE_HZ, normalised to a maximum of 0."""
     noise: NDArray[np.float16]
     """Aperiodicity at NOISE_HZ, 0 (tone) to 1 (noise)."""
     syllables: NDArray[np.int32]
-    """A row a syllable: its first frame, the heart of its vowel, and the frame after its last."""
+    """One row per syllable: first frame, nucleus, and the frame after the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,13 @@ class VoiceBank:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Voices that have enough syllables to sing with, sorted."""
+        """Voices with enough syllables for singing, sorted."""
         return tuple(
             name for name in sorted(self.voices) if sum(len(said.syllables) for said in self.voices[name]) >= 12
         )
 
-    def without(self, held_out: Callable[[str], bool]) -> VoiceBank:
-        """The bank with the voices left out whose name `held_out` is true of."""
-        return VoiceBank({name: said for name, said in self.voices.items() if not held_out(name)})
-
     def save(self, path: Path) -> None:
-        """Write one NumPy file."""
+        """Write a NumPy file."""
         everything: dict[str, Any] = {}
         rows = [said for name in sorted(self.voices) for said in self.voices[name]]
         for field in ("pitch_hz", "envelope", "noise", "syllables"):
@@ -84,7 +80,7 @@ class VoiceBank:
 
     @classmethod
     def load(cls, path: Path) -> VoiceBank:
-        """Read what `save` wrote."""
+        """Load a file written by `save`."""
         with np.load(path) as stored:
             columns = {name: stored[name] for name in stored.files}
         split = {
@@ -103,7 +99,7 @@ class VoiceBank:
 
     @classmethod
     def of(cls, utterances: Iterable[Utterance]) -> VoiceBank:
-        """The bank of these."""
+        """Bank of these utterances."""
         voices: dict[str, list[Utterance]] = {}
         for said in utterances:
             voices.setdefault(said.voice, []).append(said)
@@ -115,15 +111,15 @@ def build(
     processes: int = 1,
     done: Callable[[], None] = lambda: None,
 ) -> VoiceBank:
-    """Take recordings apart.
+    """Analyse recordings.
 
     Args:
-        recordings: name of the voice and sound file.
-        processes: how many work at it.
+        recordings: name of the voice and audio file.
+        processes: number of processes.
         done: called after each recording.
     """
     utterances = []
-    for said in in_processes(processes, _utterance, recordings):
+    for said in parallel_map(processes, _utterance, recordings):
         done()
         if said is not None:
             utterances.append(said)
@@ -133,11 +129,12 @@ def build(
 def analyse(sound: Floats, rate_hz: int) -> tuple[Floats, Floats, Floats]:
     """Pitch in Hz (n,), log envelope (n, 80) and aperiodicity (n, 9) of a mono recording.
 
-    What a low rate cannot hold is guessed: tones fall by 12 dB an octave beyond, hisses by 4, and all is noise there.
+    Frequencies above the Nyquist limit of a low rate are extrapolated: voiced frames fall by 12 dB per octave, unvoiced
+    ones by 4, and the aperiodicity is high.
     """
     sound = np.ascontiguousarray(sound) + 1e-6 * np.sin(np.arange(len(sound)) * 1.7)
-    rough, time = pyworld.dio(sound, rate_hz, f0_floor=65.0, f0_ceil=500.0, frame_period=1000 * FRAME_S)
-    pitch = pyworld.stonemask(sound, rough, time, rate_hz)
+    coarse, time = pyworld.dio(sound, rate_hz, f0_floor=65.0, f0_ceil=500.0, frame_period=1000 * FRAME_S)
+    pitch = pyworld.stonemask(sound, coarse, time, rate_hz)
     power = pyworld.cheaptrick(sound, pitch, time, rate_hz)
     noise = pyworld.d4c(sound, pitch, time, rate_hz)
     bins_hz = np.linspace(0.0, rate_hz / 2, power.shape[1])
@@ -157,38 +154,38 @@ def analyse(sound: Floats, rate_hz: int) -> tuple[Floats, Floats, Floats]:
 
 
 def synthesise(pitch: Floats, power: Floats, aperiodicity: Floats) -> Floats:
-    """Mono sound at RATE_HZ of frames: pitch in Hz (n,), power spectrum and aperiodicity, both (n, 1025)."""
+    """Synthesise mono audio at RATE_HZ from pitch in Hz (n,), power spectrum and aperiodicity, both (n, 1025)."""
     tracks = (np.ascontiguousarray(track, np.float64) for track in (pitch, power, aperiodicity))
     return np.asarray(pyworld.synthesize(*tracks, RATE_HZ, 1000 * FRAME_S))
 
 
 def syllables(pitch: Floats, envelope: Floats) -> NDArray[np.int32]:
-    """Where the syllables are: rows of first frame, heart, and the frame after the last.
+    """Detect syllables; rows of first frame, nucleus, and the frame after the last.
 
-    A heart is a peak of loudness that has a tone; syllables meet where it is quietest between two hearts.
+    A nucleus is a voiced peak of loudness; syllables are split at the quietest frame between two nuclei.
     """
     vowel = (ENVELOPE_HZ > 150.0) & (ENVELOPE_HZ < 3500.0)
     loud = 10.0 / np.log(10.0) * np.log(np.exp(envelope[:, vowel]).mean(axis=1) + 1e-12)
     smooth = np.convolve(loud, np.hanning(11) / np.hanning(11).sum(), "same")
     voiced = pitch > 0.0
     peaks, _ = signal.find_peaks(np.where(voiced, smooth, smooth - 25.0), distance=18, prominence=2.5)
-    hearts = [int(peak) for peak in peaks if voiced[peak] and smooth[peak] > smooth.max() - 24.0]
+    nuclei = [int(peak) for peak in peaks if voiced[peak] and smooth[peak] > smooth.max() - 24.0]
     rows = []
-    for index, heart in enumerate(hearts):
-        before = hearts[index - 1] if index else max(heart - 50, 0)
-        after = hearts[index + 1] if index + 1 < len(hearts) else min(heart + 50, len(loud) - 1)
-        first = max(before + int(np.argmin(smooth[before : heart + 1])), heart - 40)
-        end = min(heart + int(np.argmin(smooth[heart : after + 1])), heart + 50)
-        if heart - first >= 4 and end - heart >= 6 and voiced[heart - 2 : heart + 5].all():
-            rows.append((first, heart, end))
+    for index, nucleus in enumerate(nuclei):
+        before = nuclei[index - 1] if index else max(nucleus - 50, 0)
+        after = nuclei[index + 1] if index + 1 < len(nuclei) else min(nucleus + 50, len(loud) - 1)
+        first = max(before + int(np.argmin(smooth[before : nucleus + 1])), nucleus - 40)
+        end = min(nucleus + int(np.argmin(smooth[nucleus : after + 1])), nucleus + 50)
+        if nucleus - first >= 4 and end - nucleus >= 6 and voiced[nucleus - 2 : nucleus + 5].all():
+            rows.append((first, nucleus, end))
     return np.array(rows, np.int32).reshape(-1, 3)
 
 
 @functools.lru_cache(maxsize=64)
 def recording(path: str) -> NDArray[np.float32]:
-    """A recording as it is, mono at RATE_HZ, peak 1."""
+    """Load a recording, mono at RATE_HZ, peak 1."""
     sound, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    mono = sound[: int(LONGEST_S * rate_hz)].mean(axis=1)
+    mono = sound[: int(MAX_LENGTH_S * rate_hz)].mean(axis=1)
     divisor = np.gcd(rate_hz, RATE_HZ)
     resampled = np.asarray(signal.resample_poly(mono, RATE_HZ // divisor, rate_hz // divisor), np.float32)
     return resampled / np.float32(np.abs(resampled).max() + 1e-9)
@@ -197,7 +194,7 @@ def recording(path: str) -> NDArray[np.float32]:
 def _utterance(named: tuple[str, Path]) -> Utterance | None:
     voice, path = named
     sound, rate_hz = soundfile.read(path, always_2d=True)
-    mono = sound[: int(LONGEST_S * rate_hz)].mean(axis=1)
+    mono = sound[: int(MAX_LENGTH_S * rate_hz)].mean(axis=1)
     if rate_hz > RATE_HZ:
         divisor = np.gcd(rate_hz, RATE_HZ)
         mono = signal.resample_poly(mono, RATE_HZ // divisor, rate_hz // divisor)
@@ -219,7 +216,7 @@ def _utterance(named: tuple[str, Path]) -> Utterance | None:
 
 
 def _resampled(values: Floats, at: Floats, wanted: Floats) -> Floats:
-    """Rows of values given at `at`, by straight lines at `wanted`; the last value goes on beyond the end."""
+    """Interpolate rows of values at `at` linearly at `wanted`, with constant extrapolation."""
     place = np.clip(np.searchsorted(at, wanted, side="right") - 1, 0, len(at) - 2)
     part = np.clip((wanted - at[place]) / (at[place + 1] - at[place]), 0.0, 1.0)
     mixed: Floats = values[:, place] * (1.0 - part) + values[:, place + 1] * part

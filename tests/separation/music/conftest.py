@@ -6,7 +6,7 @@ import soundfile
 
 from stemfield.separation.music.drumkits import collection
 from stemfield.separation.music.samples import instruments
-from stemfield.separation.music.studio import Instruments, Studio
+from stemfield.separation.music.stem_synthesis import Instruments, StemSynthesiser
 from stemfield.separation.music.voices import build
 
 RATE_HZ = 44100
@@ -88,4 +88,4 @@ def drum_files(tmp_path_factory):
 @pytest.fixture(scope="session")
 def studio(bank, bass_files, drum_files):
     recorded = Instruments(instruments(bass_files), (), (), (), collection(drum_files))
-    return Studio(bank, recorded, None)
+    return StemSynthesiser(bank, recorded, None)

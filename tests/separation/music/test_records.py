@@ -90,6 +90,6 @@ def test_records_that_are_there_stay(root, tmp_path):
 
 
 def test_without_packages_it_says_which_are_wanted(tmp_path):
-    with pytest.raises(ValueError, match="no music of these packages of Debian: nexuiz-music, openarena-088-data"):
+    with pytest.raises(ValueError, match="expected music of the Debian packages nexuiz-music, openarena-088-data"):
         _ask(tmp_path / "out", tmp_path)
     assert not (tmp_path / "out").exists()

@@ -92,9 +92,9 @@ def test_bank_survives_the_disk(bank, tmp_path):
 def test_syllables_are_the_swells_of_the_voice(bank):
     for said in bank.voices["low"]:
         assert 10 <= len(said.syllables) <= 14  # 2.5 a second for 5 s
-        for first, heart, end in said.syllables:
-            assert first < heart < end
-            assert said.pitch_hz[heart] == pytest.approx(120.0, rel=0.12)
+        for first, nucleus, end in said.syllables:
+            assert first < nucleus < end
+            assert said.pitch_hz[nucleus] == pytest.approx(120.0, rel=0.12)
 
 
 def test_analysis_of_a_low_rate_goes_on_above_it(speech):
@@ -113,7 +113,7 @@ def test_analysis_of_a_low_rate_goes_on_above_it(speech):
 def test_voice_sings_the_note(bank, pitch):
     random = np.random.default_rng(3)
     voice = singing.singer(bank, random)
-    calm = {"vibrato_semitones": 0.0, "scoop": 0.0, "drift_semitones": 0.01, "rough": 0.0}
+    calm = {"vibrato_semitones": 0.0, "scoop": 0.0, "drift_semitones": 0.01, "jitter_semitones": 0.0}
     voice = type(voice)(**{name: calm.get(name, getattr(voice, name)) for name in voice.__slots__})
     sung = singing.sing(voice, [Note(0.1, 1.2, pitch, 0.8)], 2 * RATE_HZ, random)
     heard, _, _ = analyse(sung[int(0.4 * RATE_HZ) : int(1.1 * RATE_HZ)], RATE_HZ)
@@ -123,7 +123,7 @@ def test_voice_sings_the_note(bank, pitch):
 
 def test_recordings_tell_the_octave_and_play_in_tune(bass_files, note):
     (bass,) = instruments(bass_files)
-    assert [strike.pitch for strike in bass.strikes] == [36, 39, 42, 45, 48, 51, 54, 57]
+    assert [sample.pitch for sample in bass.samples] == [36, 39, 42, 45, 48, 51, 54, 57]
     played = bass.play([Note(0.0, 0.8, 40, 0.8)], RATE_HZ, np.random.default_rng(0))
     assert measured_pitch(played.astype(np.float32)) == pytest.approx(40, abs=0.2)
     assert measured_pitch(note(52).astype(np.float32)) == pytest.approx(52, abs=0.2)

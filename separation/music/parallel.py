@@ -1,4 +1,4 @@
-"""Long work: on several cores, and seen to go on."""
+"""Parallel processing with progress bars."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-def progress() -> Progress:
-    """Bars that say how far each task is; none where the output is no terminal."""
+def progress_bar() -> Progress:
+    """Progress bar, disabled if the output is not a terminal."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     console = Console()
     return Progress(*columns, console=console, disable=not console.is_terminal)
 
 
-def in_processes(
+def parallel_map(
     processes: int,
     work: Callable[[Any], Any],
     items: Iterable[Any],
     begin: Callable[..., None] | None = None,
-    *told: Any,
+    *arguments: Any,
 ) -> Iterator[Any]:
-    """The results of `work` on each item, in order; each process is first told something by `begin(*told)`."""
+    """Results of `work` for each item, in order; `begin(*arguments)` initialises each process."""
     if processes == 1:
         if begin:
-            begin(*told)
+            begin(*arguments)
         yield from map(work, items)
         return
-    with get_context("spawn").Pool(processes, begin, told) as pool:
+    with get_context("spawn").Pool(processes, begin, arguments) as pool:
         yield from pool.imap(work, items)

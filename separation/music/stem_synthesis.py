@@ -1,4 +1,4 @@
-"""The players of the training music: which sources sound together, through which effects, as one of four stems."""
+"""Synthesis of the stems of a composition: choice of instruments and voices, and their effects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SUNG_SECTIONS = ("verse", "chorus")
 
 @dataclass(frozen=True, slots=True)
 class Instruments:
-    """Recorded instruments by kind, and the pieces of drum kits."""
+    """Sampled instruments by kind, and pieces of drum kits."""
 
     bass: tuple[SampledInstrument, ...]
     guitar: tuple[SampledInstrument, ...]
@@ -32,9 +32,9 @@ class Instruments:
 
 
 def find_instruments(root: Path | None, *, held_out: bool) -> Instruments:
-    """The recorded instruments below a folder; empty without one.
+    """Sampled instruments below a folder; none without a folder.
 
-    Where a kind has nothing held out, the music for judging uses no recordings of that kind.
+    Kinds without held-out recordings are empty for validation music.
     """
 
     def files(kind: str) -> list[tuple[str, Path]]:
@@ -45,14 +45,14 @@ def find_instruments(root: Path | None, *, held_out: bool) -> Instruments:
     return Instruments(bass, guitar, keys, other, drumkits.collection(files("drums")))
 
 
-class Studio:
-    """Everything that plays.
+class StemSynthesiser:
+    """Renders the stems of compositions.
 
     Args:
-        bank: voices that sing.
-        recorded: instruments.
-        soundfonts: further ones, or None.
-        songs: recordings of singing that are used as they are, or none.
+        bank: voices for singing.
+        recorded: sampled instruments.
+        soundfonts: soundfonts, or None.
+        songs: recordings of singing, which are used unchanged.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Studio:
         self._songs = tuple(songs)
 
     def drums(self, song: Composition, random: Random) -> Sound:
-        """The drum stem, shape (2, frames)."""
+        """Drum stem, shape (2, frames)."""
         hits = song.drums()
         ways: list[Callable[[], Sound]] = []
         if self._recorded.drums.of("kick"):
@@ -74,7 +74,7 @@ class Studio:
             fonts = self._soundfonts
             font, program = int(random.integers(len(fonts))), int(random.choice(DRUM_PROGRAMS))
             ways += [lambda: fonts.drums(hits, song.frames, font, program)] * 2
-        ways += [lambda: drumkits.synthetic(random, hits, song.frames)] * 2
+        ways += [lambda: drumkits.play_drum_machine(random, hits, song.frames)] * 2
         sound = ways[int(random.integers(len(ways)))]()
         if random.random() < 0.15:
             sound = sound + 10 ** (random.uniform(-10, 0) / 20) * ways[int(random.integers(len(ways)))]()
@@ -88,7 +88,7 @@ class Studio:
         return effects.widen(sound, random.uniform(0.3, 1.2))
 
     def bass(self, song: Composition, random: Random) -> Sound:
-        """The bass stem, shape (2, frames)."""
+        """Bass stem, shape (2, frames)."""
         notes, frames = song.bass(), song.frames
         ways: list[Callable[[], Sound]] = [lambda: synths.play(notes, frames, synths.patch(random, "bass"), random)] * 3
         ways += [lambda: synths.pluck(notes, frames, random)]
@@ -106,7 +106,7 @@ class Studio:
         if random.random() < 0.35:
             sound = effects.amplifier(sound, random, float(np.exp(random.uniform(np.log(0.5), np.log(12.0)))))
         sound = effects.random_eq(sound, random, 5.0, 50.0, 4000.0)
-        if random.random() < 0.6:  # most records leave little of its treble
+        if random.random() < 0.6:  # most recordings have little treble in the bass
             sound = effects.tilt(sound, random.uniform(250.0, 900.0), random.uniform(-24.0, -3.0))
         if random.random() < 0.7:
             sound = effects.compress(sound, random)
@@ -115,7 +115,7 @@ class Studio:
         return effects.pan(sound, float(random.choice([0.0, random.normal(0.0, 0.1)], p=[0.8, 0.2])))
 
     def other(self, song: Composition, random: Random) -> Sound:
-        """The stem of all that accompanies, shape (2, frames)."""
+        """Stem of all other instruments, shape (2, frames)."""
         stem = np.zeros((2, song.frames))
         for part in range(int(random.choice([1, 2, 3, 4, 5], p=[0.1, 0.26, 0.32, 0.22, 0.1]))):
             sound = self._part(song, random, leading=part > 0 and random.random() < 0.35)
@@ -127,30 +127,30 @@ class Studio:
         return stem
 
     def vocals(self, song: Composition, random: Random) -> Sound:
-        """The stem of voices, shape (2, frames)."""
+        """Vocal stem, shape (2, frames)."""
         if self._songs and random.random() < 0.6:
-            return self._mixed_voice(_excerpt(self._songs, song.frames, random), song, random)
+            return self._processed_voice(_random_excerpt(self._songs, song.frames, random), song, random)
         lead = singing.singer(self._bank, random)
         if random.random() < 0.17:
             spans = [(bar.number * song.steps * song.step_s, (bar.number + 0.95) * song.steps * song.step_s)
                      for bar in song.bars if bar.section in SUNG_SECTIONS]  # fmt: skip
-            return self._mixed_voice(singing.speak(lead, spans, song.frames, random), song, random)
+            return self._processed_voice(singing.speak(lead, spans, song.frames, random), song, random)
         low, high = round(lead.center) - int(random.integers(5, 9)), round(lead.center) + int(random.integers(5, 10))
         sections = ("verse", "chorus", "break") if random.random() < 0.3 else SUNG_SECTIONS
         tune = song.melody(low, high, sections, float(random.uniform(0.25, 0.75)))
         words = int(random.integers(1 << 30))
         sung = singing.sing(lead, tune, song.frames, random, words)
-        stem = self._mixed_voice(sung, song, random)
+        stem = self._processed_voice(sung, song, random)
         chorus = [note for note in tune if random.random() < 0.97]
-        if random.random() < 0.3:  # the same voice again, left and right
+        if random.random() < 0.3:  # double tracking, left and right
             for side in (-1, 1):
-                double = singing.sing(lead, _human(tune, random), song.frames, random, words)
-                stem += _beside(stem, double, random.uniform(-12, -4), side * random.uniform(0.3, 1.0))
+                double = singing.sing(lead, _replayed(tune, random), song.frames, random, words)
+                stem += _panned_voice(stem, double, random.uniform(-12, -4), side * random.uniform(0.3, 1.0))
         if random.random() < 0.3:
             for steps in random.choice([-5, -2, 2, 4, 7], int(random.integers(1, 3)), replace=False):
                 other = lead if random.random() < 0.5 else singing.singer(self._bank, random)
-                harmony = singing.sing(other, song.second_voice(chorus, int(steps)), song.frames, random, words)
-                stem += _beside(stem, harmony, random.uniform(-14, -4), random.uniform(-0.9, 0.9))
+                harmony = singing.sing(other, song.harmony(chorus, int(steps)), song.frames, random, words)
+                stem += _panned_voice(stem, harmony, random.uniform(-14, -4), random.uniform(-0.9, 0.9))
         if random.random() < 0.12:
             chords = song.accompaniment(round(lead.center), "pad")
             choir = np.zeros_like(stem)
@@ -166,8 +166,8 @@ class Studio:
             )
         return stem
 
-    def _mixed_voice(self, voice: Sound, song: Composition, random: Random) -> Sound:
-        """A voice as records have it: equalised, compressed, in a room, in the middle."""
+    def _processed_voice(self, voice: Sound, song: Composition, random: Random) -> Sound:
+        """Vocal chain: equaliser, compressor, saturation, pan, echo and reverb."""
         voice = effects.high_pass(voice, random.uniform(80.0, 220.0))
         voice = effects.random_eq(voice, random, 4.0, 150.0, 9000.0)
         if random.random() < 0.85:
@@ -183,7 +183,7 @@ class Studio:
         return placed
 
     def _part(self, song: Composition, random: Random, *, leading: bool) -> Sound:
-        """One instrument that accompanies."""
+        """One part of the `other` stem."""
         kind = str(random.choice(["guitar", "keys", "wind", "soundfont", "synth", "pluck"],
                                  p=[0.3, 0.17, 0.08, 0.25, 0.15, 0.05]))  # fmt: skip
         if leading:
@@ -191,15 +191,15 @@ class Studio:
             notes = song.melody(center - 7, center + 8, ("break", "verse", "chorus")[: int(random.integers(1, 4))],
                                 float(random.uniform(0.2, 0.8)))  # fmt: skip
         else:
-            manners = (
+            patterns = (
                 ["pad", "stab", "arpeggio"] if kind != "guitar" else ["strum", "strum", "arpeggio", "stab", "power"]
             )
-            notes = song.accompaniment(int(random.integers(50, 74)), str(random.choice(manners)))
+            notes = song.accompaniment(int(random.integers(50, 74)), str(random.choice(patterns)))
         recorded = {"guitar": self._recorded.guitar, "keys": self._recorded.keys, "wind": self._recorded.other}
         players = recorded.get(kind, ())
         doubled = kind == "guitar" and random.random() < 0.35
         takes = [
-            self._take(kind, players, _human(notes, random) if doubled else notes, song, random)
+            self._take(kind, players, _replayed(notes, random) if doubled else notes, song, random)
             for _ in range(2 if doubled else 1)
         ]
         if kind == "guitar" and random.random() < 0.6:
@@ -243,22 +243,22 @@ class Studio:
         )
 
 
-def _human(notes: Sequence[Note], random: Random) -> list[Note]:
-    """The same notes, played once more."""
+def _replayed(notes: Sequence[Note], random: Random) -> list[Note]:
+    """The same notes with new timing deviations."""
     return [
-        Note(max(note.start_s + float(random.normal(0.0, 0.012)), 0.0), note.length_s, note.pitch, note.force)
+        Note(max(note.start_s + float(random.normal(0.0, 0.012)), 0.0), note.length_s, note.pitch, note.velocity)
         for note in notes
     ]
 
 
-def _beside(stem: Sound, voice: Sound, gain_db: float, position: float) -> Sound:
-    """A further voice, at a level relative to the stem, at a place."""
+def _panned_voice(stem: Sound, voice: Sound, gain_db: float, position: float) -> Sound:
+    """An additional voice, at a level relative to the stem, panned."""
     gain = 10 ** ((effects.loudness_db(stem) - effects.loudness_db(voice) + gain_db) / 20)
     return effects.pan(voice * min(gain, 100.0), float(position))
 
 
-def _excerpt(songs: Sequence[Path], frames: int, random: Random) -> Sound:
-    """A piece of a recording, mono, repeated where it is too short."""
+def _random_excerpt(songs: Sequence[Path], frames: int, random: Random) -> Sound:
+    """Random excerpt of a recording, mono, repeated if it is too short."""
     import soundfile
     from scipy import signal
 
