@@ -1,4 +1,4 @@
-"""From the checked data of a layout file to its frozen values."""
+"""Makes the frozen values of a layout from checked data."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def layout_of(data: Mapping[str, Any], folder: Path, notes: tuple[str, ...] = ()
     """The layout of data in which `check_layout` found no problem.
 
     Args:
-        data: of a layout file.
-        folder: relative paths in the data start there.
+        data: data of a layout file.
+        folder: folder of the file, for relative paths.
         notes: what an import left out.
     """
     bass = data.get("bass_management")
@@ -65,5 +65,5 @@ def _bass_management(entry: Mapping[str, Any]) -> BassManagement:
 
 
 def _wrapped(azimuth_deg: float) -> float:
-    """The same azimuth within -180..180; 180 stays."""
+    """The azimuth within -180..180; 180 is kept."""
     return float(azimuth_deg if abs(azimuth_deg) <= 180.0 else math.remainder(azimuth_deg, 360.0))

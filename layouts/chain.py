@@ -1,4 +1,4 @@
-"""What follows for the loudspeaker chain from where the loudspeakers stand: delays, gains, who plays whose bass."""
+"""Parameters of the loudspeaker chain that follow from the layout: delays, gains, and the routing of bass."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from stemfield.layouts.model import Layout
 Floats = NDArray[np.float64]
 
 SPEED_OF_SOUND_M_S = 343.2
-"""In air of 20 degrees Celsius."""
+"""Speed of sound in air at 20 degrees Celsius."""
 UNEQUAL = 1.05
-"""Loudspeakers whose distances differ by this factor (0.4 dB) are heard to differ."""
+"""Ratio of distances (0.4 dB) at which loudspeakers audibly differ."""
 NEAREST_M = 0.1
-"""A listener is never taken to be nearer to a loudspeaker: its direction and level would mean nothing."""
+"""Minimum distance of a listener from a loudspeaker, below which direction and level are meaningless."""
 
 
 def speaker_positions(layout: Layout, listener: Sequence[float] = (0.0, 0.0, 0.0)) -> Floats:
-    """Where the loudspeakers stand as seen from a listener, metres, shape (loudspeakers, 3)."""
+    """Positions of the loudspeakers relative to a listener, metres, shape (loudspeakers, 3)."""
     azimuth_deg, elevation_deg, radius_m = np.array(
         [(s.azimuth_deg, s.elevation_deg, s.radius_m) for s in layout.speakers]
     ).T
@@ -29,16 +29,16 @@ def speaker_positions(layout: Layout, listener: Sequence[float] = (0.0, 0.0, 0.0
 
 
 def speaker_distances_m(layout: Layout, listener: Sequence[float] = (0.0, 0.0, 0.0)) -> Floats:
-    """How far the loudspeakers are from a listener, at least `NEAREST_M`; shape (loudspeakers,)."""
+    """Distances of the loudspeakers from a listener, metres, at least `NEAREST_M`; shape (loudspeakers,)."""
     distances: Floats = np.linalg.norm(speaker_positions(layout, listener), axis=1)
     np.maximum(distances, NEAREST_M, out=distances)
     return distances
 
 
 def uncompensated(layout: Layout) -> tuple[str, ...]:
-    """Which keys of `compensate` a room lacks whose loudspeakers are at different distances.
+    """The keys of `compensate` that a layout with different distances should set.
 
-    Where any loudspeaker has a delay, or a gain, of its own, these are taken to be measured ones of all.
+    If any loudspeaker has its own delay, or gain, those of all are assumed to be measured.
     """
     panned = [speaker for speaker in layout.speakers if not speaker.lfe]
     radii_m = [speaker.radius_m for speaker in panned]
@@ -54,8 +54,8 @@ def uncompensated(layout: Layout) -> tuple[str, ...]:
 def speaker_delays_s(layout: Layout) -> Floats:
     """The delay of every loudspeaker, seconds, shape (loudspeakers,).
 
-    The measured one where there is one; else, with `compensate.delay`, as much as its sound arrives before that of
-    the farthest; else 0.
+    The measured delay, if there is one; else, with `compensate.delay`, the difference in arrival time to the farthest
+    loudspeaker; else 0.
     """
     radii = speaker_distances_m(layout)
     computed = (radii.max() - radii) / SPEED_OF_SOUND_M_S * layout.compensate.delay
@@ -67,8 +67,8 @@ def speaker_delays_s(layout: Layout) -> Floats:
 def listener_delays_s(layout: Layout, position: Sequence[float]) -> Floats:
     """The delay of every loudspeaker for a listener at a position (metres), seconds, shape (loudspeakers,).
 
-    What arrived together at the centre arrives together there. The earliest loudspeaker may need all to be delayed,
-    because none can play before its time.
+    Sound that arrives simultaneously at the centre arrives simultaneously there. All may be delayed in addition, since
+    no delay can be negative.
     """
     nearer = speaker_distances_m(layout) - speaker_distances_m(layout, position)
     delays: Floats = speaker_delays_s(layout) + nearer / SPEED_OF_SOUND_M_S
@@ -77,9 +77,9 @@ def listener_delays_s(layout: Layout, position: Sequence[float]) -> Floats:
 
 
 def speaker_trims(layout: Layout, listener: Sequence[float] = (0.0, 0.0, 0.0)) -> Floats:
-    """The linear gain of every loudspeaker, negative where its polarity is inverted; shape (loudspeakers,).
+    """The linear gain of every loudspeaker, negative for inverted polarity; shape (loudspeakers,).
 
-    `gain_db`, and with `compensate.gain` what makes all as loud at the listener as the farthest, by the 1/r law.
+    `gain_db`, and with `compensate.gain` the gain that makes all as loud at the listener as the farthest (1/r law).
     """
     distances = speaker_distances_m(layout, listener)
     levels = distances / distances.max() if layout.compensate.gain else np.ones(len(distances))
@@ -91,10 +91,10 @@ def speaker_trims(layout: Layout, listener: Sequence[float] = (0.0, 0.0, 0.0)) -
 
 
 def bass_weights(layout: Layout) -> Floats:
-    """How much of every loudspeaker's bass every loudspeaker plays, shape (loudspeakers, loudspeakers).
+    """Weights of the bass of every loudspeaker in every loudspeaker, shape (loudspeakers, loudspeakers).
 
-    Row: who plays it, always an LFE loudspeaker. Column: whose bass it is. All 0 without bass management. A column
-    of zeros is a loudspeaker that keeps its bass.
+    Row: the LFE loudspeaker that plays the bass. Column: the loudspeaker whose bass it is. All 0 without bass
+    management. A loudspeaker with a column of zeros keeps its bass.
     """
     weights = np.zeros((len(layout.speakers), len(layout.speakers)))
     bass = layout.bass_management

@@ -1,7 +1,7 @@
-"""Which loudspeaker a channel of a sound card belongs to: by its name, as PipeWire, ALSA and WAVE files have it.
+"""Matches loudspeakers to channels of a sound card by name, as PipeWire, ALSA and WAVE files name channels.
 
-Sound cards number their channels as they like: a 5.1 card of a desktop has front, rear, centre and bass in this order,
-a film FL FR FC LFE and then the surrounds. A name says what a number cannot.
+The order of channels differs between cards: a desktop 5.1 card has front, rear, centre and bass in this order, a film
+FL FR FC LFE and then the surrounds.
 
 >>> channel_of("alsa_output.pci-0000_00_1f.3:playback_FC"), channel_of("Built-in Audio [Rear Left]")
 ('FC', 'RL')
@@ -26,7 +26,7 @@ _DIRECTIONS: Final[Mapping[str, tuple[str, float]]] = {
     "FLC": ("middle", 15.0),
     "FL": ("middle", 30.0),
     "FLW": ("middle", 60.0),
-    # Between these two lie 110 degrees, where the only pair behind plays from the rear sockets of a 7.1 card.
+    # 110 degrees, between these two, counts as rear: a single surround pair plays from the rear sockets of a 7.1 card
     "SL": ("middle", 85.0),
     "RL": ("middle", 130.0),
     "RLC": ("middle", 160.0),
@@ -41,11 +41,11 @@ _DIRECTIONS: Final[Mapping[str, tuple[str, float]]] = {
     "BFC": ("lower", 0.0),
     "BLC": ("lower", 45.0),
 }
-"""Channels in the middle and on the left: their layer, and how far from the front they are, degrees."""
+"""Channels in the middle and on the left: layer, and angle from the front in degrees."""
 _BASS: Final = ("LFE", "LFE2")
 _RIGHT: Final = {"FR": "FL", "RR": "RL", "SR": "SL", "FRC": "FLC", "FRW": "FLW", "RRC": "RLC", "TFR": "TFL",
                  "TSR": "TSL", "TRR": "TRL", "TFRC": "TFLC", "BRC": "BLC"}  # fmt: skip
-"""Channels on the right, by their mirror images."""
+"""Channels on the right and their mirror images on the left."""
 _SYNONYMS: Final = {
     "L": "FL", "R": "FR", "C": "FC", "LS": "RL", "RS": "RR", "BL": "RL", "BR": "RR", "LFE1": "LFE", "SUB": "LFE",
     "SUBWOOFER": "LFE", "BASS": "LFE", "LLFE": "LFE", "RLFE": "LFE2", "LEFT": "FL", "RIGHT": "FR", "FLH": "TFL",
@@ -62,9 +62,9 @@ _TOP_DEG: Final = 70.0
 
 
 def channel_of(name: str) -> str | None:
-    """The channel that a port's name, alias or title speaks of, such as `FL` or `LFE`; None where it speaks of none.
+    """The channel in the name, alias or title of a port, such as `FL` or `LFE`; None if there is none.
 
-    Loudspeakers' labels after ITU-R BS.2051, such as `M+030`, are channels too.
+    Loudspeaker labels after ITU-R BS.2051, such as `M+030`, are channels too.
     """
     tail = name.rpartition(":")[2].upper()
     if label := _LABEL.search(tail):
@@ -93,18 +93,17 @@ def _named(words: Sequence[str]) -> str | None:
 
 
 def matched(speakers: Sequence[Speaker], channels: Sequence[str | None]) -> dict[str, int]:
-    """Which of some channels each loudspeaker is wired to.
+    """The channel of each loudspeaker, by name.
 
-    A channel named like a loudspeaker is its own. Otherwise the layer, the side, and front or rear have to agree; among
-    those, directions come as near to each other as they can without crossing.
+    A channel with the label of a loudspeaker belongs to it. Otherwise layer, side, and front or rear must agree; among
+    those the directions are matched as closely as possible, in order.
 
     Args:
-        speakers: of a layout.
-        channels: names of a card's channels in its order, as `channel_of` gives them. Of two of the same name the
-            first counts.
+        speakers: loudspeakers of a layout.
+        channels: names of a card's channels in order, as `channel_of` gives them. Of two equal names the first counts.
 
     Returns:
-        Indices of channels by labels; without the loudspeakers for which there is none.
+        Indices of channels by label, without loudspeakers that have none.
     """
     first: dict[str, int] = {}
     for index, channel in enumerate(channels):
@@ -123,18 +122,18 @@ def matched(speakers: Sequence[Speaker], channels: Sequence[str | None]) -> dict
 
 
 def wired(speakers: Sequence[Speaker], channels: Sequence[str | None]) -> tuple[dict[str, int], bool]:
-    """Which of some channels each loudspeaker is wired to: by name, and by number where names say nothing.
+    """The channel of each loudspeaker: by name, or by number if names do not tell.
 
     Args:
-        speakers: of a layout.
-        channels: names of a card's channels in its order, None where one has none.
+        speakers: loudspeakers of a layout.
+        channels: names of a card's channels in order, None for a channel without a name.
 
     Returns:
-        Indices of channels by labels, and whether names were of any help.
+        Indices of channels by label, and whether any was matched by name.
     """
     found = matched(speakers, channels)
     by_name = bool(found)
-    # of two channels of one name, as two stereo cards have them, the second has nothing but its number
+    # of two channels of one name, as on two stereo cards, the second has only its number
     named = {index for index, channel in enumerate(channels) if channel and channels.index(channel) == index}
     for speaker in speakers:
         place = speaker.channel - 1
@@ -171,14 +170,14 @@ def _group(layer: str, from_front_deg: float, side: int) -> str:
 
 
 def _nearest(places: Mapping[str, float], channels: Mapping[str, float]) -> Iterable[tuple[str, str]]:
-    """Pairs of loudspeakers and channels on one side, both from front to rear, as near to each other as may be."""
+    """Pairs of loudspeakers and channels on one side, both from front to rear, as close as possible."""
     speakers, names = sorted(places, key=places.__getitem__), sorted(channels, key=channels.__getitem__)
     count = min(len(speakers), len(names))
 
-    def ways() -> Iterator[tuple[float, list[tuple[str, str]]]]:
+    def pairings() -> Iterator[tuple[float, list[tuple[str, str]]]]:
         for some in combinations(speakers, count):
             for others in combinations(names, count):
                 pairs = list(zip(some, others, strict=True))
                 yield sum(abs(places[s] - channels[n]) for s, n in pairs), pairs
 
-    return min(ways(), key=lambda way: way[0])[1]
+    return min(pairings(), key=lambda pairing: pairing[0])[1]

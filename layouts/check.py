@@ -1,4 +1,4 @@
-"""Every problem of a layout file at once, each named by its key's path."""
+"""Checks the data of a layout file: all problems at once, each with the path of its key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MAX_SPEAKERS = 256
 MIN_SPEAKERS = 2
 MAX_CHANNEL = 1024
 MIN_SEPARATION_DEG = 1.0
-"""Loudspeakers less far apart share what is panned to them."""
+"""Angle below which loudspeakers count as one direction."""
 
 LAYOUT_KEYS = ("name", "title", "aliases", "speakers", *ROOM_KEYS)
 _NUMBERS = {
@@ -43,14 +43,14 @@ def check_layout(data: object) -> tuple[str, ...]:
     """Every problem of a layout's plain data.
 
     Args:
-        data: what the YAML file holds.
+        data: content of the YAML file.
 
     Returns:
-        One message a problem, such as `speakers[3].elevation_deg: 95 is outside -90..90`; empty when all is well.
-        Indices count from 0.
+        One message per problem, such as `speakers[3].elevation_deg: expected a number from -90 to 90, got 95`, with
+        indices from 0; empty for a good layout.
     """
     if not isinstance(data, Mapping):
-        return (f"a layout is a mapping with the keys {', '.join(LAYOUT_KEYS)}, not {kind(data)}",)
+        return (f"expected a mapping with the keys {', '.join(LAYOUT_KEYS)}, got {kind(data)}",)
     return tuple(_with_labels(problem, data.get("speakers")) for problem in _layout_problems(data))
 
 
@@ -73,7 +73,7 @@ def _with_labels(problem: str, speakers: object) -> str:
 def _layout_problems(data: Mapping[Any, Any]) -> Iterator[str]:
     yield from unknown_keys("", data, LAYOUT_KEYS)
     if "name" not in data:
-        yield "name: is missing"
+        yield "name: missing"
     for key in ("name", "title"):
         if key in data:
             yield from text_problems(key, data[key])
@@ -82,13 +82,13 @@ def _layout_problems(data: Mapping[Any, Any]) -> Iterator[str]:
         for index, alias in enumerate(aliases):
             yield from text_problems(f"aliases[{index}]", alias)
     else:
-        yield f"aliases: must be a list of texts, not {kind(aliases)}"
+        yield f"aliases: expected a list of texts, got {kind(aliases)}"
     speakers = data.get("speakers")
     if not isinstance(speakers, list):
-        yield f"speakers: must be a list of loudspeakers, not {kind(speakers)}" if speakers else "speakers: is missing"
+        yield f"speakers: expected a list of loudspeakers, got {kind(speakers)}" if speakers else "speakers: missing"
         return
     if len(speakers) > MAX_SPEAKERS:
-        yield f"speakers: {len(speakers)} are too many, at most {MAX_SPEAKERS}"
+        yield f"speakers: expected at most {MAX_SPEAKERS}, got {len(speakers)}"
         return
     for index, speaker in enumerate(speakers):
         yield from _speaker_problems(f"speakers[{index}]", speaker)
@@ -99,9 +99,9 @@ def _layout_problems(data: Mapping[Any, Any]) -> Iterator[str]:
     yield from room_problems(data, labels)
     panned = {index: speaker for index, speaker in good.items() if speaker.get("lfe") is not True}
     if len(panned) < MIN_SPEAKERS and len(good) == len(speakers):
-        yield f"speakers: {len(panned)} without lfe, at least {MIN_SPEAKERS} are needed"
+        yield f"speakers: expected at least {MIN_SPEAKERS} without lfe, got {len(panned)}"
     elif len(good) == len(speakers) and _in_one_direction(panned.values()):
-        yield "speakers: all stand in one direction, at least two are needed"
+        yield "speakers: expected at least two directions, got one for all"
 
 
 def _speaker_problems(path: str, speaker: object) -> Iterator[str]:
@@ -111,10 +111,8 @@ def _speaker_problems(path: str, speaker: object) -> Iterator[str]:
     if "label" in speaker:
         yield from label_problems(f"{path}.label", speaker["label"])
     channel = speaker.get("channel", 1)
-    if not isinstance(channel, int) or isinstance(channel, bool):
-        yield f"{path}.channel: must be a whole number, not {kind(channel)}"
-    elif not 1 <= channel <= MAX_CHANNEL:
-        yield f"{path}.channel: {channel} is outside 1..{MAX_CHANNEL}"
+    if not isinstance(channel, int) or isinstance(channel, bool) or not 1 <= channel <= MAX_CHANNEL:
+        yield f"{path}.channel: expected a whole number from 1 to {MAX_CHANNEL}, got {kind(channel)}"
     yield from truth_problems(f"{path}.lfe", speaker.get("lfe", False))
     for key, (low, high) in (_NUMBERS | CHAIN_NUMBERS).items():
         if key in speaker:
@@ -129,12 +127,12 @@ def _repeats(speakers: Mapping[int, Mapping[Any, Any]], key: str) -> Iterator[st
         if not isinstance(value, (str, int)):
             continue
         if value in first:
-            yield f"speakers[{index}].{key}: {value} is already that of speakers[{first[value]}]"
+            yield f"speakers[{index}].{key}: {value} is already used by speakers[{first[value]}]"
         first.setdefault(value, index)
 
 
 def _in_one_direction(speakers: Iterable[Mapping[Any, Any]]) -> bool:
-    """Whether a panner could tell no two of these loudspeakers apart."""
+    """Whether all these loudspeakers are in one direction for a panner."""
     places = [(speaker.get("azimuth_deg"), speaker.get("elevation_deg", 0.0)) for speaker in speakers]
     if not all(is_number(a) and is_number(e) and abs(a) <= 360 and abs(e) <= 90 for a, e in places):
         return False

@@ -1,4 +1,4 @@
-"""Problems of a layout's loudspeaker chain: equalisers, filters, limits, bass management."""
+"""Checks the loudspeaker chain of a layout: equalisers, filters, limits, bass management."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ _BASS_KEYS = ("crossover_hz", "lfe_gain_db", "subwoofers")
 
 
 def chain_problems(path: str, speaker: Mapping[Any, Any]) -> Iterator[str]:
-    """Of one loudspeaker's chain; its numbers and their ranges are `CHAIN_NUMBERS`."""
+    """Problems of the chain of one loudspeaker, except its numbers (`CHAIN_NUMBERS`)."""
     if "polarity" in speaker:
         yield from choice_problems(f"{path}.polarity", speaker["polarity"], get_args(Polarity))
     if "fir" in speaker:
         yield from text_problems(f"{path}.fir", speaker["fir"], MAX_PATH)
     low, high = speaker.get("highpass_hz"), speaker.get("lowpass_hz")
     if is_number(low) and is_number(high) and low >= high:
-        yield f"{path}.highpass_hz: {low} is not below lowpass_hz {high}: nothing would be heard"
+        yield f"{path}.highpass_hz: expected less than lowpass_hz {high}, got {low}: there would be no sound"
     bands = speaker.get("eq", [])
     if not isinstance(bands, list):
-        yield f"{path}.eq: must be a list of bands, not {kind(bands)}"
+        yield f"{path}.eq: expected a list of bands, got {kind(bands)}"
         return
     if len(bands) > MAX_BANDS:
-        yield f"{path}.eq: {len(bands)} bands are too many, at most {MAX_BANDS}"
+        yield f"{path}.eq: expected at most {MAX_BANDS} bands, got {len(bands)}"
         return
     for index, band in enumerate(bands):
         yield from _band_problems(f"{path}.eq[{index}]", band)
@@ -67,11 +67,11 @@ def _band_problems(path: str, band: object) -> Iterator[str]:
 
 
 def room_problems(data: Mapping[Any, Any], labels: Mapping[str, bool]) -> Iterator[str]:
-    """Of what a layout says about all its loudspeakers.
+    """Problems of the settings for all loudspeakers.
 
     Args:
-        data: of the layout.
-        labels: of its loudspeakers, and whether each is an LFE.
+        data: data of the layout.
+        labels: labels of the loudspeakers, and whether each is an LFE.
     """
     if "compensate" in data:
         compensate = data["compensate"]
@@ -94,20 +94,20 @@ def _bass_problems(path: str, bass: object, labels: Mapping[str, bool]) -> Itera
             yield from number_problems(f"{path}.{key}", bass[key], low, high)
     lfes = [label for label, lfe in labels.items() if lfe]
     if not lfes:
-        yield f"{path}: the layout has no loudspeaker with lfe: true to play the bass"
+        yield f"{path}: expected a loudspeaker with lfe: true to play the bass, got none"
     subwoofers = bass.get("subwoofers", {})
     if not isinstance(subwoofers, Mapping):
-        yield f"{path}.subwoofers: must be a mapping of labels, not {kind(subwoofers)}"
+        yield f"{path}.subwoofers: expected a mapping of labels, got {kind(subwoofers)}"
         return
     for label, weights in subwoofers.items():
         here = f"{path}.subwoofers.{label}"
         if label not in lfes:
-            yield f"{here}: is no loudspeaker with lfe: true{did_you_mean(str(label), lfes)}"
+            yield f"{here}: expected a loudspeaker with lfe: true{did_you_mean(str(label), lfes)}"
         if not isinstance(weights, Mapping):
-            yield f"{here}: must be a mapping of labels to weights, not {kind(weights)}"
+            yield f"{here}: expected a mapping of labels to weights, got {kind(weights)}"
             continue
         for target, weight in weights.items():
             if labels.get(target, True):
                 panned = [name for name, lfe in labels.items() if not lfe]
-                yield f"{here}.{target}: is no loudspeaker whose bass could be taken{did_you_mean(str(target), panned)}"
+                yield f"{here}.{target}: expected a loudspeaker without lfe{did_you_mean(str(target), panned)}"
             yield from number_problems(f"{here}.{target}", weight, -10.0, 10.0)

@@ -1,4 +1,4 @@
-"""A layout as one of our files, so that what was imported from another renderer can be kept and completed."""
+"""Writes a layout as a file of stemfield, to keep and complete one that was imported."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def layout_yaml(layout: Layout, folder: Path | None = None, *, nominal: bool = F
     """The text of a layout file; `load_layout` gives the same layout back, but for its notes.
 
     Args:
-        layout: the room.
-        folder: where the file will be; paths of filters are written as seen from there.
-        nominal: write nominal places also where loudspeakers stand at them; they stay when the real ones are changed.
+        layout: layout to write.
+        folder: folder of the file, for relative paths of filters.
+        nominal: whether to write nominal positions that equal the real ones, so that those can be changed later.
     """
     data: dict[str, Any] = {"name": layout.name, "title": layout.title}
     if layout.aliases:
@@ -44,7 +44,7 @@ def layout_yaml(layout: Layout, folder: Path | None = None, *, nominal: bool = F
 
 
 def _speaker(speaker: Speaker, folder: Path | None, *, nominal: bool) -> dict[str, Any]:
-    """What is not as if it were not said."""
+    """The values of a loudspeaker that differ from the defaults."""
     defaults: Mapping[str, Any] = _DEFAULTS | {
         "nominal_azimuth_deg": speaker.azimuth_deg,
         "nominal_elevation_deg": speaker.elevation_deg,

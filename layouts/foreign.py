@@ -1,4 +1,4 @@
-"""What the importers share: plain numbers, places, XML without entities."""
+"""What the importers share: numbers, positions, XML without entities."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ class ForeignFileError(ValueError):
 
 @dataclass(slots=True)
 class Imported:
-    """A layout file of another renderer in the words of ours."""
+    """A layout file of another renderer, converted to the keys of stemfield."""
 
     data: dict[str, Any]
-    """As in our layout files; not yet checked."""
+    """Data of a layout file, not yet checked."""
     notes: list[str] = field(default_factory=list)
-    """What was left out, because it has no place in ours, or chosen, because the file does not say it."""
+    """What was left out because it cannot be expressed, or chosen because the file does not tell."""
 
     @classmethod
     def named(cls, name: str, program: str) -> Imported:
-        """An empty layout with the name of its file, which may hold what no name of ours may."""
+        """An empty layout with the name of its file, made valid as the name of a layout."""
         name = name_of(name) or program
         return cls({"name": name, "title": f"{name} (from {program})", "speakers": []})
 
     def left_out(self, what: str, where: Sequence[str] | None = None) -> None:
-        """Notes what was left out: at these loudspeakers, if at any, or of the room."""
+        """Note what was left out: at these loudspeakers, if any, or of the whole layout."""
         if where is None:
             self.notes.append(f"left out: {what}")
         elif where:
             self.notes.append(f"left out: {what} at {_some(where)}")
 
     def finish(self) -> None:
-        """Makes usable here what is usual there, and notes it: labels, and subwoofers without a place."""
+        """Convert labels, and loudspeakers without a position, to what stemfield can use, and note it."""
         speakers = [speaker for speaker in self.data["speakers"] if isinstance(speaker.get("label"), str)]
         labels = {speaker["label"]: speaker["label"] for speaker in speakers}
         for old in labels:
@@ -54,7 +54,7 @@ class Imported:
             speaker["label"] = labels[speaker["label"]]
         changed = [f"{old} is {new}" for old, new in labels.items() if new != old]
         if changed:
-            self.notes.append(f"labels that no OSC address reaches are changed: {_some(changed)}")
+            self.notes.append(f"labels that OSC addresses cannot hold are changed: {_some(changed)}")
         bass = self.data.get("bass_management", {})
         if "subwoofers" in bass:
             bass["subwoofers"] = {
@@ -64,7 +64,7 @@ class Imported:
         self._fill_distances()
 
     def _fill_distances(self) -> None:
-        """Puts what has no distance, or stands at the origin, as far away as the farthest: nothing compensates that."""
+        """Give loudspeakers without a distance, or at the origin, that of the farthest, which needs no compensation."""
         speakers = self.data["speakers"]
         known = [radius_m for each in speakers if (radius_m := each.get("radius_m")) is not None and radius_m > 0.0]
         farthest_m = max(known, default=1.0)
@@ -77,7 +77,7 @@ class Imported:
                 elif not speaker.get("lfe"):
                     speaker["lfe"] = True  # as direct outputs of other programs are
                     what = "it has no direction, and plays only what is sent to it directly, as lfe"
-                self.notes.append(f"{speaker['label']} stands at the origin: {what}")
+                self.notes.append(f"{speaker['label']} is at the origin: {what}")
             if speaker["radius_m"] is None:
                 speaker["radius_m"] = farthest_m
 
@@ -86,21 +86,21 @@ def xml_root(text: str) -> ET.Element:
     """The root of an XML text.
 
     Raises:
-        ForeignFileError: no XML, or with a document type, whose entities could grow without end.
+        ForeignFileError: not XML, or with a document type, whose entities could grow without limit.
     """
     if "<!DOCTYPE" in text:
-        raise ForeignFileError("XML with a document type (<!DOCTYPE) is not read")
+        raise ForeignFileError("XML with a document type (<!DOCTYPE) is not supported")
     try:
         return ET.fromstring(text.strip())  # noqa: S314
     except ET.ParseError as error:
-        raise ForeignFileError(f"line {error.position[0]}: no XML: {error}") from error
+        raise ForeignFileError(f"line {error.position[0]}: not XML: {error}") from error
 
 
 def number(where: str, value: object, default: float | None = None) -> float:
     """A number, also one written as text.
 
     Raises:
-        ForeignFileError: it is none, or missing without a default.
+        ForeignFileError: not a number, or missing without a default.
     """
     if value is None and default is not None:
         return default
@@ -112,17 +112,17 @@ def number(where: str, value: object, default: float | None = None) -> float:
     except (ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
-        raise ForeignFileError(f"{where}: {'is missing' if value is None else f'{value!r} is no number'}")
+        raise ForeignFileError(f"{where}: {'missing' if value is None else f'expected a number, got {value!r}'}")
     return found
 
 
 def name_of(stem: str) -> str:
-    """The name of a layout whose file holds none, from the name of the file."""
+    """The name of a layout whose file has none, from the name of the file."""
     return one_line(stem, MAX_TEXT - 32)
 
 
 def one_line(text: str, longest: int = MAX_TEXT) -> str:
-    """A text as names and titles may be: printable, on one line, without space at its ends."""
+    """A text made valid as a name or title: printable, on one line, without spaces at the ends."""
     words = "".join(letter if letter.isprintable() else " " for letter in text).split()
     return " ".join(words)[:longest].strip()
 
@@ -132,7 +132,7 @@ def _some(things: Sequence[str]) -> str:
 
 
 def channel_number(text: str | None) -> int | str | None:
-    """A whole number written as text; what is none is left for the check of the layout."""
+    """A whole number written as text; anything else is left to the check of the layout."""
     word = (text or "").strip()
     return int(word) if word.isascii() and word.isdecimal() and len(word) <= _DIGITS else text
 
@@ -141,35 +141,35 @@ def decibels(where: str, linear: object) -> float:
     """A linear gain in decibels.
 
     Raises:
-        ForeignFileError: it is no number above 0.
+        ForeignFileError: not a number above 0.
     """
     value = number(where, linear, 1.0)
     if value <= 0.0:
-        raise ForeignFileError(f"{where}: {value:g} is no gain above 0; leave the loudspeaker out instead")
+        raise ForeignFileError(f"{where}: expected a gain above 0, got {value:g}; leave the loudspeaker out instead")
     return 20.0 * math.log10(value)
 
 
 def place(azimuth_deg: float, elevation_deg: float, radius_m: float | None) -> dict[str, float | None]:
-    """The keys of a position; None where a file does not say how far away it is."""
+    """The keys of a position; None for an unknown distance."""
     return {"azimuth_deg": azimuth_deg, "elevation_deg": elevation_deg, "radius_m": radius_m}
 
 
 def place_at(x: float, y: float, z: float) -> dict[str, float | None]:
-    """The keys of a position in our axes: x front, y left, z up, metres."""
+    """The keys of a position given as x front, y left, z up, metres."""
     return place(*(round(value, 6) + 0.0 for value in polar((x, y, z)).tolist()))
 
 
 def trim(gain_db: float) -> dict[str, float]:
-    """The key of a gain, where there is one."""
+    """The key of a gain, if it is not 0."""
     return {"gain_db": round(gain_db, 6)} if gain_db else {}
 
 
 def mapping(where: str, value: object) -> Mapping[Any, Any]:
-    """A value that must be a mapping.
+    """The same value, checked to be a mapping.
 
     Raises:
-        ForeignFileError: it is none.
+        ForeignFileError: it is not a mapping.
     """
     if not isinstance(value, Mapping):
-        raise ForeignFileError(f"{where}: must be a mapping")
+        raise ForeignFileError(f"{where}: expected a mapping")
     return value

@@ -1,6 +1,6 @@
 """Loudspeaker files of the EBU ADM Renderer (YAML): real positions for the channels of a BS.2051 system.
 
-Its angles are ours; its channels count from 0.
+Angles as in stemfield; channels count from 0.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _LABEL = re.compile(r"(UH|[MUBT])([+-][0-9]{3})")
 
 
 def is_ear(data: object) -> bool:
-    """Whether plain data is such a file: its loudspeakers have `names`."""
+    """Whether plain data is such a file: loudspeakers have `names`."""
     speakers = data.get("speakers") if isinstance(data, Mapping) else data
     return isinstance(speakers, list) and any(isinstance(entry, Mapping) and "names" in entry for entry in speakers)
 
@@ -24,10 +24,10 @@ def is_ear(data: object) -> bool:
 def import_ear(data: Any, name: str) -> Imported:
     """The layout in the plain data of such a file.
 
-    A loudspeaker is called by the first of its names; where it has no position, that of the name in BS.2051 counts.
+    The first name of a loudspeaker is its label; without a position it gets the one of that name in BS.2051.
 
     Raises:
-        ForeignFileError: something is missing or no number.
+        ForeignFileError: a value is missing or not a number.
     """
     result = Imported.named(name, "EAR")
     speakers: list[Any] = data["speakers"] if isinstance(data, Mapping) else data
@@ -62,7 +62,7 @@ def _nominal(label: str) -> tuple[float, float] | None:
 def _place(where: str, label: str, position: object, nominal: tuple[float, float] | None) -> dict[str, float | None]:
     if position is None:
         if nominal is None:
-            raise ForeignFileError(f"{where}: {label!r} has no position, and is no BS.2051 name that has one")
+            raise ForeignFileError(f"{where}: expected a position, or a BS.2051 name that has one, got {label!r}")
         return place(*nominal, None)
     at = mapping(f"{where}.position", position)
     found = place(*(number(f"{where}.position.{key}", at.get(key)) for key in ("az", "el", "r")))

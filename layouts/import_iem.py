@@ -1,4 +1,4 @@
-"""Loudspeaker files of the IEM plug-ins (JSON): angles as ours, channels from 1, imaginary loudspeakers marked."""
+"""Loudspeaker files of the IEM plug-ins (JSON): angles as in stemfield, channels from 1, imaginary ones marked."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ def is_iem(text: str) -> bool:
 
 
 def import_iem(text: str, name: str) -> Imported:
-    """The layout in such a file. Its imaginary loudspeakers are left out: the panner makes its own.
+    """The layout in such a file. Imaginary loudspeakers are left out: the panner adds its own.
 
     Raises:
-        ForeignFileError: no JSON, or something is missing or no number.
+        ForeignFileError: not JSON, or a value is missing or not a number.
     """
     try:
         data = parse_json(text)
     except PlainDataError as error:
-        raise ForeignFileError(f"no JSON: {error}") from error
+        raise ForeignFileError(f"not JSON: {error}") from error
     layout = mapping("LoudspeakerLayout", data.get("LoudspeakerLayout"))
     speakers = layout.get("Loudspeakers")
     if not isinstance(speakers, list):
-        raise ForeignFileError("LoudspeakerLayout.Loudspeakers: must be a list")
+        raise ForeignFileError("LoudspeakerLayout.Loudspeakers: expected a list")
     result = Imported.named(name, "IEM")
     if isinstance(layout.get("Name"), str) and one_line(layout["Name"]):
         result.data["title"] = one_line(layout["Name"])

@@ -1,7 +1,7 @@
-"""Speaker set-ups of SpatGRIS (XML): x right, y front, z up; one unit is taken as a metre.
+"""Speaker set-ups of SpatGRIS (XML): x right, y front, z up; one unit counts as a metre.
 
-Versions 3 (`SPEAKER_1` with a `POSITION`) and 4 (`SPEAKER` in a `SPEAKER_GROUP`) are read, and those before them
-(`SpeakerSetup`), whose axes are x front, y right.
+Versions 3 (`SPEAKER_1` with a `POSITION`), 4 (`SPEAKER` in a `SPEAKER_GROUP`), and older ones (`SpeakerSetup`), whose
+axes are x front, y right.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _CENTRE = (0.0, 0.0, 0.0)
 def import_spatgris(root: ET.Element, name: str) -> Imported:
     """The layout in such a file.
 
-    Outputs that only play what is sent to them directly become LFE loudspeakers: they are not panned to.
+    Outputs for direct signals only become LFE loudspeakers, which are not panned to.
 
     Raises:
-        ForeignFileError: something is missing or no number.
+        ForeignFileError: a value is missing or not a number.
     """
     result = Imported.named(name, "SpatGRIS")
     muted = []
@@ -53,10 +53,10 @@ def import_spatgris(root: ET.Element, name: str) -> Imported:
 
 
 def import_old_spatgris(root: ET.Element, name: str) -> Imported:
-    """The layout in a file from before version 3.
+    """The layout in a file older than version 3.
 
     Raises:
-        ForeignFileError: something is missing or no number.
+        ForeignFileError: a value is missing or not a number.
     """
     result = Imported.named(name, "SpatGRIS")
     for entry in root.iter("Speaker"):
@@ -82,13 +82,13 @@ def _speakers(parent: ET.Element, origin: _Point) -> Iterator[tuple[int, _Point,
         elif old is not None:
             at = entry.find("POSITION")
             if at is None:
-                raise ForeignFileError(f"{entry.tag}: has no POSITION")
+                raise ForeignFileError(f"{entry.tag}.POSITION: missing")
             x, y, z = (number(f"{entry.tag}.{key}", at.get(key)) for key in "XYZ")
             yield int(old[1]), (x, y, z), entry
         elif entry.tag == "SPEAKER":
             channel = channel_number(entry.get("SPEAKER_PATCH_ID"))
             if not isinstance(channel, int):
-                raise ForeignFileError(f"SPEAKER_PATCH_ID: {channel!r} is no channel")
+                raise ForeignFileError(f"SPEAKER_PATCH_ID: expected a channel, got {channel!r}")
             yield channel, _sum(origin, _point(entry)), entry
 
 
@@ -98,7 +98,7 @@ def _point(entry: ET.Element, default: _Point | None = None) -> _Point:
         return default
     words = (text or "").strip("() ").split(",")
     if len(words) != 3:
-        raise ForeignFileError(f"CARTESIAN_POSITION: {text!r} is not (x, y, z)")
+        raise ForeignFileError(f"CARTESIAN_POSITION: expected (x, y, z), got {text!r}")
     x, y, z = (number("CARTESIAN_POSITION", word.strip()) for word in words)
     return x, y, z
 

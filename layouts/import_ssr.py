@@ -1,6 +1,6 @@
-"""Reproduction setups of the SoundScape Renderer (`.asd`, XML): axes as ours, channels by order, delays in seconds.
+"""Reproduction setups of the SoundScape Renderer (`.asd`, XML): axes as in stemfield, channels in order, delays in s.
 
-Besides single loudspeakers they hold arrays on a line or an arc, of which the first and one other are given.
+They contain single loudspeakers, and arrays on a line or an arc given by two of their loudspeakers.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ def import_ssr(root: ET.Element, name: str) -> Imported:
     """The layout in such a file; subwoofers become LFE loudspeakers that play the bass of all others.
 
     Raises:
-        ForeignFileError: it is a scene without loudspeakers, or something is missing or no number.
+        ForeignFileError: a scene without loudspeakers, or a value is missing or not a number.
     """
     setups = list(root.iter("reproduction_setup"))
     if not setups:
-        raise ForeignFileError("holds no <reproduction_setup>: it is a scene, no loudspeakers")
+        raise ForeignFileError("expected a <reproduction_setup>, got a scene without loudspeakers")
     result = Imported.named(name, "SSR")
     title = one_line(root.findtext("header/name") or "")
     if title:
@@ -35,21 +35,21 @@ def import_ssr(root: ET.Element, name: str) -> Imported:
         for place in _places(entry):
             channel += 1
             if channel > MAX_CHANNEL:
-                raise ForeignFileError(f"has more than {MAX_CHANNEL} channels")
+                raise ForeignFileError(f"expected at most {MAX_CHANNEL} channels, got more")
             if place is not None:
                 speakers.append(
                     {"label": f"S{channel}", "channel": channel} | _settings(entry, channel) | place_at(*place)
                 )
     if any("lfe" in speaker for speaker in speakers):
         result.data["bass_management"] = {}
-        result.notes.append("subwoofers play what others have below 80 Hz (bass_management)")
+        result.notes.append("subwoofers play the bass of the others below 80 Hz (bass_management)")
     if len(setups) > 1:
         result.notes.append("the channels of several machines are counted one after the other")
     return result
 
 
 def _places(entry: ET.Element) -> Iterator[_Place | None]:
-    """Where the loudspeakers of an element stand; None for a channel that has none."""
+    """Positions of the loudspeakers of an element; None for a channel without one."""
     match entry.tag:
         case "loudspeaker":
             yield _position(entry, "loudspeaker")
@@ -73,7 +73,7 @@ def _line(entry: ET.Element) -> Iterator[_Place]:
 
 
 def _arc(entry: ET.Element) -> Iterator[_Place]:
-    """Anticlockwise, a whole circle where no angle is given."""
+    """Positions on an arc, anticlockwise; a full circle without an angle."""
     count = _count(entry, 2)
     centre = entry.find("center")
     x0, y0, _ = (0.0, 0.0, 0.0) if centre is None else _position(centre, "the center of a circular_array")
@@ -96,7 +96,7 @@ def _arc(entry: ET.Element) -> Iterator[_Place]:
 def _position(entry: ET.Element | None, what: str) -> _Place:
     at = None if entry is None else entry.find("position")
     if at is None:
-        raise ForeignFileError(f"{what} has no position")
+        raise ForeignFileError(f"{what}: position: missing")
     x, y, z = (number(f"{what}: {key}", at.get(key), 0.0 if key == "z" else None) for key in "xyz")
     return x, y, z
 
@@ -105,7 +105,7 @@ def _count(entry: ET.Element, least: int) -> int:
     text = entry.get("number") or "1"
     count = int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
     if not least <= count <= MAX_CHANNEL:
-        raise ForeignFileError(f"{entry.tag}: number {text!r}: allowed {least} to {MAX_CHANNEL}")
+        raise ForeignFileError(f"{entry.tag}: number: expected {least} to {MAX_CHANNEL}, got {text!r}")
     return count
 
 

@@ -1,4 +1,4 @@
-"""Loudspeaker files of VISR and the S3A renderers (XML): axes, angles and channels as ours, delays in seconds."""
+"""Loudspeaker files of VISR and the S3A renderers (XML): axes, angles, channels as in stemfield; delays in seconds."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _RANGE = re.compile(r"[0-9]{1,4}(:-?[0-9]{1,4})?:[0-9]{1,4}")
 def import_visr(root: ET.Element, name: str) -> Imported:
     """The layout in such a file; subwoofers become LFE loudspeakers with bass management.
 
-    Its virtual loudspeakers and triplets are left out: the panner makes its own. Its output equalisers are left out,
-    because their coefficients hold at one sample rate only.
+    Virtual loudspeakers and triplets are left out, because the panner makes its own, and output equalisers, because
+    their coefficients are for one sample rate.
 
-    Where the `dimension` is 2, elevations and heights may be missing.
+    With a `dimension` of 2, elevations and heights may be missing.
 
     Raises:
-        ForeignFileError: something is missing or no number.
+        ForeignFileError: a value is missing or not a number.
     """
     result = Imported.named(name, "VISR")
     speakers = result.data["speakers"]
@@ -44,13 +44,15 @@ def import_visr(root: ET.Element, name: str) -> Imported:
         equalised += [label] if "eq" in entry.attrib else []
     for index, entry in enumerate(root.iter("subwoofer"), start=1):
         label = f"SUB{index}"
-        # VISR knows no place of a subwoofer; in front is where most stand.
+        # VISR has no position of a subwoofer; most are in front
         speakers.append({"label": label, "lfe": True} | _wiring(label, entry) | place(0.0, 0.0, None))
         equalised += [label] if "eq" in entry.attrib else []
         targets = _words(entry.get("assignedLoudspeakers", ""))
         weights = _words(entry.get("weights", "")) or ["1"] * len(targets)
         if len(weights) != len(targets):
-            raise ForeignFileError(f"{label}: {len(targets)} assignedLoudspeakers, but {len(weights)} weights")
+            raise ForeignFileError(
+                f"{label}: expected a weight for each of {len(targets)} assignedLoudspeakers, got {len(weights)}"
+            )
         subwoofers[label] = {
             target: number(f"{label}.weights", weight) for target, weight in zip(targets, weights, strict=True)
         }
@@ -65,7 +67,7 @@ def import_visr(root: ET.Element, name: str) -> Imported:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a list; whole numbers may be given as `first:last` or `first:step:last`.
+    """The words of a list; ranges of whole numbers are `first:last` or `first:step:last`.
 
     >>> _words("1:3, M+030, 8:-2:4")
     ['1', '2', '3', 'M+030', '8', '6', '4']
@@ -78,7 +80,7 @@ def _words(text: str) -> list[str]:
         first, *step, last = map(int, word.split(":"))
         by = step[0] if step else 1
         if by == 0 or abs(last - first) > MAX_CHANNEL:
-            raise ForeignFileError(f"{word}: is no range of loudspeakers")
+            raise ForeignFileError(f"expected a range of loudspeakers, got {word}")
         words += map(str, range(first, last + (1 if by > 0 else -1), by))
     return words
 
@@ -96,13 +98,13 @@ def _wiring(where: str, entry: ET.Element) -> dict[str, Any]:
 
 
 def _place(where: str, entry: ET.Element, level: float | None) -> dict[str, float | None]:
-    """Position of a loudspeaker; `level` is the elevation or height where none is given, if that is allowed."""
+    """Position of a loudspeaker; `level` is the default of elevation or height, None for none."""
     defaults = {"el": level, "z": level}
     at = entry.find("polar")
     keys = ("az", "el", "r")
     if at is None:
         at, keys = entry.find("cart"), ("x", "y", "z")
     if at is None:
-        raise ForeignFileError(f"{where}: has neither polar nor cart")
+        raise ForeignFileError(f"{where}: expected polar or cart, got neither")
     found = [number(f"{where}.{key}", at.get(key), defaults.get(key)) for key in keys]
     return place(*found) if at.tag == "polar" else place_at(*found)

@@ -1,4 +1,4 @@
-"""Layout files of any kind, recognised by what they hold: our own YAML, and those of EAR, VISR, IEM, SpatGRIS, SSR."""
+"""Reads layout files of any kind, recognised by their content: stemfield, EAR, VISR, IEM, SpatGRIS and SSR."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _XML = {
 
 
 def read_data(text: str, name: str) -> tuple[object, tuple[str, ...] | None]:
-    """The plain data of a layout in our words, not yet checked, and the notes of its import; None for our own.
+    """The plain data of a layout, not yet checked, and the notes of its import; None for a file of stemfield.
 
     Args:
-        text: of a layout file of any kind.
-        name: for a layout whose file holds none.
+        text: text of a layout file of any kind.
+        name: name for a layout whose file has none.
 
     Raises:
-        StrictYamlError: neither YAML of plain data nor anything else that is known.
-        ForeignFileError: another renderer's file that cannot be read.
+        StrictYamlError: neither YAML of plain data nor another known format.
+        ForeignFileError: a file of another renderer that cannot be read.
     """
     if text.lstrip().startswith("<"):
         root = xml_root(text)
         if root.tag not in _XML:
-            raise ForeignFileError(f"XML of an unknown kind: <{root.tag}>; known are {', '.join(_XML)}")
+            raise ForeignFileError(f"unknown kind of XML: expected {', '.join(_XML)}, got <{root.tag}>")
         return _plain(_XML[root.tag](root, name))
     if is_iem(text):
         return _plain(import_iem(text, name))

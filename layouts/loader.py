@@ -1,6 +1,6 @@
-"""Layouts by name, alias or path: those of the user's folders first, then the shipped ones.
+"""Loads layouts by name, alias or path, from the user's folders and then from the shipped ones.
 
-Files of other renderers are recognised by what they hold and imported.
+Files of other renderers are recognised by their content and imported.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ def load_layout(name_or_path: str, folders: Sequence[Path] = ()) -> Layout:
     """The layout of this name, alias or file.
 
     Args:
-        name_or_path: a name or alias such as `22.2` or `9+10+3`, or the path of a file: whatever contains a path
-            separator or ends in `.yaml`, `.yml`, `.json`, `.xml` or `.asd`. Besides our own, the loudspeaker files of
-            EAR (YAML), VISR (XML), IEM (JSON), SpatGRIS (XML) and SSR (`.asd`) are read; `Layout.notes` says what was
-            left out or chosen.
-        folders: the user's folders of layouts; they come before the shipped ones.
+        name_or_path: a name or alias such as `22.2` or `9+10+3`, or the path of a file: any text that contains a path
+            separator or ends in `.yaml`, `.yml`, `.json`, `.xml` or `.asd`. Files of EAR (YAML), VISR (XML), IEM
+            (JSON), SpatGRIS (XML) and SSR (`.asd`) are imported; `Layout.notes` lists what was left out or chosen.
+        folders: the user's folders of layouts, searched before the shipped ones.
 
     Raises:
         LayoutError: an unknown name, or a file with problems (all of them are listed).
@@ -51,12 +50,12 @@ def load_layout(name_or_path: str, folders: Sequence[Path] = ()) -> Layout:
 
 
 def is_layout_path(name_or_path: str) -> bool:
-    """Whether this is the path of a layout's file and not its name."""
+    """Whether this is the path of a layout file, not a name."""
     return name_or_path.lower().endswith(_SUFFIXES) or os.sep in name_or_path
 
 
 def available_layouts(folders: Sequence[Path] = ()) -> tuple[LayoutEntry, ...]:
-    """Every layout that `load_layout` finds by name, in its order of search.
+    """Every layout that `load_layout` finds by name, in search order.
 
     A file with problems is listed under its file name, with the problems.
     """
@@ -70,7 +69,7 @@ def _files(folders: Sequence[Path]) -> list[Path]:
 
 
 def _may_be(name: str, path: Path) -> bool:
-    """Whether a file can be the layout of this name; parsing all of them would take long."""
+    """Whether a file can be the layout of this name, without parsing it."""
     try:
         return name in (path.stem, name_of(path.stem)) or name in read_text(path)
     except StrictYamlError:
@@ -98,7 +97,7 @@ def _load_file(path: Path) -> Layout:
 
 
 def _compensated(layout: Layout) -> Layout:
-    """A layout of another program, whose files do not say that different distances are to be brought into line."""
+    """A layout of another program, set to compensate different distances, which its files do not mention."""
     keys = uncompensated(layout)
     if not keys:
         return layout

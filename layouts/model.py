@@ -21,7 +21,7 @@ from typing import Literal
 from stemfield.layouts.problems import ProblemsError
 
 EqType = Literal["lowpass", "highpass", "bandpass", "bandstop", "peak", "lowshelf", "highshelf", "allpass"]
-"""Of S3A's object equaliser, after the Audio EQ Cookbook."""
+"""Filter types of S3A's object equaliser, after the Audio EQ Cookbook."""
 
 Polarity = Literal["normal", "inverted"]
 
@@ -43,8 +43,8 @@ class EqBand:
 class Speaker:
     """One loudspeaker of a room.
 
-    The nominal position decides between which neighbours a source is panned, the actual one how loud each is: a
-    loudspeaker may be moved a little without changing how the room is divided (ITU-R BS.2051 gives both).
+    The nominal position decides between which neighbours a source is panned, the actual one their gains: a loudspeaker
+    may be moved a little without changing the regions of the layout (ITU-R BS.2051 gives both).
     """
 
     label: str
@@ -56,17 +56,17 @@ class Speaker:
     radius_m: float
     """Distance from the listener, above 0."""
     channel: int
-    """1-based output channel as wired; channels of a layout need not be contiguous."""
+    """Output channel, from 1; channels of a layout need not be contiguous."""
     lfe: bool = False
     """A low-frequency effects channel: never panned to."""
     nominal_azimuth_deg: float = math.nan
-    """The actual azimuth when not given."""
+    """Default: the actual azimuth."""
     nominal_elevation_deg: float = math.nan
-    """The actual elevation when not given."""
+    """Default: the actual elevation."""
     delay_ms: float | None = None
-    """0..1000: a measured delay, used instead of the one that follows from the radius."""
+    """0..1000: measured delay, instead of the one that follows from the radius."""
     gain_db: float = 0.0
-    """-60..20: trim, on top of the gain that follows from the radius."""
+    """-60..20: trim, added to the gain that follows from the radius."""
     polarity: Polarity = "normal"
     eq: tuple[EqBand, ...] = ()
     fir: Path | None = None
@@ -74,7 +74,7 @@ class Speaker:
     highpass_hz: float | None = None
     lowpass_hz: float | None = None
     max_level_db: float | None = None
-    """-60..0 dBFS: where the limiter of this loudspeaker begins; none when not given."""
+    """-60..0 dBFS: threshold of the loudspeaker's limiter; None: no limiter."""
 
     def __post_init__(self) -> None:
         if math.isnan(self.nominal_azimuth_deg):
@@ -85,7 +85,7 @@ class Speaker:
 
 @dataclass(frozen=True, slots=True)
 class Compensation:
-    """Whether loudspeakers at different radii are brought into line by the chain."""
+    """Whether the chain compensates different radii."""
 
     delay: bool = False
     gain: bool = False
@@ -93,14 +93,14 @@ class Compensation:
 
 @dataclass(frozen=True, slots=True)
 class BassManagement:
-    """Who plays the bass of small loudspeakers."""
+    """Which subwoofers play the bass of small loudspeakers."""
 
     crossover_hz: float = 80.0
     """20..500."""
     lfe_gain_db: float = 10.0
-    """What is sent to an LFE channel is played so much louder: it is recorded 10 dB low (ITU-R BS.775)."""
+    """Gain of the LFE channel, which is recorded 10 dB low (ITU-R BS.775)."""
     subwoofers: Mapping[str, Mapping[str, float]] = field(default_factory=lambda: MappingProxyType({}))
-    """Label of an LFE loudspeaker -> label -> weight of every loudspeaker whose bass it plays. When empty, all LFE
+    """Label of an LFE loudspeaker -> label -> weight of every loudspeaker whose bass it plays. Empty: all LFE
     loudspeakers share the bass of all others."""
 
 
@@ -117,7 +117,7 @@ class Layout:
     """Pan by amplitude below 700 Hz, by energy above."""
     bass_management: BassManagement | None = None
     notes: tuple[str, ...] = ()
-    """What an import from a file of another program left out."""
+    """What an import from another program left out or chose."""
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""Numbers that people and other programs write as text: decimal digits of ASCII, and nothing that Python adds to them.
+"""Numbers written as text by people and other programs, in ASCII digits only.
 
-Python's own `float` and `int` take `1_0` for ten, and the digits of every script.
+Python's own `float` and `int` accept `1_0` as ten, and the digits of every script.
 
 >>> real(" -1.5e3 "), whole("007")
 (-1500.0, 7)
@@ -16,22 +16,22 @@ _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def real(text: str) -> float:
-    """The number that a text is, perhaps infinite.
+    """The number in a text, possibly infinite.
 
     Raises:
-        ValueError: it is none.
+        ValueError: not a number.
     """
     if not _REAL.fullmatch(text.strip()):
-        raise ValueError(f"{text!r} is no number")
+        raise ValueError(f"expected a number, got {text!r}")
     return float(text)
 
 
 def whole(text: str) -> int:
-    """The whole number that a text is, of at most 18 digits.
+    """The whole number in a text, of at most 18 digits.
 
     Raises:
-        ValueError: it is none.
+        ValueError: not a whole number.
     """
     if not _WHOLE.fullmatch(text.strip()):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"expected a whole number, got {text!r}")
     return int(text)

@@ -1,4 +1,4 @@
-"""Plain data from files and from the network: bounded in size and depth, with text that can be encoded."""
+"""Reads plain data of files and the network: bounded in size and depth, with text that can be encoded."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any, BinaryIO, Final, NoReturn
 
 MAX_FILE_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 16
-"""Far below what Python's own recursion allows, so that a value can be shown and compared at any depth of the stack."""
+"""Maximum nesting, far below Python's recursion limit, so that a value can be shown and compared anywhere."""
 MAX_INTEGER: Final = 2**64
 """Python refuses to print integers of more than 4300 digits."""
 _HANDED = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
-"""Where a shell hands over the end of a pipe, which a person then means."""
+"""Paths by which a shell passes the end of a pipe, which are allowed."""
 
 
 class PlainDataError(ValueError):
@@ -26,8 +26,8 @@ def read_file(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
     """The content of a regular file.
 
     Args:
-        path: of the file, as for `open_file`.
-        most: bytes allowed.
+        path: path of the file, as for `open_file`.
+        most: maximum size, bytes.
 
     Raises:
         PlainDataError, OSError: as `open_file`.
@@ -40,11 +40,11 @@ def read_file(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
 
 
 def open_file(path: Path, most: int) -> BinaryIO:
-    """A regular file, opened to be read; one that is none (a FIFO, a device) could keep its reader waiting for ever.
+    """Open a regular file for reading; anything else (a FIFO, a device) could block for ever.
 
     Args:
-        path: of the file; a pipe that a shell handed over (`/dev/stdin`, `<(...)`) is read too.
-        most: bytes allowed.
+        path: path of the file; a pipe passed by a shell (`/dev/stdin`, `<(...)`) is allowed.
+        most: maximum size, bytes.
 
     Raises:
         PlainDataError: too large, or no regular file.
@@ -54,11 +54,11 @@ def open_file(path: Path, most: int) -> BinaryIO:
     try:
         file = open(path, "rb", opener=None if handed else without_waiting)  # noqa: SIM115 - handed to the caller
     except ValueError as error:  # a NUL byte in the path
-        raise PlainDataError(f"no path: {error}") from error
+        raise PlainDataError(f"not a path: {error}") from error
     found = os.fstat(file.fileno())
     if not (handed or stat.S_ISREG(found.st_mode)):
         file.close()
-        raise PlainDataError("is no regular file")
+        raise PlainDataError("expected a regular file")
     if found.st_size > most:
         file.close()
         raise PlainDataError(f"larger than {most} bytes")
@@ -66,7 +66,7 @@ def open_file(path: Path, most: int) -> BinaryIO:
 
 
 def without_waiting(path: str, flags: int) -> int:
-    """An opener for `open` that fails where a FIFO without another end would make it wait."""
+    """An opener for `open` that fails instead of waiting for the other end of a FIFO."""
     return os.open(path, flags | os.O_NONBLOCK, 0o666)
 
 
@@ -86,11 +86,11 @@ def parse_json(text: str | bytes, *, finite: bool = False) -> Any:
     """The data of a JSON text, at most 16 deep.
 
     Args:
-        text: of the document.
-        finite: whether all of it is refused for a NaN or Infinity, which Python's writers know and JSON does not.
+        text: text of the document.
+        finite: whether to refuse NaN and Infinity, which Python writes but JSON does not have.
 
     Raises:
-        PlainDataError: why it is no JSON that is read here, such as a key that appears twice or deep nesting.
+        PlainDataError: not JSON, a key that appears twice, or nested too deeply.
     """
     try:
         data = json.loads(text, object_pairs_hook=_object, parse_constant=_no_number if finite else None)
@@ -103,7 +103,7 @@ def parse_json(text: str | bytes, *, finite: bool = False) -> Any:
     except ValueError as error:
         raise PlainDataError(str(error)) from error
     if _deeper_than(data, MAX_DEPTH):
-        raise PlainDataError(f"nested too deeply: allowed {MAX_DEPTH} levels")
+        raise PlainDataError(f"nested too deeply: expected at most {MAX_DEPTH} levels")
     return data
 
 
@@ -113,7 +113,7 @@ def json_line(data: object) -> str:
 
 
 def is_encodable(text: str) -> bool:
-    """Whether UTF-8 can hold a text: half a surrogate pair, which JSON and YAML can escape, it cannot."""
+    """Whether a text can be encoded as UTF-8; half a surrogate pair, which JSON and YAML can escape, cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -122,11 +122,11 @@ def is_encodable(text: str) -> bool:
 
 
 def unusable(data: object, path: str = "") -> Iterator[str]:
-    """What no file may hold, wherever it stands: text that cannot be encoded or holds NUL, huge whole numbers.
+    """Problems of data anywhere in a file: text that cannot be encoded or contains NUL, huge whole numbers.
 
     Args:
         data: plain data of bounded depth.
-        path: of the data, such as `speakers[3]`.
+        path: path of the data, such as `speakers[3]`.
     """
     if isinstance(data, Mapping):
         for key, value in data.items():
@@ -144,9 +144,9 @@ def unusable(data: object, path: str = "") -> Iterator[str]:
 def _problem(value: object) -> str | None:
     if isinstance(value, str):
         if not is_encodable(value):
-            return f"{value!a:.60} is no text: UTF-8 cannot hold half a surrogate pair"
+            return f"{value!a:.60} is not text: half a surrogate pair cannot be encoded"
         if "\0" in value:
-            return f"{value!a:.60} holds a NUL character"
+            return f"{value!a:.60} contains a NUL character"
     if isinstance(value, int) and abs(value) > MAX_INTEGER:
         return "the whole number is too large"
     return None
@@ -162,7 +162,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number")
+    raise ValueError(f"expected a number, got {text}")
 
 
 def _deeper_than(data: object, depth: int) -> bool:

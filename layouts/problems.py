@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeGuard
@@ -42,51 +41,47 @@ class ProblemsError(UserError):
 
 
 def mapping_problems(path: str, value: object, known: Sequence[str], required: Sequence[str] = ()) -> Iterator[str]:
-    """That a value is no mapping, has unknown keys, or lacks some."""
+    """Problems of a mapping: not a mapping, unknown keys, missing keys."""
     if not isinstance(value, Mapping):
-        yield f"{path}: must be a mapping with the keys {', '.join(known)}, not {kind(value)}"
+        yield f"{path}: expected a mapping with the keys {', '.join(known)}, got {kind(value)}"
         return
     yield from unknown_keys(f"{path}.", value, known)
-    yield from (f"{path}.{key}: is missing" for key in required if key not in value)
+    yield from (f"{path}.{key}: missing" for key in required if key not in value)
 
 
 def number_problems(path: str, value: object, low: float, high: float) -> Iterator[str]:
-    """That a value is no number, or not within low..high."""
-    if not is_number(value):
-        yield f"{path}: must be a number, not {kind(value)}"
-    elif isinstance(value, float) and not math.isfinite(value):
-        yield f"{path}: {value} is not a finite number"
-    elif path.endswith(".radius_m") and value <= 0:
-        yield f"{path}: {value} puts the loudspeaker at the origin; it must be above 0, at most {high:g}"
-    elif not low <= value <= high:
-        yield f"{path}: {value} is outside {low:g}..{high:g}"
+    """Problems of a number: not a number, or out of range."""
+    if is_number(value) and low <= 0 and path.endswith(".radius_m") and value <= 0:
+        yield f"{path}: expected more than 0, got {value}: a loudspeaker cannot be at the listener"
+    elif not is_number(value) or not low <= value <= high:
+        yield f"{path}: expected a number from {low:g} to {high:g}, got {kind(value)}"
 
 
 def text_problems(path: str, value: object, longest: int = MAX_TEXT) -> Iterator[str]:
-    """That a value is no text, or none to be shown on one line."""
+    """Problems of a text: not a text, or not printable on one line."""
     if is_number(value):
-        yield f"{path}: {value} is a number here; write it in quotes"
+        yield f"{path}: expected text, got the number {value}: write it in quotes"
     elif not isinstance(value, str):
-        yield f"{path}: must be text, not {kind(value)}"
+        yield f"{path}: expected text, got {kind(value)}"
     elif not 1 <= len(value) <= longest or not value.isprintable() or value != value.strip():
-        yield f"{path}: must be 1..{longest} printable characters without space at its ends"
+        yield f"{path}: expected 1 to {longest} printable characters without spaces at the ends, got {shown(value)}"
 
 
 def label_problems(path: str, value: object) -> Iterator[str]:
-    """That a value is no text, or a label that no OSC address or no JACK port can hold."""
+    """Problems of a label: not a text, or not possible in an OSC address or the name of a JACK port."""
     problems = list(text_problems(path, value))
     yield from problems
     if not isinstance(value, str) or problems:
         return
     if (size := len(value.encode())) > MAX_LABEL_BYTES:
-        yield f"{path}: {size} bytes are too long for the name of a JACK port, at most {MAX_LABEL_BYTES}"
+        yield f"{path}: expected at most {MAX_LABEL_BYTES} bytes, as JACK port names allow, got {size}"
     if reachable_label(value) != value:
         found = "".join(dict.fromkeys(letter for letter in value if letter in _NO_ADDRESS))
-        yield f"{path}: no OSC address reaches {value!r}, because of {found}; {reachable_label(value)!r} would do"
+        yield f"{path}: expected a label without {found}, such as {reachable_label(value)!r}, got {value!r}"
 
 
 def reachable_label(label: str) -> str:
-    """A label that an OSC address can hold: that without what has a meaning in addresses and in lists of labels.
+    """A label that an OSC address can hold: without the special characters of addresses and lists of labels.
 
     >>> reachable_label("L/R [top]"), reachable_label("M+030")
     ('L-R -top', 'M+030')
@@ -97,21 +92,20 @@ def reachable_label(label: str) -> str:
 
 
 def choice_problems(path: str, value: object, allowed: Sequence[str]) -> Iterator[str]:
-    """That a value is none of the allowed words."""
-    if not isinstance(value, str):
-        yield f"{path}: must be one of {', '.join(allowed)}, not {kind(value)}"
-    elif value not in allowed:
-        yield f"{path}: {value!r} is none of {', '.join(allowed)}{did_you_mean(value, allowed)}"
+    """Problems of a choice: not one of some words."""
+    if not isinstance(value, str) or value not in allowed:
+        hint = did_you_mean(value, allowed) if isinstance(value, str) else ""
+        yield f"{path}: expected one of {', '.join(allowed)}, got {kind(value)}{hint}"
 
 
 def truth_problems(path: str, value: object) -> Iterator[str]:
-    """That a value is neither true nor false."""
+    """Problems of a truth value: neither true nor false."""
     if not isinstance(value, bool):
-        yield f"{path}: must be true or false, not {kind(value)}"
+        yield f"{path}: expected true or false, got {kind(value)}"
 
 
 def unknown_keys(prefix: str, data: Mapping[Any, Any], known: Sequence[str]) -> Iterator[str]:
-    """One problem for every key that is not known."""
+    """One problem for every unknown key."""
     for key in data:
         if key not in known:
             yield f"{prefix}{key}: unknown key{did_you_mean(str(key), known)}"
@@ -124,7 +118,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether a value is a number; true and false are none."""
+    """Whether a value is a number; true and false are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -132,15 +126,13 @@ def kind(value: object) -> str:
     """A value in words, for the end of a message."""
     if value is None:
         return "nothing"
-    if isinstance(value, str):
-        return f"the text {value!r}"
-    if isinstance(value, (bool, int, float)):
-        return f"{value!r}"
+    if isinstance(value, (str, bool, int, float)):
+        return repr(value) if isinstance(value, float) else shown(value)
     return {"dict": "a mapping", "list": "a list"}.get(type(value).__name__, f"a {type(value).__name__}")
 
 
 def shown(value: object) -> str:
-    """A value as it is quoted in a message: short, whatever it is."""
+    """A value as quoted in a message, shortened."""
     match value:
         case str():
             text = repr(value)

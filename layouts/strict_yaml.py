@@ -1,4 +1,4 @@
-"""YAML as plain data only: bounded in size and depth, without aliases, tags or repeated keys; numbers as in 1.2."""
+"""Reads YAML as plain data: bounded in size and depth, no aliases, tags or repeated keys; numbers as in YAML 1.2."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DECLARED = re.compile(
 
 
 class StrictYamlError(ValueError):
-    """Text that is no YAML, or more than plain data."""
+    """Text that is not YAML, or more than plain data."""
 
 
 class _StrictLoader(ScalarLoader):
@@ -35,7 +35,7 @@ class _StrictLoader(ScalarLoader):
         if event.tag is not None:
             raise StrictYamlError(f"{line}: YAML tags ({_spelled(event.tag)}) are not allowed")
         if self._depth == MAX_DEPTH:
-            raise StrictYamlError(f"{line}: nested more than {MAX_DEPTH} deep")
+            raise StrictYamlError(f"{line}: nested too deeply: expected at most {MAX_DEPTH} levels")
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -45,7 +45,7 @@ class _StrictLoader(ScalarLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise StrictYamlError(f"line {key.start_mark.line + 1}: a key must be a word")
+                raise StrictYamlError(f"line {key.start_mark.line + 1}: expected a word as key")
             if key.value in seen:
                 raise StrictYamlError(f"line {key.start_mark.line + 1}: the key {key.value!r} appears twice")
             seen.add(key.value)
@@ -61,8 +61,8 @@ def parse_yaml(text: str) -> object:
     """The plain data of one YAML document.
 
     Raises:
-        StrictYamlError: no YAML, an alias, a tag, a repeated key, deep nesting, text that UTF-8 cannot hold, or a
-            whole number without end; the message names the line or the key.
+        StrictYamlError: not YAML, an alias, a tag, a repeated key, deep nesting, text that cannot be encoded, or a
+            huge whole number; the message names the line or the key.
     """
     loader = None
     try:
@@ -93,7 +93,7 @@ def read_yaml(path: Path) -> object:
 
 
 def read_text(path: Path) -> str:
-    """The text of a file of at most 1 MiB: UTF-8, UTF-16 with its mark, or XML in the encoding that it declares.
+    """The text of a file of at most 1 MiB: UTF-8, UTF-16 with a byte-order mark, or XML in its declared encoding.
 
     Raises:
         StrictYamlError: unreadable, in another encoding, or too large.

@@ -1,7 +1,7 @@
-"""What a plain word of YAML means: numbers as in YAML 1.2, in which `030` is thirty and `1e-06` a number.
+"""Plain scalars of YAML: numbers as in YAML 1.2, where `030` is thirty and `1e-06` a number.
 
-PyYAML reads 1.1, where `030` is octal, `1:30` is ninety, `2024-05-01` a date, and `1e-06` a text. Truth values stay
-those of 1.1, such as `yes` and `off`, which files have always been allowed to hold.
+PyYAML implements 1.1, where `030` is octal, `1:30` is ninety, `2024-05-01` a date, and `1e-06` a text. Truth values are
+those of 1.1, such as `yes` and `off`, for existing files.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class ScalarLoader(yaml.SafeLoader):
 
 
 class ScalarDumper(yaml.SafeDumper):
-    """Writes texts so that they are texts in either version."""
+    """Writes texts that are texts in either version."""
 
 
 ScalarLoader.yaml_implicit_resolvers = {
@@ -56,12 +56,12 @@ ScalarLoader.add_constructor(_FLOAT, _real)
 
 
 def dump_yaml(data: Any, *, width: int = 200, flow: bool | None = False) -> str:
-    """Plain data as a text of YAML that every version reads as the same.
+    """Plain data as YAML that both versions read alike.
 
     Args:
         data: mappings, lists, texts, numbers and truth values.
-        width: at which lines are broken.
-        flow: whether what is within lines is written in braces; None does so for the innermost.
+        width: maximum length of a line.
+        flow: whether to use flow style (braces); None uses it for the innermost level.
     """
     text: str = yaml.dump(
         data, Dumper=ScalarDumper, sort_keys=False, allow_unicode=True, width=width, default_flow_style=flow

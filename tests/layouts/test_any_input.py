@@ -135,7 +135,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("room.yaml", f"{BOMB}name: bomb\nspeakers: *i\n", "line 2: YAML aliases"),
         ("room.yaml", "name: x\nspeakers: [{<<: *a}]\n", "line 2: YAML aliases"),
         ("room.xml", '<!DOCTYPE a [<!ENTITY b "b">]><panningConfiguration>&b;</panningConfiguration>', "document type"),
-        ("room.yaml", f"name: x\nspeakers: {'[' * 100_000}\n", "nested more than 16 deep"),
+        ("room.yaml", f"name: x\nspeakers: {'[' * 100_000}\n", "nested too deeply: expected at most 16 levels"),
         ("room.yaml", f"name: {'9' * 900_000}\n", "Exceeds the limit"),
         ("room.json", '{"LoudspeakerLayout":' * 40_000, "maximum recursion depth"),
     ],
@@ -158,7 +158,10 @@ def speakers_at(*places):
     [
         ([], "speakers"),
         ([(0, 0, 1)], "speakers"),
-        ([(0, 0, 1), (0, 0, 2), (0, 0, 3)], "speakers: all"),  # on a line through the listener
+        (
+            [(0, 0, 1), (0, 0, 2), (0, 0, 3)],
+            "speakers: expected at least two directions",
+        ),  # on a line through the listener
         ([(30, 0, 0), (-30, 0, 1)], "speakers[0].radius_m"),
         ([(30, float("nan"), 1), (-30, 0, 1)], "speakers[0].elevation_deg"),
         ([(30, 0, float("inf")), (-30, 0, 1)], "speakers[0].radius_m"),
@@ -192,5 +195,5 @@ def test_three_hundred_loudspeakers_are_too_many_and_256_are_not():
         {"label": f"S{i}", "channel": i + 1, "azimuth_deg": i * 137.508 % 360, "elevation_deg": i * 0.5 - 60}
         for i in range(300)
     ]
-    assert check_layout({"name": "spiral", "speakers": spiral}) == ("speakers: 300 are too many, at most 256",)
+    assert check_layout({"name": "spiral", "speakers": spiral}) == ("speakers: expected at most 256, got 300",)
     assert not check_layout({"name": "spiral", "speakers": spiral[:256]})

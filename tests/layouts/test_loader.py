@@ -73,7 +73,7 @@ def test_a_broken_file_is_listed_with_its_problems_and_hides_no_other(tmp_path):
     write(tmp_path, ROOM.replace("30,", "north,", 1), "broken.yaml")
     broken, den = available_layouts([tmp_path])[:2]
     assert broken.name == "broken"
-    assert broken.problems == ("speakers[0].azimuth_deg: must be a number, not the text 'north' (left)",)
+    assert broken.problems == ("speakers[0].azimuth_deg: expected a number from -360 to 360, got 'north' (left)",)
     assert den.name == "den"
     with pytest.raises(LayoutError, match="must be a number, not the text 'north'"):
         load_layout("broken", [tmp_path])
@@ -91,7 +91,7 @@ def test_every_problem_of_a_file_is_in_the_message(tmp_path):
     [
         ("name: &n den\ntitle: *n\n", "line 2: YAML aliases (*name) are not allowed"),
         ("name: a\nname: b\n", "line 2: the key 'name' appears twice"),
-        ("{[a]: b}", "line 1: a key must be a word"),
+        ("{[a]: b}", "line 1: expected a word as key"),
         ("name: [", "line 1: expected the node content, but found '<stream end>'"),
         ("a: 1\nb: !!python/object:os.system x", "line 2: YAML tags (!!python/object:os.system) are not allowed"),
         ('name: "\\UFFFFFFFF"', "line 1: a number or an escaped character is out of range"),
@@ -108,12 +108,12 @@ def test_every_problem_of_a_file_is_in_the_message(tmp_path):
         ("name: ! a", "line 1: YAML tags (!) are not allowed"),
         ("name: !mine a", "line 1: YAML tags (!mine) are not allowed"),
         ("%TAG !m! tag:yaml.org,2002:\n---\nname: !m!bool x", "line 3: YAML tags (!!bool) are not allowed"),
-        ('name: "\\ud800"', "name: '\\ud800' is no text"),
-        ('{"\\udfff": 1}', "a key: '\\udfff' is no text"),
-        ('speakers: [{label: "a\\0b"}]', "speakers[0].label: 'a\\x00b' holds a NUL character"),
+        ('name: "\\ud800"', "name: '\\ud800' is not text"),
+        ('{"\\udfff": 1}', "a key: '\\udfff' is not text"),
+        ('speakers: [{label: "a\\0b"}]', "speakers[0].label: 'a\\x00b' contains a NUL character"),
         ("name: 0x" + "f" * 4000, "name: the whole number is too large"),
         ("--- 1\n--- 2\n", "line 2: but found another document"),
-        ("[" * 1000, "nested more than 16 deep"),
+        ("[" * 1000, "nested too deeply: expected at most 16 levels"),
         ("name: \x07", "unacceptable character"),
     ],
 )
@@ -137,8 +137,8 @@ def test_files_without_end_and_files_that_are_none(tmp_path):
     device = tmp_path / "device.yaml"
     device.symlink_to("/dev/zero")
     assert problems_of(folder) == ("cannot be read: Is a directory",)
-    assert problems_of(fifo) == ("is no regular file",)
-    assert problems_of(device) == ("is no regular file",)
+    assert problems_of(fifo) == ("expected a regular file",)
+    assert problems_of(device) == ("expected a regular file",)
     assert problems_of(loop) == ("cannot be read: Too many levels of symbolic links",)
     assert "null byte" in problems_of(f"{tmp_path}/a\0b.yaml")[0]
     # None of them hides another.

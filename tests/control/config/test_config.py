@@ -73,7 +73,7 @@ def test_every_problem_at_once_in_these_words(tmp_path: Path) -> None:
         "inputs[2].aed: expected either aed or position, got both",
         "network.bind: expected a numeric address such as 127.0.0.1, 0.0.0.0 or ::1, got 'anywhere'",
         "network.allow[1]: expected a network such as 192.168.1.0/24, got 'home'",
-        "network.read_only.0: expected a network such as 192.168.1.0/24, got 5.5",
+        "network.read_only[0]: expected a network such as 192.168.1.0/24, got 5.5",
         "network.token: expected 8 to 128 characters, got (hidden)",
         "osc.port: expected a whole number from 1 to 65535, got 99999",
         "osc.prt: unknown key, did you mean port?",

@@ -220,7 +220,7 @@ def test_problems_of_files_with_half_a_surrogate_pair_can_be_sent(control: Any, 
     peer.send("/scene/load", "odd")
     address, (about, reason) = peer.receive()
     assert (address, about) == ("/error", "/scene/load")
-    assert "is no text: UTF-8 cannot hold half a surrogate pair" in reason
+    assert "is not text: half a surrogate pair cannot be encoded" in reason
     assert peer.ask("/scene/amount") == [1.0]
 
 

@@ -242,7 +242,7 @@ def test_more_entries_than_channels_are_refused() -> None:
         (b"[1]", "expected an object"),
         (b"{}", "objects: expected a list of objects, got null"),
         (b'{"objects": {}}', "expected a list"),
-        (b'{"objects": [{"id": 0, "level": NaN}]}', "NaN is no number"),
+        (b'{"objects": [{"id": 0, "level": NaN}]}', "expected a number, got NaN"),
         (b'{"objects": [{"id": ' + b"9" * 5000 + b"}]}", "not JSON"),
         (b" " * 65_537, "got 65537"),
     ],

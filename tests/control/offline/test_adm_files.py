@@ -411,7 +411,7 @@ class TestCommands:
         path, out = write_case("points", tmp_path), tmp_path / "out.wav"
         words = ("--layout", "quad", "-o", out)
         (line,) = self.refused("render", song, *words)
-        assert line == f"{song}: has no axml chunk: nothing says where its tracks are heard"
+        assert line == f"{song}: has no axml chunk, so nothing says where its tracks are placed"
         (line,) = self.refused("render", path, *words, "--programme", "other")
         assert "programme: expected programme (APR_1001), got 'other'" in line
         assert "no such file" in self.refused("render", tmp_path / "none.wav", *words)[0]

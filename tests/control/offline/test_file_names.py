@@ -93,7 +93,7 @@ def test_single_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_a_configuration_cannot_hold_such_a_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     song = save(tmp_path, LATIN)
     assert main(["init", "--yes", "--input", str(song), "--config", str(tmp_path / "config.yaml")]) == 2
-    assert "its name is no UTF-8, which a configuration cannot hold; rename it" in capsys.readouterr().err
+    assert "rename it: a configuration can only hold names in UTF-8" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [song]
 
 

@@ -171,7 +171,7 @@ def test_one_kept_scene_that_is_no_file_costs_only_itself(context: Context, tmp_
     (tmp_path / "scenes" / "folder.json").mkdir()
     os.mkfifo(tmp_path / "scenes" / "fifo.json")
     book = SceneLibrary(store, {})
-    for name, reason in (("folder", "cannot be read: Is a directory"), ("fifo", "is no regular file")):
+    for name, reason in (("folder", "cannot be read: Is a directory"), ("fifo", "expected a regular file")):
         with pytest.raises(SceneFileError, match=reason):
             store.load_named(name)
         assert name in book.names()
@@ -196,7 +196,7 @@ def test_a_recording_that_is_no_file_holds_nothing_up(control: Any, peer: Any, t
     peer.wait_idle()
     control.on_loop(recorder.close())
     assert told == [
-        "playing fifo: is no regular file",
+        "playing fifo: expected a regular file",
         "playing newer: line 1: format: expected 1, got 2; another version wrote it",
         "playing deep: line 2: not JSON",
         "recording fifo: No such device or address",
@@ -224,8 +224,8 @@ def test_scene_files_of_other_editors(context: Context, tmp_path: Path) -> None:
         (b'{"scene": {"amount": 0.25, "amount": 0.5}}', "the key 'amount' appears twice"),
         (text.encode()[:-2], "invalid: "),
         (b"", "invalid: "),
-        (b'{"scene": {"amount": "\\ud800"}}', "scene.amount: '\\\\ud800' is no text"),
-        (b'{"object": {"vocals": {"exclude": "*\\u0000"}}}', "holds a NUL character"),
+        (b'{"scene": {"amount": "\\ud800"}}', "scene.amount: '\\\\ud800' is not text"),
+        (b'{"object": {"vocals": {"exclude": "*\\u0000"}}}', "contains a NUL character"),
     ):
         path.write_bytes(content)
         with pytest.raises(SceneFileError, match=reason.replace(".", r"\.")):
