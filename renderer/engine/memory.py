@@ -128,6 +128,8 @@ class Memory(State):
         sources, speakers = sources_of(exchange.stems, direct), chain.speakers
         rows, columns, meters = sources + OWN_ROWS, 2 * speakers + OWN_COLUMNS, 2 + sources + chain.outputs
         groups = 0 if chain.output_limiter is None else chain.output_limiter.count
+        gains = _zeros(rows, columns)
+        gains[:, -KINDS:] = 1.0  # instruments are not raised before there is a plan
         begins = np.full((3, STEPS), NEVER, np.int64)
         begins[:, 0] = 0
         values: dict[int, int | NDArray[Any]] = {
@@ -137,8 +139,8 @@ class Memory(State):
             Shared.ROWS: rows,
             Shared.COLUMNS: columns,
             Shared.QUIET_FRAMES: NEVER >> 1,
-            Shared.START_GAINS: _zeros(rows, columns),
-            Shared.GOAL_GAINS: _zeros(rows, columns),
+            Shared.START_GAINS: gains,
+            Shared.GOAL_GAINS: gains,
             Shared.RAMP_DONE: np.ones(rows, np.int64),
             Shared.RAMP_TOTAL: np.ones(rows, np.int64),
             Shared.SOURCE_BUS: _zeros(DOUBLES * banks(sources), ROW_FRAMES),

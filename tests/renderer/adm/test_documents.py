@@ -117,8 +117,16 @@ def test_no_seconds(text):
         ("<gain>0.2", "<height>-1</height><gain>0.2", "height: expected 0 to 360, got -1"),
         ("<gain>0.2", "<depth>2</depth><gain>0.2", "depth: expected 0 to 1, got 2"),
         ("<gain>0.2", "<diffuse>inf</diffuse><gain>0.2", "diffuse: expected 0 to 1, got inf"),
-        ("<gain>0.2", '<jumpPosition interpolationLength="soon">1</jumpPosition><gain>0.2', "interpolationLength soon"),
-        ("<gain>0.2", '<jumpPosition interpolationLength="1/2">1</jumpPosition><gain>0.2', "interpolationLength 1/2"),
+        (
+            "<gain>0.2",
+            '<jumpPosition interpolationLength="soon">1</jumpPosition><gain>0.2',
+            "interpolationLength: expected seconds such as 0.05000, got soon",
+        ),
+        (
+            "<gain>0.2",
+            '<jumpPosition interpolationLength="1/2">1</jumpPosition><gain>0.2',
+            "interpolationLength: expected seconds such as 0.05000, got 1/2",
+        ),
         ("<gain>0.2", "<zoneExclusion><zone minX='2'/></zoneExclusion><gain>0.2", "minX: expected -1 to 1, got 2"),
         (
             'AB_00031001_00000001"',

@@ -134,8 +134,8 @@ except AudioFileError as error:
 @pytest.mark.parametrize(
     ("name", "tracks", "message"),
     [
-        ("a.flac", 1, "BW64 is written into .wav files alone"),
-        ("a.mp3", 1, "cannot write .mp3"),
+        ("a.flac", 1, "BW64 is written to .wav files only"),
+        ("a.mp3", 1, "got .mp3"),
         ("none/a.wav", 1, "there is no folder"),
         ("a.wav", 1025, "expected 1 to 1024 tracks, got 1025"),
     ],
@@ -179,9 +179,9 @@ def test_no_bytes_make_it_crash(folder, limit, changes):
     ("at", "value", "message"),
     [
         (0, b"RIFX", "not a BW64 or WAV file"),
-        (56, b"\x02\x00", "samples of format 2 with 24 bits"),
-        (58, b"\x00\x00", "has 0 tracks"),
-        (60, struct.pack("<I", 0), "sample rate 0 Hz"),
+        (56, b"\x02\x00", "got format 2 with 24 bits"),
+        (58, b"\x00\x00", "expected 1 to 1024 tracks, got 0"),
+        (60, struct.pack("<I", 0), "sample rate: expected 8000 to 384000 Hz, got 0 Hz"),
         (60, struct.pack("<I", 7_999), "sample rate: expected 8000 to 384000 Hz, got 7999 Hz"),
         (60, struct.pack("<I", 384_001), "sample rate: expected 8000 to 384000 Hz, got 384001 Hz"),
         (82, b"\xff\xff", "declares 65535 tracks and is too short"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stemfield.control.cli.commands import check_target
+from stemfield.control.offline.inputs import check_target
 from stemfield.control.problems import CommandError
 from stemfield.renderer.files.audiofile import AudioFileError, check_output
 from stemfield.renderer.files.target_file import target_problem
