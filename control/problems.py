@@ -1,4 +1,4 @@
-"""What a command tells its user when it cannot do what was asked."""
+"""Errors of commands with their exit status, and signals that end a command."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Final
 from stemfield.layouts.problems import UserError
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
-"""What asks a command to end, beside an interrupt: the second comes when its terminal is closed."""
+"""Signals that end a command, besides an interrupt; SIGHUP is sent when its terminal is closed."""
 FAILED = 1
 BAD_INPUT = 2
 MAX_LISTED: Final = 20
-"""Problems listed at a time."""
+"""Maximum number of problems listed."""
 
 
 class RefusedError(UserError):
-    """A command that cannot be carried out; the message names the value and what is allowed."""
+    """A request that is refused; the message names what was expected and the value."""
 
 
 class CommandError(UserError):
-    """A command that cannot be carried out, with one problem or several.
+    """A command of the command line that failed.
 
     Attributes:
-        status: the exit status: 2 for bad input, 1 for what failed while working.
+        status: exit status: 2 for bad input, 1 for a failure during work.
     """
 
     def __init__(self, lines: Sequence[str], status: int = BAD_INPUT) -> None:
@@ -41,7 +41,7 @@ class CommandError(UserError):
 
 @contextmanager
 def termination_waits() -> Iterator[None]:
-    """Holds ENDS back while modules are imported, where the exit that they ask for may be swallowed."""
+    """Block ENDS while modules are imported, where the exit that they raise may be swallowed."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     try:
         yield
@@ -49,7 +49,7 @@ def termination_waits() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def shortened(lines: Sequence[str], most: int = MAX_LISTED) -> list[str]:
-    """The first lines, and how many more there are."""
-    more = len(lines) - most
-    return [*lines[:most], f"and {more} more"] if more > 0 else list(lines)
+def shortened(lines: Sequence[str], limit: int = MAX_LISTED) -> list[str]:
+    """The first lines, and the number of the others."""
+    more = len(lines) - limit
+    return [*lines[:limit], f"and {more} more"] if more > 0 else list(lines)

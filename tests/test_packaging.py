@@ -116,6 +116,19 @@ def test_wheel_holds_every_module_and_all_data(wheel: Path) -> None:
     assert [name for name in names if name.startswith("stemfield/separation/models/") and name.endswith(".onnx")]
 
 
+def test_what_is_run_by_hand_is_in_the_sdist_alone(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert not [name for name in names if {"tools", "_generate"} & set(Path(name).parts)]
+    assert {"graft tools", "graft docs"} <= set((ROOT / "MANIFEST.in").read_text().splitlines())
+
+
+@pytest.mark.parametrize("module", ["tools.demosong", "tools.record_voice"])
+def test_tools_run(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert module in done.stdout
+
+
 def test_wheel_takes_no_top_level_name_but_its_own(wheel: Path) -> None:
     tops = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert tops == {"stemfield", f"stemfield-{PROJECT['project']['version']}.dist-info"}

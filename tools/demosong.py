@@ -1,7 +1,7 @@
-"""The demo song: composed here, played by `instruments`, sung by a recorded voice, written as four true stems.
+"""Makes the demo song: composed here, played by `instruments`, sung by a recorded voice, written as four true stems.
 
-`python -m tools.demosong FOLDER --voices VOICES` makes the files again; it needs the extra `train` and
-the recordings of VOICE, which are in the public domain.
+`python -m tools.demosong FOLDER --voices VOICES` makes the shipped files; it needs the extra `train` and the recordings
+of VOICE, which are in the public domain.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BEAT_S = 60.0 / 96.0
 BAR_S = 4 * BEAT_S
 PEAK = 0.88
 VOICE = "rhasspy/dataset-voice-kerstin"
-"""Whose words are sung: CC0 1.0."""
+"""Repository of the sung voice: CC0 1.0."""
 
 Sound = NDArray[np.float64]
 
@@ -66,9 +66,9 @@ def compose(
     """Play the song.
 
     Args:
-        sing: gives the melody, mono, 24 s at 48 kHz, peak 1.
-        seed: of breath, noise and the room; the notes are always the same.
-        done: told the name of each stem when it is finished.
+        sing: returns the melody, mono, 24 s at 48 kHz, peak 1.
+        seed: seed of breath, noise and the room; the notes are always the same.
+        done: called with the name of each finished stem.
 
     Returns:
         Shape (4, 2, 24 s x 48 kHz): the stems in the order of STEMS. All values are multiples of
@@ -97,9 +97,9 @@ def write(stems: NDArray[np.float32], folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    """The command line: one folder."""
+    """Make the files in a folder."""
     parser = argparse.ArgumentParser(prog="python -m tools.demosong", description="Make the demo song.")
-    parser.add_argument("folder", type=Path, help="where the four FLAC files go")
+    parser.add_argument("folder", type=Path, help="folder for the four FLAC files")
     parser.add_argument("--voices", type=Path, required=True, help="folder of recorded voices")
     options = parser.parse_args()
     folder: Path = options.folder
@@ -140,10 +140,10 @@ def sung_by(voices: Path) -> Callable[[np.random.Generator], Sound]:
     """A recorded voice that sings the melody, for `compose`.
 
     Args:
-        voices: holds the folder of VOICE.
+        voices: folder that contains the folder of VOICE.
 
     Raises:
-        ValueError: it does not.
+        ValueError: there are no recordings of VOICE.
     """
     from stemfield.separation.music import effects, singing
     from stemfield.separation.music.composition import Note

@@ -1,6 +1,6 @@
-"""The players of the demo song: a bass, drums, keys and a room, synthesised from first principles.
+"""The instruments of the demo song: bass, drums, keys and a room, synthesised from first principles.
 
-Every function returns sound at RATE_HZ in float64, mono (n,) unless it says stereo (2, n), peak about 1.
+Every function returns audio at RATE_HZ in float64, mono (n,) or where stated stereo (2, n), with a peak of about 1.
 """
 
 from __future__ import annotations

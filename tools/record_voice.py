@@ -1,11 +1,12 @@
-"""Records the words that labels of loudspeakers are spoken with: `python -m tools.record_voice`.
+"""Records the words for speaking loudspeaker labels: `python -m tools.record_voice`.
 
-Needs CMU Flite (Debian's `flite`), whose licence and voices allow the use of what they say without restriction. The
-files that it made are part of the package; run it again only to change the vocabulary.
+Needs CMU Flite (Debian's `flite`), whose licence and voices allow unrestricted use of the output. The files are part of
+the package; run this only to change the vocabulary.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import subprocess
 import tempfile
@@ -21,18 +22,20 @@ FOLDER = Path(__file__).parents[1] / "renderer" / "data" / "voice"
 RATE_HZ = 16_000
 VOICE = "slt"
 LEVEL = 0.1
-"""Root mean square of every word: none is louder than the next."""
+"""Root mean square of every word, so that all are equally loud."""
 SILENCE_DB = -40.0
 MARGIN_S = 0.02
 GAP_S = 0.05
 
 
 def main() -> None:
-    """Write `words.ogg`, and `words.csv` with the frames where each word begins and ends."""
+    """Write `words.ogg`, and `words.csv` with the first and last frame of each word."""
+    text = f"Record the words for loudspeaker labels into {FOLDER}."
+    argparse.ArgumentParser(prog="python -m tools.record_voice", description=text).parse_args()
     gap = np.zeros(round(GAP_S * RATE_HZ))
     parts, rows, at = [gap], [], len(gap)
     for word in VOCABULARY:
-        sound = _trimmed(_said(word))
+        sound = _trimmed(_spoken(word))
         sound *= LEVEL / np.sqrt(np.mean(np.square(sound)))
         rows.append((word, at, at + len(sound)))
         parts += [sound, gap]
@@ -44,7 +47,7 @@ def main() -> None:
         csv.writer(file, lineterminator="\n").writerows([("word", "start", "end"), *rows])
 
 
-def _said(text: str) -> Doubles:
+def _spoken(text: str) -> Doubles:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "word.wav"
         subprocess.run(["flite", "-voice", VOICE, "-t", text, "-o", str(path)], check=True)  # noqa: S607
@@ -54,7 +57,7 @@ def _said(text: str) -> Doubles:
 
 
 def _trimmed(sound: Doubles) -> Doubles:
-    """Without the silence at both ends."""
+    """The sound without silence at both ends."""
     frames = round(MARGIN_S * RATE_HZ)
     power = np.convolve(np.square(sound), np.ones(frames) / frames, "same")
     loud = np.flatnonzero(power > 10 ** (SILENCE_DB / 10) * power.max())

@@ -49,7 +49,7 @@ def test_a_batch_makes_them_all(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert {each["recording"] for each in found} == {str(tmp_path / "in" / f"{name}.wav") for name in NAMES}
     failed = {(each["job"], each["name"]): each["reason"] for each in found if each["status"] == "failed"}
     assert list(failed) == [("adm", NAMES[2])], failed
-    assert "the name of its result has 259 bytes: allowed 255; give it a shorter one in the plan" in str(failed)
+    assert "name of its result: expected at most 255 bytes, got 259: shorten it in the plan" in str(failed)
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
     assert b"[red]{0}" not in done.stderr  # what was made needs no look
@@ -102,7 +102,7 @@ def test_separate_refuses_before_the_work_as_remix_does(tmp_path: Path, capsys: 
     (tmp_path / "file").touch()
     for folder, told in (
         (song.parent, f"{song}: is the input itself"),
-        (tmp_path / "file" / "deeper", f"{tmp_path / 'file'}: is a file, not a folder"),
+        (tmp_path / "file" / "deeper", f"{tmp_path / 'file'}: expected a folder, got a file"),
         (tmp_path / ("f" * 256), "cannot be written: File name too long"),
     ):
         assert main(["separate", str(song), str(folder), "--model", "light"]) == 2
