@@ -126,7 +126,7 @@ def jackd(
 
     yield make
     for server in servers:
-        server.stop()
+        server.close()
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,8 @@ from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.scene.scene import Scene, default_scene
 
 LABELS = ("M+030", "M-030", "M+000", "LFE1", "M+110", "M-110")
+PATIENCE_S = 30.0
+"""Timeout for what an idle machine does at once: a busy one may be late, and no test here measures speed."""
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +45,7 @@ def no_thread_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - before:
-        thread.join(5.0)
+        thread.join(PATIENCE_S)
         assert not thread.is_alive(), f"{thread.name} outlives its test"
 
 
@@ -60,7 +62,7 @@ class Peer:
     def __init__(self, port: int) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind(("127.0.0.1", 0))
-        self.socket.settimeout(2.0)
+        self.socket.settimeout(PATIENCE_S)
         self._inbox: list[tuple[str, list[object]]] = []
         self._to = ("127.0.0.1", port)
 
@@ -115,7 +117,7 @@ class Control:
         started: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), name="control")
         self._thread.start()
-        started.result(5.0)
+        started.result(PATIENCE_S)
 
     async def _serve(self, started: Future[None]) -> None:
         self.loop = asyncio.get_running_loop()
@@ -154,7 +156,7 @@ class Control:
 
     def settled(self) -> Control:
         """Itself, once the loop has had the turn in which listeners are told of what was sent before."""
-        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.loop).result(5.0)
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.loop).result(PATIENCE_S)
         return self
 
     def worked_s(self) -> float:
@@ -164,7 +166,7 @@ class Control:
 
     def on_loop(self, coroutine: Any) -> Any:
         """What a coroutine returns that runs on the loop of the control side."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(5.0)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE_S)
 
     def recorder(
         self, folder: Path, report: Callable[[str], object], engine: Callable[[], Engine | None] = lambda: None
@@ -180,7 +182,7 @@ class Control:
 
     def close(self) -> None:
         self.loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(5.0)
+        self._thread.join(PATIENCE_S)
         for peer in self._peers:
             peer.socket.close()
 
@@ -236,7 +238,7 @@ class Web:
     def get(self, path: str, **headers: str) -> tuple[int, Any]:
         request = urllib.request.Request(self.root + path, headers=headers)
         try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
                 text = answer.read()
                 assert answer.status == 204 or answer.headers["Content-Type"].startswith("application/json")
                 return answer.status, json.loads(text) if text else None

@@ -50,7 +50,7 @@ def card() -> Iterator[Callable[..., Card]]:
 
     yield make
     for one in made:
-        one.stop()
+        one.close()
 
 
 def may_lock() -> bool:

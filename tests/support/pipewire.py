@@ -129,6 +129,8 @@ class PipeWire:
         self._processes.clear()
         (self.folder / self.name).unlink(missing_ok=True)  # left behind by a killed server
 
+    close = stop
+
     def force(self, setting: str, value: int) -> None:
         """Force a rate in Hz, or a quantum in frames, for all clients."""
         command = [need("pw-metadata"), "-n", "settings", "0", f"clock.force-{setting}", str(value)]

@@ -46,6 +46,8 @@ class Jackd:
     """Command prefix that starts it."""
     name: str = field(default_factory=lambda: f"stemfield-test-{os.getpid()}-{next(_names)}")
     process: subprocess.Popen[bytes] | None = None
+    killed: bool = False
+    """Whether the last stop was a SIGKILL."""
     playback: ClassVar = ("system:playback_1", "system:playback_2")
     capture: ClassVar = ("system:capture_1", "system:capture_2")
     trace: ClassVar = "/dev/shm/jack"
@@ -54,11 +56,12 @@ class Jackd:
     def start(self) -> None:
         self.launch()
         deadline = time.monotonic() + 60
-        command = [need("jack_wait"), "-s", self.name, "-w", "-t", "1"]
-        while subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        command = [need("jack_wait"), "-s", self.name, "-c"]  # -w polls only once a second
+        while subprocess.run(command, capture_output=True, check=False).stdout != b"running\n":
             assert self.process is not None
             assert self.process.poll() is None, "jackd ended"
             assert time.monotonic() < deadline, "no answer from jackd"
+            time.sleep(0.02)
 
     def launch(self) -> None:
         """Start without waiting."""
@@ -79,3 +82,10 @@ class Jackd:
             (self.process.kill if kill else self.process.terminate)()
             self.process.wait(10)
             self.process = None
+            self.killed = kill
+
+    def close(self) -> None:
+        """Stop it and free its slot: the machine has eight slots for servers, and a killed server keeps its own."""
+        if self.killed and self.process is None:
+            self.start()
+        self.stop()

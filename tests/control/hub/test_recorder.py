@@ -36,11 +36,12 @@ def test_what_was_recorded_is_played_back_in_time(
     peer.send("/object/vocals/aed", 10, 0, 1)
     peer.send("/recorder/record", "Take 1")
     assert peer.ask("/recorder/state") == ["recording Take 1"]
+    gap_s = 0.25  # a loop that is later plays two steps in one turn
     for azimuth in (20, 30, 40):
-        time.sleep(0.1)
+        time.sleep(gap_s)
         peer.send("/adm/obj/1/azim", azimuth)  # in any dialect
         peer.send("/object/drums/mute", azimuth == 30)
-    time.sleep(0.1)
+    time.sleep(gap_s)
     peer.send("/scene/amount", 0.5)
     peer.received()
     recorded = control.hub.scene

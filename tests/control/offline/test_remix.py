@@ -14,7 +14,7 @@ from stemfield.separation.cards.card import load_card
 from stemfield.separation.cards.presets import PRESETS
 
 SECONDS = 1.5
-THRESHOLDS = {"soft": (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0), "surrey": (0.0, 0.5, 1.0)}
+THRESHOLDS = {"soft": (0.0, 0.25, 0.5, 0.75, 1.0), "surrey": (0.0, 0.5, 1.0)}
 GAINS_DB = {"vocals": -9.0, "bass": 6.0, "drums": -120.0, "other": 3.0}
 MODELS = sorted(set(PRESETS.values()))
 
@@ -57,7 +57,7 @@ def test_at_any_threshold_nothing_is_lost_and_a_remix_is_gains_times_stems(model
     assert residuals[-1] > 0.5
     if rule == "soft":
         assert residuals[0] < 1e-9
-        assert 0.001 < residuals[3] < residuals[-1]  # half of a bin is often not reached
+        assert 0.001 < residuals[2] < residuals[-1]  # half of a bin is often not reached
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.4])
