@@ -36,7 +36,7 @@ def records(made: Parser) -> None:
 def learn(made: Parser) -> None:
     """Arguments of `train learn`."""
     made.word("out", "RUN", "folder of the run; with a checkpoint in it the run continues", type=Path)
-    made.repeated("--songs", "DIR", "folder of songs or records to train with", type=Path, default=None, required=True)
+    made.repeated("--songs", "DIR", "folder of songs or recordings to train with", type=Path, default=None, required=True)
     _add_validation(made)
     made.option("--judge-every", "N", "steps between validations; default 100", type=count(1), default=100)
     text = "maximum length of each recording in a validation; default 24"
@@ -55,8 +55,8 @@ def learn(made: Parser) -> None:
     made.option("--hops", "N", "length of an example in hops of 11.6 ms; default 160", type=count(2), default=160)
     share = number(0.0, 1.0)
     made.option("--average", "X", "decay of the averaged weights; default 0.99", type=share, default=0.99)
-    made.option("--partial", "X", "share of examples with records; default 0.35", type=share, default=0.35)
-    text = "share of instrumental records that are remixed from the network's own guesses; default 0"
+    made.option("--partial", "X", "share of examples with incomplete stems; default 0.35", type=share, default=0.35)
+    text = "share of instrumental recordings used for self-training; default 0"
     made.option("--guesses", "X", text, type=share, default=0.0)
     made.flag("--watch", "add songs that appear during the run")
     made.option("--threads", "N", "default: one per core", type=count(1))

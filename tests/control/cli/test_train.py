@@ -107,9 +107,12 @@ def test_what_is_not_there_is_told(capsys, tmp_path, songs):
     status, _, (problem,) = run(capsys, *learn, "--songs", empty, "--validation", songs)
     assert (status, problem) == (2, f"no songs in {empty}")
     status, _, (problem,) = run(capsys, *learn, "--songs", songs, "--validation", empty)
-    assert (status, problem) == (2, f"no folder with at least two stems in {empty}")
+    assert (status, problem) == (2, f"expected folders with at least two stems, got none in {empty}")
     status, _, (problem,) = run(capsys, "train", "music", tmp_path / "out", "--voices", empty, "--no-soundfonts")
-    assert (status, problem) == (2, f"{empty}: none of the voices that sources.py lists, in folders named owner+name")
+    assert (status, problem) == (
+        2,
+        f"{empty}: expected voices listed in sources.py, in folders named owner+name, got none",
+    )
     assert not run_folder.exists()
 
 
@@ -121,7 +124,7 @@ def test_songs_at_another_rate_are_all_named(capsys, tmp_path, songs):
     words = ("--songs", songs, "--validation", songs, "--steps", 1)
     status, _, problems = run(capsys, "train", "learn", tmp_path / "run", *words)
     assert status == 2
-    assert problems == [f"{songs / name}: rate 48000 Hz, must be 44100" for name in ("three", "two")]
+    assert problems == [f"{songs / name}: expected 44100 Hz, got 48000 Hz" for name in ("three", "two")]
 
 
 @pytest.mark.parametrize(("step", "needed"), [("music", "pyworld"), ("learn", "torch"), ("release", "onnxscript")])
