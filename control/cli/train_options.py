@@ -36,7 +36,9 @@ def records(made: Parser) -> None:
 def learn(made: Parser) -> None:
     """Arguments of `train learn`."""
     made.word("out", "RUN", "folder of the run; with a checkpoint in it the run continues", type=Path)
-    made.repeated("--songs", "DIR", "folder of songs or recordings to train with", type=Path, default=None, required=True)
+    made.repeated(
+        "--songs", "DIR", "folder of songs or recordings to train with", type=Path, default=None, required=True
+    )
     _add_validation(made)
     made.option("--judge-every", "N", "steps between validations; default 100", type=count(1), default=100)
     text = "maximum length of each recording in a validation; default 24"

@@ -47,7 +47,7 @@ PACKAGES = (
             "0zone0ne, bollen, Dundersylt, DJHelium, GeekPenguinBR, Heuchi1, Kalsan, Keith Baylis, Krobonil,"
             " Speedsound, Weirwood and others", f"{_GAMES}/supertuxkart/data/music/*.ogg", ("theGreatFair",)),
     Package("naev-data", "GPL-2+, GPL-3, CC BY 3.0 and CC BY-SA 3.0",
-            "Askyel, Nikola Whallon, Vega Sample, Zeropage and others", "usr/share/naev/dat/snd/music/*.ogg",
+            "Askyel, Nikola Whallon, Vega Strike, Zeropage and others", "usr/share/naev/dat/snd/music/*.ogg",
             ("pirates_orchestra",)),
     Package("freedroidrpg-data", "GPL-2+", "the FreedroidRPG team", "usr/share/freedroidrpg/data/sound/music/*.ogg"),
     Package("singularity-music", "CC BY-SA 3.0", "Max McCracken", f"{_GAMES}/singularity/music/**/*.ogg"),

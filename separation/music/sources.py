@@ -60,7 +60,7 @@ SOURCES = (
     Source("drums", _SFZ + "karoryfer.frankensnare", "9151c2d79fcbb73c65d63f78918d4ba7abc91a81", "CC0 1.0",
            "Frankensnare, Karoryfer Samples"),
     Source("drums", "oramics/sampled", "84d3405e107ad52986e7ca99af6a4ed3efe205de", "CC BY 3.0",
-           "Pearl Master StemSynthesiser Pack 1 by enoe", only="pearl-master-studio", held_out="."),
+           "Pearl Master Studio Pack 1 by enoe", only="pearl-master-studio", held_out="."),
     Source("drums", "Boochi44/free-drum-samples", "77ba31428a079dd8f17c8e144c1e649ea0a198b3", "CC0 1.0",
            "Boochi44, some derived from TR-808 recordings by Edward Loveall"),
     Source("drums", "smpldsnds/drum-machines", "a894cb8c72abe15b05e7b4fd4b8ee561c0f9e960", "public domain",

@@ -507,8 +507,8 @@ def test_a_network_for_one_instrument_learns_it_against_the_rest(folder, records
         else:
             assert two.groups[number].tolist() == [[0, 0], [1, 1]]
     music = validation.load_clips([folder], seconds=1.0)
-    vocals_only = replace(plan, steps=1, validate_every=1, shape=replace(SMALL, instrument=instrument))
-    fit(vocals_only, dataset.SongDataset([folder, records]), music, tmp_path / "run")
+    single = replace(plan, steps=1, validate_every=1, shape=replace(SMALL, instrument=instrument))
+    fit(single, dataset.SongDataset([folder, records]), music, tmp_path / "run")
     card = release([tmp_path / "run" / "best.pt"], tmp_path / instrument, "One", music)
     assert card.sources == (instrument, "rest")
     assert card.instrument_of("rest") == "other"
