@@ -51,7 +51,7 @@ def test_a_desktops_card_gets_each_feed_at_its_loudspeaker_whatever_happens_to_i
     room.wait_for("sytem:* matches no port")
 
     sound.inports[4].shortname = "middle"
-    room.wait_for("desk:playback_FC is called desk:middle now")
+    room.wait_for("port desk:playback_FC was renamed to desk:middle")
     wanted["middle"] = wanted.pop("playback_FC")
     early = card(server, "another", ["playback_1"])
     config = yaml.safe_load((room.folder / "config.yaml").read_text())
