@@ -123,11 +123,6 @@ class SpeakerTest:
         self._thread = threading.Thread(target=self._burst, name="bursts", daemon=True)
         self._thread.start()
 
-    @property
-    def is_playing(self) -> bool:
-        """Whether bursts are still played."""
-        return self._thread is not None and self._thread.is_alive()
-
     def stop(self) -> None:
         """Stop playing at once."""
         self._stop.set()
