@@ -152,7 +152,7 @@ class Exchange:
         rows = stems.reshape(2 * self.stems, count)
         at = start % self.frames
         first = min(count, self.frames - at)
-        leakage = self._leakage_meter(start).hear(rows)
+        leakage = self._leakage_meter(start).measure(rows)
         for ring, written in ((self._stems, rows), (self._leakage, leakage)):
             ring[:, at : at + first] = written[:, :first]
             ring[:, : count - first] = written[:, first:]

@@ -107,7 +107,7 @@ class DriverLink:
         if not isinstance(driver, ClockDriver):
             self._connect(driver)
         # Only now, so that what is connected hears the whole fade-in.
-        self._engine.rise()
+        self._engine.fade_in()
         if not isinstance(driver, ClockDriver):
             has_name = driver.client_name == self._config.jack.client_name
             self._had_name = self._had_name or has_name
@@ -213,7 +213,7 @@ class DriverLink:
 
     def _start(self, driver: Driver, engine: Engine) -> None:
         names = self.names
-        engine.hush()
+        engine.silence()
         if isinstance(driver, ClockDriver):
             driver.start(engine, len(names.music) + len(names.direct))
             return
@@ -246,7 +246,7 @@ class DriverLink:
 def fade_out(engine: Engine) -> None:
     """Fade an engine to silence, and let its driver pass that on."""
     end_s = time.monotonic() + FADE_OUT_S
-    engine.sink()
+    engine.fade_out()
     while not engine.is_silent and time.monotonic() < end_s:
         time.sleep(0.005)
     calls = engine.counters().calls

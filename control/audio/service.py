@@ -248,7 +248,7 @@ class AudioService:
         if renderer is None:
             return
         if self._scene is not None and not self._scene.compare:
-            self._match.hear(renderer.levels())
+            self._match.add(renderer.levels())
         if self.playing and self._config.role != "renderer":
             self._stems_log.update(renderer.engine, now_s, freewheeling=self._link.freewheeling)
 

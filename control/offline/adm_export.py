@@ -137,7 +137,7 @@ def export_tracks(
 
         done, report = 0, _part(progress, 0.0, 0.6)
         for feeds in feeds_of(measured(), rate_hz, items, room, plain=True):
-            meter.hear(feeds)
+            meter.add(feeds)
             done += feeds.shape[1]
             report(done, frames)
         scales = {track: 2.0 ** math.ceil(math.log2(peak)) for track, peak in enumerate(peaks.tolist()) if peak > 1.0}

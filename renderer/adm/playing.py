@@ -60,7 +60,7 @@ def feeds_of(
     tracks = [item.track for item in items]
     late = engine.direct_latency_frames - engine.latency_frames + (engine.late_frames[-1] if ears is not None else 0)
     try:
-        rendered = render(engine, (block[tracks] for block in blocks), player.hear, int(late), player.until_next)
+        rendered = render(engine, (block[tracks] for block in blocks), player.advance, int(late), player.until_next)
         yield from watched(engine, rendered, layout, ears, engine.latency_frames + int(late), limiting)
     finally:
         engine.exchange.close()
@@ -80,7 +80,7 @@ class _Player:
         self._first = engine.sources - len(items)
         self._direct, self._diffuse = np.zeros(size, np.float32), np.zeros(size, np.float32)
 
-    def hear(self, block: NDArray[np.float32]) -> None:
+    def advance(self, block: NDArray[np.float32]) -> None:
         """Notes a block of sound that is about to be rendered."""
         self._frames += block.shape[1]
 

@@ -133,7 +133,7 @@ def run(engine: Words, own: Words, count: int) -> None:
     scale_rows(engine, feeds, engine[Shared.SOURCES] + 1, count)
     identify.identify_all(words(own, MonitorTable.IDENTIFY, identify.IDENTIFY_WORDS), feeds, count)
     own[MonitorTable.FRONT] = front = newest(own[MonitorTable.MIDDLE], own[MonitorTable.FRONT])
-    hear(
+    render_ears(
         feeds,
         out[speakers:],
         count,
@@ -148,7 +148,7 @@ def run(engine: Words, own: Words, count: int) -> None:
 
 
 @njit(**NATIVE)
-def hear(
+def render_ears(
     feeds: Floats,
     ears: Floats,
     length: int,

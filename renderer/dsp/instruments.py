@@ -6,8 +6,6 @@ What instruments have in common adds up by amplitude at one place and by power f
 
 from __future__ import annotations
 
-from enum import IntEnum
-
 import numpy as np
 from numba import njit
 
@@ -16,22 +14,12 @@ from stemfield.renderer.dsp.ramps import ramp
 from stemfield.renderer.dsp.shared import ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER
-from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import floats2, words
 from stemfield.renderer.simd.arithmetic import counting, fused, root, spread
 from stemfield.renderer.simd.load_store import load, store
 from stemfield.renderer.simd.vectors import FLOATS
 
 ONE = np.float32(1.0)
-
-
-class InstrumentTable(IntEnum):
-    """The stage has no words of its own."""
-
-
-def state() -> State:
-    """The stage's state."""
-    return State(InstrumentTable, {})
 
 
 @njit(**INNER)

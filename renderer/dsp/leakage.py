@@ -59,7 +59,7 @@ class LeakageMeter:
         kept = (math.exp(-1.0 / (seconds * sample_rate_hz)) for seconds in (MEMORY_S, SMOOTHING_S))
         self._rates = np.array([1.0 / sample_rate_hz, *kept])
 
-    def hear(self, stems: NDArray[np.float32]) -> Floats:
+    def measure(self, stems: NDArray[np.float32]) -> Floats:
         """Measures the next frames.
 
         Args:
@@ -69,12 +69,12 @@ class LeakageMeter:
             The shares after each of them, alike and opposite, shape (KINDS, n).
         """
         shares = np.zeros((KINDS, stems.shape[1]), np.float32)
-        _hear(np.ascontiguousarray(stems), self._sections, self._delays, self._sums, self._rates, shares)
+        _measure(np.ascontiguousarray(stems), self._sections, self._delays, self._sums, self._rates, shares)
         return shares
 
 
 @njit(**_EXACT)
-def _hear(stems: Floats, sections: Doubles, delays: Doubles, sums: Doubles, rates: Doubles, shares: Floats) -> None:
+def _measure(stems: Floats, sections: Doubles, delays: Doubles, sums: Doubles, rates: Doubles, shares: Floats) -> None:
     second, kept, smooth = rates[0], rates[1], rates[2]
     weighted = np.zeros(2)
     for i in range(stems.shape[1]):

@@ -2,7 +2,7 @@
 
 >>> import numpy as np
 >>> meter = LoudnessMeter(48_000, [1.0])
->>> meter.hear(np.sin(2 * np.pi * 997 / 48_000 * np.arange(96_000))[None])
+>>> meter.add(np.sin(2 * np.pi * 997 / 48_000 * np.arange(96_000))[None])
 >>> round(meter.integrated_lkfs, 1)  # the standard says -3.01 for a full-scale sine of 997 Hz in one front channel
 -3.0
 """
@@ -46,7 +46,7 @@ class LoudnessMeter:
         self._rest = np.zeros(0)
         self._powers: list[float] = []
 
-    def hear(self, block: NDArray[np.float32] | Floats) -> None:
+    def add(self, block: NDArray[np.float32] | Floats) -> None:
         """Measure the next frames, shape (channels, n)."""
         heard, self._states = sosfilt(self._sections, block.astype(np.float64), axis=1, zi=self._states)
         powers = np.concatenate([self._rest, self._weights @ heard**2])

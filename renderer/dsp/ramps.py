@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -11,22 +10,12 @@ from numba import njit
 from stemfield.renderer.dsp.shared import ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER
-from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import floats2, words
 from stemfield.renderer.simd.arithmetic import counting, fused, pick, spread
 from stemfield.renderer.simd.load_store import load, store
 from stemfield.renderer.simd.vectors import FLOATS
 
 ONE = np.float32(1.0)
-
-
-class TrimTable(IntEnum):
-    """The stage has no words of its own."""
-
-
-def state() -> State:
-    """The stage's state."""
-    return State(TrimTable, {})
 
 
 @njit(**INNER)

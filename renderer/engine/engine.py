@@ -227,17 +227,17 @@ class Engine:
         self.exchange.restart_stems(-self.stem_latency_frames)
         self.exchange.write_stems(np.zeros((self.exchange.stems, 2, self.stem_latency_frames), np.float32))
 
-    def hush(self) -> None:
-        """Silences the outputs at once, until `rise`, before a driver starts. The processor must not be running."""
+    def silence(self) -> None:
+        """Silences the outputs at once, until `fade_in`, before a driver starts. The processor must not be running."""
         self._fade.table[FadeTable.AT] = self._fade.table[FadeTable.SOUNDING] = 0
 
-    def rise(self) -> None:
+    def fade_in(self) -> None:
         """Fades silent outputs in over half a second, as soon as the present mixture has reached them."""
         self._fade.table[FadeTable.HOLD] = self.latency_frames
         store(self._fade.word_address(FadeTable.SOUNDING), 1)
 
-    def sink(self) -> None:
-        """Fades the outputs out over 50 ms, until `rise`, before a driver ends."""
+    def fade_out(self) -> None:
+        """Fades the outputs out over 50 ms, until `fade_in`, before a driver ends."""
         store(self._fade.word_address(FadeTable.SOUNDING), 0)
 
     @property

@@ -91,7 +91,7 @@ class LoudnessMatch:
         self._played = 0.0
         self._mixture = 0.0
 
-    def hear(self, levels: Levels) -> None:
+    def add(self, levels: Levels) -> None:
         """Add present levels; to be called ten times a second while the scene plays."""
         share = PERIOD_S / SETTLE_S
         played = sum(_power(level[1]) for level in levels.speakers.values())

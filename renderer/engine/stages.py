@@ -6,6 +6,7 @@ A new stage is a module like those of `dsp/`, its settings in `dsp/chain.py`, an
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
 from numba import njit
@@ -34,18 +35,22 @@ from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import words
 
 
+class NoWords(IntEnum):
+    """The words of a stage without a state."""
+
+
 class Stage(NamedTuple):
     """One stage."""
 
     run: Callable[[Words, Words, int], None]
     """Compiled: processes the next frames, from the engine's table, the stage's own, and the number of frames."""
-    state: Callable[[Chain, int], State]
-    """Allocates the stage's state for a chain and a number of sources."""
+    state: Callable[[Chain, int], State] = lambda _chain, _sources: State(NoWords, {})
+    """Allocates the stage's state, if it has any, for a chain and a number of sources."""
 
 
 STAGES: Final = (
     Stage(equaliser.run, lambda chain, sources: equaliser.state(sources, chain.sample_rate_hz)),
-    Stage(instruments.run, lambda _chain, _sources: instruments.state()),
+    Stage(instruments.run),
     Stage(capture.run, lambda _chain, _sources: capture.state()),
     Stage(
         mixing.run,
@@ -63,7 +68,7 @@ STAGES: Final = (
         delay.run,
         lambda chain, _: delay.state(chain.delays_frames, chain.max_delay_frames, chain.sample_rate_hz),
     ),
-    Stage(ramps.run, lambda _chain, _: ramps.state()),
+    Stage(ramps.run),
     Stage(identify.run, lambda chain, _: identify.state(chain.speakers, chain.sample_rate_hz)),
     Stage(limiter.run, lambda chain, _: limiter.state(chain.output_limiter, chain.outputs, chain.sample_rate_hz)),
     Stage(output_fade.run, lambda chain, _: output_fade.state(chain.sample_rate_hz)),

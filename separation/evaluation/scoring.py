@@ -14,7 +14,7 @@ REMIX_GAINS_DB = (-np.inf, -12.0, -6.0, 6.0, 12.0)
 SILENT_DB = -60.0
 """Level below the mixture at which a second of a stem counts as silent."""
 
-Sound = NDArray[np.float32]
+Audio = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class SongScore:
     """Energy of the residual relative to the mixture."""
 
 
-def score(mixture: Sound, truth: Mapping[str, Sound], estimates: Mapping[str, Sound], sample_rate_hz: int) -> SongScore:
+def score(mixture: Audio, truth: Mapping[str, Audio], estimates: Mapping[str, Audio], sample_rate_hz: int) -> SongScore:
     """Score a separation.
 
     Args:
@@ -68,7 +68,7 @@ def score(mixture: Sound, truth: Mapping[str, Sound], estimates: Mapping[str, So
     return SongScore(stems, _db(null**2, peak**2), _db(_energy(residual), _energy(mixture)))
 
 
-def _stem_score(mixture: Sound, true: Sound, found: Sound, sample_rate_hz: int) -> StemScore:
+def _stem_score(mixture: Audio, true: Audio, found: Audio, sample_rate_hz: int) -> StemScore:
     similar = si_sdr(true, found)
     remixes = []
     for gain_db in REMIX_GAINS_DB:
@@ -84,7 +84,7 @@ def _stem_score(mixture: Sound, true: Sound, found: Sound, sample_rate_hz: int) 
     )
 
 
-def _leakage_db(mixture: Sound, true: Sound, found: Sound, sample_rate_hz: int) -> float:
+def _leakage_db(mixture: Audio, true: Audio, found: Audio, sample_rate_hz: int) -> float:
     leaked = sounding = 0.0
     for at in range(0, mixture.shape[1] - sample_rate_hz + 1, sample_rate_hz):
         second = slice(at, at + sample_rate_hz)
@@ -95,7 +95,7 @@ def _leakage_db(mixture: Sound, true: Sound, found: Sound, sample_rate_hz: int) 
     return _db(leaked, sounding)
 
 
-def _energy(sound: Sound) -> float:
+def _energy(sound: Audio) -> float:
     return float(np.vdot(sound.astype(np.float64), sound))
 
 

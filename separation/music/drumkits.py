@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stemfield.separation.music import effects
 from stemfield.separation.music.composition import Hit
-from stemfield.separation.music.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.effects import RATE_HZ, Audio, Random
 from stemfield.separation.music.samples import read
 
 # The first pattern that matches a file's name determines its kind; "" excludes the file.
@@ -110,7 +110,7 @@ class Kit:
         self._microphones: dict[str, float] = {}
         self._played: dict[tuple[str, int], NDArray[np.float64]] = {}
 
-    def play(self, hits: Sequence[Hit], frames: int) -> Sound:
+    def play(self, hits: Sequence[Hit], frames: int) -> Audio:
         """Render the hits in stereo, shape (2, frames)."""
         sound = np.zeros((2, frames))
         for hit in hits:
@@ -154,7 +154,7 @@ _BALANCE: Mapping[str, float] = {"kick": 1.0, "snare": 0.9, "rim": 0.7, "clap": 
                                  "ride": 0.35, "crash": 0.55, "tom": 0.8, "perc": 0.45}  # fmt: skip
 
 
-def play_drum_machine(random: Random, hits: Sequence[Hit], frames: int) -> Sound:
+def play_drum_machine(random: Random, hits: Sequence[Hit], frames: int) -> Audio:
     """Render the hits on a random play_drum_machine drum machine, shape (2, frames)."""
     time = np.arange(int(0.6 * RATE_HZ)) / RATE_HZ
     noise = random.standard_normal(len(time))

@@ -12,11 +12,11 @@ from scipy import signal
 RATE_HZ = 44100
 _BLOCK = 64
 
-Sound = NDArray[np.float64]
+Audio = NDArray[np.float64]
 Random = np.random.Generator
 
 
-def peak(sound: Sound, hz: float, q: float, gain_db: float) -> Sound:
+def peak(sound: Audio, hz: float, q: float, gain_db: float) -> Audio:
     """Peaking filter of the RBJ audio EQ cookbook."""
     w = 2.0 * np.pi * min(hz, 0.45 * RATE_HZ) / RATE_HZ
     slope, gain = np.sin(w) / (2.0 * q), 10.0 ** (gain_db / 40.0)
@@ -25,7 +25,7 @@ def peak(sound: Sound, hz: float, q: float, gain_db: float) -> Sound:
     return np.asarray(signal.lfilter(b, a, sound))
 
 
-def tilt(sound: Sound, hz: float, gain_db: float) -> Sound:
+def tilt(sound: Audio, hz: float, gain_db: float) -> Audio:
     """First-order tilt: frequencies well above `hz` are changed by `gain_db` relative to those well below."""
     gain = 10.0 ** (gain_db / 80.0)
     w = np.tan(np.pi * min(hz, 0.45 * RATE_HZ) / RATE_HZ)
@@ -34,19 +34,19 @@ def tilt(sound: Sound, hz: float, gain_db: float) -> Sound:
     return np.asarray(signal.lfilter(b, a, sound))
 
 
-def low_pass(sound: Sound, hz: float, order: int = 2) -> Sound:
+def low_pass(sound: Audio, hz: float, order: int = 2) -> Audio:
     """Butterworth low-pass filter."""
     return np.asarray(signal.sosfilt(signal.butter(order, min(hz, 0.45 * RATE_HZ), fs=RATE_HZ, output="sos"), sound))
 
 
-def high_pass(sound: Sound, hz: float, order: int = 2) -> Sound:
+def high_pass(sound: Audio, hz: float, order: int = 2) -> Audio:
     """Butterworth high-pass filter."""
     return np.asarray(signal.sosfilt(signal.butter(order, hz, "high", fs=RATE_HZ, output="sos"), sound))
 
 
 def random_eq(
-    sound: Sound, random: Random, most_db: float = 5.0, low_hz: float = 90.0, high_hz: float = 9000.0
-) -> Sound:
+    sound: Audio, random: Random, most_db: float = 5.0, low_hz: float = 90.0, high_hz: float = 9000.0
+) -> Audio:
     """Random equaliser: one to three peaking filters and a tilt."""
     for _ in range(int(random.integers(1, 4))):
         hz = float(np.exp(random.uniform(np.log(low_hz), np.log(high_hz))))
@@ -54,7 +54,7 @@ def random_eq(
     return tilt(sound, random.uniform(500.0, 3000.0), random.uniform(-most_db, most_db))
 
 
-def compression(sound: Sound, threshold_db: float, ratio: float, attack_s: float, release_s: float) -> Sound:
+def compression(sound: Audio, threshold_db: float, ratio: float, attack_s: float, release_s: float) -> Audio:
     """Gain, shape (n,), of a feed-forward compressor."""
     mono = np.atleast_2d(sound)
     frames = mono.shape[-1]
@@ -72,7 +72,7 @@ def compression(sound: Sound, threshold_db: float, ratio: float, attack_s: float
     return np.interp(np.arange(frames), (np.arange(blocks) + 0.5) * _BLOCK, gain)
 
 
-def compress(sound: Sound, random: Random, depth_db: float = 12.0) -> Sound:
+def compress(sound: Audio, random: Random, depth_db: float = 12.0) -> Audio:
     """Compressor with random settings; `depth_db` sets how low its threshold may be."""
     top_db = 20.0 * np.log10(np.abs(sound).max() + 1e-9)
     gain = compression(
@@ -85,7 +85,7 @@ def compress(sound: Sound, random: Random, depth_db: float = 12.0) -> Sound:
     return sound * gain
 
 
-def saturate(sound: Sound, drive: float, asymmetry: float = 0.0) -> Sound:
+def saturate(sound: Audio, drive: float, asymmetry: float = 0.0) -> Audio:
     """Soft clipping with constant peak level. A drive of 1 is mild saturation, 30 is distortion."""
     top = np.abs(sound).max()
     if top == 0.0:
@@ -94,7 +94,7 @@ def saturate(sound: Sound, drive: float, asymmetry: float = 0.0) -> Sound:
     return np.asarray(bent * (top / np.abs(bent).max()))
 
 
-def amplifier(sound: Sound, random: Random, drive: float) -> Sound:
+def amplifier(sound: Audio, random: Random, drive: float) -> Audio:
     """Distorting guitar or bass amplifier with cabinet."""
     driven = tilt(high_pass(sound, random.uniform(60.0, 200.0), 1), 800.0, random.uniform(0.0, 8.0))
     driven = saturate(driven, drive, random.uniform(0.0, 0.3))
@@ -103,7 +103,7 @@ def amplifier(sound: Sound, random: Random, drive: float) -> Sound:
     return peak(driven, random.uniform(1800.0, 3500.0), 1.0, random.uniform(0.0, 7.0))
 
 
-def reverb(sound: Sound, random: Random, seconds: float, wet: float) -> Sound:
+def reverb(sound: Audio, random: Random, seconds: float, wet: float) -> Audio:
     """Stereo reverb of decaying noise, faster at high frequencies; `wet` is its gain relative to the input."""
     dry = stereo(sound)
     frames = int(RATE_HZ * min(1.1 * seconds, 2.5))
@@ -121,7 +121,7 @@ def reverb(sound: Sound, random: Random, seconds: float, wet: float) -> Sound:
     return np.asarray(dry + wet * np.pad(tail, ((0, 0), (late, 0)))[:, : dry.shape[1]])
 
 
-def echo(sound: Sound, random: Random, seconds: float, wet: float) -> Sound:
+def echo(sound: Audio, random: Random, seconds: float, wet: float) -> Audio:
     """Echo with increasingly low-passed repeats, centred or ping-pong."""
     repeat, result = stereo(sound), stereo(sound).copy()
     crossing = random.random() < 0.4
@@ -133,7 +133,7 @@ def echo(sound: Sound, random: Random, seconds: float, wet: float) -> Sound:
     return result
 
 
-def chorus(sound: Sound, random: Random) -> Sound:
+def chorus(sound: Audio, random: Random) -> Audio:
     """Stereo chorus."""
     dry = stereo(sound)
     time = np.arange(dry.shape[1])
@@ -145,25 +145,25 @@ def chorus(sound: Sound, random: Random) -> Sound:
     return np.stack(sides)
 
 
-def stereo(sound: Sound) -> Sound:
+def stereo(sound: Audio) -> Audio:
     """Convert to shape (2, n)."""
     return np.stack([sound, sound]) if sound.ndim == 1 else sound
 
 
-def pan(sound: Sound, position: float) -> Sound:
+def pan(sound: Audio, position: float) -> Audio:
     """Constant-power pan: -1 left, 0 unchanged, 1 right."""
     angle = np.pi / 4 * (1.0 + position)
     gains = np.sqrt(2.0) * np.array([np.cos(angle), np.sin(angle)])
     return np.asarray(stereo(sound) * gains[:, None])
 
 
-def widen(sound: Sound, width: float) -> Sound:
+def widen(sound: Audio, width: float) -> Audio:
     """Scale the side signal by `width`; 0 is mono."""
     middle, side = (sound[0] + sound[1]) / 2, width * (sound[0] - sound[1]) / 2
     return np.stack([middle + side, middle - side])
 
 
-def loudness_db(sound: Sound) -> float:
+def loudness_db(sound: Audio) -> float:
     """Gated level: mean power over blocks of 0.1 s that are at most 30 dB below the loudest."""
     block = RATE_HZ // 10
     both = stereo(sound)

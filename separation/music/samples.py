@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from stemfield.separation.music.composition import Note
-from stemfield.separation.music.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.effects import RATE_HZ, Audio, Random
 
 _NOTE = re.compile(r"(?:^|[_-])([A-Ga-g])([sb]?)(-?\d?)(?=$|[_-]|v[HL]|m?[pf]$|p$)")
 _NOT_A_NOTE = re.compile(r"noise|mute|perc|scrape|slap|release", re.IGNORECASE)
@@ -60,7 +60,7 @@ class SampledInstrument:
         recorded = [sample.pitch for sample in self.samples]
         return min(recorded) - 3, max(recorded) + 3
 
-    def play(self, notes: Sequence[Note], frames: int, random: Random) -> Sound:
+    def play(self, notes: Sequence[Note], frames: int, random: Random) -> Audio:
         """Render the notes in mono; notes out of range are transposed by octaves."""
         low, high = self.pitches
         sound = np.zeros(frames)
@@ -163,7 +163,7 @@ def _velocity(ending: str) -> float:
     return _VELOCITIES[words[0]] if words else 0.7
 
 
-def _tone(path: Path, ratio: float, length_s: float) -> Sound:
+def _tone(path: Path, ratio: float, length_s: float) -> Audio:
     recorded = read(path).mean(axis=0)
     frames = min(int((length_s + 0.08) * RATE_HZ), int((len(recorded) - 1) / ratio))
     tone = np.interp(np.arange(frames) * ratio, np.arange(len(recorded)), recorded)

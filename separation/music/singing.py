@@ -9,7 +9,7 @@ import numpy as np
 from scipy import signal
 
 from stemfield.separation.music.composition import Note
-from stemfield.separation.music.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.effects import RATE_HZ, Audio, Random
 from stemfield.separation.music.voices import (
     ENVELOPE_HZ,
     FRAME_S,
@@ -79,7 +79,7 @@ def singer(bank: VoiceBank, random: Random) -> Singer:
     )
 
 
-def sing(voice: Singer, notes: Sequence[Note], frames: int, random: Random, words: int = 0) -> Sound:
+def sing(voice: Singer, notes: Sequence[Note], frames: int, random: Random, words: int = 0) -> Audio:
     """Sing a melody in mono.
 
     Args:
@@ -115,7 +115,7 @@ def sing(voice: Singer, notes: Sequence[Note], frames: int, random: Random, word
     return sound[:frames]
 
 
-def speak(voice: Singer, spans: Sequence[tuple[float, float]], frames: int, random: Random) -> Sound:
+def speak(voice: Singer, spans: Sequence[tuple[float, float]], frames: int, random: Random) -> Audio:
     """Mono speech in the given time spans (s): recordings if their sample rate is high, else resynthesised."""
     sound = np.zeros(frames + 10 * RATE_HZ)
     faster = float(random.uniform(0.95, 1.35))
@@ -194,7 +194,7 @@ def _note(
     return pitch, envelope, noise, voiced
 
 
-def _synthesise(hz: Floats, envelope: Floats, noise: Floats, tract: float) -> Sound:
+def _synthesise(hz: Floats, envelope: Floats, noise: Floats, tract: float) -> Audio:
     """Synthesise frames: envelope at ENVELOPE_HZ, scaled by `tract`, and aperiodicity at NOISE_HZ."""
     power = np.exp(np.clip(envelope @ _interpolation_matrix(ENVELOPE_HZ * tract), -32.0, 3.0))
     aperiodicity = np.clip(noise @ _interpolation_matrix(NOISE_HZ), 1e-4, 0.9999)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from stemfield.separation.music.composition import Hit, Note
-from stemfield.separation.music.effects import RATE_HZ, Sound
+from stemfield.separation.music.effects import RATE_HZ, Audio
 
 DEBIAN = tuple(Path("/usr/share/sounds/sf3", name) for name in ("FluidR3Mono_GM.sf3", "MuseScore_General_Lite.sf3"))
 """Files of the Debian packages fluidr3mono-gm-soundfont and musescore-general-soundfont-small."""
@@ -57,7 +57,7 @@ class Soundfonts:
     def __len__(self) -> int:
         return len(self._fonts)
 
-    def play(self, notes: Sequence[Note], frames: int, font: int, program: int, bank: int = 0) -> Sound:
+    def play(self, notes: Sequence[Note], frames: int, font: int, program: int, bank: int = 0) -> Audio:
         """Render the notes in stereo without effects, shape (2, frames)."""
         self._synth.system_reset()
         self._synth.program_select(0, self._fonts[font], bank, program)
@@ -79,7 +79,7 @@ class Soundfonts:
             pieces.append(self._synth.get_samples(frames - now))
         return np.asarray(np.concatenate(pieces).reshape(-1, 2).T / 32768.0, np.float64)
 
-    def drums(self, hits: Sequence[Hit], frames: int, font: int, program: int) -> Sound:
+    def drums(self, hits: Sequence[Hit], frames: int, font: int, program: int) -> Audio:
         """Render the hits in stereo without effects, shape (2, frames)."""
         notes = [
             Note(hit.start_s, 0.1, _KEYS[hit.piece][hit.variant % len(_KEYS[hit.piece])], hit.velocity) for hit in hits

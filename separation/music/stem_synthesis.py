@@ -11,7 +11,7 @@ import numpy as np
 from stemfield.separation.music import drumkits, effects, singing, synths
 from stemfield.separation.music.composition import Composition, Note
 from stemfield.separation.music.drumkits import Collection
-from stemfield.separation.music.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.effects import RATE_HZ, Audio, Random
 from stemfield.separation.music.samples import SampledInstrument, instruments
 from stemfield.separation.music.soundfonts import BASSES, DRUM_PROGRAMS, PROGRAMS, Soundfonts
 from stemfield.separation.music.sources import recordings
@@ -63,10 +63,10 @@ class StemSynthesiser:
         self._soundfonts = soundfonts
         self._songs = tuple(songs)
 
-    def drums(self, song: Composition, random: Random) -> Sound:
+    def drums(self, song: Composition, random: Random) -> Audio:
         """Drum stem, shape (2, frames)."""
         hits = song.drums()
-        ways: list[Callable[[], Sound]] = []
+        ways: list[Callable[[], Audio]] = []
         if self._recorded.drums.of("kick"):
             width = float(random.uniform(0.1, 1.0))
             ways += [lambda: drumkits.Kit(self._recorded.drums, random, width).play(hits, song.frames)] * 6
@@ -87,10 +87,10 @@ class StemSynthesiser:
             sound = effects.reverb(sound, random, random.uniform(0.15, 1.2), random.uniform(0.03, 0.35))
         return effects.widen(sound, random.uniform(0.3, 1.2))
 
-    def bass(self, song: Composition, random: Random) -> Sound:
+    def bass(self, song: Composition, random: Random) -> Audio:
         """Bass stem, shape (2, frames)."""
         notes, frames = song.bass(), song.frames
-        ways: list[Callable[[], Sound]] = [lambda: synths.play(notes, frames, synths.patch(random, "bass"), random)] * 3
+        ways: list[Callable[[], Audio]] = [lambda: synths.play(notes, frames, synths.patch(random, "bass"), random)] * 3
         ways += [lambda: synths.pluck(notes, frames, random)]
         if self._recorded.bass:
             player = self._recorded.bass[int(random.integers(len(self._recorded.bass)))]
@@ -114,7 +114,7 @@ class StemSynthesiser:
             return effects.widen(effects.chorus(sound, random), random.uniform(0.1, 0.8))
         return effects.pan(sound, float(random.choice([0.0, random.normal(0.0, 0.1)], p=[0.8, 0.2])))
 
-    def other(self, song: Composition, random: Random) -> Sound:
+    def other(self, song: Composition, random: Random) -> Audio:
         """Stem of all other instruments, shape (2, frames)."""
         stem = np.zeros((2, song.frames))
         for part in range(int(random.choice([1, 2, 3, 4, 5], p=[0.1, 0.26, 0.32, 0.22, 0.1]))):
@@ -126,7 +126,7 @@ class StemSynthesiser:
             stem = effects.compress(stem, random)
         return stem
 
-    def vocals(self, song: Composition, random: Random) -> Sound:
+    def vocals(self, song: Composition, random: Random) -> Audio:
         """Vocal stem, shape (2, frames)."""
         if self._songs and random.random() < 0.6:
             return self._processed_voice(_random_excerpt(self._songs, song.frames, random), song, random)
@@ -166,7 +166,7 @@ class StemSynthesiser:
             )
         return stem
 
-    def _processed_voice(self, voice: Sound, song: Composition, random: Random) -> Sound:
+    def _processed_voice(self, voice: Audio, song: Composition, random: Random) -> Audio:
         """Vocal chain: equaliser, compressor, saturation, pan, echo and reverb."""
         voice = effects.high_pass(voice, random.uniform(80.0, 220.0))
         voice = effects.random_eq(voice, random, 4.0, 150.0, 9000.0)
@@ -182,7 +182,7 @@ class StemSynthesiser:
             placed = effects.reverb(placed, random, random.uniform(0.3, 2.5), random.uniform(0.03, 0.35))
         return placed
 
-    def _part(self, song: Composition, random: Random, *, leading: bool) -> Sound:
+    def _part(self, song: Composition, random: Random, *, leading: bool) -> Audio:
         """One part of the `other` stem."""
         kind = str(random.choice(["guitar", "keys", "wind", "soundfont", "synth", "pluck"],
                                  p=[0.3, 0.17, 0.08, 0.25, 0.15, 0.05]))  # fmt: skip
@@ -228,7 +228,7 @@ class StemSynthesiser:
         notes: Sequence[Note],
         song: Composition,
         random: Random,
-    ) -> Sound:
+    ) -> Audio:
         if players and (kind != "guitar" or random.random() < 0.75):
             return players[int(random.integers(len(players)))].play(notes, song.frames, random)
         if kind == "pluck" or (self._soundfonts is None and kind in ("guitar", "keys")):
@@ -251,13 +251,13 @@ def _replayed(notes: Sequence[Note], random: Random) -> list[Note]:
     ]
 
 
-def _panned_voice(stem: Sound, voice: Sound, gain_db: float, position: float) -> Sound:
+def _panned_voice(stem: Audio, voice: Audio, gain_db: float, position: float) -> Audio:
     """An additional voice, at a level relative to the stem, panned."""
     gain = 10 ** ((effects.loudness_db(stem) - effects.loudness_db(voice) + gain_db) / 20)
     return effects.pan(voice * min(gain, 100.0), float(position))
 
 
-def _random_excerpt(songs: Sequence[Path], frames: int, random: Random) -> Sound:
+def _random_excerpt(songs: Sequence[Path], frames: int, random: Random) -> Audio:
     """Random excerpt of a recording, mono, repeated if it is too short."""
     import soundfile
     from scipy import signal

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stemfield.separation.music import effects, voices
 from stemfield.separation.music.composition import Composition
-from stemfield.separation.music.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.effects import RATE_HZ, Audio, Random
 from stemfield.separation.music.parallel import parallel_map, progress_bar
 from stemfield.separation.music.soundfonts import DEBIAN, Soundfonts
 from stemfield.separation.music.sources import credits_of, recordings, speaker
@@ -76,7 +76,7 @@ def make_song(synthesiser: StemSynthesiser, seed: int, number: int, seconds: flo
     return _mastered(stems, random)
 
 
-def _mastered(stems: Sound, random: Random) -> NDArray[np.float32]:
+def _mastered(stems: Audio, random: Random) -> NDArray[np.float32]:
     """Bus compressor and limiter, as gains common to all stems so that they still sum to the mixture."""
     top = np.abs(stems.sum(axis=0)).max()
     if top == 0.0:

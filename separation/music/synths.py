@@ -9,7 +9,7 @@ import numpy as np
 from scipy import signal
 
 from stemfield.separation.music.composition import Note
-from stemfield.separation.music.effects import RATE_HZ, Random, Sound
+from stemfield.separation.music.effects import RATE_HZ, Audio, Random
 
 _TABLE = 2048
 
@@ -59,7 +59,7 @@ def patch(random: Random, role: str) -> Patch:
     )
 
 
-def play(notes: Sequence[Note], frames: int, sound: Patch, random: Random) -> Sound:
+def play(notes: Sequence[Note], frames: int, sound: Patch, random: Random) -> Audio:
     """Render the notes in mono, shape (frames,)."""
     out = np.zeros(frames)
     for note in notes:
@@ -86,7 +86,7 @@ def play(notes: Sequence[Note], frames: int, sound: Patch, random: Random) -> So
     return out
 
 
-def pluck(notes: Sequence[Note], frames: int, random: Random) -> Sound:
+def pluck(notes: Sequence[Note], frames: int, random: Random) -> Audio:
     """Render plucked strings in mono.
 
     Karplus and Strong, "Digital synthesis of plucked-string and drum timbres" (Computer Music Journal 7, 1983).
@@ -115,7 +115,7 @@ def pluck(notes: Sequence[Note], frames: int, random: Random) -> Sound:
     return out
 
 
-def _wave(spectrum: str, hz: float, cut_hz: float) -> Sound:
+def _wave(spectrum: str, hz: float, cut_hz: float) -> Audio:
     """One period of a waveform with harmonics up to 16 kHz, low-passed at `cut_hz`."""
     count = max(min(int(16000.0 / hz), _TABLE // 2 - 1), 1)
     number = np.arange(1, count + 1)

@@ -356,7 +356,7 @@ def test_the_recording_is_as_loud_as_the_scene_was(web: Web) -> None:
     match = LoudnessMatch()
     quiet = Levels((0.0, -20.0, 0.0, -20.0), speakers={"a": (0.0, -26.0, 0.0), "b": (0.0, -26.0, 0.0)})
     for _ in range(300):
-        match.hear(quiet)
+        match.add(quiet)
     assert match.gain_db == pytest.approx(-6.0, abs=0.01)
     web.control.sources["match_db"] = lambda: match.gain_db
 

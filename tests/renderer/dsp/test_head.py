@@ -10,7 +10,7 @@ from scipy import signal, special
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import BassManagement
-from stemfield.renderer.dsp.binaural import HEAD_WORDS, hear, monitor_filters
+from stemfield.renderer.dsp.binaural import HEAD_WORDS, monitor_filters, render_ears
 from stemfield.renderer.dsp.hrtf import EARS_AZIMUTH_DEG, HEAD_RADIUS_M, AnalyticHead, rotated
 from stemfield.renderer.dsp.measured import MeasuredHead
 
@@ -156,7 +156,7 @@ def listen(feeds, filters_at, block, fade=960):
         piece = np.ascontiguousarray(feeds[:, at : at + block])
         out = np.zeros((2, piece.shape[1]), np.float32)
         work = np.zeros((2, block), np.float32)
-        hear(piece, out, piece.shape[1], histories, held, wanted, version, words, fade, work)
+        render_ears(piece, out, piece.shape[1], histories, held, wanted, version, words, fade, work)
         ears.append(out)
     return np.concatenate(ears, axis=1)
 

@@ -19,7 +19,7 @@ def sides(sounds, sign=1.0):
 
 
 def settled(stems):
-    return LeakageMeter(RATE, len(stems) // 2).hear(stems)[:, -1]
+    return LeakageMeter(RATE, len(stems) // 2).measure(stems)[:, -1]
 
 
 @pytest.mark.parametrize(("sign", "kind"), [(1.0, 0), (-1.0, 1)])
@@ -41,36 +41,36 @@ def test_a_voice_alone_has_nothing_in_common():
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_shares_are_bounded(sign):
     a, _ = noises(30)
-    shares = LeakageMeter(RATE, 2).hear(sides(np.stack([a, np.float32(sign) * a])))
+    shares = LeakageMeter(RATE, 2).measure(sides(np.stack([a, np.float32(sign) * a])))
     assert shares.min() >= LEAST
     assert shares.max() <= MOST
 
 
 def test_after_a_second_of_silence_a_piece_begins_as_if_it_were_the_first():
     stems, silence, used = sides(noises(2)), np.zeros((4, RATE), np.float32), LeakageMeter(RATE, 2)
-    first = LeakageMeter(RATE, 2).hear(stems)
-    np.testing.assert_array_equal(used.hear(silence), np.tile(np.float32(ASSUMED)[:, None], RATE))
-    np.testing.assert_array_equal(used.hear(stems), first)
-    pause = used.hear(silence[:, : RATE // 2])
+    first = LeakageMeter(RATE, 2).measure(stems)
+    np.testing.assert_array_equal(used.measure(silence), np.tile(np.float32(ASSUMED)[:, None], RATE))
+    np.testing.assert_array_equal(used.measure(stems), first)
+    pause = used.measure(silence[:, : RATE // 2])
     assert np.abs(np.diff(pause, axis=1)).max() < 1e-4
-    used.hear(silence[:, : RATE // 2 + 1])
-    np.testing.assert_array_equal(used.hear(stems), first)
+    used.measure(silence[:, : RATE // 2 + 1])
+    np.testing.assert_array_equal(used.measure(stems), first)
 
 
 def test_no_step_even_where_loud_music_follows_soft():
     a, b = noises(10)
     loud = np.where(np.arange(a.size) < a.size // 2, 0.001, 1.0).astype(np.float32)
-    shares = LeakageMeter(RATE, 2).hear(sides(np.stack([a, b * (loud < 1) + a * (loud == 1)]) * loud))
+    shares = LeakageMeter(RATE, 2).measure(sides(np.stack([a, b * (loud < 1) + a * (loud == 1)]) * loud))
     tenth = RATE // 10
     assert np.abs(shares[:, tenth:] - shares[:, :-tenth]).max() < 0.06  # 0.2 dB
 
 
 def test_however_the_stems_are_cut():
     stems = sides(noises(1))
-    whole, meter = LeakageMeter(RATE, 2).hear(stems), LeakageMeter(RATE, 2)
-    pieces = [meter.hear(piece) for piece in np.array_split(stems, 37, axis=1)]
+    whole, meter = LeakageMeter(RATE, 2).measure(stems), LeakageMeter(RATE, 2)
+    pieces = [meter.measure(piece) for piece in np.array_split(stems, 37, axis=1)]
     np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
-    assert meter.hear(stems[:, :0]).shape == (2, 0)
+    assert meter.measure(stems[:, :0]).shape == (2, 0)
 
 
 def test_the_next_writer_goes_on_where_one_has_stopped():

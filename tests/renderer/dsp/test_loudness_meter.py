@@ -14,7 +14,7 @@ RATE = 48_000
 def heard(sound, weights, rate=RATE, block=4801):
     meter = LoudnessMeter(rate, weights)
     for at in range(0, sound.shape[1], block):
-        meter.hear(sound[:, at : at + block])
+        meter.add(sound[:, at : at + block])
     return meter.integrated_lkfs
 
 

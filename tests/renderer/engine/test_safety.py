@@ -171,9 +171,9 @@ def test_a_bad_sample_is_counted_where_it_came_in():
 
 
 def rising(made, inputs, cut):
-    made.hush()
+    made.silence()
     assert np.abs(run(made, inputs[:, :100])).max() == 0.0
-    made.rise()
+    made.fade_in()
     out, at = [], 0
     while at < inputs.shape[1]:
         size = min(cut(), inputs.shape[1] - at)
@@ -218,10 +218,10 @@ def test_a_rise_that_is_asked_for_in_the_middle_of_a_block_is_held_back_too():
     sound_on(*tables)  # compiled by now
     assert made.latency_frames > 3 * SHORT_BLOCK
     for _ in range(50):
-        made.hush()
+        made.silence()
         sounding = threading.Thread(target=sound_on, args=tables)
         sounding.start()
-        made.rise()
+        made.fade_in()
         sounding.join()
         assert made.is_silent, "what was on its way is heard"
 
@@ -233,7 +233,7 @@ def test_outputs_sink_into_silence_and_stay_there():
     publish(made, matrix)
     sound = np.ones((2 + DIRECT, 5000), np.float32)
     assert run(made, sound)[1, -1] == 1.0
-    made.sink()
+    made.fade_out()
     out = run(made, sound)[1]
     assert np.abs(np.diff(np.r_[1.0, out])).max() <= 1 / (FALL_S * RATE) + 1e-7
     assert (out[round(FALL_S * RATE) :] == 0.0).all()
