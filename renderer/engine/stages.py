@@ -74,7 +74,7 @@ STAGES: Final = (
     Stage(output_fade.run, lambda chain, _: output_fade.state(chain.sample_rate_hz)),
 )
 
-_TABLE_WORDS: Final = 64
+TABLE_WORDS: Final = 64
 """No stage has more words."""
 _FRESH: Final = INNER | {"cache": False}
 """Functions that enclose others cannot be cached by themselves; they are part of the cached processor."""
@@ -87,7 +87,7 @@ def _from(stages: Sequence[Stage], at: int) -> Any:
     run, rest, count_of_stages = stages[at].run, _from(stages, at + 1), len(stages)
 
     def run_on(engine: Words, count: int) -> None:
-        run(engine, words(words(engine, Word.STAGES, count_of_stages), at, _TABLE_WORDS), count)
+        run(engine, words(words(engine, Word.STAGES, count_of_stages), at, TABLE_WORDS), count)
         rest(engine, count)
 
     return njit(**_FRESH)(run_on)

@@ -24,6 +24,7 @@ class State:
     Attributes:
         words: the words of the table.
         table: int64, what compiled code reads and writes.
+        arrays: the arrays, by word.
         parts: the further states.
     """
 
@@ -33,17 +34,17 @@ class State:
         self.words = words
         self.table = aligned(np.zeros(max(words, default=0) + 1, np.int64))
         self.parts = parts
-        self._arrays: dict[int, NDArray[Any]] = {}
+        self.arrays: dict[int, NDArray[Any]] = {}
         for word, value in values.items():
             if isinstance(value, np.ndarray):
-                self._arrays[word] = array = aligned(value)
+                self.arrays[word] = array = aligned(value)
                 self.table[word] = array.ctypes.data
             else:
                 self.table[word] = value
 
     def __getitem__(self, word: int) -> NDArray[Any]:
         """The array that a word points to."""
-        return self._arrays[word]
+        return self.arrays[word]
 
     @property
     def address(self) -> int:
