@@ -5,6 +5,7 @@ that are shown to a user.
 """
 
 __all__ = [
+    "bass",
     "chain",
     "channels",
     "check",

@@ -23,8 +23,8 @@ from stemfield.control.doctor.sound_card import EARS, SoundCard, sound_card, sug
 from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.demo import demo_mixture_file
 from stemfield.control.problems import FAILED, CommandError, termination_waits
+from stemfield.layouts.bass import suggested_hz
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.dsp.bass import suggested_hz
 
 LOOPBACK: Final = "127.0.0.1"
 WITHOUT_CARD: Final = "22.2"

@@ -26,9 +26,9 @@ from stemfield.control.doctor.sound_card import (
 from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.inputs import model_card, usable_layout
 from stemfield.control.problems import FAILED, CommandError
+from stemfield.layouts.bass import BASS_HZ, is_open, suggested_hz
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
-from stemfield.renderer.dsp.bass import BASS_HZ, is_open, suggested_hz
 from stemfield.renderer.files.audiofile import AudioReader
 from stemfield.separation.cards.presets import DEFAULT, PRESETS
 

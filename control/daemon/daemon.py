@@ -39,8 +39,8 @@ from stemfield.control.scenes.lock import StateLock
 from stemfield.control.scenes.presets import presets
 from stemfield.control.scenes.store import Saver, SceneStore
 from stemfield.control.status import Counters, Status
+from stemfield.layouts.bass import with_bass
 from stemfield.layouts.loader import load_layout
-from stemfield.renderer.dsp.bass import with_bass
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.scene.scene import STEMS, Scene
 from stemfield.renderer.scene.timed_scene import TimedScene

@@ -4,7 +4,7 @@
 """
 
 __all__ = [
-    "bank", "bass", "bass_management", "binaural", "biquad", "bounds", "chain", "decorrelator", "delay", "equaliser",
+    "bank", "bass_management", "binaural", "biquad", "bounds", "chain", "decorrelator", "delay", "equaliser",
     "fir", "hrtf", "identify", "instruments", "leakage", "limiter", "loudness", "measured", "meters", "mixing",
     "output_fade", "ramps", "shared", "sofa", "speaker_filters",
 ]  # fmt: skip

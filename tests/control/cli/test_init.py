@@ -25,9 +25,9 @@ from stemfield.control.config.schema import ConfigError
 from stemfield.control.doctor import speaker_test
 from stemfield.control.doctor.sound_card import PREFERRED, SoundCard, suggested_layouts
 from stemfield.control.network.addresses import LocalNetwork, local_networks
+from stemfield.layouts.bass import with_bass
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import BassManagement
-from stemfield.renderer.dsp.bass import with_bass
 
 EIGHT = SoundCard(True, tuple(f"system:playback_{n}" for n in range(1, 9)), ("system:capture_1", "system:capture_2"))
 LAN = LocalNetwork("lan0", "192.168.7.5", "192.168.7.0/24")
