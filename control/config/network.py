@@ -207,6 +207,11 @@ class HandsConfig(Strict):
     s3a: _Rank = Field(1, description="Rank of S3A's scene messages.")
     playback: _Rank = Field(1, description="Rank of a recording during playback.")
 
+    @property
+    def ranks(self) -> dict[str, int]:
+        """Rank of each dialect."""
+        return self.model_dump(exclude={"hold_s"})
+
 
 class DiscoveryConfig(Strict):
     """Announcement in the network by DNS-SD."""

@@ -153,9 +153,7 @@ class Daemon:
         """Take over the live keys of a new configuration."""
         self._config = config
         logging.getLogger().setLevel(config.log_level.upper())
-        hands = config.hands.model_dump()
-        hold_s = hands.pop("hold_s")
-        hub.ownership.reconfigure(hands, hold_s)
+        hub.ownership.reconfigure(config.hands.ranks, config.hands.hold_s)
         self._audio.reconfigure(config)
         self._delay_scenes(hub)
         await network.reconfigure(config)
@@ -194,15 +192,8 @@ class Daemon:
             log.warning("%s: %s", store.folder, error.strerror)
         saver = Saver(store, lambda text: log.warning("%s", text))
         stack.push_async_callback(saver.close)
-        hands = self._config.hands.model_dump()
-        hub = build_hub(
-            scene,
-            context,
-            store,
-            hold_s=hands.pop("hold_s"),
-            ranks=hands,
-            adm_answer_port=self._config.osc.adm_answer_port,
-        )
+        osc, hands = self._config.osc, self._config.hands
+        hub = build_hub(scene, context, store, hands=hands, adm_answer_port=osc.adm_answer_port)
         stack.push_async_callback(hub.close)
 
         def changed(scene: Scene, dirty: Dirty) -> None:

@@ -15,7 +15,7 @@ from stemfield.control.parameters.commands import SetParameter
 
 
 def test_the_configuration_has_the_same_defaults() -> None:
-    assert HandsConfig().model_dump(exclude={"hold_s"}) == RANKS
+    assert HandsConfig().ranks == RANKS
     config: Any = Config()
     for port in (port for dialect in DIALECTS for port in dialect.ports):
         block, key = port.setting.split(".")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from stemfield.control.config.network import HandsConfig
 from stemfield.control.hub.ownership import STALE_S, Ownership
 from stemfield.control.hub.peers import Peer
 
@@ -77,7 +78,7 @@ def test_touched_objects_refuse_others_over_sockets(control: Any, peer: Any) -> 
 def test_who_holds_an_object_can_be_subscribed_to(
     start_control: Callable[..., Any], until: Callable[..., None]
 ) -> None:
-    control = start_control(hold_s=0.2)
+    control = start_control(hands=HandsConfig(hold_s=0.2))
     peer, watcher = control.peer(), control.peer()
     watcher.send("/subscribe", "/object/vocals/holder", 60)
     assert watcher.receive() == ("/object/vocals/holder", [""])
