@@ -13,7 +13,13 @@ _NO_ADDRESS = "/{}[],*?#"
 
 
 class UserError(ValueError):
-    """An error that is shown to the user without a traceback: one line that names the thing and its value."""
+    """An error that is shown to the user without a traceback: one line that names the thing and its value.
+
+    Attributes:
+        status: exit status of a command that ends with it.
+    """
+
+    status = 2
 
     @property
     def lines(self) -> tuple[str, ...]:

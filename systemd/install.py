@@ -15,6 +15,8 @@ from stemfield.systemd.state import RUNNING, first_line, systemctl
 class InstallError(UserError):
     """A step that failed."""
 
+    status = 1
+
 
 def manages(root: Path) -> bool:
     """Whether systemd runs here and manages the tree at this root."""

@@ -40,98 +40,98 @@ def make_parser() -> Parser:
 def _playing(commands: Branch[Parser]) -> None:
     """The daemon, at work."""
     made = command(commands, "serve", "run the daemon", ("cli.serve", "serve"))
-    made.option("--config", "FILE", "YAML configuration; see docs/config.md")
+    made.add("--config", "FILE", "YAML configuration; see docs/config.md")
     made.choice("--role", ("both", "separation", "renderer"), "role of this machine, of two that share the work")
-    made.option("--layout", "L", LAYOUT)
+    made.add("--layout", "L", LAYOUT)
     made.choice("--driver", ("jack", "clock"), DRIVER)
-    made.option("--input", "FILE", "play this file in a loop; `demo` is the shipped song")
-    made.option("--model", "M", MODEL)
+    made.add("--input", "FILE", "play this file in a loop; `demo` is the shipped song")
+    made.add("--model", "M", MODEL)
     text = "send every change to another renderer, such as s3a:192.168.1.7 or adm:192.168.1.7:4001"
     made.repeated("--mirror", "DIALECT:HOST[:PORT]", text, type=mirror)
     text = "number of further objects, each with an input port, input1 to inputN"
-    made.option("--objects", "N", text, type=count(0, 123), default=0)
+    made.add("--objects", "N", text, type=count(0, 123), default=0)
     made.flag("--binaural", "also play for headphones: ports monitor_left, monitor_right")
-    made.option("--hrtf", "FILE.sofa", HRTF)
+    made.add("--hrtf", "FILE.sofa", HRTF)
 
     made = command(commands, "demo", "play the demo song at once, without a configuration", ("cli.demo", "demo"))
-    made.option("--layout", "L", "name or YAML file; default: what the sound card can play")
+    made.add("--layout", "L", "name or YAML file; default: what the sound card can play")
     made.choice("--driver", ("jack", "clock"), DRIVER)
     made.flag("--network", "allow phones in the local network, with a secret token")
-    made.option("--interface", "NAME", "the same, on this network interface")
+    made.add("--interface", "NAME", "the same, on this network interface")
     made.flag("--open", "open the page in a browser")
 
 
 def _files(commands: Branch[Parser]) -> None:
     """Sound files, and recordings of what plays."""
     made = command(commands, "upmix", "render a recording for a room, into one file", ("cli.upmix", "upmix"))
-    made.word("source", "IN", MUSIC)
-    made.word("target", "OUT", OUTPUT, nargs="?")
-    made.option("--adm", "OUT.adm.wav", "write the objects with their positions, for other programs")
-    made.option("--layout", "L", LAYOUT)
-    made.option("--scene", "FILE", SCENE)
-    made.option("--recording", "NAME|FILE", "control recorded by the daemon (/recorder/record)")
+    made.add("source", "IN", MUSIC)
+    made.add("target", "OUT", OUTPUT, nargs="?")
+    made.add("--adm", "OUT.adm.wav", "write the objects with their positions, for other programs")
+    made.add("--layout", "L", LAYOUT)
+    made.add("--scene", "FILE", SCENE)
+    made.add("--recording", "NAME|FILE", "control recorded by the daemon (/recorder/record)")
     _add_output(made)
     _add_model(made)
 
     text = "write the stems of a recording into a folder"
     made = command(commands, "separate", text, ("cli.stems", "separate"))
-    made.word("source", "IN", MUSIC)
-    made.word("folder", "OUTDIR", "folder to write to; created if missing")
+    made.add("source", "IN", MUSIC)
+    made.add("folder", "OUTDIR", "folder to write to; created if missing")
     _add_threshold(made)
     _add_model(made)
 
     made = command(commands, "remix", "re-balance the instruments of a recording", ("cli.stems", "remix"))
-    made.word("source", "IN", MUSIC)
-    made.word("target", "OUT", "file to write: WAV or FLAC, stereo")
+    made.add("source", "IN", MUSIC)
+    made.add("target", "OUT", "file to write: WAV or FLAC, stereo")
     _add_threshold(made)
     made.repeated("--gain", "NAME=DB", "gain of a stem, such as vocals=-6", type=gain)
     _add_model(made)
 
     text = "process many recordings as a plan says, in many processes"
     made = with_json(command(commands, "batch", text, ("cli.batch", "batch")))
-    made.word("plan", "PLAN.yaml", "recordings, jobs and an output folder; see docs/batch.md")
-    made.option("--workers", "N", "number of processes; default: one per core", type=count(1, 1024))
-    made.option("--scheduler", "ADDRESS", "use a running Dask cluster, such as tcp://10.0.0.5:8786")
+    made.add("plan", "PLAN.yaml", "recordings, jobs and an output folder; see docs/batch.md")
+    made.add("--workers", "N", "number of processes; default: one per core", type=count(1, 1024))
+    made.add("--scheduler", "ADDRESS", "use a running Dask cluster, such as tcp://10.0.0.5:8786")
     text = "retries of a recording whose process died; default 3; an external scheduler has its own setting"
-    made.option("--retries", "N", text, type=count(0, 100), default=3)
+    made.add("--retries", "N", text, type=count(0, 100), default=3)
     text = "timeout for a scheduler and its first worker, in seconds; default 10"
-    made.option("--timeout", "S", text, type=number(0.1, 3600.0), default=10.0)
+    made.add("--timeout", "S", text, type=number(0.1, 3600.0), default=10.0)
 
     text = "render objects of another program, or of --adm, for a room"
     made = command(commands, "render", text, ("cli.render", "render"))
-    made.word("source", "FILE.adm.wav", "BW64 or WAV with the Audio Definition Model (BS.2076)")
+    made.add("source", "FILE.adm.wav", "BW64 or WAV with the Audio Definition Model (BS.2076)")
     made.add_argument("--output", "-o", metavar="OUT", required=True, help=OUTPUT)
-    made.option("--layout", "L", LAYOUT)
-    made.option("--programme", "P", "name or ID of an audioProgramme; default: the first")
+    made.add("--layout", "L", LAYOUT)
+    made.add("--programme", "P", "name or ID of an audioProgramme; default: the first")
     _add_output(made)
 
     text = "record what a running daemon plays, as objects for other programs"
     made = command(commands, "record", text, ("cli.record", "record"))
-    made.word("target", "OUT.adm.wav", "file to write")
-    made.option("--seconds", "S", "duration; default: until interrupted (Ctrl-C)", type=number(0.1, 86400.0))
-    made.option("--config", "FILE", "YAML configuration of the daemon; default: the user's")
-    made.option("--port", "P", "OSC port of the daemon; default: as configured", type=port)
-    made.option("--layout", "L", "layout of the loudspeakers that scenes name; default: as configured")
+    made.add("target", "OUT.adm.wav", "file to write")
+    made.add("--seconds", "S", "duration; default: until interrupted (Ctrl-C)", type=number(0.1, 86400.0))
+    made.add("--config", "FILE", "YAML configuration of the daemon; default: the user's")
+    made.add("--port", "P", "OSC port of the daemon; default: as configured", type=port)
+    made.add("--layout", "L", "layout of the loudspeakers that scenes name; default: as configured")
 
 
 def _measuring(commands: Branch[Parser]) -> None:
     """Figures."""
     text = "measure models on songs with true stems"
     made = with_json(command(commands, "evaluate", text, ("cli.evaluate", "evaluate")))
-    made.word("folder", "DIR", "songs as in MUSDB18-HQ or SiSEC, or a stems.yaml")
+    made.add("folder", "DIR", "songs as in MUSDB18-HQ or SiSEC, or a stems.yaml")
     made.repeated("--model", "M", "name, preset or card")
     made.choice("--rule", ("soft", "surrey"), "default: both")
     _add_threshold(made)
-    made.option("--seconds", "S", "use only the beginning of each song", type=number(1.0, 86400.0))
-    made.option("--layout", "L", "also measure what the loudspeakers of this layout play")
-    made.option("--scene", "FILE", f"scene for --layout: {SCENE}")
+    made.add("--seconds", "S", "use only the beginning of each song", type=number(1.0, 86400.0))
+    made.add("--layout", "L", "also measure what the loudspeakers of this layout play")
+    made.add("--scene", "FILE", f"scene for --layout: {SCENE}")
     made.flag("--no-baselines", "measure the models only", dest="baselines", action="store_false")
-    made.option("--plot", "F.png", "draw a chart (needs matplotlib)")
+    made.add("--plot", "F.png", "draw a chart (needs matplotlib)")
 
     made = with_json(command(commands, "gains", "print the loudspeaker gains of positions", ("cli.layouts", "gains")))
-    made.option("--layout", "L", LAYOUT, required=True)
+    made.add("--layout", "L", LAYOUT, required=True)
     text = "table with the columns azimuth_deg, elevation_deg, distance_m, and optionally width_deg, height_deg"
-    made.option("--from", "F.csv", text, required=True, dest="positions")
+    made.add("--from", "F.csv", text, required=True, dest="positions")
 
 
 def _layouts(commands: Branch[Parser]) -> None:
@@ -139,20 +139,20 @@ def _layouts(commands: Branch[Parser]) -> None:
     branch = command(commands, "layouts", "loudspeaker layouts").branch()
     with_json(command(branch, "list", "list all layouts by name", ("cli.layouts", "layouts_list")))
     made = with_json(command(branch, "show", "print the loudspeakers of a layout", ("cli.layouts", "layouts_show")))
-    made.word("layout", "L", "name or file")
+    made.add("layout", "L", "name or file")
     made = with_json(command(branch, "check", "review layouts as an expert would", ("cli.layouts", "layouts_check")))
-    made.word("names", "L", "names or files", nargs="+")
+    made.add("names", "L", "names or files", nargs="+")
     made = command(branch, "plot", "draw a layout, its regions and its errors", ("cli.layouts", "layouts_plot"))
-    made.word("layout", "L", "name or file")
-    made.word("target", "OUT", "file to write: .svg, or .png with the extra stemfield[plot]")
+    made.add("layout", "L", "name or file")
+    made.add("target", "OUT", "file to write: .svg, or .png with the extra stemfield[plot]")
     text = "convert a layout of another renderer"
     made = with_json(command(branch, "convert", text, ("cli.layouts", "layouts_convert")))
-    made.word("source", "IN", "file of EAR (YAML), VISR, SpatGRIS (XML), IEM (JSON) or SSR (.asd)")
-    made.word("target", "OUT.yaml", "file to write")
+    made.add("source", "IN", "file of EAR (YAML), VISR, SpatGRIS (XML), IEM (JSON) or SSR (.asd)")
+    made.add("target", "OUT.yaml", "file to write")
     text = "start a layout of your own with a copy of another"
     made = with_json(command(branch, "copy", text, ("cli.layouts", "layouts_copy")))
-    made.word("layout", "L", "name or file, such as 22.2")
-    made.word("target", "OUT.yaml", "file to write; its name becomes the name of the layout")
+    made.add("layout", "L", "name or file, such as 22.2")
+    made.add("target", "OUT.yaml", "file to write; its name becomes the name of the layout")
 
 
 def _models(commands: Branch[Parser]) -> None:
@@ -160,27 +160,27 @@ def _models(commands: Branch[Parser]) -> None:
     branch = command(commands, "models", "separation models").branch()
     with_json(command(branch, "list", "list all models by name", ("cli.models", "models_list")))
     made = with_json(command(branch, "check", "look for problems in models", ("cli.models", "models_check")))
-    made.word("names", "M", "names, presets or cards", nargs="+")
+    made.add("names", "M", "names, presets or cards", nargs="+")
     made = with_json(command(branch, "bench", "time models on this machine", ("cli.models", "models_bench")))
-    made.word("names", "M", "names, presets or cards", nargs="+")
-    made.option("--sample-rate", "HZ", "default 48000", type=count(1, 1_000_000), default=48000)
+    made.add("names", "M", "names, presets or cards", nargs="+")
+    made.add("--sample-rate", "HZ", "default 48000", type=count(1, 1_000_000), default=48000)
     text = "copy a model into the user's folder, with a card"
     made = command(branch, "import", text, ("cli.models", "models_import"))
-    made.word("files", "FILE", "a model's folder or card, or the ONNX files of a family", nargs="+")
-    made.option("--family", "F", "openunmix, spleeter, mdx, htdemucs or wave")
-    made.option("--n-fft", "N", "length of the transform (mdx)", type=count(1, 1 << 24))
-    made.option("--compensate", "X", "level (mdx); default 1", type=number(0.01, 4.0), default=1.0)
+    made.add("files", "FILE", "a model's folder or card, or the ONNX files of a family", nargs="+")
+    made.add("--family", "F", "openunmix, spleeter, mdx, htdemucs or wave")
+    made.add("--n-fft", "N", "length of the transform (mdx)", type=count(1, 1 << 24))
+    made.add("--compensate", "X", "level (mdx); default 1", type=number(0.01, 4.0), default=1.0)
     _add_card(made)
     text = "combine models of one instrument each into one model"
     made = command(branch, "join", text, ("cli.models", "models_join"))
-    made.word("names", "M", "names or cards; the first source of each is used", nargs="+")
-    made.option("--name", "NAME", "name of the new model", required=True)
-    made.option("--rest", "NAME", "name of a stem for what none of them claims")
-    made.option("--title", "TEXT", "title of one line")
+    made.add("names", "M", "names or cards; the first source of each is used", nargs="+")
+    made.add("--name", "NAME", "name of the new model", required=True)
+    made.add("--rest", "NAME", "name of a stem for what none of them claims")
+    made.add("--title", "TEXT", "title of one line")
     _add_place(made)
     text = "convert checkpoints of Open-Unmix to a model"
     made = command(branch, "export-openunmix", text, ("cli.models", "models_export_openunmix"))
-    made.word("files", "FILE.pth", "one per source", nargs="+")
+    made.add("files", "FILE.pth", "one per source", nargs="+")
     made.set_defaults(n_fft=None, compensate=1.0)
     _add_card(made)
 
@@ -196,34 +196,34 @@ def _models(commands: Branch[Parser]) -> None:
 def _machine(commands: Branch[Parser]) -> None:
     """Configuration and diagnosis of this machine."""
     made = with_json(command(commands, "check", "look for problems in a configuration", ("cli.check", "check")))
-    made.word("config", "CONFIG", "YAML configuration")
+    made.add("config", "CONFIG", "YAML configuration")
 
     made = with_json(command(commands, "doctor", "find out why there is no sound", ("cli.doctor", "doctor")))
-    made.option("--config", "FILE", "YAML configuration; default: the one that serve would use")
-    made.option("--report", "FILE", "also write a text report; - is the standard output", nargs="?", const="")
+    made.add("--config", "FILE", "YAML configuration; default: the one that serve would use")
+    made.add("--report", "FILE", "also write a text report; - is the standard output", nargs="?", const="")
     text = "duration of watching xruns and the server's clock, in seconds; default 2"
-    made.option("--watch", "S", text, type=number(0.5, 3600.0), default=2.0)
+    made.add("--watch", "S", text, type=number(0.5, 3600.0), default=2.0)
 
     made = command(commands, "init", "write a first configuration", ("cli.init", "init"))
-    made.option("--config", "FILE", "file to write; default: ~/.config/stemfield/config.yaml")
+    made.add("--config", "FILE", "file to write; default: ~/.config/stemfield/config.yaml")
     made.flag("--yes", "ask nothing: use the suggestions, except where an option is given")
     made.flag("--replace", "overwrite an existing file")
-    made.option("--layout", "L", LAYOUT)
-    made.option("--input", "I", "source of the music: jack, capture, or a music file")
-    made.option("--model", "M", MODEL)
-    made.option("--server", "NAME", "name of the JACK server")
+    made.add("--layout", "L", LAYOUT)
+    made.add("--input", "I", "source of the music: jack, capture, or a music file")
+    made.add("--model", "M", MODEL)
+    made.add("--server", "NAME", "name of the JACK server")
     made.switch("--connect-outputs", "connect the loudspeakers to the playback ports, by channel name or in order")
     made.switch("--bass", "the subwoofer plays the bass of the other loudspeakers")
     made.switch("--headphones", "also play for headphones")
     made.switch("--network", "allow other machines")
-    made.option("--interface", "NAME", "network interface for --network")
+    made.add("--interface", "NAME", "network interface for --network")
     made.repeated("--allow", "NET", "network that may change things, such as 192.168.1.0/24")
-    made.option("--token", "WORD", "token that pages need, `none` for none; default: a random one")
+    made.add("--token", "WORD", "token that pages need, `none` for none; default: a random one")
     made.flag("--connect", "also find out by ear which loudspeaker is on which port")
 
     text = "find out by ear which loudspeaker is on which port, and write that into the configuration"
     made = command(commands, "connect", text, ("cli.connect", "connect"))
-    made.option("--config", "FILE", "file to change; default: the user's configuration")
+    made.add("--config", "FILE", "file to change; default: the user's configuration")
     made.repeated("--port", "PORT", "port to play; default: all playback ports of the sound card")
     made.repeated("--speaker", "LABEL=PORT", "write this without playing", type=pair_of_ports)
     made.flag("--yes", "write the result without asking")
@@ -239,7 +239,7 @@ def _service(commands: Branch[Parser]) -> None:
     _add_scope(made)
     text = "sound server, none if it is started otherwise; default: what is installed"
     made.choice("--server", ("jackd", "pipewire", "none"), text)
-    made.option("--program", "FILE", "absolute path of the stemfield that the service runs; default: this one")
+    made.add("--program", "FILE", "absolute path of the stemfield that the service runs; default: this one")
     _add_caution(made)
     made.flag("--no-start", "only install the files", dest="start", action="store_false")
     text = "remove the units; configuration and scenes stay"
@@ -253,52 +253,52 @@ def _service(commands: Branch[Parser]) -> None:
 def _network(commands: Branch[Parser]) -> None:
     """Other daemons."""
     made = with_json(command(commands, "browse", "find daemons on the network", ("cli.network", "browse")))
-    made.option("--timeout", "S", "seconds, default 2", type=number(0.1, 60.0), default=2.0)
+    made.add("--timeout", "S", "seconds, default 2", type=number(0.1, 60.0), default=2.0)
 
     made = with_json(command(commands, "send", "send one OSC message to a daemon", ("cli.network", "send")))
-    made.word("address", "ADDRESS", "such as /object/vocals/aed; see docs/osc.md", type=address)
-    made.word("values", "VALUE", "numbers, true, false or words; without any it is a query", nargs="*")
-    made.option("--host", "H", "default 127.0.0.1", default="127.0.0.1")
-    made.option("--port", "P", "default 4001", type=port, default=4001)
-    made.option("--daemon", "NAME", "name of a daemon, as browse shows it, instead of host and port")
+    made.add("address", "ADDRESS", "such as /object/vocals/aed; see docs/osc.md", type=address)
+    made.add("values", "VALUE", "numbers, true, false or words; without any it is a query", nargs="*")
+    made.add("--host", "H", "default 127.0.0.1", default="127.0.0.1")
+    made.add("--port", "P", "default 4001", type=port, default=4001)
+    made.add("--daemon", "NAME", "name of a daemon, as browse shows it, instead of host and port")
 
 
 def _add_output(made: Parser) -> None:
     """What a room is rendered to."""
     made.flag("--binaural", "stereo for headphones instead, for any layout")
-    made.option("--hrtf", "FILE.sofa", HRTF)
+    made.add("--hrtf", "FILE.sofa", HRTF)
     text = "keep peaks above full scale, and above a loudspeaker's max_level_db"
     made.flag("--no-limit", text, dest="limit", action="store_false")
 
 
 def _add_model(made: Parser) -> None:
     """How a recording is separated."""
-    made.option("--model", "M", MODEL)
+    made.add("--model", "M", MODEL)
     made.choice("--rule", ("soft", "surrey"), "how stems share a frequency bin; default: as configured")
 
 
 def _add_threshold(made: Parser) -> None:
     text = "minimum share of a frequency bin, 0..1, default 0"
-    made.option("--threshold", "T", text, type=number(0.0, 1.0), default=0.0)
+    made.add("--threshold", "T", text, type=number(0.0, 1.0), default=0.0)
 
 
 def _add_card(made: Parser) -> None:
     """What only the user knows about a model."""
-    made.option("--name", "NAME", "name of the model; default: the name of the first file")
+    made.add("--name", "NAME", "name of the model; default: the name of the first file")
     made.repeated("--source", "NAME", "name of an output, in the order of the model")
-    made.option("--rest", "NAME", "name of a stem for the rest of the mixture")
+    made.add("--rest", "NAME", "name of a stem for the rest of the mixture")
     made.repeated("--stem", "NAME=STEM", "instrument of the room that a source belongs to", type=pair)
-    made.option("--samples", "N", "length of a chunk, if the file leaves it open", type=count(1, 1 << 30))
-    made.option("--licence", "TEXT", "licence of the weights")
+    made.add("--samples", "N", "length of a chunk, if the file leaves it open", type=count(1, 1 << 30))
+    made.add("--licence", "TEXT", "licence of the weights")
     made.repeated("--attribution", "TEXT", "author to be named")
-    made.option("--trained-on", "TEXT", "training data")
-    made.option("--title", "TEXT", "title of one line")
+    made.add("--trained-on", "TEXT", "training data")
+    made.add("--title", "TEXT", "title of one line")
     _add_place(made)
 
 
 def _add_place(made: Parser) -> None:
     """Where a model is written to."""
-    made.option("--into", "DIR", "folder of models; default: the first of model_folders")
+    made.add("--into", "DIR", "folder of models; default: the first of model_folders")
     made.flag("--replace", "overwrite a model of this name")
 
 
@@ -311,5 +311,5 @@ def _add_scope(made: Parser) -> None:
 
 
 def _add_caution(made: Parser) -> None:
-    made.option("--root", "DIR", "root folder of another machine, with --system", default="/")
+    made.add("--root", "DIR", "root folder of another machine, with --system", default="/")
     made.flag("--yes", "do not ask")

@@ -11,6 +11,7 @@ from typing import Final
 from rich.columns import Columns
 from rich.text import Text
 
+from stemfield.control.cli.printing import write_errors
 from stemfield.control.cli.questions import Questions
 from stemfield.control.config.configuration import Config, load_config, user_config_file
 from stemfield.control.config.edit import changed, write_config
@@ -129,9 +130,7 @@ def _write(path: Path, config: Config, found: Mapping[str, str]) -> None:
     if unknown:
         expected = f"a loudspeaker of layout {config.layout}"
         raise CommandError([f"--speaker: expected {expected}, got {x}{did_you_mean(x, labels)}" for x in unknown])
-    try:
+    with write_errors(path):
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         write_config(path, changed(text, "jack", {"connect_speakers": dict(found), "connect_outputs": None}))
-    except OSError as error:
-        raise CommandError([f"{path}: cannot be written: {error.strerror}"], FAILED) from error
     print(f"{path}: {len(found)} connections written; to apply them: systemctl reload stemfield (SIGHUP)")

@@ -6,12 +6,12 @@ import argparse
 import ipaddress
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from stemfield.control.cli.check import file_problems, problems_of
+from stemfield.control.cli.printing import write_errors
 from stemfield.control.cli.questions import Questions
 from stemfield.control.config.configuration import Config, user_config_file
 from stemfield.control.config.edit import checked, commented, write_config
@@ -25,7 +25,7 @@ from stemfield.control.doctor.sound_card import (
 )
 from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.inputs import model_card, usable_layout
-from stemfield.control.problems import FAILED, CommandError
+from stemfield.control.problems import CommandError
 from stemfield.layouts.bass import BASS_HZ, is_open, suggested_hz
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
@@ -56,11 +56,11 @@ def init(options: argparse.Namespace) -> int:
             raise refusal
     ports = sound_card(options.server)
     text = commented(_Answers(options, questions, ports).values())
-    with _writing(path):
+    with write_errors(path):
         config = checked(path, text)
     if problems := [*file_problems(config), *problems_of(lambda: model_card(None, config, for_room=True))]:
         raise CommandError(problems)
-    with _writing(path):
+    with write_errors(path):
         write_config(path, text)
     print(f"{path} written; after changes, check it with `stemfield check {path}`")
     by_ear = "Find out by ear now which loudspeaker is on which port?"
@@ -70,14 +70,6 @@ def init(options: argparse.Namespace) -> int:
         connect_by_ear(path, confirmed=options.yes)
     print("next: stemfield serve; if there is no sound: stemfield doctor")
     return 0
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise CommandError([f"{path}: cannot be written: {error.strerror}"], FAILED) from error
 
 
 class _Answers:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from stemfield.control.cli.printing import entry_problems, print_json, print_table
+from stemfield.control.cli.printing import entry_problems, print_json, print_table, write_errors
 from stemfield.control.offline.inputs import check_target, usable_layout, user_config
-from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
+from stemfield.control.problems import BAD_INPUT, CommandError
 from stemfield.layouts.foreign import name_of
 from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.layouts.model import Layout
@@ -114,10 +114,8 @@ def layouts_plot(options: argparse.Namespace) -> int:
 
     layout = load_layout(options.layout, user_config().layout_folders)
     check_target(Path(options.target))
-    try:
+    with write_errors(options.target):
         plot_layout(layout, Path(options.target))
-    except OSError as error:
-        raise CommandError([f"{options.target}: {error.strerror}"], FAILED) from error
     print(options.target)
     return 0
 
@@ -160,13 +158,10 @@ def _own_file(name: str) -> Path:
 def _write(target: Path, layout: Layout, text: str, *, as_json: bool, mode: Literal["w", "x"] = "w") -> None:
     """Write a layout and print what it is; mode `x` refuses an existing file."""
     check_target(target)
-    try:
-        with target.open(mode, encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise CommandError([f"{target}: exists already"]) from error
-    except OSError as error:
-        raise CommandError([f"{target}: {error.strerror}"], FAILED) from error
+    if mode == "x" and target.exists():
+        raise CommandError([f"{target}: exists already"])
+    with write_errors(target), target.open(mode, encoding="utf-8") as file:
+        file.write(text)
     if as_json:
         print_json({"path": str(target), "name": layout.name, "labels": layout.labels, "notes": layout.notes})
         return

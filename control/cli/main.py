@@ -15,7 +15,7 @@ from types import TracebackType
 from stemfield.control.cli.commands import make_parser
 from stemfield.control.daemon.log import error_prefix
 from stemfield.control.daemon.standard_streams import fill_standard_streams
-from stemfield.control.problems import BAD_INPUT, ENDS, FAILED, CommandError, shortened, termination_waits
+from stemfield.control.problems import ENDS, FAILED, shortened, termination_waits
 from stemfield.layouts.problems import UserError
 
 INTERRUPTED = 130
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         for line in shortened(error.lines, MAX_ERRORS):
             print(f"{error_prefix(sys.stderr)}stemfield: error: {line}", file=sys.stderr)
-        return error.status if isinstance(error, CommandError) else BAD_INPUT
+        return error.status
     except BrokenPipeError:
         # the reader closed the output; Python would report that again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

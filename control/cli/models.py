@@ -16,10 +16,10 @@ from typing import Any
 
 from stemfield.control.cli.check import problems_of
 from stemfield.control.cli.import_errors import in_terms_of_options
-from stemfield.control.cli.printing import entry_problems, print_json, print_results, print_table
+from stemfield.control.cli.printing import entry_problems, print_json, print_results, print_table, write_errors
 from stemfield.control.config.configuration import Config
 from stemfield.control.offline.inputs import model_card, user_config
-from stemfield.control.problems import FAILED, CommandError
+from stemfield.control.problems import CommandError
 from stemfield.layouts.problems import did_you_mean
 from stemfield.layouts.yaml_scalars import dump_yaml
 from stemfield.renderer.scene.scene import STEMS
@@ -107,13 +107,11 @@ def _install(
         place = target / card.name
         if place.exists() and not options.replace:
             raise CommandError([f"{place}: exists already; to overwrite it pass --replace"])
-        try:
+        with write_errors(place):
             target.mkdir(parents=True, exist_ok=True)
             if place.exists():
                 shutil.rmtree(place)
             shutil.copytree(folder, place)
-        except OSError as error:
-            raise CommandError([f"{place}: {error.strerror or error}"], FAILED) from error
     print(f"{place}: {card.title}: {', '.join(card.names)}")
     for line in _unplaced(card):
         print(f"stemfield: warning: {line}", file=sys.stderr)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 
 from stemfield.control.cli.printing import print_json, print_table
 from stemfield.control.dialects.osc import Message, encode
@@ -13,6 +12,8 @@ from stemfield.control.parameters.argument import Value
 from stemfield.control.problems import FAILED, CommandError
 from stemfield.layouts.numerals import real, whole
 
+Endpoint = tuple[str, int]
+"""Address and OSC port of a daemon."""
 _WORDS: dict[str, Value] = {"true": True, "false": False}
 
 
@@ -48,15 +49,7 @@ def browse(options: argparse.Namespace) -> int:
 def send(options: argparse.Namespace) -> int:
     """Send one OSC message to a daemon and print the answers."""
     host, port = _found(options.daemon) if options.daemon else (options.host, options.port)
-    values = [_value(word) for word in options.values]
-    tags = "".join(_tag(value) for value in values)
-    try:
-        answers = list(request([encode(options.address, tags, values)], host, port))
-    except NoReplyError as error:
-        raise CommandError([f"{error}: see stemfield browse"], FAILED) from error
-    except OSError as error:
-        raise CommandError([f"{host} port {port}: {error.strerror or error}"], FAILED) from error
-    check_answers(answers)
+    answers = ask((host, port), options.address, *map(_value, options.values))
     if options.json:
         print_json([{"address": a.address, "values": a.arguments} for a in answers])
     else:
@@ -100,11 +93,22 @@ def _tag(value: Value) -> str:
     return "f" if isinstance(value, float) else "s"
 
 
-def check_answers(answers: Sequence[Message]) -> None:
-    """Raise CommandError for errors among the answers."""
-    refused = [answer for answer in answers if answer.address == "/error" and len(answer.arguments) == 2]
-    if refused:
+def ask(daemon: Endpoint, address: str, *values: Value) -> list[Message]:
+    """The answers of a daemon to an OSC message.
+
+    Raises:
+        CommandError: there is no answer, or it is an error.
+    """
+    host, port = daemon
+    try:
+        answers = list(request([encode(address, "".join(map(_tag, values)), values)], host, port))
+    except NoReplyError as error:
+        raise CommandError([f"{error}: see stemfield browse"], FAILED) from error
+    except OSError as error:
+        raise CommandError([f"{host} port {port}: {error.strerror or error}"], FAILED) from error
+    if refused := [answer for answer in answers if answer.address == "/error" and len(answer.arguments) == 2]:
         raise CommandError([f"{answer.arguments[0]}: {answer.arguments[1]}" for answer in refused], FAILED)
+    return answers
 
 
 def _shown(value: object) -> str:

@@ -28,12 +28,8 @@ class Parser(argparse.ArgumentParser):
         self.commands = branch.choices
         return branch
 
-    def word(self, name: str, metavar: str, text: str, **more: Any) -> None:
-        """Add a positional argument."""
-        self.add_argument(name, metavar=metavar, help=text, **more)
-
-    def option(self, name: str, metavar: str, text: str, **more: Any) -> None:
-        """Add an option with a value."""
+    def add(self, name: str, metavar: str, text: str, **more: Any) -> None:
+        """Add a positional argument, or an option with a value."""
         self.add_argument(name, metavar=metavar, help=text, **more)
 
     def repeated(self, name: str, metavar: str, text: str, **more: Any) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from stemfield.control.problems import BAD_INPUT, CommandError
+from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 from stemfield.layouts.plain_data import json_line
 
 
@@ -40,6 +41,15 @@ def print_results(checked: Sequence[tuple[str, Sequence[str]]], *, as_json: bool
     if every := [problem for _, problems in checked for problem in problems]:
         raise CommandError(every)
     return 0
+
+
+@contextmanager
+def write_errors(path: object) -> Iterator[None]:
+    """Turn an OSError into a CommandError about a file that cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise CommandError([f"{path}: cannot be written: {error.strerror or error}"], FAILED) from error
 
 
 def entry_problems(entry: Any) -> dict[str, list[str]]:

@@ -16,11 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from stemfield.control.cli.network import check_answers
+from stemfield.control.cli.network import Endpoint, ask
 from stemfield.control.cli.upmix import print_exported
 from stemfield.control.config.configuration import load_config
-from stemfield.control.dialects.osc import Message, encode
-from stemfield.control.network.client import NoReplyError, request
 from stemfield.control.network.listeners import nearest_address
 from stemfield.control.offline.adm_export import export_tracks
 from stemfield.control.offline.inputs import usable_layout, user_config
@@ -35,8 +33,6 @@ from stemfield.renderer.adm.score import Moment
 from stemfield.renderer.files.bw64 import Bw64Reader
 from stemfield.renderer.files.bw64_writer import check_bw64
 
-Endpoint = tuple[str, int]
-"""Address and OSC port of the daemon."""
 ASK_S = 0.5
 COMPLETE_S = 30.0
 
@@ -75,15 +71,15 @@ def _print_kept(control: Path, sound: Path) -> None:
 
 def _capture(daemon: Endpoint, name: str, sound: Path, seconds: float | None) -> None:
     """Let the daemon capture until the end, and wait for the sound file."""
-    _ask(daemon, "/recorder/capture", name)
+    ask(daemon, "/recorder/capture", name)
     try:
         _wait(daemon, f"capturing {name}", seconds)
     except SystemExit:  # SIGTERM
-        _ask(daemon, "/recorder/stop", True)
+        ask(daemon, "/recorder/stop", True)
         with suppress(CommandError):
             _wait_for(sound)  # to print where it is
         raise
-    _ask(daemon, "/recorder/stop", True)
+    ask(daemon, "/recorder/stop", True)
     _wait_for(sound)
 
 
@@ -109,23 +105,11 @@ def _wait(daemon: Endpoint, state: str, seconds: float | None) -> None:
             bar.add_task("recording", total=None)
             while end_s is None or time.monotonic() < end_s:
                 time.sleep(ASK_S if end_s is None else max(min(ASK_S, end_s - time.monotonic()), 0.0))
-                states = [answer.arguments for answer in _ask(daemon, "/recorder/state")]
+                states = [answer.arguments for answer in ask(daemon, "/recorder/state")]
                 if states and states[0] != [state]:
                     raise CommandError([f"the daemon ended the recording: {states[0][0] or 'see its log'}"], FAILED)
     except KeyboardInterrupt:
         pass
-
-
-def _ask(daemon: Endpoint, address: str, *values: str | bool) -> list[Message]:
-    tags = "".join("T" if value is True else "s" for value in values)
-    try:
-        answers = list(request([encode(address, tags, values)], *daemon))
-    except NoReplyError as error:
-        raise CommandError([f"{error}: see stemfield browse"], FAILED) from error
-    except OSError as error:
-        raise CommandError([f"{daemon[0]} port {daemon[1]}: {error.strerror or error}"], FAILED) from error
-    check_answers(answers)
-    return answers
 
 
 def _moments(control: Path, layout: Layout, rate_hz: int) -> list[Moment]:

@@ -8,8 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -55,15 +54,12 @@ def install(options: argparse.Namespace) -> int:
         for path in stale:
             print(f"remove {path}: it belongs to another server")
         _confirm("write these files?", options)
-        with _failures():
-            for file, difference in changes.items():
-                if difference:
-                    systemd.write(file)
-            systemd.remove(scope, root, stale)
+        for file, difference in changes.items():
+            if difference:
+                systemd.write(file)
+        systemd.remove(scope, root, stale)
     if options.start:
-        with _failures():
-            started = systemd.start(scope, units_of(tuple(file.path for file in wanted)), root)
-        if started:
+        if systemd.start(scope, units_of(tuple(file.path for file in wanted)), root):
             print("the service runs: stemfield service status")
         else:
             print("systemd does not run here: the service starts with the machine that has these files")
@@ -85,10 +81,9 @@ def uninstall(options: argparse.Namespace) -> int:
         print("nothing is installed")
         return 0
     _confirm("remove these files?", options)
-    with _failures():
-        systemd.remove(scope, root, untouched)
-        if systemd.manages(root):
-            systemd.run(scope, "daemon-reload")
+    systemd.remove(scope, root, untouched)
+    if systemd.manages(root):
+        systemd.run(scope, "daemon-reload")
     return 0
 
 
@@ -120,14 +115,6 @@ def status(options: argparse.Namespace) -> int:
     print(f"log: journalctl {'--user ' if scope == 'user' else ''}-u stemfield")
     _print_notes(found)
     return 0 if runs else NOT_RUNNING
-
-
-@contextmanager
-def _failures() -> Iterator[None]:
-    try:
-        yield
-    except systemd.InstallError as error:
-        raise CommandError(error.lines, FAILED) from error
 
 
 def _scope(options: argparse.Namespace) -> Scope:

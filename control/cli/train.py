@@ -79,8 +79,7 @@ def _errors() -> Iterator[None]:
 
 
 def _need(*modules: str) -> None:
-    missing = [name for name in modules if find_spec(name) is None]
-    if missing:
+    if missing := [name for name in modules if find_spec(name) is None]:
         raise CommandError([f'training needs {" and ".join(missing)}: pip install "stemfield[train]"'])
 
 
@@ -98,8 +97,7 @@ def _need_fluidsynth(given: Sequence[Path] | None) -> None:
 
 
 def _exist(what: str, paths: Sequence[Path]) -> None:
-    missing = [path for path in paths if not path.exists()]
-    if missing:
+    if missing := [path for path in paths if not path.exists()]:
         raise CommandError([f"{what} {path}: no such file or folder" for path in missing])
 
 

@@ -63,26 +63,25 @@ def mirror(text: str) -> dict[str, Any]:
 
 def pair(text: str) -> tuple[str, str]:
     """A source of a model and its stem."""
-    name, equals, stem = text.partition("=")
-    if not (name and equals and stem):
-        raise _expected("NAME=STEM, such as accompaniment=other", text)
-    return name, stem
+    return _split(text, "NAME=STEM, such as accompaniment=other")
 
 
 def pair_of_ports(text: str) -> tuple[str, str]:
     """A loudspeaker and its port."""
-    label, equals, port = text.partition("=")
-    if not (label and equals and ":" in port):
-        raise _expected("LABEL=PORT, such as M+030=system:playback_1", text)
-    return label, port
+    return _split(text, "LABEL=PORT, such as M+030=system:playback_1", ":")
 
 
 def gain(text: str) -> tuple[str, float]:
     """A stem and its gain in dB."""
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise _expected("NAME=DB, such as vocals=-6", text)
+    name, value = _split(text, "NAME=DB, such as vocals=-6")
     return name, number(-120.0, 20.0)(value)
+
+
+def _split(text: str, form: str, inside: str = "") -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    if not (name and value and inside in value):
+        raise _expected(form, text)
+    return name, value
 
 
 def _whole(text: str) -> int | None:

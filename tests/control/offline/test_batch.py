@@ -73,7 +73,7 @@ def told(plan: Path, *words: str) -> list[str]:
     """The lines of a plan that is refused."""
     with pytest.raises(UserError) as refused:
         cli_batch.batch(make_parser().parse_args(["batch", str(plan), *words]))
-    assert getattr(refused.value, "status", BAD_INPUT) == BAD_INPUT
+    assert refused.value.status == BAD_INPUT
     return [line.removeprefix(f"{plan}: ") for line in refused.value.lines]
 
 
