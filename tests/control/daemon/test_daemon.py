@@ -36,6 +36,34 @@ def test_the_first_change_after_the_start_is_delayed_too(tmp_path):
     assert told[1][1].at_s - begun_s == pytest.approx(0.15, abs=0.02)
 
 
+def test_a_mirror_that_comes_by_a_reload_delays_scenes_until_it_goes(tmp_path):
+    mirror = {"dialect": "adm", "host": "127.0.0.1", "ahead_ms": 150}
+    plain = parse_config({"driver": "clock", "state_folder": str(tmp_path)}, "test")
+    mirrored = parse_config({"driver": "clock", "state_folder": str(tmp_path), "mirror": [mirror]}, "test")
+    told = []
+
+    async def play():
+        daemon = Daemon(plain, lambda: plain)
+        daemon._audio.follow = told.append
+        async with AsyncExitStack() as stack:
+            hub = daemon._restore(stack)
+            for config, gain_db in ((plain, -1.0), (mirrored, -2.0), (plain, -3.0)):
+                daemon._config = config
+                daemon._delay_scenes(hub)
+                hub.perform([SetParameter("/master/gain", (gain_db,))], Peer("127.0.0.1", 9, lambda *_: None))
+                await asyncio.sleep(0.02)
+        daemon._audio.close()
+
+    asyncio.run(play())
+    assert [[cue.scene.master_gain_db for cue in cues] for cues in told] == [
+        [0.0],
+        [-1.0],
+        [-1.0, -2.0],
+        [-2.0],
+        [-3.0],
+    ]
+
+
 def test_an_error_in_a_check_of_the_server_ends_nothing(tmp_path, monkeypatch, caplog):
     """The next check may succeed."""
     config = parse_config({"driver": "clock", "state_folder": str(tmp_path)}, "test")
