@@ -76,7 +76,7 @@ def rig(jackd: Any, daemon: Any, jack_client: Any) -> MakeRig:
         if space is not None:
             room.osc.close()
             room.osc = space.socket()
-            room.osc.settimeout(2)
+            room.osc.settimeout(10)
         room.start(through=through or (space.through if space is not None else ()))
         made = Rig(running, room, client)
         if stems:

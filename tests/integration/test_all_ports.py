@@ -83,6 +83,7 @@ def test_what_was_changed_a_second_ago_survives_a_kill(daemon: Any) -> None:
         one.send("/object/bass/level", step / 100)
         time.sleep(0.02)
     one.send("/object/bass/level", 0.75)
+    assert one.ask("/object/bass/level") == [0.75]
     time.sleep(1.0)
     one.send("/object/drums/level", 0.5)
     one.process.kill()

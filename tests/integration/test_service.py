@@ -45,6 +45,7 @@ def test_a_killed_daemon_loses_at_most_the_last_second(daemon):
     room = daemon(driver="clock")
     room.start()
     room.send("/object/bass/azimuth", 45.0)
+    assert room.ask("/object/bass/azimuth") == pytest.approx([45], abs=1e-3)
     time.sleep(1.6)
     room.process.kill()
     room.process.wait()

@@ -1,5 +1,6 @@
 """Loudspeakers find their channels by name, whatever the order of the card."""
 
+import functools
 import itertools
 
 import pytest
@@ -22,8 +23,11 @@ SEVEN = {
 }
 
 
+speakers_of = functools.cache(lambda layout: load_layout(layout).speakers)
+
+
 def names(layout, channels):
-    return {label: channels[i] for label, i in matched(load_layout(layout).speakers, channels).items()}
+    return {label: channels[i] for label, i in matched(speakers_of(layout), channels).items()}
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class Daemon:
         """Where the log of the present process starts."""
         self.process: subprocess.Popen[bytes] | None = None
         self.osc = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.osc.settimeout(2)
+        self.osc.settimeout(10)
 
     def start(self, *, ready: bool = True, through: Sequence[str] = ()) -> None:
         command = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -55,9 +56,9 @@ def stemfield() -> Any:
     return run
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _compiled() -> None:
-    """Compile the audio code once, so that no test has to wait for it."""
+@functools.cache
+def compile_audio_code() -> None:
+    """Compile all of it, unless it is cached."""
     ahead = (
         "from stemfield.renderer.engine.processor import compile_ahead\n"
         "from stemfield.renderer.drivers.jack_callback import *\n"
@@ -66,6 +67,12 @@ def _compiled() -> None:
         "compile_latency(), compile_latency_asked()\n"
     )
     subprocess.run([sys.executable, "-c", ahead], check=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    """Compile the audio code once; pytest calls this again in each folder that imports it."""
+    compile_audio_code()
 
 
 @pytest.fixture(autouse=True)
