@@ -273,5 +273,5 @@ def sound(path):
 
 def lkfs(sounds, layout=None):
     meter = LoudnessMeter(RATE, [1.0, 1.0] if layout is None else channel_weights(layout))
-    meter.measure(sounds)
+    meter.add(sounds)
     return meter.integrated_lkfs
