@@ -1,4 +1,4 @@
-"""Loudspeaker layouts: where the loudspeakers stand, as frozen values, from files of stemfield and other renderers.
+"""Loudspeaker layouts: positions and settings of loudspeakers, as frozen values, read from files of many renderers.
 
 It also holds what every room shares: the coordinate convention, the reading of untrusted YAML and JSON, and the errors
 that are shown to a user.

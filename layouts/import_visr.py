@@ -62,7 +62,7 @@ def import_visr(root: ET.Element, name: str) -> Imported:
     result.left_out("virtual loudspeakers", [entry.get("id", "?") for entry in root.iter("virtualspeaker")])
     triplets = sum(1 for _ in root.iter("triplet"))
     if triplets:
-        result.left_out(f"{triplets} triplets: the room is divided anew")
+        result.left_out(f"{triplets} triplets: the panner makes its own")
     return result
 
 

@@ -75,7 +75,7 @@ def _ask_all(config: Config, layout: Layout, ports: Sequence[str], questions: Qu
     from stemfield.control.doctor.speaker_test import MutedDaemon, SpeakerTest
     from stemfield.control.network.listeners import nearest_address
 
-    heard: dict[str, str] = {}
+    found: dict[str, str] = {}
     with ExitStack() as stack:
         with questions.console.status("preparing the speaker test"):
             own = SpeakerTest(layout, config.layout, config.layout_folders, config.jack.server_name)
@@ -85,20 +85,20 @@ def _ask_all(config: Config, layout: Layout, ports: Sequence[str], questions: Qu
         while index < len(ports):
             port = ports[index]
             test.play(port)
-            answer = _ask(layout, port, heard, questions)
+            answer = _ask(layout, port, found, questions)
             if answer == QUIT:
                 break
             if answer == BACK:
                 index = max(index - 1, 0)
-                heard = {label: known for label, known in heard.items() if known != ports[index]}
+                found = {label: known for label, known in found.items() if known != ports[index]}
             elif answer != AGAIN:
-                heard = {label: known for label, known in heard.items() if known != port and label != answer}
-                heard |= {answer: port} if answer != SKIP else {}
+                found = {label: known for label, known in found.items() if known != port and label != answer}
+                found |= {answer: port} if answer != SKIP else {}
                 index += 1
-    return {label: heard[label] for label in layout.labels if label in heard}
+    return {label: found[label] for label in layout.labels if label in found}
 
 
-def _ask(layout: Layout, port: str, heard: Mapping[str, str], questions: Questions) -> str:
+def _ask(layout: Layout, port: str, found: Mapping[str, str], questions: Questions) -> str:
     """A label, or one of the letters of HINT."""
 
     def use(answer: str) -> str:
@@ -112,8 +112,8 @@ def _ask(layout: Layout, port: str, heard: Mapping[str, str], questions: Questio
             hint = did_you_mean(answer.upper(), by_case)
             expected = f"1 to {len(layout.labels)}, a label, or {HINT}"
             raise CommandError([f"expected {expected}; got {answer or 'nothing'}{hint}"])
-        if label in heard and heard[label] != port:
-            questions.tell(f"{label} was on {heard[label]} before; now it is on {port}.")
+        if label in found and found[label] != port:
+            questions.inform(f"{label} was on {found[label]} before; now it is on {port}.")
         return label
 
     return questions.ask(f"{port} is playing. Which loudspeaker is it? Number or label; {HINT}", AGAIN, use)

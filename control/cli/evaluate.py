@@ -30,7 +30,7 @@ def evaluate(options: argparse.Namespace) -> int:
             raise CommandError(["--plot needs matplotlib: pip install 'stemfield[plot]'"])
         check_target(Path(options.plot))
     if options.scene and not options.layout:
-        raise CommandError(["--scene needs --layout: a scene is heard in a room"])
+        raise CommandError(["--scene needs --layout: a scene is rendered for a layout"])
     layout = None if options.layout is None else usable_layout(options.layout, config)
     scene = default_scene() if layout is None else load_scene(options.scene, layout)
     console = Console(stderr=True)

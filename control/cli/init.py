@@ -111,9 +111,9 @@ class _Answers:
         fitting = suggested_layouts(count, channels=self._ports.names)[:SHOWN] if count else ()
         if self._options.layout is None:
             there = f"has {count} playback ports" if self._ports.server else "is not running"
-            self._questions.tell(f"JACK {there}. `stemfield layouts list` lists all layouts.")
+            self._questions.inform(f"JACK {there}. `stemfield layouts list` lists all layouts.")
             for layout in fitting:
-                self._questions.tell(f"  {layout.name}: {len(layout.labels)} loudspeakers, {layout.title}")
+                self._questions.inform(f"  {layout.name}: {len(layout.labels)} loudspeakers, {layout.title}")
         suggestion = fitting[0].name if fitting else "stereo"
 
         def use(name: str) -> tuple[str, Layout]:
@@ -129,7 +129,7 @@ class _Answers:
 
     def _model(self) -> str:
         if self._options.model is None:
-            self._questions.tell("Models: " + "; ".join(f"{name} {PRESET_TEXTS[name]}" for name in PRESETS))
+            self._questions.inform("Models: " + "; ".join(f"{name} {PRESET_TEXTS[name]}" for name in PRESETS))
         return self._ask(self._options.model, "Which model separates the instruments?", DEFAULT, _model)
 
     def _jack(self, layout: Layout, music: str) -> dict[str, Any]:
@@ -152,11 +152,11 @@ class _Answers:
             return {}
         if found.by_name:
             for label, port in found.ports.items():
-                self._questions.tell(f"  {label}: {port}")
+                self._questions.inform(f"  {label}: {port}")
             question = "Connect the loudspeakers to these ports, by channel name?"
             wanted = self._decide(self._options.connect_outputs, question, True)
             return {"connect_speakers": dict(found.ports)} if wanted else {}
-        self._questions.tell(
+        self._questions.inform(
             "The ports have no channel names: their order is a guess; `stemfield connect` finds out by ear."
         )
         question = "Connect the loudspeakers to the playback ports in order?"
@@ -166,7 +166,7 @@ class _Answers:
     def _bass_hz(self, layout: Layout) -> float | None:
         if not is_open(layout):
             return None
-        self._questions.tell(
+        self._questions.inform(
             "Nothing is panned to a subwoofer: it is silent unless it plays the bass of the other loudspeakers."
         )
         question = f"Play everything below {BASS_HZ:g} Hz on the subwoofer instead of the other loudspeakers?"
@@ -187,7 +187,7 @@ class _Answers:
             raise CommandError(["--network: this machine has no network interface but loopback"])
         if options.interface is None:
             for one in networks:
-                self._questions.tell(f"  {one.interface}: {one.address} in {one.network}")
+                self._questions.inform(f"  {one.interface}: {one.address} in {one.network}")
         chosen = self._ask(options.interface, "On which network interface?", networks[0].interface, _one_of(networks))
         question = "Which networks may change things (separated by commas)?"
         allow = self._ask(",".join(options.allow) or None, question, chosen.network, _networks)

@@ -25,7 +25,7 @@ class Questions:
         self._suggested = suggested
         self.console = Console(highlight=False)
 
-    def tell(self, text: str) -> None:
+    def inform(self, text: str) -> None:
         """Print information for the next question."""
         if not self._suggested:
             self.console.print(text, markup=False)

@@ -120,7 +120,7 @@ def test_visr(tmp_path):
     assert [note.split(" at ")[0] for note in layout.notes] == [
         "left out: output equalisers (fixed coefficients of one sample rate)",
         "left out: virtual loudspeakers",
-        "left out: 1 triplets: the room is divided anew",
+        "left out: 1 triplets: the panner makes its own",
     ]
 
 

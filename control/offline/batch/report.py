@@ -110,8 +110,8 @@ def show(outcomes: Sequence[Outcome], console: Console) -> None:
     if bad:
         table = Table("job", "recording", "status", "why")
         for outcome in bad[:_SHOWN]:
-            told = [outcome.reason] if outcome.reason else outcome.notes
-            why = [line.removeprefix(f"{outcome.recording}: ") for line in told]
+            lines = [outcome.reason] if outcome.reason else outcome.notes
+            why = [line.removeprefix(f"{outcome.recording}: ") for line in lines]
             table.add_row(outcome.job, Text(outcome.recording), outcome.status, Text("; ".join(why)))
         console.print(table)
         if len(bad) > _SHOWN:

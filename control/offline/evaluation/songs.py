@@ -136,8 +136,8 @@ def load(files: SongFiles, seconds: float | None = None) -> Song:
     sounds = {name: [read(path) for path in paths] for name, paths in files.stems.items()}
     mixture = None if files.mixture is None else read(files.mixture)
     if len(set(rates.values())) > 1:
-        told = ", ".join(f"{path.name} {rate_hz} Hz" for path, rate_hz in rates.items())
-        raise SongsError(files.name, (f"the files differ in sample rate: {told}",))
+        found = ", ".join(f"{path.name} {rate_hz} Hz" for path, rate_hz in rates.items())
+        raise SongsError(files.name, (f"the files differ in sample rate: {found}",))
     every = [sound for parts in sounds.values() for sound in parts] + ([] if mixture is None else [mixture])
     frames = min(sound.shape[1] for sound in every)
     stems = {name: np.sum([part[:, :frames] for part in parts], axis=0) for name, parts in sounds.items()}
