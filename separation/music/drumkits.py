@@ -129,9 +129,11 @@ class Kit:
         key = (piece.name, layer)
         if key not in self._played:
             _, paths = piece.strokes[layer]
-            heard = [self._gain_of(path) * effects.stereo(np.squeeze(read(path).astype(np.float64))) for path in paths]
-            mixed = np.zeros((2, max(one.shape[1] for one in heard)))
-            for one in heard:
+            recorded = [
+                self._gain_of(path) * effects.stereo(np.squeeze(read(path).astype(np.float64))) for path in paths
+            ]
+            mixed = np.zeros((2, max(one.shape[1] for one in recorded)))
+            for one in recorded:
                 mixed[:, : one.shape[1]] += one
             ratio = self._tuning[kind]
             at = np.arange(int((mixed.shape[1] - 1) / ratio)) * ratio

@@ -139,15 +139,15 @@ def measured_pitch(sound: NDArray[np.float32]) -> float:
 
 
 def _instrument(name: str, group: list[tuple[int, int | None, float, Path]]) -> SampledInstrument:
-    heard = [measured_pitch(read(path).mean(axis=0)) for _, _, _, path in group]
+    measured = [measured_pitch(read(path).mean(axis=0)) for _, _, _, path in group]
     named = [
         round((pitch - tone - 12 * octave) / 12)
-        for (tone, octave, _, _), pitch in zip(group, heard, strict=True)
+        for (tone, octave, _, _), pitch in zip(group, measured, strict=True)
         if octave is not None
     ]
     zero = int(np.median(named)) if named else 0
     samples = []
-    for (tone, octave, velocity, path), pitch in zip(group, heard, strict=True):
+    for (tone, octave, velocity, path), pitch in zip(group, measured, strict=True):
         twelves = octave + zero if octave is not None and named else round((pitch - tone) / 12)
         samples.append(Sample(tone + 12 * twelves, velocity, path))
     return SampledInstrument(name, tuple(samples))

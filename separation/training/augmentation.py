@@ -58,7 +58,7 @@ def augment_waveforms(stems: Tensor, random: Random, config: Augmentation) -> Te
 
 
 def _reverb(voices: Tensor, random: Random) -> Tensor:
-    """The reverberation of (n, 2, frames): noise that dies away, after a pause."""
+    """Reverb of voices (n, 2, frames): decaying noise after a pre-delay."""
     number, _, frames = voices.shape
     time = torch.arange(int(1.5 * RATE_HZ), device=voices.device) / RATE_HZ
     fall_s = torch.tensor(random.uniform(0.03, 0.3, number), dtype=torch.float32, device=voices.device)
@@ -69,12 +69,12 @@ def _reverb(voices: Tensor, random: Random) -> Tensor:
     response[..., : int(random.uniform(0.0, 0.03) * RATE_HZ)] = 0.0
     response *= (wet / response.square().sum((1, 2)).sqrt())[:, None, None]
     length = 1 << (frames + len(time) - 1).bit_length()
-    heard = torch.fft.rfft(voices.sum(1, keepdim=True), length)
-    return torch.fft.irfft(heard * torch.fft.rfft(response, length), length)[..., :frames]
+    spectrum = torch.fft.rfft(voices.sum(1, keepdim=True), length)
+    return torch.fft.irfft(spectrum * torch.fft.rfft(response, length), length)[..., :frames]
 
 
 def _compressor_gain(mixtures: Tensor, random: Random) -> Tensor:
-    """A compressor's gain, (n, frames), for mixtures (n, 2, frames)."""
+    """Compressor gain, (n, frames), for mixtures (n, 2, frames)."""
     number, frames = len(mixtures), mixtures.shape[-1]
     block = 512
     power = torch.nn.functional.avg_pool1d(mixtures.square().mean(1, keepdim=True), block, block, ceil_mode=True)

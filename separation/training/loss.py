@@ -54,13 +54,13 @@ def loss_inputs(examples: Batch) -> LossInputs:
     stems = examples.spectra
     mixture = stems.sum(1)
     left, right = mixture.unbind(1)
-    heard = features((left.real, left.imag), (right.real, right.imag))
+    inputs = features((left.real, left.imag), (right.real, right.imag))
     power = pool(mixture.real**2 + mixture.imag**2)
     own = pool(stems.real**2 + stems.imag**2)
     product = pool(mixture[:, None].real * stems.real + mixture[:, None].imag * stems.imag)
     gain = SCALE**2
     return LossInputs(
-        heard,
+        inputs,
         gain * power.permute(0, 2, 1, 3)[:, :, None],
         gain * own.permute(0, 3, 1, 2, 4),
         gain * product.permute(0, 3, 1, 2, 4),
@@ -81,16 +81,18 @@ def loss(masks: Tensor, batch: LossInputs, weights: LossWeights, lookahead: int 
     """
     masks = torch.einsum("bgs,btscu->btgcu", batch.groups, masks[:, lookahead:])
     mixture, stems, product = (part[:, : masks.shape[1]] for part in (batch.mixture, batch.stems, batch.product))
-    own, worse = (torch.tensor(values, device=masks.device) for values in (weights.stems, weights.missing))
+    stem_weights, missing_weights = (
+        torch.tensor(values, device=masks.device) for values in (weights.stems, weights.missing)
+    )
     members = batch.groups.sum(2).clamp_min(1.0)
     # mean over the stems of a group; 0 for an unused row
-    importance = batch.groups @ own / members
-    claimed = masks**2 * mixture
-    error = (claimed - 2.0 * masks * product + stems).sum((1, 3, 4)).clamp_min(0.0)
+    importance = batch.groups @ stem_weights / members
+    estimated = masks**2 * mixture
+    error = (estimated - 2.0 * masks * product + stems).sum((1, 3, 4)).clamp_min(0.0)
     whole = mixture.sum((1, 2, 3, 4))[:, None] + 1.0
     energy = (importance * torch.log10(error / whole + 1e-3)).mean()
     level = (mixture.mean((1, 2, 3, 4)) + 1.0)[:, None, None, None, None]
-    difference = (claimed / level + 1e-5) ** 0.25 - (stems / level + 1e-5) ** 0.25
-    excess = (batch.groups @ worse / members)[:, None, :, None, None]
-    detail = torch.where(difference < 0.0, excess * -difference, difference).mean((1, 3, 4))
+    difference = (estimated / level + 1e-5) ** 0.25 - (stems / level + 1e-5) ** 0.25
+    missing = (batch.groups @ missing_weights / members)[:, None, :, None, None]
+    detail = torch.where(difference < 0.0, missing * -difference, difference).mean((1, 3, 4))
     return energy + weights.detail * (importance * detail).mean()

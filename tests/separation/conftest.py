@@ -1,4 +1,4 @@
-"""Things that the separation tests share: the shipped model, sound to separate, an engine's side of the exchange."""
+"""Fixtures of the separation tests: the shipped model, music to separate, the engine's side of the exchange."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _null_db(difference, reference):
 
 
 class Engine:
-    """The engine's side of an exchange: it plays a mixture in real time and watches the stems arrive."""
+    """The engine's side of an exchange: plays a mixture in real time and observes the stems."""
 
     def __init__(self, sample_rate_hz=48000, stems=4):
         self.exchange = Exchange.create(stems)

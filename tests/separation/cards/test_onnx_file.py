@@ -1,4 +1,4 @@
-"""Weights outside an ONNX file are found wherever a graph can hold a tensor, and such a model is refused."""
+"""External weights are detected wherever a graph can contain a tensor, and such a model is refused."""
 
 import hashlib
 import random

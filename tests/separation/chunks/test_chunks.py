@@ -1,4 +1,4 @@
-"""Truths of every way of working, on small toy models: blocks, silence, latency, the sum."""
+"""Invariants of all domains on small toy models: blocks, silence, latency, the sum."""
 
 import hashlib
 
@@ -94,7 +94,7 @@ def test_rules_and_thresholds_take_from_the_stems(card, rule, make_music, separa
         energies.append(float((separate(separator, music) ** 2).sum()))
     assert energies[0] >= energies[1] >= energies[2]
     assert energies[0] > 1.01 * energies[2]
-    assert energies[2] == 0.0 or rule == "soft"  # nobody's mask exceeds 1
+    assert energies[2] == 0.0 or rule == "soft"  # no mask exceeds 1
 
 
 def test_stems_of_the_room_in_its_order(card, make_music, separate):
@@ -233,7 +233,7 @@ def test_cards_that_contradict_themselves_or_the_graph(toy, changes, expected):
 
 
 def test_sizes_that_a_graph_leaves_open_are_found_out_by_running_it(toy):
-    """How many sources it gives is decided by data, and it declares nothing."""
+    """The number of sources depends on data, and the graph declares no shape."""
     nodes = [
         helper.make_node("Unsqueeze", ["mix", "axis"], ["wide"]),
         helper.make_node("Mul", ["wide", "gains"], ["three"]),

@@ -1,4 +1,4 @@
-"""A tiny world to make music in: two made-up voices, a few notes of an instrument, a drum kit."""
+"""Small synthetic sources for music: two voices, a few notes of an instrument, a drum kit."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Records out of packages: found where Debian puts them, written as songs of which only parts are known."""
+"""Recordings from Debian packages, written as songs with incomplete stems."""
 
 import argparse
 import io
@@ -21,7 +21,7 @@ def _sound(seconds, hz, channels=2):
 
 
 def _write(target, sound):
-    """In pieces: the encoder of libsndfile does not bear a minute at once."""
+    """Written in pieces: the encoder of libsndfile fails with a minute at once."""
     with soundfile.SoundFile(target, "w", RATE_HZ, sound.shape[1], format="OGG") as file:
         for begin in range(0, len(sound), 8192):
             file.write(sound[begin : begin + 8192])
@@ -29,7 +29,7 @@ def _write(target, sound):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A package of plain files, one with an archive, one with guitars apart, and one that is held out."""
+    """A package of plain files, one with an archive, one with separate guitars, and a held-out one."""
     root = tmp_path_factory.mktemp("root")
     games = root / "usr/share/games"
     for place, sounds in {

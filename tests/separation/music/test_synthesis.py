@@ -1,4 +1,4 @@
-"""The music for training: true stems, the same for the same seed, and played as written."""
+"""Training music: true stems, reproducible by seed, and rendered as composed."""
 
 import json
 

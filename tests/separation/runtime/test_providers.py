@@ -1,4 +1,4 @@
-"""What computes a graph: names, and what happens where a provider is not there or does not start."""
+"""Execution providers: names, and behaviour if a provider is unavailable or fails to start."""
 
 import time
 

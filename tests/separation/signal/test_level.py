@@ -28,7 +28,7 @@ def noise(seconds, level_db, seed=0):
 
 
 def heard_db(gain, sound):
-    """The level, hop by hop, at which a model hears this sound."""
+    """Level of the model's input, hop by hop."""
     blocks = [sound[:, at : at + HOP] for at in range(0, sound.shape[1] - HOP + 1, HOP)]
     return np.array([10.0 * np.log10(np.var(gain.next(block) * block)) for block in blocks])
 
@@ -79,7 +79,7 @@ def test_a_beat_does_not_move_it(gain):
 
 
 def squaring(folder, stream):
-    """A model whose first source is the sound times its own size; the other has the rest."""
+    """A model whose first source is the input times its magnitude; the other is the rest."""
     folder.mkdir()
     hop = 256
     takes, gives = (1, 2, hop), (1, 2, 2, hop)
@@ -139,7 +139,7 @@ def test_a_model_may_hear_the_level_as_it_comes(tmp_path, make_music, separate, 
 
 
 def test_sides_that_cancel_have_a_level_too(tmp_path, make_music, separate, null_db):
-    """`meanstd` measures the middle of the sides, which out-of-phase music does not have."""
+    """`meanstd` measures the mono sum, which is silent for out-of-phase music."""
     card = load_card(toys.small_wave(tmp_path / "toy", normalise="meanstd"))
     left = make_music(9000, RATE_HZ)[:1]
     music = np.concatenate([left, -left])
@@ -171,7 +171,7 @@ def test_a_fade_out_keeps_its_singer(demo, separate):
 
 
 def test_a_needle_in_a_groove_is_no_singer(separate):
-    """Noise of a groove that falls with frequency, rumble and crackle, at -60 dB."""
+    """Vinyl surface noise, rumble and crackle, at -60 dB."""
     random, frames = np.random.default_rng(2), 4 * RATE_HZ
     hz = np.fft.rfftfreq(frames, 1.0 / RATE_HZ)
     spectrum = np.fft.rfft(random.standard_normal((2, frames))) / np.sqrt(np.maximum(hz, 20.0))

@@ -1,4 +1,4 @@
-"""SpatialFilter between left and right: against the definition, and by what they do to sound."""
+"""The spatial filter: against its definition, and its effect on audio."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models with one network an instrument: graphs that do not know of one another share the mixture."""
+"""Models with one network per instrument: independent estimates are limited to the mixture."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ SOURCES = toys.FOUR
 
 
 def claims_of(each, sources=4, seed=3):
-    """For every source its network's estimates; so large that in most bins four sum to more than one."""
+    """Estimates of each source's network, large enough that four sum to more than one in most bins."""
     rng = np.random.default_rng(seed)
     return [rng.standard_normal((each, 2, BINS)) + 0.5 for _ in range(sources)]
 
@@ -36,7 +36,7 @@ def music(make_music):
 
 
 def slow_separation(estimates, mixture, takes, lookahead=0):
-    """By the definition, in double precision: every network's mask by itself, then shares where they exceed one."""
+    """By the definition, in double precision: each network's mask, scaled down where the sum exceeds one."""
     n = 4 * HOP
     rise, fall = np.arange(n - HOP) + 0.5, np.arange(HOP) + 0.5
     a = np.concatenate([np.sin(0.5 * np.pi * rise / (n - HOP)), np.cos(0.5 * np.pi * fall / HOP)])
@@ -74,7 +74,7 @@ def test_equals_the_slow_separation(model, music, separate, null_db, each, takes
 @pytest.mark.parametrize("gives", ["re_im", "mask"])
 @pytest.mark.parametrize("together", [False, True])
 def test_a_network_that_looks_ahead_is_later_and_aligned(tmp_path, music, separate, null_db, gives, together):
-    """Three hops: what a call gives belongs to the mixture of three calls before."""
+    """Three hops: the output of a call belongs to the mixture three calls earlier."""
     estimates = claims_of(1)
     given = np.concatenate([0.1 * claim - 3.0 for claim in estimates]) if together else estimates
     card = load_card(toys.mask_stream(tmp_path / "ahead", given, gives=gives, lookahead=3))
@@ -107,7 +107,7 @@ def test_stems_and_rest_sum_to_the_mixture(model, music, separate, null_db, thre
     if threshold == 0.0:
         assert energies.min() > 0.0
         assert null_db(stems.sum(axis=0) - music, music) < -100.0
-    else:  # what is rejected belongs to nobody
+    else:  # what is rejected stays in the residual
         assert 0.0 < energies.sum() < 0.99 * (music**2).sum()
 
 

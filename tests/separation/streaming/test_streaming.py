@@ -25,7 +25,7 @@ def at(card):
 
 
 def slow_gain(card, heard):
-    """The gain of the hop at the end of what was heard: by fifteen tenths of a second, in whole hops."""
+    """Gain of the newest hop: from the latest 1.5 s, in whole hops."""
     hop_s = card.stft.hop / card.sample_rate.nominal_hz
     tenth = round(0.1 / hop_s) * card.stft.hop
     begun = (heard.shape[1] - card.stft.hop) // tenth * tenth

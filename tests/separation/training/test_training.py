@@ -1,4 +1,4 @@
-"""Learning: the loss is what it says, a run goes on where it stopped, and the exported model is the network."""
+"""Training: the loss, resuming of a run, and equality of the exported model and the network."""
 
 import json
 import shutil
@@ -84,7 +84,7 @@ def exported(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def records(folder, tmp_path_factory):
-    """The same songs, two of them as instrumental records, one with only the bass apart."""
+    """The same songs, two of them as instrumental recordings, one with only the bass separate."""
     root = tmp_path_factory.mktemp("records")
     for number, parts in enumerate(
         (("bass", "drums", "other"), ("bass", "drums", "other"), ("vocals", "drums", "other"))
@@ -151,7 +151,7 @@ def test_error_power_needs_no_phases():
     assert found == pytest.approx(float(((estimate - stems).abs() ** 2).sum()), rel=1e-4)
 
 
-def test_a_vocal_left_out_is_worse_than_one_too_many():
+def test_missing_vocals_cost_more_than_excess_vocals():
     vocals, other = spectra(3, 1, 1, 2, 4, BINS), spectra(4, 1, 1, 2, 4, BINS)
     batch = loss_inputs(examples(torch.cat([vocals, torch.zeros(1, 2, 2, 4, BINS), other], 1)))
     half = torch.full((1, 4, 4, 2, 512), 0.0)
@@ -165,7 +165,7 @@ def test_a_vocal_left_out_is_worse_than_one_too_many():
     assert loss(more, batch, only_detail) < loss(less, batch, only_detail)
 
 
-def test_muon_turns_a_matrix_and_keeps_its_directions():
+def test_muon_orthogonalises_a_matrix_and_keeps_its_directions():
     matrix = torch.from_numpy(np.random.default_rng(5).standard_normal((2, 24, 16)).astype(np.float32))
     turned = orthogonalise(matrix)
     values = torch.linalg.svdvals(turned)
@@ -175,7 +175,7 @@ def test_muon_turns_a_matrix_and_keeps_its_directions():
     assert aligned.min() > 0.6
 
 
-def test_network_is_causal_and_its_masks_share_all(network):
+def test_network_is_causal_and_its_masks_sum_to_one(network):
     heard = torch.randn(1, 10, 512, 4)
     masks, _ = network(heard)
     assert torch.allclose(masks.sum(2), torch.ones(1, 10, 2, 512), atol=1e-5)
@@ -197,8 +197,8 @@ def test_checkpoints_are_averaged(library, plan, tmp_path):
     assert any(not torch.equal(first[name], second[name]) for name in first)
 
 
-def test_members_of_an_ensemble_are_heard_alike_whenever_they_decide(tmp_path):
-    """An oracle by hand: the mean of the logits on each hop, though one network hears two hops more than the other."""
+def test_an_ensemble_aligns_members_of_different_lookahead(tmp_path):
+    """Oracle: the mean of the logits for each hop, with two hops of lookahead in one network and none in the other."""
     torch.manual_seed(7)
     early, late = Network(SMALL).eval(), Network(replace(SMALL, width=12, lookahead=2)).eval()
     both = Ensemble([early, late])
@@ -227,7 +227,7 @@ def test_members_of_an_ensemble_are_heard_alike_whenever_they_decide(tmp_path):
     assert check(both, card) < (1e-4, 1e-5)
 
 
-def test_weights_of_several_runs_decide_together(library, plan, tmp_path):
+def test_weights_of_several_runs_form_an_ensemble(library, plan, tmp_path):
     for seed in (1, 2):
         fit(replace(plan, steps=1, validate_every=1, seed=seed), library, (), tmp_path / f"{seed}")
     both = load_network(tmp_path / "1" / "best.pt", tmp_path / "2" / "best.pt")
@@ -239,7 +239,7 @@ def test_weights_of_several_runs_decide_together(library, plan, tmp_path):
         load_network(tmp_path / "1" / "best.pt", tmp_path / "3" / "best.pt")
 
 
-def test_favoured_stem_claims_more_by_its_logits(network):
+def test_added_logits_scale_the_masks(network):
     heard = torch.randn(1, 3, 512, 4)
     masks, _ = network(heard)
     network.add_logits((1.5, 0.0, 0.0, 0.0))
@@ -249,7 +249,7 @@ def test_favoured_stem_claims_more_by_its_logits(network):
     assert torch.allclose(more, expected / expected.sum(2, keepdim=True), atol=1e-5)
 
 
-def test_memory_carries_a_stretch_on(network):
+def test_state_continues_an_excerpt(network):
     heard = torch.randn(1, 10, 512, 4)
     whole, _ = network(heard)
     _, memory = network(heard[:, :4])
@@ -268,7 +268,7 @@ def test_hop_by_hop_is_the_whole(network):
         assert torch.allclose(out, expected, atol=1e-5)
 
 
-def test_examples_are_decided_by_the_random_numbers_and_sum(library):
+def test_batches_are_reproducible(library):
     first, again = (batches.make_batch(library, 3, 10, np.random.default_rng(8), Augmentation()) for _ in range(2))
     assert torch.equal(first.spectra, again.spectra)
     assert first.spectra.shape == (3, 4, 2, 10, BINS)
@@ -278,8 +278,8 @@ def test_examples_are_decided_by_the_random_numbers_and_sum(library):
     assert batches.make_batch(library, 2, 10, np.random.default_rng(8), voice).spectra[:, 1:].abs().max() == 0.0
 
 
-def test_a_stem_plays_at_its_speed_from_its_place(library):
-    """A tone of the other stem is found where the speed puts it, at the level that is asked for."""
+def test_speed_augmentation_shifts_the_pitch(library):
+    """The frequencies of the tones in the other stem lie within the range of speeds, and vary."""
     nothing = dict.fromkeys(
         ("same_song", "partial", "vocals_only", "equalised", "reverberant", "compressed", "mono", "low_passed"), 0.0
     )
@@ -291,7 +291,7 @@ def test_a_stem_plays_at_its_speed_from_its_place(library):
     assert len(set(hz.tolist())) > 3
 
 
-def test_a_record_is_mixed_with_what_it_lacks_and_judged_by_its_sum(folder, records):
+def test_missing_stems_are_added_to_a_recording_and_its_loss_is_of_the_sum(folder, records):
     library = dataset.SongDataset([folder, records])
     assert (len(library.complete), len(library.partial)) == (3, 3)
     mixed = batches.make_batch(library, 16, 10, np.random.default_rng(4), Augmentation(partial=1.0, absent=(0.0,) * 4))
@@ -328,7 +328,7 @@ def test_pseudo_labels_make_new_mixtures_of_the_same_sound(folder, records, netw
     assert torch.allclose(before, after, atol=1e-5), "nothing is lost or added over all records"
 
 
-def test_masks_that_come_later_are_judged_where_they_belong():
+def test_delayed_masks_are_compared_with_their_hop():
     stems = spectra(9, 1, 4, 2, 6, BINS)
     batch = loss_inputs(examples(stems))
     masks = torch.rand(1, 6, 4, 2, 512)
@@ -337,7 +337,7 @@ def test_masks_that_come_later_are_judged_where_they_belong():
     assert torch.allclose(loss(late, batch, LossWeights(), 2), loss(masks[:, :4], first, LossWeights()))
 
 
-def test_songs_say_what_is_wrong_with_them(folder, tmp_path):
+def test_problems_of_songs_are_listed(folder, tmp_path):
     with pytest.raises(ValueError, match="no songs in"):
         dataset.find_songs([tmp_path])
     for name, files in {
@@ -360,7 +360,7 @@ def test_songs_say_what_is_wrong_with_them(folder, tmp_path):
         dataset.SongDataset([tmp_path])
 
 
-def test_songs_that_appear_are_taken_in(folder, tmp_path):
+def test_new_songs_are_added(folder, tmp_path):
     shutil.copytree(folder / "0", tmp_path / "0")
     library = dataset.SongDataset([tmp_path], watch_s=0.05)
     try:
@@ -393,7 +393,7 @@ def test_training_lowers_the_loss(library, plan):
     assert value() < before - 0.15
 
 
-def test_a_run_that_stops_goes_on_as_if_it_had_not(library, plan, folder, tmp_path):
+def test_an_interrupted_run_resumes_exactly(library, plan, folder, tmp_path):
     music = validation.load_clips([folder], seconds=1.0)
     fit(plan, library, music, tmp_path / "whole")
 
@@ -449,7 +449,7 @@ def test_exported_graph_is_the_network_and_streams(exported):
     assert card.latency_samples == 1024 + 512 * network.shape.lookahead
 
 
-def test_export_notices_another_network(exported):
+def test_export_detects_another_network(exported):
     network, card = exported
     torch.manual_seed(5)
     other = Network(network.shape).eval()
@@ -458,8 +458,8 @@ def test_export_notices_another_network(exported):
         check(other, card)
 
 
-def test_what_looks_ahead_is_a_stem_of_the_hop_that_was(network):
-    """The spectra of a hop look_ahead back, under the masks that the newest hop gave."""
+def test_lookahead_masks_an_earlier_hop(network):
+    """The spectra of the hop `lookahead` hops back, with the masks of the newest hop."""
     ahead = Network(replace(SMALL, lookahead=2)).eval()
     ahead.load_state_dict(network.state_dict())
     whole = spectra(6, 2, 7, BINS)
@@ -474,7 +474,7 @@ def test_what_looks_ahead_is_a_stem_of_the_hop_that_was(network):
         assert torch.allclose(torch.view_as_complex(later), masks * before, atol=1e-4)
 
 
-def test_release_says_where_the_model_comes_from(folder, library, plan, tmp_path):
+def test_release_describes_the_training_data(folder, library, plan, tmp_path):
     music = validation.load_clips([folder], seconds=1.0)
     (folder / "recipe.json").write_text(json.dumps({"seed": 41, "credits": ["A singer: CC0 1.0 (a/b)"]}))
     fit(replace(plan, steps=1, validate_every=1), library, music, tmp_path / "run")
@@ -493,7 +493,7 @@ def test_release_says_where_the_model_comes_from(folder, library, plan, tmp_path
 
 
 @pytest.mark.parametrize("instrument", ["vocals", "bass"])
-def test_a_network_for_one_instrument_learns_it_against_the_rest(folder, records, plan, tmp_path, instrument):
+def test_a_network_for_one_instrument_is_trained_against_the_rest(folder, records, plan, tmp_path, instrument):
     mixed = batches.make_batch(
         dataset.SongDataset([folder, records]), 16, 10, np.random.default_rng(4), Augmentation(partial=0.7)
     )

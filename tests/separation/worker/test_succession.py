@@ -1,4 +1,4 @@
-"""One worker takes over from another: real processes on a real exchange, played to in real time."""
+"""Handover between workers: real processes on a real exchange, in real time."""
 
 import os
 import signal
@@ -93,7 +93,7 @@ def test_stems_still_sum_where_one_model_fades_into_the_other(engine, toy, make_
 
 
 class Handover:
-    """A predecessor that follows the music as it plays, and a successor that is called by hand."""
+    """A predecessor that follows the music, and a successor that is called step by step."""
 
     def __init__(self, engine, model, music):
         self.old, self.successor = local(engine, model, pid=1), local(engine, model, pid=2)
@@ -109,7 +109,7 @@ class Handover:
                 pass
 
     def take_over(self):
-        """The music goes on until the successor has, whose predecessor is gone."""
+        """Play on until the successor has taken over; its predecessor is gone."""
         while self.successor.process() or self.successor.held is not None:
             assert self._engine.stems_start() == 0
             self._push()
@@ -119,8 +119,8 @@ class Handover:
         self._at += 480
 
 
-def test_an_heir_that_is_behind_catches_up_while_the_predecessors_stems_play(engine, toy, make_music):
-    """The machine held it up, or the music runs faster than it can follow: what is there is not thrown away."""
+def test_a_successor_behind_catches_up_while_the_predecessors_stems_play(engine, toy, make_music):
+    """After a delay of the machine, or with music faster than real time, the available audio is not dropped."""
     music = make_music(3 * RATE_HZ, RATE_HZ)
     both = Handover(engine, toy, music)
     old, successor, play = both.old, both.successor, both.play
@@ -140,8 +140,8 @@ def test_an_heir_that_is_behind_catches_up_while_the_predecessors_stems_play(eng
     np.testing.assert_allclose(stems.sum(axis=0), music[:, newest : newest + 30_000], atol=1e-4)
 
 
-def test_an_heir_that_a_busy_machine_kept_from_its_work_does_not_take_over_yet(engine, toy, make_music):
-    """The piece that makes its memory warm took so long that the music is far ahead."""
+def test_a_successor_delayed_by_a_busy_machine_does_not_take_over_yet(engine, toy, make_music):
+    """The last block of the warm-up took so long that the music is far ahead."""
     music = make_music(4 * RATE_HZ, RATE_HZ)
     both = Handover(engine, toy, music)
     old, successor, play = both.old, both.successor, both.play
@@ -173,7 +173,7 @@ def test_an_heir_that_a_busy_machine_kept_from_its_work_does_not_take_over_yet(e
 def test_models_of_very_different_latency_follow_each_other_without_a_missing_frame(
     engine, tmp_path, make_music, order
 ):
-    """The stems of seconds and of milliseconds behind, in an engine whose latency is enough for both."""
+    """Models with a latency of seconds and of milliseconds, in an engine whose latency is enough for both."""
     latency = 60_000
     folders = {
         "quick": toys.small_wave(tmp_path / "quick", [[1.0, 0.0], [0.0, 1.0]]),
@@ -209,8 +209,8 @@ def test_models_of_very_different_latency_follow_each_other_without_a_missing_fr
     np.testing.assert_allclose(stems.sum(axis=0), music[:, newest : newest + 20_000], atol=1e-4)
 
 
-def test_an_heir_that_was_held_up_since_it_asked_comes_near_before_it_gets_the_timeline(engine, toy, make_music):
-    """The music runs faster than time: while it waited for a processor, more of it went by than the timeline holds."""
+def test_a_successor_delayed_since_its_request_catches_up_before_it_takes_over(engine, toy, make_music):
+    """Music faster than real time: during the delay more of it passed than the timeline holds."""
     both = Handover(engine, toy, make_music(5 * RATE_HZ, RATE_HZ))
     old, successor, play = both.old, both.successor, both.play
     while engine.exchange.successor == 0:
@@ -230,7 +230,7 @@ def test_an_heir_that_was_held_up_since_it_asked_comes_near_before_it_gets_the_t
     assert engine.exchange.owner == successor.pid
 
 
-def test_an_heir_writes_nothing_before_it_has_the_timeline(engine, toy, make_music):
+def test_a_successor_writes_nothing_before_it_has_the_timeline(engine, toy, make_music):
     successor = local(engine, toy, pid=2)
     successor.stand_by()
     engine.push(make_music(RATE_HZ, RATE_HZ)[:, : RATE_HZ // 4])
@@ -239,7 +239,7 @@ def test_an_heir_writes_nothing_before_it_has_the_timeline(engine, toy, make_mus
     assert engine.exchange.successor == 0
 
 
-def test_an_heir_gets_the_timeline_of_one_that_died(engine, toy):
+def test_a_successor_gets_the_timeline_of_one_that_died(engine, toy):
     with worker_of(engine, SHIPPED_ONE) as first:
         engine.play_silence_until(engine.stems_flow)
         with worker_of(engine, toy, successor=True) as second:
@@ -250,7 +250,7 @@ def test_an_heir_gets_the_timeline_of_one_that_died(engine, toy):
             assert second.poll() is None
 
 
-def test_a_model_that_is_too_slow_says_so_and_leaves_the_other_one_playing(engine, tmp_path):
+def test_a_model_that_is_too_slow_is_reported_and_the_active_one_continues(engine, tmp_path):
     """Nearly 700 calls a second, each of which takes many milliseconds."""
     folder = tmp_path / "slow"
     toys.slow_stream(folder)

@@ -1,4 +1,4 @@
-"""The worker as a real process over a real exchange, played to in real time."""
+"""The worker as a real process on a real exchange, in real time."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ LATENCY = 8192
 
 @contextmanager
 def working(engine, model=MODEL, latency=LATENCY):
-    """A worker that is gone afterwards, and with it the thread that reads its messages."""
+    """A worker that has ended afterwards, and with it the thread that reads its messages."""
     worker = WorkerProcess(engine.exchange, model, engine.sample_rate_hz, latency)
     try:
         yield worker
@@ -50,7 +50,7 @@ def test_stems_arrive_in_time_and_equal_the_separators(engine, card, make_music,
         assert np.array_equal(engine.read_stems(start, 48_000), separate(separator, music))
 
 
-def test_begins_at_the_present_and_not_with_what_was_played_before(engine, make_music):
+def test_starts_at_the_present_and_skips_earlier_audio(engine, make_music):
     engine.push(make_music(30_000, 48000))
     with working(engine):
         engine.play_silence_until(engine.stems_flow)
@@ -79,7 +79,7 @@ def test_a_threshold_out_of_range_is_clamped(engine, card, told, used):
     assert worker.separator.threshold == used
 
 
-def test_it_waits_for_a_hop_and_beats_meanwhile(engine, card, make_music):
+def test_it_beats_while_waiting_for_a_hop(engine, card, make_music):
     worker = Worker(engine.exchange, Separator(card, 48000), 48000, LATENCY)
     worker.restart()
     music = make_music(2048, 48000)
@@ -93,7 +93,7 @@ def test_it_waits_for_a_hop_and_beats_meanwhile(engine, card, make_music):
     assert written.index(512) == card.latency_samples // 64 - 1
 
 
-def test_asked_to_stop_it_ends_with_status_0(engine):
+def test_a_stop_request_ends_it_with_status_0(engine):
     with working(engine) as worker:
         engine.play_silence_until(engine.stems_flow)
         assert worker.poll() is None
@@ -104,7 +104,7 @@ def test_asked_to_stop_it_ends_with_status_0(engine):
         assert worker.last_message == ""
 
 
-def test_ctrl_c_is_the_parents_business(engine):
+def test_ctrl_c_is_left_to_the_parent(engine):
     with working(engine) as worker:
         engine.play_silence_until(engine.stems_flow)
         os.kill(worker.pid, signal.SIGINT)
@@ -161,7 +161,7 @@ def test_a_short_standstill_is_caught_up_without_a_gap(engine, card, make_music,
         (MODEL, 100, f"latency: expected at least {load_card(DEFAULT).latency_samples} frames, got 100"),
     ],
 )
-def test_what_cannot_work_ends_with_status_2_and_the_reason(engine, caplog, model, latency, reason):
+def test_an_unusable_model_or_argument_ends_it_with_status_2_and_the_reason(engine, caplog, model, latency, reason):
     with working(engine, model, latency) as worker:
         assert worker.wait(20) == 2
         assert worker.last_message == reason
@@ -173,8 +173,8 @@ def may_run_in_real_time():
     return subprocess.run([sys.executable, "-c", try_it], stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
-def test_it_comes_before_ordinary_processes_where_it_may(engine, tmp_path):
-    """But not with a model of whole chunks, which would hold the machine for too long."""
+def test_it_has_realtime_priority_if_permitted(engine, tmp_path):
+    """Except with chunk models, which would occupy the CPU for too long."""
     chunks = Path(toys.small_wave(tmp_path / "toy", [[0.1, 0.1]] * 4, sources=toys.FOUR))
     for model, wanted in ((MODEL, os.SCHED_RR), (chunks, os.SCHED_OTHER)):
         with working(engine, model) as worker:
@@ -213,7 +213,7 @@ time.sleep(60)
 
 
 def gone(pid):
-    """Whether the process has ended, be it that nobody has asked for its status yet."""
+    """Whether the process has ended, even if it has not been waited for."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -221,7 +221,7 @@ def gone(pid):
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_it_dies_with_its_parent_even_when_it_hangs(stopped):
+def test_it_is_killed_with_its_parent_even_if_it_hangs(stopped):
     parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
     with parent:
         pid = int(parent.stdout.readline())
