@@ -1,66 +1,104 @@
-"""Each room offers modules in `__all__` of its `__init__.py`; others import no other modules, and no private names."""
+"""The rooms of the source: what each offers, what it may not reach, and how large it may grow."""
 
 from __future__ import annotations
 
 import ast
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("control", "layouts", "renderer", "separation", "systemd")
-ROOMS = {
-    "stemfield." + ".".join(path.parent.relative_to(ROOT).parts): path
-    for folder in FOLDERS
-    for path in sorted((ROOT / folder).rglob("__init__.py"))
-    if "node_modules" not in path.parts
-}
-"""The `__init__.py` of each package, by the package's name."""
+PACKAGES = ("control", "separation", "renderer", "layouts", "systemd")
+MAX_ROOM_LINES = 3000
+MAX_MODULE_LINES = 400
+MAX_MEDIAN_LINES = 150
 
 
-def offered(init: Path) -> set[str] | None:
-    """Names of modules in `__all__`; None without one."""
-    for node in ast.parse(init.read_text()).body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return set(ast.literal_eval(node.value))
-    return None
+def modules() -> dict[str, Path]:
+    """Every module by its dotted name without `stemfield.`."""
+    files = [
+        path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "node_modules" not in path.parts
+    ]
+    return {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in files}
+
+
+MODULES = modules()
+PARTS = sorted(name for name, path in MODULES.items() if path.name == "__init__.py" and "." in name)
+"""Rooms, and the packages within them."""
+ROOMS = [name for name in PARTS if name.count(".") == 1]
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
 
 
 def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """Module and name of each `from stemfield... import ...`."""
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("stemfield."):
-            yield from ((str(node.module), alias.name) for alias in node.names)
+    """The module and the name of each import from stemfield."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("stemfield."):
+            yield from [(node.module.removeprefix("stemfield."), alias.name) for alias in node.names]
 
 
-def imports_of_others(room: str) -> Iterator[tuple[Path, str, str]]:
-    """Imports in a room of what another room has; a room is not another one to the packages inside it."""
-    for path in sorted(ROOMS[room].parent.glob("*.py")):
-        for module, name in imports(path):
-            there = module if f"{module}.{name}" in ROOMS or module not in ROOMS else f"{module}.{name}"
-            if not f"{room}.".startswith(f"{there.rpartition('.')[0]}."):
-                yield path, there, name
+def room_of(module: str) -> str:
+    """`control.hub` of `control.hub.reports`; the package of a module that stands beside rooms."""
+    room = ".".join(module.split(".")[:2])
+    return room if room in ROOMS else module.split(".")[0]
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_offers_modules_that_are_there_and_loads_none(room: str) -> None:
-    tree = ast.parse(ROOMS[room].read_text())
-    assert ast.get_docstring(tree)
-    assert not list(imports(ROOMS[room]))
-    for name in offered(ROOMS[room]) or ():
-        assert (ROOMS[room].parent / f"{name}.py").is_file() or f"{room}.{name}" in ROOMS, name
+def target_of(module: str, name: str) -> str:
+    """The module that `from stemfield.module import name` imports or reads."""
+    return f"{module}.{name}" if f"{module}.{name}" in MODULES else module
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_uses_only_what_others_offer(room: str) -> None:
-    for path, module, name in imports_of_others(room):
-        package, _, part = module.rpartition(".")
-        names = offered(ROOMS[package]) if package in ROOMS else None
-        assert names is None or part in names, f"{path.name} imports {module}, which {package} does not offer"
-        assert not name.startswith("_"), f"{path.name} imports the private {name} of {module}"
+@pytest.mark.parametrize("room", PARTS)
+def test_a_room_says_what_it_is_for_and_what_it_offers(room: str) -> None:
+    tree = ast.parse(MODULES[room].read_text(encoding="utf-8"))
+    assert len((ast.get_docstring(tree) or "").split()) >= 9
+    offered = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    offered |= {name.removeprefix(f"{room}.") for name in MODULES}
+    assert set(public(room)) <= offered
 
 
-def test_what_is_checked_is_most_of_the_source() -> None:
-    assert sum(offered(init) is not None for init in ROOMS.values()) >= 30
-    assert sum(1 for room in ROOMS for _ in imports_of_others(room)) > 500
+def public(room: str) -> list[str]:
+    """What a room offers to others, its `__all__`: modules, or names that it imports from them."""
+    for node in ast.parse(MODULES[room].read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
+
+
+def test_rooms_use_only_what_others_offer() -> None:
+    wrong = []
+    for name, path in MODULES.items():
+        for module, what in imports(path):
+            target = target_of(module, what)
+            if room_of(target) == room_of(name):
+                continue
+            package, _, last = target.rpartition(".")
+            if what.startswith("_") or (package in PARTS and last not in public(package)):
+                wrong.append(f"{name}: {target} ({what})")
+    assert not wrong
+
+
+def test_control_holds_rooms_and_at_most_three_loose_modules() -> None:
+    loose = [name for name in MODULES if name.startswith("control.") and name.count(".") == 1 and name not in ROOMS]
+    assert len(loose) <= 3, loose
+
+
+def test_no_room_of_control_and_no_module_is_too_large() -> None:
+    sizes = {name: lines(path) for name, path in MODULES.items()}
+    rooms = {r: sum(n for name, n in sizes.items() if room_of(name) == r) for r in ROOMS if r.startswith("control.")}
+    assert {room: n for room, n in rooms.items() if n > MAX_ROOM_LINES} == {}
+    assert {name: n for name, n in sizes.items() if n > MAX_MODULE_LINES} == {}
+    assert statistics.median(n for name, n in sizes.items() if MODULES[name].name != "__init__.py") <= MAX_MEDIAN_LINES
+
+
+def test_no_circle_of_modules() -> None:
+    ahead = {
+        name: {target_of(*found) for found in imports(path)} & MODULES.keys() - {name} for name, path in MODULES.items()
+    }
+    while free := {name for name, targets in ahead.items() if not targets & ahead.keys()}:
+        ahead = {name: targets for name, targets in ahead.items() if name not in free}
+    assert not ahead

@@ -84,3 +84,4 @@ def begin_log(level: str) -> None:
     else:
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("numba").setLevel(logging.INFO)  # its compiler logs every step

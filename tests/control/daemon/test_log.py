@@ -14,6 +14,7 @@ import logging
 from stemfield.control.daemon.log import begin_log
 begin_log("debug")
 log = logging.getLogger("somewhere")
+logging.getLogger("numba.core").debug("every step of the compiler")
 log.debug("fine"), log.info("usual"), log.warning("odd"), log.error("two\\nlines")
 try:
     1 / 0
