@@ -157,16 +157,16 @@ def test_a_configuration_that_is_rewritten_is_taken_as_far_as_it_can_be(rig: Mak
         file.write_text(text)
         one.room.process.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + 15
-        while answer not in (told := one.room.log.read_text()[begin:]):
-            assert time.monotonic() < deadline, told
+        while answer not in (log := one.room.log.read_text()[begin:]):
+            assert time.monotonic() < deadline, log
             time.sleep(0.02)
-        return told
+        return log
 
     stays = "the configuration stays as it was"
     rewrite("{{{ no: yaml", stays)
-    told = rewrite(yaml.safe_dump(good | {"layot": "5.1", "log_level": "loud"}), stays)
-    assert "layot: unknown key" in told
-    assert "log_level: expected one of debug" in told
+    log = rewrite(yaml.safe_dump(good | {"layot": "5.1", "log_level": "loud"}), stays)
+    assert "layot: unknown key" in log
+    assert "log_level: expected one of debug" in log
     rewrite(yaml.safe_dump(good | {"layout": "no room"}), stays)
     mirrored = free_port()
     wanted = good | {
@@ -176,11 +176,11 @@ def test_a_configuration_that_is_rewritten_is_taken_as_far_as_it_can_be(rig: Mak
         "hands": {"hold_s": 0.5},
         "jack": good["jack"] | {"connect_outputs": ["ears:in*", "system:playback_*"]},
     }
-    told = rewrite(yaml.safe_dump(wanted), "a restart is needed for: layout")
+    log = rewrite(yaml.safe_dump(wanted), "a restart is needed for: layout")
     for key in ("mirror", "network.max_messages_per_s", "hands.hold_s", "jack.connect_outputs"):
-        assert key in told
-    assert f"the scene is mirrored to 127.0.0.1:{mirrored}" in told
-    told = rewrite(yaml.safe_dump(wanted | {"log_level": "debug"}), "configuration reloaded: log_level")
+        assert key in log
+    assert f"the scene is mirrored to 127.0.0.1:{mirrored}" in log
+    log = rewrite(yaml.safe_dump(wanted | {"log_level": "debug"}), "configuration reloaded: log_level")
     one.mark()
     one.wait_s(1.0)
     outputs, state = one.check_sound(), one.check_state()
