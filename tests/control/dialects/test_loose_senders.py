@@ -113,7 +113,7 @@ def test_numbers_in_json_have_no_noise(control: Any, peer: Any, serve: Callable[
 def test_subscriptions_that_have_ended_are_not_counted(
     peer: Any, until: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stemfield.control.hub.subscriptions.LIFETIME_S", 0.5)
+    monkeypatch.setattr("stemfield.control.hub.subscriptions.LIFETIME_S", 2.0)
     for number in range(3):
         peer.send("/subscribe", "/scene/amount", 1 + number, 10_000 + number)
     peer.received()

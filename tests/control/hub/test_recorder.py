@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stemfield.control.hub import recorder as recorder_module
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
@@ -255,7 +256,7 @@ def test_recordings_are_deleted(control: Any, peer: Any, recorder: Recorder, tmp
 
 
 def test_there_are_never_too_many(peer: Any, recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stemfield.control.hub.recorder.MAX_RECORDINGS", 2)
+    monkeypatch.setattr(recorder_module, "MAX_RECORDINGS", 2)
     for name in ("a", "b", "c", "a"):
         peer.send("/recorder/record", name)
     (error,) = [values for address, values in peer.received() if address == "/error"]
@@ -288,7 +289,7 @@ def test_what_is_too_long_ends_and_is_told(
     control: Any, peer: Any, recorder: Recorder, reported: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     most = 1 << 20
-    monkeypatch.setattr("stemfield.control.hub.recorder.MAX_BYTES", most)
+    monkeypatch.setattr(recorder_module, "MAX_BYTES", most)
     peer.send("/recorder/record", "x")
     for number in range(5000):
         peer.send("/object/*/eq", *(["peak", 100.0 + number, 1.0, 0.125] * 16))

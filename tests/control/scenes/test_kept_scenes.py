@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from stemfield.control.parameters.names import file_stem, name_of, valid_name
 from stemfield.control.problems import RefusedError
+from stemfield.control.scenes import library
 from stemfield.control.scenes.store import SceneStore
 
 
@@ -112,7 +113,7 @@ def test_what_cannot_be_undone_stays_to_be_undone(control: Any, peer: Any, until
     keep(control, peer, until, "verse", 0.25)
     peer.send("/scene/delete", "verse")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stemfield.control.scenes.library.MAX_WAITING", 0)
+        patch.setattr(library, "MAX_WAITING", 0)
         peer.send("/scene/undo")
         assert peer.received() == [("/error", ["/scene/undo", "expected at most 0 scenes waiting for the disk"])]
     peer.send("/scene/undo")

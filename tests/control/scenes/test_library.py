@@ -7,6 +7,7 @@ import pytest
 
 from stemfield.control.parameters.context import Context
 from stemfield.control.problems import RefusedError
+from stemfield.control.scenes import library
 from stemfield.control.scenes.library import MAX_STEPS, MAX_WAITING, History
 from stemfield.control.scenes.presets import presets
 from stemfield.control.scenes.store import SceneStore
@@ -91,7 +92,7 @@ def test_scenes_are_listed_loaded_hidden_and_forgotten(control: Any, peer: Any, 
 
 
 def test_undo_and_redo(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stemfield.control.scenes.library.PAUSE_S", -1.0)
+    monkeypatch.setattr(library, "PAUSE_S", -1.0)
     for level in (0.5, 0.25):
         peer.send("/object/bass/level", level)
     for address, expected in (("/scene/undo", 0.5), ("/scene/undo", 1.0), ("/scene/redo", 0.5), ("/scene/redo", 0.25)):
@@ -182,7 +183,7 @@ def test_a_scene_can_be_taken_up_before_the_disk_has_it(control: Any, peer: Any,
 
 
 def test_the_number_of_scenes_is_bounded(control: Any, peer: Any, until: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("stemfield.control.scenes.library.MAX_SCENES", 2)
+    monkeypatch.setattr(library, "MAX_SCENES", 2)
     for name in ("a", "b", "c", "b"):
         peer.send("/scene/save", name)
     assert peer.received() == [("/error", ["/scene/save", "expected at most 2 saved scenes: delete another one"])]
