@@ -430,9 +430,12 @@ class TestCommands:
 
     def test_what_cannot_be_exported_is_refused_before_the_work(self, song, tmp_path):
         assert "OUT is missing" in self.refused("upmix", song)[0]
-        assert "no such recording: none is kept" in self.refused("upmix", song, "--adm", "a.wav", "--recording", "x")[0]
-        assert "cannot write .mp3" in self.refused("upmix", song, "--adm", tmp_path / "a.mp3")[0]
-        assert "BW64 is written into .wav" in self.refused("upmix", song, "--adm", tmp_path / "a.flac")[0]
+        assert (
+            "no such recording: expected a file (no recording is kept in"
+            in self.refused("upmix", song, "--adm", "a.wav", "--recording", "x")[0]
+        )
+        assert "expected a .wav or .flac file, got .mp3" in self.refused("upmix", song, "--adm", tmp_path / "a.mp3")[0]
+        assert "BW64 is written to .wav files only" in self.refused("upmix", song, "--adm", tmp_path / "a.flac")[0]
         out, same = tmp_path / "a.wav", tmp_path / "home" / ".." / "a.wav"
         (tmp_path / "home").mkdir()
         (line,) = self.refused("upmix", song, out, "--layout", "quad", "--adm", same)
