@@ -141,9 +141,9 @@ class Rig:
         assert found.fading <= EDGE_FRAMES
         return f"the recording, sample by sample, within {found.error:.0e}"
 
-    def stems_away(self, begin: int, patience_s: float = 30.0) -> tuple[int, int]:
+    def stems_away(self, begin: int, timeout_s: float = 30.0) -> tuple[int, int]:
         """Wait for stems to go and return after a fault; the first silent frame behind, and the first with sound."""
-        deadline = time.monotonic() + patience_s
+        deadline = time.monotonic() + timeout_s
         while (found := self._absence(begin)) is None:
             assert time.monotonic() < deadline, self.room.log.read_text()
             time.sleep(0.1)
