@@ -352,7 +352,7 @@ class TestGains:
             "line 3: elevation_deg: expected a number from -90 to 90, got 91",
             "line 4: azimuth_deg: expected a number from -360 to 360, got nothing",
             "line 4: distance_m: expected a number from 0 to 1000, got -1",
-            "line 5: 2 values, but 4 columns",
+            "line 5: expected 4 values, got 2",
             "line 6: azimuth_deg: expected a number from -360 to 360, got nan",
             "line 7: width_deg: expected a number from 0 to 360, got 370",
             "line 8: azimuth_deg: expected a number from -360 to 360, got 1_0",
@@ -372,11 +372,11 @@ class TestGains:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("", "empty: the first line names the columns azimuth_deg, elevation_deg, distance_m"),
-            ("azimuth_deg,elevation_deg,distance_m\n", "holds no position"),
+            ("", "empty: expected a first line with the columns azimuth_deg, elevation_deg, distance_m"),
+            ("azimuth_deg,elevation_deg,distance_m\n", "contains no position"),
             ("azimut_deg,elevation_deg,distance_m\n", "unknown column 'azimut_deg', did you mean azimuth_deg?"),
             ("azimuth_deg,elevation_deg\n1,2\n", "column distance_m is missing"),
-            ("azimuth_deg,elevation_deg,distance_m,distance_m\n", "column distance_m is there twice"),
+            ("azimuth_deg,elevation_deg,distance_m,distance_m\n", "column distance_m appears twice"),
         ],
     )
     def test_bad_tables(self, tmp_path: Path, text: str, message: str) -> None:
@@ -503,7 +503,7 @@ class TestOffline:
         soundfile.write(tmp_path / "slow.wav", np.zeros(100), 4000)
         for name, message in (
             ("text.mp3", "not a sound file"),
-            ("six.wav", "has 6 channels"),
+            ("six.wav", "expected 1 (mono) or 2 (stereo) channels, got 6"),
             ("slow.wav", "sample rate: expected 8000 to 192000 Hz, got 4000 Hz"),
             ("none.wav", "no such file"),
         ):
