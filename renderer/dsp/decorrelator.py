@@ -24,7 +24,7 @@ from numba import njit
 
 from stemfield.renderer.dsp.delay import hold
 from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
-from stemfield.renderer.native.arrays import Doubles, Floats, Words
+from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import floats2, floats3, words2
@@ -85,20 +85,6 @@ def design(label: str, sample_rate_hz: float) -> Decorrelator:
 def ring_frames(sample_rate_hz: float, block: int) -> int:
     """A power of two that holds the longest delay of any chain and a block of frames."""
     return 1 << math.ceil(math.log2(order_frames(sample_rate_hz) + block + 1))
-
-
-def impulse_response(decorrelator: Decorrelator, frames: int) -> Doubles:
-    """Impulse response of one chain, shape (frames,)."""
-    samples = np.zeros(frames)
-    samples[0] = 1.0
-    for delay, gain in zip(decorrelator.delays, decorrelator.gains.astype(np.float64), strict=True):
-        held = samples.copy()
-        for at in range(delay, frames, delay):
-            end = min(at + delay, frames)
-            held[at:end] += gain * held[at - delay : end - delay]
-        samples = -gain * held
-        samples[delay:] += held[:-delay]
-    return samples
 
 
 def state(decorrelators: Sequence[Decorrelator], speakers: int, sample_rate_hz: float) -> State:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.loudness import channel_weights
-from stemfield.renderer.panning.panner import Panner, amplitude_normalised
+from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.loudness import all_around, heard_together, taken_apart
 from stemfield.renderer.scene.placement import channel_count, distance_gain, excluded, pans
 from stemfield.renderer.scene.rows import Source, sources_of
@@ -124,54 +124,6 @@ def instruments_together(scene: Scene, layout: Layout, direct: Floats, diffuse: 
     return shares
 
 
-def source_gains(
-    scene: Scene, layout: Layout, panner: Panner, sources: Sequence[Source] | None = None
-) -> NDArray[np.float32]:
-    """The gain of every source on every loudspeaker, directly; `diffuse_gains` has the rest.
-
-    Args:
-        scene: the scene.
-        layout: loudspeaker layout.
-        panner: panner of the layout.
-        sources: rows of the result, default `sources_of(scene)`; sources that the scene lacks are silent.
-
-    Returns:
-        Linear gains, shape (sources, loudspeakers), in layout order.
-    """
-    return both_gains(scene, layout, panner, sources)[0]
-
-
-def diffuse_gains(
-    scene: Scene, layout: Layout, panner: Panner, sources: Sequence[Source] | None = None
-) -> NDArray[np.float32]:
-    """The gain of every source to every loudspeaker's decorrelator, as `source_gains`."""
-    return both_gains(scene, layout, panner, sources)[1]
-
-
-def both_gains(
-    scene: Scene, layout: Layout, panner: Panner, sources: Sequence[Source] | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The direct and the diffuse gains of every source."""
-    found = placed(scene, layout, panner)
-    own = sources_of(scene)
-    return _rows(found.direct, own, sources), _rows(found.diffuse, own, sources)
-
-
-def band_gains(
-    scene: Scene, layout: Layout, panner: Panner, sources: Sequence[Source] | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The gains of every source below and above the crossover of dual-band panning (`Layout.dual_band`).
-
-    Above, the powers of the loudspeakers add up at the listener, below their amplitudes do: the upper matrix is
-    `source_gains`, and every row of the lower one is scaled so that its sum equals the root of its power.
-
-    Returns:
-        Two matrices of shape (sources, loudspeakers): below, above.
-    """
-    above = source_gains(scene, layout, panner, sources)
-    return amplitude_normalised(above.astype(np.float64)).astype(np.float32), above
-
-
 def speaker_gains(scene: Scene, layout: Layout) -> NDArray[np.float32]:
     """The gain of every loudspeaker: its trim, mute and solo, and the master's; linear, shape (loudspeakers,)."""
     trims = [scene.speakers.get(label, _UNTRIMMED) for label in layout.labels]
@@ -224,14 +176,6 @@ def linear(gain_db: float) -> float:
     (0.1, 0.0)
     """
     return 0.0 if gain_db <= SILENCE_DB else float(10.0 ** (gain_db / 20.0))
-
-
-def _rows(matrix: Floats, own: Sequence[Source], wanted: Sequence[Source] | None) -> NDArray[np.float32]:
-    if wanted is not None:
-        rows = {source: row for row, source in zip(matrix, own, strict=True)}
-        silent = np.zeros(matrix.shape[1])
-        matrix = np.array([rows.get(source, silent) for source in wanted]).reshape(-1, matrix.shape[1])
-    return matrix.astype(np.float32)
 
 
 def _per_source(scene: Scene, values: Sequence[float]) -> Floats:

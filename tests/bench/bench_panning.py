@@ -20,7 +20,7 @@ from bench import Row, give
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.panning.extent import extent_gains
 from stemfield.renderer.panning.panner import Panner
-from stemfield.renderer.scene.gains import source_gains
+from stemfield.renderer.scene.gains import placed
 from stemfield.renderer.scene.scene import Scene, SceneObject
 
 POSITIONS = 4096
@@ -116,7 +116,7 @@ def main() -> None:
         SceneObject(number, str(number), "input", (number,), position=tuple(point))
         for number, point in enumerate(many.tolist())
     )
-    scene = best_s(lambda: source_gains(Scene(objects), layout, panner), 10)
+    scene = best_s(lambda: placed(Scene(objects), layout, panner), 10)
     rows.append(Row("whole scene of 128 objects, from values to matrix", 1e3 * scene, "ms"))
     give(*rows)
 

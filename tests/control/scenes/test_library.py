@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 import pytest
+from scene_gains import source_gains
 
 from stemfield.control.parameters.context import Context
 from stemfield.control.problems import RefusedError
@@ -14,7 +15,6 @@ from stemfield.control.scenes.store import SceneStore
 from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.panning.panner import Panner
-from stemfield.renderer.scene.gains import source_gains
 from stemfield.renderer.scene.scene import Scene, default_scene
 
 

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from decorrelator_response import impulse_response
 
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.dsp.decorrelator import (
@@ -11,7 +12,6 @@ from stemfield.renderer.dsp.decorrelator import (
     STAGES,
     decorrelate,
     design,
-    impulse_response,
     order_frames,
     ring_frames,
 )

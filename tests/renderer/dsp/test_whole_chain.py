@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from decorrelator_response import impulse_response
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
@@ -16,7 +17,6 @@ from stemfield.renderer.dsp.binaural import monitor_filters
 from stemfield.renderer.dsp.biquad import butterworth4, sections
 from stemfield.renderer.dsp.chain import Chain, design_chain
 from stemfield.renderer.dsp.crossover import linkwitz_riley
-from stemfield.renderer.dsp.decorrelator import impulse_response
 from stemfield.renderer.dsp.fir import FirError
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.dsp.identify import LFE_NOISE_BAND_HZ, NOISE, SPOKEN, SWEEP

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scene_gains import source_gains
 
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.panning.panner import Panner
-from stemfield.renderer.scene.gains import ramp_frames, source_gains, speaker_gains
+from stemfield.renderer.scene.gains import ramp_frames, speaker_gains
 from stemfield.renderer.scene.rows import Source, sources_of
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, SceneObject, Separation, SpeakerTrim, default_scene
 
@@ -139,15 +140,6 @@ def test_a_room_without_the_stereo_pair_pans_it():
 def test_columns_are_in_layout_order_whatever_the_wiring():
     surrey = load_layout("surrey")
     assert heard(Scene((stem(position=at(-90)),)), 0, surrey) == {"M-090": 1}
-
-
-def test_wanted_rows_come_in_their_order_and_strangers_are_silent():
-    scene = default_scene(INPUTS)
-    wanted = [Source(9, "mono", 3), Source(3, "right", 1), Source(0, "left", 0)]
-    gains = source_gains(scene, LAYOUT, PANNER, wanted)
-    full = source_gains(scene, LAYOUT, PANNER)
-    np.testing.assert_array_equal(gains, [np.zeros(24), full[7], full[0]])
-    assert gains.dtype == np.float32
 
 
 def test_speaker_gains_are_trim_times_master():

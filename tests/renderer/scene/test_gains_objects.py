@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scene_gains import band_gains, diffuse_gains, source_gains
 
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.panning.extent import extent_gains
 from stemfield.renderer.panning.panner import Panner
-from stemfield.renderer.scene.gains import band_gains, diffuse_gains, source_gains
-from stemfield.renderer.scene.rows import sources_of
 from stemfield.renderer.scene.scene import STEMS, DistanceLaw, Scene, SceneObject, Sector, default_scene
 
 LAYOUT = load_layout("22.2")
@@ -137,15 +136,6 @@ def test_the_recording_as_it_was_mixed_is_not_diffuse():
     assert not diffuse_gains(Scene((item,), amount=0.0), LAYOUT, PANNER).any()
     for amount in (0.0, 0.3, 1.0):
         assert power_of(item, amount=amount) == pytest.approx([1, 1], abs=1e-6)
-
-
-def test_diffuse_rows_are_those_wanted():
-    scene = default_scene([("mic", (0,))])
-    wanted = sources_of(scene)[::-1]
-    np.testing.assert_array_equal(
-        diffuse_gains(scene, LAYOUT, PANNER, wanted), diffuse_gains(scene, LAYOUT, PANNER)[::-1]
-    )
-    assert diffuse_gains(Scene(()), LAYOUT, PANNER).shape == (0, 24)
 
 
 def test_a_lock_plays_the_nearest_loudspeaker_if_it_is_near_enough():

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from scene_gains import both_gains, source_gains
 from scipy import signal
 
 from stemfield import control
@@ -16,7 +17,7 @@ from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.dsp.loudness import LoudnessMeter, channel_weights
 from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions
-from stemfield.renderer.scene.gains import both_gains, instruments_together, placed, source_gains
+from stemfield.renderer.scene.gains import instruments_together, placed
 from stemfield.renderer.scene.object_gains import ObjectGains
 from stemfield.renderer.scene.scene import STEMS, Scene, SceneObject, default_scene
 from stemfield.separation.cards.card import load_card
