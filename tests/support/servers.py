@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -47,7 +48,7 @@ class Jackd:
     name: str = field(default_factory=lambda: f"stemfield-test-{os.getpid()}-{next(_names)}")
     process: subprocess.Popen[bytes] | None = None
     killed: bool = False
-    """Whether the last stop was a SIGKILL."""
+    """Whether the last process ended by SIGKILL, by `stop` or by a test."""
     playback: ClassVar = ("system:playback_1", "system:playback_2")
     capture: ClassVar = ("system:capture_1", "system:capture_2")
     trace: ClassVar = "/dev/shm/jack"
@@ -80,12 +81,12 @@ class Jackd:
     def stop(self, *, kill: bool = False) -> None:
         if self.process is not None:
             (self.process.kill if kill else self.process.terminate)()
-            self.process.wait(10)
+            self.killed = self.process.wait(10) == -signal.SIGKILL
             self.process = None
-            self.killed = kill
 
     def close(self) -> None:
         """Stop it and free its slot: the machine has eight slots for servers, and a killed server keeps its own."""
-        if self.killed and self.process is None:
-            self.start()
         self.stop()
+        if self.killed:
+            self.start()
+            self.stop()
