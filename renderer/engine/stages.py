@@ -76,21 +76,21 @@ STAGES: Final = (
 
 TABLE_WORDS: Final = 64
 """No stage has more words."""
-_FRESH: Final = INNER | {"cache": False}
-"""Functions that enclose others cannot be cached by themselves; they are part of the cached processor."""
+_INLINE: Final = INNER | {"cache": False, "inline": "always"}
+"""For functions that enclose others: cached as a part of the processor only; inlined, they are not compiled alone."""
 
 
 def _from(stages: Sequence[Stage], at: int) -> Any:
     """One compiled function that runs the stages from `at` on."""
     if at == len(stages):
-        return njit(**_FRESH)(_nothing)
+        return njit(**_INLINE)(_nothing)
     run, rest, count_of_stages = stages[at].run, _from(stages, at + 1), len(stages)
 
     def run_on(engine: Words, count: int) -> None:
         run(engine, words(words(engine, Word.STAGES, count_of_stages), at, TABLE_WORDS), count)
         rest(engine, count)
 
-    return njit(**_FRESH)(run_on)
+    return njit(**_INLINE)(run_on)
 
 
 def _nothing(_engine: Words, _count: int) -> None:
