@@ -127,7 +127,8 @@ def test_a_dialect(source: Source) -> None:
         "from stemfield.control.parameters.commands import SetParameter\n\n\n"
         "def commands(message):\n"
         '    turn = {"north": 0.0, "west": 90.0, "south": 180.0, "east": -90.0}\n'
-        '    return (SetParameter(f"/object/{message.arguments[0]}/azimuth", (turn[message.address[9:]],)),)\n',
+        "    azimuth = (turn[message.address[9:]],)\n"
+        '    return (SetParameter(f"/object/{message.arguments[0]}/azimuth", azimuth, "compass"),)\n',
     )
     source.change(
         "control/dialects/registry.py",
@@ -136,9 +137,20 @@ def test_a_dialect(source: Source) -> None:
         "DIALECTS: Final = (\n"
         '    Dialect("compass", 2, prefix="/compass/", commands=compass.commands),\n',
     )
+    source.change(
+        "control/config/network.py",
+        "    web: _Rank = Field(",
+        '    compass: _Rank = Field(2, description="Rank of compass.")\n    web: _Rank = Field(',
+    )
     code = HUB + "send('/compass/west', 'vocals'); print([round(x, 3) + 0.0 for x in hub.scene.find(0).position])"
     assert source.run("-c", code).strip() == "[0.0, 1.0, 0.0]"
-    assert len(source.touched) <= 2
+    code = """
+from stemfield.control.config.network import HandsConfig
+from stemfield.control.dialects.registry import RANKS
+print(HandsConfig().ranks == RANKS)
+"""
+    assert source.run("-c", code).strip() == "True"
+    assert len(source.touched) <= 3
 
 
 def test_a_configuration_key(source: Source) -> None:

@@ -1,4 +1,4 @@
-"""The dialects. A new one is a module of this room and an entry here."""
+"""The dialects. A new one is a module of this room, an entry here, and its rank in `HandsConfig`."""
 
 from __future__ import annotations
 

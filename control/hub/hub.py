@@ -1,4 +1,4 @@
-"""The hub: receives packets, changes the scene, notifies listeners.
+"""The hub: receives packets, changes the scene, passes it to its follower (the audio) and notifies listeners.
 
 Everything runs on one asyncio loop. However many packets arrive in one turn of it, listeners are called once.
 """

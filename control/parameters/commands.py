@@ -75,7 +75,7 @@ class Problem:
     address: str
     reason: str
     unknown: bool = False
-    """Whether the address matches nothing."""
+    """Whether the address is not in the table: the sender gets a suggestion from there in place of the reason."""
     conflict: bool = False
     """Whether another peer controls the object."""
 
