@@ -77,7 +77,8 @@ class Reports:
         is_reported = self._limiter.take(peer, now_s) and self._hosts.take(peer.host, now_s)
         if self._packets.is_open:
             # looking for suggestions is too slow for a flood of messages
-            self._packets.record_refusal(problem, self._reason(problem) if is_reported else problem.reason, peer)
+            reason = self._reason(problem) if is_reported else problem.reason or "unknown address"
+            self._packets.record_refusal(problem, reason, peer)
         if not is_reported:
             self.counters.errors_withheld += 1
             return
@@ -91,4 +92,4 @@ class Reports:
         peer.deliver(encoded or encode("/error", "ss", (address, reason)))
 
     def _reason(self, problem: Problem) -> str:
-        return suggestion(problem.address, self._scene(), self._context) if problem.unknown else problem.reason
+        return problem.reason or suggestion(problem.address, self._scene(), self._context)

@@ -51,7 +51,7 @@ class ValueCommands:
 
         found = routes(command.address, hub.scene, hub.context)
         if not found:
-            hub.reports.report(Problem(command.address, "unknown address", unknown=True), peer)
+            hub.reports.report(Problem(command.address, unknown=True), peer)
         wild = is_pattern(command.address)
         if wild:
             yield PATTERN_COST
@@ -90,7 +90,7 @@ class ValueCommands:
         hub, address = self._hub, command.address
         found = readable(address, hub.scene, hub.context)
         if not found:
-            hub.reports.report(Problem(address, "unknown address", unknown=True), peer)
+            hub.reports.report(Problem(address, unknown=True), peer)
         if is_pattern(address):
             yield PATTERN_COST
         for part in _in_steps(found):

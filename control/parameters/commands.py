@@ -73,9 +73,10 @@ class Problem:
     """A message that was not understood or not carried out."""
 
     address: str
-    reason: str
+    reason: str = ""
+    """Empty for an address that is not in the table: the sender gets a suggestion from there."""
     unknown: bool = False
-    """Whether the address is not in the table: the sender gets a suggestion from there in place of the reason."""
+    """Whether the dialect has no such address."""
     conflict: bool = False
     """Whether another peer controls the object."""
 

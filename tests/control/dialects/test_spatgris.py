@@ -73,6 +73,7 @@ def test_what_is_wrong_is_said(control: Any, peer: Any) -> None:
         "expected deg, pol, car, clr, alg, got ''",
         "car: x: expected a number, got nan",
     ]
+    assert reasons[-1] == "unknown address: SpatGRIS has only /spat/serv"
     assert control.hub.scene == control.hub.context.defaults
 
 
