@@ -109,7 +109,10 @@ class Exchange:
         Raises:
             ExchangeError: the descriptor holds something else.
         """
-        return cls(fd)
+        made = cls(fd)
+        # loading the compiled meter takes a quarter of a second, too long for the first stems of a successor
+        LeakageMeter(int(made._words[WORD_RATE]), made.stems).measure(np.zeros((2 * made.stems, 1), np.float32))
+        return made
 
     def word_address(self, word: int) -> int:
         """Address of a header word, for compiled code."""

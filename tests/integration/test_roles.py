@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 import numpy as np
 
@@ -81,7 +82,7 @@ def joined(server, daemon, jack_client, seconds):
     here.start()
     far.wait_for("stems arrive")
     place(here)
-    own = sum(int(one.log.read_text().split("latency ")[1].split(" frames")[0]) for one in (far, here))
+    own = sum(int(re.search(r"latency (\d+) frames", one.log.read_text())[1]) for one in (far, here))
     return far, here, client, [own + extra * PERIOD for extra in range(4)]
 
 

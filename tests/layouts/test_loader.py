@@ -75,7 +75,7 @@ def test_a_broken_file_is_listed_with_its_problems_and_hides_no_other(tmp_path):
     assert broken.name == "broken"
     assert broken.problems == ("speakers[0].azimuth_deg: expected a number from -360 to 360, got 'north' (left)",)
     assert den.name == "den"
-    with pytest.raises(LayoutError, match="must be a number, not the text 'north'"):
+    with pytest.raises(LayoutError, match="expected a number from -360 to 360, got 'north'"):
         load_layout("broken", [tmp_path])
 
 

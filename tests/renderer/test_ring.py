@@ -61,6 +61,17 @@ def test_another_process_sees_the_same_memory(exchange):
     assert exchange._stems[:, 7:12].sum() == 0.25 * 20
 
 
+def test_the_first_stems_of_a_process_wait_for_no_compiled_code(exchange):
+    script = (
+        "import sys\n"
+        "from stemfield.renderer.dsp.leakage import _measure\n"
+        "from stemfield.renderer.ring import Exchange\n"
+        "Exchange.attach(int(sys.argv[1]))\n"
+        "assert _measure.signatures\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(exchange.fd)], pass_fds=[exchange.fd], check=True)
+
+
 @pytest.mark.parametrize("content", [b"", b"x" * 100, bytes(8 * 64)])
 def test_a_foreign_descriptor_is_refused(content):
     fd = os.memfd_create("foreign")

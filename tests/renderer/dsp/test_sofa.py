@@ -143,7 +143,7 @@ def refusal(path):
 def test_another_convention_is_refused(tmp_path):
     other = sofar.Sofa("GeneralTF")
     sofar.write_sofa(str(tmp_path / "other.sofa"), other)
-    assert "convention GeneralTF, allowed SimpleFreeFieldHRIR" in refusal(tmp_path / "other.sofa")
+    assert "convention: expected SimpleFreeFieldHRIR, got GeneralTF" in refusal(tmp_path / "other.sofa")
 
 
 def test_files_that_are_none(tmp_path):
@@ -184,7 +184,7 @@ def test_damaged_bytes_are_a_head_or_one_clear_line(tmp_path):
         ({"Data_IR": np.full((len(GRID), 2, 32), np.nan)}, "are not numbers, or silent"),
         ({"Data_IR": np.zeros((len(GRID), 2, 32))}, "are not numbers, or silent"),
         ({"Data_SamplingRate": 10.0}, "Data.SamplingRate: expected 8000 to 384000 Hz, got 10 Hz"),
-        ({"Data_Delay": [[0.0, 1e9]]}, "Data.Delay, allowed one a response, no more than 0.01 s apart"),
+        ({"Data_Delay": [[0.0, 1e9]]}, "Data.Delay: expected one per response, at most 0.01 s apart"),
         ({"SourcePosition": np.zeros((len(GRID), 3))}, "are not numbers, or silent"),
     ],
 )
@@ -199,7 +199,7 @@ def test_three_ears_are_refused(tmp_path):
         for name, size in (("M", 5), ("R", 3), ("N", 8)):
             file.createDimension(name, size)
         file.createVariable("Data.IR", "f8", ("M", "R", "N"))[:] = 1.0
-    assert "allowed (directions, 2 ears, taps)" in refusal(tmp_path / "head.sofa")
+    assert "expected shape (directions, 2 ears, taps)" in refusal(tmp_path / "head.sofa")
 
 
 def test_without_the_library_it_is_named(tmp_path, monkeypatch):
