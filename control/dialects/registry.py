@@ -1,4 +1,4 @@
-"""The dialects. A new one is a module of this room, an entry here, and its rank in `HandsConfig`."""
+"""The dialects. A new one is a module of this room and an entry here."""
 
 from __future__ import annotations
 
@@ -30,8 +30,6 @@ class Dialect:
     """One kind of messages."""
 
     name: str
-    rank: int
-    """Rank in the control of objects, unless configured (`hands`)."""
     ports: tuple[UdpPort, ...] = ()
     prefix: str = ""
     """Beginning of its addresses on an OSC port."""
@@ -50,10 +48,9 @@ class Dialect:
 
 
 DIALECTS: Final = (
-    Dialect("osc", 2, (UdpPort("osc.port", 4001),), commands=native.commands),
+    Dialect("osc", (UdpPort("osc.port", 4001),), commands=native.commands),
     Dialect(
         "adm",
-        2,
         prefix=ADM_PREFIX,
         commands=adm.commands,
         has_errors=False,
@@ -63,14 +60,12 @@ DIALECTS: Final = (
     ),
     Dialect(
         "spatgris",
-        2,
         (UdpPort("spatgris.port", 18_032),),
         prefix=spatgris.SPAT_PREFIX,
         commands=spatgris.commands,
     ),
     Dialect(
         "s3a",
-        1,
         (UdpPort("s3a.port", 4242, s3a.decode), UdpPort("s3a.listener_port", 8888, listener.decode)),
         encode_problem=s3a.encode_problem,
         encode_objects=s3a.encode_objects,
@@ -79,6 +74,3 @@ DIALECTS: Final = (
 )
 
 BY_NAME: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in DIALECTS}
-
-RANKS: Final[Mapping[str, int]] = {dialect.name: dialect.rank for dialect in DIALECTS} | {"web": 2, "playback": 1}
-"""Default ranks: a person comes before a stream of whole scenes and before a recording."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from stemfield.control.config.network import HandsConfig, OscConfig
-from stemfield.control.dialects.registry import RANKS
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.scene_commands import SceneCommands
 from stemfield.control.hub.value_commands import ValueCommands
@@ -34,7 +33,7 @@ def build_hub(
         hands: precedence for objects that several peers move at once.
         adm_answer_port: port at which senders of ADM-OSC expect replies.
     """
-    hub = Hub(scene, context, store, ranks={**RANKS, **hands.ranks}, hold_s=hands.hold_s)
+    hub = Hub(scene, context, store, ranks=hands.ranks, hold_s=hands.hold_s)
     ValueCommands(hub, adm_answer_port)
     SceneCommands(hub)
     return hub

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from stemfield.control.hub.peers import Peer
 
 MAX_HOLDS = 1024
+DEFAULT_RANK = 2
+"""Rank of a person at a controller."""
 STALE_S = 30.0
 """Timeout of a touch whose holder sends nothing: programs crash with a finger on the fader."""
 
@@ -24,7 +26,7 @@ class Ownership:
     """A peer that moves an object holds it for a short time against peers of lower rank.
 
     Among equals the last one wins, except over a touch, which holds until it is released or stale. A higher rank always
-    wins. Peers of unnamed dialects have rank 0.
+    wins. Dialects without a configured rank have `DEFAULT_RANK`.
 
     Args:
         ranks: rank of each dialect.
@@ -89,7 +91,7 @@ class Ownership:
         return str(hold.peer) if hold is not None and self._lasts(hold, now_s) else ""
 
     def _rank(self, peer: Peer, dialect: str) -> int:
-        return self._ranks.get(peer.dialect or dialect, 0)
+        return self._ranks.get(peer.dialect or dialect, DEFAULT_RANK)
 
     def _lasts(self, hold: _Hold, now_s: float) -> bool:
         return now_s - hold.last_s < (STALE_S if hold.touched else self._hold_s)
