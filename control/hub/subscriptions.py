@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 from stemfield.control.dialects.osc import encode, in_bundles
 from stemfield.control.hub.peers import Peer
@@ -89,9 +90,8 @@ class Subscriptions:
         self._drop((pattern, to))
         self._check_number()
         first = self._watch(pattern)
-        values = list(first.changes(self._scene()))
-        for at in range(0, len(values), STEP):
-            part = values[at : at + STEP]
+        values = first.changes(self._scene())
+        while part := list(islice(values, STEP)):
             for packet in in_bundles([_packet(*one) for one in part]):
                 to.deliver(packet)
             yield len(part)

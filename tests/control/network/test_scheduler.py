@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import aiohttp
 import pytest
 from pythonosc.osc_message_builder import build_msg
 
+from stemfield.control.daemon.daemon import SWITCH_INTERVAL_S
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.scheduler import MAX_QUEUED, MAX_WAIT_S, FairQueue, FairScheduler, FairThreadPool
 from stemfield.control.parameters.context import Context
@@ -231,6 +233,8 @@ FLOODS = {
 @pytest.fixture
 def crowd(tmp_path: Any) -> Iterator[Callable[[float], Control]]:
     """A control side with 128 objects."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as in the daemon: sender, flood and loop share one interpreter here
     made: list[Control] = []
 
     def start(rate: float) -> Control:
@@ -241,6 +245,7 @@ def crowd(tmp_path: Any) -> Iterator[Callable[[float], Control]]:
     yield start
     for one in made:
         one.close()
+    sys.setswitchinterval(before_s)
 
 
 @pytest.mark.parametrize("flood", FLOODS)
