@@ -40,7 +40,7 @@ class Ownership:
 
     def reconfigure(self, ranks: Mapping[str, int], hold_s: float) -> None:
         """Change ranks and hold time; present holders keep the rank they had."""
-        self._ranks, self._hold_s = {**self._ranks, **ranks}, hold_s
+        self._ranks, self._hold_s = ranks, hold_s
 
     def claim(self, key: int, peer: Peer, dialect: str, now_s: float, touch: bool | None = None) -> str:
         """Let a peer change an object.
