@@ -9,6 +9,8 @@ from typing import Any, TypeGuard
 
 MAX_TEXT = 128
 MAX_LABEL_BYTES = 200
+MAX_LISTED = 20
+"""Maximum number of problems listed."""
 _NO_ADDRESS = "/{}[],*?#"
 
 
@@ -25,6 +27,10 @@ class UserError(ValueError):
     def lines(self) -> tuple[str, ...]:
         """One problem each."""
         return (str(self),)
+
+
+class RefusedError(UserError):
+    """A request that is refused; the message names what was expected and the value."""
 
 
 class ProblemsError(UserError):
@@ -153,3 +159,9 @@ def shown(value: object) -> str:
         case _:
             text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def shortened(lines: Sequence[str], limit: int = MAX_LISTED) -> list[str]:
+    """The first lines, and the number of the others."""
+    more = len(lines) - limit
+    return [*lines[:limit], f"and {more} more"] if more > 0 else list(lines)

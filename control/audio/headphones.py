@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 
 Receive = Callable[[bytes], None]
 

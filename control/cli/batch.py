@@ -11,11 +11,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from stemfield.control.command_errors import FAILED, CommandError, termination_waits
 from stemfield.control.offline.batch.plan import read_plan
 from stemfield.control.offline.batch.report import REPORT, Report, show, summary
 from stemfield.control.offline.batch.run import find_tasks, locked, output_folder
 from stemfield.control.offline.batch.work import Task, kept
-from stemfield.control.problems import FAILED, CommandError, termination_waits
 from stemfield.renderer.engine.processor import compile_ahead
 
 try:

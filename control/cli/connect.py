@@ -13,10 +13,10 @@ from rich.text import Text
 
 from stemfield.control.cli.printing import write_errors
 from stemfield.control.cli.questions import Questions
+from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.config.configuration import Config, load_config, user_config_file
 from stemfield.control.config.edit import changed, write_config
 from stemfield.control.doctor.sound_card import SoundCard, sound_card
-from stemfield.control.problems import FAILED, CommandError
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean

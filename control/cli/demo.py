@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from stemfield.control.cli.qr import show_qr
+from stemfield.control.command_errors import FAILED, CommandError, termination_waits
 from stemfield.control.config.audio import JackConfig, MonitorConfig
 from stemfield.control.config.configuration import Config, parse_config
 from stemfield.control.config.free_ports import Claims, NoFreePortError
@@ -22,7 +23,6 @@ from stemfield.control.daemon.standard_streams import optional_output
 from stemfield.control.doctor.sound_card import EARS, SoundCard, sound_card, suggested_layouts, wiring
 from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.demo import demo_mixture_file
-from stemfield.control.problems import FAILED, CommandError, termination_waits
 from stemfield.layouts.bass import suggested_hz
 from stemfield.layouts.loader import load_layout
 

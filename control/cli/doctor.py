@@ -12,12 +12,12 @@ from rich.console import Console
 
 from stemfield.control.cli.printing import print_json
 from stemfield.control.cli.qr import show_qr
+from stemfield.control.command_errors import BAD_INPUT, FAILED, CommandError
 from stemfield.control.doctor.diagnosis import CHECKS, diagnose
 from stemfield.control.doctor.evidence import Evidence, collect
 from stemfield.control.doctor.finding import PAGE, Finding
 from stemfield.control.doctor.report import is_report, report
 from stemfield.control.offline.inputs import check_target
-from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 
 INCOMPLETE = BAD_INPUT
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.offline.evaluation.methods import baselines, result_of, separations
 from stemfield.control.offline.evaluation.report import Result, plain_data, print_tables, summary
 from stemfield.control.offline.evaluation.room import RoomScorer
 from stemfield.control.offline.evaluation.songs import load, songs_in
 from stemfield.control.offline.inputs import check_target, model_card, usable_layout, user_config
 from stemfield.control.offline.scenes import load_scene
-from stemfield.control.problems import FAILED, CommandError
 from stemfield.renderer.scene.scene import default_scene
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stemfield.control.problems import CommandError
+from stemfield.control.command_errors import CommandError
 from stemfield.separation.cards.card import CardError
 
 _OPTIONS = {

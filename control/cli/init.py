@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 from stemfield.control.cli.check import file_problems, problems_of
 from stemfield.control.cli.printing import write_errors
 from stemfield.control.cli.questions import Questions
+from stemfield.control.command_errors import CommandError
 from stemfield.control.config.configuration import Config, user_config_file
 from stemfield.control.config.edit import checked, commented, write_config
 from stemfield.control.doctor.sound_card import (
@@ -25,7 +26,6 @@ from stemfield.control.doctor.sound_card import (
 )
 from stemfield.control.network.addresses import LocalNetwork, local_networks
 from stemfield.control.offline.inputs import model_card, usable_layout
-from stemfield.control.problems import CommandError
 from stemfield.layouts.bass import BASS_HZ, is_open, suggested_hz
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean

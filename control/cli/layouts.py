@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from stemfield.control.cli.printing import entry_problems, print_json, print_table, write_errors
+from stemfield.control.command_errors import BAD_INPUT, CommandError
 from stemfield.control.offline.inputs import check_target, usable_layout, user_config
-from stemfield.control.problems import BAD_INPUT, CommandError
 from stemfield.layouts.foreign import name_of
 from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.layouts.model import Layout

@@ -13,10 +13,10 @@ from functools import partial
 from types import TracebackType
 
 from stemfield.control.cli.commands import make_parser
+from stemfield.control.command_errors import ENDS, FAILED, termination_waits
 from stemfield.control.daemon.log import error_prefix
 from stemfield.control.daemon.standard_streams import fill_standard_streams
-from stemfield.control.problems import ENDS, FAILED, shortened, termination_waits
-from stemfield.layouts.problems import UserError
+from stemfield.layouts.problems import UserError, shortened
 
 INTERRUPTED = 130
 REPEAT_S = 0.05

@@ -17,9 +17,9 @@ from typing import Any
 from stemfield.control.cli.check import problems_of
 from stemfield.control.cli.import_errors import in_terms_of_options
 from stemfield.control.cli.printing import entry_problems, print_json, print_results, print_table, write_errors
+from stemfield.control.command_errors import CommandError
 from stemfield.control.config.configuration import Config
 from stemfield.control.offline.inputs import model_card, user_config
-from stemfield.control.problems import CommandError
 from stemfield.layouts.problems import did_you_mean
 from stemfield.layouts.yaml_scalars import dump_yaml
 from stemfield.renderer.scene.scene import STEMS

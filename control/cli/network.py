@@ -6,10 +6,10 @@ import argparse
 import sys
 
 from stemfield.control.cli.printing import print_json, print_table
+from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.dialects.osc import Message, encode
 from stemfield.control.network.client import NoReplyError, request
 from stemfield.control.parameters.argument import Value
-from stemfield.control.problems import FAILED, CommandError
 from stemfield.layouts.numerals import real, whole
 
 Endpoint = tuple[str, int]

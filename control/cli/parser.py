@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from stemfield.control.problems import BAD_INPUT
+from stemfield.control.command_errors import BAD_INPUT
 from stemfield.layouts.problems import did_you_mean
 
 Branch = argparse._SubParsersAction  # noqa: SLF001 (argparse has no public name for it)

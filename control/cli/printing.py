@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
+from stemfield.control.command_errors import BAD_INPUT, FAILED, CommandError
 from stemfield.layouts.plain_data import json_line
 
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.prompt import Confirm, Prompt
 
-from stemfield.control.problems import CommandError
+from stemfield.control.command_errors import CommandError
 from stemfield.layouts.problems import UserError
 
 T = TypeVar("T")

@@ -18,6 +18,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from stemfield.control.cli.network import Endpoint, ask
 from stemfield.control.cli.upmix import print_exported
+from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.config.configuration import load_config
 from stemfield.control.network.listeners import nearest_address
 from stemfield.control.offline.adm_export import export_tracks
@@ -25,7 +26,6 @@ from stemfield.control.offline.inputs import usable_layout, user_config
 from stemfield.control.offline.progress import processing
 from stemfield.control.offline.render import change_frame
 from stemfield.control.parameters.context import Context
-from stemfield.control.problems import FAILED, CommandError
 from stemfield.control.scenes.recording import RecordingError, capture_path, captured_objects, read_recording, scenes_of
 from stemfield.control.status import idle_status
 from stemfield.layouts.model import Layout

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from stemfield.control.command_errors import BAD_INPUT, CommandError
 from stemfield.control.offline.adm_export import BLOCK_FRAMES
 from stemfield.control.offline.inputs import output_room, user_config
 from stemfield.control.offline.progress import processing
-from stemfield.control.problems import BAD_INPUT, CommandError, shortened
+from stemfield.layouts.problems import shortened
 from stemfield.renderer.adm.model import AdmError
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from stemfield.control.cli.check import file_problems
+from stemfield.control.command_errors import FAILED, CommandError, termination_waits
 from stemfield.control.config.configuration import Config, load_config, parse_config
 from stemfield.control.offline.inputs import HRTF_NEEDS_BINAURAL
-from stemfield.control.problems import FAILED, CommandError, termination_waits
 
 DEMO = "demo"
 

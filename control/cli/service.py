@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from stemfield.control.cli.printing import print_json
-from stemfield.control.problems import FAILED, CommandError
+from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.layouts.problems import shown
 from stemfield.systemd import install as systemd
 from stemfield.systemd.files import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from stemfield.control.command_errors import CommandError
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.inputs import model_card, model_options, user_config
 from stemfield.control.offline.progress import separating
-from stemfield.control.problems import CommandError
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.files.audiofile import check_output
 from stemfield.renderer.scene.scene import RESIDUAL

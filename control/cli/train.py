@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from pickle import UnpicklingError
 
-from stemfield.control.problems import FAILED, CommandError
+from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.layouts.problems import UserError
 from stemfield.separation.cards.card import load_card
 

@@ -7,12 +7,12 @@ import math
 import sys
 from pathlib import Path
 
+from stemfield.control.command_errors import CommandError
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.adm_export import Exported, export_recording
 from stemfield.control.offline.inputs import model_card, model_options, output_room, user_config
 from stemfield.control.offline.progress import separating
 from stemfield.control.offline.scenes import find_recording, load_changes, load_scene
-from stemfield.control.problems import CommandError
 from stemfield.renderer.files.audiofile import check_output
 from stemfield.renderer.files.bw64_writer import check_bw64
 

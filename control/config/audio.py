@@ -8,8 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from stemfield.control.config.object_names import check_name
 from stemfield.control.config.schema import LIVE
-from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 from stemfield.layouts.schema import Strict
 from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M
 

@@ -32,8 +32,8 @@ from stemfield.control.config.network import (
     SpatGrisConfig,
 )
 from stemfield.control.config.schema import LIVE, ConfigError
-from stemfield.control.problems import RefusedError
 from stemfield.layouts.loader import is_layout_path
+from stemfield.layouts.problems import RefusedError
 from stemfield.layouts.schema import Strict, problems_in, without_secrets
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, default_scene

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field
 
 from stemfield.control.config.host_names import check_name
 from stemfield.control.config.schema import LIVE
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 from stemfield.layouts.schema import Strict
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 
 ALLOWED_NAMES = "1 to 128 characters, not digits only, none of / * ? [ ] { } # ,"
 _UNNAMEABLE = re.compile(r"[/*?\[\]{}#,\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")

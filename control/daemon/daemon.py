@@ -33,7 +33,6 @@ from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.parameters.context import Context
-from stemfield.control.problems import shortened
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.lock import StateLock
 from stemfield.control.scenes.presets import presets
@@ -41,6 +40,7 @@ from stemfield.control.scenes.store import Saver, SceneStore
 from stemfield.control.status import Counters, Status
 from stemfield.layouts.bass import with_bass
 from stemfield.layouts.loader import load_layout
+from stemfield.layouts.problems import shortened
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.scene.scene import STEMS, Scene
 from stemfield.renderer.scene.timed_scene import TimedScene

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stemfield.control.problems import RefusedError
 from stemfield.layouts.plain_data import PlainDataError, parse_json
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 
 MAX_BYTES = 65_536
 

@@ -13,7 +13,7 @@ from typing import Any
 from stemfield.control.dialects.json_numbers import mapping, read_document
 from stemfield.control.parameters.argument import number
 from stemfield.control.parameters.commands import Command, Problem, SetParameter, Timed
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 
 Angles = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]

@@ -9,7 +9,7 @@ from stemfield.control.parameters.actions import ACTIONS, Ping
 from stemfield.control.parameters.argument import accept_all
 from stemfield.control.parameters.commands import Ask, Command, Problem, SetParameter, Touch
 from stemfield.control.parameters.routes import is_trigger
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 
 _ACTIONS = {row.address: row for row in ACTIONS}
 _TOUCH = _ACTIONS["/object/{o}/touch"]

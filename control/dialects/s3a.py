@@ -14,8 +14,7 @@ from stemfield.control.dialects.json_numbers import mapping, read_document
 from stemfield.control.parameters.argument import number, whole
 from stemfield.control.parameters.commands import Command, Problem, Timed, UpsertObject
 from stemfield.control.parameters.speaker_outputs import encode_outputs
-from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 from stemfield.renderer.scene.gains import object_level
 from stemfield.renderer.scene.scene import MAX_ID, ObjectType, Scene, SceneObject
 from stemfield.renderer.scene.units import aed_of

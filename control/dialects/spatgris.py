@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from stemfield.control.dialects.osc import Message
 from stemfield.control.parameters.argument import Argument, accept_all
 from stemfield.control.parameters.commands import Command, Problem, SetParameter
-from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 
 SPAT_PREFIX = "/spat/"
 ADDRESS = "/spat/serv"

@@ -9,7 +9,7 @@ from typing import Final
 from aiohttp import WSMsgType, web
 
 from stemfield.control.audio.headphones import HeadphoneStream
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 
 MAX_BLOCKS: Final = 24
 """Maximum number of buffered blocks."""

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from stemfield.control.faults import Contained, cause
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.files.audiofile import AudioFileError, AudioWriter
 

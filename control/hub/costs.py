@@ -11,7 +11,7 @@ from stemfield.control.parameters.commands import Ask, Command, Problem, SetPara
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.parameters.routes import routes
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import Scene
 
 MAX_COST: Final = 8192

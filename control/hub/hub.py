@@ -25,11 +25,10 @@ from stemfield.control.parameters.actions import address_of, changes_something
 from stemfield.control.parameters.commands import Command, Problem, Timed
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.recall import undone
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.changes import Dirty, compare
 from stemfield.control.scenes.library import History, SceneLibrary
 from stemfield.control.scenes.store import SceneStore
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 from stemfield.renderer.scene.scene import Scene
 from stemfield.renderer.scene.timed_scene import TimedScene
 

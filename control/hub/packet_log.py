@@ -15,8 +15,7 @@ from stemfield.control.parameters.argument import accept_all
 from stemfield.control.parameters.commands import Command, Problem, SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import routes
-from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 from stemfield.renderer.scene.scene import Scene
 
 MAX_ENTRIES: Final = 256

@@ -20,7 +20,6 @@ from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters import actions
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.names import file_stem, name_of, valid_name
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.file import stored_changes
 from stemfield.control.scenes.recording import (
@@ -35,7 +34,7 @@ from stemfield.control.scenes.recording import (
     read_recording,
 )
 from stemfield.layouts.plain_data import without_waiting
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.files.audiofile import AudioFileError
 from stemfield.renderer.files.part_file import clear_leavings

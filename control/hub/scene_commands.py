@@ -9,8 +9,8 @@ from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters.actions import DeleteScene, LoadScene, Redo, SaveScene, Undo
 from stemfield.control.parameters.commands import Problem
 from stemfield.control.parameters.recall import recall_of, recalled, undone
-from stemfield.control.problems import RefusedError, shortened
 from stemfield.control.scenes.library import Step
+from stemfield.layouts.problems import RefusedError, shortened
 from stemfield.renderer.scene.scene import Scene
 
 Move = Callable[[Scene], Step]

@@ -22,8 +22,8 @@ from stemfield.control.parameters.commands import Command, Problem, SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.recall import recall_of, recalled
 from stemfield.control.parameters.routes import apply
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.upsert import upsert_object
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.engine.plan import MAX_TARGETS
 from stemfield.renderer.scene.scene import Scene
 from stemfield.renderer.scene.timed_scene import TimedScene

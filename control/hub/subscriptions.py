@@ -17,8 +17,7 @@ from stemfield.control.hub.watch import Watch
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import Route, readable, routes, suggestion
 from stemfield.control.parameters.rows import Values
-from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 from stemfield.renderer.scene.scene import Scene
 
 LIFETIME_S = 30.0

@@ -16,8 +16,8 @@ from stemfield.control.parameters.adm_rows import ADM_PREFIX
 from stemfield.control.parameters.commands import Ask, Problem, SetParameter, Touch, UpsertObject
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.parameters.routes import OBJECTS, Route, apply_at, readable, routes, value_of
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.upsert import upsert_object
+from stemfield.layouts.problems import RefusedError
 
 STEP: Final = 64
 """Values set or sent in one step."""

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
+from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.config.configuration import Config, load_config
-from stemfield.control.problems import FAILED, CommandError
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import Layout
 from stemfield.renderer.files.audiofile import AudioFileError, AudioReader

@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from stemfield.control.command_errors import FAILED
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.inputs import processing_errors, recording_length
-from stemfield.control.problems import FAILED
 
 
 @contextmanager

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from stemfield.control.command_errors import CommandError
 from stemfield.control.config.configuration import Config
 from stemfield.control.offline.render import Change
 from stemfield.control.parameters.context import Context
-from stemfield.control.problems import CommandError
 from stemfield.control.scenes.file import load_scene_file
 from stemfield.control.scenes.recording import read_recording, scenes_of
 from stemfield.control.status import idle_status

@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from stemfield.control.problems import RefusedError
 from stemfield.layouts.numerals import real
-from stemfield.layouts.problems import did_you_mean, shown
+from stemfield.layouts.problems import RefusedError, did_you_mean, shown
 
 Tag = Literal["f", "i", "s", "T"]
 

@@ -10,7 +10,7 @@ from stemfield.control.parameters.argument import Argument, Value, parse_words
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.object_rows import MAX_GAIN_DB
 from stemfield.control.parameters.rows import Parameter, Values, changed, with_entry
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import SILENCE_DB, Group, Link, Scene, SceneObject
 from stemfield.renderer.scene.units import reachable
 

@@ -12,9 +12,8 @@ from stemfield.control.parameters.argument import Argument, check_stored, listed
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.rows import Parameter, Values, found_object, object_field, object_row, trigger
 from stemfield.control.parameters.speaker_outputs import encode_outputs, parse_outputs
-from stemfield.control.problems import RefusedError
 from stemfield.layouts.model import EqBand, EqType
-from stemfield.layouts.problems import did_you_mean, shown
+from stemfield.layouts.problems import RefusedError, did_you_mean, shown
 from stemfield.renderer.scene.scene import MAX_LEVEL, SILENCE_DB, ObjectType, Scene, SceneObject, Sector
 from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M, aed_of, db_of, level_of, position_of, reachable
 

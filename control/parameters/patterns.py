@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 
 SPECIAL = frozenset("*?[]{}")
 """Characters that make a part of an address a pattern."""

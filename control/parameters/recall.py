@@ -13,7 +13,7 @@ from stemfield.control.parameters.object_rows import OBJECT_ROWS
 from stemfield.control.parameters.patterns import is_pattern, matches
 from stemfield.control.parameters.rows import Parameter
 from stemfield.control.parameters.scene_rows import ROOM_ROWS, SCENE_ROWS
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import MAX_OBJECTS, Kind, Recall, Scene, SceneObject, SpeakerTrim
 
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)

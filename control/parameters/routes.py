@@ -16,8 +16,7 @@ from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import is_pattern, matches
 from stemfield.control.parameters.rows import Key, Parameter, Values
 from stemfield.control.parameters.table import TABLE
-from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import did_you_mean, shown
+from stemfield.layouts.problems import RefusedError, did_you_mean, shown
 from stemfield.renderer.scene.scene import Scene, SceneObject
 
 ROWS = (*TABLE, *ADM_ROWS)

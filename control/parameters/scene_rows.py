@@ -18,8 +18,7 @@ from stemfield.control.parameters.rows import (
     speaker_field,
     with_entry,
 )
-from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import did_you_mean, shown
+from stemfield.layouts.problems import RefusedError, did_you_mean, shown
 from stemfield.renderer.scene.scene import SILENCE_DB, Identify, Scene, SpeakerTrim, TestSignal
 
 MAX_LISTENER_M = 100.0

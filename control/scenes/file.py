@@ -21,10 +21,9 @@ from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.parameters.routes import Route, every_route, routes, suggestion
 from stemfield.control.parameters.rows import Parameter, Values, found_object
 from stemfield.control.parameters.table import TABLE
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.upsert import added_object, upsert_object
 from stemfield.layouts.plain_data import PlainDataError, decode, parse_json, read_file, unusable
-from stemfield.layouts.problems import ProblemsError, shown
+from stemfield.layouts.problems import ProblemsError, RefusedError, shown
 from stemfield.layouts.strict_yaml import parse_yaml
 from stemfield.renderer.scene.scene import Scene
 

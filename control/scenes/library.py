@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from stemfield.control.faults import cause
 from stemfield.control.parameters.names import valid_name
 from stemfield.control.parameters.recall import undone
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import SceneFileError
 from stemfield.control.scenes.store import SceneStore
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import Scene
 
 MAX_SCENES = 512

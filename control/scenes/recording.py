@@ -21,9 +21,8 @@ from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.object_rows import MAX_SMOOTH_S
 from stemfield.control.parameters.routes import apply
-from stemfield.control.problems import RefusedError
 from stemfield.layouts.plain_data import PlainDataError, open_file, parse_json
-from stemfield.layouts.problems import ProblemsError, shown
+from stemfield.layouts.problems import ProblemsError, RefusedError, shown
 from stemfield.renderer.scene.scene import MAX_ID, MAX_OBJECTS, Scene, SceneObject, default_scene
 
 MAX_BYTES = 64 << 20

@@ -21,7 +21,6 @@ from typing import Any
 from stemfield.control.faults import cause, log_fault
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.names import file_stem, name_of, valid_name
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import (
     MAX_BYTES,
     NewerSceneError,
@@ -32,7 +31,7 @@ from stemfield.control.scenes.file import (
 )
 from stemfield.control.scenes.journal import MAX_CONTENT, Journal
 from stemfield.layouts.plain_data import PlainDataError, decode, read_file, without_waiting
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 from stemfield.renderer.scene.scene import Scene
 
 AGAIN_S = 5.0

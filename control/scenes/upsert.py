@@ -9,7 +9,7 @@ from stemfield.control.parameters.argument import accept_all
 from stemfield.control.parameters.commands import UpsertObject
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import routes
-from stemfield.control.problems import RefusedError
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import MAX_OBJECTS, ObjectType, Scene, SceneObject
 
 

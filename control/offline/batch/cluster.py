@@ -18,8 +18,8 @@ from dask.system import CPU_COUNT
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from distributed.security import Security
 
+from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.offline.batch.work import Outcome, Task, failed, perform
-from stemfield.control.problems import FAILED, CommandError
 
 LOOPBACK = "127.0.0.1"
 _AHEAD = 2

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from stemfield.control.command_errors import CommandError
 from stemfield.control.config.audio import EMBEDDED, SeparationConfig
 from stemfield.control.config.configuration import Config
 from stemfield.control.offline import render as offline
@@ -28,7 +29,6 @@ from stemfield.control.offline.inputs import (
     usable_layout,
 )
 from stemfield.control.offline.scenes import find_recording, load_changes, load_scene
-from stemfield.control.problems import CommandError
 from stemfield.layouts.loader import is_layout_path
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean

@@ -17,8 +17,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from stemfield.control.config.schema import ConfigError
-from stemfield.control.problems import RefusedError
-from stemfield.layouts.problems import shown
+from stemfield.layouts.problems import RefusedError, shown
 from stemfield.layouts.schema import Strict, problems_in
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stemfield.control.command_errors import BAD_INPUT, FAILED, CommandError
 from stemfield.control.offline.batch.work import Outcome
 from stemfield.control.offline.inputs import check_target
-from stemfield.control.problems import BAD_INPUT, FAILED, CommandError
 from stemfield.layouts.plain_data import json_line
 
 REPORT = "report.jsonl"

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from stemfield.control.command_errors import CommandError
 from stemfield.control.offline.batch.job import job_data, load_job
 from stemfield.control.offline.batch.plan import BATCH_FOLDER, Plan
 from stemfield.control.offline.batch.recordings import find_recordings, normalised
 from stemfield.control.offline.batch.work import WORK, Task
 from stemfield.control.offline.inputs import user_config
-from stemfield.control.problems import CommandError
 from stemfield.layouts.problems import UserError
 
 

@@ -16,11 +16,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from stemfield.control.command_errors import CommandError
 from stemfield.control.offline.batch.job import Job, JobData, load_job
 from stemfield.control.offline.batch.plan import BATCH_FOLDER
 from stemfield.control.offline.batch.results import LONGEST_NAME, Result, facts_of
 from stemfield.control.offline.inputs import processing_errors, recording_length
-from stemfield.control.problems import CommandError
 from stemfield.layouts.problems import UserError
 
 WORK = "work"

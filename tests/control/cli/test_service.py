@@ -20,7 +20,7 @@ import pytest
 
 from stemfield.control.cli import service as cli_service
 from stemfield.control.cli.commands import make_parser
-from stemfield.control.problems import CommandError
+from stemfield.control.command_errors import CommandError
 from stemfield.systemd import install as systemd_install
 from stemfield.systemd.files import is_untouched
 from stemfield.systemd.state import advice, last_end, process_limits

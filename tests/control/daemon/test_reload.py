@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from stemfield.control.command_errors import CommandError
 from stemfield.control.config.configuration import Config, parse_config
 from stemfield.control.config.network import MirrorConfig
 from stemfield.control.daemon.reload import Reloader, compare
 from stemfield.control.daemon.services import NetworkServices
 from stemfield.control.network.admission import Admission
-from stemfield.control.problems import CommandError
 
 
 def config(**keys: object) -> Config:

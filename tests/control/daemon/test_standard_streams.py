@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stemfield.control.daemon.log import MAX_LINES, PERIOD_S, RateLimit
-from stemfield.control.problems import shortened
+from stemfield.layouts.problems import shortened
 
 START = """
 import os, sys

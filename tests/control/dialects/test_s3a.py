@@ -24,10 +24,10 @@ from stemfield.control.network.udp import UdpServer
 from stemfield.control.parameters.commands import Problem, SetParameter, UpsertObject
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
 from stemfield.control.scenes.upsert import upsert_object
 from stemfield.control.status import idle_status
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import Scene, default_scene
 
 CONTEXT = Context(

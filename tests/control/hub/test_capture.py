@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from stemfield.control.cli.record import record
+from stemfield.control.command_errors import CommandError
 from stemfield.control.hub import capture
 from stemfield.control.hub.recorder import Recorder
-from stemfield.control.problems import CommandError
 from stemfield.control.scenes.recording import RecordingError, captured_objects
 from stemfield.renderer.engine.capture import CaptureTable
 from stemfield.renderer.engine.engine import Engine

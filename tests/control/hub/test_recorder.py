@@ -13,9 +13,9 @@ from stemfield.control.hub.recorder import Recorder
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import stored_changes
 from stemfield.control.scenes.recording import RecordingError, read_recording, scenes_of
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import Scene
 
 

@@ -24,7 +24,6 @@ from stemfield.control.parameters.group_rows import MAX_GROUPS
 from stemfield.control.parameters.object_rows import MAX_EQ_BANDS
 from stemfield.control.parameters.routes import ROWS, apply, every_route
 from stemfield.control.parameters.table import TABLE
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_to_dict, stored_changes
 from stemfield.control.scenes.journal import MAX_CONTENT, Journal
 from stemfield.control.scenes.recording import HEADER, MAX_LINE, encode_step, read_recording, scenes_of
@@ -32,6 +31,7 @@ from stemfield.control.scenes.store import SceneStore
 from stemfield.control.scenes.upsert import upsert_object
 from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import MAX_OBJECTS, Scene, default_scene
 
 TEXT = (

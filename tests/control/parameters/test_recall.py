@@ -13,9 +13,9 @@ from daemon_process import bundle_at
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.recall import KINDS, OBJECT_FIELDS, SCENE_FIELDS, recall_of, recalled, undone
 from stemfield.control.parameters.table import TABLE
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
 from stemfield.layouts.model import EqBand
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import (
     MAX_OBJECTS,
     DistanceLaw,

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stemfield.control.parameters.names import file_stem, name_of, valid_name
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes import library
 from stemfield.control.scenes.store import SceneStore
+from stemfield.layouts.problems import RefusedError
 
 
 def level(peer: Any) -> float:

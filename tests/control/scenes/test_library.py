@@ -7,13 +7,13 @@ import pytest
 from scene_gains import source_gains
 
 from stemfield.control.parameters.context import Context
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes import library
 from stemfield.control.scenes.library import MAX_STEPS, MAX_WAITING, History
 from stemfield.control.scenes.presets import presets
 from stemfield.control.scenes.store import SceneStore
 from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.scene import Scene, default_scene
 

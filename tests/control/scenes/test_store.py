@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
-from stemfield.control.problems import RefusedError
 from stemfield.control.scenes.file import SceneFileError, load_scene_file, scene_from_dict, scene_to_dict
 from stemfield.control.scenes.journal import SLOT_BYTES, Journal
 from stemfield.control.scenes.store import Saver, SceneStore
 from stemfield.control.status import idle_status
+from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import Scene, default_scene
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from stemfield.control.command_errors import CommandError
 from stemfield.control.offline.inputs import check_target
-from stemfield.control.problems import CommandError
 from stemfield.renderer.files.audiofile import AudioFileError, check_output
 from stemfield.renderer.files.target_file import target_problem
 

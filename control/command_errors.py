@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
 
 from stemfield.layouts.problems import UserError
 
@@ -13,12 +12,6 @@ ENDS = (signal.SIGTERM, signal.SIGHUP)
 """Signals that end a command, besides an interrupt; SIGHUP is sent when its terminal is closed."""
 FAILED = 1
 BAD_INPUT = 2
-MAX_LISTED: Final = 20
-"""Maximum number of problems listed."""
-
-
-class RefusedError(UserError):
-    """A request that is refused; the message names what was expected and the value."""
 
 
 class CommandError(UserError):
@@ -47,9 +40,3 @@ def termination_waits() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def shortened(lines: Sequence[str], limit: int = MAX_LISTED) -> list[str]:
-    """The first lines, and the number of the others."""
-    more = len(lines) - limit
-    return [*lines[:limit], f"and {more} more"] if more > 0 else list(lines)
