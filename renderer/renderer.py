@@ -94,7 +94,7 @@ class Renderer:
             self._metered = tuple(source.object_id for source in self._gains.sources), self._rows
         self.heard = self._gains.energies() @ self._directions
         plan += [self._targets(untouched(self._from_a_place(cue.scene)), cue) for cue in cues[1:]]
-        engine.publish_plan(plan)
+        engine.publisher.publish(plan)
         if self._head is not None and engine.chain.monitor_taps and (before is None or before.head != scene.head):
             engine.publish_head(monitor_filters(self._head, self.layout, *scene.head))
         if before is not None and before.speakers is not scene.speakers:

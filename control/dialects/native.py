@@ -37,3 +37,8 @@ def _command(message: Message) -> Command | Problem:
     if not arguments and not is_trigger(address):
         return Ask(address)
     return SetParameter(address, arguments)
+
+
+def encode_pong(ping: Ping) -> bytes:
+    """The answer to a ping."""
+    return ping.answer.encode() + bytes(4 - len(ping.answer) % 4) + ping.arguments

@@ -1,4 +1,4 @@
-"""The dialects. A new one is a module of this room and an entry here."""
+"""The dialects, and the codec of each OSC message. A new dialect is a module of this room and an entry here."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stemfield.control.dialects import adm, listener, native, s3a, spatgris
-from stemfield.control.dialects.osc import Message
+from stemfield.control.dialects.osc import Message, parse
 from stemfield.control.parameters.adm_rows import ADM_PREFIX
 from stemfield.control.parameters.commands import Command, Problem, Timed
 from stemfield.renderer.scene.scene import Scene
@@ -74,3 +74,22 @@ DIALECTS: Final = (
 )
 
 BY_NAME: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in DIALECTS}
+
+_CODECS: Final = sorted(((d.prefix, d.commands) for d in DIALECTS if d.commands), key=lambda codec: -len(codec[0]))
+"""The longest prefixes first; native OSC has none and takes the rest."""
+
+
+def decode(packet: bytes, now_s: float) -> list[Timed]:
+    """The commands of one OSC datagram in order, with a problem in place of each that is not understood.
+
+    Args:
+        packet: any bytes.
+        now_s: seconds since the epoch, to which time tags are compared.
+    """
+    return [Timed(at_s, command) for at_s, message in parse(packet, now_s) for command in _commands(message)]
+
+
+def _commands(message: Message | Problem) -> Sequence[Command | Problem]:
+    if isinstance(message, Problem):
+        return (message,)
+    return next(codec for prefix, codec in _CODECS if message.address.startswith(prefix))(message)

@@ -17,8 +17,8 @@ from stemfield.control.http.frames import require_masked
 from stemfield.control.http.quota import ConnectionQuota
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
-from stemfield.control.network.admission import Admission, charged
-from stemfield.control.network.scheduler import FairScheduler
+from stemfield.control.network.admission import Admission
+from stemfield.control.network.scheduler import FairScheduler, charged
 
 MAX_MESSAGE: Final = 65_536
 MAX_ENTRIES: Final = 1024

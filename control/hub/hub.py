@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
-from stemfield.control.dialects.demux import decode
+from stemfield.control.dialects.registry import decode
 from stemfield.control.faults import Contained, cause, log_fault
 from stemfield.control.hub.costs import MAX_COST, cost_of
 from stemfield.control.hub.due import DueBundles

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from stemfield.control.dialects.demux import encode_pong
+from stemfield.control.dialects.native import encode_pong
 from stemfield.control.dialects.osc import encode
 from stemfield.control.hub.costs import PATTERN_COST
 from stemfield.control.hub.hub import Hub

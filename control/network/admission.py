@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 
 from stemfield.control.hub.peers import Peer
-from stemfield.control.network.host_limits import Charge, HostLimits
+from stemfield.control.hub.rate_limit import Limiter
 from stemfield.control.status import Counters
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -17,7 +17,13 @@ Rights = Literal["none", "listen", "change"]
 Refusal = Literal["not_allowed", "limited", "overdue"]
 
 _MAX_REMEMBERED = 1024
+_SENDER_RESERVE: Final = 0.01
+"""Reserve of each program, as part of the limit."""
+_HOST_RESERVE: Final = 0.1
+"""Limit of all reserves of a host together, as part of the limit."""
 
+Charge = Callable[[float], None]
+"""Charges further messages, for work whose cost was not known before; the balance may become negative."""
 OnRefused = Callable[[str, bytes | str, str], object]
 """Called with the sender, what it sent, and the reason of the refusal."""
 
@@ -41,6 +47,38 @@ class AdmissionCounts:
     unsent: int = 0
 
 
+class _HostLimits:
+    """The rate limits of all hosts, with a reserve for each of their programs.
+
+    The limit holds for a host over all ports. If one of its programs has used it up, a program that has sent little has
+    a small reserve, so that a page still works beside a flood from the same machine.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self._hosts = Limiter(rate)
+        self._senders = Limiter(rate * _SENDER_RESERVE)
+        self._reserves = Limiter(rate * _HOST_RESERVE)
+
+    def take(self, peer: Peer, now_s: float) -> Charge | None:
+        """Count a message; None if both the host's limit and the program's reserve are used up."""
+        if self._hosts.take(peer.host, now_s):
+            self._senders.take(peer, now_s)
+            return partial(self.charge, peer)
+        if self._senders.take(peer, now_s) and self._reserves.take(peer.host, now_s):
+            return partial(self._charge_reserve, peer)
+        return None
+
+    def charge(self, peer: Peer, messages: float) -> None:
+        """Count further messages; a negative number refunds nothing."""
+        self._hosts.charge(peer.host, max(messages, 0.0))
+        self._senders.charge(peer, max(messages, 0.0))
+
+    def _charge_reserve(self, peer: Peer, messages: float) -> None:
+        self.charge(peer, messages)
+        self._reserves.charge(peer.host, max(messages, 0.0))
+
+
 class Admission:
     """Rights and rate limits of all hosts.
 
@@ -53,7 +91,7 @@ class Admission:
     def __init__(self, allow: Sequence[Network], max_messages_per_s: float, read_only: Sequence[Network] = ()) -> None:
         self._allow = tuple(allow)
         self._read_only = tuple(read_only)
-        self._limits = HostLimits(max_messages_per_s)
+        self._limits = _HostLimits(max_messages_per_s)
         self._known: dict[str, Rights] = {}
         self.counters = AdmissionCounts()
         self.on_refused: OnRefused = lambda _sender, _what, _reason: None
@@ -65,7 +103,7 @@ class Admission:
     ) -> None:
         """Set other rights and limits; arguments as in the constructor."""
         self._allow, self._read_only = tuple(allow), tuple(read_only)
-        self._limits = HostLimits(max_messages_per_s)
+        self._limits = _HostLimits(max_messages_per_s)
         self._known.clear()
         self.revision += 1
 
@@ -125,15 +163,3 @@ class Admission:
         if any(address in network for network in self._read_only):
             return "listen"
         return "change" if address.is_loopback or any(address in network for network in self._allow) else "none"
-
-
-def charged(charge: Charge, steps: Iterable[int]) -> Iterator[None]:
-    """Run steps, each of which yields the number of messages it cost, and charge them.
-
-    The first message was charged by `take`.
-    """
-    prepaid = 1
-    for cost in steps:
-        charge(cost - prepaid)
-        prepaid = max(prepaid - cost, 0)
-        yield

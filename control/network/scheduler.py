@@ -230,6 +230,18 @@ class FairScheduler:
             job.end.set_result(None)
 
 
+def charged(charge: Callable[[float], object], steps: Iterable[int]) -> Iterator[None]:
+    """Run steps, each of which yields the number of messages it cost, and charge them.
+
+    The first message was charged by `Admission.take`.
+    """
+    prepaid = 1
+    for cost in steps:
+        charge(cost - prepaid)
+        prepaid = max(prepaid - cost, 0)
+        yield
+
+
 class FairThreadPool:
     """Schedules work in threads, with the same fairness among hosts.
 

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from stemfield.control.hub.peers import Address, Peer
-from stemfield.control.network.admission import Admission, charged
-from stemfield.control.network.scheduler import FairScheduler
+from stemfield.control.network.admission import Admission
+from stemfield.control.network.scheduler import FairScheduler, charged
 
 MAX_PACKET = 65_507
 BATCH = 512

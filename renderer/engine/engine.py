@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,6 +103,7 @@ class Engine:
         direct_latency_frames: delay of the loudspeakers behind the direct inputs.
         latency_frames: delay of the loudspeakers behind the mixture.
         late_frames: further delay of each output: that of the filters for ears.
+        publisher: takes plans of gains.
         capture: a ring of what the sources play, for recordings.
     """
 
@@ -142,7 +142,7 @@ class Engine:
         )
         self._fade = self.memory.stage(FadeTable)
         self.bypass(False)
-        self._publisher = Publisher(self.memory, self.chain)
+        self.publisher = Publisher(self.memory, self.chain)
         self._block_inputs = np.zeros(max(inputs + direct, 1), np.int64)
         self._back_head, self._heads = 2, 0
         self._block_outputs = np.zeros(max(self.outputs, 1), np.int64)
@@ -158,18 +158,7 @@ class Engine:
         **further: Any,
     ) -> None:
         """Publishes targets that apply at once: a plan of one, with the fields of `Targets`."""
-        self.publish_plan([Targets(source_gains, ramp_frames, speaker_gains, speaker_ramp_frames, **further)])
-
-    def publish_plan(self, plan: Sequence[Targets]) -> None:
-        """Publishes targets for now and for later. Never waits; the newest plan wins, as a whole.
-
-        Args:
-            plan: targets in the order of their frames, at most `plan.MAX_TARGETS`; more are left out.
-
-        Raises:
-            ValueError: delays that are too long, or too many sections.
-        """
-        self._publisher.publish(plan)
+        self.publisher.publish([Targets(source_gains, ramp_frames, speaker_gains, speaker_ramp_frames, **further)])
 
     def frame_at(self, monotonic_s: float) -> int:
         """The position whose gains are heard in the feeds that belong to a time; 0 if nothing calls the processor.

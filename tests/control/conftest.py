@@ -21,7 +21,7 @@ from pythonosc.osc_packet import OscPacket
 from status import replaceable
 
 from stemfield.control.audio.headphones import HeadphoneStream
-from stemfield.control.dialects.demux import decode
+from stemfield.control.dialects.registry import decode
 from stemfield.control.http.server import HttpServer
 from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.recorder import Recorder

@@ -330,7 +330,7 @@ def test_gains_that_are_kept_are_those_worked_out_anew(seed):
     fresh = Stage("7.1.4", inputs=6)
     fresh.room.apply(stage.scene)
     kept, anew = (s.engine.memory for s in (stage, fresh))
-    kept_at, anew_at = stage.engine._publisher.published, fresh.engine._publisher.published
+    kept_at, anew_at = stage.engine.publisher.published, fresh.engine.publisher.published
     np.testing.assert_array_equal(kept[Word.TARGET_GAINS][kept_at], anew[Word.TARGET_GAINS][anew_at])
 
 

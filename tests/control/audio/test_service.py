@@ -33,7 +33,7 @@ def audio(tmp_path):
 
 
 def gains_of(room):
-    memory, at = room.engine.memory, room.engine._publisher.published
+    memory, at = room.engine.memory, room.engine.publisher.published
     return memory[Word.TARGET_GAINS][at].copy()
 
 
@@ -75,7 +75,7 @@ def test_a_scene_that_was_there_before_the_sound_is_in_force_from_the_first_bloc
     scene = replace(default_scene(), master_gain_db=-20.0)
     audio.apply(scene)
     asyncio.run(audio.start())
-    assert audio.renderer.engine.memory[Word.TARGET_GAINS][audio.renderer.engine._publisher.published][
+    assert audio.renderer.engine.memory[Word.TARGET_GAINS][audio.renderer.engine.publisher.published][
         0, -2
     ].max() == pytest.approx(0.1)
     assert audio.renderer.engine.outputs == 26

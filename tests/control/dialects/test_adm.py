@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.dialects.demux import decode
+from stemfield.control.dialects.registry import decode
 from stemfield.control.parameters.actions import LoadScene, Ping
 from stemfield.control.parameters.adm_rows import ADM_ROWS
 from stemfield.control.parameters.commands import SetParameter, Touch

@@ -11,8 +11,9 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.dialects.demux import decode, encode_pong
+from stemfield.control.dialects.native import encode_pong
 from stemfield.control.dialects.osc import MAX_BUNDLE, MAX_MESSAGES, Message, encode, in_bundles, parse
+from stemfield.control.dialects.registry import decode
 from stemfield.control.parameters.actions import LoadScene, Ping, Renew, SaveScene, Subscribe, Unsubscribe
 from stemfield.control.parameters.commands import Ask, Command, Problem, SetParameter, Timed
 from stemfield.control.parameters.context import Context

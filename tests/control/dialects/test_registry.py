@@ -8,9 +8,8 @@ import pytest
 
 from stemfield.control.config.configuration import Config
 from stemfield.control.config.network import HandsConfig, MirrorConfig
-from stemfield.control.dialects.demux import decode
 from stemfield.control.dialects.osc import encode
-from stemfield.control.dialects.registry import DIALECTS
+from stemfield.control.dialects.registry import DIALECTS, decode
 from stemfield.control.parameters.commands import SetParameter
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.dialects.demux import decode
+from stemfield.control.dialects.registry import decode
 from stemfield.control.parameters.commands import Problem
 
 

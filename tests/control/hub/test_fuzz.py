@@ -18,7 +18,7 @@ from damage import damaged
 from pythonosc.osc_message_builder import build_msg
 
 from stemfield.control.dialects import listener, s3a
-from stemfield.control.dialects.demux import decode
+from stemfield.control.dialects.registry import decode
 from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Peer

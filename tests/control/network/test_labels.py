@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.dialects.demux import decode
+from stemfield.control.dialects.registry import decode
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.status import idle_status

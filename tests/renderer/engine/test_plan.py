@@ -22,7 +22,7 @@ SOURCES = 6
 def engine():
     made = Engine(RATE, 0, 2, SPEAKERS, 1, 100)
     made.exchange.close()
-    made.publish_plan([targets(0.0, 0.0)])
+    made.publisher.publish([targets(0.0, 0.0)])
     made.settle()
     play(made, 1000)
     return made
@@ -48,7 +48,7 @@ def play(made, frames, block=64):
 @pytest.mark.parametrize("block", [1, 64, 300, 4096])
 def test_each_begins_at_its_very_frame(engine, block):
     begins = [1000, 1001, 1137, 1500, 3000]
-    engine.publish_plan([targets(0.0, 0.0), *(targets((n + 1) / 8, 0.0, at) for n, at in enumerate(begins))])
+    engine.publisher.publish([targets(0.0, 0.0), *(targets((n + 1) / 8, 0.0, at) for n, at in enumerate(begins))])
     out = play(engine, 3000, block)[0]
     expected = np.zeros(3000, np.float32)
     for n, at in enumerate(begins):
@@ -66,7 +66,7 @@ def test_how_time_is_cut_does_not_matter_to_the_last_bit():
         made = Engine(RATE, 0, 2, SPEAKERS, 1, 100, chain)
         made.exchange.close()
         flat = [np.zeros((0, 5))] * SOURCES
-        made.publish_plan(
+        made.publisher.publish(
             [
                 targets(1.0, 0.5, equalisers=flat),
                 targets(0.5, 1.0, 777, ramp=3000, equalisers=[*flat[:4], peak, low]),
@@ -90,9 +90,9 @@ def sections_of(f_hz):
 
 
 def test_what_comes_between_does_not_lose_what_is_to_come(engine):
-    engine.publish_plan([targets(0.0, 0.0), targets(1.0, 0.0, 1500)])
+    engine.publisher.publish([targets(0.0, 0.0), targets(1.0, 0.0, 1500)])
     play(engine, 100)
-    engine.publish_plan([targets(0.0, 0.5), targets(1.0, 0.5, 1500)])
+    engine.publisher.publish([targets(0.0, 0.5), targets(1.0, 0.5, 1500)])
     first, second, _ = play(engine, 1000)
     assert np.flatnonzero(first)[0] == 400
     assert np.flatnonzero(second)[0] == 0
@@ -100,27 +100,27 @@ def test_what_comes_between_does_not_lose_what_is_to_come(engine):
 
 def test_what_comes_between_begins_no_ramp_anew(engine):
     """Published again while it is on its way, and after: one straight line."""
-    engine.publish_plan([targets(0.0, 0.0), targets(1.0, 0.0, 1100, ramp=1000)])
+    engine.publisher.publish([targets(0.0, 0.0), targets(1.0, 0.0, 1100, ramp=1000)])
     out = [play(engine, 400)]
-    engine.publish_plan([targets(0.0, 0.5), targets(1.0, 0.5, 1100, ramp=1000)])
+    engine.publisher.publish([targets(0.0, 0.5), targets(1.0, 0.5, 1100, ramp=1000)])
     out.append(play(engine, 200))
-    engine.publish_plan([targets(1.0, 0.25)])
+    engine.publisher.publish([targets(1.0, 0.25)])
     line = np.clip((np.arange(1000, 2600) - 1099) / 1000, 0, 1)
     assert np.abs(np.concatenate([*out, play(engine, 1000)], axis=1)[0] - line).max() < 1e-6
 
 
 def test_what_is_over_does_not_come_back(engine):
-    engine.publish_plan([targets(0.0, 0.0), targets(1.0, 0.0, 1010)])
+    engine.publisher.publish([targets(0.0, 0.0), targets(1.0, 0.0, 1010)])
     play(engine, 100)
-    engine.publish_plan([targets(0.0, 0.5), targets(1.0, 0.5, 1010)])
+    engine.publisher.publish([targets(0.0, 0.5), targets(1.0, 0.5, 1010)])
     assert np.array_equal(play(engine, 100)[:2], [[1.0] * 100, [0.5] * 100])
 
 
 def test_a_plan_that_begins_later_leaves_what_is_in_force(engine):
-    engine.publish_plan([targets(0.25, 0.0), targets(1.0, 0.0, 1010), targets(0.0, 0.0, 5000)])
+    engine.publisher.publish([targets(0.25, 0.0), targets(1.0, 0.0, 1010), targets(0.0, 0.0, 5000)])
     play(engine, 100)
-    engine.publish_plan([targets(0.5, 0.0, 1200)])
-    engine.publish_plan([targets(0.5, 0.125, 1200)])
+    engine.publisher.publish([targets(0.5, 0.0, 1200)])
+    engine.publisher.publish([targets(0.5, 0.125, 1200)])
     first, second, _ = play(engine, 5000)
     assert np.array_equal(first, [1.0] * 100 + [0.5] * 4900)
     assert np.array_equal(second, [0.0] * 100 + [0.125] * 4900)
@@ -128,23 +128,23 @@ def test_a_plan_that_begins_later_leaves_what_is_in_force(engine):
 
 def test_a_fade_that_waits_keeps_its_length(engine):
     """Its time came, and something else was moved before it had begun."""
-    engine.publish_plan([targets(0.0, 0.0), targets(1.0, 0.0, 1200, ramp=500)])
+    engine.publisher.publish([targets(0.0, 0.0), targets(1.0, 0.0, 1200, ramp=500)])
     play(engine, 64)
-    engine.publish_plan([targets(1.0, 0.0, 1200, ramp=500)])
-    engine.publish_plan([targets(1.0, 0.5, 1200, ramp=1)])
+    engine.publisher.publish([targets(1.0, 0.0, 1200, ramp=500)])
+    engine.publisher.publish([targets(1.0, 0.5, 1200, ramp=1)])
     first = play(engine, 1000)[0]
     assert np.abs(first - np.clip((np.arange(1064, 2064) - 1199) / 500, 0, 1)).max() < 1e-6
 
 
 def test_a_change_that_is_asked_for_now_takes_no_ramp_of_later(engine):
-    engine.publish_plan([targets(0.0, 0.0), targets(1.0, 0.0, 5000, ramp=500)])
+    engine.publisher.publish([targets(0.0, 0.0), targets(1.0, 0.0, 5000, ramp=500)])
     play(engine, 64)
-    engine.publish_plan([targets(1.0, 0.0), targets(1.0, 0.0, 5000, ramp=500)])
+    engine.publisher.publish([targets(1.0, 0.0), targets(1.0, 0.0, 5000, ramp=500)])
     assert play(engine, 100)[0].min() == 1.0
 
 
 def test_what_does_not_fit_is_left_out(engine):
-    engine.publish_plan([targets(n / 16, 0.0, 1001 + 10 * n) for n in range(16)])
+    engine.publisher.publish([targets(n / 16, 0.0, 1001 + 10 * n) for n in range(16)])
     assert play(engine, 1000)[0, -1] == (MAX_TARGETS - 2) / 16  # one is what was in force
 
 
@@ -159,7 +159,7 @@ def test_an_equaliser_that_is_asked_for_again_is_not_begun_anew():
             if n == 0 or again:
                 now = targets(1.0, 1.0, equalisers=equalisers)
                 later = targets(1.0, 0.5, 2500, equalisers=[e.copy() for e in equalisers[::-1]])
-                made.publish_plan([now, targets(0.5, 1.0, 2000), later])
+                made.publisher.publish([now, targets(0.5, 1.0, 2000), later])
             out.append(play(made, 500))
         return np.concatenate(out, axis=1)
 
