@@ -99,7 +99,7 @@ class Renderer:
             engine.publish_head(monitor_filters(self._head, self.layout, *scene.head))
         if before is not None and before.speakers is not scene.speakers:
             self._identify(before.speakers, scene.speakers)
-        engine.exchange.threshold = scene.separation.threshold
+        engine.timeline.threshold = scene.separation.threshold
         engine.bypass(scene.separation.bypass)
 
     def _targets(self, scene: Scene, cue: TimedScene) -> Targets:

@@ -70,7 +70,7 @@ class ModelWorker:
         """Separate for a new engine."""
         if self._card is not None and self._config.enabled:
             start = partial(self._start, engine, self._card)
-            self.supervisor = Supervisor(engine.exchange, start, _timeout_s(self._card))
+            self.supervisor = Supervisor(engine.timeline, start, _timeout_s(self._card))
 
     def check(self, now_s: float) -> None:
         """Look after the worker; see `Supervisor.check`."""
@@ -134,7 +134,7 @@ class ModelWorker:
 
     def _start(self, engine: Engine, card: ModelCard, successor: bool) -> WorkerProcess:
         return WorkerProcess(
-            engine.exchange,
+            engine.timeline,
             card.folder,
             engine.sample_rate_hz,
             engine.stem_latency_frames,

@@ -48,8 +48,8 @@ def state(
         text=description(driver, engine),
         model=model.name,
         stems_share=round(engine.stems_share if config.role != "renderer" else _connected(wiring), 2),
-        load=round(engine.exchange.load, 2) if supervisor is not None else 0.0,
-        late=engine.exchange.late,
+        load=round(engine.timeline.load, 2) if supervisor is not None else 0.0,
+        late=engine.timeline.late,
         restarts=supervisor.restarts if supervisor is not None else 0,
         problem=supervisor.problem if supervisor is not None else "",
         missing_s=round(engine.counters().missing_frames / rate_hz, 2),
@@ -81,7 +81,7 @@ def summary(engine: Engine, driver: Driver | None, restarts: int) -> str:
         p50, p99, p999 = 1e6 * np.percentile(times_s, (50, 99, 99.9))
         parts.append(f"blocks took {p50:.0f} / {p99:.0f} / {p999:.0f} us (p50 / p99 / p99.9)")
     parts.append(f"{counters.missing_frames / rate_hz:.3f} s without stems in time, {counters.cuts} cuts")
-    parts.append(f"{engine.exchange.late} skips and {restarts} restarts of the worker")
+    parts.append(f"{engine.timeline.late} skips and {restarts} restarts of the worker")
     parts.append(f"{counters.bad_input} invalid input samples")
     if driver is not None and not isinstance(driver, ClockDriver):
         parts.append(f"{driver.xruns} xruns of the server")

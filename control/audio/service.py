@@ -296,7 +296,7 @@ class AudioService:
             if supervisor is not None:
                 supervisor.close()
             if renderer is not None:
-                renderer.engine.exchange.close()
+                renderer.engine.timeline.close()
 
         # The old worker may be slow to end; it has a timeline of its own, so the next engine need not wait for it.
         closing = threading.Thread(target=end, name="old worker")

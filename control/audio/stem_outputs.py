@@ -32,7 +32,7 @@ class StemOutputs:
     def follow(self, scenes: Sequence[TimedScene]) -> None:
         """Apply the separation settings of the present scene."""
         separation = scenes[0].scene.separation
-        self.engine.exchange.threshold = separation.threshold
+        self.engine.timeline.threshold = separation.threshold
         self.engine.bypass(separation.bypass)
 
     def sounding(self, _: str) -> str:

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stemfield.renderer.ring import Exchange
+from stemfield.renderer.timeline import Timeline
 from stemfield.separation.worker.process import WorkerProcess
 
 FIRST_DELAY_S = 0.2
@@ -51,7 +51,7 @@ class Supervisor:
     be called from another.
 
     Args:
-        exchange: shared memory in which the worker gives signs of life.
+        timeline: shared memory in which the worker gives signs of life.
         start: starts a worker.
         timeout_s: longest time between two signs of life; longer than one call of the model.
 
@@ -60,8 +60,8 @@ class Supervisor:
         problem: why there is no worker, or empty.
     """
 
-    def __init__(self, exchange: Exchange, start: Start, timeout_s: float = TIMEOUT_S) -> None:
-        self._exchange = exchange
+    def __init__(self, timeline: Timeline, start: Start, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeline = timeline
         self._start = start
         self._timeout_s = timeout_s
         self._worker: WorkerProcess | None = None
@@ -157,8 +157,8 @@ class Supervisor:
             worker.wait(STOP_TIMEOUT_S)
             self._refuse_successor(worker.last_message or "it ended at its start")
             successor.ended(False)
-        elif alone or self._exchange.owner == worker.pid:
-            self._exchange.owner = worker.pid
+        elif alone or self._timeline.owner == worker.pid:
+            self._timeline.owner = worker.pid
             self._ending, self._kill_s = self._worker, now_s + STOP_TIMEOUT_S
             self._worker, self._start, self._timeout_s = worker, successor.start, successor.timeout_s
             self._successor, self._delay_s = None, FIRST_DELAY_S
@@ -178,10 +178,10 @@ class Supervisor:
             self._successor.worker.kill()
             self._successor.worker.wait(STOP_TIMEOUT_S)
             self._successor = None
-        self._exchange.successor = 0
+        self._timeline.successor = 0
 
     def _old_one_is_ending(self, now_s: float) -> bool:
-        """Whether to wait for it: two workers must not write to one exchange."""
+        """Whether to wait for it: two workers must not write to one timeline."""
         if self._ending is not None:
             if self._ending.poll() is not None:
                 self._ending.wait(STOP_TIMEOUT_S)
@@ -191,7 +191,7 @@ class Supervisor:
         return self._ending is not None
 
     def _check_beats(self, worker: WorkerProcess, now_s: float) -> None:
-        beats = self._exchange.beats()
+        beats = self._timeline.beats()
         if beats != self._beats:
             self._beats, self._beat_s, self._alive, self._has_played = beats, now_s, True, True
         timeout_s = self._timeout_s if self._alive else START_TIMEOUT_S + self._timeout_s
@@ -212,7 +212,7 @@ class Supervisor:
 
     def _expect_beats(self, now_s: float) -> None:
         """Time a worker that has just begun."""
-        self._beats, self._alive = self._exchange.beats(), False
+        self._beats, self._alive = self._timeline.beats(), False
         self._started_s = self._beat_s = now_s
         self.problem = ""
 

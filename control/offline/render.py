@@ -198,13 +198,13 @@ def _rendered(
 
     def before(block: NDArray[np.float32]) -> None:
         nonlocal frames
-        engine.exchange.write_stems(separator.feed(block))
+        engine.timeline.write_stems(separator.feed(block))
         frames += block.shape[1]
 
     try:
         yield from render(engine, blocks, before, late_frames, until_next)
     finally:
-        engine.exchange.close()
+        engine.timeline.close()
 
 
 def change_frame(at_s: float, sample_rate_hz: int) -> int:

@@ -63,7 +63,7 @@ def feeds_of(
         rendered = render(engine, (block[tracks] for block in blocks), player.advance, int(late), player.until_next)
         yield from watched(engine, rendered, layout, ears, engine.latency_frames + int(late), limiting)
     finally:
-        engine.exchange.close()
+        engine.timeline.close()
 
 
 class _Player:

@@ -18,7 +18,7 @@ from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER, as_pointer, load, load_acquire, store, store_release
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.views import floats2
-from stemfield.renderer.ring import read_around
+from stemfield.renderer.timeline import read_around
 
 CAPTURE_FRAMES: Final = 1 << 18
 """A power of two; 5.5 s at 48 kHz."""

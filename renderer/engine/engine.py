@@ -36,7 +36,7 @@ from stemfield.renderer.engine.publisher import Publisher
 from stemfield.renderer.engine.stages import STAGES
 from stemfield.renderer.native import triple_buffer
 from stemfield.renderer.native.operations import load, store
-from stemfield.renderer.ring import Exchange
+from stemfield.renderer.timeline import Timeline
 
 FADE_S = 0.005
 SHORTEST_TIMELINE = 1 << 17
@@ -128,13 +128,13 @@ class Engine:
         self.outputs = self.chain.outputs
         self.late_frames = self.chain.late_frames
         # A worker reads and writes within the latency, which must be less than half of the timeline.
-        timeline = max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1)
-        self.exchange = Exchange.create(stems, timeline, sample_rate_hz)
+        frames = max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1)
+        self.timeline = Timeline.create(stems, frames, sample_rate_hz)
         self.sources = sources_of(stems, direct)
         self.memory = Memory(
             inputs,
             direct,
-            self.exchange,
+            self.timeline,
             latency_frames,
             fade_frames(sample_rate_hz),
             self.chain,
@@ -213,8 +213,8 @@ class Engine:
         table = self.memory.table
         table[Word.FADE_AT] = 0 if table[Word.BYPASS] else table[Word.FADE]
         self.memory[Word.TARGET_RAMPS][:] = 0
-        self.exchange.restart_stems(-self.stem_latency_frames)
-        self.exchange.write_stems(np.zeros((self.exchange.stems, 2, self.stem_latency_frames), np.float32))
+        self.timeline.restart_stems(-self.stem_latency_frames)
+        self.timeline.write_stems(np.zeros((self.timeline.stems, 2, self.stem_latency_frames), np.float32))
 
     def silence(self) -> None:
         """Silences the outputs at once, until `fade_in`, before a driver starts. The processor must not be running."""
@@ -246,7 +246,7 @@ class Engine:
 
     def bypass(self, on: bool) -> None:
         """Cross-fades to the mixture and back; without stems the mixture plays anyway."""
-        self.memory.table[Word.BYPASS] = int(on or self.exchange.stems == 0)
+        self.memory.table[Word.BYPASS] = int(on or self.timeline.stems == 0)
 
     def play(self, music: NDArray[np.float32]) -> int:
         """Offers music, shape (2, n), to the player; returns the number of frames that fitted."""
@@ -270,7 +270,7 @@ class Engine:
         music = int(load(self.memory.word_address(Word.PLAYER_END))) - int(
             load(self.memory.word_address(Word.PLAYER_AT))
         )
-        ahead = self.exchange.stems_end() - (int(table[Shared.POSITION]) - self.stem_latency_frames)
+        ahead = self.timeline.stems_end() - (int(table[Shared.POSITION]) - self.stem_latency_frames)
         return ahead >= frames + int(table[Word.FADE]) and (not table[Word.PLAYING] or music >= frames)
 
     @property

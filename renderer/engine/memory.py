@@ -19,8 +19,8 @@ from stemfield.renderer.dsp.leakage import KINDS
 from stemfield.renderer.dsp.shared import CHUNK_FRAMES, OWN_COLUMNS, OWN_ROWS, ROW_FRAMES, STEPS, TARGETS, Shared
 from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.native.state import State
-from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_OWNER, WORD_STEMS_END, WORD_STEMS_START, Exchange
 from stemfield.renderer.simd.vectors import DOUBLES
+from stemfield.renderer.timeline import WORD_MIXTURE_END, WORD_OWNER, WORD_STEMS_END, WORD_STEMS_START, Timeline
 
 PLAYER_FRAMES: Final = 1 << 18
 TIMES: Final = 1 << 16
@@ -106,7 +106,7 @@ class Memory(State):
     Args:
         inputs: mixture channels that the driver gives: 0, 1 or 2.
         direct: number of direct object inputs.
-        exchange: timeline shared with the separation worker.
+        timeline: shared with the separation worker.
         latency_frames: delay of the loudspeakers behind the mixture.
         fade_frames: length of the cross-fade between stems and mixture.
         chain: the loudspeaker chain.
@@ -117,15 +117,15 @@ class Memory(State):
         self,
         inputs: int,
         direct: int,
-        exchange: Exchange,
+        timeline: Timeline,
         latency_frames: int,
         fade_frames: int,
         chain: Chain,
         stages: Sequence[State],
     ) -> None:
-        self.exchange = exchange  # keeps the mapping alive
+        self.timeline = timeline  # keeps the mapping alive
         self._stages = {stage.words: stage for stage in stages}
-        sources, speakers = sources_of(exchange.stems, direct), chain.speakers
+        sources, speakers = sources_of(timeline.stems, direct), chain.speakers
         rows, columns, meters = sources + OWN_ROWS, 2 * speakers + OWN_COLUMNS, 2 + sources + chain.outputs
         groups = 0 if chain.output_limiter is None else chain.output_limiter.count
         gains = _zeros(rows, columns)
@@ -155,17 +155,17 @@ class Memory(State):
             Shared.WORK_FRAMES: np.zeros((CHUNK_FRAMES, DOUBLES)),
             Word.INPUTS: inputs,
             Word.DIRECT: direct,
-            Word.STEMS: exchange.stems,
+            Word.STEMS: timeline.stems,
             Word.LATENCY: latency_frames,
             Word.FADE: fade_frames,
             Word.FADE_CURVE: _zeros(CHUNK_FRAMES),
-            Word.TIMELINE: exchange.frames,
-            Word.MIXTURE_RING: exchange.mixture_address,
-            Word.STEM_RING: exchange.stems_address,
-            Word.MIXTURE_END: exchange.word_address(WORD_MIXTURE_END),
-            Word.STEMS_END: exchange.word_address(WORD_STEMS_END),
-            Word.STEMS_START: exchange.word_address(WORD_STEMS_START),
-            Word.OWNER: exchange.word_address(WORD_OWNER),
+            Word.TIMELINE: timeline.frames,
+            Word.MIXTURE_RING: timeline.mixture_address,
+            Word.STEM_RING: timeline.stems_address,
+            Word.MIXTURE_END: timeline.word_address(WORD_MIXTURE_END),
+            Word.STEMS_END: timeline.word_address(WORD_STEMS_END),
+            Word.STEMS_START: timeline.word_address(WORD_STEMS_START),
+            Word.OWNER: timeline.word_address(WORD_OWNER),
             Word.PLAYER_RING: _zeros(2, PLAYER_FRAMES),
             Word.MIDDLE: np.ones(1, np.int64),
             Word.TARGET_GAINS: _zeros(TARGETS, rows, columns),
@@ -180,7 +180,7 @@ class Memory(State):
             Word.BAD_MIXTURE: np.zeros(2, np.int64),
             Word.BAD_DIRECT: np.zeros(direct, np.int64),
             Word.BAD_PLAYER: np.zeros(2, np.int64),
-            Word.BAD_STEMS: np.zeros(2 * exchange.stems, np.int64),
+            Word.BAD_STEMS: np.zeros(2 * timeline.stems, np.int64),
             Word.CALL_TIMES: np.zeros(TIMES, np.int64),
             Word.CALL_STARTS: np.zeros((STARTS, 2), np.int64),
             Word.CLOCK: np.zeros(2, np.int64),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Thread
 
-from stemfield.renderer.ring import Exchange
+from stemfield.renderer.timeline import Timeline
 
 _log = logging.getLogger(__name__)
 
@@ -21,19 +21,19 @@ class WorkerProcess:
     The kernel kills the worker when the thread that created this object ends, so create it in a long-lived thread.
 
     Args:
-        exchange: shared memory to work on.
+        timeline: shared memory to work on.
         model: folder or card of the model.
-        sample_rate_hz: sample rate of the exchange.
+        sample_rate_hz: sample rate of the timeline.
         latency_frames: delay of the stems behind the mixture in the engine; at least the separator's latency.
         providers: ONNX Runtime execution providers in order of preference; empty for the CPU.
         rule: mask rule.
-        stems: instruments in the order of the exchange; empty for the model's stems.
+        stems: instruments in the order of the timeline; empty for the model's stems.
         successor: whether to take over from the active worker without a gap.
     """
 
     def __init__(
         self,
-        exchange: Exchange,
+        timeline: Timeline,
         model: Path,
         sample_rate_hz: int,
         latency_frames: int,
@@ -44,7 +44,7 @@ class WorkerProcess:
         successor: bool = False,
     ) -> None:
         command = [sys.executable, "-P", "-m", "stemfield.separation.worker.worker"]
-        command += [f"--fd={exchange.fd}", f"--model={model.resolve()}", f"--sample-rate={sample_rate_hz}"]
+        command += [f"--fd={timeline.fd}", f"--model={model.resolve()}", f"--sample-rate={sample_rate_hz}"]
         command += [f"--latency-frames={latency_frames}", f"--parent={os.getpid()}"]
         command += [f"--provider={provider}" for provider in providers]
         command += [f"--rule={rule}", *(f"--stem={stem}" for stem in stems), *(["--successor"] if successor else [])]
@@ -56,7 +56,7 @@ class WorkerProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            pass_fds=(exchange.fd,),
+            pass_fds=(timeline.fd,),
             # NumPy's thread pool would only take cores from the audio.
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
             text=True,

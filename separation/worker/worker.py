@@ -27,7 +27,7 @@ from types import FrameType, TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.ring import Exchange, ExchangeError
+from stemfield.renderer.timeline import Timeline, TimelineError
 from stemfield.separation.cards.card import CardError, load_card
 from stemfield.separation.runtime.providers import CPU, usable_providers
 from stemfield.separation.signal.masks import RULES
@@ -53,18 +53,18 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(slots=True)
 class Worker:
-    """Processing loop between an exchange and a separator.
+    """Processing loop between a timeline and a separator.
 
     The engine plays position `mixture_end() - latency_frames`. If the stems of the next block would be late, the worker
     drops the backlog and restarts at the present.
     """
 
-    exchange: Exchange
+    timeline: Timeline
     separator: Separator
     sample_rate_hz: int
     latency_frames: int
     pid: int = 0
-    """Identifies this worker in the exchange."""
+    """Identifies this worker in the timeline."""
     position: int = 0
     """Next mixture frame to read."""
     held: NDArray[np.float32] | None = None
@@ -74,17 +74,17 @@ class Worker:
 
     def restart(self) -> None:
         """Restart at the present; earlier audio is not separated."""
-        self.position = self.exchange.mixture_end()
+        self.position = self.timeline.mixture_end()
         self.separator.reset()
         if self.held is None:
-            self.exchange.owner = self.pid
-            self.exchange.restart_stems(self.position)
+            self.timeline.owner = self.pid
+            self.timeline.restart_stems(self.position)
         else:
             # the separator's state is reset, and the held stems are no longer contiguous
             self.held = self.held[..., :0]
             self.standby_frames = 0
-            if self.exchange.successor == self.pid:
-                self.exchange.successor = 0
+            if self.timeline.successor == self.pid:
+                self.timeline.successor = 0
 
     def stand_by(self) -> None:
         """Start in standby at the present: stems are held and not written."""
@@ -96,58 +96,58 @@ class Worker:
 
         A successor that has fallen behind since its request has to catch up first.
         """
-        exchange = self.exchange
-        successor = exchange.successor
+        timeline = self.timeline
+        successor = timeline.successor
         if self.held is not None or successor in (0, self.pid):
             return False
-        if exchange.mixture_end() - exchange.successor_position > exchange.frames // 4:
+        if timeline.mixture_end() - timeline.successor_position > timeline.frames // 4:
             return False
-        exchange.owner = successor
+        timeline.owner = successor
         return True
 
     def process(self) -> bool:
         """Separate the available audio, at most one block; returns whether there was anything to do."""
-        exchange, separator = self.exchange, self.separator
-        if self.held is None or exchange.owner == self.pid:
-            exchange.beat()
-        if self.held is not None and exchange.owner == self.pid:
+        timeline, separator = self.timeline, self.separator
+        if self.held is None or timeline.owner == self.pid:
+            timeline.beat()
+        if self.held is not None and timeline.owner == self.pid:
             self._take_over()
-        end = exchange.mixture_end()
+        end = timeline.mixture_end()
         frames = min(end - self.position, MAX_BLOCK_FRAMES)
         if self.position + frames - separator.latency_frames < end - self.latency_frames and not self._is_covered(end):
-            exchange.late += self.held is None
+            timeline.late += self.held is None
             self.restart()
             return True
         if frames < min(separator.needed_frames, MAX_BLOCK_FRAMES):
             return False
         started_s = time.perf_counter()
-        separator.threshold = min(1.0, max(0.0, exchange.threshold))
-        stems = separator.feed(exchange.read_mixture(self.position, frames))
+        separator.threshold = min(1.0, max(0.0, timeline.threshold))
+        stems = separator.feed(timeline.read_mixture(self.position, frames))
         self.position += frames
         if self.held is not None:
             self._hold(stems)
         else:
             if stems.shape[2]:
-                exchange.write_stems(stems)
+                timeline.write_stems(stems)
             audio_s = frames / self.sample_rate_hz
             weight = min(audio_s / _LOAD_SMOOTHING_S, 1.0)
-            exchange.load += weight * ((time.perf_counter() - started_s) / audio_s - exchange.load)
+            timeline.load += weight * ((time.perf_counter() - started_s) / audio_s - timeline.load)
         return True
 
     def _is_covered(self, end: int) -> bool:
         """Whether a successor has time to catch up because the predecessor's stems still play."""
-        exchange = self.exchange
-        inherits = self.held is not None and exchange.owner == self.pid
-        plays = exchange.stems_end() > end - self.latency_frames
-        return inherits and plays and end - self.position < exchange.frames // 2
+        timeline = self.timeline
+        inherits = self.held is not None and timeline.owner == self.pid
+        plays = timeline.stems_end() > end - self.latency_frames
+        return inherits and plays and end - self.position < timeline.frames // 2
 
     def _hold(self, stems: NDArray[np.float32]) -> None:
         assert self.held is not None
-        self.held = np.concatenate([self.held, stems], axis=2)[..., -self.exchange.frames // 2 :]
+        self.held = np.concatenate([self.held, stems], axis=2)[..., -self.timeline.frames // 2 :]
         self.standby_frames += stems.shape[2]
-        self.exchange.successor_position = self.position
-        if self.exchange.owner != self.pid and self._is_ready():
-            self.exchange.successor = self.pid
+        self.timeline.successor_position = self.position
+        if self.timeline.owner != self.pid and self._is_ready():
+            self.timeline.successor = self.pid
 
     def _is_ready(self) -> bool:
         """Whether this successor has warmed up, is close to the present, and holds stems contiguous with those written.
@@ -156,33 +156,33 @@ class Worker:
         have to drop the timeline.
         """
         assert self.held is not None
-        if self.exchange.mixture_end() - self.position > 2 * MAX_BLOCK_FRAMES:
+        if self.timeline.mixture_end() - self.position > 2 * MAX_BLOCK_FRAMES:
             return False
         surplus = self.standby_frames - WARM_UP_S * self.sample_rate_hz
-        joins = self._known() - self.held.shape[2] <= self.exchange.stems_end()
+        joins = self._known() - self.held.shape[2] <= self.timeline.stems_end()
         # a predecessor that writes nothing leaves nothing to continue from
         return surplus >= 0 and (joins or surplus > self.latency_frames)
 
     def _take_over(self) -> None:
         """Continue where the predecessor stopped."""
-        exchange, held = self.exchange, self.held
+        timeline, held = self.timeline, self.held
         assert held is not None
         known = self._known()
-        start, end = known - held.shape[2], exchange.stems_end()
+        start, end = known - held.shape[2], timeline.stems_end()
         if end > known:
             return  # the predecessor was ahead: its stems play until this worker reaches their end
-        exchange.successor = 0
+        timeline.successor = 0
         self.held = None
         if start > end:
-            exchange.restart_stems(start)
+            timeline.restart_stems(start)
             end = start
         else:
-            playing = exchange.mixture_end() - self.latency_frames
+            playing = timeline.mixture_end() - self.latency_frames
             fade = min(round(CROSSFADE_S * self.sample_rate_hz), end - start, (end - playing) // 2)
             if fade > 0:
                 share = ((np.arange(fade) + 0.5) / fade).astype(np.float32)
-                exchange.blend_stems(held[..., end - start - fade : end - start], share)
-        exchange.write_stems(held[..., end - start :])
+                timeline.blend_stems(held[..., end - start - fade : end - start], share)
+        timeline.write_stems(held[..., end - start :])
 
     def _known(self) -> int:
         """Position after the newest stem frame returned by the separator."""
@@ -212,12 +212,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             rule=options.rule,
             stems=options.stem or (),
         )
-        exchange = Exchange.attach(options.fd)
-        _check_compatible(separator, exchange, options.latency_frames)
-    except (CardError, ExchangeError, ValueError) as error:
+        timeline = Timeline.attach(options.fd)
+        _check_compatible(separator, timeline, options.latency_frames)
+    except (CardError, TimelineError, ValueError) as error:
         print(error, file=sys.stderr)
         return EXIT_BAD_MODEL
-    worker = Worker(exchange, separator, options.sample_rate, options.latency_frames, os.getpid())
+    worker = Worker(timeline, separator, options.sample_rate, options.latency_frames, os.getpid())
     if card.compute_margin_samples == 0:
         _use_realtime_scheduling()  # before the measurement, which should show the speed in use
     try:
@@ -244,13 +244,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="stemfield.separation.worker.worker", description="The separation process.")
-    parser.add_argument("--fd", type=int, required=True, help="inherited file descriptor of the exchange")
+    parser.add_argument("--fd", type=int, required=True, help="inherited file descriptor of the timeline")
     parser.add_argument("--model", required=True, help="name, folder or card of the model")
-    parser.add_argument("--sample-rate", type=int, required=True, help="sample rate of the exchange, in Hz")
+    parser.add_argument("--sample-rate", type=int, required=True, help="sample rate of the timeline, in Hz")
     parser.add_argument("--latency-frames", type=int, required=True, help="delay of the stems behind the mixture")
     parser.add_argument("--provider", action="append", help="ONNX Runtime execution provider, in order of preference")
     parser.add_argument("--rule", choices=RULES, default="soft", help="mask rule")
-    parser.add_argument("--stem", action="append", help="instrument of the exchange, in its order")
+    parser.add_argument("--stem", action="append", help="instrument of the timeline, in its order")
     parser.add_argument("--successor", action="store_true", help="take over from the active worker without a gap")
     parser.add_argument("--debug", action="store_true", help="show the traceback of a fault")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="stop when this is no longer the parent")
@@ -276,9 +276,9 @@ def _use_realtime_scheduling() -> None:
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
 
 
-def _check_compatible(separator: Separator, exchange: Exchange, latency_frames: int) -> None:
-    if exchange.stems != len(separator.stems):
-        raise ValueError(f"stems: expected {exchange.stems} as in the exchange, got {len(separator.stems)}")
+def _check_compatible(separator: Separator, timeline: Timeline, latency_frames: int) -> None:
+    if timeline.stems != len(separator.stems):
+        raise ValueError(f"stems: expected {timeline.stems} as in the timeline, got {len(separator.stems)}")
     if latency_frames < separator.latency_frames:
         raise ValueError(f"latency: expected at least {separator.latency_frames} frames, got {latency_frames}")
 

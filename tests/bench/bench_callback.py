@@ -23,7 +23,7 @@ from stemfield.renderer.drivers.jack import JackDriver
 from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning.panner import Panner
-from stemfield.renderer.ring import WORD_STEMS_END, WORD_STEMS_START
+from stemfield.renderer.timeline import WORD_STEMS_END, WORD_STEMS_START
 
 OBJECTS, FRAMES, RATE = 32, 64, 48_000
 PERIOD_S = FRAMES / RATE
@@ -115,9 +115,9 @@ def main() -> None:
         driver = JackDriver(JackSettings(server_name=server), lambda _reason: None)
         engine = Engine(RATE, 2, DIRECT, 24, 4, 2304)
         rng = np.random.default_rng(1)
-        engine.exchange._stems[:] = 0.1 * rng.standard_normal(engine.exchange._stems.shape)
-        engine.exchange._words[WORD_STEMS_START] = -(1 << 40)
-        engine.exchange._words[WORD_STEMS_END] = 1 << 40
+        engine.timeline._stems[:] = 0.1 * rng.standard_normal(engine.timeline._stems.shape)
+        engine.timeline._words[WORD_STEMS_START] = -(1 << 40)
+        engine.timeline._words[WORD_STEMS_END] = 1 << 40
         ports = JackPorts(("L", "R", *(f"in{i}" for i in range(DIRECT))), 2, layout.labels, tuple(range(1, 25)))
         driver.start(engine, ports)
         library = jack._lib

@@ -30,10 +30,10 @@ from stemfield.renderer.dsp.chain import Chain, design_chain
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.panning.panner import Panner
-from stemfield.renderer.ring import WORD_STEMS_END, WORD_STEMS_START
 from stemfield.renderer.simd.arithmetic import fused, spread, total
 from stemfield.renderer.simd.load_store import load
 from stemfield.renderer.simd.vectors import FLOATS
+from stemfield.renderer.timeline import WORD_STEMS_END, WORD_STEMS_START
 
 OBJECTS, SPEAKERS = 64, 24
 DIRECT = OBJECTS - 10
@@ -51,10 +51,10 @@ def full_room() -> Layout:
 
 def full_engine(chain: Chain) -> Engine:
     engine = Engine(chain.sample_rate_hz, 2, DIRECT, SPEAKERS, 4, 2304, chain)
-    exchange = engine.exchange
-    exchange._stems[:] = 0.1 * np.random.default_rng(1).standard_normal(exchange._stems.shape)
-    exchange._words[WORD_STEMS_START] = -(1 << 40)
-    exchange._words[WORD_STEMS_END] = 1 << 40
+    timeline = engine.timeline
+    timeline._stems[:] = 0.1 * np.random.default_rng(1).standard_normal(timeline._stems.shape)
+    timeline._words[WORD_STEMS_START] = -(1 << 40)
+    timeline._words[WORD_STEMS_END] = 1 << 40
     return engine
 
 

@@ -38,7 +38,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from servers import Jackd
 
 from stemfield.control.offline.demo import demo_mixture_file
-from stemfield.renderer.ring import Exchange
+from stemfield.renderer.timeline import Timeline
 
 RATE_HZ, PERIOD_FRAMES, HOP = 48_000, 8_192, 2_048
 STEP_S = 0.02
@@ -83,7 +83,7 @@ class Watched:
     sent: int = 0
     answers: int = 0
     frames_of_page: int = 0
-    exchange: Exchange | None = None
+    timeline: Timeline | None = None
 
     @property
     def pid(self) -> int:
@@ -96,9 +96,9 @@ class Watched:
 
     def look(self) -> Look:
         """Read the daemon's memory use and the timeline that it shares with the worker."""
-        if self.exchange is None:
-            self.exchange = exchange_of(self.pid)
-        end, stems = self.exchange.mixture_end(), self.exchange.stems_end()
+        if self.timeline is None:
+            self.timeline = timeline_of(self.pid)
+        end, stems = self.timeline.mixture_end(), self.timeline.stems_end()
         memory_mb = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
         descriptors = len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
         self.looks.append(Look(end / RATE_HZ, memory_mb, end - stems, self.sound.get("latency_ms", 0.0), descriptors))
@@ -117,12 +117,12 @@ class Watched:
         )
 
 
-def exchange_of(pid: int) -> Exchange:
+def timeline_of(pid: int) -> Timeline:
     """The timeline of a running daemon: an anonymous file among its descriptors."""
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with suppress(OSError):
-            if "stemfield-exchange" in str(link.readlink()):
-                return Exchange.attach(os.open(link, os.O_RDWR))
+            if "stemfield-timeline" in str(link.readlink()):
+                return Timeline.attach(os.open(link, os.O_RDWR))
     raise AssertionError("the daemon has no timeline")
 
 
@@ -228,7 +228,7 @@ class Result:
 
 def judge(watched: Watched, wall_s: float) -> Result:
     """Stop the daemon and evaluate its counters and log."""
-    end_frames = watched.exchange.mixture_end() if watched.exchange else 0
+    end_frames = watched.timeline.mixture_end() if watched.timeline else 0
     status = watched.room.stop()
     text = watched.room.log.read_text()
     played_s, missed_s, cuts, skips, restarts = map(float, SUMMARY.findall(text)[-1])

@@ -51,7 +51,7 @@ def seconds_of_one_move(path):
     """Time to compute the gains for another listener position."""
     layout = load_layout(str(path))
     engine = Engine(48_000, 2, OBJECTS, SPEAKERS, len(STEMS), 1000)
-    engine.exchange.close()
+    engine.timeline.close()
     room = Renderer(layout, Panner(layout), engine)
     scene = default_scene([(f"o{i}", (i,)) for i in range(OBJECTS)])
     for i in range(OBJECTS):

@@ -59,7 +59,7 @@ changer = jack.Client("changer", no_start_server=True)
 for turn in range(20):
     driver = JackDriver(JackSettings())
     engine = Engine(driver.sample_rate_hz, 2, 0, 24, 4, 2304)
-    engine.exchange.close()
+    engine.timeline.close()
     changer.blocksize = 1024 if turn % 2 else 64
     driver.start(engine, JackPorts(("mixture_L", "mixture_R"), 2, labels, tuple(range(1, 25))))
     while not engine.counters().calls:

@@ -1,4 +1,4 @@
-"""Fixtures of the separation tests: the shipped model, music to separate, the engine's side of the exchange."""
+"""Fixtures of the separation tests: the shipped model, music to separate, the engine's side of the timeline."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stemfield.renderer.native.operations import store
-from stemfield.renderer.ring import WORD_MIXTURE_END, WORD_STEMS_START, Exchange
+from stemfield.renderer.timeline import WORD_MIXTURE_END, WORD_STEMS_START, Timeline
 from stemfield.separation.cards.card import load_card
 from stemfield.separation.cards.presets import DEFAULT
 
@@ -45,22 +45,22 @@ def _null_db(difference, reference):
 
 
 class Engine:
-    """The engine's side of an exchange: plays a mixture in real time and observes the stems."""
+    """The engine's side of a timeline: plays a mixture in real time and observes the stems."""
 
     def __init__(self, sample_rate_hz=48000, stems=4):
-        self.exchange = Exchange.create(stems)
+        self.timeline = Timeline.create(stems)
         self.sample_rate_hz = sample_rate_hz
-        frames = self.exchange.frames
+        frames = self.timeline.frames
         floats = ctypes.c_float * frames
-        self._mixture = np.ctypeslib.as_array((floats * 2).from_address(self.exchange.mixture_address))
-        self._stems = np.ctypeslib.as_array((floats * (2 * stems)).from_address(self.exchange.stems_address))
+        self._mixture = np.ctypeslib.as_array((floats * 2).from_address(self.timeline.mixture_address))
+        self._stems = np.ctypeslib.as_array((floats * (2 * stems)).from_address(self.timeline.stems_address))
 
     def push(self, mixture):
         """Appends frames, shape (2, n), to the timeline at once."""
-        end = self.exchange.mixture_end()
-        at = np.arange(end, end + mixture.shape[1]) % self.exchange.frames
+        end = self.timeline.mixture_end()
+        at = np.arange(end, end + mixture.shape[1]) % self.timeline.frames
         self._mixture[:, at] = mixture
-        store(self.exchange.word_address(WORD_MIXTURE_END), end + mixture.shape[1])
+        store(self.timeline.word_address(WORD_MIXTURE_END), end + mixture.shape[1])
 
     def play(self, mixture, block=64):
         """Plays frames in real time; returns by how many frames the stems were behind, after each block."""
@@ -69,7 +69,7 @@ class Engine:
         for at in range(0, mixture.shape[1], block):
             self.push(mixture[:, at : at + block])
             time.sleep(max(0.0, started + (at + block) / self.sample_rate_hz - time.perf_counter()))
-            behind.append(self.exchange.mixture_end() - self.exchange.stems_end())
+            behind.append(self.timeline.mixture_end() - self.timeline.stems_end())
         return np.array(behind)
 
     def play_silence_until(self, condition, limit_s=20.0):
@@ -81,16 +81,16 @@ class Engine:
         return time.perf_counter() - started
 
     def stems_start(self):
-        return int(self.exchange._words[WORD_STEMS_START])
+        return int(self.timeline._words[WORD_STEMS_START])
 
     def stems_flow(self):
         """Whether valid stems have been written up to the engine's present, less 0.2 s."""
-        start, end = self.stems_start(), self.exchange.stems_end()
-        return start < end and end > self.exchange.mixture_end() - self.sample_rate_hz // 5
+        start, end = self.stems_start(), self.timeline.stems_end()
+        return start < end and end > self.timeline.mixture_end() - self.sample_rate_hz // 5
 
     def read_stems(self, start, frames):
-        at = np.arange(start, start + frames) % self.exchange.frames
-        return self._stems[:, at].reshape(self.exchange.stems, 2, frames)
+        at = np.arange(start, start + frames) % self.timeline.frames
+        return self._stems[:, at].reshape(self.timeline.stems, 2, frames)
 
 
 @pytest.fixture(scope="session")
@@ -117,4 +117,4 @@ def card():
 def engine():
     engine = Engine()
     yield engine
-    engine.exchange.close()
+    engine.timeline.close()

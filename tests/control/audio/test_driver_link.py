@@ -68,7 +68,7 @@ class Server:
 def engine() -> Iterator[Engine]:
     engine = Engine(48_000, 2, 0, 2, 4, 2304)
     yield engine
-    engine.exchange.close()
+    engine.timeline.close()
 
 
 @pytest.mark.parametrize("once_more", [False, True])

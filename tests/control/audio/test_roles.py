@@ -75,7 +75,7 @@ def test_stems_that_come_in_sound_like_stems_and_direct_inputs_beside_them():
     for label, own in rows.items():
         feed = heard[QUAD.labels.index(label)]
         assert np.abs(feed - sound[own].sum(0)).max() < 1e-5
-    engine.exchange.close()
+    engine.timeline.close()
 
 
 def test_stems_that_leave_sum_to_the_delayed_mixture():
@@ -86,10 +86,10 @@ def test_stems_that_leave_sum_to_the_delayed_mixture():
     sound = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 8192)).astype(np.float32)
     gains = np.array([0.1, 0.2, 0.3, 0.15], np.float32)[:, None, None]
     engine.settle()
-    engine.exchange.write_stems(gains * np.pad(sound, ((0, 0), (0, 2000))))
+    engine.timeline.write_stems(gains * np.pad(sound, ((0, 0), (0, 2000))))
     feeds = np.concatenate(list(render(engine, [sound], lambda _: None)), axis=1)
     for side in range(2):
         assert np.abs(feeds[side::2].sum(0) - sound[side]).max() < 1e-6
         assert np.abs(feeds[side] - np.float32(0.1) * sound[side]).max() < 1e-6
     assert set(outputs.levels().speakers) <= set(STEM_PORTS)
-    engine.exchange.close()
+    engine.timeline.close()

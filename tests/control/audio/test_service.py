@@ -52,7 +52,7 @@ def test_after_a_drag_the_gains_are_those_of_the_last_place(audio):
     last = replace(scene, listener=(0.99, 0.2, 0.0))
     audio._gains.settle(10)
     engine = Engine(48_000, 2, 0, 24, len(STEMS), 4000, audio.renderer.engine.chain)
-    engine.exchange.close()
+    engine.timeline.close()
     fresh = Renderer(LAYOUT, Panner(LAYOUT), engine)
     fresh.apply(last)
     np.testing.assert_array_equal(gains_of(audio.renderer), gains_of(fresh))

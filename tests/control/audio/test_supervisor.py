@@ -15,7 +15,7 @@ from stemfield.control.audio.supervisor import (
     TIMEOUT_S,
     Supervisor,
 )
-from stemfield.renderer.ring import Exchange
+from stemfield.renderer.timeline import Timeline
 
 
 class Stand:
@@ -38,7 +38,7 @@ STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); 
 @pytest.fixture
 def keeper():
     made = []
-    exchange = Exchange.create(1, 64)
+    timeline = Timeline.create(1, 64)
 
     def make(*starts):
         queue = list(starts)
@@ -51,13 +51,13 @@ def keeper():
             started.append(Stand(*given))
             return started[-1]
 
-        made.append(Supervisor(exchange, start))
-        return made[-1], started, exchange
+        made.append(Supervisor(timeline, start))
+        return made[-1], started, timeline
 
     yield make
     for one in made:
         one.close()
-    exchange.close()
+    timeline.close()
 
 
 def test_a_worker_that_ends_is_replaced_with_growing_delays(keeper):
@@ -86,9 +86,9 @@ def test_a_bad_model_is_reported_in_the_workers_words(keeper):
 
 
 def test_a_worker_without_signs_of_life_is_killed_and_replaced_only_when_it_is_gone(keeper):
-    supervisor, started, exchange = keeper((SLEEP,))
+    supervisor, started, timeline = keeper((SLEEP,))
     supervisor.check(0.0)
-    exchange.beat()
+    timeline.beat()
     supervisor.check(1.0)
     supervisor.check(1.0 + TIMEOUT_S - 0.1)
     assert started[0].poll() is None
@@ -156,22 +156,22 @@ def successor_of(supervisor, script, now_s, last_message="", told=None):
 
 @pytest.fixture
 def playing(keeper):
-    supervisor, started, exchange = keeper((SLEEP,))
+    supervisor, started, timeline = keeper((SLEEP,))
     supervisor.check(0.0)
-    exchange.beat()
+    timeline.beat()
     supervisor.check(0.1)
-    return supervisor, started[0], exchange
+    return supervisor, started[0], timeline
 
 
 def test_a_worker_plays_on_until_its_successor_has_the_timeline(playing):
-    supervisor, first, exchange = playing
+    supervisor, first, timeline = playing
     told = []
     successor = successor_of(supervisor, SLEEP, 1.0, told=told)
     supervisor.check(1.1)
     assert supervisor._worker.pid == first.pid
     assert first.poll() is None
     assert told == []
-    exchange.owner = successor.pid
+    timeline.owner = successor.pid
     supervisor.check(1.2)
     assert supervisor._worker.pid == successor.pid
     assert told == [True]
@@ -180,11 +180,11 @@ def test_a_worker_plays_on_until_its_successor_has_the_timeline(playing):
 
 
 def test_a_successor_that_cannot_play_leaves_the_other_one_playing(playing):
-    supervisor, first, exchange = playing
+    supervisor, first, timeline = playing
     told = []
     successor = successor_of(supervisor, "import sys; sys.exit(4)", 1.0, "the model is too slow", told)
     successor.wait(5)
-    exchange.beat()
+    timeline.beat()
     supervisor.check(1.1)
     assert supervisor._worker.pid == first.pid
     assert first.poll() is None
@@ -193,10 +193,10 @@ def test_a_successor_that_cannot_play_leaves_the_other_one_playing(playing):
 
 
 def test_a_successor_that_is_never_ready_is_abandoned(playing):
-    supervisor, first, exchange = playing
+    supervisor, first, timeline = playing
     told = []
     successor = successor_of(supervisor, SLEEP, 1.0, told=told)
-    exchange.beat()
+    timeline.beat()
     supervisor.check(1.0 + START_TIMEOUT_S + TIMEOUT_S + 0.1)
     assert successor.poll() == -9
     assert supervisor._worker.pid == first.pid
@@ -204,13 +204,13 @@ def test_a_successor_that_is_never_ready_is_abandoned(playing):
 
 
 def test_a_successor_takes_over_from_a_worker_that_dies(playing):
-    supervisor, first, exchange = playing
+    supervisor, first, timeline = playing
     successor = successor_of(supervisor, SLEEP, 1.0)
     first.kill()
     first.wait(5)
     supervisor.check(1.1)
     assert supervisor._worker.pid == successor.pid
-    assert exchange.owner == successor.pid
+    assert timeline.owner == successor.pid
 
 
 def test_a_second_replacement_ends_the_successor_of_the_first(playing):
@@ -226,8 +226,8 @@ def test_a_second_replacement_ends_the_successor_of_the_first(playing):
 
 
 def test_replacements_in_quick_succession_leave_no_worker_behind(playing):
-    supervisor, first, exchange = playing
-    exchange.owner = successor_of(supervisor, SLEEP, 1.0).pid
+    supervisor, first, timeline = playing
+    timeline.owner = successor_of(supervisor, SLEEP, 1.0).pid
     supervisor.check(1.1)  # it has taken over, and the first one does not leave by itself
     supervisor.replace(lambda _: Stand(SLEEP), 1.2)
     assert first.wait(5) == -9
@@ -245,11 +245,11 @@ def test_a_model_that_is_too_slow_is_not_tried_again(keeper):
 
 def test_a_model_that_has_played_here_is_tried_again_though_it_is_too_slow_once(keeper):
     """The next worker may be timed in a moment in which the machine is busy."""
-    supervisor, started, exchange = keeper(
+    supervisor, started, timeline = keeper(
         (SLEEP,), (f"import sys; sys.exit({EXIT_TOO_SLOW})", "needs 1.4 s"), (SLEEP,)
     )
     supervisor.check(0.0)
-    exchange.beat()
+    timeline.beat()
     supervisor.check(0.1)
     started[0].kill()
     started[0].wait(5)

@@ -51,7 +51,7 @@ class Clock:
     def close(self) -> None:
         self._stop.set()
         self._thread.join()
-        self.engine.exchange.close()
+        self.engine.timeline.close()
 
 
 @pytest.fixture
@@ -256,7 +256,7 @@ def test_without_anything_that_plays_it_is_refused(control: Any, peer: Any, tmp_
     made._engine = lambda: idle
     peer.send("/recorder/capture", "x")
     assert peer.received() == [("/error", ["/recorder/capture", "nothing is playing: there is no sound to capture"])]
-    idle.exchange.close()
+    idle.timeline.close()
     control.on_loop(made.close())
 
 

@@ -84,7 +84,7 @@ def room():
     layout, head = load_layout("quad"), AnalyticHead(RATE)
     chain = design_chain(layout, RATE).monitored(head.taps, head.latency_frames)
     engine = Engine(RATE, 2, 3, 4, len(STEMS), 1000, chain)
-    engine.exchange.close()
+    engine.timeline.close()
     made = Renderer(layout, Panner(layout), engine, head)
     return made, default_scene([("mic", (0,)), ("pair", (1, 2)), ("twin", (0,))])
 

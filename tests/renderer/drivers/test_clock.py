@@ -19,7 +19,7 @@ RATE, PERIOD, LATENCY = 48_000, 480, 2_000
 def engine():
     made = Engine(RATE, 2, 0, 2, 1, LATENCY)
     yield made
-    made.exchange.close()
+    made.timeline.close()
 
 
 @pytest.mark.parametrize("held_up_s", [0.0, 0.5])
@@ -35,12 +35,12 @@ def test_freewheeling_waits_for_the_stems_and_misses_none(engine, held_up_s):
     def separate():
         rests_s = held_up_s
         while not done.is_set():
-            if rests_s and engine.exchange.stems_end() > RATE:
+            if rests_s and engine.timeline.stems_end() > RATE:
                 time.sleep(rests_s)
                 rests_s = 0.0
-            behind = engine.exchange.mixture_end() - engine.exchange.stems_end()
+            behind = engine.timeline.mixture_end() - engine.timeline.stems_end()
             if behind > 0:
-                engine.exchange.write_stems(np.zeros((1, 2, behind), np.float32))
+                engine.timeline.write_stems(np.zeros((1, 2, behind), np.float32))
             time.sleep(0.0005)
 
     compile_ahead()
@@ -74,7 +74,7 @@ def test_freewheeling_goes_on_in_time_without_a_separator_that_is_lost(engine):
     compile_ahead()
     driver = ClockDriver(RATE, PERIOD, freewheel=True)
     engine.settle()
-    engine.exchange.write_stems(np.zeros((1, 2, RATE), np.float32))
+    engine.timeline.write_stems(np.zeros((1, 2, RATE), np.float32))
     began = time.monotonic()
     driver.start(engine, 2)
     while engine.counters().position_frames < RATE + LATENCY + PERIOD:

@@ -28,7 +28,7 @@ def live(jackd):
         driver = JackDriver(JackSettings(name, server.name, **settings))
         drivers.append(driver)
         engine = Engine(driver.sample_rate_hz, 2, len(direct), 24, 4, LATENCY, chain)
-        engine.exchange.close()
+        engine.timeline.close()
         ports = JackPorts(("mixture_L", "mixture_R", *direct), 2, LABELS, tuple(range(1, 25)), monitor)
         driver.start(engine, ports)
         return driver, engine, ports

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stemfield.renderer.dsp.leakage import ASSUMED, LEAST, MOST, LeakageMeter
-from stemfield.renderer.ring import Exchange
+from stemfield.renderer.timeline import Timeline
 
 RATE = 8000
 
@@ -74,13 +74,13 @@ def test_however_the_stems_are_cut():
 
 
 def test_the_next_writer_goes_on_where_one_has_stopped():
-    exchange = Exchange.create(2, 1 << 15, RATE)
+    timeline = Timeline.create(2, 1 << 15, RATE)
     stems = sides(noises(2)).reshape(2, 2, -1)
-    exchange.restart_stems(0)
-    exchange.write_stems(stems)
-    shown = exchange.read_leakage(2 * RATE - 1, 1)[:, 0]
-    other = Exchange.attach(exchange.fd)
+    timeline.restart_stems(0)
+    timeline.write_stems(stems)
+    shown = timeline.read_leakage(2 * RATE - 1, 1)[:, 0]
+    other = Timeline.attach(timeline.fd)
     other.write_stems(stems[..., :1])
     np.testing.assert_allclose(other.read_leakage(2 * RATE, 1)[:, 0], shown, atol=1e-4)
     assert np.abs(shown - ASSUMED).max() > 0.05
-    exchange.close()
+    timeline.close()

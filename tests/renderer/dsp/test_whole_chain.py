@@ -49,7 +49,7 @@ def full_room(tmp_path, **settings):
 
 def engine(chain):
     made = Engine(RATE, 2, DIRECT, chain.speakers, STEMS, LATENCY, chain)
-    made.exchange.close()
+    made.timeline.close()
     return made
 
 

@@ -147,8 +147,8 @@ engine.publish(np.ones((12, 24), np.float32), np.ones(12, np.int64), np.ones(24,
                diffuse_gains=np.ones((12, 24), np.float32), equalisers=equalisers)
 engine.publish_head(np.ones((24, 2, 96), np.float32))
 engine.identify(3, NOISE, 0.1)
-engine.exchange.restart_stems(0)
-engine.exchange.write_stems(np.ones((4, 2, 60_000), np.float32))
+engine.timeline.restart_stems(0)
+engine.timeline.write_stems(np.ones((4, 2, 60_000), np.float32))
 inputs, outputs = np.ones((4, 64), np.float32), np.ones((26, 64), np.float32)
 into, out = np.array([r.ctypes.data for r in inputs]), np.array([r.ctypes.data for r in outputs])
 

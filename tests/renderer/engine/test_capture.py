@@ -16,7 +16,7 @@ RATE = 48_000
 def engine():
     made = Engine(RATE, 2, 1, 2, 1, 100)
     yield made
-    made.exchange.close()
+    made.timeline.close()
 
 
 def play(engine, inputs, block):
@@ -50,7 +50,7 @@ def test_stems_are_on_it_as_far_as_they_came(engine):
     stems = np.random.default_rng(2).uniform(-1, 1, (1, 2, 3000)).astype(np.float32)
     engine.settle()
     engine.capture.start()
-    engine.exchange.write_stems(stems)
+    engine.timeline.write_stems(stems)
     mixture = np.random.default_rng(3).uniform(-1, 1, (3, 6000)).astype(np.float32)
     play(engine, mixture, 100)
     sound = engine.capture.read(CHUNK_FRAMES, 6000)

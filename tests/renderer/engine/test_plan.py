@@ -21,7 +21,7 @@ SOURCES = 6
 @pytest.fixture
 def engine():
     made = Engine(RATE, 0, 2, SPEAKERS, 1, 100)
-    made.exchange.close()
+    made.timeline.close()
     made.publisher.publish([targets(0.0, 0.0)])
     made.settle()
     play(made, 1000)
@@ -64,7 +64,7 @@ def test_how_time_is_cut_does_not_matter_to_the_last_bit():
 
     def moved(sizes):
         made = Engine(RATE, 0, 2, SPEAKERS, 1, 100, chain)
-        made.exchange.close()
+        made.timeline.close()
         flat = [np.zeros((0, 5))] * SOURCES
         made.publisher.publish(
             [
@@ -153,7 +153,7 @@ def test_an_equaliser_that_is_asked_for_again_is_not_begun_anew():
 
     def filtered(again):
         made = Engine(RATE, 0, 2, SPEAKERS, 1, 100)
-        made.exchange.close()
+        made.timeline.close()
         out = []
         for n in range(6):
             if n == 0 or again:

@@ -20,7 +20,7 @@ def gains(seed):
 
 def engine(inputs=2, direct=0, **settings):
     made = Engine(RATE, inputs, direct, SPEAKERS, STEMS, LATENCY, **settings)
-    made.exchange.close()
+    made.timeline.close()
     return made
 
 
@@ -57,9 +57,9 @@ def settled(matrix, stems, ramp=1, played=0):
     publish(made, matrix, ramp)
     made.settle()
     made.memory.table[Shared.POSITION] = played
-    made.exchange.restart_stems(played - LATENCY)
-    made.exchange.write_stems(np.zeros((STEMS, 2, LATENCY), np.float32))
-    made.exchange.write_stems(stems)
+    made.timeline.restart_stems(played - LATENCY)
+    made.timeline.write_stems(np.zeros((STEMS, 2, LATENCY), np.float32))
+    made.timeline.write_stems(stems)
     return made
 
 
@@ -191,10 +191,10 @@ def test_stems_fade_in_when_the_worker_comes_back():
     publish(made, matrix)
     first = run(made, mixture[:, :4000], [64] * 63)
     assert np.abs(first[0]).max() == 0
-    made.exchange.restart_stems(3500)
+    made.timeline.restart_stems(3500)
     stems = np.zeros((STEMS, 2, 6000), np.float32)
     stems[0] = 1
-    made.exchange.write_stems(stems)
+    made.timeline.write_stems(stems)
     second = run(made, mixture[:, 4000:9000], [64] * 80)
     assert second[0, -1] == 1
     both = np.concatenate([first, second], axis=1)

@@ -43,7 +43,7 @@ HEAD = AnalyticHead(RATE)
 def engine(layout=None, inputs=2):
     chain = Chain.plain(5, RATE) if layout is None else design_chain(layout, RATE).monitored(HEAD.taps)
     made = Engine(RATE, inputs, DIRECT, 5, STEMS, LATENCY, chain)
-    made.exchange.close()
+    made.timeline.close()
     if layout is not None:
         made.publish_head(monitor_filters(HEAD, layout))
     return made
@@ -99,8 +99,8 @@ def test_no_output_is_ever_above_its_ceiling(seed, share, paths, ceilings_db, ob
         if path in paths:
             inputs[rows] = rubbish(random, inputs[rows].shape, share)
     stems = rubbish(random, (STEMS, 2, frames), share if "stems" in paths else 0.0)
-    made.exchange.restart_stems(0)
-    made.exchange.write_stems(stems)
+    made.timeline.restart_stems(0)
+    made.timeline.write_stems(stems)
     song = rubbish(random, (2, frames), share if "player" in paths else 0.0)
     made.play(song)
     for speaker, sound in enumerate((NOISE, SWEEP, SPOKEN, NOISE, SWEEP)):

@@ -74,7 +74,7 @@ def test_a_broken_graph_is_not_taken_for_a_broken_provider(tmp_path, capsys):
 
 
 def test_a_worker_separates_without_the_provider_that_was_wanted(engine, card, make_music):
-    worker = WorkerProcess(engine.exchange, card.folder, 48000, 8192, ["abacus"])
+    worker = WorkerProcess(engine.timeline, card.folder, 48000, 8192, ["abacus"])
     try:
         engine.play_silence_until(engine.stems_flow)
         engine.play(make_music(9600, 48000))
@@ -83,7 +83,7 @@ def test_a_worker_separates_without_the_provider_that_was_wanted(engine, card, m
         while not worker.last_message and time.monotonic() < deadline:
             time.sleep(0.01)
         assert worker.last_message.startswith("expected provider ")
-        assert np.abs(engine.read_stems(engine.exchange.stems_end() - 2000, 1000)).max() > 0.0
+        assert np.abs(engine.read_stems(engine.timeline.stems_end() - 2000, 1000)).max() > 0.0
     finally:
         worker.kill()
         worker.wait(10)

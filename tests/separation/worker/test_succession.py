@@ -1,4 +1,4 @@
-"""Handover between workers: real processes on a real exchange, in real time."""
+"""Handover between workers: real processes on a real timeline, in real time."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ LATENCY = 9600
 
 @contextmanager
 def worker_of(engine, model, *, successor=False):
-    process = WorkerProcess(engine.exchange, model, RATE_HZ, LATENCY, stems=STEMS, successor=successor)
+    process = WorkerProcess(engine.timeline, model, RATE_HZ, LATENCY, stems=STEMS, successor=successor)
     try:
         yield process
     finally:
@@ -38,7 +38,7 @@ def toy(tmp_path):
 
 
 def local(engine, model, **way):
-    return Worker(engine.exchange, Separator(load_card(str(model)), RATE_HZ, stems=STEMS), RATE_HZ, LATENCY, **way)
+    return Worker(engine.timeline, Separator(load_card(str(model)), RATE_HZ, stems=STEMS), RATE_HZ, LATENCY, **way)
 
 
 def test_the_next_model_takes_over_without_a_missing_frame(engine, toy, make_music):
@@ -47,20 +47,20 @@ def test_the_next_model_takes_over_without_a_missing_frame(engine, toy, make_mus
     with ExitStack() as stack:
         first = stack.enter_context(worker_of(engine, SHIPPED_ONE))
         engine.play_silence_until(engine.stems_flow)
-        began = engine.exchange.mixture_end()
+        began = engine.timeline.mixture_end()
         second = None
         reserve = []
         for at in range(0, music.shape[1], block):
             if at == RATE_HZ // 2 // block * block:
                 second = stack.enter_context(worker_of(engine, toy, successor=True))
             engine.play(music[:, at : at + block])
-            reserve.append(engine.exchange.stems_end() - (engine.exchange.mixture_end() - LATENCY))
+            reserve.append(engine.timeline.stems_end() - (engine.timeline.mixture_end() - LATENCY))
         assert first.wait(30) == 0
-        assert engine.exchange.owner == second.pid
-        assert engine.exchange.late == 0
+        assert engine.timeline.owner == second.pid
+        assert engine.timeline.late == 0
         assert min(reserve) > 0  # the engine found stems at every moment
         assert engine.stems_start() <= began
-        newest = engine.exchange.stems_end() - 9600
+        newest = engine.timeline.stems_end() - 9600
         sound = music[:, newest - began : newest - began + 4800]
         stems = engine.read_stems(newest, 4800)
         np.testing.assert_allclose(stems[0, 0], sound[0], atol=1e-4)
@@ -78,10 +78,10 @@ def test_stems_still_sum_where_one_model_fades_into_the_other(engine, toy, make_
         if passed is None:
             old.process()
             if old.hand_over():
-                passed = engine.exchange.stems_end()
+                passed = engine.timeline.stems_end()
         successor.process()
     assert passed is not None
-    assert engine.exchange.owner == 2
+    assert engine.timeline.owner == 2
     assert successor.held is None
     around = slice(passed - 2000, passed + 2000)
     stems = engine.read_stems(around.start, 4000)
@@ -124,18 +124,18 @@ def test_a_successor_behind_catches_up_while_the_predecessors_stems_play(engine,
     music = make_music(3 * RATE_HZ, RATE_HZ)
     both = Handover(engine, toy, music)
     old, successor, play = both.old, both.successor, both.play
-    while engine.exchange.successor == 0:
+    while engine.timeline.successor == 0:
         play(480)
         successor.process()
     play(2 * LATENCY + 8192)
     assert old.hand_over()
-    playing = engine.exchange.mixture_end() - LATENCY
-    assert successor.position + 8192 < playing < engine.exchange.stems_end()
+    playing = engine.timeline.mixture_end() - LATENCY
+    assert successor.position + 8192 < playing < engine.timeline.stems_end()
     while successor.process():
         assert engine.stems_start() == 0
-        assert engine.exchange.stems_end() > playing
+        assert engine.timeline.stems_end() > playing
     assert successor.held is None
-    newest = engine.exchange.stems_end() - 30_000
+    newest = engine.timeline.stems_end() - 30_000
     stems = engine.read_stems(newest, 30_000)
     np.testing.assert_allclose(stems.sum(axis=0), music[:, newest : newest + 30_000], atol=1e-4)
 
@@ -148,7 +148,7 @@ def test_a_successor_delayed_by_a_busy_machine_does_not_take_over_yet(engine, to
     while successor.standby_frames < RATE_HZ // 2 - 1500:
         play(480)
         successor.process()
-    assert engine.exchange.successor == 0
+    assert engine.timeline.successor == 0
     feed = successor.separator.feed
 
     def slowly(mixture):
@@ -160,8 +160,8 @@ def test_a_successor_delayed_by_a_busy_machine_does_not_take_over_yet(engine, to
         patch.setattr(successor.separator, "feed", slowly)
         successor.process()
     assert successor.standby_frames >= RATE_HZ // 2
-    assert engine.exchange.successor == 0
-    while engine.exchange.successor == 0:
+    assert engine.timeline.successor == 0
+    while engine.timeline.successor == 0:
         play(480)
         successor.process()
     assert old.hand_over()
@@ -180,7 +180,7 @@ def test_models_of_very_different_latency_follow_each_other_without_a_missing_fr
         "slow": toys.small_wave(tmp_path / "slow", [[0.5, 0.5], [0.5, 0.5]], samples=36_000),
     }
     old, successor = (
-        Worker(engine.exchange, Separator(load_card(folders[name]), RATE_HZ, stems=STEMS), RATE_HZ, latency, pid)
+        Worker(engine.timeline, Separator(load_card(folders[name]), RATE_HZ, stems=STEMS), RATE_HZ, latency, pid)
         for pid, name in enumerate(order, start=1)
     )
     music = make_music(5 * RATE_HZ, RATE_HZ)
@@ -194,17 +194,17 @@ def test_models_of_very_different_latency_follow_each_other_without_a_missing_fr
             while old.process():
                 pass
             if old.hand_over():
-                passed = engine.exchange.stems_end()
+                passed = engine.timeline.stems_end()
         if at >= 2 * RATE_HZ:
             while successor.process():
                 pass
         if at > latency:
-            assert engine.exchange.stems_end() > engine.exchange.mixture_end() - latency
+            assert engine.timeline.stems_end() > engine.timeline.mixture_end() - latency
     assert passed is not None
     assert successor.held is None
-    assert engine.exchange.late == 0
+    assert engine.timeline.late == 0
     assert engine.stems_start() == 0
-    newest = engine.exchange.stems_end() - 20_000
+    newest = engine.timeline.stems_end() - 20_000
     stems = engine.read_stems(newest, 20_000)
     np.testing.assert_allclose(stems.sum(axis=0), music[:, newest : newest + 20_000], atol=1e-4)
 
@@ -213,21 +213,21 @@ def test_a_successor_delayed_since_its_request_catches_up_before_it_takes_over(e
     """Music faster than real time: during the delay more of it passed than the timeline holds."""
     both = Handover(engine, toy, make_music(5 * RATE_HZ, RATE_HZ))
     old, successor, play = both.old, both.successor, both.play
-    while engine.exchange.successor == 0:
+    while engine.timeline.successor == 0:
         play(480)
         successor.process()
-    play(engine.exchange.frames)
+    play(engine.timeline.frames)
     assert not old.hand_over()
     successor.process()
-    assert engine.exchange.successor == 0, "what it held joins nothing any more, and it asks anew"
+    assert engine.timeline.successor == 0, "what it held joins nothing any more, and it asks anew"
     begun = successor.position
     while not old.hand_over():
         play(480)
         successor.process()
-    assert engine.exchange.mixture_end() - begun >= RATE_HZ // 2, "its memory was cold"
+    assert engine.timeline.mixture_end() - begun >= RATE_HZ // 2, "its memory was cold"
     both.take_over()
     assert engine.stems_start() == 0
-    assert engine.exchange.owner == successor.pid
+    assert engine.timeline.owner == successor.pid
 
 
 def test_a_successor_writes_nothing_before_it_has_the_timeline(engine, toy, make_music):
@@ -235,17 +235,17 @@ def test_a_successor_writes_nothing_before_it_has_the_timeline(engine, toy, make
     successor.stand_by()
     engine.push(make_music(RATE_HZ, RATE_HZ)[:, : RATE_HZ // 4])
     successor.process()
-    assert engine.exchange.stems_end() == 0
-    assert engine.exchange.successor == 0
+    assert engine.timeline.stems_end() == 0
+    assert engine.timeline.successor == 0
 
 
 def test_a_successor_gets_the_timeline_of_one_that_died(engine, toy):
     with worker_of(engine, SHIPPED_ONE) as first:
         engine.play_silence_until(engine.stems_flow)
         with worker_of(engine, toy, successor=True) as second:
-            engine.play_silence_until(lambda: engine.exchange.successor or engine.exchange.owner == second.pid)
+            engine.play_silence_until(lambda: engine.timeline.successor or engine.timeline.owner == second.pid)
             os.kill(first.pid, signal.SIGKILL)
-            engine.exchange.owner = second.pid
+            engine.timeline.owner = second.pid
             engine.play_silence_until(engine.stems_flow)
             assert second.poll() is None
 
@@ -260,4 +260,4 @@ def test_a_model_that_is_too_slow_is_reported_and_the_active_one_continues(engin
             assert second.wait(30) == 4
             assert "s of compute per second of sound here: use it on files" in second.last_message
         assert first.poll() is None
-        assert engine.exchange.owner == first.pid
+        assert engine.timeline.owner == first.pid

@@ -1,4 +1,4 @@
-"""The worker as a real process on a real exchange, in real time."""
+"""The worker as a real process on a real timeline, in real time."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ LATENCY = 8192
 @contextmanager
 def working(engine, model=MODEL, latency=LATENCY):
     """A worker that has ended afterwards, and with it the thread that reads its messages."""
-    worker = WorkerProcess(engine.exchange, model, engine.sample_rate_hz, latency)
+    worker = WorkerProcess(engine.timeline, model, engine.sample_rate_hz, latency)
     try:
         yield worker
     finally:
@@ -39,14 +39,14 @@ def test_stems_arrive_in_time_and_equal_the_separators(engine, card, make_music,
     music = make_music(48_000, 48000)
     with working(engine):
         engine.play_silence_until(engine.stems_flow)
-        start = engine.exchange.mixture_end()
+        start = engine.timeline.mixture_end()
         behind = engine.play(music)
         engine.play(np.zeros((2, 9600), np.float32))
         assert engine.stems_start() < start
         assert behind.max() <= LATENCY
         assert np.percentile(behind, 20) <= separator.latency_frames
-        assert engine.exchange.late == 0
-        assert 0.01 < engine.exchange.load < 1.0
+        assert engine.timeline.late == 0
+        assert 0.01 < engine.timeline.load < 1.0
         assert np.array_equal(engine.read_stems(start, 48_000), separate(separator, music))
 
 
@@ -61,34 +61,34 @@ def test_the_threshold_reaches_the_masks(engine, card, make_music, separate):
     music = make_music(12_000, 48000)
     separator = Separator(card, 48000)
     separator.threshold = 0.7
-    engine.exchange.threshold = 0.7
+    engine.timeline.threshold = 0.7
     with working(engine):
         engine.play_silence_until(engine.stems_flow)
-        start = engine.exchange.mixture_end()
+        start = engine.timeline.mixture_end()
         engine.play(np.pad(music, ((0, 0), (0, 9600))))
         assert np.array_equal(engine.read_stems(start, 12_000), separate(separator, music))
 
 
 @pytest.mark.parametrize(("told", "used"), [(0.25, 0.25), (7.0, 1.0), (-1.0, 0.0), (float("nan"), 0.0)])
 def test_a_threshold_out_of_range_is_clamped(engine, card, told, used):
-    worker = Worker(engine.exchange, Separator(card, 48000), 48000, LATENCY)
+    worker = Worker(engine.timeline, Separator(card, 48000), 48000, LATENCY)
     worker.restart()
-    engine.exchange.threshold = told
+    engine.timeline.threshold = told
     engine.push(np.zeros((2, 512), np.float32))
     assert worker.process()
     assert worker.separator.threshold == used
 
 
 def test_it_beats_while_waiting_for_a_hop(engine, card, make_music):
-    worker = Worker(engine.exchange, Separator(card, 48000), 48000, LATENCY)
+    worker = Worker(engine.timeline, Separator(card, 48000), 48000, LATENCY)
     worker.restart()
     music = make_music(2048, 48000)
     written = []
     for at in range(0, 2048, 64):
         engine.push(music[:, at : at + 64])
         worker.process()
-        written.append(engine.exchange.stems_end())
-    assert engine.exchange.beats() == 32
+        written.append(engine.timeline.stems_end())
+    assert engine.timeline.beats() == 32
     assert sorted(set(written)) == list(range(0, 2048 - card.latency_samples + 512 + 1, 512))
     assert written.index(512) == card.latency_samples // 64 - 1
 
@@ -108,8 +108,8 @@ def test_ctrl_c_is_left_to_the_parent(engine):
     with working(engine) as worker:
         engine.play_silence_until(engine.stems_flow)
         os.kill(worker.pid, signal.SIGINT)
-        before = engine.exchange.beats()
-        engine.play_silence_until(lambda: engine.exchange.beats() > before + 20)
+        before = engine.timeline.beats()
+        engine.play_silence_until(lambda: engine.timeline.beats() > before + 20)
         assert worker.poll() is None
 
 
@@ -120,7 +120,7 @@ def test_killed_in_mid_song_the_next_one_takes_over(engine, make_music):
         engine.play(music)
         first.kill()
         assert first.wait(5) == -signal.SIGKILL
-        killed_at = engine.exchange.mixture_end()
+        killed_at = engine.timeline.mixture_end()
     with working(engine):
         engine.play_silence_until(lambda: engine.stems_start() >= killed_at and engine.stems_flow())
 
@@ -132,10 +132,10 @@ def test_after_a_standstill_it_skips_to_the_present(engine, make_music):
         os.kill(worker.pid, signal.SIGSTOP)
         engine.push(music)
         engine.push(np.zeros((2, LATENCY + MAX_BLOCK_FRAMES), np.float32))
-        present = engine.exchange.mixture_end()
+        present = engine.timeline.mixture_end()
         os.kill(worker.pid, signal.SIGCONT)
         engine.play_silence_until(lambda: engine.stems_start() >= present and engine.stems_flow())
-        assert engine.exchange.late == 1
+        assert engine.timeline.late == 1
         assert worker.poll() is None
 
 
@@ -143,14 +143,14 @@ def test_a_short_standstill_is_caught_up_without_a_gap(engine, card, make_music,
     music = make_music(24_000, 48000)
     with working(engine) as worker:
         engine.play_silence_until(engine.stems_flow)
-        start = engine.exchange.mixture_end()
+        start = engine.timeline.mixture_end()
         engine.play(music[:, :8000])
         os.kill(worker.pid, signal.SIGSTOP)
         engine.push(music[:, 8000:15_000])
         os.kill(worker.pid, signal.SIGCONT)
         engine.play(music[:, 15_000:])
         engine.play(np.zeros((2, 9600), np.float32))
-        assert engine.exchange.late == 0
+        assert engine.timeline.late == 0
         assert np.array_equal(engine.read_stems(start, 24_000), separate(Separator(card, 48000), music))
 
 
@@ -178,34 +178,34 @@ def test_it_has_realtime_priority_if_permitted(engine, tmp_path):
     chunks = Path(toys.small_wave(tmp_path / "toy", [[0.1, 0.1]] * 4, sources=toys.FOUR))
     for model, wanted in ((MODEL, os.SCHED_RR), (chunks, os.SCHED_OTHER)):
         with working(engine, model) as worker:
-            engine.play_silence_until(lambda: engine.exchange.owner == worker.pid)
+            engine.play_silence_until(lambda: engine.timeline.owner == worker.pid)
             policy = os.sched_getscheduler(worker.pid) & ~os.SCHED_RESET_ON_FORK
             assert policy == (wanted if may_run_in_real_time() else os.SCHED_OTHER)
             if policy == os.SCHED_RR:
                 assert os.sched_getparam(worker.pid).sched_priority == 1
 
 
-def test_an_exchange_for_other_stems_is_refused(engine_of_three):
+def test_an_timeline_for_other_stems_is_refused(engine_of_three):
     with working(engine_of_three) as worker:
         assert worker.wait(20) == 2
-        assert worker.last_message == "stems: expected 3 as in the exchange, got 4"
+        assert worker.last_message == "stems: expected 3 as in the timeline, got 4"
 
 
 @pytest.fixture
 def engine_of_three(engine):
     three = type(engine)(stems=3)
     yield three
-    three.exchange.close()
+    three.timeline.close()
 
 
 PARENT = f"""
 import sys, time
 from pathlib import Path
-from stemfield.renderer.ring import Exchange
+from stemfield.renderer.timeline import Timeline
 from stemfield.separation.worker.process import WorkerProcess
-exchange = Exchange.create(4)
-worker = WorkerProcess(exchange, Path({str(MODEL)!r}), 48000, 8192)
-while not exchange.beats():
+timeline = Timeline.create(4)
+worker = WorkerProcess(timeline, Path({str(MODEL)!r}), 48000, 8192)
+while not timeline.beats():
     time.sleep(0.01)
 print(worker.pid, flush=True)
 time.sleep(60)

@@ -36,8 +36,8 @@ NEVER: Final = 1 << 62
 """`stems_start` while no stem is valid."""
 
 
-class ExchangeError(ValueError):
-    """The descriptor does not hold an exchange."""
+class TimelineError(ValueError):
+    """The descriptor does not hold a timeline."""
 
 
 def read_around(ring: NDArray[np.float32], start: int, frames: int) -> NDArray[np.float32]:
@@ -50,7 +50,7 @@ def read_around(ring: NDArray[np.float32], start: int, frames: int) -> NDArray[n
     return np.concatenate([ring[:, at : at + first], ring[:, : frames - first]], axis=1)
 
 
-class Exchange:
+class Timeline:
     """One shared timeline of a stereo mixture and its stereo stems.
 
     Attributes:
@@ -62,8 +62,8 @@ class Exchange:
     def __init__(self, fd: int) -> None:
         size = os.fstat(fd).st_size
         if size < 8 * HEADER_WORDS:
-            message = f"descriptor {fd}: {size} bytes are no exchange"
-            raise ExchangeError(message)
+            message = f"descriptor {fd}: {size} bytes are no timeline"
+            raise TimelineError(message)
         self.fd = fd
         self._memory = mmap.mmap(fd, size)
         self._words = np.frombuffer(self._memory, np.int64, HEADER_WORDS)
@@ -71,8 +71,8 @@ class Exchange:
         self.stems = int(self._words[WORD_STEMS])
         self.frames = int(self._words[WORD_FRAMES])
         if self._words[WORD_MAGIC] != MAGIC or size != _size(self.stems, self.frames):
-            message = f"descriptor {fd}: not an exchange of this version"
-            raise ExchangeError(message)
+            message = f"descriptor {fd}: not a timeline of this version"
+            raise TimelineError(message)
         self._header_address = int(self._words.ctypes.data)
         audio = np.frombuffer(self._memory, np.float32, offset=8 * HEADER_WORDS).reshape(-1, self.frames)
         self._mixture = audio[:2]
@@ -82,7 +82,7 @@ class Exchange:
 
     @classmethod
     def create(cls, stems: int, frames: int = 1 << 17, sample_rate_hz: int = 48_000) -> Self:
-        """A new, silent exchange.
+        """A new, silent timeline.
 
         Args:
             stems: number of stereo stems, 0 or more.
@@ -90,9 +90,9 @@ class Exchange:
             sample_rate_hz: sample rate of the timeline.
         """
         if stems < 0 or frames < 1 or frames & (frames - 1):
-            message = f"an exchange needs stems >= 0 and frames a power of two, not {stems} and {frames}"
-            raise ExchangeError(message)
-        fd = os.memfd_create("stemfield-exchange", os.MFD_CLOEXEC)
+            message = f"a timeline needs stems >= 0 and frames a power of two, not {stems} and {frames}"
+            raise TimelineError(message)
+        fd = os.memfd_create("stemfield-timeline", os.MFD_CLOEXEC)
         os.ftruncate(fd, _size(stems, frames))
         header = np.zeros(HEADER_WORDS, np.int64)
         header[[WORD_MAGIC, WORD_STEMS, WORD_FRAMES, WORD_RATE]] = MAGIC, stems, frames, sample_rate_hz
@@ -104,10 +104,10 @@ class Exchange:
 
     @classmethod
     def attach(cls, fd: int) -> Self:
-        """The exchange behind an inherited descriptor.
+        """The timeline behind an inherited descriptor.
 
         Raises:
-            ExchangeError: the descriptor holds something else.
+            TimelineError: the descriptor holds something else.
         """
         made = cls(fd)
         # loading the compiled meter takes a quarter of a second, too long for the first stems of a successor
@@ -149,8 +149,8 @@ class Exchange:
         """Appends stems, shape (stems, 2, n), at `stems_end()`."""
         count = stems.shape[-1]
         if stems.shape != (self.stems, 2, count):
-            message = f"stems have shape {stems.shape}, the exchange takes ({self.stems}, 2, n)"
-            raise ExchangeError(message)
+            message = f"stems have shape {stems.shape}, the timeline takes ({self.stems}, 2, n)"
+            raise TimelineError(message)
         start = self.stems_end()
         rows = stems.reshape(2 * self.stems, count)
         at = start % self.frames
