@@ -2,8 +2,8 @@
 
 Both directions lie on one timeline of absolute frame positions, counted from the engine's start. Each side writes its
 own frames and then advances an end mark (a release store), and neither waits: a reader requests positions, which exist
-or not. The memory is an anonymous file (memfd) that the worker inherits as a descriptor, so
-that nothing is left behind however either side dies.
+or not. The memory is an anonymous file (memfd) that the worker inherits as a descriptor, so that nothing is left behind
+however either side dies.
 
 Layout: a header of 64 int64 words, then float32 mixture[2][frames], stems[2 * stems][frames] and leakage[2][frames],
 circular: what the stems have in common up to each frame (`dsp.leakage.LeakageMeter`).
@@ -50,6 +50,19 @@ def read_around(ring: NDArray[np.float32], start: int, frames: int) -> NDArray[n
     return np.concatenate([ring[:, at : at + first], ring[:, : frames - first]], axis=1)
 
 
+class _Word:
+    """A whole number in the header, as an attribute."""
+
+    def __init__(self, word: int) -> None:
+        self._word = word
+
+    def __get__(self, timeline: Timeline, _kind: type[Timeline]) -> int:
+        return int(load(timeline.word_address(self._word)))
+
+    def __set__(self, timeline: Timeline, value: int) -> None:
+        store(timeline.word_address(self._word), value)
+
+
 class Timeline:
     """One shared timeline of a stereo mixture and its stereo stems.
 
@@ -57,7 +70,16 @@ class Timeline:
         stems: number of stereo stems.
         frames: capacity of the timeline, a power of two; positions older than that are overwritten.
         fd: file descriptor for the worker.
+        owner: process id of the worker that may write stems; 0 while there was none.
+        successor: process id of a successor that is ready to take over; 0 for none.
+        successor_position: next mixture frame that the successor reads, as last reported.
+        late: how often the worker fell behind and skipped to the present; written by the worker.
     """
+
+    owner = _Word(WORD_OWNER)
+    successor = _Word(WORD_SUCCESSOR)
+    successor_position = _Word(WORD_SUCCESSOR_POSITION)
+    late = _Word(WORD_LATE)
 
     def __init__(self, fd: int) -> None:
         size = os.fstat(fd).st_size
@@ -163,10 +185,6 @@ class Timeline:
         if self._words[WORD_STEMS_START] == NEVER:
             store(self.word_address(WORD_STEMS_START), start)
 
-    def read_leakage(self, start: int, frames: int) -> NDArray[np.float32]:
-        """A copy of what stems had in common at the positions [start, start + frames), shape (2, frames)."""
-        return read_around(self._leakage, start, frames)
-
     def _leakage_meter(self, start: int) -> LeakageMeter:
         """The meter of this writer, which continues from the last shares of the writer before."""
         if self._meter is None:
@@ -203,33 +221,6 @@ class Timeline:
     def threshold(self, value: float) -> None:
         self._floats[WORD_THRESHOLD] = value
 
-    @property
-    def owner(self) -> int:
-        """Process id of the worker that may write stems; 0 while there was none."""
-        return int(load(self.word_address(WORD_OWNER)))
-
-    @owner.setter
-    def owner(self, pid: int) -> None:
-        store(self.word_address(WORD_OWNER), pid)
-
-    @property
-    def successor(self) -> int:
-        """Process id of a successor that is ready to take over; 0 for none."""
-        return int(load(self.word_address(WORD_SUCCESSOR)))
-
-    @successor.setter
-    def successor(self, pid: int) -> None:
-        store(self.word_address(WORD_SUCCESSOR), pid)
-
-    @property
-    def successor_position(self) -> int:
-        """Next mixture frame that the successor reads, as last reported."""
-        return int(load(self.word_address(WORD_SUCCESSOR_POSITION)))
-
-    @successor_position.setter
-    def successor_position(self, position: int) -> None:
-        store(self.word_address(WORD_SUCCESSOR_POSITION), position)
-
     def beat(self) -> None:
         """Counts a heartbeat of the worker."""
         self._words[WORD_BEATS] += 1
@@ -246,15 +237,6 @@ class Timeline:
     @load.setter
     def load(self, value: float) -> None:
         self._floats[WORD_LOAD] = value
-
-    @property
-    def late(self) -> int:
-        """How often the worker fell behind and skipped to the present; written by the worker."""
-        return int(self._words[WORD_LATE])
-
-    @late.setter
-    def late(self, value: int) -> None:
-        self._words[WORD_LATE] = value
 
     def close(self) -> None:
         """Closes the descriptor; views held by an engine keep the memory alive."""
