@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from stemfield.control.dialects import adm, listener, native, s3a, spatgris
+from stemfield.control.dialects import adm, native, s3a, s3a_listener, spatgris
 from stemfield.control.dialects.osc import Message, parse
 from stemfield.control.parameters.adm_rows import ADM_PREFIX
 from stemfield.control.parameters.commands import Command, Problem, Timed
@@ -66,7 +66,7 @@ DIALECTS: Final = (
     ),
     Dialect(
         "s3a",
-        (UdpPort("s3a.port", 4242, s3a.decode), UdpPort("s3a.listener_port", 8888, listener.decode)),
+        (UdpPort("s3a.port", 4242, s3a.decode), UdpPort("s3a.listener_port", 8888, s3a_listener.decode)),
         encode_problem=s3a.encode_problem,
         encode_objects=s3a.encode_objects,
         mirror_port=4242,

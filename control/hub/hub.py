@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from stemfield.control.dialects.registry import decode
 from stemfield.control.faults import Contained, cause, log_fault
 from stemfield.control.hub.costs import MAX_COST, cost_of
-from stemfield.control.hub.due import DueBundles
 from stemfield.control.hub.ownership import Ownership
 from stemfield.control.hub.packet_log import PacketLog
 from stemfield.control.hub.peers import Peer
@@ -79,8 +78,7 @@ class Hub:
         self._follower: Follower | None = None
         self._flushing: asyncio.Handle | None = None
         self._predicting = False
-        self._due = DueBundles(self.steps, self._bundle_ends)
-        self._schedule = Schedule(self._due.add, self._predict)
+        self._schedule = Schedule(self.steps, self._bundle_ends, self._predict)
         self.on(Problem, self.reports.report)
         context.status.counters.add("peers", lambda: len(self.subscriptions))
 
@@ -198,7 +196,6 @@ class Hub:
     async def close(self) -> None:
         """Drop scheduled bundles, end subscriptions, notify listeners of the last change, finish saving."""
         self._schedule.close()
-        self._due.close()
         self.subscriptions.close()
         if self._flushing is not None:
             self._flushing.cancel()
@@ -246,7 +243,7 @@ class Hub:
         dirty = compare(self._published, self._scene, fade_s)
         self._published = self._scene
         if self._follower is not None and (dirty or self._predicting):
-            current, bundles = TimedScene(self._scene, fade_s, self._due.last_s), self._schedule.next_bundles()
+            current, bundles = TimedScene(self._scene, fade_s, self._schedule.last_s), self._schedule.next_bundles()
             self._follower(upcoming(current, bundles, self.context, self.ownership, self.library.peek))
         self._predicting = False
         if dirty:

@@ -2,7 +2,8 @@
 
 A block can only be rendered when the scene at its time is known. So the scenes of the next quarter of a second are
 computed ahead from the current one, and again whenever that changes. Only the followers of the hub, which make the
-sound, receive them; when their time comes the commands are carried out like any others.
+sound, receive them; when their time comes the commands are carried out like any others, in slices that leave the loop
+time for everything else.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -34,6 +35,9 @@ AHEAD_S: Final = 0.25
 MAX_WORK_AHEAD: Final = 1024
 """Maximum number of commands, and values matched by patterns in them, that are computed ahead at a time."""
 
+SLICE_S: Final = 0.005
+"""Maximum time of a slice, give or take one step."""
+
 Read = Callable[[str], Scene]
 
 
@@ -55,15 +59,29 @@ class Schedule:
     """Pending bundles by their time; those of the same time in the order of arrival.
 
     Args:
-        carry_out: receives a bundle when it is due.
+        steps: carries out commands step by step.
+        on_end: called after a bundle was carried out.
         on_prediction: called when a bundle comes within the time that is computed ahead, or changes there.
+
+    Attributes:
+        last_s: monotonic time of the bundle that was started last.
     """
 
-    def __init__(self, carry_out: Callable[[PendingBundle], None], on_prediction: Callable[[], None]) -> None:
-        self._carry_out = carry_out
+    def __init__(
+        self,
+        steps: Callable[[Sequence[Command | Problem], Peer], Iterator[int]],
+        on_end: Callable[[PendingBundle], None],
+        on_prediction: Callable[[], None],
+    ) -> None:
+        self._steps = steps
+        self._on_end = on_end
         self._on_prediction = on_prediction
+        self.last_s = 0.0
         self._pending: dict[float, PendingBundle] = {}
         self._count = 0
+        self._due: deque[PendingBundle] = deque()
+        self._running: Iterator[int] | None = None
+        self._next_slice: asyncio.Handle | None = None
 
     def add(self, at_s: float, due: Sequence[Command | Problem], peer: Peer, cost: int) -> None:
         """Carry out commands at a time, in seconds since the epoch.
@@ -95,7 +113,9 @@ class Schedule:
         return sorted((b for b in self._pending.values() if b.at_s <= until_s), key=lambda b: b.at_s)[: MAX_TARGETS - 1]
 
     def close(self) -> None:
-        """Drop all bundles."""
+        """Drop all bundles, also those being carried out."""
+        if self._next_slice is not None:
+            self._next_slice.cancel()
         for bundle in self._pending.values():
             for timer in bundle.timers:
                 timer.cancel()
@@ -105,7 +125,27 @@ class Schedule:
     def _end(self, at_s: float) -> None:
         bundle = self._pending.pop(at_s)
         self._count -= len(bundle.due)
-        self._carry_out(bundle)
+        self._due.append(bundle)
+        if len(self._due) == 1:
+            self._run()
+
+    def _run(self) -> None:
+        """Carry out what is due, in the order of arrival, until the slice is over."""
+        self._next_slice, end_s = None, time.perf_counter() + SLICE_S
+        while self._due:
+            bundle = self._due[0]
+            self.last_s = bundle.at_s
+            while bundle.due:
+                due, peer = bundle.due[0]
+                self._running = self._running or self._steps(due, peer)
+                for _ in self._running:
+                    if time.perf_counter() > end_s:
+                        self._next_slice = asyncio.get_running_loop().call_soon(self._run)
+                        return
+                self._running = None
+                bundle.due.popleft()
+            self._due.popleft()
+            self._on_end(bundle)
 
 
 def upcoming(

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemfield.control.dialects import listener, s3a
-from stemfield.control.dialects.listener import angles_of
+from stemfield.control.dialects import s3a, s3a_listener
 from stemfield.control.dialects.registry import BY_NAME
 from stemfield.control.dialects.s3a import parse_channels
+from stemfield.control.dialects.s3a_listener import angles_of
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.mirror import Mirror
 from stemfield.control.network.udp import UdpServer
@@ -255,7 +255,7 @@ def test_what_is_no_scene_message(packet: bytes, reason: str) -> None:
 
 def test_listeners() -> None:
     def said(**document: Any) -> list[Any]:
-        return [timed.command for timed in listener.decode(json.dumps(document).encode(), 0.0)]
+        return [timed.command for timed in s3a_listener.decode(json.dumps(document).encode(), 0.0)]
 
     assert said(x="0.5", y=-0.25, z=0, timeStamp=3, faceId=1) == [
         SetParameter("/listener/position", (0.5, -0.25, 0.0), "s3a")
@@ -323,7 +323,7 @@ def test_no_document_makes_it_raise(objects: list[Any], document: dict[str, Any]
             if isinstance(timed.command, UpsertObject):
                 with suppress(RefusedError):
                     upsert_object(CONTEXT.defaults, timed.command, CONTEXT)
-        for timed in listener.decode(json.dumps(packet).encode(), 0.0):
+        for timed in s3a_listener.decode(json.dumps(packet).encode(), 0.0):
             if isinstance(timed.command, SetParameter):
                 apply(CONTEXT.defaults, timed.command, CONTEXT)
 
@@ -334,7 +334,7 @@ def test_no_bytes_make_it_raise(junk: bytes, at: int, length: int) -> None:
     whole = json.dumps({"objects": [POINT]}).encode()
     for packet in (junk, whole[:at] + junk + whole[at + length :]):
         s3a.decode(packet, 0.0)
-        listener.decode(packet, 0.0)
+        s3a_listener.decode(packet, 0.0)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from pathlib import Path
 from damage import damaged
 from pythonosc.osc_message_builder import build_msg
 
-from stemfield.control.dialects import listener, s3a
+from stemfield.control.dialects import s3a, s3a_listener
 from stemfield.control.dialects.registry import decode
 from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.hub import Hub
@@ -72,7 +72,7 @@ def corpus() -> list[tuple[object, bytes]]:
     return [
         *((decode, packet) for packet in (*osc, bundle, bundle + struct.pack(">i", len(bundle)) + bundle)),
         *((s3a.decode, packet) for packet in scenes),
-        (listener.decode, json.dumps(TURNED).encode()),
+        (s3a_listener.decode, json.dumps(TURNED).encode()),
     ]
 
 

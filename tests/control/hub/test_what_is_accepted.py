@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stemfield.control.dialects import listener, s3a
+from stemfield.control.dialects import s3a, s3a_listener
 from stemfield.control.dialects.osc import Message, encode, parse
 from stemfield.control.http.oscquery import node_at
 from stemfield.control.hub.peers import Peer
@@ -201,7 +201,7 @@ def test_a_scene_that_could_not_be_read_again_is_not_written(context: Context, t
     assert store.load() == (context.defaults, ())
 
 
-@pytest.mark.parametrize("decode", [s3a.decode, listener.decode])
+@pytest.mark.parametrize("decode", [s3a.decode, s3a_listener.decode])
 @pytest.mark.parametrize(
     "packet",
     [
