@@ -67,7 +67,7 @@ def test_an_osc_value(source: Source) -> None:
         "control/parameters/object_rows.py",
         "OBJECT_ROWS: tuple[Parameter, ...] = (\n",
         "OBJECT_ROWS: tuple[Parameter, ...] = (\n"
-        '    object_field("shine", Argument("f", "shine", "", 0.0, 1.0), "How it shines.", 0.0, recall="gains"),\n',
+        '    object_field("shine", Argument("f", "shine", "", 0.0, 1.0), "How it shines.", recall="gains"),\n',
     )
     code = """
 from stemfield.control.parameters.table import TABLE

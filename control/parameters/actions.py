@@ -119,7 +119,7 @@ def _action(
     arguments: tuple[Argument, ...],
     description: str,
     *,
-    changes: bool = False,
+    changes: bool = True,
 ) -> Parameter:
     return Parameter(address, arguments, description, "action", command=command, changes=changes)
 
@@ -130,7 +130,6 @@ SCENE_ACTIONS: Final = (
         SaveScene,
         (_NAME,),
         f"Save the scene under a name, {ALLOWED}. Undo brings back the scene that it replaced.",
-        changes=True,
     ),
     _action(
         "/scene/load",
@@ -143,47 +142,31 @@ SCENE_ACTIONS: Final = (
         ),
         "Load a saved scene, cross-faded if a time is given. `/scene/recall/scope` and `/scene/recall/without` "
         'determine what changes, unless another scope (`""` is the same one) and other objects are given.',
-        changes=True,
     ),
-    _action("/scene/delete", DeleteScene, (_NAME,), "Delete a saved scene; undo brings it back.", changes=True),
+    _action("/scene/delete", DeleteScene, (_NAME,), "Delete a saved scene; undo brings it back."),
     _action(
         "/scene/undo",
         Undo,
         (_PRESSED,),
         "Undo the last change; changes less than 0.7 s apart are one change. "
         "Overwriting or deleting a saved scene is one too.",
-        changes=True,
     ),
-    _action("/scene/redo", Redo, (_PRESSED,), "Redo a change that was undone.", changes=True),
+    _action("/scene/redo", Redo, (_PRESSED,), "Redo a change that was undone."),
     _action(
         "/recorder/record",
         Record,
         (_NAME,),
         "Record every change under a name until stop, replacing a recording of that name.",
-        changes=True,
     ),
     _action(
         "/recorder/capture",
         Capture,
         (_NAME,),
         "Record every change and the audio of every object until stop, for `stemfield record`.",
-        changes=True,
     ),
-    _action(
-        "/recorder/play",
-        Play,
-        (_NAME,),
-        "Play a recording, beginning with the scene it started with.",
-        changes=True,
-    ),
-    _action("/recorder/stop", Stop, (_PRESSED,), "Stop recording, capturing or playing.", changes=True),
-    _action(
-        "/recorder/delete",
-        DeleteRecording,
-        (_NAME,),
-        "Delete a recording that is not being made or played.",
-        changes=True,
-    ),
+    _action("/recorder/play", Play, (_NAME,), "Play a recording, beginning with the scene it started with."),
+    _action("/recorder/stop", Stop, (_PRESSED,), "Stop recording, capturing or playing."),
+    _action("/recorder/delete", DeleteRecording, (_NAME,), "Delete a recording that is not being made or played."),
 )
 
 PEER_ACTIONS: Final = (
@@ -197,18 +180,18 @@ PEER_ACTIONS: Final = (
         ),
         "Receive changes of the matching addresses, at most `rate` times a second (default 20), at the sender's port "
         "or another one; changes of the same time come as a bundle. Ends 30 s after the last `/renew`.",
+        changes=False,
     ),
-    _action("/unsubscribe", Unsubscribe, (_PATTERN,), "End one subscription of the sender, or all."),
-    _action("/renew", Renew, (_PATTERN,), "Extend one subscription of the sender, or all."),
+    _action("/unsubscribe", Unsubscribe, (_PATTERN,), "End one subscription of the sender, or all.", changes=False),
+    _action("/renew", Renew, (_PATTERN,), "Extend one subscription of the sender, or all.", changes=False),
     _action(
         "/object/{o}/touch",
         Touch,
         (Argument("T", "held"),),
         "Take hold of the object: until it is released, or for 30 s after the last message of its holder, no sender "
         "of the same or a lower rank can move it.",
-        changes=True,
     ),
-    _action("/ping", Ping, (), "Answered with `/pong` and the same arguments, whatever they are."),
+    _action("/ping", Ping, (), "Answered with `/pong` and the same arguments, whatever they are.", changes=False),
 )
 
 ACTIONS: Final = (*SCENE_ACTIONS, *PEER_ACTIONS)

@@ -8,13 +8,12 @@ billionth, so that a single component changes the representation set last, polar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.object_rows import MAX_LABEL
-from stemfield.control.parameters.rows import Parameter, Values, found_object
+from stemfield.control.parameters.rows import Parameter, Values, component, found_object
 from stemfield.renderer.scene.scene import MAX_LEVEL, Scene, SceneObject
 from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M, aed_of, position_of, reachable
 
@@ -34,27 +33,30 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 Numbers = tuple[float, float, float]
 
 
-def adm_polar(o: SceneObject) -> Numbers:
+def _polar(o: SceneObject) -> Numbers:
     """Azimuth and elevation in degrees, and the distance as a part of `dmax`."""
     azimuth, elevation, distance_m = aed_of(o.position)
     distance = distance_m / o.dmax_m
     return azimuth, elevation, distance if distance > 2.0 * TINY else 0.0
 
 
-def adm_cartesian(o: SceneObject) -> Numbers:
+def _cartesian(o: SceneObject) -> Numbers:
     """X right, y front, z up, as parts of `dmax`."""
     x, y, z = o.position
     return -y / o.dmax_m, x / o.dmax_m, z / o.dmax_m
 
 
-def with_adm_polar(o: SceneObject, azimuth: float, elevation: float, distance: float) -> SceneObject:
-    """The object at a polar position in ADM's terms."""
+def _with_polar(o: SceneObject, azimuth: float, elevation: float, distance: float) -> SceneObject:
     return replace(o, position=reachable(position_of(azimuth, elevation, max(distance, TINY) * o.dmax_m)))
 
 
-def with_adm_cartesian(o: SceneObject, x: float, y: float, z: float) -> SceneObject:
-    """The object at a Cartesian position in ADM's terms."""
+def _with_cartesian(o: SceneObject, x: float, y: float, z: float) -> SceneObject:
     return replace(o, position=reachable((y * o.dmax_m, -x * o.dmax_m, z * o.dmax_m)))
+
+
+def _within(arguments: Sequence[Argument], values: Values) -> Values:
+    """Values in ADM's range: objects may be farther away than it can express."""
+    return tuple(a.accept(v) for a, v in zip(arguments, values, strict=True))
 
 
 def _row(
@@ -64,69 +66,43 @@ def _row(
     read: Callable[[SceneObject], Values],
     change: Callable[..., SceneObject],
 ) -> Parameter:
-    def within(scene: Scene, key: int) -> Values:
-        # Objects may be farther away than ADM can express: replies are clamped to its range.
-        values = read(found_object(scene, key))
-        return tuple(a.accept(v) for a, v in zip(arguments, values, strict=True))
-
     return Parameter(
         f"/adm/obj/{{n}}/{name}",
         arguments,
         description,
-        read=within,
+        read=lambda scene, key: _within(arguments, read(found_object(scene, key))),
         write=lambda scene, key, values, _: scene.with_object(change(found_object(scene, key), *values)),
         change=change,
     )
 
 
-def _component(
-    argument: Argument,
-    index: int,
+def _listener_row(
+    name: str,
+    arguments: tuple[Argument, ...],
     description: str,
-    read: Callable[[SceneObject], Numbers],
-    change: Callable[..., SceneObject],
+    read: Callable[[Scene], Values],
+    change: Callable[..., Scene],
 ) -> Parameter:
-    def one(o: SceneObject, value: float) -> SceneObject:
-        numbers = list(read(o))
-        numbers[index] = value
-        return change(o, *numbers)
-
-    return _row(argument.name, (argument,), description, lambda o: (read(o)[index],), one)
+    return Parameter(
+        f"/adm/lis/{name}",
+        arguments,
+        description,
+        read=lambda scene, _: _within(arguments, read(scene)),
+        write=lambda scene, _, values, __: change(scene, *values),
+    )
 
 
 def _listener(
     name: str,
     arguments: tuple[Argument, ...],
     description: str,
-    read: Callable[[Scene], Numbers],
+    read: Callable[[Scene], Values],
     change: Callable[..., Scene],
 ) -> Iterator[Parameter]:
-    """The row of three numbers about the listener, and one row for each number."""
-
-    def within(scene: Scene, index: int | None) -> Values:
-        values = tuple(a.accept(v) for a, v in zip(arguments, read(scene), strict=True))
-        return values if index is None else (values[index],)
-
-    def one(scene: Scene, index: int, value: float) -> Scene:
-        numbers = list(read(scene))
-        numbers[index] = value
-        return change(scene, *numbers)
-
-    for index, argument in enumerate(arguments):
-        yield Parameter(
-            f"/adm/lis/{argument.name}",
-            (argument,),
-            f"{argument.name} of `{name}`.",
-            read=partial(lambda index, scene, _: within(scene, index), index),
-            write=partial(lambda index, scene, _, values, __: one(scene, index, values[0]), index),
-        )
-    yield Parameter(
-        f"/adm/lis/{name}",
-        arguments,
-        description,
-        read=lambda scene, _: within(scene, None),
-        write=lambda scene, _, values, __: change(scene, *values),
-    )
+    """A row for each of three numbers about the listener, and the row of all three."""
+    for index, one in enumerate(arguments):
+        yield _listener_row(one.name, (one,), f"{one.name} of `{name}`.", *component(index, read, change))
+    yield _listener_row(name, arguments, description, read, change)
 
 
 def _with_label(o: SceneObject, name: str) -> SceneObject:
@@ -142,21 +118,21 @@ def _with_dmax(o: SceneObject, dmax_m: float) -> SceneObject:
 
 
 ADM_ROWS: tuple[Parameter, ...] = (
-    _component(_AZIM, 0, "Azimuth, left positive.", adm_polar, with_adm_polar),
-    _component(_ELEV, 1, "Elevation, up positive.", adm_polar, with_adm_polar),
-    _component(_DIST, 2, "Distance; 1 is `dmax`.", adm_polar, with_adm_polar),
-    _row("aed", (_AZIM, _ELEV, _DIST), "All three at once.", adm_polar, with_adm_polar),
-    _component(_X, 0, "Right.", adm_cartesian, with_adm_cartesian),
-    _component(_Y, 1, "Front.", adm_cartesian, with_adm_cartesian),
-    _component(_Z, 2, "Up.", adm_cartesian, with_adm_cartesian),
+    _row("azim", (_AZIM,), "Azimuth, left positive.", *component(0, _polar, _with_polar)),
+    _row("elev", (_ELEV,), "Elevation, up positive.", *component(1, _polar, _with_polar)),
+    _row("dist", (_DIST,), "Distance; 1 is `dmax`.", *component(2, _polar, _with_polar)),
+    _row("aed", (_AZIM, _ELEV, _DIST), "All three at once.", _polar, _with_polar),
+    _row("x", (_X,), "Right.", *component(0, _cartesian, _with_cartesian)),
+    _row("y", (_Y,), "Front.", *component(1, _cartesian, _with_cartesian)),
+    _row("z", (_Z,), "Up.", *component(2, _cartesian, _with_cartesian)),
     _row(
         "xy",
         (_X, _Y),
         "Right and front at once.",
-        lambda o: adm_cartesian(o)[:2],
-        lambda o, x, y: with_adm_cartesian(o, x, y, adm_cartesian(o)[2]),
+        lambda o: _cartesian(o)[:2],
+        lambda o, x, y: _with_cartesian(o, x, y, _cartesian(o)[2]),
     ),
-    _row("xyz", (_X, _Y, _Z), "All three at once.", adm_cartesian, with_adm_cartesian),
+    _row("xyz", (_X, _Y, _Z), "All three at once.", _cartesian, _with_cartesian),
     _row(
         "w",
         (Argument("f", "w", "", 0.0, 1.0),),

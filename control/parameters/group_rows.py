@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, get_args
 
@@ -19,35 +20,35 @@ MAX_GROUPS = 128
 """Maximum number of groups with settings."""
 
 
-def _with_group(scene: Scene, key: int, group: Group) -> Scene:
-    if key not in scene.groups and len(scene.groups) >= MAX_GROUPS:
-        raise RefusedError(f"group {key}: expected at most {MAX_GROUPS} groups with settings")
-    return replace(scene, groups=with_entry(scene.groups, key, group))
-
-
-def _row(field: str, argument: Argument, description: str, default: Value, turn: bool = False) -> Parameter:
+def _row(
+    field: str,
+    argument: Argument,
+    description: str,
+    *,
+    show: Callable[[Any], Value] = lambda value: value,
+    parse: Callable[[Any], object] = lambda value: value,
+    turn: bool = False,
+) -> Parameter:
     def write(scene: Scene, key: int, values: Values, _: Context) -> Scene:
         group: Any = scene.groups.get(key, Group())
+        value = parse(values[0])
+        if key not in scene.groups and len(scene.groups) >= MAX_GROUPS:
+            raise RefusedError(f"group {key}: expected at most {MAX_GROUPS} groups with settings")
         if turn:
             scene = _turned(scene, key, float(values[0]) - group.rotation_deg)
-        return _with_group(scene, key, changed(group, field, values[0]))
+        return replace(scene, groups=with_entry(scene.groups, key, changed(group, field, value)))
 
     return Parameter(
         f"/group/{{group}}/{argument.name}",
         (argument,),
         description,
-        default=(default,),
+        default=(show(getattr(Group(), field)),),
         stored=True,
-        read=lambda scene, key: (getattr(scene.groups.get(key, Group()), field),),
+        read=lambda scene, key: (show(getattr(scene.groups.get(key, Group()), field)),),
         write=write,
-        fields=("groups",),
+        field="groups",
         recall="groups",
     )
-
-
-def _write_links(scene: Scene, key: int, values: Values, _: Context) -> Scene:
-    links = parse_words(str(values[0]), LINKS)
-    return _with_group(scene, key, replace(scene.groups.get(key, Group()), links=links))
 
 
 def _turned(scene: Scene, key: int, angle_deg: float) -> Scene:
@@ -65,34 +66,27 @@ GROUP_ROWS = (
         "gain_db",
         Argument("f", "gain", "gain.db", SILENCE_DB, MAX_GAIN_DB),
         "Gain of all objects of a group, added to their own.",
-        0.0,
     ),
-    _row("mute", Argument("T", "mute"), "Mute all objects of a group.", False),
+    _row("mute", Argument("T", "mute"), "Mute all objects of a group."),
     _row(
         "rotation_deg",
         Argument("f", "rotate", "angle.degree", -180.0, 180.0, cyclic=True),
         "Rotation of a group to the left about the vertical axis. A new angle moves its objects by the difference, so "
         "their positions are always where they sound.",
-        0.0,
         turn=True,
     ),
-    Parameter(
-        "/group/{group}/links",
-        (Argument("s", "links"),),
+    _row(
+        "links",
+        Argument("s", "links"),
         f"What the panner page changes for all objects of the group when it is changed for one: some of "
         f"{', '.join(LINKS)}, separated by commas. Group 0 links nothing.",
-        default=(", ".join(Group().links),),
-        stored=True,
-        read=lambda scene, key: (", ".join(scene.groups.get(key, Group()).links),),
-        write=_write_links,
-        fields=("groups",),
-        recall="groups",
+        show=", ".join,
+        parse=lambda text: parse_words(text, LINKS),
     ),
     _row(
         "mirrored",
         Argument("T", "mirrored"),
         "Whether linked positions are mirrored left and right, instead of moved by the same angle.",
-        False,
     ),
 )
 """Every row about groups, in the order of the manual."""

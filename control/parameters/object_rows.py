@@ -5,12 +5,21 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import chain
+from operator import attrgetter
 from typing import Any, cast, get_args
 
 from stemfield.control.config.object_names import ALLOWED_NAMES, check_name
 from stemfield.control.parameters.argument import Argument, check_stored, listed
 from stemfield.control.parameters.context import Context
-from stemfield.control.parameters.rows import Parameter, Values, found_object, object_field, object_row, trigger
+from stemfield.control.parameters.rows import (
+    Parameter,
+    Values,
+    component,
+    found_object,
+    object_field,
+    object_row,
+    trigger,
+)
 from stemfield.control.parameters.speaker_outputs import encode_outputs, parse_outputs
 from stemfield.layouts.model import EqBand, EqType
 from stemfield.layouts.problems import RefusedError, did_you_mean, shown
@@ -142,23 +151,17 @@ def _remove(scene: Scene, key: int, context: Context) -> Scene:
     return scene.with_object(replace(default, name=found_object(scene, key).name) if taken else default)
 
 
-def _aed_component(argument: Argument, index: int, description: str) -> Parameter:
-    def change(o: SceneObject, value: float) -> SceneObject:
-        azimuth, elevation, distance = aed_of(o.position)
-        # At the origin the other components could never move it away.
-        aed = [azimuth, elevation, max(distance, NEAREST_M)]
-        aed[index] = value
-        return replace(o, position=reachable(position_of(*aed)))
-
-    return object_row(argument.name, (argument,), description, lambda o: (aed_of(o.position)[index],), change)
+def _aed(o: SceneObject) -> tuple[float, float, float]:
+    return aed_of(o.position)
 
 
-def _axis(argument: Argument, index: int, description: str) -> Parameter:
-    def change(o: SceneObject, value: float) -> SceneObject:
-        x, y, z = o.position
-        return replace(o, position=((value, y, z), (x, value, z), (x, y, value))[index])
+def _with_aed(o: SceneObject, azimuth: float, elevation: float, distance: float) -> SceneObject:
+    # At the origin azimuth or elevation alone could never move it away.
+    return replace(o, position=reachable(position_of(azimuth, elevation, max(distance, NEAREST_M))))
 
-    return object_row(argument.name, (argument,), description, lambda o: (o.position[index],), change)
+
+def _with_position(o: SceneObject, x: float, y: float, z: float) -> SceneObject:
+    return replace(o, position=(x, y, z))
 
 
 OBJECT_ROWS: tuple[Parameter, ...] = (
@@ -167,7 +170,6 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         Argument("s", "type", values=get_args(ObjectType)),
         "A point is panned to its position, a plane wave to its direction wherever the listener is; diffuse comes from "
         "everywhere; a channel goes directly to `outputs`. pointdiffuse and pointextent are points too.",
-        "point",
         recall="positions",
         page=True,
     ),
@@ -175,27 +177,25 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         "position",
         (_X, _Y, _Z),
         "Position: x front, y left, z up.",
-        lambda o: o.position,
-        lambda o, x, y, z: replace(o, position=(x, y, z)),
-        stored=True,
-        fields=("position",),
+        attrgetter("position"),
+        _with_position,
         recall="positions",
     ),
     object_row(
         "aed",
         (_AZIMUTH, _ELEVATION, _DISTANCE),
         "Position: azimuth (left positive, any angle is wrapped), elevation (up positive), distance.",
-        lambda o: aed_of(o.position),
-        lambda o, *aed: replace(o, position=reachable(position_of(*aed))),
+        _aed,
+        _with_aed,
         page=True,
     ),
-    _aed_component(_AZIMUTH, 0, "Azimuth, left positive; any angle is wrapped."),
-    _aed_component(_ELEVATION, 1, "Elevation, up positive."),
-    _aed_component(_DISTANCE, 2, "Distance."),
-    _axis(_X, 0, "x, front positive."),
-    _axis(_Y, 1, "y, left positive."),
-    _axis(_Z, 2, "z, up positive."),
-    object_field("level", Argument("f", "level", "gain.linear", 0.0, MAX_LEVEL), "Linear gain.", 1.0, recall="gains"),
+    object_row("azimuth", (_AZIMUTH,), "Azimuth, left positive; any angle is wrapped.", *component(0, _aed, _with_aed)),
+    object_row("elevation", (_ELEVATION,), "Elevation, up positive.", *component(1, _aed, _with_aed)),
+    object_row("distance", (_DISTANCE,), "Distance.", *component(2, _aed, _with_aed)),
+    object_row("x", (_X,), "x, front positive.", *component(0, attrgetter("position"), _with_position)),
+    object_row("y", (_Y,), "y, left positive.", *component(1, attrgetter("position"), _with_position)),
+    object_row("z", (_Z,), "z, up positive.", *component(2, attrgetter("position"), _with_position)),
+    object_field("level", Argument("f", "level", "gain.linear", 0.0, MAX_LEVEL), "Linear gain.", recall="gains"),
     object_row(
         "gain",
         (_GAIN,),
@@ -210,7 +210,6 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         Argument("f", "width", "angle.degree", 0.0, 360.0),
         "Width of an object with one channel. For a stereo object, the angle between its sides; above 180 they stay "
         "left and right and grow until at 360 each fills the room.",
-        0.0,
         recall="positions",
         page=True,
     ),
@@ -218,7 +217,6 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         "height_deg",
         Argument("f", "height", "angle.degree", 0.0, 180.0),
         "Vertical extent.",
-        0.0,
         recall="positions",
         page=True,
     ),
@@ -226,7 +224,6 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         "diffuseness",
         Argument("f", "diffuseness", "", 0.0, 1.0),
         "Part of its power that sounds from everywhere, decorrelated.",
-        0.0,
         recall="positions",
         page=True,
     ),
@@ -234,7 +231,6 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         "channel_lock_deg",
         Argument("f", "channel_lock", "angle.degree", 0.0, 180.0),
         "If a loudspeaker is within this angle, it plays the object alone.",
-        0.0,
         recall="positions",
         page=True,
     ),
@@ -247,7 +243,7 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         stored=True,
         read=lambda scene, key: (", ".join(found_object(scene, key).exclude),),
         write=_write_exclude,
-        fields=("exclude",),
+        field="exclude",
         recall="positions",
         page=True,
     ),
@@ -259,8 +255,6 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         _read_sector,
         _with_sector,
         default=_NO_SECTOR,
-        stored=True,
-        fields=("exclude_sector",),
         recall="positions",
     ),
     object_row(
@@ -271,26 +265,22 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         _read_eq,
         _with_eq,
         default=("",),
-        stored=True,
-        fields=("eq",),
         recall="eq",
     ),
     object_field(
         "dref",
         Argument("f", "dref", "", 0.0, 1.0),
         "For the distance law `adm`: the part of `dmax` within which it gets no louder.",
-        1.0,
         recall="positions",
     ),
     object_field(
         "dmax_m",
         Argument("f", "dmax", "distance.m", NEAREST_M, FARTHEST_M),
         "For the distance law `adm`: the distance beyond which it gets no softer.",
-        1.0,
         recall="positions",
     ),
-    object_field("mute", _MUTE, "Mute it.", False, recall="gains", page=True),
-    object_field("solo", Argument("T", "solo"), "Mute every object without solo.", False, recall="gains", page=True),
+    object_field("mute", _MUTE, "Mute it.", recall="gains", page=True),
+    object_field("solo", Argument("T", "solo"), "Mute every object without solo.", recall="gains", page=True),
     Parameter(
         "/object/{o}/name",
         (Argument("s", "name", words=ALLOWED_NAMES),),
@@ -299,7 +289,7 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         stored=True,
         read=lambda scene, key: (found_object(scene, key).name,),
         write=write_name,
-        fields=("name",),
+        field="name",
         recall="objects",
     ),
     object_row(
@@ -310,14 +300,12 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         lambda o: (o.label,),
         _with_label,
         default=("",),
-        stored=True,
-        fields=("label",),
         recall="objects",
     ),
     object_field(
-        "group", Argument("i", "group", "", 0, _MAX_INTEGER), "Group it belongs to.", 0, recall="groups", page=True
+        "group", Argument("i", "group", "", 0, _MAX_INTEGER), "Group it belongs to.", recall="groups", page=True
     ),
-    object_field("priority", Argument("i", "priority", "", 0, _MAX_INTEGER), "0 is the highest.", 0, recall="objects"),
+    object_field("priority", Argument("i", "priority", "", 0, _MAX_INTEGER), "0 is the highest.", recall="objects"),
     Parameter(
         "/object/{o}/channels",
         (Argument("i", "channel", "", 0, _MAX_INTEGER, repeated=True, exact=True),),
@@ -325,7 +313,7 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         stored=True,
         read=lambda scene, key: found_object(scene, key).channels,
         write=_write_channels,
-        fields=("channels",),
+        field="channels",
         recall="objects",
     ),
     Parameter(
@@ -337,14 +325,13 @@ OBJECT_ROWS: tuple[Parameter, ...] = (
         stored=True,
         read=lambda scene, key: (encode_outputs(found_object(scene, key).outputs),),
         write=_write_outputs,
-        fields=("outputs",),
+        field="outputs",
         recall="positions",
     ),
     object_field(
         "smooth_s",
         Argument("f", "smooth", "time.second", 0.0, MAX_SMOOTH_S),
         "Ramp time of moves and gains.",
-        0.05,
         recall="positions",
         page=True,
     ),

@@ -1,6 +1,6 @@
 """Address patterns of OSC 1.0: `*`, `?`, `[a-z]`, `[!a-z]` and `{one,two}` within one part of an address.
 
-A pattern becomes a regular expression whose stars are atomic groups. Each star takes the first place where the fixed
+A pattern becomes a regular expression whose stars are atomic groups (`fnmatch`): each takes the first place where the fixed
 text after it fits and never backtracks, which is correct for globs and bounds the time by the product of the two
 lengths, whatever is sent. Braces are expanded to alternatives first, because they would need backtracking.
 
@@ -11,6 +11,7 @@ lengths, whatever is sent. Braces are expanded to alternatives first, because th
 from __future__ import annotations
 
 import re
+from fnmatch import translate
 from functools import lru_cache
 
 from stemfield.layouts.problems import RefusedError
@@ -20,6 +21,8 @@ SPECIAL = frozenset("*?[]{}")
 
 MAX_LENGTH = 256
 MAX_ALTERNATIVES = 64
+_BRACKETS = re.compile(r"\[!?([^\]]*)(\]?)|\]")
+_RANGE = re.compile("(.)-(.)", re.DOTALL)
 
 
 class PatternError(RefusedError):
@@ -48,7 +51,7 @@ def matches(pattern: str, text: str) -> bool:
 def _compiled(pattern: str) -> re.Pattern[str]:
     if len(pattern) > MAX_LENGTH:
         raise PatternError(f"expected a pattern of 1 to {MAX_LENGTH} characters, got {len(pattern)}")
-    return re.compile("(?:" + "|".join(_glob(plain) for plain in _alternatives(pattern)) + r")\Z", re.DOTALL)
+    return re.compile("|".join(_glob(plain) for plain in _alternatives(pattern)))
 
 
 def _alternatives(pattern: str) -> list[str]:
@@ -70,47 +73,15 @@ def _alternatives(pattern: str) -> list[str]:
 
 def _glob(plain: str) -> str:
     """The regular expression of a pattern without braces."""
-    chunks = [""]
-    index = 0
-    while index < len(plain):
-        character = plain[index]
-        index += 1
-        if character == "*":
-            chunks.append("")
-        elif character == "?":
-            chunks[-1] += "."
-        elif character == "]":
+    for found in _BRACKETS.finditer(plain):
+        body, closing = found.groups()
+        if body is None:
             raise PatternError(f"{plain}: ']' without '['")
-        elif character == "[":
-            end = plain.find("]", index)
-            if end < 0:
-                raise PatternError(f"{plain}: '[' is not closed")
-            chunks[-1] += _character_set(plain, plain[index:end])
-            index = end + 1
-        else:
-            chunks[-1] += re.escape(character)
-    if len(chunks) == 1:
-        return chunks[0]
-    first, *middle, last = chunks
-    return first + "".join(f"(?>.*?{chunk})" for chunk in middle if chunk) + ".*" + last
-
-
-def _character_set(plain: str, body: str) -> str:
-    """The regular expression of the inside of `[...]`."""
-    negated = body.startswith("!")
-    body = body[negated:]
-    if not body:
-        raise PatternError(f"{plain}: '[]' is empty")
-    members = ""
-    index = 0
-    while index < len(body):
-        if body[index + 1 : index + 2] == "-" and index + 2 < len(body):
-            low, high = body[index], body[index + 2]
+        if not closing:
+            raise PatternError(f"{plain}: '[' is not closed")
+        if not body:
+            raise PatternError(f"{plain}: '[]' is empty")
+        for low, high in _RANGE.findall(body):
             if low > high:
                 raise PatternError(f"{plain}: [{low}-{high}] runs backwards")
-            members += f"{re.escape(low)}-{re.escape(high)}"
-            index += 3
-        else:
-            members += re.escape(body[index])
-            index += 1
-    return f"[{'^' if negated else ''}{members}]"
+    return translate(plain)

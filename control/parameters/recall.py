@@ -24,7 +24,7 @@ def _fields(rows: Iterable[Parameter]) -> Mapping[Kind, tuple[str, ...]]:
     found: dict[Kind, dict[str, None]] = {}
     for row in rows:
         if row.recall is not None:
-            found.setdefault(row.recall, {}).update(dict.fromkeys(row.fields))
+            found.setdefault(row.recall, {})[row.field] = None
     return {kind: tuple(names) for kind, names in found.items()}
 
 

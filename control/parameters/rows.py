@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
@@ -18,6 +19,8 @@ V = TypeVar("V")
 _Value = TypeVar("_Value", SceneObject, Scene, SpeakerTrim, Separation, DistanceLaw, Group)
 
 Values = tuple[Value, ...]
+
+_NEW_OBJECT = SceneObject(0, "", "input", ())
 
 Key = int | str | None
 """Subject of a row: id of an object, label of a loudspeaker, name of an instrument, or None for the scene."""
@@ -51,10 +54,10 @@ class Parameter:
     """The command that an `action` row makes of its arguments."""
     changes: bool = False
     """Whether a peer with read-only access may not send an `action`."""
-    fields: tuple[str, ...] = ()
-    """Fields of the object, or of the scene, that the row is about; only needed with `recall`."""
+    field: str = ""
+    """Field of the object, or of the scene, that the row is about; only needed with `recall`."""
     recall: Kind | None = None
-    """The kind of things with which loading a scene restores these fields."""
+    """The kind of things with which loading a scene restores this field."""
     page: bool = False
     """Whether the panner page follows it, of a row about an object."""
     watch: Callable[[Any, Any], Values] | None = None
@@ -95,23 +98,21 @@ def object_row(
     change: Callable[..., SceneObject],
     *,
     default: Values = (),
-    stored: bool = False,
-    fields: tuple[str, ...] = (),
+    field: str = "",
     recall: Kind | None = None,
     page: bool = False,
 ) -> Parameter:
-    """A row about one object.
+    """A row about one object, which is stored if it has a kind (`recall`).
 
     Args:
         name: last part of the address.
-        arguments: its arguments.
+        arguments: see `Parameter`; so are the others.
         description: text of the manual.
         read: returns the values of an object.
         change: returns the object with other values, which are the further arguments.
         default: values of a new object.
-        stored: see `Parameter`; so are the others.
-        fields: fields of the object.
-        recall: kind of its fields.
+        field: stored field of the object, if its name is not that of the row.
+        recall: kind of its field.
         page: whether the page follows it.
     """
     return Parameter(
@@ -119,11 +120,11 @@ def object_row(
         arguments,
         description,
         default=default,
-        stored=stored,
+        stored=recall is not None,
         read=lambda scene, key: read(found_object(scene, key)),
         write=lambda scene, key, values, _: scene.with_object(change(found_object(scene, key), *values)),
         change=change,
-        fields=fields,
+        field=field or name,
         recall=recall,
         page=page,
     )
@@ -134,9 +135,20 @@ def changed(thing: _Value, field: str, value: Any) -> _Value:
     return replace(thing, **{field: value})
 
 
-def object_field(
-    field: str, argument: Argument, description: str, default: Value, *, recall: Kind, page: bool = False
-) -> Parameter:
+def component(
+    index: int, read: Callable[[_Value], Values], change: Callable[..., _Value]
+) -> tuple[Callable[[_Value], Values], Callable[[_Value, Value], _Value]]:
+    """How to read and to change one of several values, given how to read and to change all of them."""
+
+    def change_one(thing: _Value, value: Value) -> _Value:
+        values = list(read(thing))
+        values[index] = value
+        return change(thing, *values)
+
+    return lambda thing: (read(thing)[index],), change_one
+
+
+def object_field(field: str, argument: Argument, description: str, *, recall: Kind, page: bool = False) -> Parameter:
     """A row that is one field of an object."""
     return object_row(
         argument.name,
@@ -144,32 +156,36 @@ def object_field(
         description,
         lambda o: (getattr(o, field),),
         lambda o, value: changed(o, field, value),
-        default=(default,),
-        stored=True,
-        fields=(field,),
+        default=(getattr(_NEW_OBJECT, field),),
+        field=field,
         recall=recall,
         page=page,
     )
 
 
-def scene_field(
-    address: str, field: str, argument: Argument, description: str, default: Value, *, recall: Kind
-) -> Parameter:
-    """A row that is one field of the scene."""
+def scene_field(address: str, path: str, argument: Argument, description: str, *, recall: Kind) -> Parameter:
+    """A row that is one field of the scene, such as `amount`, or of a part of it, such as `separation.bypass`."""
+    read = attrgetter(path)
+    field, _, inner = path.partition(".")
+
+    def write(scene: Scene, _: None, values: Values, __: Context) -> Scene:
+        (value,) = values
+        return changed(scene, field, changed(getattr(scene, field), inner, value) if inner else value)
+
     return Parameter(
         address,
         (argument,),
         description,
-        default=(default,),
+        default=(read(Scene(())),),
         stored=True,
-        read=lambda scene, _: (getattr(scene, field),),
-        write=lambda scene, _, values, __: changed(scene, field, values[0]),
-        fields=(field,),
+        read=lambda scene, _: (read(scene),),
+        write=write,
+        field=field,
         recall=recall,
     )
 
 
-def speaker_field(field: str, argument: Argument, description: str, default: Value) -> Parameter:
+def speaker_field(field: str, argument: Argument, description: str) -> Parameter:
     """A row that is one field of the trim of a loudspeaker."""
 
     def write(scene: Scene, label: str, values: Values, _: Context) -> Scene:
@@ -180,27 +196,10 @@ def speaker_field(field: str, argument: Argument, description: str, default: Val
         f"/speaker/{{label}}/{argument.name}",
         (argument,),
         description,
-        default=(default,),
+        default=(getattr(SpeakerTrim(), field),),
         stored=True,
         read=lambda scene, label: (getattr(scene.speakers.get(label, SpeakerTrim()), field),),
         write=write,
-    )
-
-
-def part_field(
-    address: str, part: str, field: str, argument: Argument, description: str, default: Value, *, recall: Kind
-) -> Parameter:
-    """A row that is one field of a part of the scene."""
-    return Parameter(
-        address,
-        (argument,),
-        description,
-        default=(default,),
-        stored=True,
-        read=lambda scene, _: (getattr(getattr(scene, part), field),),
-        write=lambda scene, _, values, __: changed(scene, part, changed(getattr(scene, part), field, values[0])),
-        fields=(part,),
-        recall=recall,
     )
 
 

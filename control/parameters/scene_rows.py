@@ -13,7 +13,6 @@ from stemfield.control.parameters.rows import (
     Parameter,
     Values,
     changed,
-    part_field,
     scene_field,
     speaker_field,
     with_entry,
@@ -73,7 +72,6 @@ SCENE_ROWS: Final = (
         "amount",
         Argument("f", "amount", "", 0.0, 1.0),
         "0 plays the recording as it was mixed, from the stereo pair; 1 plays the scene.",
-        1.0,
         recall="positions",
     ),
     Parameter(
@@ -84,41 +82,35 @@ SCENE_ROWS: Final = (
         read=lambda scene, _: (scene.compare,),
         write=_compare,
     ),
-    part_field(
+    scene_field(
         "/scene/distance/law",
-        "distance",
-        "law",
+        "distance.law",
         Argument("s", "law", values=("none", "inverse", "adm")),
         "How distance affects loudness: not at all; in inverse proportion; or as in ADM-OSC, by each object's `dref` "
         "and `dmax`. Planes, diffuse objects and channels have no distance.",
-        "none",
         recall="positions",
     ),
-    part_field(
+    scene_field(
         "/scene/distance/reference",
-        "distance",
-        "reference_m",
+        "distance.reference_m",
         Argument("f", "reference", "distance.m", 0.01, 100.0),
         "For the law `inverse`: the distance within which objects get no louder.",
-        1.0,
         recall="positions",
     ),
-    part_field(
+    scene_field(
         "/scene/distance/floor",
-        "distance",
-        "floor_db",
+        "distance.floor_db",
         Argument("f", "floor", "gain.db", SILENCE_DB, 0.0),
         "For the law `inverse`: the gain below which objects get no softer.",
-        -40.0,
         recall="positions",
     ),
 )
 """Rows about what the scene plays."""
 
 ROOM_ROWS: Final = (
-    speaker_field("gain_db", _GAIN, "Trim of one loudspeaker.", 0.0),
-    speaker_field("mute", _MUTE, "Mute one loudspeaker.", False),
-    speaker_field("solo", Argument("T", "solo"), "Mute every loudspeaker without solo.", False),
+    speaker_field("gain_db", _GAIN, "Trim of one loudspeaker."),
+    speaker_field("mute", _MUTE, "Mute one loudspeaker."),
+    speaker_field("solo", Argument("T", "solo"), "Mute every loudspeaker without solo."),
     _identify(
         "identify",
         "spoken",
@@ -136,7 +128,7 @@ ROOM_ROWS: Final = (
         stored=True,
         read=lambda scene, _: scene.listener,
         write=lambda scene, _, values, __: changed(scene, "listener", values),
-        fields=("listener",),
+        field="listener",
         recall="listener",
     ),
     Parameter(
@@ -151,26 +143,22 @@ ROOM_ROWS: Final = (
         read=lambda scene, _: scene.head,
         write=lambda scene, _, values, __: changed(scene, "head", values),
     ),
-    scene_field("/monitor/gain", "monitor_gain_db", _GAIN, "Gain of the binaural monitor.", 0.0, recall="monitor"),
-    scene_field("/monitor/mute", "monitor_mute", _MUTE, "Mute the binaural monitor.", False, recall="monitor"),
-    scene_field("/master/gain", "master_gain_db", _GAIN, "Gain of everything.", 0.0, recall="master"),
-    scene_field("/master/mute", "master_mute", _MUTE, "Mute everything.", False, recall="master"),
-    part_field(
+    scene_field("/monitor/gain", "monitor_gain_db", _GAIN, "Gain of the binaural monitor.", recall="monitor"),
+    scene_field("/monitor/mute", "monitor_mute", _MUTE, "Mute the binaural monitor.", recall="monitor"),
+    scene_field("/master/gain", "master_gain_db", _GAIN, "Gain of everything.", recall="master"),
+    scene_field("/master/mute", "master_mute", _MUTE, "Mute everything.", recall="master"),
+    scene_field(
         "/separation/threshold",
-        "separation",
-        "threshold",
+        "separation.threshold",
         Argument("f", "threshold", "", 0.0, 1.0),
         "Mask values below it are rejected and go to the residual.",
-        0.0,
         recall="separation",
     ),
-    part_field(
+    scene_field(
         "/separation/bypass",
-        "separation",
-        "bypass",
+        "separation.bypass",
         Argument("T", "bypass"),
         "Do not separate: the mixture plays as the residual.",
-        False,
         recall="separation",
     ),
     Parameter(
@@ -181,7 +169,7 @@ ROOM_ROWS: Final = (
         stored=True,
         read=lambda scene, _: (scene.separation.model,),
         write=_write_model,
-        fields=("separation",),
+        field="separation",
         recall="separation",
     ),
     Parameter(
@@ -192,7 +180,7 @@ ROOM_ROWS: Final = (
         stored=True,
         read=lambda scene, stem: (scene.separation.gains_db.get(stem, 0.0),),
         write=_write_stem_gain,
-        fields=("separation",),
+        field="separation",
         recall="separation",
     ),
 )

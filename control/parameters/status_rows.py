@@ -1,158 +1,186 @@
-"""Rows of the live values of the daemon, which can be queried and subscribed to."""
+"""Rows of the live values of the daemon, meters among them, which can be queried and subscribed to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from stemfield.control.parameters.argument import Argument
-from stemfield.control.parameters.rows import Parameter
-from stemfield.control.status import MAX_COUNT
+from stemfield.control.parameters.rows import Parameter, Values
+from stemfield.control.status import MAX_COUNT, Status
+from stemfield.renderer.engine.bad_samples import BadSamples
+from stemfield.renderer.engine.levels import HIGHEST_DB
+from stemfield.renderer.scene.scene import SILENCE_DB
+
+_PEAK, _RMS = (Argument("f", name, "gain.db", SILENCE_DB, HIGHEST_DB) for name in ("peak", "rms"))
+_SIDES = tuple(
+    Argument("f", f"{side}_{what}", "gain.db", SILENCE_DB, HIGHEST_DB)
+    for side in ("left", "right")
+    for what in ("peak", "rms")
+)
+_SILENT_PAIR = (SILENCE_DB, SILENCE_DB)
 
 
-def _row(address: str, description: str) -> Parameter:
+def _live(
+    address: str,
+    arguments: tuple[Argument, ...],
+    description: str,
+    watch: Callable[[Status, Any], Values],
+    *,
+    page: bool = False,
+) -> Parameter:
+    return Parameter(address, arguments, description, "status", watch=watch, page=page)
+
+
+def _count(address: str, description: str) -> Parameter:
     name = address.rpartition("/")[2]
-    return Parameter(
-        address,
-        (Argument("i", name, "", 0, MAX_COUNT),),
-        description,
-        "status",
-        watch=lambda status, _: (status.counters.read(name),),
-    )
+    argument = Argument("i", name, "", 0, MAX_COUNT)
+    return _live(address, (argument,), description, lambda status, _: (status.counters.read(name),))
+
+
+def _bad_samples(
+    name: str, description: str, read: Callable[[BadSamples], Sequence[int]], *, repeated: bool = False
+) -> Parameter:
+    argument = Argument("i", "samples", "", 0, MAX_COUNT, repeated=repeated)
+
+    def watch(status: Status, _: object) -> Values:
+        return tuple(min(n, MAX_COUNT) for n in read(status.bad_samples()))
+
+    return _live(f"/status/{name}", (argument,), description, watch)
 
 
 STATUS_ROWS = (
-    Parameter(
+    _live(
         "/object/{o}/holder",
         (Argument("s", "holder"),),
         "Host and port of the sender that controls it now, or empty.",
-        "status",
+        lambda status, key: (status.holder(key),),
         page=True,
-        watch=lambda status, key: (status.holder(key),),
     ),
-    Parameter(
+    _live(
         "/speaker/{label}/sounding",
         (Argument("s", "sound"),),
         "Test signal that it plays now: `spoken`, `noise` or `sweep`, or empty.",
-        "status",
-        watch=lambda status, label: (status.sounding(label),),
+        lambda status, label: (status.sounding(label),),
     ),
-    Parameter(
+    _live(
         "/scene/name",
         (Argument("s", "name"),),
         "Name of the scene that was loaded or saved last, or empty.",
-        "status",
-        watch=lambda status, _: (status.scene_name(),),
+        lambda status, _: (status.scene_name(),),
     ),
-    Parameter(
+    _live(
         "/scene/changed",
         (Argument("T", "changed"),),
         "Whether the scene has changed since. Head rotation, comparison and recall settings do not count.",
-        "status",
-        watch=lambda status, _: (status.scene_changed(),),
+        lambda status, _: (status.scene_changed(),),
     ),
-    Parameter(
+    _live(
         "/scene/list",
         (Argument("s", "name", repeated=True),),
         "Names of all scenes that can be loaded: the presets that suit the room, and the saved ones.",
-        "status",
-        watch=lambda status, _: status.scenes(),
+        lambda status, _: status.scenes(),
     ),
-    Parameter(
+    _live(
         "/recorder/state",
         (Argument("s", "state"),),
         "`recording`, `capturing` or `playing` and a name, or empty.",
-        "status",
-        watch=lambda status, _: (status.recorder(),),
+        lambda status, _: (status.recorder(),),
     ),
-    Parameter(
+    _live(
         "/recorder/list",
         (Argument("s", "name", repeated=True),),
         "Names of all recordings.",
-        "status",
-        watch=lambda status, _: status.recordings(),
+        lambda status, _: status.recordings(),
     ),
-    _row("/heartbeat", "Seconds since the daemon started; subscribers can see from it that the daemon is alive."),
-    _row("/status/received", "Datagrams and HTTP requests received since then."),
-    _row("/status/sent", "Datagrams sent."),
-    _row("/status/unsent", "Datagrams that could not be sent."),
-    _row("/status/not_allowed", "Datagrams and requests dropped because their sender is not in an allowed network."),
-    _row("/status/lost", "Datagrams lost because they arrived faster than they could be read."),
-    _row("/status/limited", "Datagrams dropped because their sender exceeded its limit."),
-    _row("/status/read_only", "Changes refused because their sender has read-only access."),
-    _row("/status/messages", "Messages received, valid or not."),
-    _row("/status/problems", "Messages refused for any reason."),
-    _row("/status/unknown", "Messages refused because their address matches nothing."),
-    _row("/status/conflicts", "Changes refused because another sender controls the object."),
-    _row("/status/peers", "Active subscriptions."),
-    Parameter(
-        "/status/bad_input",
-        (Argument("i", "samples", "", 0, MAX_COUNT, repeated=True),),
+    _count("/heartbeat", "Seconds since the daemon started; subscribers can see from it that the daemon is alive."),
+    _count("/status/received", "Datagrams and HTTP requests received since then."),
+    _count("/status/sent", "Datagrams sent."),
+    _count("/status/unsent", "Datagrams that could not be sent."),
+    _count("/status/not_allowed", "Datagrams and requests dropped because their sender is not in an allowed network."),
+    _count("/status/lost", "Datagrams lost because they arrived faster than they could be read."),
+    _count("/status/limited", "Datagrams dropped because their sender exceeded its limit."),
+    _count("/status/read_only", "Changes refused because their sender has read-only access."),
+    _count("/status/messages", "Messages received, valid or not."),
+    _count("/status/problems", "Messages refused for any reason."),
+    _count("/status/unknown", "Messages refused because their address matches nothing."),
+    _count("/status/conflicts", "Changes refused because another sender controls the object."),
+    _count("/status/peers", "Active subscriptions."),
+    _bad_samples(
+        "bad_input",
         "Invalid input samples (NaN, infinite, more than 80 dB over full scale), which were silenced: one number per "
         "input, in the order of the ports.",
-        "status",
-        watch=lambda status, _: tuple(min(n, MAX_COUNT) for n in status.bad_samples().inputs),
+        lambda bad: bad.inputs,
+        repeated=True,
     ),
-    Parameter(
-        "/status/bad_stems",
-        (Argument("i", "samples", "", 0, MAX_COUNT, repeated=True),),
+    _bad_samples(
+        "bad_stems",
         "The same for the output of the separation: one number per stem.",
-        "status",
-        watch=lambda status, _: tuple(min(n, MAX_COUNT) for n in status.bad_samples().stems),
+        lambda bad: bad.stems,
+        repeated=True,
     ),
-    Parameter(
-        "/status/bad_player",
-        (Argument("i", "samples", "", 0, MAX_COUNT),),
-        "The same for the music file that plays.",
-        "status",
-        watch=lambda status, _: (min(status.bad_samples().player, MAX_COUNT),),
-    ),
-    Parameter(
-        "/status/overflows",
-        (Argument("i", "samples", "", 0, MAX_COUNT),),
+    _bad_samples("bad_player", "The same for the music file that plays.", lambda bad: (bad.player,)),
+    _bad_samples(
+        "overflows",
         "Samples that equalisers made extremely loud or invalid, and that were clamped.",
-        "status",
-        watch=lambda status, _: (min(status.bad_samples().overflows, MAX_COUNT),),
+        lambda bad: (bad.overflows,),
     ),
-    Parameter(
+    _live(
         "/status/refused",
         (Argument("s", "address"), Argument("s", "reason"), Argument("i", "heartbeat", "", 0, MAX_COUNT)),
         "Address of the last refused message, the reason, and the `/heartbeat` at that time, or empty.",
-        "status",
-        watch=lambda status, _: status.refused(),
+        lambda status, _: status.refused(),
     ),
-    Parameter(
+    _live(
         "/status/driver",
         (Argument("s", "driver"),),
         "Audio driver: `jack`, `clock`, or empty while waiting for a server.",
-        "status",
-        watch=lambda status, _: (status.sound().driver,),
+        lambda status, _: (status.sound().driver,),
     ),
-    Parameter(
+    _live(
         "/status/worker",
         (Argument("s", "problem"),),
         "Why the separation does not run; empty if it runs or is disabled.",
-        "status",
-        watch=lambda status, _: (status.sound().problem,),
+        lambda status, _: (status.sound().problem,),
     ),
-    Parameter(
+    _live(
         "/status/latency",
         (Argument("f", "latency", "time.millisecond", 0.0, 1e6),),
         "Latency from the source of the music to the loudspeakers: that of stemfield, that which JACK reports for the "
         "inputs, and, if another machine separates, that which it reports, and `peer.bridge_ms`.",
-        "status",
-        watch=lambda status, _: (status.sound().path_ms,),
+        lambda status, _: (status.sound().path_ms,),
     ),
-    Parameter(
+    _live(
         "/status/xruns",
         (Argument("i", "xruns", "", 0, MAX_COUNT),),
         "Xruns reported by the sound server.",
-        "status",
-        watch=lambda status, _: (status.sound().xruns,),
+        lambda status, _: (status.sound().xruns,),
     ),
-    Parameter(
+    _live(
         "/status/block_load",
         (Argument("f", "share", "", 0.0, 1000.0),),
         "Longest block of the last two seconds as a share of its period; above 1, stemfield causes xruns.",
-        "status",
-        watch=lambda status, _: (status.sound().block_load,),
+        lambda status, _: (status.sound().block_load,),
+    ),
+    _live(
+        "/meter/object/{o}",
+        (_PEAK, _RMS),
+        "Input level of an object re full scale: the louder of its channels, after its equaliser, before its level. "
+        "Peaks fall by 20 dB in 1.7 s; the RMS covers 0.3 s.",
+        lambda status, key: status.levels().objects.get(key, _SILENT_PAIR),
+    ),
+    _live(
+        "/meter/speaker/{label}",
+        (_PEAK, _RMS, Argument("f", "reduction", "gain.db", 0.0, -SILENCE_DB)),
+        "Output level of a loudspeaker after all processing, and the gain reduction of its limiter.",
+        lambda status, key: status.levels().speakers.get(key, (*_SILENT_PAIR, 0.0)),
+    ),
+    _live("/meter/mixture", _SIDES, "Input level of the mixture.", lambda status, _: status.levels().mixture),
+    _live(
+        "/meter/monitor",
+        _SIDES,
+        "Output level of the binaural monitor.",
+        lambda status, _: status.levels().monitor,
     ),
 )
-"""Every live value except meters, in the order of the manual."""
+"""Every live value, in the order of the manual."""

@@ -13,7 +13,6 @@ from stemfield.control.parameters.actions import PEER_ACTIONS, SCENE_ACTIONS
 from stemfield.control.parameters.argument import Argument, parse_words
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.group_rows import GROUP_ROWS
-from stemfield.control.parameters.meter_rows import METER_ROWS
 from stemfield.control.parameters.object_rows import OBJECT_ROWS
 from stemfield.control.parameters.recall import KINDS, parse_left_out, recalled
 from stemfield.control.parameters.rows import Parameter, Values, changed, trigger
@@ -66,6 +65,5 @@ TABLE: tuple[Parameter, ...] = (
     *ROOM_ROWS,
     *PEER_ACTIONS,
     *STATUS_ROWS,
-    *METER_ROWS,
 )
 """Every parameter, in the order of the manual."""
