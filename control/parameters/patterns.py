@@ -1,8 +1,9 @@
 """Address patterns of OSC 1.0: `*`, `?`, `[a-z]`, `[!a-z]` and `{one,two}` within one part of an address.
 
-A pattern becomes a regular expression whose stars are atomic groups (`fnmatch`): each takes the first place where the fixed
-text after it fits and never backtracks, which is correct for globs and bounds the time by the product of the two
-lengths, whatever is sent. Braces are expanded to alternatives first, because they would need backtracking.
+A pattern becomes a regular expression whose stars are atomic groups (`fnmatch` since Python 3.11). Each star takes the
+first place where the fixed text after it fits and never backtracks, which is correct for globs and bounds the time by
+the product of the two lengths, whatever is sent. Braces are expanded to alternatives first, because they would need
+backtracking.
 
 >>> matches("v*[lm]s", "vocals"), matches("{bass,drums}", "drums"), matches("?", "10")
 (True, True, False)
