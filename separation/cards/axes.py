@@ -50,16 +50,6 @@ class Axes:
         if len(set(self.letters)) < len(self.letters):
             raise ValueError("expected each axis once")
 
-    @classmethod
-    def check(cls, text: str) -> str:
-        """Return the text if it is a valid pattern.
-
-        Raises:
-            ValueError: not a valid pattern.
-        """
-        cls(text)
-        return text
-
     def shape(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """Shape of the tensor for these sizes of the axes."""
         return tuple(int(np.prod([sizes[letter] for letter in group])) for group in self.groups)

@@ -6,7 +6,6 @@ searched first, then the shipped models. A preset is an alias of a shipped model
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from stemfield.layouts.problems import ProblemsError, UserError, did_you_mean
 from stemfield.layouts.schema import problems_in
 from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
 from stemfield.separation.cards.card_chunks import CHUNK_DOMAINS, ChunkCard
+from stemfield.separation.cards.card_parts import sha256_of
 from stemfield.separation.cards.card_schema import MaskStreamCard, ModelCard, WaveStreamCard
 from stemfield.separation.cards.onnx_file import OnnxFileError, external_weights_problem
 from stemfield.separation.cards.presets import PRESETS
@@ -62,8 +62,7 @@ def load_card(name_or_path: str, folders: Sequence[Path] = (), stems: Sequence[s
 
     Args:
         name_or_path: a name such as `meridian`, a preset such as `studio`, or the path of a model's folder or card;
-        text
-            with a path separator or ending in `.yaml` is a path.
+            text with a path separator or ending in `.yaml` is a path.
         folders: the user's model folders, searched before the shipped models.
         stems: instruments that every stem of the model must belong to; empty for any.
 
@@ -92,8 +91,12 @@ def available_models(folders: Sequence[Path] = ()) -> tuple[ModelEntry, ...]:
     """All models, broken ones with their problems; those that `load_card` finds by name come first, in its order."""
     entries: dict[str, ModelEntry] = {}
     hidden = []
-    for card in _cards(folders):
-        entry = _entry(card)
+    for path in _cards(folders):
+        try:
+            card = _load(path)
+            entry = ModelEntry(card.name, card.title, path)
+        except CardError as error:
+            entry = ModelEntry(path.parent.name, "", path, error.problems)
         if entries.setdefault(entry.name, entry) is not entry:
             hidden.append(entry)
     for preset, name in PRESETS.items():
@@ -105,14 +108,6 @@ def available_models(folders: Sequence[Path] = ()) -> tuple[ModelEntry, ...]:
 def _cards(folders: Sequence[Path]) -> Iterator[Path]:
     for folder in (*folders, SHIPPED):
         yield from sorted(folder.glob(f"*/{CARD}"))
-
-
-def _entry(path: Path) -> ModelEntry:
-    try:
-        card = _load(path)
-    except CardError as error:
-        return ModelEntry(path.parent.name, "", path, error.problems)
-    return ModelEntry(card.name, card.title, path)
 
 
 def _load(path: Path) -> ModelCard:
@@ -133,27 +128,22 @@ def _load(path: Path) -> ModelCard:
         card = schema.model_validate(data).located(path.parent)
     except ValidationError as error:
         raise CardError(str(path), problems_in(schema, error)) from error
-    problems = [*_misnamed(card), *_wrong_files(card)]
-    if problems:
-        raise CardError(str(path), tuple(problems))
+    if problems := [*_wrong_names_and_files(card)]:
+        raise CardError(str(path), problems)
     return card
 
 
-def _misnamed(card: ModelCard) -> Iterator[str]:
+def _wrong_names_and_files(card: ModelCard) -> Iterator[str]:
     folder = card.folder.resolve().name
     if card.name != folder:
         yield f"name: expected {folder!r}, the folder's name, got {card.name!r}"
-
-
-def _wrong_files(card: ModelCard) -> Iterator[str]:
     for file in card.files:
         path = card.folder / file.path
         try:
             if not path.is_file():
                 yield f"files: {file.path} is missing from {card.folder}"
                 continue
-            with path.open("rb") as content:
-                digest = hashlib.file_digest(content, "sha256").hexdigest()
+            digest = sha256_of(path)
         except OSError as error:
             yield f"files: {file.path} cannot be read: {error.strerror}"
             continue

@@ -57,11 +57,6 @@ class ChunkCard(ModelCard):
         return self.chunk.samples - self.chunk.trim + RULE_STFT.synthesis_tail
 
     @property
-    def step_samples(self) -> int:
-        """Samples of stems produced per call of the graph, at the model's rate."""
-        return self.chunk.hop
-
-    @property
     def compute_margin_samples(self) -> int:
         """One hop: a chunk is computed while the next one plays."""
         return self.chunk.hop

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -22,13 +24,25 @@ def _only(pattern: str, meaning: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _axes(text: str) -> str:
+    """The text, if it is a pattern of axes."""
+    Axes(text)
+    return text
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content, 64 hexadecimal digits."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 Name = Annotated[str, _only("[a-z0-9][a-z0-9_-]{0,63}", "1 to 64 of the characters a-z, 0-9, _ and -")]
 FileName = Annotated[str, _only("[A-Za-z0-9][A-Za-z0-9._-]{0,127}", "a plain file name in the card's folder")]
 Sha256 = Annotated[str, _only("[0-9a-f]{64}", "a SHA-256 of 64 hexadecimal digits")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 TensorName = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Shape = Annotated[tuple[Annotated[int, Field(ge=1, le=1 << 20)], ...], Field(strict=False, max_length=8)]
-AxesText = Annotated[str, AfterValidator(Axes.check)]
+AxesText = Annotated[str, AfterValidator(_axes)]
 
 
 class SampleRate(Strict):

@@ -109,11 +109,6 @@ class ModelCard(Strict):
         """Latency of the stems in samples at the model's rate."""
 
     @property
-    @abstractmethod
-    def step_samples(self) -> int:
-        """Samples of stems produced per call of the graph, at the model's rate."""
-
-    @property
     def compute_margin_samples(self) -> int:
         """Additional latency for the computing time of one call, in samples at the model's rate."""
         return 0
@@ -215,11 +210,6 @@ class MaskStreamCard(StreamCard):
     )
 
     @property
-    def step_samples(self) -> int:
-        """Samples of stems produced per call of the graph, at the model's rate."""
-        return self.stft.hop
-
-    @property
     def sums_to_mixture(self) -> bool:
         """Whether one graph estimates several sources that sum to the mixture."""
         masks = any(tensor.role == "mask" for tensor in self.outputs)
@@ -259,11 +249,6 @@ class WaveStreamCard(StreamCard):
     domain: Literal["wave_stream"] = Field(description="How audio maps to tensors.")
     hop: int = Field(ge=8, le=1 << 15, description="Samples per call.")
     discard_first: int = Field(0, ge=0, le=64, description="Delay of the returned sources, in calls.")
-
-    @property
-    def step_samples(self) -> int:
-        """Samples of stems produced per call of the graph, at the model's rate."""
-        return self.hop
 
     @property
     def delay_samples(self) -> int:

@@ -28,17 +28,13 @@ _SILENT = 1e-8
 class ChunkModel:
     """Separates one chunk of the mixture into one chunk per source.
 
-    Args:
-        card: the model.
-        providers: ONNX Runtime execution providers in order of preference.
-
     Raises:
         CardError: a file is not an ONNX graph or does not match the card.
         ValueError: this runtime does not have a provider.
     """
 
     def __init__(self, card: ChunkCard, providers: Sequence[str] = CPU) -> None:
-        self._card = card
+        self.card = card
         self._sizes = card.sizes()
         self._axes = {tensor.name: Axes(tensor.layout) for tensor in (*card.inputs, *card.outputs)}
         self._transform = None if card.stft is None else ChunkTransform(card.stft, card.chunk.samples)
@@ -67,7 +63,7 @@ class ChunkModel:
         Raises:
             CardError: a graph returns shapes that contradict the card, or cannot run with the card's shapes.
         """
-        card = self._card
+        card = self.card
         sources = (len(card.sources), *mixture.shape)
         if not mixture.any():
             return np.zeros(sources, np.float32)
@@ -93,9 +89,9 @@ class ChunkModel:
         self, tensor: ChunkTensor, sound: NDArray[np.float32], spectrum: NDArray[np.complex64] | None
     ) -> NDArray[np.float32]:
         axes = self._axes[tensor.name]
-        if tensor.role == "wave" or spectrum is None or self._card.stft is None:
+        if tensor.role == "wave" or spectrum is None or self.card.stft is None:
             return axes.pack(sound, "cn")
-        stft = self._card.stft
+        stft = self.card.stft
         seen = spectrum[:, : stft.graph_bins].copy()
         seen[:, : stft.zero_low_bins] = 0.0
         match tensor.role:
@@ -112,7 +108,7 @@ class ChunkModel:
         self, path: Path, session: onnxruntime.InferenceSession, feeds: dict[str, NDArray[np.float32]]
     ) -> list[NDArray[np.float32]]:
         """Run a graph; returns an array per output with axes sources, left and right, then those of its role."""
-        tensors = self._card.outputs
+        tensors = self.card.outputs
         try:
             outputs = session.run([tensor.name for tensor in tensors], feeds)
         except REFUSALS as error:
@@ -132,10 +128,10 @@ class ChunkModel:
 
     def _spectra(self, parts: dict[str, NDArray[np.float32]], mixture: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """Spectra of all bins, shape (sources, 2, bins, frames), from the outputs of the graphs."""
-        stft, combine = self._card.stft, self._card.combine
+        stft, combine = self.card.stft, self.card.combine
         assert stft is not None
         seen = mixture[:, : stft.graph_bins]
-        full = np.zeros((len(self._card.sources), *mixture.shape), np.complex64)
+        full = np.zeros((len(self.card.sources), *mixture.shape), np.complex64)
         if "mag" in parts:
             magnitudes = np.maximum(parts["mag"], 0.0)
             if combine.rule == "ratio":

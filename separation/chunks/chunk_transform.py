@@ -9,27 +9,19 @@ from stemfield.separation.cards.card_parts import ChunkStft
 
 
 class ChunkTransform:
-    """Short-time Fourier transform of chunks of one length.
-
-    Args:
-        stft: sizes and conventions.
-        samples: length of a chunk.
-
-    Attributes:
-        frames: number of STFT frames of a chunk.
-    """
+    """Short-time Fourier transform of chunks of one length in samples."""
 
     def __init__(self, stft: ChunkStft, samples: int) -> None:
         self._n_fft, self._hop, self._samples = stft.n_fft, stft.hop, samples
-        self.frames = stft.frames(samples)
+        self._frames = stft.frames(samples)
         self._left = stft.n_fft // 2 - (stft.hop // 2 if stft.centre == "hop" else 0)
-        self._length = (self.frames - 1) * stft.hop + stft.n_fft
+        self._length = (self._frames - 1) * stft.hop + stft.n_fft
         self._pad = "reflect" if stft.pad == "reflect" else "constant"
         window = np.sin(np.pi * np.arange(stft.n_fft) / stft.n_fft) ** 2
         scale = {"none": 1.0, "sqrt_n_fft": np.sqrt(stft.n_fft), "amplitude": 0.5 * window.sum()}[stft.scale]
         self._analysis = (window / scale).astype(np.float32)
         self._synthesis = (window * scale).astype(np.float32)
-        energy = self._overlapped(np.broadcast_to((window**2).astype(np.float32), (self.frames, stft.n_fft)))
+        energy = self._overlapped(np.broadcast_to((window**2).astype(np.float32), (self._frames, stft.n_fft)))
         self._energy = np.maximum(energy, np.float32(1e-6))
 
     def analyse(self, sound: NDArray[np.float32]) -> NDArray[np.complex64]:
@@ -52,7 +44,7 @@ class ChunkTransform:
     def _overlapped(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         """Overlap-add of frames, shape (..., frames, n_fft)."""
         sound = np.zeros((*frames.shape[:-2], max(self._length, self._left + self._samples)), np.float32)
-        for index in range(self.frames):
+        for index in range(self._frames):
             start = index * self._hop
             sound[..., start : start + self._n_fft] += frames[..., index, :]
         return sound

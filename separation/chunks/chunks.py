@@ -9,22 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.separation.cards.card_parts import Chunk
 from stemfield.separation.chunks.chunk_model import ChunkModel
 
 
 class ChunkStream:
-    """Runs a chunk model as a stream.
+    """Runs a chunk model as a stream."""
 
-    Args:
-        model: the chunk model.
-        chunk: length and overlap of the chunks.
-        sources: number of stems.
-    """
-
-    def __init__(self, model: ChunkModel, chunk: Chunk, sources: int) -> None:
+    def __init__(self, model: ChunkModel) -> None:
         self._model = model
-        self._chunk = chunk
+        self._chunk = chunk = model.card.chunk
         self.latency_frames = chunk.samples - chunk.trim
         self.memory_frames = chunk.samples
         self.step_frames = chunk.hop
@@ -35,7 +28,7 @@ class ChunkStream:
         self._weights[: chunk.crossfade] = rise
         self._weights[chunk.hop :] = 1.0 - rise
         self._window = np.zeros((2, chunk.samples), np.float32)
-        self._pending = np.zeros((sources, 2, chunk.crossfade), np.float32)
+        self._pending = np.zeros((len(model.card.sources), 2, chunk.crossfade), np.float32)
         self.reset()
 
     def reset(self) -> None:

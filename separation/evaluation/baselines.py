@@ -14,6 +14,7 @@ from scipy.ndimage import median_filter
 from stemfield.separation.cards.card_parts import ChunkStft
 from stemfield.separation.chunks.chunk_transform import ChunkTransform
 from stemfield.separation.signal.combine import ratio_masks
+from stemfield.separation.signal.masks import ratio
 
 STEMS = ("vocals", "bass", "drums", "other")
 PIECE_S = 20.0
@@ -46,9 +47,9 @@ def no_learning(mixture: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np
         size = np.abs(left) + np.abs(right)
         harmonic = median_filter(size, (1, MEDIAN_LENGTH)) ** 2
         percussive = median_filter(size, (MEDIAN_LENGTH, 1)) ** 2
-        tonal = _ratio(harmonic, harmonic + percussive)
+        tonal = ratio(harmonic, harmonic + percussive)
         energy = np.abs(left) ** 2 + np.abs(right) ** 2
-        middle = np.clip(_ratio(2.0 * (left * right.conj()).real, energy), 0.0, 1.0) ** 4
+        middle = np.clip(ratio(2.0 * (left * right.conj()).real, energy), 0.0, 1.0) ** 4
         bass = tonal * low
         vocals = tonal * ~low * middle
         drums = 1.0 - tonal
@@ -85,8 +86,3 @@ def _masked(mixture: NDArray[np.float32], sample_rate_hz: int, stft: ChunkStft, 
             spectra = transform.analyse(mixture[:, where])
             stems[..., where] = transform.synthesise(masks(spectra, where) * spectra)
     return stems
-
-
-def _ratio(part: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:
-    quotient: NDArray[np.float32] = np.divide(part, whole, out=np.zeros_like(whole), where=whole > 0)
-    return quotient

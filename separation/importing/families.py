@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import onnxruntime
 
 from stemfield.layouts.problems import did_you_mean
 from stemfield.separation.cards.card import CardError
+from stemfield.separation.cards.card_parts import sha256_of
 from stemfield.separation.runtime.graph import open_graph
 from stemfield.separation.runtime.providers import CPU
 
@@ -63,7 +63,7 @@ def card_data(family: str, files: Sequence[Path], details: Details) -> dict[str,
         "name": details.name,
         "title": details.title or f"{details.name} ({family})",
         "sample_rate": _RATE,
-        "files": [{"path": path.name, "sha256": _digest(path)} for path in files],
+        "files": [{"path": path.name, "sha256": sha256_of(path)} for path in files],
         "licence": details.licence,
         "attribution": list(details.attribution),
         "trained_on": details.trained_on,
@@ -76,21 +76,14 @@ def card_data(family: str, files: Sequence[Path], details: Details) -> dict[str,
     return data
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
 def _openunmix(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> dict[str, Any]:
     sources = _one_each(graphs, details)
-    taken, given = _tensors(graphs[0], 1, 1)
-    _check(taken[0].shape, (None, 2, 2049, None), "one input [batch, 2, 2049, frames]")
-    port = {"role": "mag", "layout": "b c f t"}
+    taken, given = _only_tensors(graphs[0])
+    _check(taken.shape, (None, 2, 2049, None), "one input [batch, 2, 2049, frames]")
     return {
         "domain": "mag_chunk",
         "sources": sources,
-        "inputs": [{"name": taken[0].name, **port}],
-        "outputs": [{"name": given[0].name, **port}],
+        **_ports(taken, given, "mag", "b c f t"),
         "stft": {"n_fft": 4096, "hop": 1024},
         "chunk": {"samples": details.samples or 6 * 44 * 1024, "trim": 4096},
         "combine": {"rule": "wiener" if len(sources) > 1 else "direct"},
@@ -99,14 +92,12 @@ def _openunmix(graphs: Sequence[onnxruntime.InferenceSession], details: Details)
 
 def _spleeter(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> dict[str, Any]:
     sources = _one_each(graphs, details)
-    taken, given = _tensors(graphs[0], 1, 1)
-    _check(taken[0].shape, (2, None, 512, 1024), "one input [2, splits, 512, 1024]")
-    port = {"role": "mag", "layout": "c b t f"}
+    taken, given = _only_tensors(graphs[0])
+    _check(taken.shape, (2, None, 512, 1024), "one input [2, splits, 512, 1024]")
     return {
         "domain": "mag_chunk",
         "sources": sources,
-        "inputs": [{"name": taken[0].name, **port}],
-        "outputs": [{"name": given[0].name, **port}],
+        **_ports(taken, given, "mag", "c b t f"),
         "stft": {"n_fft": 4096, "hop": 1024, "bins": 1024, "above": "average"},
         "chunk": {"samples": 511 * 1024, "trim": 4096},
         "combine": {"rule": "ratio", "power": 2.0},
@@ -114,9 +105,8 @@ def _spleeter(graphs: Sequence[onnxruntime.InferenceSession], details: Details) 
 
 
 def _mdx(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> dict[str, Any]:
-    taken, given = _tensors(graphs[0], 1, 1)
-    shape = list(taken[0].shape)
-    _check(shape, (None, 4, None, None), "one input [batch, 4, dim_f, dim_t]")
+    taken, given = _only_tensors(graphs[0])
+    _check(taken.shape, (None, 4, None, None), "one input [batch, 4, dim_f, dim_t]")
     problems = []
     if details.n_fft is None:
         problems.append("n_fft: not in the file (--n-fft): Kim_Vocal_2 7680, Inst_HQ_3 6144, Inst_HQ_4 5120")
@@ -124,15 +114,12 @@ def _mdx(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> di
         problems.append("sources: not in the file (--source, such as --source vocals)")
     if problems:
         raise ValueError("\n".join(problems))
-    bins = shape[2] if isinstance(shape[2], int) and shape[2] > 0 else 3072
-    frames = shape[3] if isinstance(shape[3], int) and shape[3] > 0 else 256
+    bins, frames = _size(taken.shape[2]) or 3072, _size(taken.shape[3]) or 256
     n_fft = details.n_fft or 0
-    port = {"role": "re_im", "layout": "b (c z) f t"}
     return {
         "domain": "complex_chunk",
         "sources": list(details.sources),
-        "inputs": [{"name": taken[0].name, **port}],
-        "outputs": [{"name": given[0].name, **port}],
+        **_ports(taken, given, "re_im", "b (c z) f t"),
         "stft": {"n_fft": n_fft, "hop": 1024, "bins": bins, "zero_low_bins": 3},
         "chunk": {"samples": 1024 * (frames - 1), "trim": n_fft // 2},
         "compensate": details.compensate,
@@ -140,10 +127,9 @@ def _mdx(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> di
 
 
 def _htdemucs(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> dict[str, Any]:
-    taken = {tensor.name: tensor for tensor in graphs[0].get_inputs()}
-    given = {tensor.name: tensor for tensor in graphs[0].get_outputs()}
-    waves_in = [tensor for tensor in taken.values() if len(tensor.shape) == 3]
-    waves_out = [tensor for tensor in given.values() if len(tensor.shape) == 4]
+    taken, given = graphs[0].get_inputs(), graphs[0].get_outputs()
+    waves_in = [tensor for tensor in taken if len(tensor.shape) == 3]
+    waves_out = [tensor for tensor in given if len(tensor.shape) == 4]
     if len(waves_in) != 1 or len(waves_out) != 1:
         raise ValueError(
             f"htdemucs: expected an input [1, 2, samples] and an output [1, sources, 2, samples], {_got(graphs[0])}"
@@ -156,13 +142,12 @@ def _htdemucs(graphs: Sequence[onnxruntime.InferenceSession], details: Details) 
     card: dict[str, Any] = {
         "domain": "wave_chunk",
         "sources": sources,
-        "inputs": [{"name": sound.name, "role": "wave", "layout": "b c n"}],
-        "outputs": [{"name": stems.name, "role": "wave", "layout": "b s c n"}],
+        **_ports(sound, stems, "wave", "b c n", "b s c n"),
         "chunk": {"samples": samples, "overlap": 0.25},
         "normalise": "meanstd",
     }
-    spectra_in = [tensor for tensor in taken.values() if tensor is not sound]
-    spectra_out = [tensor for tensor in given.values() if tensor is not stems]
+    spectra_in = [tensor for tensor in taken if tensor is not sound]
+    spectra_out = [tensor for tensor in given if tensor is not stems]
     if not spectra_in and not spectra_out:
         return card
     card["domain"] = "spec_wave_chunk"
@@ -181,20 +166,19 @@ def _htdemucs(graphs: Sequence[onnxruntime.InferenceSession], details: Details) 
 
 
 def _wave(graphs: Sequence[onnxruntime.InferenceSession], details: Details) -> dict[str, Any]:
-    taken, given = _tensors(graphs[0], 1, 1)
+    taken, given = _only_tensors(graphs[0])
     if not details.sources:
         raise ValueError("sources: not in the file (--source, once for each, in the order of the output)")
-    samples = details.samples or _size(taken[0].shape[-1])
+    samples = details.samples or _size(taken.shape[-1])
     if samples is None:
         raise ValueError("samples: the graph accepts any length (--samples, the length of a chunk)")
-    layout = {3: ("b c n", "b s c n"), 2: ("c n", "s c n")}.get(len(taken[0].shape))
-    if layout is None:
+    layouts = {3: ("b c n", "b s c n"), 2: ("c n", "s c n")}.get(len(taken.shape))
+    if layouts is None:
         raise ValueError(f"wave: expected an input [1, 2, samples], {_got(graphs[0])}")
     return {
         "domain": "wave_chunk",
         "sources": list(details.sources),
-        "inputs": [{"name": taken[0].name, "role": "wave", "layout": layout[0]}],
-        "outputs": [{"name": given[0].name, "role": "wave", "layout": layout[1]}],
+        **_ports(taken, given, "wave", *layouts),
         "chunk": {"samples": samples, "overlap": 0.25},
     }
 
@@ -217,11 +201,20 @@ def _one_each(graphs: Sequence[onnxruntime.InferenceSession], details: Details) 
     return list(details.sources)
 
 
-def _tensors(graph: onnxruntime.InferenceSession, taken: int, given: int) -> tuple[list[Any], list[Any]]:
+def _only_tensors(graph: onnxruntime.InferenceSession) -> tuple[Any, Any]:
+    """The input and the output of a graph that has one of each."""
     inputs, outputs = graph.get_inputs(), graph.get_outputs()
-    if len(inputs) != taken or len(outputs) != given:
-        raise ValueError(f"expected {taken} input and {given} output, {_got(graph)}")
-    return inputs, outputs
+    if len(inputs) != 1 or len(outputs) != 1:
+        raise ValueError(f"expected 1 input and 1 output, {_got(graph)}")
+    return inputs[0], outputs[0]
+
+
+def _ports(taken: Any, given: Any, role: str, layout: str, layout_out: str = "") -> dict[str, Any]:
+    """The card's keys for one input and one output; the output has the layout of the input unless it has its own."""
+    return {
+        "inputs": [{"name": taken.name, "role": role, "layout": layout}],
+        "outputs": [{"name": given.name, "role": role, "layout": layout_out or layout}],
+    }
 
 
 def _check(shape: Sequence[object], expected: Sequence[int | None], words: str) -> None:

@@ -55,9 +55,7 @@ def open_graph(path: Path, providers: Sequence[str], threads: int) -> onnxruntim
         if problem := external_weights_problem(path):
             raise CardError(str(path), (problem,))
         session = _opened(path, options, wanted)
-    except (OnnxFileError, OSError) as error:
-        raise CardError(str(path), (f"no usable ONNX graph: {error}",)) from error
-    except REFUSALS as error:
+    except (OnnxFileError, OSError, *REFUSALS) as error:
         first_line = str(error).splitlines()[0]
         raise CardError(str(path), (f"no usable ONNX graph: {first_line}",)) from error
     if missing := [name for name in wanted if name not in session.get_providers()]:
@@ -82,22 +80,17 @@ def check_tensors(
     *,
     exact: bool,
 ) -> None:
-    """Compare a graph's tensors with the shapes in a card.
+    """Compare a graph's tensors with the shapes in a card, by their names.
 
-    Args:
-        path: path of the graph, for messages.
-        session: the graph.
-        inputs: expected shapes by name.
-        outputs: expected shapes by name.
-        exact: whether the graph must declare every size; otherwise sizes that are dynamic or declared as 0 match any.
+    If `exact`, the graph must declare every size; otherwise sizes that are dynamic or declared as 0 match any.
 
     Raises:
         CardError: lists all differences.
     """
-    problems = (
+    problems = [
         *_differences("input", inputs, session.get_inputs(), exact),
         *_differences("output", outputs, session.get_outputs(), exact),
-    )
+    ]
     if problems:
         raise CardError(str(path), problems)
 
@@ -119,7 +112,8 @@ def _differences(kind: str, expected: Mapping[str, Sequence[int]], found: Sequen
 
 
 def _matches(declared: list[Any], expected: list[int], exact: bool) -> bool:
-    if exact or not declared:
-        return declared == expected or (not exact and not declared)
+    if exact:
+        return declared == expected
     sizes = [size if isinstance(size, int) and size > 0 else None for size in declared]
-    return len(sizes) == len(expected) and all(a in (None, b) for a, b in zip(sizes, expected, strict=True))
+    matches = len(sizes) == len(expected) and all(a in (None, b) for a, b in zip(sizes, expected, strict=True))
+    return matches or not declared

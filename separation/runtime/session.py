@@ -16,10 +16,7 @@ from stemfield.separation.runtime.providers import CPU
 class Session:
     """Runs a graph once per hop and carries its recurrent state between calls.
 
-    Args:
-        card: the model.
-        providers: ONNX Runtime execution providers in order of preference.
-        graph: the ONNX file; by default the card's first.
+    Its graph is the card's first unless another one is given.
 
     Raises:
         CardError: not an ONNX graph, or it does not match the card (all differences are listed).

@@ -11,6 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from stemfield.separation.signal.masks import ratio
+
 _LOADING = 1e-7
 """Diagonal loading of a covariance, relative to its trace, that makes it invertible."""
 _TINY = 1e-30
@@ -37,11 +39,8 @@ def ratio_masks(magnitudes: NDArray[np.float32], power: float) -> NDArray[np.flo
         power: 1 for amplitudes, 2 for energies.
     """
     # Divided by the largest first: powers of tiny magnitudes would underflow.
-    largest = magnitudes.max(axis=0)
-    powers = np.divide(magnitudes, largest, out=np.zeros_like(magnitudes), where=largest > 0) ** np.float32(power)
-    total = powers.sum(axis=0)
-    masks: NDArray[np.float32] = np.divide(powers, total, out=np.zeros_like(powers), where=total > 0)
-    return masks
+    powers = ratio(magnitudes, magnitudes.max(axis=0)) ** np.float32(power)
+    return ratio(powers, powers.sum(axis=0))
 
 
 def wiener(magnitudes: NDArray[np.float32], mixture: NDArray[np.complex64], iterations: int) -> NDArray[np.complex64]:

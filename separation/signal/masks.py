@@ -8,7 +8,6 @@ residual.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +16,24 @@ SMOOTHING_HOPS = 20
 """Smoothing of the rule `surrey`: 232 ms at 44.1 kHz with hops of 512 samples."""
 
 
-class Rule(Protocol):
-    """Mask rule, applied once per hop."""
+class Rule:
+    """The rule `soft`, applied once per hop: keeps a stem's bins whose mask reaches the threshold, in each channel.
 
-    threshold: float
-    """0..1."""
+    A threshold of 0 changes nothing. Other rules are derived from this one.
 
-    @property
-    def memory_hops(self) -> int:
-        """Number of silent hops after which the state is that of a new rule."""
+    Attributes:
+        memory_hops: number of silent hops after which the state is that of a new rule.
+        threshold: 0..1.
+    """
+
+    memory_hops = 0
+
+    def __init__(self) -> None:
+        self.threshold = 0.0
+        self.reset()
 
     def reset(self) -> None:
-        """Clear the state."""
+        """Clear the state, if the rule has any."""
 
     def apply(
         self, mixture: NDArray[np.complex64], estimates: NDArray[np.complex64], stems: NDArray[np.complex64]
@@ -40,27 +45,11 @@ class Rule(Protocol):
             estimates: shape (sources, 2, bins); may be the stems themselves.
             stems: shape (sources, 2, bins); changed in place.
         """
+        if self.threshold > 0.0:
+            stems[np.abs(estimates) < np.float32(self.threshold) * np.abs(mixture)] = 0.0
 
 
-class SoftRule:
-    """Keeps a stem's bins whose mask reaches the threshold; a threshold of 0 keeps everything."""
-
-    memory_hops = 0
-
-    def __init__(self) -> None:
-        self.threshold = 0.0
-
-    def reset(self) -> None:
-        """Do nothing: the rule has no state."""
-
-    def apply(
-        self, mixture: NDArray[np.complex64], estimates: NDArray[np.complex64], stems: NDArray[np.complex64]
-    ) -> None:
-        """Zero a stem's bins with a mask below the threshold, separately in each channel."""
-        reject_below(self.threshold, mixture, estimates, stems)
-
-
-class SurreyRule:
+class SurreyRule(Rule):
     """Binary masks, as in the University of Surrey's web remixer.
 
     Masks are computed for both channels together and normalised to 0..1 over the frequencies of each hop. In each bin
@@ -70,14 +59,9 @@ class SurreyRule:
 
     memory_hops = SMOOTHING_HOPS
 
-    def __init__(self) -> None:
-        self.threshold = 0.0
-        self._latest: NDArray[np.float32] | None = None
-        self._at = 0
-
     def reset(self) -> None:
         """Clear the mask history."""
-        self._latest = None
+        self._latest: NDArray[np.float32] | None = None
         self._at = 0
 
     def apply(
@@ -86,9 +70,9 @@ class SurreyRule:
         """Multiply the mixture by each stem's averaged binary mask."""
         if self._latest is None:
             self._latest = np.zeros((SMOOTHING_HOPS, len(stems), mixture.shape[1]), np.float32)
-        masks = _ratio(np.abs(estimates).sum(axis=1), np.abs(mixture).sum(axis=0))
+        masks = ratio(np.abs(estimates).sum(axis=1), np.abs(mixture).sum(axis=0))
         lowest, highest = masks.min(axis=1, keepdims=True), masks.max(axis=1, keepdims=True)
-        masks = _ratio(masks - lowest, highest - lowest)
+        masks = ratio(masks - lowest, highest - lowest)
         winner = masks.argmax(axis=0)
         wins = np.take_along_axis(masks, winner[None], axis=0)[0] > self.threshold
         self._latest[self._at] = (winner == np.arange(len(stems))[:, None]) & wins
@@ -96,25 +80,8 @@ class SurreyRule:
         np.multiply(self._latest.mean(axis=0)[:, None], mixture, out=stems)
 
 
-RULES: Mapping[str, type[SoftRule] | type[SurreyRule]] = {"soft": SoftRule, "surrey": SurreyRule}
+RULES: Mapping[str, type[Rule]] = {"soft": Rule, "surrey": SurreyRule}
 """Mask rules by name."""
-
-
-def reject_below(
-    threshold: float, mixture: NDArray[np.complex64], estimates: NDArray[np.complex64], stems: NDArray[np.complex64]
-) -> None:
-    """Zero the bins of a stem where its mask |estimate| / |mixture| is below the threshold.
-
-    What is removed stays in the residual. A threshold of 0 changes nothing.
-
-    Args:
-        threshold: 0..1.
-        mixture: shape (2, bins).
-        estimates: shape (sources, 2, bins); may be the stems themselves.
-        stems: shape (sources, 2, bins); changed in place.
-    """
-    if threshold > 0.0:
-        stems[np.abs(estimates) < np.float32(threshold) * np.abs(mixture)] = 0.0
 
 
 def limit_sum(mixture: NDArray[np.complex64], stems: NDArray[np.complex64]) -> None:
@@ -130,8 +97,8 @@ def limit_sum(mixture: NDArray[np.complex64], stems: NDArray[np.complex64]) -> N
     stems *= np.divide(limit, total, out=np.ones_like(limit), where=total > limit)
 
 
-def _ratio(part: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Quotient, 0 where the denominator is 0."""
+def ratio(part: NDArray[np.float32], whole: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Quotient, 0 where the denominator is 0; the arrays are broadcast."""
     shape = np.broadcast_shapes(part.shape, whole.shape)
     quotient: NDArray[np.float32] = np.divide(part, whole, out=np.zeros(shape, np.float32), where=whole > 0)
     return quotient

@@ -22,17 +22,12 @@ _UNITY: Final = np.float32(1.0)
 class Stream(Protocol):
     """Stream of the mixture in, stream of aligned stems out. The result does not depend on the block sizes."""
 
-    @property
-    def latency_frames(self) -> int:
-        """With the mixture fed up to position p, the stems are out up to p - latency_frames."""
-
-    @property
-    def memory_frames(self) -> int:
-        """Frames of silence, beyond the latency, after which the state is that of a new stream."""
-
-    @property
-    def step_frames(self) -> int:
-        """Frames of stems produced per step."""
+    latency_frames: int
+    """With the mixture fed up to position p, the stems are out up to p - latency_frames."""
+    memory_frames: int
+    """Frames of silence, beyond the latency, after which the state is that of a new stream."""
+    step_frames: int
+    """Frames of stems produced per step."""
 
     @property
     def needed_frames(self) -> int:
@@ -48,21 +43,14 @@ class Stream(Protocol):
 class HopModel(Protocol):
     """Separates audio hop by hop."""
 
-    @property
-    def hop(self) -> int:
-        """Frames per hop."""
-
-    @property
-    def delay_hops(self) -> int:
-        """Delay of the stems behind the input, in hops."""
-
-    @property
-    def memory_frames(self) -> int:
-        """Frames of silence, beyond the latency, after which the state is that of a new model."""
-
-    @property
-    def stems(self) -> int:
-        """Number of stems."""
+    hop: int
+    """Frames per hop."""
+    delay_hops: int
+    """Delay of the stems behind the input, in hops."""
+    memory_frames: int
+    """Frames of silence, beyond the latency, after which the state is that of a new model."""
+    stems: int
+    """Number of stems."""
 
     def reset(self) -> None:
         """Clear the state."""
@@ -72,12 +60,7 @@ class HopModel(Protocol):
 
 
 class HopStream:
-    """Splits a stream into hops for a model.
-
-    Args:
-        model: called once per hop.
-        channels: number of input channels.
-    """
+    """Splits a stream of a number of channels into hops for a model."""
 
     def __init__(self, model: HopModel, channels: int = 2) -> None:
         self.model = model
@@ -85,8 +68,7 @@ class HopStream:
         self.memory_frames = model.memory_frames
         self.step_frames = model.hop
         self._block = np.zeros((channels, model.hop), np.float32)
-        self._filled = 0
-        self._early = model.delay_hops
+        self.reset()
 
     def reset(self) -> None:
         """Return to position 0."""
@@ -120,13 +102,7 @@ class HopStream:
 
 
 class MaskModel:
-    """Domain `mask_stream`: graphs on spectra, followed by the spatial filter and the mask rule.
-
-    Args:
-        card: the model.
-        sessions: its graphs, one in all or one per source.
-        rule: mask rule.
-    """
+    """Domain `mask_stream`: graphs on spectra, one in all or one per source; spatial filter; mask rule."""
 
     def __init__(self, card: MaskStreamCard, sessions: Sequence[Session], rule: Rule) -> None:
         self.hop = card.stft.hop
@@ -142,19 +118,14 @@ class MaskModel:
         self._spatial = SpatialFilter(hop_s, card.places_s) if card.places_s > 0.0 else None
         self._gain = None if card.level_db is None else RunningGain(card.level_db, hop_s)
         self._silence = [(np.zeros((2, card.stft.bins), np.complex64), _UNITY)] * card.lookahead_frames
-        self._ahead = deque(self._silence)
+        self.reset()
 
     def reset(self) -> None:
         """Clear the state."""
-        for session in self.sessions:
-            session.reset()
         self._ahead = deque(self._silence)
-        if self._gain is not None:
-            self._gain.reset()
-        if self._spatial is not None:
-            self._spatial.reset()
-        self._rule.reset()
-        self._transform.reset()
+        for part in (*self.sessions, self._gain, self._spatial, self._rule, self._transform):
+            if part is not None:
+                part.reset()
 
     def step(self, block: NDArray[np.float32], out: NDArray[np.float32]) -> None:
         """Process one hop, shape (2, hop), into stems, shape (stems, 2, hop)."""
@@ -179,12 +150,7 @@ class MaskModel:
 
 
 class WaveModel:
-    """Domain `wave_stream`: a graph on samples.
-
-    Args:
-        card: the model.
-        session: its graph.
-    """
+    """Domain `wave_stream`: a graph on samples."""
 
     def __init__(self, card: WaveStreamCard, session: Session) -> None:
         self.hop = card.hop

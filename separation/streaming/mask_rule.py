@@ -5,30 +5,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.separation.cards.card_schema import RULE_STFT, Stft
+from stemfield.separation.cards.card_schema import RULE_STFT, ModelCard
 from stemfield.separation.signal.masks import Rule
 from stemfield.separation.signal.transform import Transform
 from stemfield.separation.streaming.hops import HopStream, Stream
 
 
 class MaskRuleModel:
-    """Applies a mask rule to the stems of a model without masks: masks come from the spectra of stems and mixture.
-
-    Args:
-        stems: number of stems.
-        rule: mask rule.
-        stft: transform in which the rule is applied.
-    """
+    """Applies a mask rule to the stems of a model without masks: masks come from the spectra of stems and mixture."""
 
     delay_hops = 1
+    hop = RULE_STFT.hop
 
-    def __init__(self, stems: int, rule: Rule, stft: Stft = RULE_STFT) -> None:
-        self.hop = stft.hop
-        self.memory_frames = stft.n_fft + rule.memory_hops * stft.hop
+    def __init__(self, stems: int, rule: Rule) -> None:
+        self.memory_frames = RULE_STFT.n_fft + rule.memory_hops * self.hop
         self.stems = stems
         self._rule = rule
-        self._transforms = [Transform(stft, 1) for _ in range(1 + stems)]
-        self._spectra = np.zeros((stems, 2, stft.bins), np.complex64)
+        self._transforms = [Transform(RULE_STFT, 1) for _ in range(1 + stems)]
+        self._spectra = np.zeros((stems, 2, RULE_STFT.bins), np.complex64)
 
     def reset(self) -> None:
         """Clear the state."""
@@ -48,19 +42,15 @@ class MaskRuleModel:
 
 
 class MaskRuleStream:
-    """A stream followed by a mask rule, optionally with the rest of the mixture as another stem.
+    """The stream of a model without masks, followed by a mask rule.
 
-    Args:
-        stream: stream of a model without masks.
-        sources: number of its stems.
-        rest: whether to add the mixture minus these stems as a stem.
-        rule: mask rule.
+    If the card names the rest of the mixture, the mixture minus the model's stems is another stem.
     """
 
-    def __init__(self, stream: Stream, sources: int, rest: bool, rule: Rule) -> None:
-        stems = sources + rest
+    def __init__(self, stream: Stream, card: ModelCard, rule: Rule) -> None:
+        stems = len(card.names)
         self._stream = stream
-        self._rest = rest
+        self._has_rest = card.rest is not None
         self._rule_stream = HopStream(MaskRuleModel(stems, rule), 2 + 2 * stems)
         self._waiting: list[NDArray[np.float32]] = []
         self.latency_frames = stream.latency_frames + self._rule_stream.latency_frames
@@ -86,6 +76,6 @@ class MaskRuleStream:
             return np.zeros((self._rule_stream.model.stems, 2, 0), np.float32)
         ready, waiting = np.split(np.concatenate(self._waiting, axis=1), [stems.shape[2]], axis=1)
         self._waiting = [waiting.copy()]
-        if self._rest:
+        if self._has_rest:
             stems = np.concatenate([stems, (ready - stems.sum(axis=0))[None]])
         return self._rule_stream.feed(np.concatenate([ready, stems.reshape(-1, stems.shape[2])]))

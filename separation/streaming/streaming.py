@@ -44,10 +44,10 @@ def model_stream(card: ModelCard, providers: Sequence[str], rule: Rule) -> Strea
         case WaveStreamCard():
             stream: Stream = HopStream(WaveModel(card, Session(card, providers)))
         case ChunkCard():
-            stream = ChunkStream(ChunkModel(card, providers), card.chunk, len(card.sources))
+            stream = ChunkStream(ChunkModel(card, providers))
         case _:
             raise AssertionError(card.domain)
-    return MaskRuleStream(stream, len(card.sources), card.rest is not None, rule)
+    return MaskRuleStream(stream, card, rule)
 
 
 class Separator:

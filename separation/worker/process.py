@@ -15,7 +15,7 @@ from stemfield.renderer.timeline import Timeline
 _log = logging.getLogger(__name__)
 
 
-class WorkerProcess:
+class WorkerProcess(subprocess.Popen[str]):
     """A running worker whose standard error is forwarded to the log.
 
     The kernel kills the worker when the thread that created this object ends, so create it in a long-lived thread.
@@ -51,7 +51,7 @@ class WorkerProcess:
         command += ["--debug"] if _log.isEnabledFor(logging.DEBUG) else []
         self.last_message = ""
         """Last line of the worker's standard error; the reason when the worker ended by itself."""
-        self._process = subprocess.Popen(
+        super().__init__(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -65,36 +65,19 @@ class WorkerProcess:
         self._reader = Thread(target=self._forward, name=f"worker {self.pid} messages", daemon=True)
         self._reader.start()
 
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
-
-    def poll(self) -> int | None:
-        """Exit status, negative for a signal; None while running."""
-        return self._process.poll()
-
-    def wait(self, timeout_s: float) -> int:
+    def wait(self, timeout: float | None = None) -> int:
         """Wait for the exit status; by then all messages are in the log.
 
         Raises:
             subprocess.TimeoutExpired: still running.
         """
-        status = self._process.wait(timeout_s)
+        status = super().wait(timeout)
         self._reader.join()
         return status
 
-    def terminate(self) -> None:
-        """Request a stop (SIGTERM)."""
-        self._process.terminate()
-
-    def kill(self) -> None:
-        """Kill the process (SIGKILL)."""
-        self._process.kill()
-
     def _forward(self) -> None:
-        assert self._process.stderr is not None
-        with self._process.stderr as messages:
+        assert self.stderr is not None
+        with self.stderr as messages:
             for line in messages:
                 self.last_message = line.rstrip()
                 _log.warning("separation worker %d: %s", self.pid, self.last_message)

@@ -61,7 +61,6 @@ class Worker:
 
     timeline: Timeline
     separator: Separator
-    sample_rate_hz: int
     latency_frames: int
     pid: int = 0
     """Identifies this worker in the timeline."""
@@ -129,7 +128,7 @@ class Worker:
         else:
             if stems.shape[2]:
                 timeline.write_stems(stems)
-            audio_s = frames / self.sample_rate_hz
+            audio_s = frames / separator.sample_rate_hz
             weight = min(audio_s / _LOAD_SMOOTHING_S, 1.0)
             timeline.load += weight * ((time.perf_counter() - started_s) / audio_s - timeline.load)
         return True
@@ -158,7 +157,7 @@ class Worker:
         assert self.held is not None
         if self.timeline.mixture_end() - self.position > 2 * MAX_BLOCK_FRAMES:
             return False
-        surplus = self.standby_frames - WARM_UP_S * self.sample_rate_hz
+        surplus = self.standby_frames - WARM_UP_S * self.separator.sample_rate_hz
         joins = self._known() - self.held.shape[2] <= self.timeline.stems_end()
         # a predecessor that writes nothing leaves nothing to continue from
         return surplus >= 0 and (joins or surplus > self.latency_frames)
@@ -178,7 +177,7 @@ class Worker:
             end = start
         else:
             playing = timeline.mixture_end() - self.latency_frames
-            fade = min(round(CROSSFADE_S * self.sample_rate_hz), end - start, (end - playing) // 2)
+            fade = min(round(CROSSFADE_S * self.separator.sample_rate_hz), end - start, (end - playing) // 2)
             if fade > 0:
                 share = ((np.arange(fade) + 0.5) / fade).astype(np.float32)
                 timeline.blend_stems(held[..., end - start - fade : end - start], share)
@@ -217,7 +216,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (CardError, TimelineError, ValueError) as error:
         print(error, file=sys.stderr)
         return EXIT_BAD_MODEL
-    worker = Worker(timeline, separator, options.sample_rate, options.latency_frames, os.getpid())
+    worker = Worker(timeline, separator, options.latency_frames, os.getpid())
     if card.compute_margin_samples == 0:
         _use_realtime_scheduling()  # before the measurement, which should show the speed in use
     try:

@@ -33,7 +33,7 @@ RATE, FRAMES, SPEAKERS = 48_000, 128, 24
 SECONDS = 60 * float(os.environ.get("STEMFIELD_LIVE_MINUTES", "1"))
 DISTURBED_S = 30.0
 STEP_S = 0.04
-HOP_S = load_card(DEFAULT).step_samples / RATE
+HOP_S = load_card(DEFAULT).stft.hop / RATE
 SUMMARY = re.compile(
     r"([\d.]+) s played; blocks took (\d+) / (\d+) / (\d+) us .*; ([\d.]+) s without stems in time, (\d+) cuts; "
     r"(\d+) skips and (\d+) restarts of the worker"

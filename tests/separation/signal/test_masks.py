@@ -1,6 +1,6 @@
 import numpy as np
 
-from stemfield.separation.signal.masks import SurreyRule, limit_sum, reject_below
+from stemfield.separation.signal.masks import Rule, SurreyRule, limit_sum
 
 
 def spectra(masks):
@@ -9,11 +9,17 @@ def spectra(masks):
     return mixture, (np.asarray(masks, np.float32)[:, None, :] * mixture).astype(np.complex64)
 
 
+def reject_below(threshold, mixture, stems):
+    rule = Rule()
+    rule.threshold = threshold
+    rule.apply(mixture, stems, stems)
+
+
 def test_only_estimates_below_the_threshold_are_rejected():
     masks = [[0.1, 0.29, 0.31, 0.9, 0.0], [0.9, 0.71, 0.69, 0.1, 1.0]]
     mixture, stems = spectra(masks)
     before = stems.copy()
-    reject_below(0.3, mixture, stems, stems)
+    reject_below(0.3, mixture, stems)
     kept = np.asarray(masks) >= 0.3
     assert np.array_equal(stems, np.where(kept[:, None, :], before, 0.0))
 
@@ -21,20 +27,20 @@ def test_only_estimates_below_the_threshold_are_rejected():
 def test_channels_are_judged_apart():
     mixture = np.ones((2, 1), np.complex64)
     stems = np.array([[[0.2], [0.8]]], np.complex64)
-    reject_below(0.5, mixture, stems, stems)
+    reject_below(0.5, mixture, stems)
     assert stems.ravel().tolist() == [0.0, np.complex64(0.8)]
 
 
 def test_threshold_zero_changes_no_bit():
     mixture, stems = spectra(np.random.default_rng(1).uniform(0.0, 1.0, (4, 5)))
     before = stems.copy()
-    reject_below(0.0, mixture, stems, stems)
+    reject_below(0.0, mixture, stems)
     assert stems.tobytes() == before.tobytes()
 
 
 def test_a_stem_that_is_the_whole_mixture_passes_threshold_one():
     mixture, stems = spectra([[1.0] * 5, [0.999] * 5])
-    reject_below(1.0, mixture, stems, stems)
+    reject_below(1.0, mixture, stems)
     assert np.array_equal(stems[0], mixture)
     assert not stems[1].any()
 
@@ -52,7 +58,7 @@ def test_masks_are_shared_only_where_they_claim_more_than_there_is():
 
 def test_silent_bins_stay_silent():
     stems = np.zeros((4, 2, 3), np.complex64)
-    reject_below(0.5, np.zeros((2, 3), np.complex64), stems, stems)
+    reject_below(0.5, np.zeros((2, 3), np.complex64), stems)
     assert not stems.any()
 
 

@@ -38,7 +38,7 @@ def toy(tmp_path):
 
 
 def local(engine, model, **way):
-    return Worker(engine.timeline, Separator(load_card(str(model)), RATE_HZ, stems=STEMS), RATE_HZ, LATENCY, **way)
+    return Worker(engine.timeline, Separator(load_card(str(model)), RATE_HZ, stems=STEMS), LATENCY, **way)
 
 
 def test_the_next_model_takes_over_without_a_missing_frame(engine, toy, make_music):
@@ -180,7 +180,7 @@ def test_models_of_very_different_latency_follow_each_other_without_a_missing_fr
         "slow": toys.small_wave(tmp_path / "slow", [[0.5, 0.5], [0.5, 0.5]], samples=36_000),
     }
     old, successor = (
-        Worker(engine.timeline, Separator(load_card(folders[name]), RATE_HZ, stems=STEMS), RATE_HZ, latency, pid)
+        Worker(engine.timeline, Separator(load_card(folders[name]), RATE_HZ, stems=STEMS), latency, pid)
         for pid, name in enumerate(order, start=1)
     )
     music = make_music(5 * RATE_HZ, RATE_HZ)

@@ -71,7 +71,7 @@ def test_the_threshold_reaches_the_masks(engine, card, make_music, separate):
 
 @pytest.mark.parametrize(("told", "used"), [(0.25, 0.25), (7.0, 1.0), (-1.0, 0.0), (float("nan"), 0.0)])
 def test_a_threshold_out_of_range_is_clamped(engine, card, told, used):
-    worker = Worker(engine.timeline, Separator(card, 48000), 48000, LATENCY)
+    worker = Worker(engine.timeline, Separator(card, 48000), LATENCY)
     worker.restart()
     engine.timeline.threshold = told
     engine.push(np.zeros((2, 512), np.float32))
@@ -80,7 +80,7 @@ def test_a_threshold_out_of_range_is_clamped(engine, card, told, used):
 
 
 def test_it_beats_while_waiting_for_a_hop(engine, card, make_music):
-    worker = Worker(engine.timeline, Separator(card, 48000), 48000, LATENCY)
+    worker = Worker(engine.timeline, Separator(card, 48000), LATENCY)
     worker.restart()
     music = make_music(2048, 48000)
     written = []
