@@ -34,7 +34,7 @@ from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.changes import Dirty
-from stemfield.control.scenes.lock import StateLock
+from stemfield.control.scenes.lock import state_lock
 from stemfield.control.scenes.presets import presets
 from stemfield.control.scenes.store import Saver, SceneStore
 from stemfield.control.status import Counters, Status
@@ -162,7 +162,7 @@ class Daemon:
 
     def _restore(self, stack: AsyncExitStack) -> Hub:
         """Make the hub with the saved scene, and connect what plays and saves each change."""
-        stack.enter_context(StateLock(self._config.state_folder))
+        stack.enter_context(state_lock(self._config.state_folder))
         # The parts are looked up when they are read: some of them need the context to be built.
         status = Status(
             counters=self._counters,

@@ -82,12 +82,7 @@ def scene_to_dict(scene: Scene, context: Context) -> dict[str, Any]:
 
 
 def scene_from_dict(data: object, context: Context) -> tuple[Scene, tuple[str, ...]]:
-    """The scene in plain data, and the problems; what is missing or invalid is as in the default scene.
-
-    Args:
-        data: see `scene_to_dict`.
-        context: fixed surroundings.
-    """
+    """The scene in the result of `scene_to_dict`, and the problems; what is missing or invalid is as in the default."""
     if not isinstance(data, Mapping):
         return context.defaults, (f"expected the keys {', '.join(_branches())}, got {shown(data)}",)
     if data.get("format", FORMAT) != FORMAT:
@@ -131,14 +126,9 @@ def scene_from_dict(data: object, context: Context) -> tuple[Scene, tuple[str, .
 
 
 def stored_changes(before: Scene | None, after: Scene, context: Context) -> Iterator[tuple[str, Values]]:
-    """Every stored value that differs in `after`, by its address with the id of the object.
+    """Every stored value that differs in `after` (without `before`: all), by its address with the id of the object.
 
     Setting them in this order makes the scene: an object whose name another one gets is renamed first.
-
-    Args:
-        before: the earlier scene; None for all values.
-        after: the later scene.
-        context: fixed surroundings.
     """
     for row in _STORED:
         assert row.read is not None
@@ -195,11 +185,7 @@ def read_data(path: Path) -> object:
 
 
 def scene_data(text: str, source: str) -> object:
-    """The plain data of a scene in JSON.
-
-    Args:
-        text: content of the file or the journal.
-        source: named in errors.
+    """The plain data of a scene in JSON; errors name its source.
 
     Raises:
         SceneFileError: not JSON, or with text that cannot be stored.

@@ -22,11 +22,7 @@ _MAX_NUMBER = 1 << 63
 
 
 class Journal:
-    """One journal file.
-
-    Args:
-        path: created by `reserve`.
-    """
+    """One journal file, which `reserve` creates."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -43,12 +43,7 @@ Step = Scene | Rewrite
 
 
 class SceneLibrary:
-    """Scenes by name. A saved scene hides the preset of its name.
-
-    Args:
-        store: where scenes are saved; None saves none.
-        presets: built-in scenes.
-    """
+    """Scenes by name. A saved scene hides the preset of its name; without a store none can be saved."""
 
     def __init__(self, store: SceneStore | None, presets: Mapping[str, Scene]) -> None:
         self._store = store
@@ -108,12 +103,7 @@ class SceneLibrary:
         return self._peeked[name]
 
     def save(self, name: str, scene: Scene, failed: Callable[[str], None]) -> Rewrite | None:
-        """Save a scene; a thread waits for the disk.
-
-        Args:
-            name: see `valid_name`.
-            scene: the scene.
-            failed: called with the reason if it cannot be saved.
+        """Save a scene; a thread waits for the disk, and if it cannot be saved, `failed` is called with the reason.
 
         Returns:
             What undoes it, if another scene had this name.
@@ -201,9 +191,7 @@ class SceneLibrary:
         if unwritten is None and name in self._presets and name not in self._saved:
             return self._presets[name], ()
         try:
-            if unwritten is not None:
-                return self._folder().scene_of(unwritten, name)
-            return self._folder().load_named(name)
+            return self._folder().load_named(name, unwritten)
         except SceneFileError as error:
             raise RefusedError("; ".join(error.problems)) from error
 

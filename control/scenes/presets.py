@@ -68,12 +68,7 @@ _HEIGHTS = {
 
 
 def presets(layout: Layout, defaults: Scene) -> Mapping[str, Scene]:
-    """The presets that suit a room, by name.
-
-    Args:
-        layout: loudspeaker layout.
-        defaults: scene whose stems are placed; everything else stays.
-    """
+    """The presets that suit a room, by name: the default scene with its stems placed."""
     panned = [s for s in layout.speakers if not s.lfe]
     found = {"stage": _STAGE, "wide stage": _WIDE_STAGE}
     if any(abs(s.azimuth_deg) > _BEHIND_DEG for s in panned):

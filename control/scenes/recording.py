@@ -55,35 +55,35 @@ def read_recording(path: Path) -> Generator[Step, None, None]:
         RecordingError: too large, not a recording, or an invalid line.
         OSError: it cannot be read.
     """
-    latest_s = 0.0
+    latest_s, number = 0.0, 0
+
+    def invalid(why: str) -> RecordingError:
+        return RecordingError(str(path), (f"line {number}: {why}",))
+
     with _opened(path) as file:
         for number, text in enumerate(iter(partial(file.readline, MAX_LINE), ""), 1):
             if len(text) >= MAX_LINE:
-                raise RecordingError(str(path), (f"line {number}: expected at most {MAX_LINE} characters",))
+                raise invalid(f"expected at most {MAX_LINE} characters")
             try:
                 line = parse_json(text)
             except PlainDataError as error:
                 if not text.endswith("\n"):
                     return  # power failure while it was written
-                raise RecordingError(str(path), (f"line {number}: not JSON",)) from error
+                raise invalid("not JSON") from error
             match line:
                 case {"stemfield": "recording", "format": 1} if number == 1:
                     continue
                 case {"stemfield": "recording", "format": other} if number == 1:
-                    raise RecordingError(
-                        str(path), (f"line 1: format: expected 1, got {shown(other)}; another version wrote it",)
-                    )
+                    raise invalid(f"format: expected 1, got {shown(other)}; another version wrote it")
                 case [int() | float() as at_s, str() as address, list() as values] if number > 1 and at_s >= latest_s:
                     try:
                         latest_s = float(_AT.accept(at_s, strict=True))
                         values = list(accept_all((_FADE,), values)) if address == FADE else values
                     except RefusedError as refused:
-                        raise RecordingError(str(path), (f"line {number}: {refused}",)) from refused
+                        raise invalid(str(refused)) from refused
                     yield Step(latest_s, address, values)
                     continue
-            raise RecordingError(
-                str(path), (f"line {number}: expected [seconds, address, [values]], got {shown(text.strip())}",)
-            )
+            raise invalid(f"expected [seconds, address, [values]], got {shown(text.strip())}")
 
 
 def _opened(path: Path) -> TextIO:
@@ -94,12 +94,7 @@ def _opened(path: Path) -> TextIO:
 
 
 def capture_path(folder: Path, stem: str) -> Path:
-    """Path of the control of a capture, beside the audio in a `.wav` file of the same name.
-
-    Args:
-        folder: folder of the recordings.
-        stem: file name without suffix.
-    """
+    """Path of the control of a capture in a folder of recordings, beside the audio in `STEM.wav`."""
     return folder / "captures" / f"{stem}.jsonl"
 
 
@@ -132,12 +127,9 @@ def captured_objects(path: Path) -> Scene:
 
 
 def scenes_of(steps: Iterable[Step], scene: Scene, context: Context) -> Iterator[tuple[float, Scene, float]]:
-    """The scenes of a recording in order: time in seconds, scene, and cross-fade in seconds.
+    """The scenes of a recording, from an initial one: time in seconds, scene, and cross-fade in seconds.
 
-    Args:
-        steps: lines of the recording.
-        scene: initial scene.
-        context: fixed surroundings; whatever does not exist here is ignored.
+    Whatever does not exist here is ignored.
     """
     for at_s, moment in groupby(steps, key=lambda step: step.at_s):
         fade_s = 0.0

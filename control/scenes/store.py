@@ -34,17 +34,9 @@ from stemfield.layouts.plain_data import PlainDataError, decode, read_file, with
 from stemfield.layouts.problems import RefusedError, shown
 from stemfield.renderer.scene.scene import Scene
 
-AGAIN_S = 5.0
-"""Time after which a failed save is retried."""
-
 
 class SceneStore:
-    """The scenes in one folder.
-
-    Args:
-        folder: created on the first write.
-        context: fixed surroundings.
-    """
+    """The scenes in one folder, which is created on the first write."""
 
     def __init__(self, folder: Path, context: Context) -> None:
         self.folder = folder
@@ -142,15 +134,19 @@ class SceneStore:
             _set_aside(path, error)
         self._write(path, content)
 
-    def load_named(self, name: str) -> tuple[Scene, tuple[str, ...]]:
+    def load_named(self, name: str, content: bytes | None = None) -> tuple[Scene, tuple[str, ...]]:
         """A saved scene, and the problems.
+
+        Args:
+            name: its name.
+            content: result of `content_named`, in place of what is in the file now.
 
         Raises:
             RefusedError: invalid name, or no such scene.
             SceneFileError: its file is broken.
         """
         path = self._path(name)
-        if (content := _content_of(path)) is None:
+        if content is None and (content := _content_of(path)) is None:
             raise self._no_scene(name)
         return self._scene_of(content, path)
 
@@ -168,18 +164,7 @@ class SceneStore:
 
     def content_named(self, name: str) -> bytes | None:
         """The content of a saved scene's file, valid or not; None if it cannot be read."""
-        try:
-            return _content_of(self._path(name))
-        except SceneFileError:
-            return None
-
-    def scene_of(self, content: bytes, name: str) -> tuple[Scene, tuple[str, ...]]:
-        """The scene in the result of `content_named`, and the problems.
-
-        Raises:
-            SceneFileError: not a scene.
-        """
-        return self._scene_of(content, self._path(name))
+        return _content_or_nothing(self._path(name))
 
     def restore_named(self, name: str, content: bytes) -> None:
         """Write the result of `content_named` back.
@@ -245,7 +230,7 @@ class SceneStore:
         path = self._present.with_name(f"{self._present.name}.kept")
         try:
             if os.path.lexists(path) and _content_or_nothing(path) != content:
-                path.replace(_free(path, "{}"))
+                path.replace(_free(path, ""))
             self._write(path, content)
         except OSError as error:
             return f"{path}: cannot be written: {error.strerror}; the unused parts are lost with the next change"
@@ -281,14 +266,14 @@ def _renamed(path: Path, error: SceneFileError) -> str:
 def _set_aside(path: Path, error: SceneFileError) -> str:
     """Rename a file that cannot be used, and return its new name. Raises OSError."""
     kind = "newer" if isinstance(error, NewerSceneError) else "broken"
-    free = _free(path, f"{kind}-{{}}")
+    free = _free(path, f"{kind}-")
     path.replace(free)
     return free.name
 
 
 def _free(path: Path, ending: str) -> Path:
-    """The first free name beside a file, by the number in its ending."""
-    names = (path.with_name(f"{path.name}.{ending.format(number)}") for number in itertools.count(1))
+    """The first free name beside a file, with a number after its ending."""
+    names = (path.with_name(f"{path.name}.{ending}{number}") for number in itertools.count(1))
     return next(name for name in names if not os.path.lexists(name))
 
 
@@ -305,7 +290,7 @@ class Saver:
     """
 
     def __init__(
-        self, store: SceneStore, report: Callable[[str], Any], interval_s: float = 0.5, again_s: float = AGAIN_S
+        self, store: SceneStore, report: Callable[[str], Any], interval_s: float = 0.5, again_s: float = 5.0
     ) -> None:
         self._store = store
         self._report = report
@@ -355,19 +340,15 @@ class Saver:
             await asyncio.wait([writing])
             self._offered = self._offered or scene
             raise
-        error = writing.exception()
-        if error is not None:  # of any type: the next scene may be valid
+        problem = ""
+        if (error := writing.exception()) is not None:  # of any type: the next scene may be valid
             if not isinstance(error, OSError):
                 log_fault("the scene cannot be saved", error)
-            self._report_failure(f"the scene cannot be saved: {cause(error)}", scene)
+            problem = f"the scene cannot be saved: {cause(error)}"
         elif reason := writing.result():
-            self._report_failure(f"the scene is saved in its journal only: {reason}", scene)
-        elif self._failing:
-            self._report(f"{self._store.folder}: the scene is saved again")
-            self._failing = ""
-
-    def _report_failure(self, text: str, scene: Scene) -> None:
-        self._offered = self._offered or scene
-        if text != self._failing:
-            self._report(f"{self._store.folder}: {text}")
-        self._failing = text
+            problem = f"the scene is saved in its journal only: {reason}"
+        if problem:
+            self._offered = self._offered or scene
+        if problem != self._failing:
+            self._report(f"{self._store.folder}: {problem or 'the scene is saved again'}")
+        self._failing = problem

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from stemfield.control.scenes.lock import FILE, StateLock, StateTakenError
+from stemfield.control.scenes.lock import FILE, StateTakenError, state_lock
 
 HOLDER = """
 import sys
 from pathlib import Path
-from stemfield.control.scenes.lock import StateLock
-with StateLock(Path(sys.argv[1])):
+from stemfield.control.scenes.lock import state_lock
+with state_lock(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -39,14 +39,14 @@ def test_the_second_one_says_who_has_the_folder(tmp_path: Path) -> None:
         for _ in range(2):  # who is turned away leaves the holder's name as it was
             with (
                 pytest.raises(StateTakenError, match=rf"another daemon \(process {holder.pid} on .*, since 20"),
-                StateLock(folder),
+                state_lock(folder),
             ):
                 pass
         holder.send_signal(signal.SIGKILL)
         holder.wait(10)
-        with StateLock(folder), pytest.raises(StateTakenError, match=f"process {os.getpid()} on"), StateLock(folder):
+        with state_lock(folder), pytest.raises(StateTakenError, match=f"process {os.getpid()} on"), state_lock(folder):
             pass
-    with StateLock(folder), StateLock(tmp_path / "other"):
+    with state_lock(folder), state_lock(tmp_path / "other"):
         pass
 
 
@@ -58,7 +58,7 @@ def test_a_folder_that_cannot_be_locked_is_no_reason_not_to_play(
     (tmp_path / "link" / FILE).symlink_to(tmp_path / "victim")
     (tmp_path / "folder" / FILE).mkdir(parents=True)
     for name in ("file", "link", "folder"):
-        with StateLock(tmp_path / name):
+        with state_lock(tmp_path / name):
             pass
     assert not (tmp_path / "victim").exists()
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
@@ -70,7 +70,7 @@ def test_a_folder_that_cannot_be_locked_is_no_reason_not_to_play(
 
 
 def test_who_has_it_without_a_name_is_told_too(tmp_path: Path) -> None:
-    with StateLock(tmp_path):
+    with state_lock(tmp_path):
         (tmp_path / FILE).write_bytes(b"\xff\x1b[31m\n")
-        with pytest.raises(StateTakenError, match="unknown process"), StateLock(tmp_path):
+        with pytest.raises(StateTakenError, match="unknown process"), state_lock(tmp_path):
             pass
