@@ -26,11 +26,7 @@ _BLOCK_FRAMES = 8192
 
 
 class Capture:
-    """A running capture.
-
-    Args:
-        engine: engine that plays the objects.
-        path: file, which appears when it is complete.
+    """A running capture of what an engine plays; the file appears when it is complete.
 
     Attributes:
         problem: why it ended by itself, or nothing.

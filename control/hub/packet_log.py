@@ -89,13 +89,7 @@ class PacketLog:
         self._add(peer, problem.address, (), reason)
 
     def dropped(self, sender: str, what: bytes | str, why: str) -> None:
-        """Record a message that was dropped before it was parsed.
-
-        Args:
-            sender: host and port.
-            what: the datagram, or the requested path.
-            why: reason.
-        """
+        """Record what was dropped before it was parsed, a datagram or a requested path, of a sender (host and port)."""
         if not self.is_open:
             return
         host = sender.rpartition(":")[0]

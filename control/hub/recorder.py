@@ -57,13 +57,7 @@ Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class _ControlTrack:
-    """The control part of a running recording.
-
-    Args:
-        path: file to write.
-        hub: owner of the scene.
-        capture: audio capture that determines the time; without one the loop does.
-    """
+    """The control part of a running recording; its time is that of the capture, or without one that of the loop."""
 
     def __init__(self, path: Path, hub: Hub, capture: Capture | None = None) -> None:
         self._path = path
@@ -71,15 +65,14 @@ class _ControlTrack:
         self._scene = hub.scene
         begun_s = asyncio.get_running_loop().time()
         self._seconds = capture.seconds if capture else lambda: asyncio.get_running_loop().time() - begun_s
-        whole = stored_changes(None, self._scene, hub.context)
         self._lines: list[bytes] = []
         self._size = 0
         self._runs = True
         self._add(HEADER if capture is None else capture_header(self._scene))
         stays = _ROOM if capture is None else _NOT_CAPTURED
-        for entry in whole:
-            if not entry[0].startswith(stays):
-                self._add(encode_step(0.0, *entry))
+        for address, values in stored_changes(None, self._scene, hub.context):
+            if not address.startswith(stays):
+                self._add(encode_step(0.0, address, values))
         hub.listen(self._changed)
 
     def end(self) -> None:
@@ -142,6 +135,9 @@ class Recorder:
         hub: owner of the scene.
         report: called with the reason if a recording ends by itself.
         engine: returns the engine that plays, or None.
+
+    Attributes:
+        state: what it is doing, such as `recording verse`; empty when idle.
     """
 
     def __init__(
@@ -161,7 +157,7 @@ class Recorder:
         self._task: asyncio.Task[None] | None = None
         self._tasks: dict[asyncio.Task[None], Path] = {}
         """Unfinished tasks, with their files."""
-        self._state = ""
+        self.state = ""
         self._peer = Peer("playback", 0, lambda *_: None, "playback")
         self._names = {name for path in folder.glob("*.jsonl") if (name := name_of(path.stem))}
         clear_leavings(capture_path(folder, "").parent)
@@ -170,11 +166,6 @@ class Recorder:
         hub.on(actions.Play, lambda command, _: self.play(valid_name(command.name)))
         hub.on(actions.DeleteRecording, lambda command, _: self.delete(valid_name(command.name)))
         hub.on(actions.Stop, lambda command, _: self.stop() if command.pressed else None)
-
-    @property
-    def state(self) -> str:
-        """What the recorder is doing, such as `recording verse`; empty when idle."""
-        return self._state
 
     def names(self) -> tuple[str, ...]:
         """Names of the recordings, sorted."""
@@ -233,9 +224,9 @@ class Recorder:
             RefusedError: invalid name, no such recording, or it is being recorded or played.
         """
         path = self._known(name)
-        if self._state and self._task is not None and self._tasks.get(self._task) == path:
+        if self.state and self._task is not None and self._tasks.get(self._task) == path:
             raise RefusedError(
-                f"{shown(name)}: {self._state.partition(' ')[0]} is still active: use /recorder/stop first"
+                f"{shown(name)}: {self.state.partition(' ')[0]} is still active: use /recorder/stop first"
             )
         self._names.discard(name)
         before = [task for task, of in self._tasks.items() if of == path]
@@ -243,7 +234,7 @@ class Recorder:
 
     def stop(self) -> None:
         """Stop recording or playing; the rest of a recording is written in the background."""
-        self._state = ""
+        self.state = ""
         if self._track is not None:
             self._track.end()
             self._track = None
@@ -262,7 +253,7 @@ class Recorder:
 
     def _begin(self, doing: str, name: str, path: Path, work: Work) -> asyncio.Task[None]:
         self._task = self._run(doing, name, path, work, tuple(self._tasks))
-        self._state = f"{doing} {name}"
+        self.state = f"{doing} {name}"
         return self._task
 
     def _run(
@@ -281,7 +272,7 @@ class Recorder:
                     self._report(f"{doing} {name}: {why}")
             finally:
                 if self._task is task:
-                    self._state = ""
+                    self.state = ""
 
         task = asyncio.get_running_loop().create_task(run())
         self._tasks[task] = path

@@ -43,18 +43,10 @@ class HubCounters:
     """Refused messages about an object that another peer controls."""
     read_only: int = 0
     """Refused messages of peers with read-only access."""
-    errors_withheld: int = 0
-    """Problems that were not reported because of the rate limit."""
 
 
 class Reports:
-    """Counts problems and reports them.
-
-    Args:
-        scene: returns the current scene, for suggestions for unknown addresses.
-        context: fixed surroundings, whose status gets the counts.
-        packets: log of recent messages.
-    """
+    """Counts problems in the status of the context, and reports them to their senders and the log of messages."""
 
     def __init__(self, scene: Callable[[], Scene], context: Context, packets: PacketLog) -> None:
         self._packets = packets
@@ -80,7 +72,6 @@ class Reports:
             reason = self._reason(problem) if is_reported else problem.reason or "unknown address"
             self._packets.record_refusal(problem, reason, peer)
         if not is_reported:
-            self.counters.errors_withheld += 1
             return
         address, reason = sendable(problem.address), sendable(self._reason(problem))
         self.refused = address, reason, self._context.status.counters.read("heartbeat")

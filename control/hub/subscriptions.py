@@ -56,12 +56,7 @@ class Channel:
 
 
 class Subscriptions:
-    """All subscriptions, at most 64.
-
-    Args:
-        scene: returns the current scene.
-        context: fixed surroundings.
-    """
+    """All subscriptions, at most 64."""
 
     def __init__(self, scene: Callable[[], Scene], context: Context) -> None:
         self._scene = scene
@@ -88,7 +83,7 @@ class Subscriptions:
             raise RefusedError(f"{shown(pattern)}: {suggestion(pattern, self._scene(), self._context)}")
         self._drop((pattern, to))
         self._check_number()
-        first = self._watch(pattern)
+        first = Watch(lambda scene: routes(pattern, scene, self._context), self._context)
         values = first.changes(self._scene())
         while part := list(islice(values, STEP)):
             for packet in in_bundles([_packet(*one) for one in part]):
@@ -141,9 +136,6 @@ class Subscriptions:
         """End all of them."""
         for key in list(self._subscriptions):
             self._drop(key)
-
-    def _watch(self, pattern: str) -> Watch:
-        return Watch(lambda scene: routes(pattern, scene, self._context), self._context)
 
     def _of(self, pattern: str | None, sender: Peer) -> Mapping[tuple[str, Peer], Subscription]:
         return {k: s for k, s in self._subscriptions.items() if pattern in (None, k[0]) and s.belongs_to(sender)}

@@ -14,6 +14,7 @@ from dataclasses import replace
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.object_rows import MAX_LABEL
 from stemfield.control.parameters.rows import Parameter, Values, component, found_object
+from stemfield.control.parameters.scene_rows import YPR
 from stemfield.renderer.scene.scene import MAX_LEVEL, Scene, SceneObject
 from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M, aed_of, position_of, reachable
 
@@ -184,11 +185,7 @@ ADM_ROWS: tuple[Parameter, ...] = (
     ),
     *_listener(
         "ypr",
-        (
-            Argument("f", "yaw", "angle.degree", -180.0, 180.0, cyclic=True),
-            Argument("f", "pitch", "angle.degree", -180.0, 180.0, cyclic=True),
-            Argument("f", "roll", "angle.degree", -180.0, 180.0, cyclic=True),
-        ),
+        YPR,
         "Head rotation of the listener: to the left, up, to the right shoulder.",
         lambda scene: scene.head,
         lambda scene, yaw, pitch, roll: replace(scene, head=(yaw, pitch, roll)),

@@ -36,11 +36,7 @@ def is_pattern(text: str) -> bool:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the pattern matches the whole text.
-
-    Args:
-        pattern: one part of an address, without `/`, at most 256 characters.
-        text: text to match.
+    """Whether the pattern, one part of an address without `/`, matches the whole text.
 
     Raises:
         PatternError: the pattern is too long, has an unclosed or empty bracket, or has more than 64 alternatives.

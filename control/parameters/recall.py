@@ -38,12 +38,8 @@ SCENE_FIELDS: Final = _fields((*GROUP_ROWS, *SCENE_ROWS, *ROOM_ROWS))
 def recalled(present: Scene, saved: Scene, recall: Recall | None = None) -> Scene:
     """A saved scene in the current room.
 
-    Head rotation and recall settings do not change; a comparison ends, so that the scene is audible.
-
-    Args:
-        present: the current scene.
-        saved: the saved scene.
-        recall: what changes; None uses the settings of the current scene.
+    Head rotation and recall settings do not change; a comparison ends, so that the scene is audible. Without `recall`,
+    the settings of the present scene say what changes.
     """
     recall = present.recall if recall is None else recall
     found: dict[str, Any] = {n: getattr(saved, n) for kind in recall.scope for n in SCENE_FIELDS.get(kind, ())}
@@ -60,12 +56,9 @@ def undone(present: Scene, before: Scene) -> Scene:
 
 
 def recall_of(scope: str | None, without: str | None, otherwise: Recall) -> Recall:
-    """Recall settings from the arguments of a message.
+    """Recall settings from the arguments of a message: comma-separated kinds and objects.
 
-    Args:
-        scope: comma-separated kinds; None or empty uses the default.
-        without: comma-separated objects; None uses the default.
-        otherwise: the default.
+    An empty scope, and what is None, is as in `otherwise`.
 
     Raises:
         RefusedError: an unknown kind, an invalid pattern, or too many.

@@ -104,16 +104,8 @@ def object_row(
 ) -> Parameter:
     """A row about one object, which is stored if it has a kind (`recall`).
 
-    Args:
-        name: last part of the address.
-        arguments: see `Parameter`; so are the others.
-        description: text of the manual.
-        read: returns the values of an object.
-        change: returns the object with other values, which are the further arguments.
-        default: values of a new object.
-        field: stored field of the object, if its name is not that of the row.
-        recall: kind of its field.
-        page: whether the page follows it.
+    `read` returns the values of an object, `change` the object with other values, which are its further arguments.
+    `field` is the stored field, if its name is not that of the row. `Parameter` describes the others.
     """
     return Parameter(
         f"/object/{{o}}/{name}",

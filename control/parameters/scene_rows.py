@@ -21,6 +21,8 @@ from stemfield.layouts.problems import RefusedError, did_you_mean, shown
 from stemfield.renderer.scene.scene import SILENCE_DB, Identify, Scene, SpeakerTrim, TestSignal
 
 MAX_LISTENER_M = 100.0
+YPR = tuple(Argument("f", name, "angle.degree", -180.0, 180.0, cyclic=True) for name in ("yaw", "pitch", "roll"))
+"""Rotation of a head."""
 
 _MODELS = "the name of a model card, 1 to 64 of A-Z a-z 0-9 . _ -"
 _MODEL_NAME = re.compile(r"([A-Za-z0-9_-][A-Za-z0-9._-]{0,63})?")
@@ -133,11 +135,7 @@ ROOM_ROWS: Final = (
     ),
     Parameter(
         "/listener/ypr",
-        (
-            Argument("f", "yaw", "angle.degree", -180.0, 180.0, cyclic=True),
-            Argument("f", "pitch", "angle.degree", -180.0, 180.0, cyclic=True),
-            Argument("f", "roll", "angle.degree", -180.0, 180.0, cyclic=True),
-        ),
+        YPR,
         "Head rotation of the binaural monitor's listener: to the left, up, to the right shoulder.",
         default=(0.0, 0.0, 0.0),
         read=lambda scene, _: scene.head,
