@@ -152,7 +152,7 @@ def test_a_configuration_key(source: Source) -> None:
     code = """
 from stemfield.control.config.configuration import Config, parse_config
 from stemfield.control.daemon.reload import compare
-print(parse_config({"shine_db": 3}, "x").shine_db, compare(Config(), Config(shine_db=1.0)).taken)
+print(parse_config({"shine_db": 3}, "x").shine_db, compare(Config(), Config(shine_db=1.0))[1])
 """
     assert source.run("-c", code).strip() == "3.0 ('shine_db',)"
     assert len(source.touched) == 1

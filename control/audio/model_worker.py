@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from functools import partial
 
 from stemfield.control.audio.supervisor import TIMEOUT_S, Supervisor
@@ -27,18 +26,11 @@ class ModelWorker:
     Args:
         config: configuration of the daemon.
         card: model to begin with; None plays the mixture.
-        latency_frames: gives a model's latency at a sample rate.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        card: ModelCard | None,
-        latency_frames: Callable[[ModelCard, int], int] = live_latency_frames,
-    ) -> None:
+    def __init__(self, config: Config, card: ModelCard | None) -> None:
         self._config = config.separation
         self._separates = config.role != "renderer"
-        self._latency_frames = latency_frames
         self._card = card
         self._next: ModelCard | None = None
         """Model whose worker has not taken over yet."""
@@ -129,7 +121,7 @@ class ModelWorker:
 
     def _least_frames(self, card: ModelCard | None, rate_hz: int, margin_frames: int) -> int:
         """Latency that a model needs, with the fade, if its worker may be that late: a period at least."""
-        model = round(WITHOUT_MODEL_S * rate_hz) if card is None else self._latency_frames(card, rate_hz)
+        model = round(WITHOUT_MODEL_S * rate_hz) if card is None else live_latency_frames(card, rate_hz)
         return model + fade_frames(rate_hz) + margin_frames
 
     def _start(self, engine: Engine, card: ModelCard, successor: bool) -> WorkerProcess:

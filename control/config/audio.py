@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from stemfield.control.config.object_names import check_name
 from stemfield.control.config.schema import LIVE
@@ -21,6 +22,9 @@ EMBEDDED = "default"
 Role = Literal["both", "separation", "renderer"]
 
 _Metres = Annotated[float, Field(ge=-FARTHEST_M, le=FARTHEST_M)]
+_Azimuth = Annotated[float, Field(ge=-360, le=360)]
+_Elevation = Annotated[float, Field(ge=-90, le=90)]
+_Distance = Annotated[float, Field(ge=NEAREST_M, le=FARTHEST_M)]
 
 
 def _within(name: str, most: int) -> str:
@@ -30,10 +34,14 @@ def _within(name: str, most: int) -> str:
     return name
 
 
+_ClientName = Annotated[str, AfterValidator(partial(_within, most=MAX_CLIENT_BYTES))]
+_InputName = Annotated[str, AfterValidator(check_name), AfterValidator(partial(_within, most=MAX_PORT_BYTES))]
+
+
 class JackConfig(Strict):
     """The JACK driver."""
 
-    client_name: str = Field("stemfield", min_length=1, max_length=63, description="Name of the JACK client.")
+    client_name: _ClientName = Field("stemfield", min_length=1, max_length=63, description="Name of the JACK client.")
     server_name: str | None = Field(None, description="JACK server to join; null is the default one.")
     channels: Literal[1, 2] = Field(2, description="Input ports for the music: 2 is stereo, 1 is mono.")
     connect_inputs: tuple[str, ...] = Field(
@@ -61,11 +69,6 @@ class JackConfig(Strict):
     )
     start_server: bool = Field(False, description="Start a JACK server if none runs.")
 
-    @field_validator("client_name")
-    @classmethod
-    def _check_client_name(cls, name: str) -> str:
-        return _within(name, MAX_CLIENT_BYTES)
-
     @field_validator("connect_speakers")
     @classmethod
     def _check_speakers(cls, speakers: dict[str, str]) -> dict[str, str]:
@@ -92,7 +95,6 @@ class SeparationConfig(Strict):
     margin_ms: float = Field(
         15.0, ge=5.0, le=500.0, description="Time by which the worker may be late, added to the latency."
     )
-
     providers: tuple[str, ...] = Field(
         ("cpu",),
         min_length=1,
@@ -121,27 +123,14 @@ class MonitorConfig(Strict):
 class InputConfig(Strict):
     """A direct input: an object that another JACK client plays into a port of its own."""
 
-    name: str = Field(description="Unique name, used in its OSC address.")
+    name: _InputName = Field(description="Unique name, used in its OSC address.")
     channels: Literal[1, 2] = Field(1, description="Input ports of this object.")
     position: tuple[_Metres, _Metres, _Metres] | None = Field(
         None, description="Initial position: [x, y, z] in metres; front, left and up are positive."
     )
-    aed: (
-        tuple[
-            Annotated[float, Field(ge=-360, le=360)],
-            Annotated[float, Field(ge=-90, le=90)],
-            Annotated[float, Field(ge=NEAREST_M, le=FARTHEST_M)],
-        ]
-        | None
-    ) = Field(
-        None,
-        description="The same as [azimuth, elevation, distance], degrees and metres; left and up are positive.",
+    aed: tuple[_Azimuth, _Elevation, _Distance] | None = Field(
+        None, description="The same as [azimuth, elevation, distance], degrees and metres; left and up are positive."
     )
-
-    @field_validator("name")
-    @classmethod
-    def _check_name(cls, name: str) -> str:
-        return _within(check_name(name), MAX_PORT_BYTES)
 
     @field_validator("aed")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, IPvAnyNetwork, ValidationInfo, field_validator
@@ -14,19 +15,16 @@ from stemfield.layouts.problems import RefusedError
 from stemfield.layouts.schema import Strict
 
 
-def numeric(host: str) -> str:
-    """Return a numeric address.
-
-    Raises:
-        ValueError: it is not one.
-    """
+def _numeric(host: str, examples: str = "192.168.1.7") -> str:
     try:
         ipaddress.ip_address(host)
     except ValueError as error:
-        raise ValueError("expected a numeric address such as 192.168.1.7") from error
+        raise ValueError(f"expected a numeric address such as {examples}") from error
     return host
 
 
+_Address = Annotated[str, AfterValidator(_numeric)]
+_OwnAddress = Annotated[str, AfterValidator(partial(_numeric, examples="127.0.0.1, 0.0.0.0 or ::1"))]
 _Name = Annotated[str, AfterValidator(check_name)]
 _Networks = tuple[IPvAnyNetwork, ...]
 _Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -35,7 +33,7 @@ _Port = Annotated[int, Field(ge=1, le=65_535)]
 class NetworkConfig(Strict):
     """Access to the daemon: the same for every port."""
 
-    bind: str = Field(
+    bind: _OwnAddress = Field(
         "127.0.0.1",
         description="Address to listen on: 127.0.0.1 this machine only, 0.0.0.0 IPv4, :: IPv4 and IPv6.",
     )
@@ -80,15 +78,6 @@ class NetworkConfig(Strict):
         le=1_000_000.0,
         description="Maximum message rate of each sender; bursts may be as large.",
     )
-
-    @field_validator("bind")
-    @classmethod
-    def _check_bind(cls, bind: str) -> str:
-        try:
-            ipaddress.ip_address(bind)
-        except ValueError as error:
-            raise ValueError("expected a numeric address such as 127.0.0.1, 0.0.0.0 or ::1") from error
-        return bind
 
     @field_validator("allow")
     @classmethod
@@ -136,7 +125,7 @@ class MirrorConfig(Strict):
     """Another renderer that is sent every change of the scene."""
 
     dialect: Literal["s3a", "adm"] = Field(description="s3a is JSON, adm is ADM-OSC.")
-    host: str = Field(description="Numeric address of the other renderer.")
+    host: _Address = Field(description="Numeric address of the other renderer.")
     port: int = Field(0, ge=0, le=65_535, description="Its UDP port; 0 is 4242 for s3a and 4001 for adm.")
     rate_hz: float = Field(20.0, ge=1.0, le=100.0, description="Maximum update rate.")
     ahead_ms: float = Field(
@@ -157,11 +146,6 @@ class MirrorConfig(Strict):
             raise ValueError(f"expected 0, or {least_ms:g} and more at this rate_hz, or changes arrive too late")
         return ahead_ms
 
-    @field_validator("host")
-    @classmethod
-    def _check_host(cls, host: str) -> str:
-        return numeric(host)
-
 
 def delay_of(mirrors: Iterable[MirrorConfig]) -> float:
     """Delay of all scenes in seconds, so that mirrors that get them ahead of time change together with this room."""
@@ -171,7 +155,7 @@ def delay_of(mirrors: Iterable[MirrorConfig]) -> float:
 class PeerConfig(Strict):
     """For `role: renderer`: the machine that separates, which gets the scene's separation settings."""
 
-    host: str | None = Field(None, description="Its numeric address; null sends nothing.")
+    host: _Address | None = Field(None, description="Its numeric address; null sends nothing.")
     port: _Port = Field(4001, description="Its OSC port.")
     bridge_ms: float = Field(
         0.0,
@@ -180,11 +164,6 @@ class PeerConfig(Strict):
         le=5_000.0,
         description="Latency of the stems from there to here that JACK does not report; part of /status/latency.",
     )
-
-    @field_validator("host")
-    @classmethod
-    def _check_host(cls, host: str | None) -> str | None:
-        return None if host is None else numeric(host)
 
 
 _Rank = Annotated[int, Field(ge=0, le=100, json_schema_extra=LIVE)]

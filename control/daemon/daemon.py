@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from importlib.metadata import version
 
 from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.audio.model_worker import ModelWorker
@@ -19,7 +20,6 @@ from stemfield.control.audio.scene_delay import SceneDelay
 from stemfield.control.audio.service import AudioService
 from stemfield.control.config.configuration import Config
 from stemfield.control.config.network import delay_of
-from stemfield.control.daemon.banner import banner
 from stemfield.control.daemon.last_resort import end_in_time
 from stemfield.control.daemon.last_run import LastRun
 from stemfield.control.daemon.log import begin_log
@@ -64,7 +64,6 @@ class Daemon:
         config: checked configuration.
         reread: reads the configuration again, for SIGHUP; raises UserError.
         on_ready: called when the daemon plays.
-        mend_s: time between two checks of the sound server.
 
     Raises:
         LayoutError: the layout cannot be used.
@@ -72,16 +71,11 @@ class Daemon:
     """
 
     def __init__(
-        self,
-        config: Config,
-        reread: Callable[[], Config],
-        on_ready: Callable[[], None] = lambda: None,
-        mend_s: float = MEND_S,
+        self, config: Config, reread: Callable[[], Config], on_ready: Callable[[], None] = lambda: None
     ) -> None:
         self._config = config
         self._reread = reread
         self._on_ready = on_ready
-        self._mend_s = mend_s
         self._layout = with_bass(load_layout(config.layout, config.layout_folders), config.bass_crossover_hz)
         separates = config.role != "renderer"  # otherwise another machine has the models
         card = self._load_card(config.model or DEFAULT) if separates else None
@@ -283,15 +277,37 @@ class Daemon:
         self._last_run.sounding()
         self._manager.ready()
         log.debug("playing after %.2f s", time.monotonic() - begun_s)
-        model, scene = self._models.displayed(self._audio.model), self._config.default_scene()
         with optional_output():
-            for line in banner(self._config, self._layout, scene, self._audio.describe(), model, access):
+            for line in self._banner(access):
                 print(line, flush=True)
         self._on_ready()
         while True:
-            await asyncio.sleep(self._mend_s)
+            await asyncio.sleep(MEND_S)
             with Contained("the sound server cannot be checked"):  # the next check may succeed
                 await self._audio.mend()
+
+    def _banner(self, access: Sequence[str]) -> list[str]:
+        """The lines printed at the start: what plays, and how to control it."""
+        config, layout, audio = self._config, self._layout, self._audio.describe()
+        model = self._models.displayed(self._audio.model)
+        where = f"layout   {layout.name}, {len(layout.labels)} loudspeakers: {layout.title}"
+        if config.role == "separation":
+            where = "role     separation: sends stems to the machine that has the loudspeakers"
+        if config.role == "renderer":
+            model = f"on {config.peer.host or 'another machine, which is not controlled from here (peer.host)'}"
+        inputs = str(config.input or ("none" if config.driver == "clock" else "the input ports"))
+        objects = ", ".join(item.name for item in config.default_scene().objects)
+        send = f"stemfield send --port {config.osc.port}"
+        return [
+            f"stemfield {version('stemfield')} is ready",
+            f"  {where}",
+            f"  audio    {audio}",
+            f"  input    {inputs}",
+            f"  model    {model or 'none: the recording plays unseparated'}",
+            f"  control  {'; '.join(access)}; objects: {objects}",
+            f"           {send} /object/vocals/aed 180 0 1    # vocals behind you",
+            f"           {send} /scene/reset                  # back to the default scene",
+        ]
 
     async def _look_after(self) -> None:
         while True:
@@ -308,12 +324,7 @@ class Daemon:
 
 
 def run(config: Config, reread: Callable[[], Config], on_ready: Callable[[], None] = lambda: None) -> int:
-    """Run the daemon in this thread; return the exit status.
-
-    Args:
-        config: checked configuration.
-        reread: reads the configuration again, for SIGHUP; raises UserError.
-        on_ready: called when the daemon plays.
+    """Run a `Daemon` in this thread; return the exit status.
 
     Raises:
         LayoutError, AudioFileError, OSError: it cannot start.

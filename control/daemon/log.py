@@ -11,7 +11,6 @@ from typing import Final, TextIO
 
 _PRIORITIES = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}
 
-
 MAX_LINES: Final = 20
 """Maximum number of lines of one kind within `PERIOD_S`."""
 PERIOD_S: Final = 10.0

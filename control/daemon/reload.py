@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from pydantic import BaseModel
 
@@ -19,31 +19,32 @@ from stemfield.layouts.problems import UserError
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A running configuration and a new one."""
-
-    config: Config
-    """The running one with the live keys of the new one."""
-    taken: tuple[str, ...]
-    """Live keys that differ."""
-    waiting: tuple[str, ...]
-    """Other keys that differ."""
+Block = TypeVar("Block", bound=BaseModel)
 
 
-def compare(running: Config, new: Config) -> Comparison:
-    """Find what differs, and which of it takes effect at once."""
-    config = running
-    taken: list[str] = []
-    waiting: list[str] = []
-    for path, live in _keys(type(running)):
-        value = _value(new, path)
-        if value == _value(running, path):
+def compare(running: Block, new: Block, above: str = "") -> tuple[Block, tuple[str, ...], tuple[str, ...]]:
+    """Find what differs in a block of the configuration, and which of it takes effect at once.
+
+    Returns:
+        The running block with the live keys of the new one, the live keys that differ, and the other keys that differ,
+        each behind the path `above`. A list of blocks is one key.
+    """
+    update: dict[str, object] = {}
+    taken: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    for name, field in type(running).model_fields.items():
+        before, after = getattr(running, name), getattr(new, name)
+        if before == after:
             continue
-        (taken if live else waiting).append(".".join(path))
-        if live:
-            config = _with(config, path, value)
-    return Comparison(config, tuple(taken), tuple(waiting))
+        if isinstance(before, BaseModel):
+            update[name], inner_taken, inner_waiting = compare(before, after, f"{above}{name}.")
+            taken, waiting = taken + inner_taken, waiting + inner_waiting
+        elif field.json_schema_extra == LIVE:
+            update[name] = after
+            taken += (above + name,)
+        else:
+            waiting += (above + name,)
+    return running.model_copy(update=update), taken, waiting
 
 
 class Reloader:
@@ -85,39 +86,15 @@ class Reloader:
                     log.error("%s", line)
                 log.error("the configuration stays as it was")
                 continue
-            found = compare(self._config, new)
-            if found.taken:
-                await self._apply(found.config)
-            self._config = found.config
-            log.info("configuration reloaded: %s", ", ".join(found.taken) or "no live key has changed")
-            if found.waiting:
-                log.warning("a restart is needed for: %s", ", ".join(found.waiting))
+            config, taken, waiting = compare(self._config, new)
+            if taken:
+                await self._apply(config)
+            self._config = config
+            log.info("configuration reloaded: %s", ", ".join(taken) or "no live key has changed")
+            if waiting:
+                log.warning("a restart is needed for: %s", ", ".join(waiting))
 
 
 def _log_fault(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()) is not None:
         log.error("the configuration could not be applied: send SIGHUP to try again", exc_info=error)
-
-
-def _keys(block: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], bool]]:
-    """Path of every key, and whether it is live; a list of blocks is one key."""
-    for name, field in block.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _keys(field.annotation, (*above, name))
-        else:
-            yield (*above, name), field.json_schema_extra == LIVE
-
-
-def _value(block: BaseModel, path: tuple[str, ...]) -> object:
-    for name in path:
-        block = getattr(block, name)
-    return block
-
-
-def _with(config: Config, path: tuple[str, ...], value: object) -> Config:
-    """The configuration with another value of a key, which stands in it or in a block of it."""
-    *above, name = path
-    if above:
-        (block,) = above
-        name, value = block, getattr(config, block).model_copy(update={name: value})
-    return config.model_copy(update={name: value})

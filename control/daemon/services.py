@@ -7,7 +7,6 @@ import logging
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
-from importlib.metadata import version
 
 from zeroconf import Error as ZeroconfError
 
@@ -21,7 +20,7 @@ from stemfield.control.http.server import HttpServer
 from stemfield.control.hub.hub import Hub
 from stemfield.control.network.addresses import own_addresses, reachable_addresses
 from stemfield.control.network.admission import Admission
-from stemfield.control.network.discovery import OSC, OSCJSON, DaemonInfo, ServiceAnnouncer
+from stemfield.control.network.discovery import OSC, OSCJSON, ServiceAnnouncer
 from stemfield.control.network.listeners import listen_addresses, open_listeners
 from stemfield.control.network.mirror import Mirror
 from stemfield.control.network.scheduler import FairScheduler
@@ -186,11 +185,8 @@ async def _advertise(
     if not config.discovery.enabled:
         return
     ports = {OSC: config.osc.port} | ({OSCJSON: config.http.port} if served else {})
-
-    def info() -> DaemonInfo:
-        return DaemonInfo(layout_name, len(hub.scene.objects), version("stemfield"))
-
-    announcer = ServiceAnnouncer(config.discovery.name or default_name(), addresses, ports, info())
+    name, objects = config.discovery.name or default_name(), len(hub.scene.objects)
+    announcer = ServiceAnnouncer(name, addresses, ports, layout_name, objects)
 
     async def announce() -> None:
         logged = ""
@@ -200,7 +196,7 @@ async def _advertise(
                 logged, announced = "", (own_addresses(4), own_addresses(6))
                 while announced == (own_addresses(4), own_addresses(6)):
                     await asyncio.sleep(ANNOUNCE_S)
-                    await announcer.update(info())
+                    await announcer.update(len(hub.scene.objects))
                 # The addresses changed, and multicast groups joined on a removed interface are lost: start again.
             except (OSError, ZeroconfError) as error:
                 if str(error) != logged:

@@ -17,30 +17,9 @@ from stemfield.renderer.scene.scene import Scene, SceneObject
 
 Node = dict[str, Any]
 
-ATTRIBUTES = (
-    "FULL_PATH",
-    "CONTENTS",
-    "TYPE",
-    "ACCESS",
-    "VALUE",
-    "RANGE",
-    "DESCRIPTION",
-    "UNIT",
-    "CLIPMODE",
-)
-EXTENSIONS = (
-    "ACCESS",
-    "VALUE",
-    "RANGE",
-    "DESCRIPTION",
-    "UNIT",
-    "CLIPMODE",
-    "LISTEN",
-    "PATH_CHANGED",
-    "PATH_RENAMED",
-    "PATH_ADDED",
-    "PATH_REMOVED",
-)
+_OPTIONAL = ("ACCESS", "VALUE", "RANGE", "DESCRIPTION", "UNIT", "CLIPMODE")
+ATTRIBUTES = ("FULL_PATH", "CONTENTS", "TYPE", *_OPTIONAL)
+EXTENSIONS = (*_OPTIONAL, "LISTEN", "PATH_CHANGED", "PATH_RENAMED", "PATH_ADDED", "PATH_REMOVED")
 _ACCESS = {"value": 3, "status": 1, "trigger": 2, "action": 2}
 
 _KINDS = {"stem": "separated from the music", "input": "a direct input"}

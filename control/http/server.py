@@ -55,9 +55,9 @@ class HttpServer:
         headphones: stream of the binaural monitor, for the panner page.
         name: display name of this daemon.
         osc_port: UDP port of OSC, for clients.
+        room: description of the loudspeakers for the panner page.
         token: secret that clients have to send; None for no token.
         names: host names of this daemon, in addition to those that every machine has.
-        room: description of the loudspeakers for the panner page.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class HttpServer:
         headphones: HeadphoneStream,
         name: str,
         osc_port: int,
+        room: Facts,
         token: str | None = None,
         names: Sequence[str] = (),
-        room: Facts | None = None,
     ) -> None:
         self._addresses = addresses
         self._port = port
@@ -85,13 +85,7 @@ class HttpServer:
         self._oscquery = OscQueryRoutes(hub, admission, scheduler, name, osc_port)
         app = web.Application(middlewares=[self._admit], client_max_size=MAX_MESSAGE)
         facts = daemon_facts(name, addresses, osc_port, port, hub.context)
-        self._page = PageRoutes(
-            hub,
-            admission,
-            scheduler,
-            facts | {"room": room or {"name": "", "title": "", "speakers": [], "edges": []}},
-            headphones,
-        )
+        self._page = PageRoutes(hub, admission, scheduler, facts | {"room": room}, headphones)
         self._page.add_routes(app.router)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/{path:.*}", self._get)

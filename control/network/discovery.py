@@ -7,6 +7,7 @@ import ipaddress
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 
 from zeroconf import DNSQuestionType, InterfaceChoice, IPVersion, ServiceInfo, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
@@ -35,26 +36,6 @@ def _without_traceback(record: logging.LogRecord) -> bool:
 logging.getLogger("zeroconf").addFilter(_without_traceback)
 
 
-@dataclass(frozen=True, slots=True)
-class DaemonInfo:
-    """What is announced about a daemon."""
-
-    layout: str
-    objects: int
-    version: str
-
-    @property
-    def text(self) -> dict[str, str]:
-        """The TXT record."""
-        return {
-            "txtvers": "1",
-            "app": APPLICATION,
-            "version": self.version,
-            "layout": self.layout,
-            "objects": str(self.objects),
-        }
-
-
 class ServiceAnnouncer:
     """Announces the daemon while it runs.
 
@@ -66,14 +47,18 @@ class ServiceAnnouncer:
         addresses: addresses at which the ports are open. Each is announced on its own interface only, so that a daemon
             that listens on loopback is not announced to the network.
         ports: port of each service type.
-        info: content of the announcement.
+        layout: name of the loudspeaker layout.
+        objects: number of objects.
     """
 
-    def __init__(self, name: str, addresses: Sequence[str], ports: Mapping[str, int], info: DaemonInfo) -> None:
+    def __init__(
+        self, name: str, addresses: Sequence[str], ports: Mapping[str, int], layout: str, objects: int
+    ) -> None:
         self._wanted = name.encode()[:_MAX_LABEL].decode(errors="ignore")
         self._addresses = outside(addresses)
         self._ports = ports
-        self._daemon = info
+        self._layout = layout
+        self._objects = objects
         self._zeroconf: AsyncZeroconf | None = None
         self._browser: AsyncServiceBrowser | None = None
         self._taken: set[str] = set()
@@ -102,11 +87,11 @@ class ServiceAnnouncer:
         await asyncio.sleep(LISTEN_S)
         await self._register()
 
-    async def update(self, info: DaemonInfo) -> None:
-        """Announce other content, if it changed."""
-        if info == self._daemon:
+    async def update(self, objects: int) -> None:
+        """Announce another number of objects, if it changed."""
+        if objects == self._objects:
             return
-        self._daemon = info
+        self._objects = objects
         for index, old in enumerate(self._infos):
             assert self._zeroconf is not None
             self._infos[index] = self._info(old.type, old.get_name())
@@ -147,11 +132,12 @@ class ServiceAnnouncer:
         return next((name for name in names if name not in self._taken), self._wanted)
 
     def _info(self, service: str, name: str) -> ServiceInfo:
+        text = {"txtvers": "1", "app": APPLICATION, "version": version("stemfield")}
         return ServiceInfo(
             service,
             f"{name}.{service}",
             port=self._ports[service],
-            properties=self._daemon.text,
+            properties=text | {"layout": self._layout, "objects": str(self._objects)},
             server=self._server,
             parsed_addresses=outside(reachable_addresses(self._addresses)),
         )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import Row, give
 
-from stemfield.control.network.discovery import OSC, OSCJSON, DaemonInfo, ServiceAnnouncer
+from stemfield.control.network.discovery import OSC, OSCJSON, ServiceAnnouncer
 
 BUS = """<busconfig><type>system</type><listen>unix:path={}</listen><auth>EXTERNAL</auth><policy context="default">
 <allow user="*"/><allow own="*"/><allow send_destination="*"/><allow eavesdrop="true"/></policy></busconfig>"""
@@ -45,13 +45,13 @@ def browse(service: str, expected: int) -> list[list[str]]:
 
 
 async def look() -> list[Row]:
-    advert = ServiceAnnouncer("Living room", ["127.0.0.1"], {OSC: 4001, OSCJSON: 8010}, DaemonInfo("22.2", 5, "0.1.0"))
+    advert = ServiceAnnouncer("Living room", ["127.0.0.1"], {OSC: 4001, OSCJSON: 8010}, "22.2", 5)
     await advert.start()
     right = 0
     for service, port in ((OSC, "4001"), (OSCJSON, "8010")):
         found = await asyncio.to_thread(browse, service, 1)
         right += sum(line[3:4] + line[7:9] == ["Living\\032room", "127.0.0.1", port] for line in found)
-    await advert.update(DaemonInfo("22.2", 6, "0.1.0"))
+    await advert.update(6)
     await asyncio.sleep(1.0)
     found = await asyncio.to_thread(browse, OSC, 1)
     updated = sum('"objects=6"' in line[-1] for line in found)

@@ -227,6 +227,7 @@ class Web:
                 headphones=HeadphoneStream(),
                 name="Test room",
                 osc_port=control.server.port,
+                room={},
                 **options,
             )
             await server.start()

@@ -76,7 +76,7 @@ async def addresses(network: dict[str, Any], folder: Path, other: int) -> dict[s
     from stemfield.control.daemon.services import open_network
     from stemfield.control.http.page_facts import daemon_facts
     from stemfield.control.hub.build import build_hub
-    from stemfield.control.network.discovery import OSC, DaemonInfo, ServiceAnnouncer
+    from stemfield.control.network.discovery import OSC, ServiceAnnouncer
     from stemfield.control.network.listeners import listen_addresses
     from stemfield.control.parameters.context import Context
     from stemfield.control.scenes.store import SceneStore
@@ -93,7 +93,7 @@ async def addresses(network: dict[str, Any], folder: Path, other: int) -> dict[s
     async with AsyncExitStack() as stack:
         services = await open_network(stack, config, hub, load_layout("stereo"), HeadphoneStream())
         listening = listen_addresses(config.network)
-        info = ServiceAnnouncer("x", listening, {OSC: OSC_PORT}, DaemonInfo("", 0, ""))._info(OSC, "x")
+        info = ServiceAnnouncer("x", listening, {OSC: OSC_PORT}, "", 0)._info(OSC, "x")
         facts = daemon_facts("x", listening, OSC_PORT, HTTP_PORT, context)
         places = {
             "printed": [

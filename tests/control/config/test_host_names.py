@@ -11,14 +11,14 @@ import aiohttp
 import pytest
 
 from stemfield.control.config.host_names import HostNames, check_name
-from stemfield.control.network.discovery import OSC, DaemonInfo, ServiceAnnouncer
+from stemfield.control.network.discovery import OSC, ServiceAnnouncer
 
 OWN = socket.gethostname()
 
 
 def announced(port: int) -> str:
     """The name that DNS-SD announces."""
-    info = ServiceAnnouncer("x", ["127.0.0.1"], {OSC: port}, DaemonInfo("", 0, ""))._info(OSC, "x")
+    info = ServiceAnnouncer("x", ["127.0.0.1"], {OSC: port}, "", 0)._info(OSC, "x")
     return str(info.server)
 
 

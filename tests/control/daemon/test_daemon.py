@@ -70,7 +70,8 @@ def test_an_error_in_a_check_of_the_server_ends_nothing(tmp_path, monkeypatch, c
     before, looks = fault_count(), []
 
     async def play():
-        daemon, again = Daemon(config, lambda: config, mend_s=0.01), asyncio.Event()
+        monkeypatch.setattr("stemfield.control.daemon.daemon.MEND_S", 0.01)
+        daemon, again = Daemon(config, lambda: config), asyncio.Event()
 
         async def mend():
             looks.append(1)

@@ -31,13 +31,13 @@ def test_what_can_be_taken_is_and_the_rest_waits() -> None:
         peer={"bridge_ms": 20.0},
         log_level="debug",
     )
-    found = compare(running, new)
-    assert set(found.taken) == {"jack.connect_outputs", "hands.hold_s", "mirror", "peer.bridge_ms", "log_level"}
-    assert set(found.waiting) == {"layout", "osc.adm_answer_port", "jack.client_name"}
-    assert (found.config.layout, found.config.jack.client_name) == ("quad", "a")
-    assert found.config.jack.connect_outputs == ("system:*",)
-    assert found.config.hands.hold_s == 2.0
-    assert compare(found.config, new).taken == ()
+    found, taken, waiting = compare(running, new)
+    assert set(taken) == {"jack.connect_outputs", "hands.hold_s", "mirror", "peer.bridge_ms", "log_level"}
+    assert set(waiting) == {"layout", "osc.adm_answer_port", "jack.client_name"}
+    assert (found.layout, found.jack.client_name) == ("quad", "a")
+    assert found.jack.connect_outputs == ("system:*",)
+    assert found.hands.hold_s == 2.0
+    assert compare(found, new)[1] == ()
 
 
 def test_a_bad_file_is_logged_and_the_next_good_one_applied(caplog: pytest.LogCaptureFixture) -> None:

@@ -86,6 +86,7 @@ def serve(control: Any) -> Iterator[Callable[..., str]]:
                 headphones=HeadphoneStream(),
                 name="room",
                 osc_port=control.server.port,
+                room={},
                 token=token,
             )
             await server.start()

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 from zeroconf import ServiceBrowser, ServiceInfo, ServiceListener, Zeroconf
 from zeroconf.asyncio import AsyncZeroconf
 
-from stemfield.control.network.discovery import OSC, OSCJSON, DaemonInfo, FoundDaemon, ServiceAnnouncer, browse
+from stemfield.control.network.discovery import OSC, OSCJSON, FoundDaemon, ServiceAnnouncer, browse
 
 HERE = ["127.0.0.1"]
 
@@ -31,12 +32,8 @@ class Heard(ServiceListener):
         self.gone.append(name)
 
 
-def presence(objects: int = 5) -> DaemonInfo:
-    return DaemonInfo("22.2", objects, "0.1.0")
-
-
 def announcer(name: str, port: int) -> ServiceAnnouncer:
-    return ServiceAnnouncer(name, HERE, {OSC: port, OSCJSON: port + 1000}, presence())
+    return ServiceAnnouncer(name, HERE, {OSC: port, OSCJSON: port + 1000}, "22.2", 5)
 
 
 async def within(seconds: float, condition: Callable[[], Any]) -> None:
@@ -63,11 +60,11 @@ def test_another_zeroconf_sees_it_come_change_and_go(service: str, port: int) ->
             assert info.decoded_properties == {
                 "txtvers": "1",
                 "app": "stemfield",
-                "version": "0.1.0",
+                "version": version("stemfield"),
                 "layout": "22.2",
                 "objects": "5",
             }
-            await ours.update(presence(6))
+            await ours.update(6)
             await within(5, lambda: full in heard.updated)
             info = await asyncio.to_thread(other.get_service_info, service, full)
             assert info is not None
@@ -92,8 +89,8 @@ def test_browse_finds_two_of_the_same_name_and_nothing_foreign() -> None:
             await second.stop()
 
     found = asyncio.run(run())
-    assert FoundDaemon("Room", "127.0.0.1", 4001, 5001, "22.2", 5, "0.1.0") in found
-    assert FoundDaemon("Room-2", "127.0.0.1", 4002, 5002, "22.2", 5, "0.1.0") in found
+    assert FoundDaemon("Room", "127.0.0.1", 4001, 5001, "22.2", 5, version("stemfield")) in found
+    assert FoundDaemon("Room-2", "127.0.0.1", 4002, 5002, "22.2", 5, version("stemfield")) in found
 
 
 def test_two_that_come_at_the_same_time_find_different_names() -> None:
@@ -126,7 +123,7 @@ def test_a_service_that_keeps_the_name_gets_it() -> None:
 
 
 def test_loopback_is_not_announced_beside_others() -> None:
-    both = ServiceAnnouncer("x", ["127.0.0.1", "192.0.2.7"], {OSC: 4001}, presence())
+    both = ServiceAnnouncer("x", ["127.0.0.1", "192.0.2.7"], {OSC: 4001}, "22.2", 5)
     assert both._info(OSC, "x").parsed_addresses() == ["192.0.2.7"]
     assert announcer("x", 4001)._info(OSC, "x").parsed_addresses() == HERE
 

@@ -192,7 +192,7 @@ def test_damaged_requests(control: Any, caplog: pytest.LogCaptureFixture) -> Non
     """Whatever arrives by TCP, the answer is one of HTTP, and none says that the daemon failed."""
 
     async def start() -> HttpServer:
-        given = {"headphones": HeadphoneStream(), "name": "x", "osc_port": 9}
+        given = {"headphones": HeadphoneStream(), "name": "x", "osc_port": 9, "room": {}}
         server = HttpServer(["127.0.0.1"], 0, Admission((), 1e6), control.hub, control.scheduler, **given)
         await server.start()
         return server
