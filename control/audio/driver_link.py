@@ -106,12 +106,11 @@ class DriverLink:
             return False
         if not isinstance(driver, ClockDriver):
             self._connect(driver)
-        # Only now, so that what is connected hears the whole fade-in.
-        self._engine.fade_in()
-        if not isinstance(driver, ClockDriver):
             has_name = driver.client_name == self._config.jack.client_name
             self._had_name = self._had_name or has_name
             self._rename_s = 0.0 if has_name else self._rename_s
+        # Only now, so that what is connected hears the whole fade-in.
+        self._engine.fade_in()
         self.driver, self._joined_once, self._last_refusal = driver, True, ""
         self._calls, self._calls_s = -1, now_s
         return True
@@ -220,7 +219,7 @@ class DriverLink:
         monitor = MONITOR_PORTS if engine.outputs > len(names.feeds) else ()
         self._ports = JackPorts((*names.music, *names.direct), len(names.music), names.feeds, names.channels, monitor)
         driver.start(engine, self._ports)
-        self._connections.new_server()
+        self._connections.keeper.new_server()
 
     def _fault(self, driver: JackDriver, fits: Callable[[int, int], bool], now_s: float) -> str:
         """Why the driver has to be left, or an empty string."""
@@ -237,10 +236,11 @@ class DriverLink:
         return f"the JACK server requested no block for {stall_s:.0f} s" if now_s - self._calls_s > stall_s else ""
 
     def _connect(self, driver: JackDriver) -> None:
-        """Update the connections; a server that has gone meanwhile is noticed later."""
         if self._ports is not None:
-            server = self._config.jack.server_name or ""
-            self.wiring = self._connections.update(driver, self._ports, server) or self.wiring
+            try:
+                self.wiring = self._connections.update(driver, self._ports, self._config.jack.server_name or "")
+            except OSError as error:  # a server that has gone meanwhile is noticed later
+                log.debug("%s", error)
 
 
 def fade_out(engine: Engine) -> None:

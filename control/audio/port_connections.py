@@ -31,34 +31,27 @@ class PortConnections:
 
     def __init__(self, speakers: Sequence[Speaker]) -> None:
         self.wanted = WantedConnections(speakers)
-        self._keeper = ConnectionKeeper()
+        self.keeper = ConnectionKeeper()
         self._logged: set[str] = set()
         """Problems and notes already in the log."""
 
-    def new_server(self) -> None:
-        """Expect no connection yet."""
-        self._keeper.new_server()
+    def update(self, driver: JackDriver, ports: JackPorts, server: str) -> Wiring:
+        """Make the missing connections; return the state afterwards.
 
-    def update(self, driver: JackDriver, ports: JackPorts, server: str) -> Wiring | None:
-        """Make the missing connections; return the state afterwards, or None if the server has gone meanwhile."""
-        try:
-            return self._update(driver, ports, server)
-        except OSError as error:
-            log.debug("%s", error)
-            return None
-
-    def _update(self, driver: JackDriver, ports: JackPorts, server: str) -> Wiring:
+        Raises:
+            OSError: the server has gone meanwhile.
+        """
         current = driver.connections()
         for own, before, after in driver.renamed:
             log.info("port %s was renamed to %s", before, after)
-            self._keeper.rename(own, before, after)
-        self._keeper.want(driver.wanted_connections(ports))
+            self.keeper.rename(own, before, after)
+        self.keeper.want(driver.wanted_connections(ports))
         self._log_problems()
-        for connection in self._keeper.surplus(current):
+        for connection in self.keeper.surplus(current):
             if driver.disconnect(connection):
                 log.info("disconnected %s and %s", *connection)
                 current.discard(connection)
-        for connection in self._keeper.missing(current, driver.exists):
+        for connection in self.keeper.missing(current, driver.exists):
             if driver.connect(connection):
                 log.info("connected %s and %s", *connection)
                 current.add(connection)

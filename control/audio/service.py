@@ -24,9 +24,7 @@ from stemfield.control.audio.executor import LatestWins, SerialExecutor
 from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.audio.model_worker import ModelWorker
 from stemfield.control.audio.player import Player
-from stemfield.control.audio.roles import MIXTURE_ROWS, engine_of
-from stemfield.control.audio.stem_outputs import StemOutputs
-from stemfield.control.audio.stems_log import StemsLog
+from stemfield.control.audio.roles import MIXTURE_ROWS, StemOutputs, engine_of
 from stemfield.control.config.configuration import Config
 from stemfield.control.status import QUIET, UNCALLED, CallbackState, SoundState
 from stemfield.layouts.model import Layout
@@ -84,7 +82,7 @@ class AudioService:
         self._scene: Scene | None = None
         self._gains = LatestWins("gains", self._apply_scenes, _merged)
         self._match = LoudnessMatch()
-        self._stems_log = StemsLog()
+        self._stems_log = report.StemsLog()
         self._headphones = headphones or HeadphoneStream()
         self._link = DriverLink(config, layout, self._headphones.write)
         self._executor = SerialExecutor("sound server")

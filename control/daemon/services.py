@@ -17,14 +17,14 @@ from stemfield.control.config.network import MirrorConfig, delay_of
 from stemfield.control.dialects.registry import BY_NAME
 from stemfield.control.http.page_facts import room_facts
 from stemfield.control.http.server import HttpServer
+from stemfield.control.http.session import Doors
 from stemfield.control.hub.hub import Hub
 from stemfield.control.network.addresses import own_addresses, reachable_addresses
 from stemfield.control.network.admission import Admission
 from stemfield.control.network.discovery import OSC, OSCJSON, ServiceAnnouncer
 from stemfield.control.network.listeners import listen_addresses, open_listeners
-from stemfield.control.network.mirror import Mirror
+from stemfield.control.network.mirror import Mirror, Upstream
 from stemfield.control.network.scheduler import FairScheduler
-from stemfield.control.network.upstream import Upstream
 from stemfield.layouts.model import Layout
 
 ANNOUNCE_S = 2.0
@@ -53,28 +53,26 @@ class NetworkServices:
         """The HTTP server, if enabled."""
         self.upstream: Upstream | None = None
         """Connection to the machine that separates, if that is another one."""
-        self.access: Sequence[str] = ()
+        self.access: list[str] = []
         """Addresses of the daemon for the user, in lines."""
 
     def mirror(self, configs: Sequence[MirrorConfig]) -> None:
         """Start these mirrors, in place of the present ones."""
         self.close()
-        ahead_s = delay_of(configs)
+        hub = self._hub
         for config in configs:
-            self._mirror(config, ahead_s if config.ahead_ms else 0.0)
-
-    def _mirror(self, wanted: MirrorConfig, ahead_s: float) -> None:
-        hub, dialect = self._hub, BY_NAME[wanted.dialect]
-        to = wanted.host, wanted.port or dialect.mirror_port
-        mirror = Mirror(dialect, to, wanted.rate_hz, lambda: hub.scene, ahead_s, lambda: hub.published_s)
-        try:
-            mirror.start()
-        except OSError as error:
-            log.warning("mirror %s:%d: %s", *to, error.strerror)
-            return
-        hub.listen(mirror.changed)
-        self._mirrors.append(mirror)
-        log.info("the scene is mirrored to %s:%d (%s)", *to, wanted.dialect)
+            dialect = BY_NAME[config.dialect]
+            to = config.host, config.port or dialect.mirror_port
+            ahead_s = delay_of(configs) if config.ahead_ms else 0.0
+            mirror = Mirror(dialect, to, config.rate_hz, lambda: hub.scene, ahead_s, lambda: hub.published_s)
+            try:
+                mirror.start()
+            except OSError as error:
+                log.warning("mirror %s:%d: %s", *to, error.strerror)
+                continue
+            hub.listen(mirror.changed)
+            self._mirrors.append(mirror)
+            log.info("the scene is mirrored to %s:%d (%s)", *to, config.dialect)
 
     async def reconfigure(self, config: Config) -> None:
         """Apply changes of rights, limits, token, names and mirrors."""
@@ -117,47 +115,36 @@ async def open_network(
     stack.callback(services.close)
     services.mirror(config.mirror)
     services.upstream = _upstream(stack, config, hub)
-    services.server = await _serve(stack, config, addresses, admission, scheduler, hub, layout, headphones)
-    await _advertise(stack, config, hub, layout.name, addresses, served=services.server is not None)
+    name = config.discovery.name or f"stemfield on {machine_name()}"
     host = reachable_addresses(addresses)[0]
-    web = [f"http://{_in_url(host)}:{config.http.port}/ in a browser (and OSCQuery)"] if services.server else []
-    services.access = [f"OSC to {host} port {config.osc.port} (UDP)", *web]
+    services.access = [f"OSC to {host} port {config.osc.port} (UDP)"]
+    ports = {OSC: config.osc.port}
+    if config.http.enabled:
+        server = HttpServer(
+            addresses,
+            config.http.port,
+            Doors(hub, admission, scheduler),
+            headphones=headphones,
+            name=name,
+            osc_port=config.osc.port,
+            room=room_facts(layout),
+            token=network.token,
+            names=network.names,
+        )
+        try:
+            await server.start()
+        except OSError as error:
+            log.warning("%s", error.strerror)
+        else:
+            stack.push_async_callback(server.close)
+            services.server = server
+            in_url = f"[{host}]" if ":" in host else host
+            services.access.append(f"http://{in_url}:{config.http.port}/ in a browser (and OSCQuery)")
+            ports[OSCJSON] = config.http.port
+    if config.discovery.enabled:
+        announcer = ServiceAnnouncer(name, addresses, ports, layout.name, len(hub.scene.objects))
+        _announce(stack, announcer, hub)
     return services
-
-
-async def _serve(
-    stack: AsyncExitStack,
-    config: Config,
-    addresses: Sequence[str],
-    admission: Admission,
-    scheduler: FairScheduler,
-    hub: Hub,
-    layout: Layout,
-    headphones: HeadphoneStream,
-) -> HttpServer | None:
-    """Starts the HTTP server; None if it is disabled or its port cannot be opened."""
-    if not config.http.enabled:
-        return None
-    server = HttpServer(
-        addresses,
-        config.http.port,
-        admission,
-        hub,
-        scheduler,
-        headphones=headphones,
-        name=config.discovery.name or default_name(),
-        osc_port=config.osc.port,
-        token=config.network.token,
-        names=config.network.names,
-        room=room_facts(layout),
-    )
-    try:
-        await server.start()
-    except OSError as error:
-        log.warning("%s", error.strerror)
-        return None
-    stack.push_async_callback(server.close)
-    return server
 
 
 def _upstream(stack: AsyncExitStack, config: Config, hub: Hub) -> Upstream | None:
@@ -178,15 +165,8 @@ def _upstream(stack: AsyncExitStack, config: Config, hub: Hub) -> Upstream | Non
     return upstream
 
 
-async def _advertise(
-    stack: AsyncExitStack, config: Config, hub: Hub, layout_name: str, addresses: Sequence[str], *, served: bool
-) -> None:
+def _announce(stack: AsyncExitStack, announcer: ServiceAnnouncer, hub: Hub) -> None:
     """Announces the daemon in the background; a network without multicast only costs a warning."""
-    if not config.discovery.enabled:
-        return
-    ports = {OSC: config.osc.port} | ({OSCJSON: config.http.port} if served else {})
-    name, objects = config.discovery.name or default_name(), len(hub.scene.objects)
-    announcer = ServiceAnnouncer(name, addresses, ports, layout_name, objects)
 
     async def announce() -> None:
         logged = ""
@@ -213,12 +193,3 @@ async def _advertise(
         await announcer.stop()
 
     stack.push_async_callback(stop)
-
-
-def _in_url(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
-
-
-def default_name() -> str:
-    """The display name, if none is configured."""
-    return f"stemfield on {machine_name()}"

@@ -15,7 +15,8 @@ from stemfield.control.status import Status
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-Family = CounterMetricFamily | GaugeMetricFamily | InfoMetricFamily
+_Numbers = CounterMetricFamily | GaugeMetricFamily
+Family = _Numbers | InfoMetricFamily
 
 _DROPPED: Final = ("not_allowed", "limited", "lost")
 
@@ -53,14 +54,9 @@ class _Readings(Collector):
         yield _gauge("latency_seconds", "Latency from the mixture to the loudspeakers.", sound.latency_ms / 1e3)
         yield _counter("blocks", "Blocks rendered since the engine started.", callback.blocks)
         yield _counter("played_seconds", "Time rendered since the engine started.", callback.played_s)
-        share = GaugeMetricFamily(
-            "stemfield_callback_share",
-            "Share of the period used by the audio callback, over the last seconds.",
-            labels=["quantile"],
-        )
-        for quantile, value in callback.shares.items():
-            share.add_metric([f"{quantile:g}"], value)
-        yield share
+        shares = {f"{quantile:g}": value for quantile, value in callback.shares.items()}
+        text = "Share of the period used by the audio callback, over the last seconds."
+        yield _by(GaugeMetricFamily, "callback_share", text, "quantile", shares)
         yield _counter("xruns", "Xruns reported by the sound server.", sound.xruns)
         yield _counter("cuts", "Cross-fades without stems, heard as a click.", callback.cuts)
         yield _counter("bad_input_samples", "Input samples that were not finite and were silenced.", callback.bad_input)
@@ -76,17 +72,14 @@ class _Readings(Collector):
         yield _counter("sent", "Datagrams sent.", read("sent"))
         yield _counter("unsent", "Datagrams that could not be sent.", read("unsent"))
         dropped = {reason: read(reason) for reason in _DROPPED}
-        yield _by("dropped", "Datagrams and requests dropped, by reason.", "reason", dropped)
+        yield _by(CounterMetricFamily, "dropped", "Datagrams and requests dropped, by reason.", "reason", dropped)
         yield _counter("messages", "Messages received, valid or not.", read("messages"))
         refused = {"unknown_address": read("unknown"), "held_by_another": read("conflicts")}
         refused["read_only"] = read("read_only")
         refused["other"] = max(read("problems") - sum(refused.values()), 0)
-        yield _by("refused", "Messages refused, by reason.", "reason", refused)
+        yield _by(CounterMetricFamily, "refused", "Messages refused, by reason.", "reason", refused)
         yield _gauge("subscriptions", "Active subscriptions.", read("peers"))
-        clients = GaugeMetricFamily("stemfield_clients", "Open connections, by kind.", labels=["kind"])
-        for kind, number in self.clients.items():
-            clients.add_metric([kind], number)
-        yield clients
+        yield _by(GaugeMetricFamily, "clients", "Open connections, by kind.", "kind", self.clients)
 
 
 def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
@@ -97,8 +90,8 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"stemfield_{name}", text, value=value)
 
 
-def _by(name: str, text: str, label: str, values: Mapping[str, float]) -> CounterMetricFamily:
-    family = CounterMetricFamily(f"stemfield_{name}", text, labels=[label])
+def _by(kind: type[_Numbers], name: str, text: str, label: str, values: Mapping[str, float]) -> _Numbers:
+    family = kind(f"stemfield_{name}", text, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
     return family

@@ -8,12 +8,10 @@ from collections.abc import Iterator, Sequence
 from aiohttp import WSMessage, WSMsgType, web
 
 from stemfield.control.dialects.osc import encode
-from stemfield.control.http.session import SendQueue, Session
+from stemfield.control.http.session import Doors, SendQueue, Session
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
 from stemfield.control.hub.watch import Watch
-from stemfield.control.network.admission import Admission
-from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.control.parameters.routes import Route, routes
 from stemfield.layouts.plain_data import PlainDataError, parse_json
@@ -30,12 +28,10 @@ class WebSocketClient(Session):
     A slow client gets the newest value of each address; everything else waits in a queue of limited length.
     """
 
-    def __init__(
-        self, socket: web.WebSocketResponse, peer: Peer, hub: Hub, admission: Admission, scheduler: FairScheduler
-    ) -> None:
-        super().__init__(socket, peer, hub, admission, scheduler)
+    def __init__(self, socket: web.WebSocketResponse, peer: Peer, doors: Doors) -> None:
+        super().__init__(socket, peer, doors)
         self._listened: dict[str, None] = {}
-        self._watch = Watch(self._routes, hub.context)
+        self._watch = Watch(self._routes, doors.hub.context)
         self._queue: SendQueue[bytes | str] = SendQueue()
 
     def changed(self, events: Sequence[str]) -> None:

@@ -7,13 +7,11 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from stemfield.control.http.accept import ConnectionQuota
 from stemfield.control.http.oscquery import ATTRIBUTES, count, host_info, node_at, path_events
 from stemfield.control.http.oscquery_client import WebSocketClient
-from stemfield.control.http.quota import ConnectionQuota
-from stemfield.control.http.session import accept_websocket, peer_of
-from stemfield.control.hub.hub import Hub
-from stemfield.control.network.admission import Admission
-from stemfield.control.network.scheduler import FairScheduler, FairThreadPool
+from stemfield.control.http.session import Doors, accept_websocket, peer_of
+from stemfield.control.network.scheduler import FairThreadPool
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.patterns import is_pattern
 from stemfield.renderer.scene.scene import Scene
@@ -28,20 +26,16 @@ class OscQueryRoutes:
     """The tree of addresses, for all clients.
 
     Args:
-        hub: the present scene.
-        admission: rights and limits of each host.
-        scheduler: runs the messages of the clients.
+        doors: between the clients and the scene.
         name: display name of this daemon.
         osc_port: UDP port of OSC.
     """
 
-    def __init__(self, hub: Hub, admission: Admission, scheduler: FairScheduler, name: str, osc_port: int) -> None:
-        self._hub = hub
-        self._admission = admission
-        self._scheduler = scheduler
+    def __init__(self, doors: Doors, name: str, osc_port: int) -> None:
+        self._doors = doors
         self._name = name
         self._osc_port = osc_port
-        self._scene = hub.scene
+        self._scene = doors.hub.scene
         self._clients: dict[web.WebSocketResponse, WebSocketClient] = {}
         self._quota = ConnectionQuota(MAX_CLIENTS)
         self._trees = FairThreadPool(TREE_THREADS, "tree")
@@ -79,22 +73,20 @@ class OscQueryRoutes:
         if len(attributes) > 1 or not set(attributes) <= set(ATTRIBUTES):
             raise web.HTTPBadRequest(text=f"expected one of HOST_INFO, {', '.join(ATTRIBUTES)}")
         # A large scene has thousands of nodes, so the tree is built in a thread.
-        path, peer = request.path, peer_of(request)
+        path, peer, hub = request.path, peer_of(request), self._doors.hub
         found = None
         if not is_pattern(path):
-            found = await self._trees.run(peer, _tree, path, attributes, self._hub.scene, self._hub.context)
+            found = await self._trees.run(peer, _tree, path, attributes, hub.scene, hub.context)
         if found is None:
             raise web.HTTPNotFound(text=f"no such address: {path}")
         nodes, text = found
-        self._admission.charge(peer, min(nodes, MAX_NODES_COST) - 1)
+        self._doors.admission.charge(peer, min(nodes, MAX_NODES_COST) - 1)
         return _json(text) if text else web.Response(status=204)
 
     async def _serve_websocket(self, request: web.Request) -> web.WebSocketResponse:
         text = f"expected at most {MAX_CLIENTS} clients: close another one"
         socket = await accept_websocket(request, self._quota, text, heartbeat=20.0)
-        client = self._clients[socket] = WebSocketClient(
-            socket, peer_of(request), self._hub, self._admission, self._scheduler
-        )
+        client = self._clients[socket] = WebSocketClient(socket, peer_of(request), self._doors)
         try:
             await client.run()
         finally:

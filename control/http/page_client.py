@@ -19,13 +19,11 @@ from aiohttp import WSMessage, WSMsgType, web
 from stemfield.control.dialects import adm, native
 from stemfield.control.dialects.osc import Message, parse
 from stemfield.control.http.page_facts import POLLED, WATCHED, Facts, object_facts
-from stemfield.control.http.session import SendQueue, Session
+from stemfield.control.http.session import Doors, SendQueue, Session
 from stemfield.control.http.telemetry import pack
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
 from stemfield.control.hub.watch import Watch
-from stemfield.control.network.admission import Admission
-from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.parameters.adm_rows import ADM_PREFIX
 from stemfield.control.parameters.argument import neat
 from stemfield.control.parameters.commands import Command, Problem
@@ -48,23 +46,15 @@ class PageClient(Session):
     A slow page gets the newest value of each address; telemetry is never queued.
 
     Args:
-        socket: as for all sessions, and so the next four.
+        socket: as for all sessions, and so the next two.
         facts: sent when the page connects.
     """
 
-    def __init__(
-        self,
-        socket: web.WebSocketResponse,
-        peer: Peer,
-        hub: Hub,
-        admission: Admission,
-        scheduler: FairScheduler,
-        facts: Facts,
-    ) -> None:
-        super().__init__(socket, peer, hub, admission, scheduler)
+    def __init__(self, socket: web.WebSocketResponse, peer: Peer, doors: Doors, facts: Facts) -> None:
+        super().__init__(socket, peer, doors)
         self._facts = facts
-        self._watch = _watch(WATCHED, hub)
-        self._counts = _watch(POLLED, hub)
+        self._watch = _watch(WATCHED, doors.hub)
+        self._counts = _watch(POLLED, doors.hub)
         self._answers: SendQueue[object] = SendQueue()
         self._done: int | None = None
         self._revision = 0

@@ -7,15 +7,12 @@ from typing import Final
 from aiohttp import web
 
 from stemfield.control.audio.headphones import HeadphoneStream
+from stemfield.control.http.accept import ConnectionQuota
 from stemfield.control.http.page_audio import play
 from stemfield.control.http.page_client import PageClient
 from stemfield.control.http.page_facts import Facts
 from stemfield.control.http.page_files import file_response, page_files
-from stemfield.control.http.quota import ConnectionQuota
-from stemfield.control.http.session import accept_websocket, peer_of
-from stemfield.control.hub.hub import Hub
-from stemfield.control.network.admission import Admission
-from stemfield.control.network.scheduler import FairScheduler
+from stemfield.control.http.session import Doors, accept_websocket, peer_of
 
 ROOT: Final = "/panner/"
 SOCKET: Final = "/panner/socket"
@@ -33,9 +30,7 @@ class PageRoutes:
     """The page, for all browsers that have it open.
 
     Args:
-        hub: the present scene.
-        admission: rights and limits of each host.
-        scheduler: runs the messages of the pages.
+        doors: between the pages and the scene.
         facts: sent to every page when it connects.
         headphones: stream of the binaural monitor.
 
@@ -43,12 +38,8 @@ class PageRoutes:
     work with an older daemon. Each page is sent the build that is served, and reloads when it differs after a restart.
     """
 
-    def __init__(
-        self, hub: Hub, admission: Admission, scheduler: FairScheduler, facts: Facts, headphones: HeadphoneStream
-    ) -> None:
-        self._hub = hub
-        self._admission = admission
-        self._scheduler = scheduler
+    def __init__(self, doors: Doors, facts: Facts, headphones: HeadphoneStream) -> None:
+        self._doors = doors
         self._headphones = headphones
         self._files = page_files()
         self._facts = facts | {"page": self._files["index.html"].tag}
@@ -101,8 +92,7 @@ class PageRoutes:
 
     async def _serve_page(self, request: web.Request) -> web.WebSocketResponse:
         socket = await self._accept(request)
-        page = PageClient(socket, peer_of(request), self._hub, self._admission, self._scheduler, self._facts)
-        self._pages[socket] = page
+        page = self._pages[socket] = PageClient(socket, peer_of(request), self._doors, self._facts)
         try:
             await page.run()
         finally:

@@ -25,10 +25,7 @@ from stemfield.control.http.metrics import CONTENT_TYPE, exposition
 from stemfield.control.http.oscquery_routes import OscQueryRoutes
 from stemfield.control.http.page_facts import Facts, daemon_facts
 from stemfield.control.http.page_routes import PRIVATE, ROOT, PageRoutes
-from stemfield.control.http.session import MAX_MESSAGE, close_sockets, peer_of
-from stemfield.control.hub.hub import Hub
-from stemfield.control.network.admission import Admission
-from stemfield.control.network.scheduler import FairScheduler
+from stemfield.control.http.session import MAX_MESSAGE, Doors, close_sockets, peer_of
 from stemfield.control.network.udp import PortTakenError
 from stemfield.control.scenes.changes import Dirty
 from stemfield.layouts.problems import shown
@@ -49,9 +46,7 @@ class HttpServer:
     Args:
         addresses: addresses to listen on.
         port: 0..65535; 0 picks a free one.
-        admission: rights and limits of each host.
-        hub: the present scene.
-        scheduler: runs the messages of all ports.
+        doors: between all clients and the scene.
         headphones: stream of the binaural monitor, for the panner page.
         name: display name of this daemon.
         osc_port: UDP port of OSC, for clients.
@@ -64,9 +59,7 @@ class HttpServer:
         self,
         addresses: Sequence[str],
         port: int,
-        admission: Admission,
-        hub: Hub,
-        scheduler: FairScheduler,
+        doors: Doors,
         *,
         headphones: HeadphoneStream,
         name: str,
@@ -77,15 +70,15 @@ class HttpServer:
     ) -> None:
         self._addresses = addresses
         self._port = port
-        self._admission = admission
-        self._hub = hub
+        self._admission = doors.admission
+        self._hub = doors.hub
         self._osc_port = osc_port
         self._token = token
         self._names = HostNames(osc_port, names)
-        self._oscquery = OscQueryRoutes(hub, admission, scheduler, name, osc_port)
+        self._oscquery = OscQueryRoutes(doors, name, osc_port)
         app = web.Application(middlewares=[self._admit], client_max_size=MAX_MESSAGE)
-        facts = daemon_facts(name, addresses, osc_port, port, hub.context)
-        self._page = PageRoutes(hub, admission, scheduler, facts | {"room": room}, headphones)
+        facts = daemon_facts(name, addresses, osc_port, port, doors.hub.context)
+        self._page = PageRoutes(doors, facts | {"room": room}, headphones)
         self._page.add_routes(app.router)
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/{path:.*}", self._get)
@@ -93,7 +86,7 @@ class HttpServer:
         self._runner = web.AppRunner(
             app, access_log=None, logger=log, shutdown_timeout=1.0, keepalive_timeout=KEEP_ALIVE_S
         )
-        self._acceptor = Acceptor(admission, self._protocol)
+        self._acceptor = Acceptor(doors.admission, self._protocol)
         self._sockets: list[asyncio.Server] = []
 
     @property
@@ -128,12 +121,7 @@ class HttpServer:
         return self._runner.server()
 
     async def reconfigure(self, token: str | None, names: Sequence[str] = ()) -> None:
-        """Set the token and the names, and disconnect all clients: after a change of rights they have to reconnect.
-
-        Args:
-            token: as in the constructor.
-            names: as in the constructor.
-        """
+        """Set the token and the names, and disconnect all clients: after a change of rights they have to reconnect."""
         self._token, self._names = token, HostNames(self._osc_port, names)
         await self._disconnect(message=b"access rights have changed")
 

@@ -6,15 +6,15 @@ import asyncio
 from collections import deque
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from socket import SHUT_RDWR
 from typing import Any, Final, Generic, TypeVar
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from stemfield.control.faults import Contained
+from stemfield.control.http.accept import ConnectionQuota
 from stemfield.control.http.frames import require_masked
-from stemfield.control.http.quota import ConnectionQuota
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.peers import Address, Peer
 from stemfield.control.network.admission import Admission
@@ -28,42 +28,49 @@ CLOSE_TIMEOUT_S: Final = 1.0
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What lies between a client and the scene."""
+
+    hub: Hub
+    """Receives the commands."""
+    admission: Admission
+    """Rights of each host; counts and limits messages."""
+    scheduler: FairScheduler
+    """Runs the messages in fair turns."""
+
+
 class Session:
     """A client on a WebSocket; subclasses handle its messages and send to it.
 
     Args:
         socket: prepared WebSocket.
         peer: the client, as `peer_of` gives it.
-        hub: receives the commands.
-        admission: rights of the client; counts and limits its messages.
-        scheduler: runs its messages; the next one is read when one is done.
+        doors: run its messages; the next one is read when one is done.
     """
 
-    def __init__(
-        self, socket: web.WebSocketResponse, peer: Peer, hub: Hub, admission: Admission, scheduler: FairScheduler
-    ) -> None:
+    def __init__(self, socket: web.WebSocketResponse, peer: Peer, doors: Doors) -> None:
         self._socket = socket
-        self._peer = replace(peer, send=self._send, read_only=admission.rights(peer.host) != "change")
-        self._hub = hub
-        self._admission = admission
-        self._scheduler = scheduler
+        self._peer = replace(peer, send=self._send, read_only=doors.admission.rights(peer.host) != "change")
+        self._hub = doors.hub
+        self._doors = doors
         self._wake = asyncio.Event()
         """Set when there is something to send."""
 
     async def run(self) -> None:
         """Serve the client until it disconnects."""
-        sending = self._send_all()
+        admission, sending = self._doors.admission, self._send_all()
         task = asyncio.get_running_loop().create_task(self._contained(sending))
         try:
             async for message in self._socket:
                 if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                     continue  # an error: the connection ends
-                self._admission.counters.received += 1
-                charge = self._admission.take(self._peer, asyncio.get_running_loop().time())
+                admission.counters.received += 1
+                charge = admission.take(self._peer, asyncio.get_running_loop().time())
                 if charge is None:
-                    self._admission.refuse("limited", str(self._peer), message.data)
+                    admission.refuse("limited", str(self._peer), message.data)
                 else:
-                    await self._scheduler.run(self._peer, charged(charge, self._take(message)))
+                    await self._doors.scheduler.run(self._peer, charged(charge, self._take(message)))
         finally:
             self._hub.leave(self._peer)
             task.cancel()

@@ -162,32 +162,22 @@ class ServiceAnnouncer:
 
 @dataclass(frozen=True, slots=True)
 class FoundDaemon:
-    """A daemon on the network.
-
-    Attributes:
-        name: announced name.
-        host: numeric address.
-        port: UDP port of OSC.
-        http_port: port of OSCQuery; 0 without it.
-        layout: name of the loudspeaker layout.
-        objects: number of objects.
-        version: version of the package.
-    """
+    """A daemon on the network."""
 
     name: str
     host: str
+    """Numeric address."""
     port: int
+    """UDP port of OSC."""
     http_port: int
+    """Port of OSCQuery; 0 without it."""
     layout: str
     objects: int
     version: str
 
 
 def browse(timeout_s: float = 2.0) -> list[FoundDaemon]:
-    """Find the daemons on the network, sorted by name.
-
-    Args:
-        timeout_s: time to wait for replies.
+    """Find the daemons that reply within a time, sorted by name.
 
     Raises:
         OSError: there is no network.

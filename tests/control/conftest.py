@@ -23,6 +23,7 @@ from status import replaceable
 from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.dialects.registry import decode
 from stemfield.control.http.server import HttpServer
+from stemfield.control.http.session import Doors
 from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.network.admission import Admission
@@ -221,9 +222,7 @@ class Web:
             server = HttpServer(
                 ["127.0.0.1"],
                 0,
-                self.admission,
-                control.hub,
-                control.scheduler,
+                Doors(control.hub, self.admission, control.scheduler),
                 headphones=HeadphoneStream(),
                 name="Test room",
                 osc_port=control.server.port,

@@ -7,8 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from stemfield.control.audio.roles import MIXTURE_ROWS, STEM_PORTS, elsewhere, engine_of, ports_of
-from stemfield.control.audio.stem_outputs import StemOutputs
+from stemfield.control.audio.roles import MIXTURE_ROWS, STEM_PORTS, StemOutputs, elsewhere, engine_of, ports_of
 from stemfield.control.config.configuration import Config
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context

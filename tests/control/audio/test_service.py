@@ -109,10 +109,10 @@ class Worker:
 
 
 class Separating(ModelWorker):
-    """Starts no process; the model `other` needs 100 ms more than the configured one."""
+    """Starts no process."""
 
     def __init__(self, config, card):
-        super().__init__(config, card, lambda one, _: 4800 if one.name == "other" else 100)
+        super().__init__(config, card)
         self.started, self.supervisors = [], 0
         self.while_the_engine_is_made = lambda: None
 
@@ -131,8 +131,10 @@ class Separating(ModelWorker):
 
 
 @pytest.fixture
-def separating(tmp_path):
-    """Running audio with a model, the model's worker, and another model."""
+def separating(tmp_path, monkeypatch):
+    """Running audio with a model, the model's worker, and another model, which needs 100 ms more."""
+    latency = "stemfield.control.audio.model_worker.live_latency_frames"
+    monkeypatch.setattr(latency, lambda one, _: 4800 if one.name == "other" else 100)
     config, card = Config(driver="clock", state_folder=tmp_path), load_card("light")
     model = Separating(config, card)
     made = AudioService(config, LAYOUT, model, None, lambda _: None)

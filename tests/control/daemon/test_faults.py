@@ -236,7 +236,8 @@ def test_a_mirror_that_failed_once_is_sent_the_scene_again(
         return [b"/a\0\0,\0\0\0"]
 
     async def run() -> None:
-        mirror = Mirror(BY_NAME["adm"], ("127.0.0.1", 9), 100.0, lambda: context.defaults, refresh_s=0.02)
+        mirror = Mirror(BY_NAME["adm"], ("127.0.0.1", 9), 100.0, lambda: context.defaults)
+        monkeypatch.setattr("stemfield.control.network.mirror.MIRROR_S", 0.02)
         monkeypatch.setattr(mirror, "_encode", encode)
         monkeypatch.setattr(mirror, "_send", sent.append)
         mirror.start()

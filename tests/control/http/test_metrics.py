@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stemfield.control.audio.headphones import HeadphoneStream
 from stemfield.control.http.metrics import exposition
 from stemfield.control.http.server import HttpServer
+from stemfield.control.http.session import Doors
 from stemfield.control.network.admission import Admission
 from stemfield.control.status import CallbackState, SoundState, idle_status
 
@@ -80,9 +81,7 @@ def serve(control: Any) -> Iterator[Callable[..., str]]:
             server = HttpServer(
                 ["127.0.0.1"],
                 0,
-                rules,
-                control.hub,
-                control.scheduler,
+                Doors(control.hub, rules, control.scheduler),
                 headphones=HeadphoneStream(),
                 name="room",
                 osc_port=control.server.port,

@@ -25,10 +25,9 @@ from pythonosc.osc_message_builder import build_msg
 from pythonoscquery.osc_query_client import OSCQueryClient
 from zeroconf import ServiceInfo
 
-from stemfield.control.http.accept import MAX_CONNECTIONS, MAX_REFUSED_CONNECTIONS
+from stemfield.control.http.accept import MAX_CONNECTIONS, MAX_REFUSED_CONNECTIONS, ConnectionQuota
 from stemfield.control.http.oscquery import count, node_at
 from stemfield.control.http.oscquery_routes import MAX_CLIENTS
-from stemfield.control.http.quota import ConnectionQuota
 from stemfield.control.http.session import SendQueue
 from stemfield.control.hub.watch import Watch
 from stemfield.control.parameters.argument import Argument

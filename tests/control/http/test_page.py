@@ -24,6 +24,7 @@ from stemfield.control.http import page_files as module
 from stemfield.control.http.page_facts import daemon_facts, room_facts
 from stemfield.control.http.page_files import page_files
 from stemfield.control.http.server import HttpServer
+from stemfield.control.http.session import Doors
 from stemfield.control.http.telemetry import pack
 from stemfield.control.network.admission import Admission
 from stemfield.control.parameters.context import Context
@@ -41,9 +42,9 @@ class Web:
         self.admission = Admission(options.pop("allow", ()), options.pop("rate", 1e6), options.pop("read_only", ()))
 
         async def start() -> HttpServer:
-            room = room_facts(load_layout("5.1"))
+            room, doors = room_facts(load_layout("5.1")), Doors(control.hub, self.admission, control.scheduler)
             given = {"name": "Test room", "headphones": self.headphones, "osc_port": control.server.port, "room": room}
-            server = HttpServer(["127.0.0.1"], 0, self.admission, control.hub, control.scheduler, **given, **options)
+            server = HttpServer(["127.0.0.1"], 0, doors, **given, **options)
             await server.start()
             return server
 

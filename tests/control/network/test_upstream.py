@@ -6,7 +6,8 @@ import asyncio
 import logging
 
 from stemfield.control.dialects.osc import Message, encode, parse
-from stemfield.control.network.upstream import Upstream
+from stemfield.control.network import mirror
+from stemfield.control.network.mirror import Upstream
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
@@ -56,16 +57,18 @@ def test_the_machine_that_separates_is_told_and_asked():
     assert {"/separation/bypass [False]", "/separation/model ['']", "/status/latency []"} <= set(heard)
 
 
-def test_a_machine_that_plays_nothing_is_told_and_so_is_its_end(caplog):
+def test_a_machine_that_plays_nothing_is_told_and_so_is_its_end(caplog, monkeypatch):
+    monkeypatch.setattr(mirror, "UPSTREAM_S", 0.02)
+    monkeypatch.setattr(mirror, "FRESH_S", 0.1)
 
     async def play():
-        upstream = Upstream(("127.0.0.1", 9), default_scene, refresh_s=0.02, fresh_s=0.1)
+        upstream = Upstream(("127.0.0.1", 9), default_scene)
         upstream.start()
         upstream._handle(Message("/status/latency", [0.0], b""))
         await asyncio.sleep(0.3)
         upstream.close()
 
-    with caplog.at_level(logging.INFO, "stemfield.control.network.upstream"):
+    with caplog.at_level(logging.INFO, "stemfield.control.network.mirror"):
         asyncio.run(play())
     assert [record.getMessage() for record in caplog.records] == [
         "nothing plays on the machine that separates: 127.0.0.1:9",
@@ -73,7 +76,9 @@ def test_a_machine_that_plays_nothing_is_told_and_so_is_its_end(caplog):
     ]
 
 
-def test_what_the_machine_that_separates_says_every_second_is_told_once(caplog):
+def test_what_the_machine_that_separates_says_every_second_is_told_once(caplog, monkeypatch):
+    monkeypatch.setattr(mirror, "UPSTREAM_S", 0.02)
+    monkeypatch.setattr(mirror, "FRESH_S", 0.2)
     latencies_ms = [50.0, 0.0]
 
     class Separator(asyncio.DatagramProtocol):
@@ -92,7 +97,7 @@ def test_what_the_machine_that_separates_says_every_second_is_told_once(caplog):
     async def play():
         loop = asyncio.get_running_loop()
         transport, _ = await loop.create_datagram_endpoint(Separator, local_addr=("127.0.0.1", 0))
-        upstream = Upstream(transport.get_extra_info("sockname")[:2], default_scene, refresh_s=0.02, fresh_s=0.2)
+        upstream = Upstream(transport.get_extra_info("sockname")[:2], default_scene)
         upstream.start()
         await asyncio.sleep(0.5)
         assert upstream.latency_ms == 0.0
@@ -100,7 +105,7 @@ def test_what_the_machine_that_separates_says_every_second_is_told_once(caplog):
         transport.close()
         return transport.get_extra_info("sockname")[1]
 
-    with caplog.at_level(logging.INFO, "stemfield.control.network.upstream"):
+    with caplog.at_level(logging.INFO, "stemfield.control.network.mirror"):
         port = asyncio.run(asyncio.wait_for(play(), 10))
     assert sorted(record.getMessage() for record in caplog.records) == [
         f"nothing plays on the machine that separates: 127.0.0.1:{port}",

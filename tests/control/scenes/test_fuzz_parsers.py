@@ -31,6 +31,7 @@ from stemfield.control.http.oscquery import node_at
 from stemfield.control.http.oscquery_client import WebSocketClient
 from stemfield.control.http.page_client import PageClient
 from stemfield.control.http.server import HttpServer
+from stemfield.control.http.session import Doors
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.admission import Admission
 from stemfield.control.parameters.context import Context
@@ -156,12 +157,12 @@ def page_messages() -> list[bytes]:
 
 
 def test_damaged_messages_of_pages_and_clients(control: Any) -> None:
-    hub, admission = control.hub, Admission((), 1e6)
+    hub, doors = control.hub, Doors(control.hub, Admission((), 1e6), control.scheduler)
 
     async def run() -> None:
         first, second = (Peer("127.0.0.1", port, lambda *_: None, "web", transport="tcp") for port in (1, 2))
-        page = PageClient(None, first, hub, admission, control.scheduler, {})  # type: ignore[arg-type]
-        client = WebSocketClient(None, second, hub, admission, control.scheduler)  # type: ignore[arg-type]
+        page = PageClient(None, first, doors, {})  # type: ignore[arg-type]
+        client = WebSocketClient(None, second, doors)  # type: ignore[arg-type]
         for number, content in enumerate(each_damaged(page_messages(), 9)):
             text = WSMessage(WSMsgType.TEXT, content.decode(errors="replace"), None)
             for one in (page, client):
@@ -193,7 +194,8 @@ def test_damaged_requests(control: Any, caplog: pytest.LogCaptureFixture) -> Non
 
     async def start() -> HttpServer:
         given = {"headphones": HeadphoneStream(), "name": "x", "osc_port": 9, "room": {}}
-        server = HttpServer(["127.0.0.1"], 0, Admission((), 1e6), control.hub, control.scheduler, **given)
+        doors = Doors(control.hub, Admission((), 1e6), control.scheduler)
+        server = HttpServer(["127.0.0.1"], 0, doors, **given)
         await server.start()
         return server
 
