@@ -19,5 +19,4 @@ __all__ = [
     "problems",
     "schema",
     "strict_yaml",
-    "yaml_scalars",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stemfield.layouts.model import Layout, Speaker
-from stemfield.layouts.yaml_scalars import dump_yaml
+from stemfield.layouts.strict_yaml import dump_yaml
 
 _DEFAULTS = {field.name: field.default for field in fields(Speaker)}
 

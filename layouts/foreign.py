@@ -41,8 +41,8 @@ class Imported:
         elif where:
             self.notes.append(f"left out: {what} at {_some(where)}")
 
-    def finish(self) -> None:
-        """Convert labels, and loudspeakers without a position, to what stemfield can use, and note it."""
+    def finished(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The data and the notes, with labels and positions converted to what stemfield can use."""
         speakers = [speaker for speaker in self.data["speakers"] if isinstance(speaker.get("label"), str)]
         labels = {speaker["label"]: speaker["label"] for speaker in speakers}
         for old in labels:
@@ -62,6 +62,7 @@ class Imported:
                 for label, weights in bass["subwoofers"].items()
             }
         self._fill_distances()
+        return self.data, tuple(self.notes)
 
     def _fill_distances(self) -> None:
         """Give loudspeakers without a distance, or at the origin, that of the farthest, which needs no compensation."""

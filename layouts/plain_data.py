@@ -112,15 +112,6 @@ def json_line(data: object) -> str:
     return json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
-def is_encodable(text: str) -> bool:
-    """Whether a text can be encoded as UTF-8; half a surrogate pair, which JSON and YAML can escape, cannot."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def unusable(data: object, path: str = "") -> Iterator[str]:
     """Problems of data anywhere in a file: text that cannot be encoded or contains NUL, huge whole numbers.
 
@@ -143,7 +134,9 @@ def unusable(data: object, path: str = "") -> Iterator[str]:
 
 def _problem(value: object) -> str | None:
     if isinstance(value, str):
-        if not is_encodable(value):
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # JSON and YAML can escape one
             return f"{value!a:.60} is not text: half a surrogate pair cannot be encoded"
         if "\0" in value:
             return f"{value!a:.60} contains a NUL character"

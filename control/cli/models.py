@@ -21,7 +21,7 @@ from stemfield.control.command_errors import CommandError
 from stemfield.control.config.configuration import Config
 from stemfield.control.offline.inputs import model_card, user_config
 from stemfield.layouts.problems import did_you_mean
-from stemfield.layouts.yaml_scalars import dump_yaml
+from stemfield.layouts.strict_yaml import dump_yaml
 from stemfield.renderer.scene.scene import STEMS
 from stemfield.separation.cards.card import CARD, ModelCard, available_models, load_card
 from stemfield.separation.importing.families import Details, card_data

@@ -33,9 +33,10 @@ from stemfield.control.config.network import (
 )
 from stemfield.control.config.schema import LIVE, ConfigError
 from stemfield.layouts.loader import is_layout_path
+from stemfield.layouts.plain_data import PlainDataError
 from stemfield.layouts.problems import RefusedError
 from stemfield.layouts.schema import Strict, problems_in, without_secrets
-from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
+from stemfield.layouts.strict_yaml import read_yaml
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, default_scene
 from stemfield.renderer.scene.units import position_of
 
@@ -178,7 +179,7 @@ def load_config(path: Path | None) -> Config:
             return Config()
     try:
         data = read_yaml(path)
-    except StrictYamlError as error:
+    except PlainDataError as error:
         raise ConfigError(str(path), (str(error),)) from error
     return _anchored(parse_config({} if data is None else data, str(path)), path.absolute().parent)
 

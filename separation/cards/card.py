@@ -14,9 +14,10 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from stemfield.layouts.plain_data import PlainDataError
 from stemfield.layouts.problems import ProblemsError, UserError, did_you_mean
 from stemfield.layouts.schema import problems_in
-from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
+from stemfield.layouts.strict_yaml import read_yaml
 from stemfield.separation.cards.card_chunks import CHUNK_DOMAINS, ChunkCard
 from stemfield.separation.cards.card_parts import sha256_of
 from stemfield.separation.cards.card_schema import MaskStreamCard, ModelCard, WaveStreamCard
@@ -113,7 +114,7 @@ def _cards(folders: Sequence[Path]) -> Iterator[Path]:
 def _load(path: Path) -> ModelCard:
     try:
         data = read_yaml(path)
-    except StrictYamlError as error:
+    except PlainDataError as error:
         raise CardError(str(path), (str(error),)) from error
     if not isinstance(data, Mapping):
         raise CardError(str(path), ("expected a mapping of keys to values",))

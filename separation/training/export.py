@@ -16,7 +16,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from stemfield.layouts.yaml_scalars import dump_yaml
+from stemfield.layouts.strict_yaml import dump_yaml
 from stemfield.separation.cards.card import CARD, ModelCard, load_card
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stemfield.layouts.build import layout_of
 from stemfield.layouts.check import LAYOUT_KEYS, SPEAKER_KEYS, check_layout
-from stemfield.layouts.importers import ForeignFileError, read_data
-from stemfield.layouts.loader import available_layouts, load_layout
+from stemfield.layouts.foreign import ForeignFileError
+from stemfield.layouts.loader import available_layouts, layout_of, load_layout, read_data
 from stemfield.layouts.model import LayoutError
-from stemfield.layouts.strict_yaml import MAX_BYTES, StrictYamlError
+from stemfield.layouts.plain_data import MAX_FILE_BYTES, PlainDataError
 from stemfield.renderer.panning.panner import Panner
 
 KEYS = sorted({*LAYOUT_KEYS, *SPEAKER_KEYS, "type", "f_hz", "q", "crossover_hz", "lfe_gain_db", "subwoofers", "delay"})
@@ -93,7 +92,7 @@ def test_a_damaged_file_is_refused_or_read(text, data):
         text = text[:start] + data.draw(st.text('0123456789.-"<>/{}[]:,\n enaM', max_size=6)) + text[end:]
     try:
         found, _ = read_data(text, "room")
-    except (StrictYamlError, ForeignFileError):
+    except (PlainDataError, ForeignFileError):
         return
     check_layout(found)
 
@@ -120,7 +119,7 @@ def test_ten_megabytes_are_refused_at_once(tmp_path):
     path = tmp_path / "big.yaml"
     path.write_text("name: big\nspeakers:\n" + "  - {label: a, azimuth_deg: 1, channel: 1}\n" * 240_000)
     assert path.stat().st_size > 10_000_000
-    with pytest.raises(LayoutError, match=f"larger than {MAX_BYTES} bytes"):
+    with pytest.raises(LayoutError, match=f"larger than {MAX_FILE_BYTES} bytes"):
         load_layout(str(path))
 
 

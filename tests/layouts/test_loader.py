@@ -6,7 +6,7 @@ import pytest
 
 from stemfield.layouts.loader import SHIPPED, available_layouts, load_layout
 from stemfield.layouts.model import LayoutError
-from stemfield.layouts.strict_yaml import MAX_BYTES
+from stemfield.layouts.plain_data import MAX_FILE_BYTES
 
 ROOM = """
 name: den
@@ -123,7 +123,7 @@ def test_what_is_not_plain_yaml_is_refused(tmp_path, text, problem):
 
 
 def test_files_without_end_and_files_that_are_none(tmp_path):
-    assert problems_of(write(tmp_path, "#" * (MAX_BYTES + 1))) == (f"larger than {MAX_BYTES} bytes",)
+    assert problems_of(write(tmp_path, "#" * (MAX_FILE_BYTES + 1))) == (f"larger than {MAX_FILE_BYTES} bytes",)
     assert problems_of(tmp_path / "absent.yaml") == ("cannot be read: No such file or directory",)
     latin = tmp_path / "latin.yaml"
     latin.write_bytes(b"name: caf\xe9\n")

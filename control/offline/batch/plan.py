@@ -17,9 +17,10 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from stemfield.control.config.schema import ConfigError
+from stemfield.layouts.plain_data import PlainDataError
 from stemfield.layouts.problems import RefusedError, shown
 from stemfield.layouts.schema import Strict, problems_in
-from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
+from stemfield.layouts.strict_yaml import read_yaml
 
 KINDS = ("upmix", "adm", "separate", "remix")
 """Kinds of result."""
@@ -137,7 +138,7 @@ def read_plan(path: Path) -> Plan:
     """
     try:
         data = read_yaml(path)
-    except StrictYamlError as error:
+    except PlainDataError as error:
         raise ConfigError(str(path), (str(error),)) from error
     return parse_plan(data, str(path))
 

@@ -24,9 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
+from stemfield.layouts.plain_data import PlainDataError
 from stemfield.layouts.problems import ProblemsError
 from stemfield.layouts.schema import Strict, problems_in
-from stemfield.layouts.strict_yaml import StrictYamlError, read_yaml
+from stemfield.layouts.strict_yaml import read_yaml
 from stemfield.renderer.files.audiofile import READABLE, AudioReader
 from stemfield.separation.evaluation.baselines import STEMS
 
@@ -91,7 +92,7 @@ def songs_in(place: Path) -> tuple[SongFiles, ...]:
 def _listed(path: Path) -> Iterator[SongFiles]:
     try:
         manifest = _Manifest.model_validate(read_yaml(path))
-    except StrictYamlError as error:
+    except PlainDataError as error:
         raise SongsError(str(path), (str(error),)) from error
     except ValidationError as error:
         raise SongsError(str(path), problems_in(_Manifest, error)) from error

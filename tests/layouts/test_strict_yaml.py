@@ -12,8 +12,7 @@ from ruamel.yaml import YAML
 from stemfield.control.config.configuration import load_config
 from stemfield.control.scenes.file import read_data
 from stemfield.layouts.loader import load_layout
-from stemfield.layouts.strict_yaml import parse_yaml
-from stemfield.layouts.yaml_scalars import dump_yaml
+from stemfield.layouts.strict_yaml import dump_yaml, parse_yaml
 
 NUMBERS = {
     "030": 30, "010": 10, "-030": -30, "+7": 7, "00": 0, "08": 8, "0o17": 15, "0x1F": 31,
