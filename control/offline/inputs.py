@@ -12,7 +12,7 @@ from stemfield.control.config.configuration import Config, load_config
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import Layout
 from stemfield.renderer.files.audiofile import AudioFileError, AudioReader
-from stemfield.renderer.files.target_file import target_problem
+from stemfield.renderer.files.paths import target_problem
 from stemfield.renderer.scene.scene import STEMS
 from stemfield.separation.cards.card import ModelCard, load_card
 from stemfield.separation.cards.presets import DEFAULT

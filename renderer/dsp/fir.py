@@ -22,8 +22,7 @@ from numba import njit
 from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.fft import plan, transform
 from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
-from stemfield.renderer.files.audio_error import AudioFileError
-from stemfield.renderer.files.source_file import open_source
+from stemfield.renderer.files.paths import AudioFileError, open_source
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State

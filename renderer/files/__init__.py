@@ -3,4 +3,4 @@
 `audiofile` reads stereo and writes any number of channels; `bw64` and `bw64_writer` are for tracks with descriptions.
 """
 
-__all__ = ["audio_error", "audiofile", "bw64", "bw64_writer", "part_file", "source_file", "target_file"]
+__all__ = ["audiofile", "bw64", "bw64_writer", "part_file", "paths"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -14,10 +14,9 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from stemfield.renderer.files.audio_error import AudioFileError
 from stemfield.renderer.files.contents import ContentsError, Stream, contents_of
 from stemfield.renderer.files.decoder_messages import decoder_messages
-from stemfield.renderer.files.source_file import open_source
+from stemfield.renderer.files.paths import AudioFileError, open_source
 from stemfield.renderer.files.spans import Span, SpanFile, Window
 
 READABLE: Final = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3")
@@ -54,16 +53,15 @@ class AudioReader:
         with ExitStack() as stack:
             self._file = stack.enter_context(open_source(self.path))
             with self._reading():
-                contents = contents_of(Window(self._file))
-            self._streams = contents.streams
+                self._streams, title, notes = contents_of(Window(self._file))
             facts = [self._look(stream) for stream in self._streams]
             self.sample_rate_hz, self.channels = facts[0].rate_hz, max(fact.channels for fact in facts)
             self.frames = sum(fact.frames for fact in facts)
             self._check(facts)
             # a tag may hold anything, and a title goes into XML
-            title = facts[0].title.strip() or contents.title or self.path.stem
+            title = facts[0].title.strip() or title or self.path.stem
             self.title = title.encode("utf-8", "replace").decode()
-            self._notes = [f"{self.path}: {note}" for note in contents.notes]
+            self._notes = [f"{self.path}: {note}" for note in notes]
             self.warnings += self._notes
             stack.pop_all()
         self._position = 0
@@ -114,8 +112,8 @@ class AudioReader:
                     self._stream = _Decoder(self._file, self._streams[self._next].spans)
                 self._next += 1
             with self._reading(), decoder_messages() as told:
-                sound = self._stream.read(min(most, _PIECE_FRAMES))
-            if told.count:
+                sound = self._stream.read_on(min(most, _PIECE_FRAMES))
+            if told:
                 self._warn("some of its sound is damaged, and is not as it was")
             if len(sound):
                 break
@@ -142,17 +140,15 @@ class AudioReader:
         Raises:
             AudioFileError: the file is damaged here.
         """
-        parts: list[NDArray[np.float32]] = []
-        missing = frames
-        while missing > 0:
-            part = self.read(missing)
-            if part.shape[1] == 0:
-                if self._position == 0:
-                    raise AudioFileError(f"{self.path}: holds no sound that can be read")
-                self.seek(0)
-            parts.append(part)
-            missing -= part.shape[1]
-        return np.concatenate(parts, axis=1) if parts else np.zeros((2, 0), np.float32)
+        parts = [self.read(frames)]
+        missing = frames - parts[0].shape[1]
+        while missing:
+            if self._position == 0:
+                raise AudioFileError(f"{self.path}: holds no sound that can be read")
+            self.seek(0)
+            parts.append(self.read(missing))
+            missing -= parts[-1].shape[1]
+        return np.concatenate(parts, axis=1)
 
     def blocks(self, block_frames: int) -> Iterator[NDArray[np.float32]]:
         """From the present position to the end, in blocks of shape (2, block_frames); the last may be shorter."""
@@ -187,13 +183,14 @@ class AudioReader:
     def _look(self, stream: Stream) -> _Facts:
         """Reads the parameters of a stream."""
         try:
-            with decoder_messages(), closing(_Decoder(self._file, stream.spans)) as decoder:
+            with decoder_messages(), _Decoder(self._file, stream.spans) as decoder:
+                facts = _Facts(int(decoder.samplerate), decoder.channels, int(decoder.frames), str(decoder.title))
                 if stream.counted:
-                    return decoder.facts
+                    return facts
                 frames = 0
-                while count := len(decoder.read(_PIECE_FRAMES)):
+                while count := len(decoder.read_on(_PIECE_FRAMES)):
                     frames += count
-                return replace(decoder.facts, frames=frames)
+                return replace(facts, frames=frames)
         except (soundfile.LibsndfileError, OSError) as error:
             raise AudioFileError(f"{self.path}: damaged, or not a WAV, FLAC, OGG or MP3 file") from error
 
@@ -241,18 +238,19 @@ class _Facts:
     title: str
 
 
-class _Decoder:
-    """A decoder that reads a stream from beginning to end without seeking."""
+class _Decoder(soundfile.SoundFile):  # type: ignore[misc]
+    """Reads a stream from beginning to end, without soundfile's seek after a block, which loses MP3's bit reservoir."""
 
     def __init__(self, file: BinaryIO, spans: Sequence[Span]) -> None:
         self._bytes = SpanFile(file, spans)
-        self._decoder = _Onward(self._bytes)
-        self.facts = _Facts(
-            int(self._decoder.samplerate), self._decoder.channels, int(self._decoder.frames), str(self._decoder.title)
-        )
-        self._left = self.facts.frames
+        super().__init__(self._bytes)
+        self._left = int(self.frames)
 
-    def read(self, most: int) -> NDArray[np.float32]:
+    def seekable(self) -> bool:
+        """Never seeks."""
+        return False
+
+    def read_on(self, most: int) -> NDArray[np.float32]:
         """Shape (n, channels); nothing at the end.
 
         Raises:
@@ -260,20 +258,8 @@ class _Decoder:
             OSError: the file cannot be read.
         """
         # a FLAC decoder that is asked for more reads behind the last frame, and fails
-        sound: NDArray[np.float32] = self._decoder.read(min(most, self._left), dtype="float32", always_2d=True)
+        sound: NDArray[np.float32] = self.read(min(most, self._left), dtype="float32", always_2d=True)
         if self._bytes.error is not None:
             raise self._bytes.error
         self._left -= len(sound)
         return sound
-
-    def close(self) -> None:
-        """Close the decoder."""
-        self._decoder.close()
-
-
-class _Onward(soundfile.SoundFile):  # type: ignore[misc]
-    """Without soundfile's seek after each block, which loses the bit reservoir of MP3."""
-
-    def seekable(self) -> bool:
-        """Never seeks."""
-        return False

@@ -13,21 +13,12 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from stemfield.renderer.files.audio_error import AudioFileError
 from stemfield.renderer.files.audio_reader import READABLE, AudioReader
-from stemfield.renderer.files.new_file import FLAC_CHANNELS, WRITABLE, NewFile, check_output
+from stemfield.renderer.files.new_file import FLAC_CHANNELS, NewFile, check_output
+from stemfield.renderer.files.paths import AudioFileError
 from stemfield.renderer.files.wave_writer import LARGE_BYTES, WaveWriter
 
-__all__ = [
-    "FLAC_CHANNELS",
-    "READABLE",
-    "WRITABLE",
-    "AudioFileError",
-    "AudioReader",
-    "AudioWriter",
-    "NewFile",
-    "check_output",
-]
+__all__ = ["FLAC_CHANNELS", "READABLE", "AudioFileError", "AudioReader", "AudioWriter", "check_output"]
 
 _FLOAT: Final = 3
 _SAMPLE_BYTES: Final = 4
@@ -58,8 +49,7 @@ class AudioWriter(NewFile):
             AudioFileError: the suffix, the folder, the number of channels, or the target is one of the sources.
         """
         suffix = check_output(Path(path), channels, sources)
-        super().__init__(Path(path), sample_rate_hz)
-        self._channels = channels
+        super().__init__(Path(path), sample_rate_hz, channels)
         self._wave: WaveWriter | None = None
         with self.writing():
             if suffix == ".flac":
@@ -73,25 +63,13 @@ class AudioWriter(NewFile):
             chunks = (b"fmt ", struct.pack("<HHIIHHH", *kind)), (b"fact", bytes(4))
             self._wave = WaveWriter(self._file, chunks, large_bytes=large_bytes)
 
-    def write(self, block: NDArray[np.float32]) -> None:
-        """Append a block.
-
-        Args:
-            block: shape (channels, n), full scale +-1.
-
-        Raises:
-            AudioFileError: the disk is full.
-        """
-        if block.ndim != 2 or block.shape[0] != self._channels:
-            raise ValueError(f"block has shape {block.shape}, expected ({self._channels}, n)")
-        with self.writing():
-            if self._wave is not None:
-                self._file.write(np.ascontiguousarray(block.T, "<f4").data)
-            else:
-                whole = self._clipped(block)
-                with self._sink.telling():
-                    self._flac.write(np.ascontiguousarray(whole.T))
-        self.frames += block.shape[1]
+    def _append(self, block: NDArray[np.float32]) -> None:
+        if self._wave is not None:
+            self._file.write(np.ascontiguousarray(block.T, "<f4").data)
+            return
+        whole = self._clipped(block)
+        with self._sink.telling():
+            self._flac.write(np.ascontiguousarray(whole.T))
 
     def _complete(self) -> None:
         if self._wave is not None:
@@ -104,7 +82,7 @@ class AudioWriter(NewFile):
             raise OSError(0, f"{there} of {self.frames} frames arrived on disk")
 
 
-class _Sink(io.RawIOBase):
+class _Sink:
     """A file for libsndfile to write to, which remembers errors: libsndfile reports only "System error"."""
 
     def __init__(self, file: BinaryIO) -> None:

@@ -15,10 +15,9 @@ from typing import BinaryIO, Final, NoReturn, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.files.audio_error import AudioFileError
-from stemfield.renderer.files.source_file import open_source
+from stemfield.renderer.files.paths import AudioFileError, open_source
 from stemfield.renderer.files.spans import Window
-from stemfield.renderer.files.wave import KINDS, find_waves
+from stemfield.renderer.files.wave import begins, find_waves
 
 MAX_AXML_BYTES: Final = 256 << 20
 MAX_TRACKS: Final = 1024
@@ -72,7 +71,7 @@ class Bw64Reader:
             if b"data" not in self._chunks:
                 self._missing("data")
             self._sound = self._chunks[b"data"]
-            self._frame_bytes = self.tracks * _sample_bytes(self._kind)
+            self._frame_bytes = self.tracks * int(self._kind[-1])
             self.frames = len(self._sound) // self._frame_bytes
             self.entries = self._entries()
         except BaseException:
@@ -174,8 +173,7 @@ class Bw64Reader:
 def _chunks_of(file: BinaryIO, path: Path) -> dict[bytes, range]:
     """Position of each chunk's content; the first of two with one name."""
     window = Window(file)
-    head = window.bytes_at(0, 12)
-    if head[:4] not in KINDS or head[8:] != b"WAVE":
+    if not begins(window.bytes_at(0, 12)):
         raise AudioFileError(f"{path}: not a BW64 or WAV file")
     first, *others = find_waves(window, 0, window.size)
     missing = first.missing
@@ -188,10 +186,6 @@ def _chunks_of(file: BinaryIO, path: Path) -> dict[bytes, range]:
     if others:
         raise AudioFileError(f"{path}: expected one file, got {len(others) + 1} in a row")
     return first.chunks
-
-
-def _sample_bytes(kind: str) -> int:
-    return int(kind[-1])
 
 
 def _decoded(data: bytes, kind: str) -> NDArray[np.float32]:

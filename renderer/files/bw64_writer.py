@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.renderer.files.audio_error import AudioFileError
 from stemfield.renderer.files.bw64 import ENTRY, MAX_TRACKS, TrackEntry
 from stemfield.renderer.files.new_file import NewFile, check_output
+from stemfield.renderer.files.paths import AudioFileError
 from stemfield.renderer.files.wave_writer import LARGE_BYTES, WaveWriter
 
 _STEPS: Final = float(1 << 23)
@@ -50,31 +50,18 @@ class Bw64Writer(NewFile):
         check_bw64(Path(path), sources)
         if not 1 <= tracks <= MAX_TRACKS:
             raise AudioFileError(f"{path}: expected 1 to {MAX_TRACKS} tracks, got {tracks}")
-        super().__init__(Path(path), sample_rate_hz)
+        super().__init__(Path(path), sample_rate_hz, tracks)
         self.axml = b""
-        self._tracks = tracks
         block = 3 * tracks
         kind = struct.pack("<HHIIHH", 1, tracks, sample_rate_hz, sample_rate_hz * block, block, 24)
         with self.writing():
             chunks = (b"fmt ", kind), (b"chna", _chna(entries))
             self._wave = WaveWriter(self._file, chunks, b"BW64", large_bytes)
 
-    def write(self, block: NDArray[np.float32]) -> None:
-        """Append a block.
-
-        Args:
-            block: shape (tracks, n), full scale +-1.
-
-        Raises:
-            AudioFileError: the disk is full.
-        """
-        if block.ndim != 2 or block.shape[0] != self._tracks:
-            raise ValueError(f"block has shape {block.shape}, expected ({self._tracks}, n)")
+    def _append(self, block: NDArray[np.float32]) -> None:
         steps = np.rint(self._clipped(block).T.astype(np.float64) * _STEPS)
         whole = np.minimum(steps, _STEPS - 1).astype("<i4")
-        with self.writing():
-            self._file.write(np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
-        self.frames += block.shape[1]
+        self._file.write(np.ascontiguousarray(whole).view(np.uint8).reshape(-1, 4)[:, :3].tobytes())
 
     def _complete(self) -> None:
         self._wave.complete(self.frames, [(b"axml", self.axml)] if self.axml else [])

@@ -64,23 +64,11 @@ class Stream:
     loudest: float = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
-    """Contents of a file.
-
-    Attributes:
-        streams: streams to decode one after the other.
-        title: title of a tag outside of the streams.
-        notes: remarks for the user.
-    """
-
-    streams: tuple[Stream, ...]
-    title: str
-    notes: tuple[str, ...]
-
-
-def contents_of(window: Window) -> Contents:
+def contents_of(window: Window) -> tuple[list[Stream], str, list[str]]:
     """The contents of a file.
+
+    Returns:
+        The streams to decode one after the other, the title of a tag outside of them, and remarks for the user.
 
     Raises:
         ContentsError: unsupported or damaged file.
@@ -91,7 +79,7 @@ def contents_of(window: Window) -> Contents:
         start = behind
     head = window.bytes_at(start, 12)
     notes: list[str] = []
-    if head[:4] in wave.KINDS and head[8:] == b"WAVE":
+    if wave.begins(head):
         streams = _waves(window, start, notes)
     elif head[:4] == flac.MARKER:
         streams = [_flac(each, notes) for each in flac.find_streams(window, start, window.size)]
@@ -120,7 +108,7 @@ def contents_of(window: Window) -> Contents:
         raise ContentsError(f"holds {len(streams)} pieces of sound in a row; at most {MAX_STREAMS} are read")
     if len(streams) > 1:
         notes.append(f"holds {len(streams)} pieces of sound in a row; all of them are read")
-    return Contents(tuple(streams), id3.title_of(window, 0), tuple(notes))
+    return streams, id3.title_of(window, 0), notes
 
 
 def _waves(window: Window, start: int, notes: list[str]) -> list[Stream]:
@@ -148,8 +136,8 @@ def _strange_bytes(window: Window, at: int) -> int:
 
 
 def _mp3(window: Window, start: int, end: int, notes: list[str]) -> list[Stream]:
-    found = mp3.find_streams(window, start, end)
-    for each in found.streams:
+    streams, strange_bytes = mp3.find_streams(window, start, end)
+    for each in streams:
         rate_hz = each.frame.rate_hz
         if each.damaged:
             which = "1 frame has" if each.damaged == 1 else f"{each.damaged} frames have"
@@ -158,9 +146,9 @@ def _mp3(window: Window, start: int, end: int, notes: list[str]) -> list[Stream]
             _compare(each.declared_samples / rate_hz, each.samples / rate_hz, notes)
         elif each.cut:
             notes.append(f"the file is cut off; read is what there is, {each.samples / rate_hz:.2f} s")
-    if found.streams and found.strange_bytes:
-        notes.append(f"{found.strange_bytes} bytes that are neither sound nor a tag are left out")
-    return [Stream(tuple(each.trusted()), loudest=_LOUDEST_MP3) for each in found.streams]
+    if streams and strange_bytes:
+        notes.append(f"{strange_bytes} bytes that are neither sound nor a tag are left out")
+    return [Stream(tuple(each.trusted()), loudest=_LOUDEST_MP3) for each in streams]
 
 
 def _flac(stream: flac.FlacStream, notes: list[str]) -> Stream:

@@ -18,21 +18,11 @@ _UNBUFFERED: Final = 2
 _lock = threading.Lock()
 
 
-class DecoderMessages:
-    """Messages of one decoder.
-
-    Attributes:
-        count: number of lines.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-
-
 @contextmanager
-def decoder_messages() -> Iterator[DecoderMessages]:
-    """Catches what C libraries print to standard error meanwhile, one thread at a time; only with glibc."""
-    found, place = DecoderMessages(), _place()
+def decoder_messages() -> Iterator[list[bytes]]:
+    """Catches the lines that C libraries print to standard error meanwhile, one thread at a time; only with glibc."""
+    place = _place()
+    found: list[bytes] = []
     if place is None:
         yield found
         return
@@ -44,7 +34,7 @@ def decoder_messages() -> Iterator[DecoderMessages]:
         finally:
             pointer.value = before
             if size := os.fstat(descriptor).st_size:
-                found.count = os.pread(descriptor, size, 0).count(b"\n")
+                found += os.pread(descriptor, size, 0).splitlines()
                 os.ftruncate(descriptor, 0)
                 os.lseek(descriptor, 0, os.SEEK_SET)
 

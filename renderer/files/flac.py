@@ -30,7 +30,7 @@ class FlacStream:
         place: position in the file.
         info: its first bytes, up to the end of STREAMINFO.
         counted: samples up to the end of the last complete frame; 0 without one.
-        whole_end: end of that frame, if the file ends within the next one.
+        cut_at: end of that frame, if the file ends within the next one.
     """
 
     place: range
@@ -48,14 +48,9 @@ class FlacStream:
         """Length by the header; 0 for unknown."""
         return int.from_bytes(self.info[21:26], "big") & (1 << 36) - 1
 
-    @property
-    def samples(self) -> int:
-        """Length to read."""
-        return max(self.declared, self.counted)
-
     def trusted(self) -> list[Span]:
         """The stream with a correct header."""
-        total = (self.info[21] >> 4) << 36 | self.samples
+        total = (self.info[21] >> 4) << 36 | max(self.declared, self.counted)
         info = self.info[:21] + total.to_bytes(5, "big") + self.info[26:]
         end = self.place.stop if self.declared or self.cut_at is None else self.cut_at
         return [info, range(self.place.start + _INFO_BYTES, end)]
@@ -88,7 +83,7 @@ def _stream(window: Window, place: range) -> FlacStream:
         if first == last[1] or before == last == (0, 0, 0):
             before, last = last, (at, first + size, first)
     ends = [len(tail), *(end for mark in _TAGS if (end := tail.find(mark, last[0])) >= 0)]
-    if last[1] and all(_crc16(tail[last[0] : end]) for end in ends):
+    if last[1] and all(_crc(tail[last[0] : end], 16, 0x8005) for end in ends):
         return FlacStream(place, info, last[2], begin + last[0])
     return FlacStream(place, info, last[1], None)
 
@@ -114,7 +109,7 @@ def _headers(data: bytes) -> Iterator[tuple[int, int, int, bool]]:
         else:
             size = 192 if code == 1 else 576 << code - 2 if code < 6 else 256 << code - 8
         end += {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
-        if end < len(head) and _crc8(head[:end]) == head[end]:
+        if end < len(head) and _crc(head[:end], 8, 0x07) == head[end]:
             yield at, number, size, bool(head[1] & 1)
 
 
@@ -125,11 +120,3 @@ def _crc(data: bytes, bits: int, polynomial: int) -> int:
         for _ in range(8):
             value = (value << 1 ^ polynomial if value & top else value << 1) & (top << 1) - 1
     return value
-
-
-def _crc8(data: bytes) -> int:
-    return _crc(data, 8, 0x07)
-
-
-def _crc16(data: bytes) -> int:
-    return _crc(data, 16, 0x8005)

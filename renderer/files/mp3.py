@@ -195,26 +195,13 @@ def frame_of(head: bytes) -> Frame | None:
     return Frame(version, rate_hz, 1 if head[3] >> 6 == 3 else 2, size, not head[1] & 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Contents between two positions of a file.
-
-    Attributes:
-        streams: all streams.
-        strange_bytes: number of bytes that are neither sound nor tags.
-    """
-
-    streams: tuple[Stream, ...]
-    strange_bytes: int
-
-
 def is_free(head: bytes) -> bool:
     """Whether a frame of free format, with an arbitrary bit rate, begins with these bytes."""
     return len(head) >= 4 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2 and head[2] >> 4 == 0 and head[1] & 0x18 != 8
 
 
-def find_streams(window: Window, start: int, end: int) -> Found:
-    """Finds everything between two positions.
+def find_streams(window: Window, start: int, end: int) -> tuple[list[Stream], int]:
+    """All streams between two positions, and the number of bytes that are neither sound nor tags.
 
     Raises:
         OSError: the file cannot be read.
@@ -251,7 +238,7 @@ def find_streams(window: Window, start: int, end: int) -> Found:
         else:
             stream.add(window, at, frame)
         at += frame.size
-    return Found(tuple(stream for stream in streams if stream.count), strange)
+    return [stream for stream in streams if stream.count], strange
 
 
 def _after_hole(window: Window, before: range, search_end: int, end: int) -> int:

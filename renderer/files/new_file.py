@@ -15,9 +15,8 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from stemfield.renderer.files.audio_error import AudioFileError
 from stemfield.renderer.files.part_file import PartFile
-from stemfield.renderer.files.target_file import target_problem
+from stemfield.renderer.files.paths import AudioFileError, target_problem
 
 WRITABLE: Final = (".wav", ".flac")
 FLAC_CHANNELS: Final = 8
@@ -37,12 +36,8 @@ class NewFile(ABC):
         clipped: samples beyond full scale that were clipped; they are reported when the file is in place.
     """
 
-    def __init__(self, path: Path, sample_rate_hz: int) -> None:
+    def __init__(self, path: Path, sample_rate_hz: int, channels: int) -> None:
         """Open a temporary file beside the target.
-
-        Args:
-            path: target.
-            sample_rate_hz: sample rate of the sound.
 
         Raises:
             AudioFileError: it cannot be written there.
@@ -51,6 +46,7 @@ class NewFile(ABC):
         self.frames = 0
         self.clipped = 0
         self._sample_rate_hz = sample_rate_hz
+        self._channels = channels
         self._loudest = (0.0, 0, 0)
         try:
             self._part = PartFile(path.parent)
@@ -61,6 +57,25 @@ class NewFile(ABC):
     @property
     def _file(self) -> BinaryIO:
         return self._part.file
+
+    def write(self, block: NDArray[np.float32]) -> None:
+        """Append a block.
+
+        Args:
+            block: shape (channels, n), full scale +-1.
+
+        Raises:
+            AudioFileError: the disk is full.
+        """
+        if block.ndim != 2 or block.shape[0] != self._channels:
+            raise ValueError(f"block has shape {block.shape}, expected ({self._channels}, n)")
+        with self.writing():
+            self._append(block)
+        self.frames += block.shape[1]
+
+    @abstractmethod
+    def _append(self, block: NDArray[np.float32]) -> None:
+        """Write a block of the right shape."""
 
     @abstractmethod
     def _complete(self) -> None:

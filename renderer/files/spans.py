@@ -14,8 +14,8 @@ Span = range | bytes
 _WINDOW_BYTES: Final = 1 << 18
 
 
-class SpanFile(io.RawIOBase):
-    """A readable file made of spans. The underlying file stays open when this one is closed.
+class SpanFile:
+    """A file made of spans, for soundfile to read. The underlying file stays open when this one is closed.
 
     Attributes:
         error: error of a failed read, at which the file ends for the decoder.
@@ -28,14 +28,6 @@ class SpanFile(io.RawIOBase):
         self._starts = [0, *accumulate(map(len, self._spans))]
         self._at = 0
 
-    def readable(self) -> bool:
-        """Always."""
-        return True
-
-    def seekable(self) -> bool:
-        """Always."""
-        return True
-
     def tell(self) -> int:
         """Position of the next byte."""
         return self._at
@@ -46,7 +38,7 @@ class SpanFile(io.RawIOBase):
         self._at = max(base + offset, 0)
         return self._at
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: memoryview) -> int:
         """Read into a buffer until it is full or the end is reached; returns the number of bytes."""
         target, done = memoryview(buffer), 0
         while done < len(target) and self._at < self._starts[-1] and self.error is None:

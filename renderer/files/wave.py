@@ -54,19 +54,19 @@ class Wave:
 
     def trusted(self, window: Window) -> list[Span]:
         """The sound with a correct header, and the text chunks."""
-        frame = _frame_bytes(self.format(window))
+        frame = max(int.from_bytes(self.format(window)[12:14], "little"), 1)
         sound = self.sound[: len(self.sound) // frame * frame]
         names = [b"fmt ", _LIST] if self.declared != len(self.sound) else [b"fmt ", _FACT, _LIST]
         head = b""
         for name in names:
             place = self.chunks.get(name, range(0))
             if 0 < len(place) <= _MAX_TEXT_BYTES:
-                head += _chunk(name, window.bytes_at(place.start, len(place)))
+                head += chunk(name, window.bytes_at(place.start, len(place)))
         total = 4 + len(head) + 8 + len(sound)
         if total < _IN_DS64:
             start = b"RIFF" + struct.pack("<I", total) + b"WAVE" + head + _DATA + struct.pack("<I", len(sound))
         else:
-            sizes = _chunk(_DS64, struct.pack("<QQQI", total + 36, len(sound), len(sound) // frame, 0))
+            sizes = chunk(_DS64, struct.pack("<QQQI", total + 36, len(sound), len(sound) // frame, 0))
             start = b"RF64" + b"\xff" * 4 + b"WAVE" + sizes + head + _DATA + b"\xff" * 4
         return [start, sound]
 
@@ -78,12 +78,13 @@ def find_waves(window: Window, start: int, end: int) -> list[Wave]:
         OSError: the file cannot be read.
     """
     waves = [_wave(window, start, end)]
-    while _begins(window.bytes_at(waves[-1].stop, 12)) and waves[-1].sound:
+    while begins(window.bytes_at(waves[-1].stop, 12)) and waves[-1].sound:
         waves.append(_wave(window, waves[-1].stop, end))
     return waves
 
 
-def _begins(head: bytes) -> bool:
+def begins(head: bytes) -> bool:
+    """Whether a file begins with these bytes, of which the first 12 count."""
     return head[:4] in KINDS and head[8:12] == b"WAVE"
 
 
@@ -94,7 +95,7 @@ def _wave(window: Window, start: int, end: int) -> Wave:
     missing, second, at = None, 0, start + 12
     for _ in range(_MAX_CHUNKS):
         head = window.bytes_at(at, 8)
-        if len(head) < 8 or at + 8 > end or (_DATA in chunks and _begins(window.bytes_at(at, 12))):
+        if len(head) < 8 or at + 8 > end or (_DATA in chunks and begins(window.bytes_at(at, 12))):
             break
         name, size = head[:4], int.from_bytes(head[4:], "little")
         if _DATA in chunks and not _is_name(name):
@@ -143,11 +144,8 @@ def _bytes_a_second(window: Window, chunks: dict[bytes, range]) -> int:
     return int.from_bytes(window.bytes_at(place.start, 12)[8:12], "little") if len(place) >= 12 else 0
 
 
-def _frame_bytes(format_: bytes) -> int:
-    return max(int.from_bytes(format_[12:14], "little"), 1)
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
+def chunk(name: bytes, content: bytes) -> bytes:
+    """A chunk with its head, padded to an even number of bytes."""
     return name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
 
 

@@ -10,6 +10,8 @@ import struct
 from collections.abc import Sequence
 from typing import BinaryIO, Final
 
+from stemfield.renderer.files.wave import chunk
+
 LARGE_BYTES: Final = 2**32 - 1
 """Size from which a file cannot be RIFF."""
 _DS64_BYTES: Final = 28
@@ -40,11 +42,11 @@ class WaveWriter:
         self._large_kind, self._large_bytes = large_kind, large_bytes
         self._fact_at: int | None = None
         file.write(b"RIFF" + bytes(4) + b"WAVE")
-        self._chunk(b"JUNK", bytes(_DS64_BYTES))  # space for the sizes of a large file
+        file.write(chunk(b"JUNK", bytes(_DS64_BYTES)))  # space for the sizes of a large file
         for name, content in chunks:
             if name == b"fact":
                 self._fact_at = file.tell() + 8
-            self._chunk(name, content)
+            file.write(chunk(name, content))
         file.write(b"data" + bytes(4))
         self._sound_at = file.tell()
 
@@ -62,13 +64,13 @@ class WaveWriter:
         sound_bytes = file.tell() - self._sound_at
         file.write(bytes(sound_bytes % 2))
         for name, content in chunks:
-            self._chunk(name, content)
+            file.write(chunk(name, content))
         riff_bytes = file.tell() - 8
         large = riff_bytes >= self._large_bytes
         file.seek(0)
         if large:
             file.write(self._large_kind + b"\xff" * 4 + b"WAVE")
-            self._chunk(b"ds64", struct.pack("<QQQI", riff_bytes, sound_bytes, frames, 0))
+            file.write(chunk(b"ds64", struct.pack("<QQQI", riff_bytes, sound_bytes, frames, 0)))
         else:
             file.write(b"RIFF" + struct.pack("<I", riff_bytes))
         if self._fact_at is not None:
@@ -79,6 +81,3 @@ class WaveWriter:
         file.flush()
         if (there := os.fstat(file.fileno()).st_size) != riff_bytes + 8:
             raise OSError(0, f"{there} of {riff_bytes + 8} bytes arrived on disk")
-
-    def _chunk(self, name: bytes, content: bytes) -> None:
-        self._file.write(name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2))

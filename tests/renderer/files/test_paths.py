@@ -9,7 +9,7 @@ import pytest
 from stemfield.control.command_errors import CommandError
 from stemfield.control.offline.inputs import check_target
 from stemfield.renderer.files.audiofile import AudioFileError, check_output
-from stemfield.renderer.files.target_file import target_problem
+from stemfield.renderer.files.paths import target_problem
 
 
 def test_what_is_no_file_is_left_as_it_is(tmp_path: Path) -> None:
