@@ -5,8 +5,10 @@ Blocks, of which there may be very many, are converted while parsing, and their 
 
 from __future__ import annotations
 
+import codecs
+import re
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
@@ -18,7 +20,6 @@ from stemfield.renderer.adm.model import (
     SILENT_UID,
     AdmError,
     AudioObject,
-    Block,
     Channel,
     Content,
     Document,
@@ -28,7 +29,6 @@ from stemfield.renderer.adm.model import (
     Track,
     same_id,
 )
-from stemfield.renderer.adm.xml_text import xml_pieces
 
 MAX_BLOCKS: Final = 2_000_000
 MAX_ELEMENTS: Final = 200_000
@@ -45,6 +45,19 @@ _KEPT: Final = (
     "audioStreamFormat",
     "audioTrackUID",
 )
+_PIECE_BYTES: Final = 1 << 20
+_WIDE: Final = (
+    (re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff"), "utf-32", 4),
+    (re.compile(rb"\xff\xfe|\xfe\xff"), "utf-16", 2),
+    (re.compile(rb"[<\s]\0\0\0"), "utf-32-le", 4),
+    (re.compile(rb"\0\0\0[<\s]\0"), "utf-32-be", 4),
+    (re.compile(rb"[<\s]\0[^\0]\0"), "utf-16-le", 2),
+    (re.compile(rb"\0[<\s]\0"), "utf-16-be", 2),
+)
+"""Beginnings of texts in multi-byte encodings: the encoding, and the bytes of a character."""
+_DECLARED_WIDE: Final = re.compile(
+    rb"""<\?xml[^>]{0,100}encoding\s*=\s*["'](?:utf-?16|utf-?32|ucs-?[24])""", re.IGNORECASE
+)
 
 
 def read_document(xml: bytes) -> Document:
@@ -56,7 +69,7 @@ def read_document(xml: bytes) -> Document:
     builder = _Builder()
     parser = ET.XMLParser(target=builder)  # noqa: S314 - a document type, without which no entity grows, is refused
     try:
-        for piece in xml_pieces(xml):
+        for piece in _pieces(xml):
             parser.feed(piece)
         parser.close()
     except ET.ParseError as error:
@@ -71,6 +84,30 @@ def read_document(xml: bytes) -> Document:
     return builder.document()
 
 
+def _pieces(xml: bytes) -> Iterator[bytes | str]:
+    """Pieces for a parser: text if the bytes tell the encoding, else bytes, whose declaration counts.
+
+    Padding at the end and white space before the declaration, neither of which is XML, are removed.
+
+    Raises:
+        UnicodeDecodeError: bytes that are invalid in the encoding with which the text begins.
+    """
+    name, width = next(((name, width) for start, name, width in _WIDE if start.match(xml)), ("", 1))
+    used = len(xml.rstrip(b"\0"))
+    xml = xml[: used + -used % width]
+    if not name:
+        xml = xml.removeprefix(codecs.BOM_UTF8).lstrip(b" \t\r\n\0")
+        # Programs with UTF-16 strings declare that encoding and then write UTF-8.
+        name = "utf-8" if _DECLARED_WIDE.match(xml) else ""
+    pieces = (xml[at : at + _PIECE_BYTES] for at in range(0, len(xml), _PIECE_BYTES))
+    if not name:
+        yield from pieces
+        return
+    text = codecs.iterdecode(pieces, name)
+    yield next(text, "").lstrip("\ufeff \t\r\n\0")
+    yield from text
+
+
 class _Builder(ET.TreeBuilder):
     """Builds the document while the XML is parsed."""
 
@@ -78,7 +115,7 @@ class _Builder(ET.TreeBuilder):
         super().__init__()
         self.found = False
         self._path: list[ET.Element] = []
-        self._blocks: list[Block | SpeakerBlock] = []
+        self._blocks: list[Any] = []
         self._count = self._elements = 0
         self._problems: list[str] = []
         self._more = 0
@@ -197,7 +234,8 @@ class _Builder(ET.TreeBuilder):
         labels = [label for block in blocks if isinstance(block, SpeakerBlock) for label in block.labels]
         name = fields.element.get("audioChannelFormatName", "")
         lfe = kind == "DirectSpeakers" and (min(low_hz, default=1e6) <= _LFE_HZ or is_lfe(labels or [name]))
-        self._channels[ident] = Channel(ident, name, kind, _in_order(blocks), lfe)
+        in_order = tuple(sorted(blocks, key=lambda block: block.start_s))
+        self._channels[ident] = Channel(ident, name, kind, in_order, lfe)
 
     def _fields(self, element: ET.Element, name: str) -> Fields:
         return Fields(element, name, self._problem, self._note)
@@ -231,10 +269,6 @@ def _kind(element: ET.Element, ident: str) -> Kind | None:
         return given
     known: Mapping[str, Kind] = {f"{place:04d}": kind for place, kind in enumerate(KINDS, start=1)}
     return known.get(element.get("typeLabel") or ident[3:7])
-
-
-def _in_order(blocks: Sequence[Any]) -> Any:
-    return tuple(sorted(blocks, key=lambda block: block.start_s))
 
 
 def _programme(ident: str, fields: Fields) -> Programme:

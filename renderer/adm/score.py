@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.model import AudioObject, Block, Channel, Content, Document, Programme, Track
 from stemfield.renderer.adm.times import step_time
-from stemfield.renderer.adm.voices import FIELD, Setting, Voice, silenced, voices_of
+from stemfield.renderer.adm.voices import FIELD, Setting, Voice, voices_of
 from stemfield.renderer.files.bw64 import TrackEntry
 from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import CLICK_FREE_S
@@ -72,30 +72,27 @@ def score_of(moments: Iterable[Moment], layout: Layout, sample_rate_hz: int, row
     for place, (frame, scene, fade_s) in enumerate(moments):
         every = voices_of(scene, layout, panner)
         found = {voice: setting for voice, setting in every.items() if voice.row < rows}
-        silent = dict.fromkeys(voice.object_id for voice in every.keys() - found.keys())
+        missing = {voice.object_id for voice in every.keys() - found.keys()}
         notes |= {
             f"{item.name}: left out, because there is no sound of it": None
             for item in scene.objects
-            if item.id in silent
+            if item.id in missing
         }
         smooth_s = {item.id: item.smooth_s for item in scene.objects}
         names |= {item.id: item.title for item in scene.objects}
         for voice, setting in found.items():
             sides[voice.object_id] = max(sides.get(voice.object_id, 0), voice.channel + 1)
-            line = lines.setdefault(voice, Line() if place == 0 else Line([(0, 1, silenced(setting))]))
+            line = lines.setdefault(voice, Line() if place == 0 else Line([(0, 1, replace(setting, gain=0.0))]))
             ramp_s = max(smooth_s[voice.object_id], fade_s, CLICK_FREE_S)
             line.add(frame if place else 0, max(round(ramp_s * sample_rate_hz), 1), setting)
         for voice in lines.keys() - found.keys():
             ramp_s = max(smooth_s.get(voice.object_id, 0.0), fade_s, CLICK_FREE_S)
-            last = lines[voice].entries[-1][2]
-            lines[voice].add(frame, max(round(ramp_s * sample_rate_hz), 1), silenced(last))
+            silent = replace(lines[voice].entries[-1][2], gain=0.0)
+            lines[voice].add(frame, max(round(ramp_s * sample_rate_hz), 1), silent)
         notes |= dict.fromkeys(_notes(scene, layout))
     heard = {voice for voice, line in lines.items() if line.sounds}
-    kept = {
-        voice: line
-        for voice, line in lines.items()
-        if voice in heard or (not voice.part and not any(_is_beside(voice, other) for other in heard))
-    }
+    heard |= {voice for voice in lines if not voice.part} - {replace(voice, part="") for voice in heard}
+    kept = {voice: line for voice, line in lines.items() if voice in heard}
     return Score(kept, names, sides, tuple(notes))
 
 
@@ -186,10 +183,6 @@ def _name(voice: Voice, score: Score) -> str:
     side = "" if count == 1 else ("left", "right")[voice.channel] if count == 2 else str(voice.channel + 1)
     part = "diffuse" if voice.part == FIELD else voice.part
     return " ".join(word for word in (score.names[voice.object_id], side, part) if word)
-
-
-def _is_beside(voice: Voice, other: Voice) -> bool:
-    return (voice.object_id, voice.channel, voice.row) == (other.object_id, other.channel, other.row)
 
 
 def _notes(scene: Scene, layout: Layout) -> Sequence[str]:

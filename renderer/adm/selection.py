@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from stemfield.layouts.problems import did_you_mean, shown
 from stemfield.renderer.adm.blocks import MAX_GAIN
-from stemfield.renderer.adm.common import common_channel
+from stemfield.renderer.adm.labels import is_lfe, place_of
 from stemfield.renderer.adm.model import (
     KINDS,
     AdmError,
@@ -30,6 +30,16 @@ MAX_DEPTH: Final = 64
 MAX_ITEMS: Final = 1024
 _PLAYED: Final = ("Objects", "DirectSpeakers")
 _ID: Final = re.compile(r"AC_([0-9A-F]{4})([0-9A-F]{4})")
+# fmt: off
+_COMMON_LABELS: Final = (
+    "M+030", "M-030", "M+000", "LFE", "M+110", "M-110", "M+022", "M-022", "M+180", "M+090",
+    "M-090", "T+000", "U+030", "U+000", "U-030", "U+110", "U+180", "U-110", "U+090", "U-090",
+    "B+000", "B+045", "B-045", "M+060", "M-060", "M+135_Diff", "M-135_Diff", "M+135", "M-135", "U+135",
+    "U-135", "LFEL", "LFER", "U+045", "U-045", "M+SC", "M-SC", "M+045", "M-045", "UH+180",
+)
+# fmt: on
+"""Labels of the common definitions of channels (ITU-R BS.2094), which documents need not describe, from 1 on."""
+_LOW_FREQUENCY_PLACE: Final = (0.0, -30.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +165,8 @@ class _Selector:
             self._tracks += 1
             if self._tracks > MAX_ITEMS:
                 self._stop(f"more than {MAX_ITEMS} tracks of audioObjects, each as often as it is heard, are not read")
-            entry, channel = self._track(item, uid)
-            if entry is not None and channel is not None:
+            if (found := self._track(item, uid)) is not None:
+                entry, channel = found
                 name = item.name or channel.name or uid
                 yield Item(entry.index, name, channel.blocks, channel.lfe, gain, item.start_s, end_s)
 
@@ -168,15 +178,15 @@ class _Selector:
     def _stop(self, problem: str) -> NoReturn:
         raise AdmError((*self._problems, problem))
 
-    def _track(self, item: AudioObject, uid: str) -> tuple[TrackEntry | None, Channel | None]:
+    def _track(self, item: AudioObject, uid: str) -> tuple[TrackEntry, Channel] | None:
         """Track and channel of a UID; None if it cannot be played, with the reason among the problems."""
         entry, track = self._entries.get(uid), self._document.tracks.get(uid)
         if entry is None:
             self._problems[f"{item.id}: its track {shown(uid)} is not in the chna chunk"] = None
-            return None, None
+            return None
         reference = (track.format if track else "") or same_id(entry.track_ref)
         ident = self._document.channel_of(reference)
-        channel = self._document.channels.get(ident) or common_channel(ident)
+        channel = self._document.channels.get(ident) or _common_channel(ident)
         kind = channel.kind if channel else self._document.unknown.get(ident) or _kind_of(ident)
         if kind is not None and kind not in _PLAYED:
             self._left_out.setdefault(kind, {})[item.name or item.id] = None
@@ -184,7 +194,7 @@ class _Selector:
             self._problems[f"{item.id}: the channel {shown(ident)} of its track {uid} is not described"] = None
         else:
             return entry, channel
-        return None, None
+        return None
 
 
 def _kind_of(ident: str) -> str | None:
@@ -203,3 +213,19 @@ def _kind_of(ident: str) -> str | None:
     kind = KINDS[place - 1] if place <= len(KINDS) else f"type {found[1]}"
     is_common = found[2].startswith("0") and found[2] != "0000"
     return f"common definition {ident}" if is_common and kind in _PLAYED else kind if kind not in _PLAYED else None
+
+
+def _common_channel(ident: str) -> Channel | None:
+    """The channel of an ID, or None if it is not a common definition.
+
+    >>> _common_channel("AC_00010005").blocks[0].labels
+    ('M+110',)
+    """
+    if not re.fullmatch(r"AC_0001[0-9a-fA-F]{4}", ident):
+        return None
+    number = int(ident[7:], 16)
+    if not 1 <= number <= len(_COMMON_LABELS):
+        return None
+    label = _COMMON_LABELS[number - 1]
+    block = SpeakerBlock(labels=(label,), position=(*(place_of(label) or _LOW_FREQUENCY_PLACE), 1.0))
+    return Channel(ident, label, "DirectSpeakers", (block,), lfe=is_lfe((label,)))

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from stemfield.layouts.coordinates import polar
-from stemfield.layouts.model import Layout
+from stemfield.layouts.model import Layout, Speaker
 from stemfield.renderer.adm.model import Zone
 from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.gains import (
@@ -91,11 +91,6 @@ def _in_the_room(scene: Scene, layout: Layout, panner: Panner) -> Placed:
         return placed(replace(scene, listener=(0.0, 0.0, 0.0)), layout, panner)
 
 
-def silenced(setting: Setting) -> Setting:
-    """The same setting, silent."""
-    return replace(setting, gain=0.0)
-
-
 def _as_mixed() -> Iterator[tuple[int, str, Setting]]:
     """The recording from the stereo pair."""
     for channel, azimuth_deg in enumerate((STEREO_AZIMUTH_DEG, -STEREO_AZIMUTH_DEG)):
@@ -109,15 +104,14 @@ def _placed(item: SceneObject, scene: Scene, layout: Layout) -> Iterator[tuple[i
     diffuseness = 1.0 if item.type == "diffuse" else item.diffuseness
     near, far = gain * math.sqrt(1.0 - diffuseness), gain * math.sqrt(diffuseness)
     zones = _zones(item, layout)
-    places = dict(_loudspeakers(item, layout)) if item.type == "channel" else {}
     placement = placement_of(replace(item, channel_lock_deg=0.0), scene, layout)
     # The distance of two unit vectors with this angle between them.
     lock = 2.0 * math.sin(math.radians(item.channel_lock_deg) / 2.0) if item.channel_lock_deg > 0.0 else None
     for channel in range(channel_count(item)):
         if item.type == "channel":
-            for label in places.get(channel, ()):
-                azimuth_deg, elevation_deg = _place(label, layout)
-                yield channel, label, Setting(azimuth_deg, elevation_deg, near, lock=math.inf)
+            for speaker in _loudspeakers(item, channel, layout):
+                setting = Setting(speaker.azimuth_deg, speaker.elevation_deg, near, lock=math.inf)
+                yield channel, speaker.label, setting
         else:
             azimuth_deg, elevation_deg, _ = polar(placement.positions[channel]).round(_DECIMALS).tolist()
             size = placement.width_deg, placement.height_deg
@@ -126,18 +120,12 @@ def _placed(item: SceneObject, scene: Scene, layout: Layout) -> Iterator[tuple[i
             yield channel, FIELD, Setting(0.0, 0.0, far, 360.0, 180.0, diffuse=True, zones=zones)
 
 
-def _loudspeakers(item: SceneObject, layout: Layout) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The loudspeakers that play each channel and that can be panned to."""
-    usable = {speaker.label for speaker in layout.speakers if not speaker.lfe}
-    for channel in range(channel_count(item)):
-        place = 0 if len(item.outputs) == 1 else channel
-        labels = item.outputs[place] if place < len(item.outputs) else ()
-        yield channel, tuple(label for label in labels if label in usable)
-
-
-def _place(label: str, layout: Layout) -> tuple[float, float]:
-    speaker = layout.speakers[layout.labels.index(label)]
-    return speaker.azimuth_deg, speaker.elevation_deg
+def _loudspeakers(item: SceneObject, channel: int, layout: Layout) -> list[Speaker]:
+    """The loudspeakers that play a channel and that can be panned to."""
+    usable = {speaker.label: speaker for speaker in layout.speakers if not speaker.lfe}
+    place = 0 if len(item.outputs) == 1 else channel
+    labels = item.outputs[place] if place < len(item.outputs) else ()
+    return [usable[label] for label in labels if label in usable]
 
 
 def _zones(item: SceneObject, layout: Layout) -> tuple[Zone, ...]:

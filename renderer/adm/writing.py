@@ -19,13 +19,12 @@ _TYPE = 'typeLabel="0003" typeDefinition="Objects"'
 _PCM = 'formatLabel="0001" formatDefinition="PCM"'
 
 
-def write_document(document: Document, sample_rate_hz: int, bits: int = 24) -> bytes:
+def write_document(document: Document, sample_rate_hz: int) -> bytes:
     """The XML of a document.
 
     Args:
         document: document with Objects channels only.
-        sample_rate_hz: sample rate of the tracks.
-        bits: bits of a sample.
+        sample_rate_hz: sample rate of the tracks, which have 24 bits.
     """
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<ebuCoreMain xmlns="{_NAMESPACE}">']
     lines += [" <coreMetadata>", "  <format>", "   <audioFormatExtended>"]
@@ -44,7 +43,7 @@ def write_document(document: Document, sample_rate_hz: int, bits: int = 24) -> b
     for channel in document.channels.values():
         lines += _channel(channel)
     for track in document.tracks.values():
-        lines += _track(track, sample_rate_hz, bits)
+        lines += _track(track, sample_rate_hz)
     lines += ["   </audioFormatExtended>", "  </format>", " </coreMetadata>", "</ebuCoreMain>"]
     return "\n".join(lines).encode()
 
@@ -112,8 +111,8 @@ def _zone(zone: Zone) -> str:
     return f"<zone {' '.join(sides)}/>"
 
 
-def _track(track: Track, sample_rate_hz: int, bits: int) -> Iterator[str]:
-    yield f'<audioTrackUID UID="{track.uid}" sampleRate="{sample_rate_hz}" bitDepth="{bits}">'
+def _track(track: Track, sample_rate_hz: int) -> Iterator[str]:
+    yield f'<audioTrackUID UID="{track.uid}" sampleRate="{sample_rate_hz}" bitDepth="24">'
     yield f"<audioTrackFormatIDRef>{track.format}</audioTrackFormatIDRef>"
     yield f"<audioPackFormatIDRef>{track.pack}</audioPackFormatIDRef>"
     yield "</audioTrackUID>"
