@@ -30,6 +30,7 @@ class Capture:
 
     Attributes:
         problem: why it ended by itself, or nothing.
+        runs: whether audio is being written.
 
     Raises:
         RefusedError: nothing calls the engine, or there are too many captures.
@@ -48,7 +49,7 @@ class Capture:
             raise RefusedError(f"expected at most {MAX_CAPTURES} captures in {path.parent}: delete one")
         self._writer = AudioWriter(path, engine.sample_rate_hz, engine.sources)
         self._stopping, self._finishing = threading.Event(), threading.Event()
-        self._ended = False
+        self.runs = True
         self._first = engine.capture.start()
         self._last = self._first + limit_frames
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -59,11 +60,6 @@ class Capture:
         frames = self._engine.frame_at(time.monotonic()) - self._first
         self._latest_s = max(self._latest_s, frames / self._engine.sample_rate_hz)
         return self._latest_s
-
-    @property
-    def runs(self) -> bool:
-        """Whether audio is being written."""
-        return not self._ended
 
     def stop(self) -> None:
         """End it now, without waiting."""
@@ -83,7 +79,7 @@ class Capture:
                         self._write()
                     finally:
                         self._engine.capture.stop()
-                        self._ended = True
+                        self.runs = False
                     self._finishing.wait()
             except AudioFileError as error:
                 self.problem = str(error)

@@ -124,7 +124,6 @@ class Hub:
             The cost of each step: messages, and values that patterns in them matched.
         """
         now_s = time.time()
-        self.reports.counters.packets += 1
         cost = 0
         for at_s, group in groupby(decode(packet, now_s), key=lambda timed: timed.at_s):
             due = [timed.command for timed in group]

@@ -141,19 +141,14 @@ class Recorder:
     """
 
     def __init__(
-        self,
-        folder: Path,
-        hub: Hub,
-        report: Callable[[str], object],
-        engine: Callable[[], Engine | None] = lambda: None,
+        self, folder: Path, hub: Hub, report: Callable[[str], object], engine: Callable[[], Engine | None]
     ) -> None:
         self._folder = folder
         self._hub = hub
         self._report = report
         self._engine = engine
-        self._track: _ControlTrack | None = None
-        self._capture: Capture | None = None
-        self._playing: asyncio.Task[None] | None = None
+        self._ends: tuple[Callable[[], object], ...] = ()
+        """What ends the present recording, capture or playing."""
         self._task: asyncio.Task[None] | None = None
         self._tasks: dict[asyncio.Task[None], Path] = {}
         """Unfinished tasks, with their files."""
@@ -181,9 +176,10 @@ class Recorder:
         if name not in self._names and len(self._names) >= MAX_RECORDINGS:
             raise RefusedError(f"expected at most {MAX_RECORDINGS} recordings: /recorder/delete deletes one")
         self.stop()
-        self._track = _ControlTrack(path, self._hub)
+        track = _ControlTrack(path, self._hub)
+        self._ends = (track.end,)
         self._names.add(name)
-        self._begin("recording", name, path, self._track.write)
+        self._begin("recording", name, path, track.write)
 
     def capture(self, name: str) -> None:
         """Stop, and start a recording with the audio of every object, in a folder of its own.
@@ -204,7 +200,7 @@ class Recorder:
             raise RefusedError(str(error)) from error
         self.stop()
         track = _ControlTrack(path, self._hub, capture)
-        self._track, self._capture = track, capture
+        self._ends = track.end, capture.stop
         self._begin("capturing", name, path, lambda: self._write(track, capture))
 
     def play(self, name: str) -> None:
@@ -215,7 +211,7 @@ class Recorder:
         """
         path = self._known(name)
         self.stop()
-        self._playing = self._begin("playing", name, path, lambda: self._play(path))
+        self._ends = (self._begin("playing", name, path, lambda: self._play(path)).cancel,)
 
     def delete(self, name: str) -> None:
         """Delete a recording, after what is still being written.
@@ -235,15 +231,9 @@ class Recorder:
     def stop(self) -> None:
         """Stop recording or playing; the rest of a recording is written in the background."""
         self.state = ""
-        if self._track is not None:
-            self._track.end()
-            self._track = None
-        if self._capture is not None:
-            self._capture.stop()
-            self._capture = None
-        if self._playing is not None:
-            self._playing.cancel()
-            self._playing = None
+        for end in self._ends:
+            end()
+        self._ends = ()
 
     async def close(self) -> None:
         """Stop, and wait until everything is written."""

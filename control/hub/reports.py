@@ -33,7 +33,6 @@ _log = logging.getLogger(__name__)
 class HubCounters:
     """Counts since the start."""
 
-    packets: int = 0
     messages: int = 0
     problems: int = 0
     """Refused messages."""

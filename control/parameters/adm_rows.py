@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.object_rows import MAX_LABEL
-from stemfield.control.parameters.rows import Parameter, Values, component, found_object
+from stemfield.control.parameters.rows import Parameter, Values, component, object_row
 from stemfield.control.parameters.scene_rows import YPR
 from stemfield.renderer.scene.scene import MAX_LEVEL, Scene, SceneObject
 from stemfield.renderer.scene.units import FARTHEST_M, NEAREST_M, aed_of, position_of, reachable
@@ -67,14 +67,8 @@ def _row(
     read: Callable[[SceneObject], Values],
     change: Callable[..., SceneObject],
 ) -> Parameter:
-    return Parameter(
-        f"/adm/obj/{{n}}/{name}",
-        arguments,
-        description,
-        read=lambda scene, key: _within(arguments, read(found_object(scene, key))),
-        write=lambda scene, key, values, _: scene.with_object(change(found_object(scene, key), *values)),
-        change=change,
-    )
+    row = object_row(name, arguments, description, lambda o: _within(arguments, read(o)), change)
+    return replace(row, address=f"/adm/obj/{{n}}/{name}")
 
 
 def _listener_row(

@@ -155,22 +155,34 @@ def object_field(field: str, argument: Argument, description: str, *, recall: Ki
     )
 
 
-def scene_field(address: str, path: str, argument: Argument, description: str, *, recall: Kind) -> Parameter:
-    """A row that is one field of the scene, such as `amount`, or of a part of it, such as `separation.bypass`."""
+def scene_field(
+    address: str,
+    path: str,
+    argument: Argument,
+    description: str,
+    *,
+    show: Callable[[Any], Value] = lambda value: value,
+    parse: Callable[[Any], object] = lambda value: value,
+    recall: Kind | None,
+) -> Parameter:
+    """A row that is one field of the scene, such as `amount`, or of a part of it, such as `separation.bypass`.
+
+    `show` makes the value of the row from that of the field, and `parse` the other way round.
+    """
     read = attrgetter(path)
     field, _, inner = path.partition(".")
 
     def write(scene: Scene, _: None, values: Values, __: Context) -> Scene:
-        (value,) = values
+        value = parse(values[0])
         return changed(scene, field, changed(getattr(scene, field), inner, value) if inner else value)
 
     return Parameter(
         address,
         (argument,),
         description,
-        default=(read(Scene(())),),
+        default=(show(read(Scene(()))),),
         stored=True,
-        read=lambda scene, _: (read(scene),),
+        read=lambda scene, _: (show(read(scene)),),
         write=write,
         field=field,
         recall=recall,

@@ -6,16 +6,13 @@ exist.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from stemfield.control.parameters.actions import PEER_ACTIONS, SCENE_ACTIONS
 from stemfield.control.parameters.argument import Argument, parse_words
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.group_rows import GROUP_ROWS
 from stemfield.control.parameters.object_rows import OBJECT_ROWS
 from stemfield.control.parameters.recall import KINDS, parse_left_out, recalled
-from stemfield.control.parameters.rows import Parameter, Values, changed, trigger
+from stemfield.control.parameters.rows import Parameter, scene_field, trigger
 from stemfield.control.parameters.scene_rows import ROOM_ROWS, SCENE_ROWS
 from stemfield.control.parameters.status_rows import STATUS_ROWS
 from stemfield.renderer.scene.scene import Recall, Scene
@@ -23,22 +20,6 @@ from stemfield.renderer.scene.scene import Recall, Scene
 
 def _reset(scene: Scene, _: None, context: Context) -> Scene:
     return recalled(scene, context.defaults, Recall())
-
-
-def _recall_row(field: str, description: str, parse: Callable[[str], tuple[str, ...]]) -> Parameter:
-    def write(scene: Scene, _: None, values: Values, __: Context) -> Scene:
-        own: Any = scene.recall
-        return changed(scene, "recall", changed(own, field, parse(str(values[0]))))
-
-    return Parameter(
-        f"/scene/recall/{field}",
-        (Argument("s", field),),
-        description,
-        default=(", ".join(getattr(Recall(), field)),),
-        stored=True,
-        read=lambda scene, _: (", ".join(getattr(scene.recall, field)),),
-        write=write,
-    )
 
 
 TABLE: tuple[Parameter, ...] = (
@@ -51,16 +32,24 @@ TABLE: tuple[Parameter, ...] = (
         _reset,
     ),
     *SCENE_ACTIONS,
-    _recall_row(
-        "scope",
+    scene_field(
+        "/scene/recall/scope",
+        "recall.scope",
+        Argument("s", "scope"),
         f"What loading a scene changes: some of {', '.join(KINDS)}, separated by commas. Everything else stays.",
-        lambda text: parse_words(text, KINDS),
+        show=", ".join,
+        parse=lambda text: parse_words(text, KINDS),
+        recall=None,
     ),
-    _recall_row(
-        "without",
+    scene_field(
+        "/scene/recall/without",
+        "recall.without",
+        Argument("s", "without"),
         "Objects that loading a scene does not change: names, ids or patterns, separated by commas, such as "
         '`"vocals, input*"`.',
-        parse_left_out,
+        show=", ".join,
+        parse=parse_left_out,
+        recall=None,
     ),
     *ROOM_ROWS,
     *PEER_ACTIONS,

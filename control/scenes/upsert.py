@@ -57,9 +57,9 @@ def _new(scene: Scene, command: UpsertObject, context: Context) -> SceneObject:
         raise RefusedError(f"no such object: expected {known}, or a new one with channels")
     if len(scene.objects) >= MAX_OBJECTS:
         raise RefusedError(f"expected at most {MAX_OBJECTS} objects")
-    name = f"object-{command.id}"
-    if scene.find(name) or context.defaults.find(name):  # files have the first names of objects
-        raise RefusedError(f"another object is named object-{command.id}")
+    added = added_object(command.id, tuple(command.channels))
+    if scene.find(added.name) or context.defaults.find(added.name):  # files have the first names of objects
+        raise RefusedError(f"another object is named {added.name}")
     if not context.direct_inputs:
         raise RefusedError("a new object needs a direct input, but none is configured (inputs)")
-    return added_object(command.id, tuple(command.channels))
+    return added

@@ -238,7 +238,7 @@ def test_a_flood_arrives_whole_and_leaves_the_loop_its_turn(control: Any, peer: 
     seen: list[int] = []
 
     def tick() -> None:
-        seen.append(control.hub.reports.counters.packets)
+        seen.append(control.hub.reports.counters.messages)
         control.loop.call_soon(tick)
 
     control.loop.call_soon_threadsafe(tick)
