@@ -21,12 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class ModelWorker:
-    """Separates for one engine after the other, with one model after the other.
-
-    Args:
-        config: configuration of the daemon.
-        card: model to begin with; None plays the mixture.
-    """
+    """Separates for one engine after the other, with one model after the other; without a model the mixture plays."""
 
     def __init__(self, config: Config, card: ModelCard | None) -> None:
         self._config = config.separation

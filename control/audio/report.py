@@ -33,16 +33,7 @@ log = logging.getLogger(__name__)
 def state(
     config: Config, engine: Engine, driver: Driver, link: DriverLink, model: ModelWorker, upstream_ms: float | None
 ) -> SoundState:
-    """The running audio at this moment.
-
-    Args:
-        config: configuration of the daemon.
-        engine: engine that plays.
-        driver: driver that calls it.
-        link: source of ports and connections.
-        model: source of the separation's state.
-        upstream_ms: latency reported by another machine that separates; None if there is none.
-    """
+    """The running audio at this moment; `upstream_ms` is the latency that another machine reports, if it separates."""
     supervisor, wiring, rate_hz = model.supervisor, link.wiring, engine.sample_rate_hz
     if wiring.local_stems or upstream_ms is None:  # stems of this server bring their own latency
         upstream_ms = 0.0

@@ -48,14 +48,9 @@ def ports_of(config: Config, layout: Layout) -> Ports:
     if config.role == "separation":
         return Ports(mixture, (), STEM_PORTS, tuple(range(1, STEM_ROWS + 1)))
     music = STEM_PORTS if config.role == "renderer" else mixture
-    return Ports(music, _direct_ports(config), layout.labels, tuple(speaker.channel for speaker in layout.speakers))
-
-
-def _direct_ports(config: Config) -> tuple[str, ...]:
-    """Port names of the direct inputs, in the order of their channels."""
-    return tuple(
-        f"{given.name}{side}" for given in config.inputs for side in (("_L", "_R") if given.channels == 2 else ("",))
-    )
+    sides = {1: ("",), 2: ("_L", "_R")}
+    direct = tuple(f"{given.name}{side}" for given in config.inputs for side in sides[given.channels])
+    return Ports(music, direct, layout.labels, tuple(speaker.channel for speaker in layout.speakers))
 
 
 def engine_of(role: Role, ports: Ports, sample_rate_hz: int, latency_frames: int, chain: Chain) -> Engine:

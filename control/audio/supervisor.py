@@ -121,8 +121,7 @@ class Supervisor:
                 try:
                     self._successor = Successor(start(True), start, timeout_s, now_s, ended)
                 except OSError as error:
-                    self._refuse_successor(f"it cannot be started: {error.strerror}")
-                    ended(False)
+                    self._refuse_successor(f"it cannot be started: {error.strerror}", ended)
                 return
             ended(True)
             self._start, self._due_s, self._delay_s, self._timeout_s = start, now_s, FIRST_DELAY_S, timeout_s
@@ -155,8 +154,7 @@ class Supervisor:
         alone = self._worker is None or self._worker.poll() is not None
         if worker.poll() is not None:
             worker.wait(STOP_TIMEOUT_S)
-            self._refuse_successor(worker.last_message or "it ended at its start")
-            successor.ended(False)
+            self._refuse_successor(worker.last_message or "it ended at its start", successor.ended)
         elif alone or self._timeline.owner == worker.pid:
             self._timeline.owner = worker.pid
             self._ending, self._kill_s = self._worker, now_s + STOP_TIMEOUT_S
@@ -165,13 +163,13 @@ class Supervisor:
             self._expect_beats(now_s)
             successor.ended(True)
         elif now_s - successor.begun_s > timeout_s:
-            self._refuse_successor(f"it was not ready after {timeout_s:.0f} s")
-            successor.ended(False)
+            self._refuse_successor(f"it was not ready after {timeout_s:.0f} s", successor.ended)
 
-    def _refuse_successor(self, reason: str) -> None:
+    def _refuse_successor(self, reason: str, ended: Callable[[bool], None]) -> None:
         self._drop_successor()
         log.warning("separation worker of another model: %s; the present one plays on", reason)
         self.problem = reason
+        ended(False)
 
     def _drop_successor(self) -> None:
         if self._successor is not None:

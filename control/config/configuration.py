@@ -185,11 +185,7 @@ def load_config(path: Path | None) -> Config:
 
 
 def parse_config(data: object, source: str) -> Config:
-    """Make the configuration from plain data.
-
-    Args:
-        data: data as YAML gives it.
-        source: name used in the error.
+    """Make the configuration from plain data as YAML gives it, from a source that errors name.
 
     Raises:
         ConfigError: with every problem.

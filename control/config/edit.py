@@ -7,6 +7,7 @@ import json
 import os
 import textwrap
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,7 +112,7 @@ def _load_beside(path: Path, text: str, *, keep: bool) -> Config:
     target = Path(os.path.realpath(path)) if keep else path  # relative paths are relative to the link
     beside = target.with_name(f".{target.name}.{os.getpid()}.new")
     try:
-        with open(beside, "x", encoding="utf-8", opener=_private) as file:
+        with open(beside, "x", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -127,12 +128,7 @@ def _load_beside(path: Path, text: str, *, keep: bool) -> Config:
     return config
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
 def _copy_owner_and_mode(new: Path, old: Path, token: str) -> None:
-    """Give a new file the owner and mode of the one that it replaces."""
     mode = 0o644
     known = ""
     if old.exists():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Final
 
 _TRIES: Final = 16
@@ -21,7 +22,7 @@ class Claims:
     """
 
     def __init__(self) -> None:
-        self._held: list[socket.socket] = []
+        self._held = ExitStack()
 
     def take(self, wanted: int, kind: socket.SocketKind, addresses: Sequence[str]) -> int:
         """Claim the wanted port if it is free on all addresses, otherwise any other.
@@ -37,9 +38,7 @@ class Claims:
 
     def close(self) -> None:
         """Release all claims."""
-        for held in self._held:
-            held.close()
-        self._held.clear()
+        self._held.close()
 
     def _claim(self, port: int, kind: socket.SocketKind) -> bool:
         claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -48,22 +47,20 @@ class Claims:
         except OSError:
             claim.close()
             return False
-        self._held.append(claim)
+        self._held.enter_context(claim)
         return True
 
 
 def _free_at_all(port: int, kind: socket.SocketKind, addresses: Sequence[str]) -> int:
     """The port, or one of the kernel's choice for 0; 0 if it is in use on any of the addresses."""
-    sockets = [socket.socket(socket.AF_INET, kind) for _ in addresses]
-    try:
-        for probe, address in zip(sockets, addresses, strict=True):
+    with ExitStack() as probes:
+        for address in addresses:
+            probe = probes.enter_context(socket.socket(socket.AF_INET, kind))
             if kind == socket.SOCK_STREAM:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((address, port))
+            try:
+                probe.bind((address, port))
+            except OSError:
+                return 0
             port = int(probe.getsockname()[1])
-    except OSError:
-        return 0
-    finally:
-        for probe in sockets:
-            probe.close()
     return port

@@ -82,13 +82,10 @@ class NetworkConfig(Strict):
     @field_validator("allow")
     @classmethod
     def _check_allow(cls, allow: _Networks, info: ValidationInfo) -> _Networks:
-        bind = info.data.get("bind", "127.0.0.1")
-        if allow:
-            return allow
-        if info.data.get("interfaces"):
-            raise RefusedError("expected at least one network, because network.interfaces opens the ports")
-        if not ipaddress.ip_address(bind).is_loopback:
-            raise RefusedError(f"expected at least one network, because network.bind {bind} opens the ports")
+        bind, interfaces = info.data.get("bind", "127.0.0.1"), info.data.get("interfaces")
+        if not allow and (interfaces or not ipaddress.ip_address(bind).is_loopback):
+            opened_by = "network.interfaces" if interfaces else f"network.bind {bind}"
+            raise RefusedError(f"expected at least one network, because {opened_by} opens the ports")
         return allow
 
 

@@ -253,7 +253,6 @@ class Daemon:
         self._audio.close()
 
     async def _play(self, access: Sequence[str]) -> None:
-        """Play until it is time to stop."""
         starting = asyncio.get_running_loop().create_task(self._start(access))
         tasks = {starting, *map(asyncio.ensure_future, (self._look_after(), self._stopping.wait()))}
         try:

@@ -75,11 +75,7 @@ def last_runs(folder: Path) -> tuple[Run, ...]:
 
 
 class LastRun:
-    """The record of this run, within a `with` block; a folder that cannot be written to is ignored.
-
-    Args:
-        folder: state folder of the daemon.
-    """
+    """The record of this run, within a `with` block; a state folder that cannot be written to is ignored."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -71,11 +71,7 @@ def error_prefix(stream: TextIO) -> str:
 
 
 def begin_log(level: str) -> None:
-    """Log to standard error from now on.
-
-    Args:
-        level: debug, info, warning or error.
-    """
+    """Log to standard error from now on, at level debug, info, warning or error."""
     handler = logging.StreamHandler(sys.stderr)
     handler.addFilter(RateLimit())
     if goes_to_journal(sys.stderr):

@@ -62,7 +62,7 @@ class Acceptor:
     def __init__(self, admission: Admission, serve: Callable[[], asyncio.Protocol]) -> None:
         self._admission = admission
         self._serve = serve
-        self._busy: set[asyncio.Transport] = set()
+        self._busy: set[asyncio.Transport | None] = set()
         self._quota = {
             True: ConnectionQuota(MAX_REFUSED_CONNECTIONS, self._is_idle),
             False: ConnectionQuota(MAX_CONNECTIONS, self._is_idle),
@@ -72,9 +72,6 @@ class Acceptor:
     @contextmanager
     def busy(self, transport: asyncio.Transport | None) -> Iterator[None]:
         """Mark a connection as busy while a request or a WebSocket is served."""
-        if transport is None:
-            yield
-            return
         self._busy.add(transport)
         try:
             yield

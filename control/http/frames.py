@@ -24,11 +24,7 @@ class MaskCheck:
         """Bytes of the current frame not received yet."""
 
     def are_masked(self, data: bytes) -> bool:
-        """Whether all frames that begin in the next bytes of the stream are masked.
-
-        Args:
-            data: next bytes of the stream, of any length.
-        """
+        """Whether all frames that begin in the next bytes of the stream, of any number, are masked."""
         at = 0
         while at < len(data):
             if self._skip:
@@ -57,17 +53,13 @@ class _MaskedOnly(asyncio.Protocol):
         self._transport = transport
         self._inner = inner
         self._check = MaskCheck()
-        self._open = True
 
     def data_received(self, data: bytes) -> None:
-        if not self._open:
-            return
         if self._check.are_masked(data):
             self._inner.data_received(data)
         else:
-            self._open = False
             self._transport.write(_CLOSE)
-            self._transport.close()
+            self._transport.close()  # nothing more is received
 
     def eof_received(self) -> bool | None:
         return self._inner.eof_received()

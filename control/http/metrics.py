@@ -22,13 +22,7 @@ _DROPPED: Final = ("not_allowed", "limited", "lost")
 
 
 def exposition(status: Status, clients: Mapping[str, int], version: str) -> bytes:
-    """All metrics in Prometheus's text format.
-
-    Args:
-        status: status of the daemon.
-        clients: number of open connections, by kind.
-        version: version of the package.
-    """
+    """All metrics in Prometheus's text format, with the number of open connections by kind."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Readings(status, clients, version))
     return generate_latest(registry)

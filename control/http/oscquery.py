@@ -40,9 +40,9 @@ def node_at(path: str, scene: Scene, context: Context) -> Node | None:
     if method:
         return _method(method[0], scene, context)
     below = "/" if path == "/" else path + "/"
-    found = [route for route in _routes(scene, context) if route.address.startswith(below)]
-    for other in (_number, _own_name):
-        found = found or [route for route in _routes(scene, context, other) if route.address.startswith(below)]
+    for name_of in (_name, _number, _own_name):
+        if found := [route for route in _routes(scene, context, name_of) if route.address.startswith(below)]:
+            break
     root = _container("/")
     for route in found:
         _insert(root, route.address, _method(route, scene, context))
@@ -116,7 +116,6 @@ def _own_name(item: SceneObject) -> str:
 
 
 def _describe_objects(root: Node, scene: Scene) -> None:
-    """Adds a description to the branch of every object."""
     branches = root["CONTENTS"].get("object", {}).get("CONTENTS", {})
     for item in scene.objects:
         for name in dict.fromkeys((_name(item), _number(item), _own_name(item))):
@@ -124,10 +123,10 @@ def _describe_objects(root: Node, scene: Scene) -> None:
                 branches[name]["DESCRIPTION"] = f"Object {item.id}, {item.title}: {_KINDS[item.kind]}."
 
 
-def _routes(scene: Scene, context: Context, name_of: Callable[[SceneObject], str] | None = None) -> Iterator[Route]:
+def _routes(scene: Scene, context: Context, name_of: Callable[[SceneObject], str]) -> Iterator[Route]:
     keys: Mapping[str, Sequence[tuple[str, Any]]] = {
         "": [("", None)],
-        "{o}": [((name_of or _name)(o), o.id) for o in scene.objects],
+        "{o}": [(name_of(o), o.id) for o in scene.objects],
         "{n}": [(str(o.id + 1), o.id) for o in scene.objects],
         "{group}": [(str(n), n) for n in sorted({o.group for o in scene.objects} | set(scene.groups))],
         "{label}": [(label, label) for label in context.labels],

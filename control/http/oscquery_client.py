@@ -35,11 +35,7 @@ class WebSocketClient(Session):
         self._queue: SendQueue[bytes | str] = SendQueue()
 
     def changed(self, events: Sequence[str]) -> None:
-        """Notify the client of a new scene.
-
-        Args:
-            events: path events, as JSON.
-        """
+        """Notify the client of a new scene by path events, as JSON."""
         for event in events:
             self._queue.add(event, len(event))
         self._wake.set()

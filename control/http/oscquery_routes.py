@@ -23,13 +23,7 @@ TREE_THREADS = 2
 
 
 class OscQueryRoutes:
-    """The tree of addresses, for all clients.
-
-    Args:
-        doors: between the clients and the scene.
-        name: display name of this daemon.
-        osc_port: UDP port of OSC.
-    """
+    """The tree of addresses, for all clients."""
 
     def __init__(self, doors: Doors, name: str, osc_port: int) -> None:
         self._doors = doors

@@ -41,13 +41,9 @@ POLL_S: Final = 0.5
 
 
 class PageClient(Session):
-    """The session of a panner page.
+    """The session of a panner page, which is sent the facts first.
 
     A slow page gets the newest value of each address; telemetry is never queued.
-
-    Args:
-        socket: as for all sessions, and so the next two.
-        facts: sent when the page connects.
     """
 
     def __init__(self, socket: web.WebSocketResponse, peer: Peer, doors: Doors, facts: Facts) -> None:
@@ -177,7 +173,6 @@ def _values(watch: Watch, scene: Scene) -> dict[str, object]:
 
 
 def _command(message: object) -> Command | Problem:
-    """The command of a message from the page."""
     match message:
         case [str() as address, *arguments] if (
             2 <= len(address) <= MAX_ADDRESS

@@ -29,11 +29,6 @@ _MAX_UNSENT: Final = 16_384
 class PageRoutes:
     """The page, for all browsers that have it open.
 
-    Args:
-        doors: between the pages and the scene.
-        facts: sent to every page when it connects.
-        headphones: stream of the binaural monitor.
-
     The files are read once at the start, because page and daemon share a private protocol: a newer page on disk may not
     work with an older daemon. Each page is sent the build that is served, and reloads when it differs after a restart.
     """

@@ -69,7 +69,8 @@ class HttpServer:
         names: Sequence[str] = (),
     ) -> None:
         self._addresses = addresses
-        self._port = port
+        self.port = port
+        """The port in use, after `start`."""
         self._admission = doors.admission
         self._hub = doors.hub
         self._osc_port = osc_port
@@ -89,11 +90,6 @@ class HttpServer:
         self._acceptor = Acceptor(doors.admission, self._protocol)
         self._sockets: list[asyncio.Server] = []
 
-    @property
-    def port(self) -> int:
-        """The port in use, after `start`."""
-        return self._port
-
     async def start(self) -> None:
         """Start to listen.
 
@@ -105,16 +101,16 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         for address in self._addresses:
             try:
-                listening = await loop.create_server(self._acceptor.protocol, address, self._port)
+                listening = await loop.create_server(self._acceptor.protocol, address, self.port)
             except OSError as error:
                 await self.close()
-                where = f"TCP {address} port {self._port}"
+                where = f"TCP {address} port {self.port}"
                 if error.errno == errno.EADDRINUSE:
                     text = f"{where} is used by another program: set another http.port, or stop that program"
                     raise PortTakenError(error.errno, text) from error
                 raise OSError(error.errno, f"{where} cannot be opened: {error.strerror}") from error
             self._sockets.append(listening)
-            self._port = self._port or listening.sockets[0].getsockname()[1]
+            self.port = self.port or listening.sockets[0].getsockname()[1]
 
     def _protocol(self) -> asyncio.Protocol:
         assert self._runner.server is not None

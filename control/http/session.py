@@ -132,11 +132,9 @@ async def accept_websocket(
 
 
 async def close_sockets(sockets: Iterable[web.WebSocketResponse], message: bytes) -> None:
-    """Close WebSockets at the same time, with a reason; after one second, shut down those that do not respond.
+    """Close WebSockets at the same time, with a reason of at most 123 bytes.
 
-    Args:
-        sockets: prepared WebSockets.
-        message: the reason, at most 123 bytes.
+    After one second, those that do not respond are shut down.
     """
     loop = asyncio.get_running_loop()
     closing = {

@@ -77,10 +77,13 @@ class ServiceAnnouncer:
         Raises:
             OSError: there is no network.
         """
-        anywhere = any(ipaddress.ip_address(address).is_unspecified for address in self._addresses)
-        self._zeroconf = AsyncZeroconf(
-            interfaces=InterfaceChoice.All if anywhere else self._addresses, ip_version=_version(self._addresses)
-        )
+        numbers = [ipaddress.ip_address(address) for address in self._addresses]
+        anywhere, versions = any(number.is_unspecified for number in numbers), {number.version for number in numbers}
+        ip_version = IPVersion.V4Only if versions == {4} else IPVersion.V6Only
+        if 6 in versions and (anywhere or 4 in versions):
+            ip_version = IPVersion.All
+        interfaces = InterfaceChoice.All if anywhere else self._addresses
+        self._zeroconf = AsyncZeroconf(interfaces=interfaces, ip_version=ip_version)
         self._browser = AsyncServiceBrowser(
             self._zeroconf.zeroconf, list(self._ports), handlers=[self._on_change], question_type=DNSQuestionType.QM
         )
@@ -223,11 +226,3 @@ def _found(info: ServiceInfo, http_port: int) -> FoundDaemon:
 
 def _text(properties: Mapping[bytes, bytes | None], key: str) -> str:
     return (properties.get(key.encode()) or b"").decode(errors="replace")
-
-
-def _version(addresses: Sequence[str]) -> IPVersion:
-    versions = {ipaddress.ip_address(address).version for address in addresses}
-    if versions == {4}:
-        return IPVersion.V4Only
-    anywhere = any(ipaddress.ip_address(address).is_unspecified for address in addresses)
-    return IPVersion.All if anywhere or len(versions) > 1 else IPVersion.V6Only

@@ -100,7 +100,6 @@ def _bound(bind: str) -> tuple[str, ...]:
 
 
 def _has_ipv6() -> bool:
-    """Whether the kernel supports IPv6."""
     try:
         socket.socket(socket.AF_INET6, socket.SOCK_DGRAM).close()
     except OSError:

@@ -135,12 +135,7 @@ class Mirror(_Sender):
 
 
 class Upstream(_Sender):
-    """The machine that separates, which is sent the separation settings and asked for its latency.
-
-    Args:
-        to: its OSC address.
-        scene: returns the present scene.
-    """
+    """The machine that separates, which is sent the settings of the present scene and asked for its latency."""
 
     def __init__(self, to: Address, scene: Callable[[], Scene]) -> None:
         super().__init__(to, scene)
