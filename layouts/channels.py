@@ -122,11 +122,7 @@ def matched(speakers: Sequence[Speaker], channels: Sequence[str | None]) -> dict
 
 
 def wired(speakers: Sequence[Speaker], channels: Sequence[str | None]) -> tuple[dict[str, int], bool]:
-    """The channel of each loudspeaker: by name, or by number if names do not tell.
-
-    Args:
-        speakers: loudspeakers of a layout.
-        channels: names of a card's channels in order, None for a channel without a name.
+    """The channel of each loudspeaker: by name as `matched`, or by number if names do not tell.
 
     Returns:
         Indices of channels by label, and whether any was matched by name.

@@ -55,9 +55,6 @@ _BASS_KEYS = ("crossover_hz", "lfe_gain_db", "subwoofers")
 def check_layout(data: object) -> tuple[str, ...]:
     """Every problem of a layout's plain data.
 
-    Args:
-        data: content of the YAML file.
-
     Returns:
         One message per problem, such as `speakers[3].elevation_deg: expected a number from -90 to 90, got 95`, with
         indices from 0; empty for a good layout.

@@ -122,9 +122,7 @@ def _compensated(layout: Layout) -> Layout:
 def read_data(text: str, name: str) -> tuple[object, tuple[str, ...] | None]:
     """The plain data of a layout, not yet checked, and the notes of its import; None for a file of stemfield.
 
-    Args:
-        text: text of a layout file of any kind.
-        name: name for a layout whose file has none.
+    A layout whose file has no name gets the given one.
 
     Raises:
         PlainDataError: neither YAML of plain data nor another known format.
@@ -142,13 +140,7 @@ def read_data(text: str, name: str) -> tuple[object, tuple[str, ...] | None]:
 
 
 def layout_of(data: Mapping[str, Any], folder: Path, notes: tuple[str, ...] = ()) -> Layout:
-    """The layout of data in which `check_layout` found no problem.
-
-    Args:
-        data: data of a layout file.
-        folder: folder of the file, for relative paths.
-        notes: what an import left out.
-    """
+    """The layout of data in which `check_layout` found no problem; paths in it are relative to the folder."""
     bass = data.get("bass_management")
     return Layout(
         name=data["name"],

@@ -23,11 +23,7 @@ class PlainDataError(ValueError):
 
 
 def read_file(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
-    """The content of a regular file.
-
-    Args:
-        path: path of the file, as for `open_file`.
-        most: maximum size, bytes.
+    """The content of a file as for `open_file`.
 
     Raises:
         PlainDataError, OSError: as `open_file`.
@@ -83,11 +79,7 @@ def decode(content: bytes) -> str:
 
 
 def parse_json(text: str | bytes, *, finite: bool = False) -> Any:
-    """The data of a JSON text, at most 16 deep.
-
-    Args:
-        text: text of the document.
-        finite: whether to refuse NaN and Infinity, which Python writes but JSON does not have.
+    """The data of a JSON text, at most 16 deep; `finite` refuses NaN and Infinity, which Python writes but JSON lacks.
 
     Raises:
         PlainDataError: not JSON, a key that appears twice, or nested too deeply.
@@ -113,11 +105,9 @@ def json_line(data: object) -> str:
 
 
 def unusable(data: object, path: str = "") -> Iterator[str]:
-    """Problems of data anywhere in a file: text that cannot be encoded or contains NUL, huge whole numbers.
+    """Problems of data of bounded depth: text that cannot be encoded or contains NUL, huge whole numbers.
 
-    Args:
-        data: plain data of bounded depth.
-        path: path of the data, such as `speakers[3]`.
+    Each is named by its path, such as `speakers[3].label`, which begins with that of the data.
     """
     if isinstance(data, Mapping):
         for key, value in data.items():

@@ -39,10 +39,6 @@ def problems_in(model: type[BaseModel], error: ValidationError) -> list[str]:
 
     A validator of a field raises ValueError with `expected ...`, to which the value is added, or UserError with the
     full text; one of the whole model raises ValueError with one problem per line.
-
-    Args:
-        model: model that was validated.
-        error: error of the validation.
     """
     # a list without a valid entry counts as empty, which says nothing new
     news = [each for each in error.errors(include_url=False) if not (each["type"] == "too_short" and each["input"])]

@@ -39,7 +39,7 @@ class Player:
 
     def start(self, engine: Engine) -> None:
         """Play from the start of the file."""
-        self._reader.seek(0)
+        self._reader.rewind()
         self._thread = threading.Thread(target=self._run, args=(engine,), name="player", daemon=True)
         self._thread.start()
 

@@ -20,8 +20,8 @@ bits."""
 _NOT_PLAYED = ("screenRef", "headLocked")
 _ANGLES = {"azimuth": (-180.0, 180.0), "elevation": (-90.0, 90.0), "distance": (0.0, 100.0)}
 _AXES = {"X": (-100.0, 100.0), "Y": (-100.0, 100.0), "Z": (-100.0, 100.0)}
-_POLAR_ZONE = ("Azimuth", "Elevation")
-_CUBE_ZONE = ("X", "Y", "Z")
+_ZONE_ANGLES = {"Azimuth": 180.0, "Elevation": 90.0}
+_ZONE_AXES = {"X": 1.0, "Y": 1.0, "Z": 1.0}
 
 Tell = Callable[[str], None]
 
@@ -217,12 +217,11 @@ def _zones(fields: Fields) -> tuple[Zone, ...]:
     for group in fields.children("zoneExclusion"):
         for zone in (child for child in group if local(child.tag) == "zone"):
             cartesian = zone.get("minX") is not None
-            axes = _CUBE_ZONE if cartesian else _POLAR_ZONE
-            limits = (1.0, 1.0, 1.0) if cartesian else (180.0, 90.0)
+            limits = _ZONE_AXES if cartesian else _ZONE_ANGLES
             low, high = (
                 tuple(
                     fields.number(f"{side}{axis}", zone.get(f"{side}{axis}", "none"), -limit, limit, 0.0)
-                    for axis, limit in zip(axes, limits, strict=True)
+                    for axis, limit in limits.items()
                 )
                 for side in ("min", "max")
             )

@@ -38,15 +38,7 @@ def sphere_of(x: float, y: float, z: float) -> tuple[float, float, float]:
 
 
 def angles_of(azimuth_deg: float, elevation_deg: float, x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Width and height in degrees and depth of an extent in the cube, seen in a direction.
-
-    Args:
-        azimuth_deg: azimuth of the direction.
-        elevation_deg: elevation of the direction.
-        x: extent to the right, 0..1.
-        y: extent to the front, 0..1.
-        z: extent upwards, 0..1.
-    """
+    """Width and height in degrees and depth of an extent in the cube (X, Y, Z: 0..1 each), seen in a direction."""
     seen = np.sqrt(_frame(azimuth_deg, elevation_deg) ** 2 @ np.square([x, y, z]))
     side, ahead, up = np.clip(seen, 0.0, 1.0).tolist()
     width_deg, height_deg = _angle_deg(side, ahead), _angle_deg(up, ahead)

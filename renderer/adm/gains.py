@@ -42,12 +42,7 @@ class _Point:
 
 
 class BlockGains:
-    """Gains of blocks in a room.
-
-    Args:
-        layout: loudspeaker layout.
-        panner: panner of the layout.
-    """
+    """Gains of blocks in a room."""
 
     def __init__(self, layout: Layout, panner: Panner) -> None:
         self._layout = layout

@@ -65,11 +65,6 @@ def voices_of(scene: Scene, layout: Layout, panner: Panner) -> Mapping[Voice, Se
     """The voices of a scene, also silent ones, as loud as in the room.
 
     The master and the loudspeakers' own gains are left out, and `amount` is 0 or 1.
-
-    Args:
-        scene: the scene.
-        layout: loudspeaker layout.
-        panner: panner of the layout.
     """
     found: dict[Voice, Setting] = {}
     heard = _in_the_room(scene, layout, panner)

@@ -68,16 +68,6 @@ class AudioReader:
         self._next = 0
         self._stream: _Decoder | None = None
 
-    @property
-    def position(self) -> int:
-        """Position of the next frame."""
-        return self._position
-
-    @property
-    def warning(self) -> str | None:
-        """All warnings in one line."""
-        return "; ".join(self.warnings) or None
-
     def read(self, frames: int) -> NDArray[np.float32]:
         """Read on.
 
@@ -145,7 +135,7 @@ class AudioReader:
         while missing:
             if self._position == 0:
                 raise AudioFileError(f"{self.path}: holds no sound that can be read")
-            self.seek(0)
+            self.rewind()
             parts.append(self.read(missing))
             missing -= parts[-1].shape[1]
         return np.concatenate(parts, axis=1)
@@ -155,14 +145,10 @@ class AudioReader:
         while (block := self.read(block_frames)).shape[1]:
             yield block
 
-    def seek(self, frame: int) -> None:
-        """Go to a frame, 0..frames, by reading up to it; values outside are clamped."""
-        target = min(max(frame, 0), self.frames)
-        if target < self._position:
-            self._end_stream()
-            self._position = self._next = 0
-        while self._position < target and self.read(min(target - self._position, _PIECE_FRAMES)).shape[1]:
-            pass
+    def rewind(self) -> None:
+        """Go back to the beginning."""
+        self._end_stream()
+        self._position = self._next = 0
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""

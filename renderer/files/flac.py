@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from stemfield.renderer.files.checksum import crc
 from stemfield.renderer.files.spans import Span, Window
 
 MARKER: Final = b"fLaC"
@@ -83,7 +84,7 @@ def _stream(window: Window, place: range) -> FlacStream:
         if first == last[1] or before == last == (0, 0, 0):
             before, last = last, (at, first + size, first)
     ends = [len(tail), *(end for mark in _TAGS if (end := tail.find(mark, last[0])) >= 0)]
-    if last[1] and all(_crc(tail[last[0] : end], 16, 0x8005) for end in ends):
+    if last[1] and all(crc(tail[last[0] : end], 16, 0x8005) for end in ends):
         return FlacStream(place, info, last[2], begin + last[0])
     return FlacStream(place, info, last[1], None)
 
@@ -109,14 +110,5 @@ def _headers(data: bytes) -> Iterator[tuple[int, int, int, bool]]:
         else:
             size = 192 if code == 1 else 576 << code - 2 if code < 6 else 256 << code - 8
         end += {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
-        if end < len(head) and _crc(head[:end], 8, 0x07) == head[end]:
+        if end < len(head) and crc(head[:end], 8, 0x07) == head[end]:
             yield at, number, size, bool(head[1] & 1)
-
-
-def _crc(data: bytes, bits: int, polynomial: int) -> int:
-    value, top = 0, 1 << bits - 1
-    for byte in data:
-        value ^= byte << bits - 8
-        for _ in range(8):
-            value = (value << 1 ^ polynomial if value & top else value << 1) & (top << 1) - 1
-    return value

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from stemfield.renderer.files.checksum import crc
 from stemfield.renderer.files.id3 import after_tag
 from stemfield.renderer.files.spans import Span, Window
 
@@ -290,17 +291,8 @@ def _silent(head: bytes, begin: bytes = b"") -> bytes:
     frame = frame_of(head)
     assert frame is not None
     side = begin.ljust(frame.side_bytes, b"\0")
-    return head + (_checksum(head[2:] + side).to_bytes(2, "big") if frame.checked else b"") + side
-
-
-def _checksum(data: bytes) -> int:
-    """CRC-16 with the polynomial 0x8005 (ISO/IEC 11172-3, 2.4.3.1)."""
-    value = 0xFFFF
-    for byte in data:
-        value ^= byte << 8
-        for _ in range(8):
-            value = (value << 1 ^ 0x8005 * (value >> 15)) & 0xFFFF
-    return value
+    check = crc(head[2:] + side, 16, 0x8005, 0xFFFF)  # ISO/IEC 11172-3, 2.4.3.1
+    return head + (check.to_bytes(2, "big") if frame.checked else b"") + side
 
 
 def _points_back(data: bytes, frame: Frame) -> int:

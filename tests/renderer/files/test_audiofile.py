@@ -42,21 +42,20 @@ class TestReading:
         with AudioReader(song) as reader:
             assert (reader.sample_rate_hz, reader.channels, reader.frames) == (RATE, 2, whole.shape[1])
             blocks = list(reader.blocks(1000))
-            assert reader.warning is None
+            assert reader.warnings == []
         assert {block.shape for block in blocks[:-1]} == {(2, 1000)}
         assert all(block.dtype == np.float32 for block in blocks)
         np.testing.assert_array_equal(np.concatenate(blocks, axis=1), whole)
 
-    def test_seek_is_exact_from_everywhere(self, song: Path) -> None:
+    def test_from_the_beginning_it_is_the_same_again_wherever_it_was(self, song: Path) -> None:
         whole = soundfile.read(song, dtype="float32")[0].T
         random = np.random.default_rng(1)
         with AudioReader(song) as reader:
-            for _ in range(200):
-                near = reader.position - int(random.integers(0, 4000))
-                target = max(near, 0) if random.random() < 0.5 else int(random.integers(0, whole.shape[1]))
-                reader.seek(target)
-                count = int(random.integers(1, 3000))
-                np.testing.assert_array_equal(reader.read(count), whole[:, target : target + count])
+            for _ in range(100):
+                counts = random.integers(1, whole.shape[1] // 3, random.integers(1, 5)).tolist()
+                read = np.concatenate([reader.read(count) for count in counts], axis=1)
+                np.testing.assert_array_equal(read, whole[:, : sum(counts)])
+                reader.rewind()
 
     def test_loop_has_no_gap(self, song: Path) -> None:
         whole = soundfile.read(song, dtype="float32")[0].T
@@ -95,7 +94,7 @@ class TestReading:
         sound[0, 100], sound[1, 200] = np.nan, np.inf
         with AudioReader(save(tmp_path / "nan.wav", sound, subtype="FLOAT")) as reader:
             read = reader.read(4800)
-            assert "no numbers" in str(reader.warning)
+            assert "no numbers" in str(reader.warnings)
         sound[0, 100], sound[1, 200] = 0, 0
         np.testing.assert_array_equal(read, sound)
 
@@ -154,7 +153,7 @@ class TestBrokenFiles:
         path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
         with AudioReader(path) as reader:
             sound = np.concatenate(list(reader.blocks(4096)), axis=1)
-            assert "cut off" in str(reader.warning)
+            assert "cut off" in str(reader.warnings)
             assert reader.read_looped(5000).shape == (2, 5000)  # and it still loops
         assert 0.4 < sound.shape[1] / whole.shape[1] < 0.75
         np.testing.assert_array_equal(sound[:, :40000], whole[:, :40000])
