@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -103,11 +102,10 @@ def main() -> None:
     parser.add_argument("--voices", type=Path, required=True, help="folder of recorded voices")
     options = parser.parse_args()
     folder: Path = options.folder
+    sing = sung_by(options.voices)
     with Progress() as progress:
         task = progress.add_task("playing", total=len(STEMS))
-        stems = compose(
-            sung_by(options.voices), done=lambda name: progress.update(task, advance=1, description=f"played {name}")
-        )
+        stems = compose(sing, done=lambda name: progress.update(task, advance=1, description=f"played {name}"))
     for path in write(stems, folder):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
 
@@ -162,9 +160,8 @@ def sung_by(voices: Path) -> Callable[[np.random.Generator], Sound]:
                  for bar, beat, length, pitch in MELODY]  # fmt: skip
         voice = replace(singing.singer(bank, random), vibrato_hz=5.2, vibrato_semitones=0.4, jitter_semitones=0.03)
         sound = singing.sing(voice, notes, int(SECONDS * RATE_HZ), random, words=3)
-        divisor = gcd(RATE_HZ, play.RATE_HZ)
         sound = sound * effects.compression(sound, -24.0, 4.0, 0.005, 0.12)
-        sound = signal.resample_poly(sound, play.RATE_HZ // divisor, RATE_HZ // divisor)
+        sound = signal.resample_poly(sound, play.RATE_HZ, RATE_HZ)
         return np.asarray(sound / np.abs(sound).max())
 
     return sing

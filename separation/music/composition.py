@@ -12,6 +12,7 @@ import numpy as np
 
 from stemfield.separation.music.effects import RATE_HZ, Random
 
+SECTIONS = ("verse", "chorus", "break")
 SCALES = {
     "major": (0, 2, 4, 5, 7, 9, 11),
     "minor": (0, 2, 3, 5, 7, 8, 10),
@@ -61,12 +62,7 @@ class Bar:
 
 
 class Composition:
-    """Structure of a song, and generator of its parts.
-
-    Args:
-        random: source of all random choices.
-        seconds: approximate duration.
-    """
+    """Structure of a song of about these seconds, and generator of its parts."""
 
     def __init__(self, random: Random, seconds: float) -> None:
         self._random = random
@@ -95,7 +91,7 @@ class Composition:
     def drums(self) -> list[Hit]:
         """Drum pattern for each kind of section, with fills and accents."""
         random, hits = self._random, list[Hit]()
-        beats = {kind: self._beat() for kind in ("verse", "chorus", "break")}
+        beats = {kind: self._beat() for kind in SECTIONS}
         rests = random.random() < 0.5
         for bar in self.bars:
             if bar.section == "break" and rests and not bar.last:
@@ -117,9 +113,9 @@ class Composition:
         random, notes = self._random, list[Note]()
         lowest = int(random.integers(26, 34))
         held = float(random.uniform(0.5, 1.02))
-        pattern = {kind: str(random.choice(["pulse", "own", "walk", "long", "octave"], p=[0.3, 0.3, 0.12, 0.16, 0.12]))
-                  for kind in ("verse", "chorus", "break")}  # fmt: skip
-        own = {kind: self._rhythm(float(random.uniform(0.2, 0.5))) for kind in pattern}
+        styles, likely = ["pulse", "own", "walk", "long", "octave"], [0.3, 0.3, 0.12, 0.16, 0.12]
+        pattern = {kind: str(random.choice(styles, p=likely)) for kind in SECTIONS}
+        own = {kind: self._rhythm(float(random.uniform(0.2, 0.5))) for kind in SECTIONS}
         for bar in self.bars:
             tones = [lowest + (pitch - lowest) % 12 for pitch in self.chord(bar.degree)]
             match pattern[bar.section]:
@@ -145,7 +141,7 @@ class Composition:
     def accompaniment(self, center: int, pattern: str) -> list[Note]:
         """Chords around a pitch, played as `pad`, `strum`, `stab`, `arpeggio` or `power` (low fifths)."""
         random, notes = self._random, list[Note]()
-        places = {kind: self._rhythm(float(random.uniform(0.15, 0.7))) for kind in ("verse", "chorus", "break")}
+        places = {kind: self._rhythm(float(random.uniform(0.15, 0.7))) for kind in SECTIONS}
         order = random.permutation(12)
         each = int(random.choice([1, 2, 2, 4]))
         spread_s = float(random.uniform(0.0, 0.025))
@@ -216,20 +212,21 @@ class Composition:
 
     def _plan(self, bars: int) -> Iterator[Bar]:
         random, number = self._random, 0
-        songs = {kind: self._progression() for kind in ("verse", "chorus", "break")}
+        songs = {kind: self._progression() for kind in SECTIONS}
         while number < bars:
-            section = str(random.choice(["verse", "chorus", "break"], p=[0.45, 0.4, 0.15]))
+            section = str(random.choice(SECTIONS, p=[0.45, 0.4, 0.15]))
             length = min(int(random.choice([2, 4, 4, 8])), bars - number)
             for index in range(length):
                 yield Bar(number + index, section, songs[section][index % 4], index == 0, index == length - 1)
             number += length
 
     def _progression(self) -> tuple[int, ...]:
-        degrees = [int(self._random.choice([0, 0, 0, 5, 3]))]
+        degree = int(self._random.choice([0, 0, 0, 5, 3]))
+        degrees = [degree]
         while len(degrees) < 4:
-            degrees.append(
-                int(self._random.choice(NEXT_DEGREES[degrees[-1]])) if self._random.random() < 0.85 else degrees[-1]
-            )
+            if self._random.random() < 0.85:
+                degree = int(self._random.choice(NEXT_DEGREES[degree]))
+            degrees.append(degree)
         return tuple(degrees)
 
     def _rhythm(self, busy: float) -> list[int]:
@@ -251,10 +248,7 @@ class Composition:
         beat += [(step, back, 0.9) for step in backbeat]
         if random.random() < 0.3:
             beat += [(step, "snare", 0.3) for step in range(1, steps, 2) if random.random() < 0.2]
-        time, every = (
-            str(random.choice(["hat", "ride", "hat_open", "shaker", "none"], p=[0.6, 0.16, 0.1, 0.06, 0.08])),
-            2,
-        )
+        time = str(random.choice(["hat", "ride", "hat_open", "shaker", "none"], p=[0.6, 0.16, 0.1, 0.06, 0.08]))
         every = int(random.choice([1, 2, 2, 4]))
         if time != "none":
             piece = "perc" if time == "shaker" else time

@@ -1,4 +1,4 @@
-"""Drum kits made of recorded one-shots, and a play_drum_machine drum machine."""
+"""Drum kits made of recorded one-shots, and a synthetic drum machine."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ _MICROPHONE = re.compile(r"_(close|oh|room|front|wndw)$")
 MAX_PAN = {"kick": 0.0, "snare": 0.08, "rim": 0.08, "clap": 0.1, "hat": 0.45, "hat_open": 0.45, "ride": -0.5,
           "crash": 0.6, "tom": 0.5, "perc": 0.6}  # fmt: skip
 """Maximum pan of each kind of piece."""
+_SIMILAR = {"rim": "snare", "clap": "snare", "hat_open": "hat", "ride": "hat", "crash": "hat_open", "tom": "kick"}
+"""Kind that replaces a missing kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +43,15 @@ class Piece:
     """A drum or cymbal: strokes from soft to loud, each recorded by one or more microphones."""
 
     name: str
-    kind: str
     strokes: tuple[tuple[float, tuple[Path, ...]], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """All available pieces."""
-
-    pieces: tuple[Piece, ...]
-
-    def of(self, kind: str) -> tuple[Piece, ...]:
-        """Pieces of a kind, or of a similar kind if there are none."""
-        found = tuple(piece for piece in self.pieces if piece.kind == kind)
-        similar = {
-            "rim": "snare",
-            "clap": "snare",
-            "hat_open": "hat",
-            "ride": "hat",
-            "crash": "hat_open",
-            "tom": "kick",
-        }
-        return found or (self.of(similar[kind]) if kind in similar else ())
+Collection = Mapping[str, tuple[Piece, ...]]
+"""Available pieces of each kind."""
 
 
 def collection(files: Iterable[tuple[str, Path]]) -> Collection:
-    """Group one-shots into pieces by library and file name."""
+    """Group one-shots into pieces by library and file name; a kind without any has those of a similar kind."""
     groups: dict[tuple[str, str], dict[tuple[float, str], list[Path]]] = {}
     for library, path in files:
         kind = next(kind for kind, pattern in _PIECES if re.search(pattern, path.stem))
@@ -77,30 +62,25 @@ def collection(files: Iterable[tuple[str, Path]]) -> Collection:
         velocity = min(int(layer[1]) / 6.0, 1.0) if layer else 0.9
         name = re.sub(r"_(?:v|vl|lev|rr|hit)\d+|[-_]?\d+$", "", whole)
         groups.setdefault((kind, f"{library}/{name}"), {}).setdefault((velocity, whole), []).append(path)
-    return Collection(
-        tuple(
-            Piece(name, kind, tuple((velocity, tuple(paths)) for (velocity, _), paths in sorted(strokes.items())))
-            for (kind, name), strokes in sorted(groups.items())
-        )
-    )
+    pieces: dict[str, tuple[Piece, ...]] = dict.fromkeys(MAX_PAN, ())
+    for (kind, name), strokes in sorted(groups.items()):
+        layers = tuple((velocity, tuple(paths)) for (velocity, _), paths in sorted(strokes.items()))
+        pieces[kind] += (Piece(name, layers),)
+    for kind, similar in _SIMILAR.items():
+        pieces[kind] = pieces[kind] or pieces[similar]
+    return pieces
 
 
 class Kit:
-    """A drum kit for a song: pieces from several libraries, each tuned, damped and panned.
-
-    Args:
-        pieces: available pieces.
-        random: source of the random choices.
-        width: stereo width, 0..1.
-    """
+    """A drum kit for a song: pieces from several libraries, each tuned, damped and panned in a width of 0..1."""
 
     def __init__(self, pieces: Collection, random: Random, width: float) -> None:
         self._random = random
-        home = str(random.choice(sorted({piece.name.split("/")[0] for piece in pieces.of("kick")})))
+        home = str(random.choice(sorted({piece.name.split("/")[0] for piece in pieces["kick"]})))
         self._chosen: dict[str, list[Piece]] = {}
         for kind in MAX_PAN:
-            at_home = [piece for piece in pieces.of(kind) if piece.name.startswith(home)]
-            choice = at_home if at_home and random.random() < 0.6 else list(pieces.of(kind))
+            at_home = [piece for piece in pieces[kind] if piece.name.startswith(home)]
+            choice = at_home if at_home and random.random() < 0.6 else pieces[kind]
             picks = random.permutation(len(choice))[: 4 if kind in ("tom", "crash", "perc") else 1]
             self._chosen[kind] = [choice[pick] for pick in picks]
         self._tuning = {kind: 2.0 ** (random.normal(0.0, 2.0) / 12.0) for kind in MAX_PAN}
@@ -120,9 +100,7 @@ class Kit:
             piece = pieces[hit.variant % len(pieces)]
             distances = [abs(velocity - hit.velocity) + self._random.uniform(0.0, 0.2) for velocity, _ in piece.strokes]
             stroke = self._stroke(piece, hit.piece, int(np.argmin(distances)))
-            start = int(hit.start_s * RATE_HZ)
-            part = sound[:, start : start + stroke.shape[1]]
-            part += hit.velocity**1.3 * self._gain[hit.piece] * stroke[:, : part.shape[1]]
+            effects.add(sound, hit.start_s, hit.velocity**1.3 * self._gain[hit.piece] * stroke)
         return sound
 
     def _stroke(self, piece: Piece, kind: str, layer: int) -> NDArray[np.float64]:
@@ -157,7 +135,7 @@ _BALANCE: Mapping[str, float] = {"kick": 1.0, "snare": 0.9, "rim": 0.7, "clap": 
 
 
 def play_drum_machine(random: Random, hits: Sequence[Hit], frames: int) -> Audio:
-    """Render the hits on a random play_drum_machine drum machine, shape (2, frames)."""
+    """Render the hits on a random synthetic drum machine, shape (2, frames)."""
     time = np.arange(int(0.6 * RATE_HZ)) / RATE_HZ
     noise = random.standard_normal(len(time))
     fall = random.uniform(38, 62) + random.uniform(60, 260) * np.exp(-time / random.uniform(0.01, 0.05))
@@ -185,10 +163,8 @@ def play_drum_machine(random: Random, hits: Sequence[Hit], frames: int) -> Audio
     for name in sounds:
         one = sounds[name] * np.minimum(np.arange(len(time))[::-1] / 2000.0, 1.0)
         placed = effects.pan(one / np.abs(one).max(), width * MAX_PAN[name] * float(random.choice([-1, 1])))
-        placed = placed * _BALANCE[name]
+        placed *= _BALANCE[name]
         for hit in hits:
             if hit.piece == name:
-                start = int(hit.start_s * RATE_HZ)
-                part = sound[:, start : start + len(time)]
-                part += hit.velocity**1.3 * placed[:, : part.shape[1]]
+                effects.add(sound, hit.start_s, hit.velocity**1.3 * placed)
     return sound

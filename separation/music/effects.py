@@ -1,6 +1,6 @@
 """Audio effects: filters, dynamics, distortion, reverb and stereo panning.
 
-Audio is float64 at RATE_HZ, of shape (n,) or (2, n); time is the last axis. No function changes its input.
+Audio is float64 at RATE_HZ, of shape (n,) or (2, n); time is the last axis. No function but `add` changes its input.
 """
 
 from __future__ import annotations
@@ -143,6 +143,13 @@ def chorus(sound: Audio, random: Random) -> Audio:
         late = (random.uniform(0.006, 0.02) + random.uniform(0.0004, 0.003) * swing) * RATE_HZ
         sides.append(0.75 * side + 0.6 * np.interp(time - late, time, side))
     return np.stack(sides)
+
+
+def add(sound: Audio, start_s: float, part: Audio) -> None:
+    """Add a part of the same channels from a time on, in place; what goes beyond the end is dropped."""
+    start = int(start_s * RATE_HZ)
+    place = sound[..., start : start + part.shape[-1]]
+    place += part[..., : place.shape[-1]]
 
 
 def stereo(sound: Audio) -> Audio:

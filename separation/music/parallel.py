@@ -1,8 +1,8 @@
-"""Parallel processing with progress bars."""
+"""Parallel processing with a progress bar."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from multiprocessing import get_context
 from typing import Any
 
@@ -10,25 +10,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-def progress_bar() -> Progress:
-    """Progress bar, disabled if the output is not a terminal."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    console = Console()
-    return Progress(*columns, console=console, disable=not console.is_terminal)
-
-
 def parallel_map(
+    title: str,
     processes: int,
     work: Callable[[Any], Any],
-    items: Iterable[Any],
+    items: Collection[Any],
     begin: Callable[..., None] | None = None,
     *arguments: Any,
 ) -> Iterator[Any]:
-    """Results of `work` for each item, in order; `begin(*arguments)` initialises each process."""
-    if processes == 1:
-        if begin:
-            begin(*arguments)
-        yield from map(work, items)
-        return
-    with get_context("spawn").Pool(processes, begin, arguments) as pool:
-        yield from pool.imap(work, items)
+    """Results of `work` for each item, in order; `begin(*arguments)` initialises each process.
+
+    On a terminal, a progress bar with the title shows how many there are.
+    """
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    console = Console()
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        if processes == 1:
+            if begin:
+                begin(*arguments)
+            yield from bar.track(map(work, items), len(items), description=title)
+            return
+        with get_context("spawn").Pool(processes, begin, arguments) as pool:
+            yield from bar.track(pool.imap(work, items), len(items), description=title)

@@ -7,6 +7,7 @@ known vocals. A few have separate guitars. The packages are installed, or unpack
 from __future__ import annotations
 
 import argparse
+import functools
 import io
 import json
 import zipfile
@@ -19,7 +20,7 @@ import soundfile
 import soxr
 
 from stemfield.separation.music.effects import RATE_HZ
-from stemfield.separation.music.parallel import parallel_map, progress_bar
+from stemfield.separation.music.parallel import parallel_map
 
 ACCOMPANIMENT = "bass+drums+other"
 
@@ -134,10 +135,7 @@ def write_recording(recording: Recording, out: Path, seconds: float) -> bool:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Write all recordings that do not exist yet.
-
-    Args:
-        chosen: options of `stemfield train records`.
+    """Write all recordings that do not exist yet, with the options of `stemfield train records`.
 
     Raises:
         ValueError: none of the packages was found.
@@ -150,13 +148,8 @@ def run(chosen: argparse.Namespace) -> None:
     out.mkdir(parents=True, exist_ok=True)
     recipe: Mapping[str, object] = {"seed": None, "credits": credits_of(held_out=chosen.held_out)}
     (out / "recipe.json").write_text(json.dumps(recipe, indent=1))
-    jobs = [(recording, out, chosen.seconds) for recording in found if not (out / recording.name).exists()]
-    with progress_bar() as bar:
-        task = bar.add_task("recordings", total=len(jobs))
-        for _ in parallel_map(chosen.processes, _write, jobs):
-            bar.advance(task)
+    missing = [recording for recording in found if not (out / recording.name).exists()]
+    write = functools.partial(write_recording, out=out, seconds=chosen.seconds)
+    for _ in parallel_map("recordings", chosen.processes, write, missing):
+        pass
     print(f"{len([*out.glob('[!.]*/')])} recordings in {out}")
-
-
-def _write(job: tuple[Recording, Path, float]) -> bool:
-    return write_recording(*job)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from stemfield.separation.music.composition import Note
-from stemfield.separation.music.effects import RATE_HZ, Audio, Random
+from stemfield.separation.music.effects import RATE_HZ, Audio, Random, add
 
 _NOTE = re.compile(r"(?:^|[_-])([A-Ga-g])([sb]?)(-?\d?)(?=$|[_-]|v[HL]|m?[pf]$|p$)")
 _NOT_A_NOTE = re.compile(r"noise|mute|perc|scrape|slap|release", re.IGNORECASE)
@@ -79,19 +79,14 @@ class SampledInstrument:
             if abs(sample.pitch - pitch) > MAX_TRANSPOSITION:
                 continue
             tone = _tone(sample.path, 2.0 ** ((pitch - sample.pitch) / 12.0), note.length_s)
-            start = max(int(note.start_s * RATE_HZ), 0)
-            part = sound[start : start + len(tone)]
-            part += (0.35 + 0.65 * note.velocity) * tone[: len(part)]
+            add(sound, max(note.start_s, 0.0), (0.35 + 0.65 * note.velocity) * tone)
         return sound
 
 
 def instruments(files: Iterable[tuple[str, Path]]) -> tuple[SampledInstrument, ...]:
-    """Group recorded notes by instrument.
+    """Group recorded notes by instrument, given library and path; files that are not single notes are skipped.
 
     File names contain the pitch, but libraries number octaves differently or not at all, so octaves are measured.
-
-    Args:
-        files: library and path of each file; files that are not single notes are skipped.
     """
     groups: dict[str, list[tuple[int, int | None, float, Path]]] = {}
     for library, path in files:
@@ -113,8 +108,7 @@ def read(path: Path) -> NDArray[np.float32]:
     sound, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     sound = sound[: int(MAX_LENGTH_S * rate_hz)].T
     if rate_hz != RATE_HZ:
-        divisor = np.gcd(rate_hz, RATE_HZ)
-        sound = signal.resample_poly(sound, RATE_HZ // divisor, rate_hz // divisor, axis=1).astype(np.float32)
+        sound = signal.resample_poly(sound, RATE_HZ, rate_hz, axis=1).astype(np.float32)
     loud = np.flatnonzero(np.abs(sound).max(axis=0) > 0.02 * np.abs(sound).max(initial=0.0))
     begin = max(int(loud[0]) - 64, 0) if len(loud) else 0
     return np.ascontiguousarray(sound[:, begin:])

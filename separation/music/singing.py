@@ -9,11 +9,10 @@ import numpy as np
 from scipy import signal
 
 from stemfield.separation.music.composition import Note
-from stemfield.separation.music.effects import RATE_HZ, Audio, Random
+from stemfield.separation.music.effects import RATE_HZ, Audio, Random, add
 from stemfield.separation.music.voices import (
     ENVELOPE_HZ,
     FRAME_S,
-    NOISE_HZ,
     Floats,
     Utterance,
     VoiceBank,
@@ -21,7 +20,6 @@ from stemfield.separation.music.voices import (
     synthesise,
 )
 
-_BINS_HZ = np.linspace(0.0, RATE_HZ / 2, 1025)
 _PAUSE_S = 0.25
 """Minimum rest between phrases."""
 
@@ -103,15 +101,12 @@ def sing(voice: Singer, notes: Sequence[Note], frames: int, random: Random, word
         pitch, envelope, noise, voiced = (np.concatenate(parts) for parts in zip(*tracks, strict=True))
         pole = float(np.exp(-FRAME_S / voice.glide_s))
         pitch, _ = signal.lfilter([1.0 - pole], [1.0, -pole], pitch, zi=[pole * pitch[0]])
-        pitch += voice.drift_semitones * _random_walk(len(pitch), 0.3, random) + voice.jitter_semitones * _random_walk(
-            len(pitch), 0.01, random
-        )
+        drift, jitter = (_random_walk(len(pitch), time_s, random) for time_s in (0.3, 0.01))
+        pitch += voice.drift_semitones * drift + voice.jitter_semitones * jitter
         envelope += 0.25 * _random_walk(len(pitch), 0.5, random)[:, None]
         hz = np.where(voiced > 0.5, 440.0 * 2.0 ** ((pitch - 69.0) / 12.0), 0.0)
-        sung = _synthesise(hz, envelope, noise**voice.breath, voice.tract)
-        start = int(phrase[0].start_s * RATE_HZ)
-        part = sound[start : start + len(sung)]
-        part += sung[: len(part)]
+        sung = synthesise(hz, envelope, noise**voice.breath, voice.tract)
+        add(sound, phrase[0].start_s, sung)
     return sound[:frames]
 
 
@@ -128,16 +123,14 @@ def speak(voice: Singer, spans: Sequence[tuple[float, float]], frames: int, rand
                 spoken = recording(said.path).astype(np.float64)
             else:
                 at = np.arange(0, len(said.pitch_hz) - 1, faster)
-                _, envelope, noise = (_interpolated(track, at) for track in (said.pitch_hz, said.envelope, said.noise))
+                envelope, noise = _interpolated(said.envelope, at), _interpolated(said.noise, at)
                 hz = said.pitch_hz[np.rint(at).astype(int)] * higher
-                spoken = _synthesise(hz.astype(np.float64), envelope, noise, voice.tract)
+                spoken = synthesise(hz.astype(np.float64), envelope, noise, voice.tract)
             spoken = spoken[: int((end_s - now_s) * RATE_HZ)]
             spoken = spoken / (np.abs(spoken).max() + 1e-6)
             fade = min(400, len(spoken))
             spoken[len(spoken) - fade :] *= np.linspace(1.0, 0.0, fade)
-            start = int(now_s * RATE_HZ)
-            part = sound[start : start + len(spoken)]
-            part += spoken[: len(part)]
+            add(sound, now_s, spoken)
             now_s += len(spoken) / RATE_HZ + float(random.uniform(0.0, 0.3))
     return sound[:frames]
 
@@ -194,23 +187,10 @@ def _note(
     return pitch, envelope, noise, voiced
 
 
-def _synthesise(hz: Floats, envelope: Floats, noise: Floats, tract: float) -> Audio:
-    """Synthesise frames: envelope at ENVELOPE_HZ, scaled by `tract`, and aperiodicity at NOISE_HZ."""
-    power = np.exp(np.clip(envelope @ _interpolation_matrix(ENVELOPE_HZ * tract), -32.0, 3.0))
-    aperiodicity = np.clip(noise @ _interpolation_matrix(NOISE_HZ), 1e-4, 0.9999)
-    return synthesise(hz, power, aperiodicity)
-
-
-def _interpolation_matrix(at_hz: Floats) -> Floats:
-    """Matrix that interpolates values at `at_hz` to the bins of the synthesis."""
-    return np.stack([np.interp(_BINS_HZ, at_hz, row) for row in np.eye(len(at_hz))])
-
-
 def _interpolated(track: np.ndarray, position: Floats) -> Floats:
     """Interpolate the rows of a track."""
     below = np.minimum(position.astype(np.int64), len(track) - 2)
-    part = position - below
-    part = part.reshape(-1, *[1] * (track.ndim - 1))
+    part = (position - below)[:, None]
     return np.asarray(track[below] * (1.0 - part) + track[below + 1] * part, np.float64)
 
 

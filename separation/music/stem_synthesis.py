@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import soundfile
+from scipy import signal
 
 from stemfield.separation.music import drumkits, effects, singing, synths
-from stemfield.separation.music.composition import Composition, Note
+from stemfield.separation.music.composition import SECTIONS, Composition, Note
 from stemfield.separation.music.drumkits import Collection
 from stemfield.separation.music.effects import RATE_HZ, Audio, Random
 from stemfield.separation.music.samples import SampledInstrument, instruments
@@ -51,7 +53,7 @@ class StemSynthesiser:
     Args:
         bank: voices for singing.
         recorded: sampled instruments.
-        soundfonts: soundfonts, or None.
+        soundfonts: None for none.
         songs: recordings of singing, which are used unchanged.
     """
 
@@ -67,7 +69,7 @@ class StemSynthesiser:
         """Drum stem, shape (2, frames)."""
         hits = song.drums()
         ways: list[Callable[[], Audio]] = []
-        if self._recorded.drums.of("kick"):
+        if self._recorded.drums["kick"]:
             width = float(random.uniform(0.1, 1.0))
             ways += [lambda: drumkits.Kit(self._recorded.drums, random, width).play(hits, song.frames)] * 6
         if self._soundfonts:
@@ -136,7 +138,7 @@ class StemSynthesiser:
                      for bar in song.bars if bar.section in SUNG_SECTIONS]  # fmt: skip
             return self._processed_voice(singing.speak(lead, spans, song.frames, random), song, random)
         low, high = round(lead.center) - int(random.integers(5, 9)), round(lead.center) + int(random.integers(5, 10))
-        sections = ("verse", "chorus", "break") if random.random() < 0.3 else SUNG_SECTIONS
+        sections = SECTIONS if random.random() < 0.3 else SUNG_SECTIONS
         tune = song.melody(low, high, sections, float(random.uniform(0.25, 0.75)))
         words = int(random.integers(1 << 30))
         sung = singing.sing(lead, tune, song.frames, random, words)
@@ -191,15 +193,12 @@ class StemSynthesiser:
             notes = song.melody(center - 7, center + 8, ("break", "verse", "chorus")[: int(random.integers(1, 4))],
                                 float(random.uniform(0.2, 0.8)))  # fmt: skip
         else:
-            patterns = (
-                ["pad", "stab", "arpeggio"] if kind != "guitar" else ["strum", "strum", "arpeggio", "stab", "power"]
-            )
+            strummed = ["strum", "strum", "arpeggio", "stab", "power"]
+            patterns = strummed if kind == "guitar" else ["pad", "stab", "arpeggio"]
             notes = song.accompaniment(int(random.integers(50, 74)), str(random.choice(patterns)))
-        recorded = {"guitar": self._recorded.guitar, "keys": self._recorded.keys, "wind": self._recorded.other}
-        players = recorded.get(kind, ())
         doubled = kind == "guitar" and random.random() < 0.35
         takes = [
-            self._take(kind, players, _replayed(notes, random) if doubled else notes, song, random)
+            self._take(kind, _replayed(notes, random) if doubled else notes, song.frames, random)
             for _ in range(2 if doubled else 1)
         ]
         if kind == "guitar" and random.random() < 0.6:
@@ -221,26 +220,20 @@ class StemSynthesiser:
             sound = effects.reverb(sound, random, random.uniform(0.2, 2.4), random.uniform(0.05, 0.4))
         return sound
 
-    def _take(
-        self,
-        kind: str,
-        players: Sequence[SampledInstrument],
-        notes: Sequence[Note],
-        song: Composition,
-        random: Random,
-    ) -> Audio:
+    def _take(self, kind: str, notes: Sequence[Note], frames: int, random: Random) -> Audio:
+        recorded = {"guitar": self._recorded.guitar, "keys": self._recorded.keys, "wind": self._recorded.other}
+        players = recorded.get(kind, ())
         if players and (kind != "guitar" or random.random() < 0.75):
-            return players[int(random.integers(len(players)))].play(notes, song.frames, random)
+            return players[int(random.integers(len(players)))].play(notes, frames, random)
         if kind == "pluck" or (self._soundfonts is None and kind in ("guitar", "keys")):
-            return synths.pluck(notes, song.frames, random)
+            return synths.pluck(notes, frames, random)
         if kind == "synth" or self._soundfonts is None:
             role = str(random.choice(["pad", "keys", "lead"]))
-            return synths.play(notes, song.frames, synths.patch(random, role), random)
+            return synths.play(notes, frames, synths.patch(random, role), random)
         families = {"guitar": ["guitar"], "keys": ["keys", "organ"], "wind": ["brass", "reed", "flute"]}
         family = str(random.choice(families.get(kind, list(PROGRAMS))))
-        return self._soundfonts.play(
-            notes, song.frames, int(random.integers(len(self._soundfonts))), int(random.choice(PROGRAMS[family]))
-        )
+        font, program = int(random.integers(len(self._soundfonts))), int(random.choice(PROGRAMS[family]))
+        return self._soundfonts.play(notes, frames, font, program)
 
 
 def _replayed(notes: Sequence[Note], random: Random) -> list[Note]:
@@ -259,10 +252,6 @@ def _panned_voice(stem: Audio, voice: Audio, gain_db: float, position: float) ->
 
 def _random_excerpt(songs: Sequence[Path], frames: int, random: Random) -> Audio:
     """Random excerpt of a recording, mono, repeated if it is too short."""
-    import soundfile
-    from scipy import signal
-
     sound, rate_hz = soundfile.read(songs[int(random.integers(len(songs)))], always_2d=True)
-    divisor = np.gcd(rate_hz, RATE_HZ)
-    mono = signal.resample_poly(sound.mean(axis=1), RATE_HZ // divisor, rate_hz // divisor)
+    mono = signal.resample_poly(sound.mean(axis=1), RATE_HZ, rate_hz)
     return np.resize(np.roll(mono, -int(random.integers(len(mono)))), frames)

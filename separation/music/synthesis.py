@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from stemfield.separation.music import effects, voices
 from stemfield.separation.music.composition import Composition
 from stemfield.separation.music.effects import RATE_HZ, Audio, Random
-from stemfield.separation.music.parallel import parallel_map, progress_bar
+from stemfield.separation.music.parallel import parallel_map
 from stemfield.separation.music.soundfonts import DEBIAN, Soundfonts
 from stemfield.separation.music.sources import credits_of, recordings, speaker
 from stemfield.separation.music.stem_synthesis import Instruments, StemSynthesiser, find_instruments
@@ -46,13 +46,7 @@ class Recipe:
 
 
 def make_song(synthesiser: StemSynthesiser, seed: int, number: int, seconds: float) -> NDArray[np.float32]:
-    """Make a song.
-
-    Args:
-        synthesiser: renders the stems.
-        seed: seed of the collection.
-        number: number of the song; determines the song together with the seed.
-        seconds: approximate duration.
+    """Make a song of about these seconds, which the collection's seed and the song's number determine.
 
     Returns:
         Stems in the order of STEMS, shape (4, 2, frames); values are multiples of 2^-15, the peak of the sum is below
@@ -60,16 +54,11 @@ def make_song(synthesiser: StemSynthesiser, seed: int, number: int, seconds: flo
     """
     random = np.random.default_rng([seed, number])
     song = Composition(random, seconds * random.uniform(0.85, 1.15))
-    players = {
-        "vocals": synthesiser.vocals,
-        "bass": synthesiser.bass,
-        "drums": synthesiser.drums,
-        "other": synthesiser.other,
-    }
+    players = (synthesiser.vocals, synthesiser.bass, synthesiser.drums, synthesiser.other)
     stems = np.zeros((len(STEMS), 2, song.frames))
-    for index, name in enumerate(STEMS):
+    for index, (name, play) in enumerate(zip(STEMS, players, strict=True)):
         if random.random() >= ABSENT[name]:
-            sound = players[name](song, random)
+            sound = play(song, random)
             level = effects.loudness_db(sound)
             if level > -100.0:
                 stems[index] = sound * 10 ** ((random.normal(*LEVELS_DB[name]) - 20.0 - level) / 20)
@@ -109,18 +98,6 @@ def write_song(stems: NDArray[np.float32], folder: Path) -> None:
     unfinished.rename(folder)
 
 
-def voice_bank(folder: Path, store: Path, *, held_out: bool, processes: int) -> VoiceBank:
-    """Voice bank of a folder of recordings, cached in a file."""
-    if not store.exists():
-        said = [(speaker(source, path), path) for source, path in recordings(folder, "speech", held_out=held_out)]
-        if not said:
-            raise ValueError(f"{folder}: expected voices listed in sources.py, in folders named owner+name, got none")
-        with progress_bar() as bar:
-            task = bar.add_task("analysing voices", total=len(said))
-            voices.build(said, processes, lambda: bar.advance(task)).save(store)
-    return VoiceBank.load(store)
-
-
 @dataclass(frozen=True, slots=True)
 class _Job:
     """Everything that a worker process needs to make songs."""
@@ -155,32 +132,28 @@ def _make(number: int) -> float:
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Make all requested songs that do not exist yet.
-
-    Args:
-        chosen: options of `stemfield train music`.
+    """Make all requested songs that do not exist yet, with the options of `stemfield train music`.
 
     Raises:
         ValueError: no voices were found.
     """
-    fonts = chosen.soundfont or [path for path in DEBIAN if path.exists()]
-    fonts = [] if chosen.no_soundfonts else fonts
-    recipe = Recipe(chosen.seed, chosen.seconds, str(chosen.voices), str(chosen.instruments or ""),
-                    tuple(map(str, fonts)), chosen.held_out)  # fmt: skip
+    fonts = [] if chosen.no_soundfonts else chosen.soundfont or [path for path in DEBIAN if path.exists()]
+    folder, held_out = chosen.voices, chosen.held_out
+    recipe = Recipe(chosen.seed, chosen.seconds, str(folder), str(chosen.instruments or ""),
+                    tuple(map(str, fonts)), held_out)  # fmt: skip
     out: Path = chosen.out
     out.mkdir(parents=True, exist_ok=True)
-    store = out / ("voices-held-out.npz" if chosen.held_out else "voices.npz")
-    voice_bank(chosen.voices, store, held_out=chosen.held_out, processes=chosen.processes)
-    recorded = find_instruments(chosen.instruments, held_out=chosen.held_out)
-    songs = [path for _, path in recordings(chosen.voices, "singing", held_out=True)] if chosen.held_out else []
+    store = out / ("voices-held-out.npz" if held_out else "voices.npz")
+    if not store.exists():
+        said = [(speaker(source, path), path) for source, path in recordings(folder, "speech", held_out=held_out)]
+        if not said:
+            raise ValueError(f"{folder}: expected voices listed in sources.py, in folders named owner+name, got none")
+        voices.build(said, chosen.processes).save(store)
+    recorded = find_instruments(chosen.instruments, held_out=held_out)
+    songs = [path for _, path in recordings(folder, "singing", held_out=True)] if held_out else []
     job = _Job(recipe, out, store, recorded, tuple(songs))
     (out / "recipe.json").write_text(json.dumps(asdict(recipe) | {"credits": credits_of()}, indent=1))
     numbers = [number for number in range(chosen.first, chosen.first + chosen.songs)
                if not (out / f"{number:05d}").exists()]  # fmt: skip
-    seconds = 0.0
-    with progress_bar() as bar:
-        task = bar.add_task("making songs", total=len(numbers))
-        for length_s in parallel_map(chosen.processes, _make, numbers, _begin, job):
-            seconds += length_s
-            bar.advance(task)
+    seconds = sum(parallel_map("making songs", chosen.processes, _make, numbers, _begin, job))
     print(f"{len(numbers)} songs, {seconds / 3600:.2f} hours, in {out}")

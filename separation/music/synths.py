@@ -9,7 +9,7 @@ import numpy as np
 from scipy import signal
 
 from stemfield.separation.music.composition import Note
-from stemfield.separation.music.effects import RATE_HZ, Audio, Random
+from stemfield.separation.music.effects import RATE_HZ, Audio, Random, add
 
 _TABLE = 2048
 
@@ -80,9 +80,7 @@ def play(notes: Sequence[Note], frames: int, sound: Patch, random: Random) -> Au
         tone = tone * fall + darker * (1.0 - fall)
         level = np.minimum(time / sound.attack_s, 1.0) * (sound.sustain + (1.0 - sound.sustain) * fall)
         level *= np.where(time < note.length_s, 1.0, np.exp(-(time - note.length_s) / (0.25 * sound.release_s)))
-        start = int(note.start_s * RATE_HZ)
-        part = out[start : start + len(time)]
-        part += (0.3 + 0.7 * note.velocity) / len(sound.detuned) * (tone * level)[: len(part)]
+        add(out, note.start_s, (0.3 + 0.7 * note.velocity) / len(sound.detuned) * (tone * level))
     return out
 
 
@@ -109,9 +107,7 @@ def pluck(notes: Sequence[Note], frames: int, random: Random) -> Audio:
         tone = signal.lfilter([1.0], loop, burst)
         fade = min(int(0.08 * RATE_HZ), frames_left)
         tone[frames_left - fade :] *= np.linspace(1.0, 0.0, fade)
-        start = int(note.start_s * RATE_HZ)
-        part = out[start : start + frames_left]
-        part += note.velocity * tone[: len(part)]
+        add(out, note.start_s, note.velocity * tone)
     return out
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ ENVELOPE_HZ = 700.0 * (10.0 ** (np.linspace(0.0, _MEL, 80) / 2595.0) - 1.0)
 NOISE_HZ = np.array([0.0, 1000.0, 2000.0, 3500.0, 5000.0, 7000.0, 10000.0, 16000.0, RATE_HZ / 2])
 MAX_LENGTH_S = 9.0
 """Maximum length of a recording."""
+
+_TRACKS = ("pitch_hz", "envelope", "noise", "syllables")
+"""Arrays of an utterance."""
 
 Floats = NDArray[np.float64]
 
@@ -70,7 +73,7 @@ class VoiceBank:
         """Write a NumPy file."""
         everything: dict[str, Any] = {}
         rows = [said for name in sorted(self.voices) for said in self.voices[name]]
-        for field in ("pitch_hz", "envelope", "noise", "syllables"):
+        for field in _TRACKS:
             parts = [getattr(said, field) for said in rows]
             everything[field] = np.concatenate(parts)
             everything[field + "_ends"] = np.cumsum([len(part) for part in parts])
@@ -83,19 +86,9 @@ class VoiceBank:
         """Load a file written by `save`."""
         with np.load(path) as stored:
             columns = {name: stored[name] for name in stored.files}
-        split = {
-            field: np.split(columns[field], columns[field + "_ends"][:-1])
-            for field in ("pitch_hz", "envelope", "noise", "syllables")
-        }
-        return cls.of(
-            Utterance(
-                str(voice),
-                str(columns["path"][row]),
-                int(columns["sample_rate_hz"][row]),
-                *(split[field][row] for field in ("pitch_hz", "envelope", "noise", "syllables")),
-            )
-            for row, voice in enumerate(columns["voice"])
-        )
+        tracks = [np.split(columns[field], columns[field + "_ends"][:-1]) for field in _TRACKS]
+        rows = zip(columns["voice"], columns["path"], columns["sample_rate_hz"], *tracks, strict=True)
+        return cls.of(Utterance(str(voice), str(file), int(rate_hz), *arrays) for voice, file, rate_hz, *arrays in rows)
 
     @classmethod
     def of(cls, utterances: Iterable[Utterance]) -> VoiceBank:
@@ -106,24 +99,9 @@ class VoiceBank:
         return cls({name: tuple(said) for name, said in voices.items()})
 
 
-def build(
-    recordings: Sequence[tuple[str, Path]],
-    processes: int = 1,
-    done: Callable[[], None] = lambda: None,
-) -> VoiceBank:
-    """Analyse recordings.
-
-    Args:
-        recordings: name of the voice and audio file.
-        processes: number of processes.
-        done: called after each recording.
-    """
-    utterances = []
-    for said in parallel_map(processes, _utterance, recordings):
-        done()
-        if said is not None:
-            utterances.append(said)
-    return VoiceBank.of(utterances)
+def build(recordings: Sequence[tuple[str, Path]], processes: int = 1) -> VoiceBank:
+    """Analyse recordings, each given by the name of the voice and its file."""
+    return VoiceBank.of(filter(None, parallel_map("analysing voices", processes, _utterance, recordings)))
 
 
 def analyse(sound: Floats, rate_hz: int) -> tuple[Floats, Floats, Floats]:
@@ -153,8 +131,10 @@ def analyse(sound: Floats, rate_hz: int) -> tuple[Floats, Floats, Floats]:
     return pitch, envelope, np.clip(aperiodicity, 0.0, 1.0)
 
 
-def synthesise(pitch: Floats, power: Floats, aperiodicity: Floats) -> Floats:
-    """Synthesise mono audio at RATE_HZ from pitch in Hz (n,), power spectrum and aperiodicity, both (n, 1025)."""
+def synthesise(pitch: Floats, envelope: Floats, noise: Floats, tract: float) -> Floats:
+    """Synthesise mono audio at RATE_HZ from what `analyse` returns, with the frequencies of the envelope scaled."""
+    power = np.exp(np.clip(envelope @ _interpolation_matrix(ENVELOPE_HZ * tract), -32.0, 3.0))
+    aperiodicity = np.clip(noise @ _interpolation_matrix(NOISE_HZ), 1e-4, 0.9999)
     tracks = (np.ascontiguousarray(track, np.float64) for track in (pitch, power, aperiodicity))
     return np.asarray(pyworld.synthesize(*tracks, RATE_HZ, 1000 * FRAME_S))
 
@@ -186,8 +166,7 @@ def recording(path: str) -> NDArray[np.float32]:
     """Load a recording, mono at RATE_HZ, peak 1."""
     sound, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     mono = sound[: int(MAX_LENGTH_S * rate_hz)].mean(axis=1)
-    divisor = np.gcd(rate_hz, RATE_HZ)
-    resampled = np.asarray(signal.resample_poly(mono, RATE_HZ // divisor, rate_hz // divisor), np.float32)
+    resampled = np.asarray(signal.resample_poly(mono, RATE_HZ, rate_hz), np.float32)
     return resampled / np.float32(np.abs(resampled).max() + 1e-9)
 
 
@@ -196,23 +175,21 @@ def _utterance(named: tuple[str, Path]) -> Utterance | None:
     sound, rate_hz = soundfile.read(path, always_2d=True)
     mono = sound[: int(MAX_LENGTH_S * rate_hz)].mean(axis=1)
     if rate_hz > RATE_HZ:
-        divisor = np.gcd(rate_hz, RATE_HZ)
-        mono = signal.resample_poly(mono, RATE_HZ // divisor, rate_hz // divisor)
+        mono = signal.resample_poly(mono, RATE_HZ, rate_hz)
     peak = np.abs(mono).max(initial=0.0)
     if len(mono) < 0.4 * rate_hz or peak < 1e-3:
         return None
     pitch, envelope, noise = analyse(np.asarray(mono, np.float64) / peak, min(rate_hz, RATE_HZ))
     envelope = np.clip(envelope - envelope.max(), -30.0, 0.0)
     rows = syllables(pitch, envelope)
-    return Utterance(
-        voice,
-        str(path),
-        rate_hz,
-        pitch.astype(np.float32),
-        envelope.astype(np.float16),
-        noise.astype(np.float16),
-        rows,
-    )
+    arrays = pitch.astype(np.float32), envelope.astype(np.float16), noise.astype(np.float16), rows
+    return Utterance(voice, str(path), rate_hz, *arrays)
+
+
+def _interpolation_matrix(at_hz: Floats) -> Floats:
+    """Matrix that interpolates values at `at_hz` to the bins of the synthesis."""
+    bins_hz = np.linspace(0.0, RATE_HZ / 2, 1025)
+    return np.stack([np.interp(bins_hz, at_hz, row) for row in np.eye(len(at_hz))])
 
 
 def _resampled(values: Floats, at: Floats, wanted: Floats) -> Floats:
