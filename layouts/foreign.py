@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stemfield.layouts.check import reachable_label
 from stemfield.layouts.coordinates import polar
 from stemfield.layouts.numerals import real
-from stemfield.layouts.problems import MAX_TEXT, reachable_label
+from stemfield.layouts.problems import MAX_TEXT
 
 _DIGITS = 9
 

@@ -31,11 +31,6 @@ class Line:
         if not self.entries or self.entries[-1][2] != setting:
             self.entries.append((frame, ramp_frames, setting))
 
-    @property
-    def sounds(self) -> bool:
-        """Whether it ever sounds."""
-        return any(setting.gain > 0.0 for _, _, setting in self.entries)
-
 
 @dataclass(frozen=True, slots=True)
 class Score:
@@ -90,7 +85,7 @@ def score_of(moments: Iterable[Moment], layout: Layout, sample_rate_hz: int, row
             silent = replace(lines[voice].entries[-1][2], gain=0.0)
             lines[voice].add(frame, max(round(ramp_s * sample_rate_hz), 1), silent)
         notes |= dict.fromkeys(_notes(scene, layout))
-    heard = {voice for voice, line in lines.items() if line.sounds}
+    heard = {voice for voice, line in lines.items() if any(setting.gain > 0.0 for _, _, setting in line.entries)}
     heard |= {voice for voice in lines if not voice.part} - {replace(voice, part="") for voice in heard}
     kept = {voice: line for voice, line in lines.items() if voice in heard}
     return Score(kept, names, sides, tuple(notes))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from stemfield.renderer.files.audio_reader import READABLE, AudioReader
 from stemfield.renderer.files.new_file import FLAC_CHANNELS, NewFile, check_output
 from stemfield.renderer.files.paths import AudioFileError
-from stemfield.renderer.files.wave_writer import LARGE_BYTES, WaveWriter
+from stemfield.renderer.files.wave_writer import WaveWriter
 
 __all__ = ["FLAC_CHANNELS", "READABLE", "AudioFileError", "AudioReader", "AudioWriter", "check_output"]
 
@@ -28,13 +28,7 @@ class AudioWriter(NewFile):
     """Writes WAV with 32-bit floats, which never clip, as RF64 if large; or FLAC with 24 bits."""
 
     def __init__(
-        self,
-        path: str | Path,
-        sample_rate_hz: int,
-        channels: int,
-        sources: Sequence[str | Path] = (),
-        *,
-        large_bytes: int = LARGE_BYTES,
+        self, path: str | Path, sample_rate_hz: int, channels: int, sources: Sequence[str | Path] = ()
     ) -> None:
         """Check everything that can be known before the work, then open a temporary file beside the target.
 
@@ -43,7 +37,6 @@ class AudioWriter(NewFile):
             sample_rate_hz: sample rate of the sound.
             channels: number of channels, at most 8 for FLAC.
             sources: files that are being read, which must not be overwritten.
-            large_bytes: size from which a WAV file is RF64.
 
         Raises:
             AudioFileError: the suffix, the folder, the number of channels, or the target is one of the sources.
@@ -61,7 +54,7 @@ class AudioWriter(NewFile):
             frame = _SAMPLE_BYTES * channels
             kind = (_FLOAT, channels, sample_rate_hz, sample_rate_hz * frame, frame, 8 * _SAMPLE_BYTES, 0)
             chunks = (b"fmt ", struct.pack("<HHIIHHH", *kind)), (b"fact", bytes(4))
-            self._wave = WaveWriter(self._file, chunks, large_bytes=large_bytes)
+            self._wave = WaveWriter(self._file, chunks)
 
     def _append(self, block: NDArray[np.float32]) -> None:
         if self._wave is not None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stemfield.renderer.files.bw64 import ENTRY, MAX_TRACKS, TrackEntry
 from stemfield.renderer.files.new_file import NewFile, check_output
 from stemfield.renderer.files.paths import AudioFileError
-from stemfield.renderer.files.wave_writer import LARGE_BYTES, WaveWriter
+from stemfield.renderer.files.wave_writer import WaveWriter
 
 _STEPS: Final = float(1 << 23)
 
@@ -32,7 +32,6 @@ class Bw64Writer(NewFile):
         tracks: int,
         entries: Sequence[TrackEntry],
         sources: Sequence[str | Path] = (),
-        large_bytes: int = LARGE_BYTES,
     ) -> None:
         """Open a temporary file beside the target.
 
@@ -42,7 +41,6 @@ class Bw64Writer(NewFile):
             tracks: number of tracks, 1..1024.
             entries: descriptions of the tracks.
             sources: files that are being read, which must not be overwritten.
-            large_bytes: size from which the file is BW64.
 
         Raises:
             AudioFileError: the suffix, the folder, the number of tracks, or the target is one of the sources.
@@ -56,7 +54,7 @@ class Bw64Writer(NewFile):
         kind = struct.pack("<HHIIHH", 1, tracks, sample_rate_hz, sample_rate_hz * block, block, 24)
         with self.writing():
             chunks = (b"fmt ", kind), (b"chna", _chna(entries))
-            self._wave = WaveWriter(self._file, chunks, b"BW64", large_bytes)
+            self._wave = WaveWriter(self._file, chunks, b"BW64")
 
     def _append(self, block: NDArray[np.float32]) -> None:
         steps = np.rint(self._clipped(block).T.astype(np.float64) * _STEPS)
@@ -78,7 +76,6 @@ def check_bw64(path: Path, sources: Sequence[str | Path] = ()) -> None:
 
 
 def _chna(entries: Sequence[TrackEntry]) -> bytes:
-    """The chna chunk."""
     lines = [
         ENTRY.pack(entry.index + 1, entry.uid.encode(), entry.track_ref.encode(), entry.pack_ref.encode())
         for entry in entries

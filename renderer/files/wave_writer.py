@@ -24,22 +24,19 @@ Chunk = tuple[bytes, bytes]
 class WaveWriter:
     """Chunks, the sound, and more chunks. Equal contents give equal bytes."""
 
-    def __init__(
-        self, file: BinaryIO, chunks: Sequence[Chunk], large_kind: bytes = b"RF64", large_bytes: int = LARGE_BYTES
-    ) -> None:
+    def __init__(self, file: BinaryIO, chunks: Sequence[Chunk], large_kind: bytes = b"RF64") -> None:
         """Write the chunks before the sound.
 
         Args:
             file: empty file, which the caller closes.
             chunks: chunks before the sound; the content of `fact` becomes the number of frames.
             large_kind: kind of a large file, b"RF64" or b"BW64".
-            large_bytes: size from which it is large.
 
         Raises:
             OSError: it cannot be written.
         """
         self._file = file
-        self._large_kind, self._large_bytes = large_kind, large_bytes
+        self._large_kind = large_kind
         self._fact_at: int | None = None
         file.write(b"RIFF" + bytes(4) + b"WAVE")
         file.write(chunk(b"JUNK", bytes(_DS64_BYTES)))  # space for the sizes of a large file
@@ -66,7 +63,7 @@ class WaveWriter:
         for name, content in chunks:
             file.write(chunk(name, content))
         riff_bytes = file.tell() - 8
-        large = riff_bytes >= self._large_bytes
+        large = riff_bytes >= LARGE_BYTES
         file.seek(0)
         if large:
             file.write(self._large_kind + b"\xff" * 4 + b"WAVE")

@@ -8,8 +8,7 @@ from stemfield.control.dialects.registry import decode
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.status import idle_status
-from stemfield.layouts.check import check_layout
-from stemfield.layouts.problems import reachable_label
+from stemfield.layouts.check import check_layout, reachable_label
 from stemfield.renderer.scene.scene import default_scene
 
 texts = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=6)

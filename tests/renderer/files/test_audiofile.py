@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from stemfield.renderer.files import wave_writer
 from stemfield.renderer.files.audiofile import AudioFileError, AudioReader, AudioWriter
 from stemfield.renderer.files.bw64 import Bw64Reader
 
@@ -190,9 +191,12 @@ class TestWriting:
         np.testing.assert_allclose(soundfile.read(tmp_path / "a.flac")[0].T, np.clip(loud, -1, 1), atol=2**-22)
 
     @pytest.mark.parametrize(("limit", "kind"), [(10_000, b"RF64"), (10_000_000, b"RIFF")])
-    def test_large_files_are_rf64(self, tmp_path: Path, limit: int, kind: bytes) -> None:
+    def test_large_files_are_rf64(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, kind: bytes
+    ) -> None:
+        monkeypatch.setattr(wave_writer, "LARGE_BYTES", limit)
         sound = np.tile(music(0.1), (12, 1))
-        with AudioWriter(tmp_path / "a.wav", RATE, 24, large_bytes=limit) as writer:
+        with AudioWriter(tmp_path / "a.wav", RATE, 24) as writer:
             writer.write(sound)
         assert (tmp_path / "a.wav").read_bytes()[:4] == kind
         np.testing.assert_array_equal(soundfile.read(tmp_path / "a.wav", dtype="float32")[0].T, sound)

@@ -12,6 +12,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stemfield.renderer.files import wave_writer
 from stemfield.renderer.files.audiofile import AudioFileError
 from stemfield.renderer.files.bw64 import Bw64Reader, TrackEntry
 from stemfield.renderer.files.bw64_writer import Bw64Writer
@@ -29,11 +30,13 @@ def noise(tracks: int = 3, frames: int = 1001) -> np.ndarray:
     return np.random.default_rng(64).uniform(-1, 1, (tracks, frames)).astype(np.float32)
 
 
-def written(path: Path, sound: np.ndarray, **more: int) -> Path:
-    with Bw64Writer(path, RATE, len(sound), ENTRIES, **more) as writer:
-        for block in np.array_split(sound, 3, axis=1):
-            writer.write(block)
-        writer.axml = AXML
+def written(path: Path, sound: np.ndarray, large_bytes: int = wave_writer.LARGE_BYTES) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(wave_writer, "LARGE_BYTES", large_bytes)
+        with Bw64Writer(path, RATE, len(sound), ENTRIES) as writer:
+            for block in np.array_split(sound, 3, axis=1):
+                writer.write(block)
+            writer.axml = AXML
     return path
 
 
