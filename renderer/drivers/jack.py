@@ -17,10 +17,7 @@ from stemfield.renderer.drivers.jack_callback import (
     CAPTURE,
     PLAYBACK,
     CallbackBlock,
-    compile_callback,
-    compile_freewheel,
-    compile_latency,
-    compile_latency_asked,
+    compile_callbacks,
 )
 from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
 from stemfield.renderer.drivers.port_channels import channels_of_ports
@@ -48,7 +45,7 @@ class JackDriver:
         libjack.say_nothing(but_errors=log.isEnabledFor(logging.DEBUG))
         self.settings = settings
         """Its patterns may change while the driver runs."""
-        self._compiled = compile_callback(), compile_latency(), compile_latency_asked(), compile_freewheel()
+        self._compiled = compile_callbacks()
         self._xruns, self._shutdowns = libjack.Tally(), libjack.Tally()
         self._engine: Engine | None = None
         self._block: CallbackBlock | None = None
@@ -118,28 +115,26 @@ class JackDriver:
             outputs = [self._client.outports.register(name) for name in (*ports.outputs, *ports.monitor)]
             self._ports = {port.shortname: port for port in (*inputs, *outputs)}
             client = libjack.address(self._client)
-            self._engine, self._block = (
-                engine,
-                CallbackBlock(
-                    engine.memory.address,
-                    [libjack.address(port) for port in inputs],
-                    [libjack.address(port) for port in outputs],
-                    ports.mixture_inputs,
-                    engine.latency_frames,
-                    engine.direct_latency_frames,
-                    engine.late_frames,
-                ),
+            self._engine = engine
+            self._block = block = CallbackBlock(
+                engine.memory.address,
+                [libjack.address(port) for port in inputs],
+                [libjack.address(port) for port in outputs],
+                ports.mixture_inputs,
+                engine.latency_frames,
+                engine.direct_latency_frames,
+                engine.late_frames,
             )
-            render, latency, latency_asked, freewheel = self._compiled
-            if libjack.set_process_callback(client, render.address, self._block.address) != 0:
+            compiled, library = self._compiled, libjack.library
+            if library.jack_set_process_callback(client, compiled.process.address, block.address) != 0:
                 raise JackError("JACK: the server refused the process callback")
             # PipeWire 0.3.65 deadlocks when a callback sets latencies while the period changes.
-            reported = latency_asked if libjack.IS_PIPEWIRE else latency
-            libjack.set_latency_callback(client, reported.address, self._block.address)
-            libjack.set_freewheel_callback(client, freewheel.address, self._block.address)
+            reported = compiled.latency_asked if libjack.IS_PIPEWIRE else compiled.latency
+            library.jack_set_latency_callback(client, reported.address, block.address)
+            library.jack_set_freewheel_callback(client, compiled.freewheel.address, block.address)
             self._active = True
             self._client.activate()
-            libjack.recompute_latencies(client)
+            library.jack_recompute_total_latencies(client)
 
     def tell_latencies(self) -> None:
         """Reports latencies to PipeWire if it has asked since the last call; jackd gets them when it asks."""
@@ -147,20 +142,23 @@ class JackDriver:
         if block is None or (asked := block.latencies_asked) == self._latencies_told:
             return
         self._latencies_told = asked
-        report = self._compiled[1].ctypes
         for mode in (CAPTURE, PLAYBACK):
-            report(mode, block.address)
+            self._compiled.latency.ctypes(mode, block.address)
 
     def wanted_connections(self, ports: JackPorts) -> set[Connection]:
         """The connections that the settings ask for, given the ports that exist now."""
         with refused():
-            sources, sinks = self._others_of(is_output=True), self._others_of(is_input=True)
+            sources, sinks = self._known(self._others(is_output=True)), self._known(self._others(is_input=True))
         return self._wanted_connections.connections(self.settings, ports, sources, sinks)
 
-    def _others_of(self, **kind: bool) -> list[Peer]:
+    def _others(self, **kind: bool) -> list[Any]:
         """Audio ports of other clients in the server's order."""
         own = f"{self.client_name}:"
-        ports = [port for port in self._client.get_ports(is_audio=True, **kind) if not port.name.startswith(own)]
+        with refused():
+            ports = self._client.get_ports(is_audio=True, **kind)
+        return [port for port in ports if not port.name.startswith(own)]
+
+    def _known(self, ports: list[Any]) -> list[Peer]:
         channels = channels_of_ports(ports, self._titles)
         return [Peer(port.name, tuple(port.aliases), channel) for port, channel in zip(ports, channels, strict=True)]
 
@@ -183,20 +181,11 @@ class JackDriver:
 
     def sources(self) -> tuple[str, ...]:
         """Output ports of other clients: programs first, then hardware."""
-        return self._others(hardware_first=False, is_output=True)
+        return tuple(port.name for port in sorted(self._others(is_output=True), key=lambda port: port.is_physical))
 
     def sinks(self) -> tuple[str, ...]:
         """Input ports of other clients: hardware first, then programs."""
-        return self._others(hardware_first=True, is_input=True)
-
-    def _others(self, *, hardware_first: bool, **kind: bool) -> tuple[str, ...]:
-        own = f"{self.client_name}:"
-        with refused():
-            hardware = {port.name for port in self._client.get_ports(is_audio=True, is_physical=True, **kind)}
-            names = [port.name for port in self._client.get_ports(is_audio=True, **kind)]
-        return tuple(
-            sorted((n for n in names if not n.startswith(own)), key=lambda n: (n in hardware) != hardware_first)
-        )
+        return tuple(port.name for port in sorted(self._others(is_input=True), key=lambda port: not port.is_physical))
 
     def capture_latency_frames(self, inputs: Sequence[str]) -> int:
         """Maximum capture latency of own inputs, by short name."""
@@ -218,29 +207,27 @@ class JackDriver:
     def connect(self, connection: Connection) -> bool:
         """Makes a connection; False if the server refuses it."""
         short, peer = connection
-        own = self._ports.get(short)
-        if own is None:
-            return False
         try:
-            self._client.connect(*((own, peer) if own.is_output else (peer, own)))
-            self._peers[short, self._client.get_port_by_name(peer).uuid] = (
-                peer  # it may be renamed before the next check
-            )
-        except jack.JackError:
+            self._client.connect(*self._ends(connection))
+            # it may be renamed before the next check
+            self._peers[short, self._client.get_port_by_name(peer).uuid] = peer
+        except (jack.JackError, KeyError):
             return False
         return True
 
     def disconnect(self, connection: Connection) -> bool:
         """Removes a connection; False if it no longer existed."""
-        short, peer = connection
-        own = self._ports.get(short)
-        if own is None:
-            return False
         try:
-            self._client.disconnect(*((own, peer) if own.is_output else (peer, own)))
-        except jack.JackError:
+            self._client.disconnect(*self._ends(connection))
+        except (jack.JackError, KeyError):
             return False
         return True
+
+    def _ends(self, connection: Connection) -> tuple[Any, Any]:
+        """Its source and its sink; raises KeyError without such an own port."""
+        short, peer = connection
+        own = self._ports[short]
+        return (own, peer) if own.is_output else (peer, own)
 
     @property
     def lost(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import llvmlite.binding
 import numpy as np
@@ -15,8 +15,8 @@ from numba import carray, cfunc, types
 from numpy.typing import NDArray
 
 from stemfield.renderer.drivers.libjack import LIBJACK
-from stemfield.renderer.engine.freewheel import compile_patient
-from stemfield.renderer.engine.processor import compile_ahead
+from stemfield.renderer.engine.freewheel import process_patiently
+from stemfield.renderer.engine.processor import address_of, compile_ahead
 from stemfield.renderer.native.operations import NATIVE, as_address, as_pointer, call_at
 
 llvmlite.binding.load_library_permanently(LIBJACK)
@@ -88,28 +88,25 @@ def _latency_asked(_: Any, argument: Any) -> None:
     carray(argument, (WORDS,), np.int64)[ASKED] += 1
 
 
-@cache
-def compile_callback() -> Any:
-    """The compiled callback, `int (uint32 frames, void *block)`; its `address` goes to `jack_set_process_callback`."""
-    return cfunc(types.int32(types.uint32, types.voidptr), **_OPTIONS)(_callback)
+class Callbacks(NamedTuple):
+    """The compiled callbacks; libjack gets the `address` of each."""
+
+    process: Any
+    """`int (uint32 frames, void *block)`."""
+    latency: Any
+    """`void (int mode, void *block)` that reports latencies."""
+    latency_asked: Any
+    """`void (int mode, void *block)` that only counts requests for latencies."""
+    freewheel: Any
+    """`void (int starting, void *block)` that notes freewheel for `process`."""
 
 
 @cache
-def compile_freewheel() -> Any:
-    """A compiled `void (int starting, void *block)` that notes freewheel for the callback."""
-    return cfunc(types.void(types.int32, types.voidptr), **_OPTIONS)(_freewheel)
-
-
-@cache
-def compile_latency() -> Any:
-    """A compiled `void (int mode, void *block)` that reports latencies."""
-    return cfunc(types.void(types.int32, types.voidptr), **_OPTIONS)(_latency)
-
-
-@cache
-def compile_latency_asked() -> Any:
-    """A compiled `void (int mode, void *block)` that only counts requests for latencies."""
-    return cfunc(types.void(types.int32, types.voidptr), **_OPTIONS)(_latency_asked)
+def compile_callbacks() -> Callbacks:
+    """Compiles the callbacks, or loads them from the cache."""
+    process = cfunc(types.int32(types.uint32, types.voidptr), **_OPTIONS)(_callback)
+    notice = cfunc(types.void(types.int32, types.voidptr), **_OPTIONS)
+    return Callbacks(process, notice(_latency), notice(_latency_asked), notice(_freewheel))
 
 
 class CallbackBlock:
@@ -136,7 +133,7 @@ class CallbackBlock:
     ) -> None:
         self._arrays: list[NDArray[np.int64]] = []
         self._words = np.zeros(WORDS, np.int64)
-        self._words[[PROCESS, PATIENT, TABLE]] = compile_ahead(), compile_patient(), table_address
+        self._words[[PROCESS, PATIENT, TABLE]] = compile_ahead(), address_of(process_patiently), table_address
         self._words[[INPUTS, OUTPUTS]] = len(inputs), len(outputs)
         self._words[[DELAYED, DELAYED_FRAMES, DIRECT_FRAMES]] = delayed, delayed_frames, direct_frames
         for word, values in (

@@ -21,7 +21,8 @@ _CAPTURE: Final = 0
 IS_PIPEWIRE: Final = "PipeWire" in jack.version_string()
 """Whether this libjack is PipeWire's."""
 
-_library = ctypes.CDLL(LIBJACK)
+library = ctypes.CDLL(LIBJACK)
+"""Registers callbacks by the addresses of their code and of their argument."""
 _c = ctypes.CDLL(None, use_errno=True)
 _POINTERS: Final = {
     "jack_set_error_function": 1,
@@ -34,14 +35,14 @@ _POINTERS: Final = {
     "jack_recompute_total_latencies": 1,
 }
 for _name, _count in _POINTERS.items():
-    getattr(_library, _name).argtypes = [ctypes.c_void_p] * _count
+    getattr(library, _name).argtypes = [ctypes.c_void_p] * _count
 
 
 class _LatencyRange(ctypes.Structure):
     _fields_ = (("minimum", ctypes.c_uint32), ("maximum", ctypes.c_uint32))
 
 
-_library.jack_port_get_latency_range.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_LatencyRange)]
+library.jack_port_get_latency_range.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_LatencyRange)]
 
 
 def _function(function: Any) -> int:
@@ -84,42 +85,22 @@ def say_nothing(*, but_errors: bool = False) -> None:
     """
     # `size_t strlen(const char *)` takes the text and ignores it
     ignore = _function(_c.strlen)
-    _library.jack_set_error_function(None if but_errors else ignore)
-    _library.jack_set_info_function(ignore)
+    library.jack_set_error_function(None if but_errors else ignore)
+    library.jack_set_info_function(ignore)
 
 
 def count_xruns(client: int, tally: Tally) -> None:
     """Counts every xrun of a `jack_client_t*`; PipeWire reports them from its audio thread."""
-    _library.jack_set_xrun_callback(client, _function(_c.sem_post), tally.argument)
+    library.jack_set_xrun_callback(client, _function(_c.sem_post), tally.argument)
 
 
 def count_shutdowns(client: int, tally: Tally) -> None:
     """Counts the server's shutdown of a client, which happens once."""
-    _library.jack_on_shutdown(client, _function(_c.sem_post), tally.argument)
-
-
-def set_process_callback(client: int, callback: int, argument: int) -> int:
-    """Registers a compiled `int (uint32 frames, void *)`; 0 on success."""
-    return int(_library.jack_set_process_callback(client, callback, argument))
-
-
-def set_latency_callback(client: int, callback: int, argument: int) -> None:
-    """Registers a compiled `void (int mode, void *)`."""
-    _library.jack_set_latency_callback(client, callback, argument)
-
-
-def set_freewheel_callback(client: int, callback: int, argument: int) -> None:
-    """Registers a compiled `void (int starting, void *)`."""
-    _library.jack_set_freewheel_callback(client, callback, argument)
+    library.jack_on_shutdown(client, _function(_c.sem_post), tally.argument)
 
 
 def capture_latency_frames(port: int) -> int:
     """Maximum capture latency of a `jack_port_t*`."""
     found = _LatencyRange()
-    _library.jack_port_get_latency_range(port, _CAPTURE, ctypes.byref(found))
+    library.jack_port_get_latency_range(port, _CAPTURE, ctypes.byref(found))
     return int(found.maximum)
-
-
-def recompute_latencies(client: int) -> None:
-    """Requests the server to recompute latencies."""
-    _library.jack_recompute_total_latencies(client)

@@ -16,7 +16,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import doubles, doubles2, doubles3, floats2, words
+from stemfield.renderer.native.views import doubles, floats, words
 
 
 class BassTable(IntEnum):
@@ -89,11 +89,11 @@ def run(engine: Words, own: Words, count: int) -> None:
     if own[BassTable.ON] == 0:
         return
     speakers = engine[Shared.SPEAKERS]
-    out = floats2(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
-    weights = floats2(own, BassTable.WEIGHTS, speakers, speakers)
-    low, allpass = doubles2(own, BassTable.LOW, 2, 5), doubles2(own, BassTable.ALLPASS, 1, 5)
-    states = doubles3(own, BassTable.STATES, speakers, 3, 2)
-    work = doubles2(engine, Shared.WORK, 2, CHUNK_FRAMES)
+    out = floats(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
+    weights = floats(own, BassTable.WEIGHTS, speakers, speakers)
+    low, allpass = doubles(own, BassTable.LOW, 2, 5), doubles(own, BassTable.ALLPASS, 1, 5)
+    states = doubles(own, BassTable.STATES, speakers, 3, 2)
+    work = doubles(engine, Shared.WORK, 2, CHUNK_FRAMES)
     lfe_gain = doubles(own, BassTable.LFE_GAIN, 1)[0]
     lfe = words(own, BassTable.LFE, speakers)
     for s in range(speakers):

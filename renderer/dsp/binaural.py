@@ -22,7 +22,7 @@ from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
 from stemfield.renderer.native.triple_buffer import newest
-from stemfield.renderer.native.views import floats2, floats4, words
+from stemfield.renderer.native.views import floats, words
 from stemfield.renderer.simd.arithmetic import fused, spread
 from stemfield.renderer.simd.load_store import copy, load_part, store_part
 from stemfield.renderer.simd.vectors import FLOATS
@@ -47,6 +47,7 @@ class MonitorTable(IntEnum):
     BUS = auto()
     HEAD = auto()
     FILTERS = auto()
+    """Address of float32 (2, loudspeakers, 2, TAPS): the old and the new head."""
     HISTORIES = auto()
     IDENTIFY = auto()
     """Address of a table of `IdentifyTable`: the monitor plays the sounds of the loudspeakers too."""
@@ -126,55 +127,34 @@ def run(engine: Words, own: Words, count: int) -> None:
     if taps == 0:
         return
     speakers = engine[Shared.SPEAKERS]
-    out = floats2(engine, Shared.SPEAKER_BUS, engine[Shared.OUTPUTS], ROW_FRAMES)
-    feeds = floats2(own, MonitorTable.BUS, speakers, ROW_FRAMES)
+    out = floats(engine, Shared.SPEAKER_BUS, engine[Shared.OUTPUTS], ROW_FRAMES)
+    feeds = floats(own, MonitorTable.BUS, speakers, ROW_FRAMES)
     for s in range(speakers):
         copy(out[s], feeds[s], count)
     scale_rows(engine, feeds, engine[Shared.SOURCES] + 1, count)
     identify.identify_all(words(own, MonitorTable.IDENTIFY, identify.IDENTIFY_WORDS), feeds, count)
-    own[MonitorTable.FRONT] = front = newest(own[MonitorTable.MIDDLE], own[MonitorTable.FRONT])
-    render_ears(
-        feeds,
-        out[speakers:],
-        count,
-        floats2(own, MonitorTable.HISTORIES, speakers, taps - 1 + CHUNK_FRAMES),
-        floats4(own, MonitorTable.FILTERS, 2, speakers, 2, taps),
-        floats4(own, MonitorTable.TARGETS, 3, speakers, 2, taps)[front],
-        words(own, MonitorTable.VERSIONS, 3)[front],
-        words(own, MonitorTable.HEAD, HEAD_WORDS),
-        own[MonitorTable.FADE],
-        floats2(engine, Shared.WORK_FLOATS, 2, CHUNK_FRAMES),
-    )
+    own[MonitorTable.FRONT] = newest(own[MonitorTable.MIDDLE], own[MonitorTable.FRONT])
+    render_ears(feeds, out[speakers:], count, own, floats(engine, Shared.WORK_FLOATS, 2, CHUNK_FRAMES))
 
 
 @njit(**NATIVE)
-def render_ears(
-    feeds: Floats,
-    ears: Floats,
-    length: int,
-    histories: Floats,
-    filters: Floats,
-    wanted: Floats,
-    version: int,
-    head: Words,
-    fade: int,
-    work: Floats,
-) -> None:
+def render_ears(feeds: Floats, ears: Floats, length: int, own: Words, work: Floats) -> None:
     """Fills the ears from the feeds.
 
     Args:
         feeds: shape (loudspeakers, length or more).
         ears: shape (2, length or more).
-        length: frames.
-        histories: shape (loudspeakers, taps - 1 + length or more).
-        filters: shape (2, loudspeakers, 2, taps), the old and the new head.
-        wanted: filters of the newest head, shape (loudspeakers, 2, taps).
-        version: number of that head.
-        head: shape (HEAD_WORDS,).
-        fade: frames.
+        length: frames, at most CHUNK_FRAMES.
+        own: table of the stage.
         work: shape (2, length or more).
     """
-    speakers, taps = filters.shape[1], filters.shape[3]
+    speakers, taps = feeds.shape[0], own[MonitorTable.TAPS]
+    fade, front = own[MonitorTable.FADE], own[MonitorTable.FRONT]
+    histories = floats(own, MonitorTable.HISTORIES, speakers, taps - 1 + CHUNK_FRAMES)
+    filters = floats(own, MonitorTable.FILTERS, 2, speakers, 2, taps)
+    wanted = floats(own, MonitorTable.TARGETS, 3, speakers, 2, taps)[front]
+    version = words(own, MonitorTable.VERSIONS, 3)[front]
+    head = words(own, MonitorTable.HEAD, HEAD_WORDS)
     for s in range(speakers):
         remember(histories[s], feeds[s], taps - 1, length)
     at: Any = np.int64(0)  # a plain 0 has a literal type, for which Numba would compile everything once more

@@ -27,7 +27,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import floats2, floats3, words2
+from stemfield.renderer.native.views import floats, words
 from stemfield.renderer.simd.arithmetic import fused, spread
 from stemfield.renderer.simd.load_store import load, load_part, store, store_part
 from stemfield.renderer.simd.vectors import FLOATS
@@ -118,18 +118,18 @@ def run(engine: Words, own: Words, count: int) -> None:
     if late == 0:
         return
     speakers = engine[Shared.SPEAKERS]
-    out = floats2(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
-    lines = floats2(own, DecorrelatorTable.LINES, speakers, late + CHUNK_FRAMES)
+    out = floats(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
+    lines = floats(own, DecorrelatorTable.LINES, speakers, late + CHUNK_FRAMES)
     for s in range(speakers):
         hold(out[s], count, lines[s], late)
     # Once the rings hold nothing but zeros, a silent bus stays silent.
     if engine[Shared.QUIET_FRAMES] >= RINGING * late + CHUNK_FRAMES:
         return
-    diffuse = floats2(engine, Shared.DIFFUSE_BUS, speakers, ROW_FRAMES)
-    delays = words2(own, DecorrelatorTable.DELAYS, speakers, STAGES)
-    gains = floats2(own, DecorrelatorTable.GAINS, speakers, STAGES)
+    diffuse = floats(engine, Shared.DIFFUSE_BUS, speakers, ROW_FRAMES)
+    delays = words(own, DecorrelatorTable.DELAYS, speakers, STAGES)
+    gains = floats(own, DecorrelatorTable.GAINS, speakers, STAGES)
     for s in range(speakers):
-        rings = floats3(own, DecorrelatorTable.RINGS, speakers, STAGES, own[DecorrelatorTable.RING])[s]
+        rings = floats(own, DecorrelatorTable.RINGS, speakers, STAGES, own[DecorrelatorTable.RING])[s]
         decorrelate(diffuse[s], count, rings, engine[Shared.POSITION], delays[s], gains[s])
         for i in range(0, count, FLOATS):
             store(out[s], i, load(out[s], i) + load(diffuse[s], i))

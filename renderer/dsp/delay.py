@@ -20,7 +20,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, TARGETS, Sha
 from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import floats2, words2
+from stemfield.renderer.native.views import floats, words
 from stemfield.renderer.simd.load_store import copy
 
 FADE_S: Final = 0.02
@@ -89,10 +89,10 @@ def run(engine: Words, own: Words, count: int) -> None:
     ring, speakers = own[DelayTable.RING], engine[Shared.SPEAKERS]
     if ring == 0:
         return
-    out = floats2(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
-    rings = floats2(own, DelayTable.RINGS, speakers, ring)
-    wanted = words2(own, DelayTable.TARGETS, TARGETS, speakers)[engine[Shared.FRONT]]
-    taps = words2(own, DelayTable.TAPS, speakers, TAP_WORDS)
+    out = floats(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
+    rings = floats(own, DelayTable.RINGS, speakers, ring)
+    wanted = words(own, DelayTable.TARGETS, TARGETS, speakers)[engine[Shared.FRONT]]
+    taps = words(own, DelayTable.TAPS, speakers, TAP_WORDS)
     for s in range(speakers):
         delay(out[s], count, rings[s], engine[Shared.POSITION], taps[s], wanted[s], own[DelayTable.FADE])
 

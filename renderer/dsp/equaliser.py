@@ -19,7 +19,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, TARGETS, Sha
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import doubles2, doubles4, doubles5, floats2, words, words2
+from stemfield.renderer.native.views import doubles, floats, words
 from stemfield.renderer.simd.vectors import DOUBLES
 
 MAX_SECTIONS: Final = 16
@@ -83,17 +83,19 @@ def run(engine: Words, own: Words, count: int) -> None:
     Sources without an equaliser cost nothing.
     """
     sources, fade, front = engine[Shared.SOURCES], own[EqualiserTable.FADE], engine[Shared.FRONT]
-    bus, bad = floats2(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES), words(own, EqualiserTable.BAD, sources)
-    equalisers = words2(own, EqualiserTable.EQUALISERS, sources, EQUALISER_WORDS)
-    versions = words2(own, EqualiserTable.TARGET_VERSIONS, TARGETS, sources)[front]
+    bus, bad = floats(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES), words(own, EqualiserTable.BAD, sources)
+    equalisers = words(own, EqualiserTable.EQUALISERS, sources, EQUALISER_WORDS)
+    versions = words(own, EqualiserTable.TARGET_VERSIONS, TARGETS, sources)[front]
     for first in range(0, sources, DOUBLES):
         resting, sections = True, np.int64(0)
         behind = min(first + DOUBLES, sources)
         for row in range(first, behind):
-            resting &= rests(equalisers[row], versions[row], fade)
-            sections = max(sections, equalisers[row, Equaliser.COUNT])
+            equaliser = equalisers[row]
+            resting &= equaliser[Equaliser.VERSION] == versions[row] and equaliser[Equaliser.FADED] >= fade
+            sections = max(sections, equaliser[Equaliser.COUNT])
         if not resting:
-            _one_by_one(engine, own, first, count)
+            for row in range(first, behind):
+                equalise(bus[row], count, own, row, front, sources, doubles(engine, Shared.WORK, 2, CHUNK_FRAMES))
         elif sections > 0:
             _together(engine, own, first, sections, count)
         else:
@@ -106,66 +108,35 @@ def run(engine: Words, own: Words, count: int) -> None:
 def _together(engine: Words, own: Words, first: int, sections: int, count: int) -> None:
     bank = first // DOUBLES
     filter_rows(
-        floats2(engine, Shared.SOURCE_BUS, first + DOUBLES, ROW_FRAMES)[first:],
+        floats(engine, Shared.SOURCE_BUS, first + DOUBLES, ROW_FRAMES)[first:],
         count,
-        doubles5(own, EqualiserTable.SECTIONS, bank + 1, 2, MAX_SECTIONS, 5, DOUBLES)[bank, 0],
-        doubles5(own, EqualiserTable.STATES, bank + 1, 2, MAX_SECTIONS, 2, DOUBLES)[bank, 0],
+        doubles(own, EqualiserTable.SECTIONS, bank + 1, 2, MAX_SECTIONS, 5, DOUBLES)[bank, 0],
+        doubles(own, EqualiserTable.STATES, bank + 1, 2, MAX_SECTIONS, 2, DOUBLES)[bank, 0],
         sections,
-        doubles2(engine, Shared.WORK_FRAMES, CHUNK_FRAMES, DOUBLES),
+        doubles(engine, Shared.WORK_FRAMES, CHUNK_FRAMES, DOUBLES),
     )
 
 
-@njit(**INNER)
-def _one_by_one(engine: Words, own: Words, first: int, count: int) -> None:
-    sources, front, bank = engine[Shared.SOURCES], engine[Shared.FRONT], first // DOUBLES
-    for row in range(first, min(first + DOUBLES, sources)):
-        equalise(
-            floats2(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES)[row],
-            count,
-            words2(own, EqualiserTable.EQUALISERS, sources, EQUALISER_WORDS)[row],
-            doubles5(own, EqualiserTable.SECTIONS, bank + 1, 2, MAX_SECTIONS, 5, DOUBLES)[bank, :, :, :, row - first],
-            doubles5(own, EqualiserTable.STATES, bank + 1, 2, MAX_SECTIONS, 2, DOUBLES)[bank, :, :, :, row - first],
-            doubles4(own, EqualiserTable.TARGET_SECTIONS, TARGETS, sources, MAX_SECTIONS, 5)[front, row],
-            words2(own, EqualiserTable.TARGET_COUNTS, TARGETS, sources)[front, row],
-            words2(own, EqualiserTable.TARGET_VERSIONS, TARGETS, sources)[front, row],
-            own[EqualiserTable.FADE],
-            doubles2(engine, Shared.WORK, 2, CHUNK_FRAMES),
-        )
-
-
-@njit(**INNER)
-def rests(equaliser: Words, version: int, fade: int) -> bool:
-    """Whether only slot 0 is in use."""
-    return equaliser[Equaliser.VERSION] == version and equaliser[Equaliser.FADED] >= fade
-
-
 @njit(**NATIVE)
-def equalise(
-    samples: Floats,
-    length: int,
-    equaliser: Words,
-    coefficients: Doubles,
-    states: Doubles,
-    wanted: Doubles,
-    wanted_count: int,
-    version: int,
-    fade: int,
-    work: Doubles,
-) -> None:
+def equalise(samples: Floats, length: int, own: Words, row: int, front: int, sources: int, work: Doubles) -> None:
     """Filters samples[:length] in place.
 
     Args:
         samples: one source.
         length: frames.
-        equaliser: shape (EQUALISER_WORDS,).
-        coefficients: shape (2, MAX_SECTIONS, 5), of both slots.
-        states: shape (2, MAX_SECTIONS, 2).
-        wanted: newest filter, shape (MAX_SECTIONS, 5).
-        wanted_count: its sections.
-        version: number of that filter.
-        fade: length of the cross-fade, frames.
+        own: table of the stage.
+        row: index of the source.
+        front: row of the arrays of targets that is in force.
+        sources: number of sources.
         work: shape (2, length or more).
     """
+    bank, lane, fade = row // DOUBLES, row % DOUBLES, own[EqualiserTable.FADE]
+    equaliser = words(own, EqualiserTable.EQUALISERS, sources, EQUALISER_WORDS)[row]
+    coefficients = doubles(own, EqualiserTable.SECTIONS, bank + 1, 2, MAX_SECTIONS, 5, DOUBLES)[bank, :, :, :, lane]
+    states = doubles(own, EqualiserTable.STATES, bank + 1, 2, MAX_SECTIONS, 2, DOUBLES)[bank, :, :, :, lane]
+    wanted = doubles(own, EqualiserTable.TARGET_SECTIONS, TARGETS, sources, MAX_SECTIONS, 5)[front, row]
+    wanted_count = words(own, EqualiserTable.TARGET_COUNTS, TARGETS, sources)[front, row]
+    version = words(own, EqualiserTable.TARGET_VERSIONS, TARGETS, sources)[front, row]
     at = 0
     while at < length:
         if equaliser[Equaliser.FADED] >= fade and equaliser[Equaliser.VERSION] != version:

@@ -26,7 +26,7 @@ from stemfield.renderer.files.paths import AudioFileError, open_source
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import doubles, doubles2, doubles3, floats, floats2, words
+from stemfield.renderer.native.views import doubles, floats, words
 from stemfield.renderer.simd.load_store import copy
 
 HEAD: Final = 256
@@ -57,7 +57,9 @@ class CorrectionTable(IntEnum):
     HEAD = auto()
     HISTORY = auto()
     TAIL = auto()
+    """Address of float64 (3, HEAD): the input of the last partition and of this one, and the output that is due."""
     SPECTRA = auto()
+    """Address of float64 (2, PARTS, HEAD + 1): of past inputs, circular, real and imaginary."""
     REAL = auto()
     IMAGINARY = auto()
 
@@ -175,28 +177,12 @@ def _correction(given: Partitions) -> State:
 def run(engine: Words, own: Words, count: int) -> None:
     """Filters the feeds of loudspeakers that have a correction."""
     speakers = engine[Shared.SPEAKERS]
-    out = floats2(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
+    out = floats(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
     corrections = words(own, FirTable.CORRECTIONS, speakers)
     for s in range(speakers):
         if corrections[s] != 0:
             correction = words(corrections, s, CORRECTION_WORDS)
-            parts = correction[CorrectionTable.PARTS]
-            convolve(
-                out[s],
-                count,
-                floats(correction, CorrectionTable.HISTORY, HEAD - 1 + CHUNK_FRAMES),
-                floats(correction, CorrectionTable.HEAD, HEAD),
-                doubles2(correction, CorrectionTable.TAIL, 3, HEAD),
-                doubles3(correction, CorrectionTable.SPECTRA, 2, parts, HEAD + 1),
-                doubles2(correction, CorrectionTable.REAL, parts, HEAD + 1),
-                doubles2(correction, CorrectionTable.IMAGINARY, parts, HEAD + 1),
-                parts,
-                engine[Shared.POSITION] + s * HEAD // speakers,
-                words(own, FirTable.ORDER, 2 * HEAD),
-                doubles(own, FirTable.COSINES, HEAD),
-                doubles(own, FirTable.SINES, HEAD),
-                doubles2(own, FirTable.WORK, 2, 2 * HEAD),
-            )
+            convolve(out[s], count, own, correction, engine[Shared.POSITION] + s * HEAD // speakers)
 
 
 @njit(**INNER)
@@ -234,44 +220,23 @@ def forget(history: Floats, kept: int, length: int) -> None:
 
 
 @njit(**NATIVE)
-def convolve(
-    samples: Floats,
-    length: int,
-    history: Floats,
-    head: Floats,
-    tail: Doubles,
-    spectra: Doubles,
-    real: Doubles,
-    imaginary: Doubles,
-    parts: int,
-    position: int,
-    order: Words,
-    cosines: Doubles,
-    sines: Doubles,
-    work: Doubles,
-) -> None:
+def convolve(samples: Floats, length: int, own: Words, correction: Words, position: int) -> None:
     """Filters samples[:length] in place.
 
     Args:
         samples: one feed.
-        length: frames.
-        history: shape (HEAD - 1 + length or more,).
-        head: `Partitions.head`.
-        tail: shape (3, HEAD): the input of the last partition and of this one, and the output that is due.
-        spectra: shape (2, parts, HEAD + 1): of past inputs, circular, real and imaginary.
-        real: `Partitions.real`.
-        imaginary: `Partitions.imaginary`.
-        parts: number of partitions.
+        length: frames, at most CHUNK_FRAMES.
+        own: table of the stage.
+        correction: table of this loudspeaker.
         position: position of the first frame on the timeline, plus this loudspeaker's turn.
-        order: `fft.Plan.order` for 2 HEAD.
-        cosines: `fft.Plan.cosines`.
-        sines: `fft.Plan.sines`.
-        work: shape (2, 2 HEAD).
     """
+    parts = correction[CorrectionTable.PARTS]
+    history = floats(correction, CorrectionTable.HISTORY, HEAD - 1 + CHUNK_FRAMES)
+    tail = doubles(correction, CorrectionTable.TAIL, 3, HEAD)
     remember(history, samples, HEAD - 1, length)
     for i in range(length):
         samples[i] = 0.0
-    accumulate(samples, history, head, HEAD, length)
+    accumulate(samples, history, floats(correction, CorrectionTable.HEAD, HEAD), HEAD, length)
     at = 0
     while parts > 0 and at < length:
         within = (position + at) & (HEAD - 1)
@@ -281,25 +246,20 @@ def convolve(
             samples[at + i] += np.float32(tail[2, within + i])
         at += count
         if within + count == HEAD:
-            newest = ((position + at) // HEAD) % parts
-            _next_partition(tail, spectra, real, imaginary, parts, newest, order, cosines, sines, work)
+            _next_partition(own, correction, ((position + at) // HEAD) % parts)
     forget(history, HEAD - 1, length)
 
 
 @njit(**INNER)
-def _next_partition(
-    tail: Doubles,
-    spectra: Doubles,
-    real: Doubles,
-    imaginary: Doubles,
-    parts: int,
-    newest: int,
-    order: Words,
-    cosines: Doubles,
-    sines: Doubles,
-    work: Doubles,
-) -> None:
+def _next_partition(own: Words, correction: Words, newest: int) -> None:
     """Makes the output of the next HEAD frames from all inputs so far."""
+    parts, work = correction[CorrectionTable.PARTS], doubles(own, FirTable.WORK, 2, 2 * HEAD)
+    tail = doubles(correction, CorrectionTable.TAIL, 3, HEAD)
+    spectra = doubles(correction, CorrectionTable.SPECTRA, 2, parts, HEAD + 1)
+    real = doubles(correction, CorrectionTable.REAL, parts, HEAD + 1)
+    imaginary = doubles(correction, CorrectionTable.IMAGINARY, parts, HEAD + 1)
+    order = words(own, FirTable.ORDER, 2 * HEAD)
+    cosines, sines = doubles(own, FirTable.COSINES, HEAD), doubles(own, FirTable.SINES, HEAD)
     re, im = work[0], work[1]
     for i in range(HEAD):
         re[i], re[HEAD + i] = tail[0, i], tail[1, i]

@@ -17,7 +17,7 @@ from stemfield.renderer.dsp.speech import spoken
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
 from stemfield.renderer.native.operations import INNER, as_pointer, load_acquire
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import floats, floats2, words2, words3
+from stemfield.renderer.native.views import floats, words
 
 NOISE, SWEEP, SPOKEN = 1, 2, 3
 SOUNDS: Final = 3
@@ -120,7 +120,7 @@ def state(speakers: int, sample_rate_hz: float) -> State:
 @njit(**INNER)
 def run(engine: Words, own: Words, count: int) -> None:
     """Adds the requested sounds to the feeds."""
-    identify_all(own, floats2(engine, Shared.SPEAKER_BUS, engine[Shared.SPEAKERS], ROW_FRAMES), count)
+    identify_all(own, floats(engine, Shared.SPEAKER_BUS, engine[Shared.SPEAKERS], ROW_FRAMES), count)
 
 
 @njit(**INNER)
@@ -129,9 +129,9 @@ def identify_all(own: Words, feeds: Floats, count: int) -> None:
     if load_acquire(own.ctypes.data + 8 * IdentifyTable.ANY) == 0:
         return
     speakers = feeds.shape[0]
-    playing = words2(own, IdentifyTable.PLAYING, speakers, PLAYING_WORDS)
+    playing = words(own, IdentifyTable.PLAYING, speakers, PLAYING_WORDS)
     levels = floats(own, IdentifyTable.LEVELS, speakers)
-    sounds = words3(own, IdentifyTable.SOUNDS, speakers, SOUNDS, 2)
+    sounds = words(own, IdentifyTable.SOUNDS, speakers, SOUNDS, 2)
     for s in range(speakers):
         request = load_acquire(own[IdentifyTable.REQUESTS] + 8 * s)
         identify(feeds[s], count, playing[s], request, levels[s], sounds[s], own[IdentifyTable.FADE])

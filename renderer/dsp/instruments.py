@@ -14,7 +14,7 @@ from stemfield.renderer.dsp.ramps import ramp
 from stemfield.renderer.dsp.shared import ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER
-from stemfield.renderer.native.views import floats2, words
+from stemfield.renderer.native.views import floats, words
 from stemfield.renderer.simd.arithmetic import counting, fused, root, spread
 from stemfield.renderer.simd.load_store import load, store
 from stemfield.renderer.simd.vectors import FLOATS
@@ -27,11 +27,11 @@ def run(engine: Words, _own: Words, count: int) -> None:
     """Raises each source by its shares in the last columns of the gains; the mixer advances their ramps."""
     sources, rows, columns = engine[Shared.SOURCES], engine[Shared.ROWS], engine[Shared.COLUMNS]
     bus, leakage = (
-        floats2(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES),
-        floats2(engine, Shared.LEAKAGE, KINDS, ROW_FRAMES),
+        floats(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES),
+        floats(engine, Shared.LEAKAGE, KINDS, ROW_FRAMES),
     )
-    start = floats2(engine, Shared.START_GAINS, rows, columns)
-    goal = floats2(engine, Shared.GOAL_GAINS, rows, columns)
+    start = floats(engine, Shared.START_GAINS, rows, columns)
+    goal = floats(engine, Shared.GOAL_GAINS, rows, columns)
     done, total = words(engine, Shared.RAMP_DONE, rows), words(engine, Shared.RAMP_TOTAL, rows)
     first = columns - KINDS
     for row in range(sources):

@@ -11,7 +11,7 @@ loud as the same music live.
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numba import njit
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from stemfield.renderer.dsp.weighting import k_weighting
 from stemfield.renderer.native.arrays import Doubles, Floats
-from stemfield.renderer.native.operations import NATIVE
+from stemfield.renderer.native.operations import EXACT
 
 KINDS: Final = 2
 """Kinds of leakage: alike in both sides, and opposite in them."""
@@ -35,7 +35,6 @@ SMOOTHING_S: Final = 1.0
 FORGET_S: Final = 1.0
 """Silence after which the next piece begins as if it were the first."""
 _SILENT: Final = 1e-18
-_EXACT: Final[dict[str, Any]] = NATIVE | {"fastmath": False}
 _CROSS, _TOTAL, _HEARD, _SHOWN, _BEGIN, _SILENCE = 0, 2, 3, 4, 6, 8
 
 
@@ -73,7 +72,7 @@ class LeakageMeter:
         return shares
 
 
-@njit(**_EXACT)
+@njit(**EXACT)
 def _measure(stems: Floats, sections: Doubles, delays: Doubles, sums: Doubles, rates: Doubles, shares: Floats) -> None:
     second, kept, smooth = rates[0], rates[1], rates[2]
     weighted = np.zeros(2)

@@ -25,7 +25,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER, NATIVE
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import floats, floats2, words, words2
+from stemfield.renderer.native.views import floats, words
 
 LOOK_AHEAD_S: Final = 0.0015
 RELEASE_S: Final = 0.1
@@ -131,7 +131,7 @@ def state(limiter: Limiter | None, outputs: int, sample_rate_hz: float) -> State
 def run(engine: Words, own: Words, count: int) -> None:
     """Keeps every output within bounds, and below its ceiling."""
     groups, outputs = own[LimiterTable.GROUPS], engine[Shared.OUTPUTS]
-    out = floats2(engine, Shared.SPEAKER_BUS, outputs, ROW_FRAMES)
+    out = floats(engine, Shared.SPEAKER_BUS, outputs, ROW_FRAMES)
     bad = words(own, LimiterTable.BAD, outputs)
     for s in range(outputs):
         bad[s] += bound(out[s], count, LOUDEST_FEED)
@@ -139,13 +139,13 @@ def run(engine: Words, own: Words, count: int) -> None:
         return
     window, queue, step = own[LimiterTable.WINDOW], own[LimiterTable.QUEUE], own[LimiterTable.STEP]
     late = window - 1
-    lines = floats2(own, LimiterTable.LINES, outputs, late + CHUNK_FRAMES)
+    lines = floats(own, LimiterTable.LINES, outputs, late + CHUNK_FRAMES)
     ceilings = floats(own, LimiterTable.CEILINGS, outputs)
     group_of = words(own, LimiterTable.GROUP_OF, outputs)
-    states = words2(own, LimiterTable.GAINS, groups, GAIN_WORDS)
-    queues = words2(own, LimiterTable.QUEUES, 2 * groups, queue)
-    past = words2(own, LimiterTable.PAST, groups, queue)
-    work = floats2(engine, Shared.WORK_FLOATS, 2, CHUNK_FRAMES)
+    states = words(own, LimiterTable.GAINS, groups, GAIN_WORDS)
+    queues = words(own, LimiterTable.QUEUES, 2 * groups, queue)
+    past = words(own, LimiterTable.PAST, groups, queue)
+    work = floats(engine, Shared.WORK_FLOATS, 2, CHUNK_FRAMES)
     worst, gains = work[0], work[1]
     lowest = floats(engine, Shared.LOWEST_GAINS, groups)
     for group in range(groups):

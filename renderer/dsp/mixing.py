@@ -19,7 +19,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, OWN_COLUMNS, ROW_FRAMES,
 from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import doubles, doubles2, doubles3, floats, floats2, words
+from stemfield.renderer.native.views import doubles, floats, words
 from stemfield.renderer.simd.arithmetic import counting, differing, fused, lowest_bit, spread
 from stemfield.renderer.simd.load_store import load, load_part, store
 from stemfield.renderer.simd.vectors import FLOATS
@@ -62,16 +62,19 @@ def run(engine: Words, own: Words, count: int) -> None:
     """Meters the sources and mixes them to the loudspeakers; gains that are and stay zero cost nothing."""
     sources, speakers = engine[Shared.SOURCES], engine[Shared.SPEAKERS]
     rows, columns = engine[Shared.ROWS], engine[Shared.COLUMNS]
-    bus = floats2(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES)
-    out = floats2(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
-    diffuse = floats2(engine, Shared.DIFFUSE_BUS, speakers, ROW_FRAMES)
-    start = floats2(engine, Shared.START_GAINS, rows, columns)
-    goal = floats2(engine, Shared.GOAL_GAINS, rows, columns)
+    bus = floats(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES)
+    out = floats(engine, Shared.SPEAKER_BUS, speakers, ROW_FRAMES)
+    diffuse = floats(engine, Shared.DIFFUSE_BUS, speakers, ROW_FRAMES)
+    start = floats(engine, Shared.START_GAINS, rows, columns)
+    goal = floats(engine, Shared.GOAL_GAINS, rows, columns)
     done = words(engine, Shared.RAMP_DONE, rows)
     total = words(engine, Shared.RAMP_TOTAL, rows)
     meters = 2 + sources + engine[Shared.OUTPUTS]
     peaks = floats(engine, Shared.PEAKS, meters)
     powers = doubles(engine, Shared.POWERS, meters)
+    low, high = doubles(own, MixerTable.LOW, 2, 5), doubles(own, MixerTable.HIGH, 2, 5)
+    states = doubles(own, MixerTable.STATES, sources, 4, 2)
+    work = doubles(engine, Shared.WORK, 2, CHUNK_FRAMES)
     _silence(out, count)
     if own[MixerTable.DIFFUSE] != 0:
         _silence(diffuse, count)
@@ -85,7 +88,8 @@ def run(engine: Words, own: Words, count: int) -> None:
                 source, diffuse, start[row, speakers:], goal[row, speakers:], done[row], total[row], ramping, count
             )
         if own[MixerTable.DUAL_BAND] != 0:
-            _scale_bass(engine, own, row, source, count)
+            from_gain, to_gain = start[row, columns - OWN_COLUMNS], goal[row, columns - OWN_COLUMNS]
+            scale_bass(source, count, low, high, states[row], from_gain, to_gain, done[row], total[row], work)
         if loudest > ZERO or own[MixerTable.DUAL_BAND] != 0:
             _mix(source, out, start[row], goal[row], done[row], total[row], ramping, count)
         done[row] += ramping
@@ -99,23 +103,6 @@ def _silence(rows: Floats, count: int) -> None:
         row = rows[s]
         for i in range(0, count, FLOATS):
             store(row, i, nothing)
-
-
-@njit(**INNER)
-def _scale_bass(engine: Words, own: Words, row: int, source: Floats, count: int) -> None:
-    rows, columns = engine[Shared.ROWS], engine[Shared.COLUMNS]
-    scale_bass(
-        source,
-        count,
-        doubles2(own, MixerTable.LOW, 2, 5),
-        doubles2(own, MixerTable.HIGH, 2, 5),
-        doubles3(own, MixerTable.STATES, engine[Shared.SOURCES], 4, 2)[row],
-        floats2(engine, Shared.START_GAINS, rows, columns)[row, columns - OWN_COLUMNS],
-        floats2(engine, Shared.GOAL_GAINS, rows, columns)[row, columns - OWN_COLUMNS],
-        words(engine, Shared.RAMP_DONE, rows)[row],
-        words(engine, Shared.RAMP_TOTAL, rows)[row],
-        doubles2(engine, Shared.WORK, 2, CHUNK_FRAMES),
-    )
 
 
 @njit(**INNER)

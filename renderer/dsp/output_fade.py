@@ -13,7 +13,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER, load_acquire
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import floats2
+from stemfield.renderer.native.views import floats
 
 RISE_S: Final = 0.5
 """Duration of the fade-in."""
@@ -49,8 +49,8 @@ def run(engine: Words, own: Words, count: int) -> None:
     if sounding and at == full:
         return
     outputs = engine[Shared.OUTPUTS]
-    out = floats2(engine, Shared.SPEAKER_BUS, outputs, ROW_FRAMES)
-    gains = floats2(engine, Shared.WORK_FLOATS, 2, CHUNK_FRAMES)[0]
+    out = floats(engine, Shared.SPEAKER_BUS, outputs, ROW_FRAMES)
+    gains = floats(engine, Shared.WORK_FLOATS, 2, CHUNK_FRAMES)[0]
     for i in range(count):
         if not sounding:
             at = max(at - own[FadeTable.FALL_STEP], 0)

@@ -10,7 +10,7 @@ from numba import njit
 from stemfield.renderer.dsp.shared import ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER
-from stemfield.renderer.native.views import floats2, words
+from stemfield.renderer.native.views import floats, words
 from stemfield.renderer.simd.arithmetic import counting, fused, pick, spread
 from stemfield.renderer.simd.load_store import load, store
 from stemfield.renderer.simd.vectors import FLOATS
@@ -21,7 +21,7 @@ ONE = np.float32(1.0)
 @njit(**INNER)
 def run(engine: Words, _own: Words, count: int) -> None:
     """Multiplies the feeds by the loudspeakers' own gains."""
-    out = floats2(engine, Shared.SPEAKER_BUS, engine[Shared.SPEAKERS], ROW_FRAMES)
+    out = floats(engine, Shared.SPEAKER_BUS, engine[Shared.SPEAKERS], ROW_FRAMES)
     scale_rows(engine, out, engine[Shared.SOURCES], count)
 
 
@@ -36,8 +36,8 @@ def scale_rows(engine: Words, feeds: Floats, row: int, count: int) -> None:
         count: frames.
     """
     speakers, rows, columns = engine[Shared.SPEAKERS], engine[Shared.ROWS], engine[Shared.COLUMNS]
-    start = floats2(engine, Shared.START_GAINS, rows, columns)[row]
-    goal = floats2(engine, Shared.GOAL_GAINS, rows, columns)[row]
+    start = floats(engine, Shared.START_GAINS, rows, columns)[row]
+    goal = floats(engine, Shared.GOAL_GAINS, rows, columns)[row]
     done = words(engine, Shared.RAMP_DONE, rows)
     total = words(engine, Shared.RAMP_TOTAL, rows)
     ramping = min(count, max(total[row] - done[row], 0))

@@ -17,7 +17,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Doubles, Words
 from stemfield.renderer.native.operations import INNER
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import doubles2, doubles4, floats2, words
+from stemfield.renderer.native.views import doubles, floats, words
 from stemfield.renderer.simd.vectors import DOUBLES
 
 NO_SECTIONS: Final = np.zeros((0, 5))
@@ -75,11 +75,11 @@ def state(filters: Sequence[Doubles]) -> State:
 def run(engine: Words, own: Words, count: int) -> None:
     """Filters the feeds, a bank at a time."""
     most, banks = own[FilterTable.MOST], -(-engine[Shared.SPEAKERS] // DOUBLES)
-    out = floats2(engine, Shared.SPEAKER_BUS, banks * DOUBLES, ROW_FRAMES)
-    coefficients = doubles4(own, FilterTable.SECTIONS, banks, most, 5, DOUBLES)
-    states = doubles4(own, FilterTable.STATES, banks, most, 2, DOUBLES)
+    out = floats(engine, Shared.SPEAKER_BUS, banks * DOUBLES, ROW_FRAMES)
+    coefficients = doubles(own, FilterTable.SECTIONS, banks, most, 5, DOUBLES)
+    states = doubles(own, FilterTable.STATES, banks, most, 2, DOUBLES)
     counts = words(own, FilterTable.COUNTS, banks)
-    frames = doubles2(engine, Shared.WORK_FRAMES, CHUNK_FRAMES, DOUBLES)
+    frames = doubles(engine, Shared.WORK_FRAMES, CHUNK_FRAMES, DOUBLES)
     for bank in range(banks):
         if counts[bank] > 0:
             filter_rows(out[bank * DOUBLES :], count, coefficients[bank], states[bank], counts[bank], frames)

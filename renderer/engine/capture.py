@@ -17,7 +17,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER, as_pointer, load, load_acquire, store, store_release
 from stemfield.renderer.native.state import State
-from stemfield.renderer.native.views import floats2
+from stemfield.renderer.native.views import floats
 from stemfield.renderer.timeline import read_around
 
 CAPTURE_FRAMES: Final = 1 << 18
@@ -46,7 +46,7 @@ def run(engine: Words, own: Words, count: int) -> None:
     if address == 0:
         return
     sources, position = engine[Shared.SOURCES], engine[Shared.POSITION]
-    bus = floats2(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES)
+    bus = floats(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES)
     ring = carray(as_pointer(address), (sources, CAPTURE_FRAMES), np.float32)
     for row in range(sources):
         for i in range(count):

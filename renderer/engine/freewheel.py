@@ -14,7 +14,7 @@ from numba import carray, njit, types
 
 from stemfield.renderer.dsp.shared import Shared
 from stemfield.renderer.engine.memory import METER_PERIOD_S, TABLE_WORDS, Word
-from stemfield.renderer.engine.processor import address_of, now_ns, process
+from stemfield.renderer.engine.processor import now_ns, process
 from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER, NATIVE, as_pointer, load_acquire
 
@@ -61,8 +61,3 @@ def _await_stems(table: Words, count: int) -> None:
             return
         usleep(POLL_US)
     table[Word.KEPT_UP] = 1
-
-
-def compile_patient() -> int:
-    """Compiles `process_patiently`, or loads it from the cache; returns its address as a C function."""
-    return address_of(process_patiently)

@@ -11,7 +11,7 @@ from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER
 from stemfield.renderer.native.triple_buffer import newest
-from stemfield.renderer.native.views import floats2, floats3, words, words2
+from stemfield.renderer.native.views import floats, words
 
 
 @njit(**INNER)
@@ -25,7 +25,7 @@ def take_targets(table: Words) -> int:
     if plan != table[Word.PLAN]:
         table[Word.PLAN] = plan
         before = -1
-    begins = words2(table, Word.TARGET_BEGINS, 3, STEPS)[table[Word.PLAN]]
+    begins = words(table, Word.TARGET_BEGINS, 3, STEPS)[table[Word.PLAN]]
     step = before
     while step + 1 < STEPS and begins[step + 1] <= table[Shared.POSITION]:
         step += 1
@@ -40,10 +40,10 @@ def take_targets(table: Words) -> int:
 def _begin_ramps(table: Words, front: int) -> None:
     """Begins the ramps of the rows whose targets changed, from wherever they are."""
     rows, columns = table[Shared.ROWS], table[Shared.COLUMNS]
-    gains = floats3(table, Word.TARGET_GAINS, TARGETS, rows, columns)
-    ramps = words2(table, Word.TARGET_RAMPS, TARGETS, rows)
-    start = floats2(table, Shared.START_GAINS, rows, columns)
-    goal = floats2(table, Shared.GOAL_GAINS, rows, columns)
+    gains = floats(table, Word.TARGET_GAINS, TARGETS, rows, columns)
+    ramps = words(table, Word.TARGET_RAMPS, TARGETS, rows)
+    start = floats(table, Shared.START_GAINS, rows, columns)
+    goal = floats(table, Shared.GOAL_GAINS, rows, columns)
     done = words(table, Shared.RAMP_DONE, rows)
     total = words(table, Shared.RAMP_TOTAL, rows)
     for row in range(rows):

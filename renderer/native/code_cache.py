@@ -17,7 +17,7 @@ _IMPORT = re.compile(r"^\s*from stemfield\.renderer([\w.]*) import (\([^)]*\)|.*
 def compiled_sources() -> dict[Path, str]:
     """The files of this package with compiled functions, and all files that they import, with their texts."""
     texts = {path: path.read_text(encoding="utf-8") for path in sorted(HERE.rglob("*.py"))}
-    found = {path for path, text in texts.items() if re.search(r"^@compiled|numba", text, re.MULTILINE)}
+    found = {path for path, text in texts.items() if "numba" in text}
     new = found
     while new:
         new = {imported for path in new for imported in _imports(texts[path]) if imported in texts} - found

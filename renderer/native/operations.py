@@ -27,6 +27,8 @@ NATIVE: dict[str, Any] = {
     "fastmath": {"contract", "nsz"},
 }
 """Options of every compiled function on the audio path."""
+EXACT = NATIVE | {"fastmath": False}
+"""Options of functions whose arithmetic is strictly IEEE 754: symmetric rooms are panned symmetrically."""
 INNER = NATIVE | {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """Options of functions that only compiled functions call: without a wrapper for Python."""
 

@@ -7,10 +7,11 @@ which are computed once per room, are summed with weights.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
 from stemfield.layouts.coordinates import polar
-from stemfield.renderer.panning.compiled import compiled
+from stemfield.renderer.native.operations import EXACT
 from stemfield.renderer.panning.grid import GRID
 from stemfield.renderer.panning.panner import Panner
 
@@ -81,7 +82,7 @@ def _frames(azimuth: Floats, elevation: Floats) -> Floats:
     return np.ascontiguousarray(np.moveaxis(np.array(rows), 2, 0))
 
 
-@compiled
+@njit(**EXACT)
 def _add_powers(frames: Floats, shapes: Floats, directions: Floats, grid_powers: Floats, powers: Floats) -> None:
     """Adds to powers (P, S) those of the grid (G, S), weighted by how far within each extent a direction lies.
 

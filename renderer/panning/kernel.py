@@ -11,9 +11,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from stemfield.renderer.panning.compiled import compiled
+from stemfield.renderer.native.operations import EXACT
 from stemfield.renderer.panning.regions import MARGIN
 from stemfield.renderer.simd.arithmetic import (
     chosen,
@@ -39,7 +40,7 @@ _X, _Y, _Z, _GAINS, _REGION, _ROWS = 0, 1, 2, 3, 7, 8
 """Rows of the workspace: directions and their results."""
 
 
-@compiled
+@njit(**EXACT)
 def pan(
     positions: Floats,
     triangles: Indices,
@@ -73,7 +74,7 @@ def pan(
     return -1
 
 
-@compiled
+@njit(**EXACT)
 def _normalised(position: Floats, work: Floats, k: int) -> bool:
     """Writes the unit vector of a position, front for the origin; False for a position that is not finite."""
     x, y, z = position[0], position[1], position[2]
@@ -91,7 +92,7 @@ def _normalised(position: Floats, work: Floats, k: int) -> bool:
     return True
 
 
-@compiled
+@njit(**EXACT)
 def _mix(vertices: Indices, work: Floats, k: int, columns: Indices, downmix: Floats, row: Floats) -> None:
     """Adds the gains of a direction on vertices to the loudspeakers of a row of zeros, and makes their power 1."""
     alone = True
@@ -114,7 +115,7 @@ def _mix(vertices: Indices, work: Floats, k: int, columns: Indices, downmix: Flo
         row[s] *= scale
 
 
-@compiled
+@njit(**EXACT)
 def _find_regions(work: Floats, inverses: Floats, corners: Floats, polynomials: Floats, caps: Floats) -> None:
     """Writes the first region that covers each of `DOUBLES` directions, and its gains, of power 1.
 
@@ -160,7 +161,7 @@ def _find_regions(work: Floats, inverses: Floats, corners: Floats, polynomials: 
     store(work[_REGION], 0, found)
 
 
-@compiled
+@njit(**EXACT)
 def _root_within_one(x: Any, y: Any, z: Any, polynomial: Floats) -> tuple[Any, Any]:
     """The real root that lies best in 0..1, and its distance from the ends: inside above 0, none -infinity."""
     nothing, one, none = spread(0.0), spread(1.0), spread(-np.inf)
@@ -177,6 +178,6 @@ def _root_within_one(x: Any, y: Any, z: Any, polynomial: Floats) -> tuple[Any, A
     return chosen(fits, second, best), chosen(fits, inside_second, inside)
 
 
-@compiled
+@njit(**EXACT)
 def _product(x: Any, y: Any, z: Any, vector: Floats) -> Any:
     return x * spread(vector[0]) + y * spread(vector[1]) + z * spread(vector[2])

@@ -1,4 +1,4 @@
-"""Gerzon's vectors: where low frequencies (velocity) and high frequencies (energy) are heard from, and how sharply.
+"""Gerzon's energy vector: where high frequencies are heard from, and how sharply.
 
 M. Gerzon, "General Metatheory of Auditory Localisation", AES preprint 3306, 1992.
 """
@@ -19,17 +19,15 @@ def speaker_directions(layout: Layout) -> Floats:
     return cartesian([s.azimuth_deg for s in layout.speakers], [s.elevation_deg for s in layout.speakers])
 
 
-def velocity_vectors(gains: Floats, speakers: Floats) -> Floats:
-    """Mean directions by gain, shape (P, 3), of gains (P, S) on loudspeakers in directions (S, 3)."""
-    return _means(gains, speakers)
-
-
 def energy_vectors(gains: Floats, speakers: Floats) -> Floats:
     """Mean directions by power, shape (P, 3), of gains (P, S) on loudspeakers in directions (S, 3).
 
     Length 1 is a single loudspeaker; the shorter, the wider the source appears.
     """
-    return _means(gains**2, speakers)
+    powers = gains**2
+    total = powers.sum(axis=1, keepdims=True)
+    means: Floats = np.divide(powers @ speakers, total, out=np.zeros((len(gains), 3)), where=total > 0)
+    return means
 
 
 def errors_deg(vectors: Floats, directions: Floats) -> Floats:
@@ -38,9 +36,3 @@ def errors_deg(vectors: Floats, directions: Floats) -> Floats:
     cosines = np.divide((vectors * directions).sum(axis=1), lengths, out=np.zeros(len(vectors)), where=lengths > 1e-9)
     angles: Floats = np.degrees(np.arccos(np.clip(cosines, -1.0, 1.0)))
     return angles
-
-
-def _means(weights: Floats, speakers: Floats) -> Floats:
-    total = weights.sum(axis=1, keepdims=True)
-    means: Floats = np.divide(weights @ speakers, total, out=np.zeros((len(weights), 3)), where=total > 0)
-    return means

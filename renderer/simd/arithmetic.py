@@ -16,57 +16,59 @@ from numba.extending import intrinsic
 from stemfield.renderer.simd.vectors import I32, Lanes, call, first, lanes_of, numbered, splat, suffix, vector_of
 
 
-@infer_global(operator.add)
-@infer_global(operator.sub)
-@infer_global(operator.mul)
-@infer_global(operator.truediv)
-class _Between(AbstractTemplate):
+class _Lanewise(AbstractTemplate):
     def generic(self, args: Any, _keywords: Any) -> Any:
-        alike = len(args) == 2 and isinstance(args[0], Lanes) and args[0] == args[1]
+        alike = isinstance(args[0], Lanes) and all(arg == args[0] for arg in args)
         return signature(args[0], *args) if alike else None
 
 
-@infer_global(operator.neg)
-class _Negative(AbstractTemplate):
-    def generic(self, args: Any, _keywords: Any) -> Any:
-        return signature(args[0], *args) if isinstance(args[0], Lanes) else None
+def _define(function: Any, operands: int, instruction: str) -> None:
+    """Makes an operator of Python an instruction of LLVM."""
+    infer_global(function)(_Lanewise)
+
+    @lower_builtin(function, *[Lanes] * operands)
+    def _lowered(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+        return getattr(builder, instruction)(*args)
 
 
-@lower_builtin(operator.add, Lanes, Lanes)
-def _add(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-    return builder.fadd(*args)
+_define(operator.add, 2, "fadd")
+_define(operator.sub, 2, "fsub")
+_define(operator.mul, 2, "fmul")
+_define(operator.truediv, 2, "fdiv")
+_define(operator.neg, 1, "fneg")
 
 
-@lower_builtin(operator.sub, Lanes, Lanes)
-def _subtract(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-    return builder.fsub(*args)
+def _called(name: str, kind: Any, operands: int) -> Any:
+    """An intrinsic of LLVM from operands of one kind to that kind."""
 
+    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+        return call(builder, f"{name}.{suffix(args[0].type)}", args[0].type, *args)
 
-@lower_builtin(operator.mul, Lanes, Lanes)
-def _multiply(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-    return builder.fmul(*args)
-
-
-@lower_builtin(operator.truediv, Lanes, Lanes)
-def _divide(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-    return builder.fdiv(*args)
-
-
-@lower_builtin(operator.neg, Lanes)
-def _negate(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-    return builder.fneg(*args)
+    return kind(*[kind] * operands), codegen
 
 
 @intrinsic
 def fused(_context: Any, a: Any, b: Any, c: Any) -> Any:
     """The product of `a` and `b` plus `c`, of vectors or of single numbers; rounded once where the machine can."""
+    return _called("fmuladd", a, 3)
 
-    def codegen(_context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        kind = args[0].type
-        name = suffix(kind) if isinstance(sig.return_type, Lanes) else f"f{sig.return_type.bitwidth}"
-        return call(builder, f"fmuladd.{name}", kind, *args)
 
-    return a(a, a, a), codegen
+@intrinsic
+def magnitude(_context: Any, a: Any) -> Any:
+    """The absolute values."""
+    return _called("fabs", a, 1)
+
+
+@intrinsic
+def root(_context: Any, a: Any) -> Any:
+    """The square roots."""
+    return _called("sqrt", a, 1)
+
+
+@intrinsic
+def signed_as(_context: Any, a: Any, b: Any) -> Any:
+    """The magnitudes of `a` with the signs of `b`."""
+    return _called("copysign", a, 2)
 
 
 @intrinsic
@@ -92,36 +94,6 @@ def counting(_context: Any) -> Any:
 
 
 @intrinsic
-def magnitude(_context: Any, a: Any) -> Any:
-    """The absolute values."""
-
-    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        return call(builder, f"fabs.{suffix(args[0].type)}", args[0].type, args[0])
-
-    return a(a), codegen
-
-
-@intrinsic
-def root(_context: Any, a: Any) -> Any:
-    """The square roots."""
-
-    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        return call(builder, f"sqrt.{suffix(args[0].type)}", args[0].type, args[0])
-
-    return a(a), codegen
-
-
-@intrinsic
-def signed_as(_context: Any, a: Any, b: Any) -> Any:
-    """The magnitudes of `a` with the signs of `b`."""
-
-    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        return call(builder, f"copysign.{suffix(args[0].type)}", args[0].type, *args)
-
-    return a(a, a), codegen
-
-
-@intrinsic
 def pick(_context: Any, count: Any, a: Any, b: Any) -> Any:
     """The first `count` lanes of `a`, the others of `b`."""
 
@@ -131,38 +103,32 @@ def pick(_context: Any, count: Any, a: Any, b: Any) -> Any:
     return a(types.intp, a, a), codegen
 
 
-def _bits(builder: Any, mask: Any) -> Any:
-    return builder.zext(builder.bitcast(mask, ir.IntType(mask.type.count)), ir.IntType(64))
+def _compared(compare: str, sign: str, kind: Any) -> Any:
+    """An integer with a bit for every lane."""
+
+    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+        mask = getattr(builder, compare)(sign, *args)
+        return builder.zext(builder.bitcast(mask, ir.IntType(mask.type.count)), ir.IntType(64))
+
+    return types.int64(kind, kind), codegen
 
 
 @intrinsic
 def differing(_context: Any, a: Any, b: Any) -> Any:
     """An integer whose bit k says whether lane k of `a` differs from that of `b`."""
-
-    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        return _bits(builder, builder.fcmp_unordered("!=", *args))
-
-    return types.int64(a, a), codegen
+    return _compared("fcmp_unordered", "!=", a)
 
 
 @intrinsic
 def exceeding(_context: Any, a: Any, b: Any) -> Any:
     """An integer whose bit k says whether lane k of `a` exceeds that of `b`; false for NaN."""
-
-    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        return _bits(builder, builder.fcmp_ordered(">", *args))
-
-    return types.int64(a, a), codegen
+    return _compared("fcmp_ordered", ">", a)
 
 
 @intrinsic
 def beyond(_context: Any, a: Any, b: Any) -> Any:
     """An integer whose bit k says whether lane k of `a` exceeds that of `b`, or is NaN."""
-
-    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        return _bits(builder, builder.fcmp_unordered(">", *args))
-
-    return types.int64(a, a), codegen
+    return _compared("fcmp_unordered", ">", a)
 
 
 @intrinsic
@@ -201,15 +167,19 @@ def smallest_of(_context: Any, a: Any, b: Any) -> Any:
     return a(a, a), codegen
 
 
-def _joined(builder: Any, value: Any, join: Callable[[Any, Any, Any], Any]) -> Any:
+def _joined(join: Callable[[Any, Any, Any], Any], kind: Any) -> Any:
     """All lanes reduced to one number, halves at a time."""
-    count = value.type.count
-    while count > 1:
-        count //= 2
-        nothing = ir.Constant(value.type, ir.Undefined)
-        halves = [builder.shuffle_vector(value, nothing, numbered(list(range(k, k + count)))) for k in (0, count)]
-        value = join(builder, *halves)
-    return builder.extract_element(value, I32(0))
+
+    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
+        value, count = args[0], kind.count
+        while count > 1:
+            count //= 2
+            nothing = ir.Constant(value.type, ir.Undefined)
+            halves = [builder.shuffle_vector(value, nothing, numbered(list(range(k, k + count)))) for k in (0, count)]
+            value = join(builder, *halves)
+        return builder.extract_element(value, I32(0))
+
+    return kind.element(kind), codegen
 
 
 @intrinsic
@@ -225,18 +195,10 @@ def largest_of(_context: Any, a: Any, b: Any) -> Any:
 @intrinsic
 def largest(_context: Any, a: Any) -> Any:
     """The largest lane."""
-
-    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        return _joined(builder, args[0], _larger)
-
-    return a.element(a), codegen
+    return _joined(_larger, a)
 
 
 @intrinsic
 def total(_context: Any, a: Any) -> Any:
     """The sum of all lanes."""
-
-    def codegen(_context: Any, builder: Any, _sig: Any, args: Any) -> Any:
-        return _joined(builder, args[0], lambda builder, x, y: builder.fadd(x, y))
-
-    return a.element(a), codegen
+    return _joined(lambda builder, x, y: builder.fadd(x, y), a)

@@ -42,14 +42,15 @@ def vector_of(kind: Lanes) -> Any:
     return ir.VectorType(ir.FloatType() if kind.element == types.float32 else ir.DoubleType(), kind.count)
 
 
-def suffix(vector: Any) -> str:
-    """Suffix of LLVM's intrinsics for a vector, such as v64f32."""
-    return f"v{vector.count}f{8 * bytes_of(vector)}"
+def suffix(kind: Any) -> str:
+    """Suffix of LLVM's intrinsics for a vector or a number, such as v64f32 or f32."""
+    count = f"v{kind.count}" if isinstance(kind, ir.VectorType) else ""
+    return f"{count}f{8 * bytes_of(kind)}"
 
 
-def bytes_of(vector: Any) -> int:
-    """Bytes of one number."""
-    return 4 if vector.element == ir.FloatType() else 8
+def bytes_of(kind: Any) -> int:
+    """Bytes of one number, of a vector's too."""
+    return 4 if getattr(kind, "element", kind) == ir.FloatType() else 8
 
 
 def call(builder: Any, name: str, result: Any, *operands: Any) -> Any:

@@ -60,11 +60,10 @@ def stemfield() -> Any:
 def compile_audio_code() -> None:
     """Compile all of it, unless it is cached."""
     ahead = (
-        "from stemfield.renderer.engine.processor import compile_ahead\n"
-        "from stemfield.renderer.drivers.jack_callback import *\n"
-        "from stemfield.renderer.engine.freewheel import compile_patient\n"
-        "compile_ahead(), compile_patient(), compile_callback(), compile_freewheel()\n"
-        "compile_latency(), compile_latency_asked()\n"
+        "from stemfield.renderer.engine.processor import address_of, compile_ahead\n"
+        "from stemfield.renderer.drivers.jack_callback import compile_callbacks\n"
+        "from stemfield.renderer.engine.freewheel import process_patiently\n"
+        "compile_ahead(), address_of(process_patiently), compile_callbacks()\n"
     )
     subprocess.run([sys.executable, "-c", ahead], check=True)
 

@@ -6,30 +6,26 @@ from scipy import signal
 
 from stemfield.layouts.model import EqBand
 from stemfield.renderer.dsp.biquad import sections
-from stemfield.renderer.dsp.equaliser import EQUALISER_WORDS, MAX_SECTIONS, equalise
-from stemfield.renderer.dsp.equaliser import Equaliser as Word
+from stemfield.renderer.dsp.equaliser import EqualiserTable, equalise, state
 
 RATE, FADE = 48_000, 960
 
 
 class Equaliser:
     def __init__(self):
-        self.words = np.zeros(EQUALISER_WORDS, np.int64)
-        self.words[Word.FADED] = FADE
-        self.coefficients, self.states = np.zeros((2, MAX_SECTIONS, 5)), np.zeros((2, MAX_SECTIONS, 2))
-        self.wanted, self.count, self.version = np.zeros((MAX_SECTIONS, 5)), 0, 0
+        self.state = state(1, RATE)
 
     def want(self, *bands):
-        found = sections(bands, RATE)
-        self.wanted[: len(found)], self.count, self.version = found, len(found), self.version + 1
+        found, made = sections(bands, RATE), self.state
+        made[EqualiserTable.TARGET_SECTIONS][0, 0, : len(found)] = found
+        made[EqualiserTable.TARGET_COUNTS][0, 0] = len(found)
+        made[EqualiserTable.TARGET_VERSIONS][0, 0] += 1
 
     def run(self, sound, block):
         out = sound.astype(np.float32)
         for at in range(0, len(out), block):
             piece = out[at : at + block]
-            work = np.zeros((2, block))
-            equalise(piece, len(piece), self.words, self.coefficients, self.states, self.wanted, self.count,
-                     self.version, FADE, work)  # fmt: skip
+            equalise(piece, len(piece), self.state.table, 0, 0, 1, np.zeros((2, block)))
         return out
 
 

@@ -9,18 +9,14 @@ import soundfile
 from scipy import signal
 
 from stemfield.renderer.dsp.fft import plan, transform
-from stemfield.renderer.dsp.fir import HEAD, FirError, convolve, load_fir, partition
+from stemfield.renderer.dsp.fir import HEAD, FirError, convolve, load_fir, partition, state
 
 
 def run(sound, taps, block, turn=0):
-    made, fourier = partition(taps), plan(2 * HEAD)
-    parts = len(made.real)
-    out, history = sound.astype(np.float32), np.zeros(HEAD - 1 + block, np.float32)
-    tail, spectra, work = np.zeros((3, HEAD)), np.zeros((2, parts, HEAD + 1)), np.zeros((2, 2 * HEAD))
+    made, out = state([partition(taps)]), sound.astype(np.float32)
     for at in range(0, len(out), block):
         piece = out[at : at + block]
-        convolve(piece, len(piece), history, made.head, tail, spectra, made.real, made.imaginary, parts, at + turn,
-                 *fourier, work)  # fmt: skip
+        convolve(piece, len(piece), made.table, made.parts[0].table, at + turn)
     return out
 
 
@@ -32,11 +28,11 @@ def test_equals_scipys_without_delay(length):
     assert np.abs(run(sound, taps, 64, turn=77) - wanted).max() < 2e-5
 
 
-@pytest.mark.parametrize("block", [1, 16, 63, 256, 299, 1024, 8192])
+@pytest.mark.parametrize("block", [1, 16, 63, 255])
 def test_blocks_do_not_matter(block):
     random = np.random.default_rng(1)
     sound, taps = random.standard_normal(9000), random.standard_normal(1500) / 40
-    assert np.array_equal(run(sound, taps, block, 33), run(sound, taps, 9000, 33))
+    assert np.array_equal(run(sound, taps, block, 33), run(sound, taps, 256, 33))
 
 
 def test_the_transform_is_numpys():

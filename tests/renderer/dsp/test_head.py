@@ -10,7 +10,7 @@ from scipy import signal, special
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import BassManagement
-from stemfield.renderer.dsp.binaural import HEAD_WORDS, monitor_filters, render_ears
+from stemfield.renderer.dsp.binaural import MonitorTable, monitor_filters, render_ears, state
 from stemfield.renderer.dsp.hrtf import EARS_AZIMUTH_DEG, HEAD_RADIUS_M, AnalyticHead, rotated
 from stemfield.renderer.dsp.measured import MeasuredHead
 
@@ -143,20 +143,16 @@ def test_turns_of_the_head(turn, direction, seen):
     assert found == pytest.approx(cartesian(*seen), abs=1e-12)
 
 
-def listen(feeds, filters_at, block, fade=960):
+def listen(feeds, filters_at, block):
     taps = next(iter(filters_at.values())).shape[2]
-    words = np.zeros(HEAD_WORDS, np.int64)
-    words[2] = fade
-    held = np.zeros((2, len(feeds), 2, taps), np.float32)
-    histories, ears = np.zeros((len(feeds), taps - 1 + block), np.float32), []
-    version, wanted = 0, held[0]
+    made, ears = state(len(feeds), taps, RATE), []
     for at in range(0, feeds.shape[1], block):
         if at in filters_at:
-            version, wanted = version + 1, filters_at[at]
+            made[MonitorTable.TARGETS][0] = filters_at[at]
+            made[MonitorTable.VERSIONS][0] += 1
         piece = np.ascontiguousarray(feeds[:, at : at + block])
         out = np.zeros((2, piece.shape[1]), np.float32)
-        work = np.zeros((2, block), np.float32)
-        render_ears(piece, out, piece.shape[1], histories, held, wanted, version, words, fade, work)
+        render_ears(piece, out, piece.shape[1], made.table, np.zeros((2, block), np.float32))
         ears.append(out)
     return np.concatenate(ears, axis=1)
 

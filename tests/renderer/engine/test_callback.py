@@ -36,11 +36,11 @@ def blocks():
     return processor.process
 
 compiled = {
-    "process": jack_callback.compile_callback,
+    "process": lambda: jack_callback.compile_callbacks().process,
     "blocks": blocks,
-    "freewheel": jack_callback.compile_freewheel,
-    "latency": jack_callback.compile_latency,
-    "latency asked": jack_callback.compile_latency_asked,
+    "freewheel": lambda: jack_callback.compile_callbacks().freewheel,
+    "latency": lambda: jack_callback.compile_callbacks().latency,
+    "latency asked": lambda: jack_callback.compile_callbacks().latency_asked,
     "planted": lambda: cfunc(kinds, cache=False)(planted),
 }[sys.argv[1]]()
 

@@ -9,7 +9,7 @@ from stemfield.layouts.chain import speaker_positions
 from stemfield.layouts.coordinates import cartesian
 from stemfield.layouts.loader import available_layouts, load_layout
 from stemfield.renderer.panning.panner import Panner, amplitude_normalised, seen_from
-from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions, velocity_vectors
+from stemfield.renderer.panning.vectors import energy_vectors, errors_deg, speaker_directions
 
 ROOMS = tuple(entry.name for entry in available_layouts())
 CENTRE = (0.0, 0.0, 0.0)
@@ -59,9 +59,8 @@ def test_a_listener_elsewhere_hears_loudspeakers_where_they_stand(name, listener
 def test_velocity_vectors_point_at_sources_as_seen_from_the_listener():
     layout, listener = load_layout("22.2"), (0.4, -0.3, 0.1)
     source = cartesian(np.linspace(-180, 180, 400), np.linspace(5, 60, 400), 2.0) - listener
-    velocity = velocity_vectors(
-        Panner(layout).variant((), listener).gains(source), speaker_directions(seen_from(layout, listener))
-    )
+    gains = Panner(layout).variant((), listener).gains(source)
+    velocity = gains @ speaker_directions(seen_from(layout, listener))
     assert errors_deg(velocity, source / np.linalg.norm(source, axis=1, keepdims=True)).max() < 1e-5
 
 
