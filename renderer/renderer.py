@@ -189,14 +189,14 @@ class Renderer:
 
     def sounding(self, label: str) -> str:
         """Identifying sound that a loudspeaker plays now, or an empty string."""
-        sound = self.engine.identified()[self.layout.labels.index(label)]
+        sound = self.engine.identify.sounding[self.layout.labels.index(label)]
         return next(name for name, number in _SOUNDS.items() if number == sound) if sound else ""
 
     def _identify(self, before: Mapping[str, SpeakerTrim], now: Mapping[str, SpeakerTrim]) -> None:
         for index, label in enumerate(self.layout.labels):
             asked = now.get(label, SpeakerTrim()).identify
             if asked != before.get(label, SpeakerTrim()).identify:
-                self.engine.identify(index, _SOUNDS[asked.sound], linear(DEFAULT_LEVEL_DB))
+                self.engine.identify.request(index, _SOUNDS[asked.sound], linear(DEFAULT_LEVEL_DB))
 
 
 @lru_cache(maxsize=256)

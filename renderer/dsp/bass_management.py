@@ -58,12 +58,7 @@ def design(layout: Layout, sample_rate_hz: int) -> Bass | None:
 
 
 def state(bass: Bass | None, lfe: tuple[bool, ...]) -> State:
-    """The stage's state.
-
-    Args:
-        bass: settings, or None for no bass management.
-        lfe: which loudspeakers are subwoofers.
-    """
+    """The stage's state; `bass` is None for no bass management, `lfe` says which loudspeakers are subwoofers."""
     if bass is None:
         return State(BassTable, {})
     return State(

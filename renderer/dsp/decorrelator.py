@@ -88,13 +88,7 @@ def ring_frames(sample_rate_hz: float, block: int) -> int:
 
 
 def state(decorrelators: Sequence[Decorrelator], speakers: int, sample_rate_hz: float) -> State:
-    """The stage's state.
-
-    Args:
-        decorrelators: one per loudspeaker, or none for no diffuse sound.
-        speakers: number of loudspeakers.
-        sample_rate_hz: sample rate of the engine.
-    """
+    """The stage's state, with a decorrelator per loudspeaker, or none for no diffuse sound."""
     if not decorrelators:
         return State(DecorrelatorTable, {})
     align, ring = order_frames(sample_rate_hz), ring_frames(sample_rate_hz, CHUNK_FRAMES)

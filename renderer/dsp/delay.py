@@ -60,13 +60,7 @@ def design(layout: Layout, sample_rate_hz: int) -> tuple[Words, int]:
 
 
 def state(delays_frames: Words, max_delay_frames: int, sample_rate_hz: int) -> State:
-    """The stage's state.
-
-    Args:
-        delays_frames: delays to start with, shape (loudspeakers,).
-        max_delay_frames: longest possible delay; 0 for no delay lines.
-        sample_rate_hz: sample rate of the engine.
-    """
+    """The stage's state, with the loudspeakers' first delays and the longest one, 0 for no delay lines."""
     speakers, fade = len(delays_frames), round(FADE_S * sample_rate_hz)
     ring = 1 << math.ceil(math.log2(max_delay_frames + CHUNK_FRAMES + 1)) if max_delay_frames else 0
     taps = np.zeros((speakers, TAP_WORDS), np.int64)

@@ -50,9 +50,6 @@ QUIETEST_DB: Final = -20.0
 class AnalyticHead:
     """Head-related impulse responses from formulas, for any direction.
 
-    Args:
-        sample_rate_hz: sample rate of the responses.
-
     Attributes:
         taps: length of each response, a multiple of 8.
         latency_frames: delay of sound from the middle of the head.

@@ -38,7 +38,7 @@ class IdentifyTable(IntEnum):
     FADE = auto()
     PLAYING = auto()
     REQUESTS = auto()
-    """Address of int64 (loudspeakers,), written by control."""
+    """Address of int64 (loudspeakers,), written by control: 4 times a serial number, plus the sound (0: none)."""
     LEVELS = auto()
     SOUNDS = auto()
     """Address of int64 (loudspeakers, SOUNDS, 2): address and frames of each sound."""
@@ -134,24 +134,14 @@ def identify_all(own: Words, feeds: Floats, count: int) -> None:
     sounds = words(own, IdentifyTable.SOUNDS, speakers, SOUNDS, 2)
     for s in range(speakers):
         request = load_acquire(own[IdentifyTable.REQUESTS] + 8 * s)
-        identify(feeds[s], count, playing[s], request, levels[s], sounds[s], own[IdentifyTable.FADE])
+        _identify(feeds[s], count, playing[s], request, levels[s], sounds[s], own[IdentifyTable.FADE])
 
 
 @njit(**INNER)
-def identify(
+def _identify(
     samples: Floats, length: int, playing: Words, request: int, level: np.float32, sounds: Words, fade: int
 ) -> None:
-    """Adds the sound of a request to samples[:length]; a new request first fades the old one out.
-
-    Args:
-        samples: one feed.
-        length: frames.
-        playing: shape (PLAYING_WORDS,).
-        request: 4 times a serial number, plus the sound wanted: 0 none, `NOISE`, `SWEEP` or `SPOKEN`.
-        level: linear gain.
-        sounds: address and frames of each sound of this loudspeaker, shape (SOUNDS, 2).
-        fade: frames.
-    """
+    """Adds the sound of a request to samples[:length]; a new request first fades the old one out."""
     at = 0
     while at < length:
         if playing[Playing.SOUND] == 0:

@@ -40,17 +40,7 @@ def run(engine: Words, _own: Words, count: int) -> None:
 
 @njit(**INNER)
 def _raise(leakage: Floats, source: Floats, start: Floats, goal: Floats, done: int, total: int, count: int) -> None:
-    """Raises one source.
-
-    Args:
-        leakage: what instruments have in common, alike and opposite in both sides, shape (KINDS, ROW_FRAMES).
-        source: its samples.
-        start: shares of it that are heard together, at the start of the ramp.
-        goal: and at its end.
-        done: frames of the ramp that are over.
-        total: frames of the ramp.
-        count: frames.
-    """
+    """Raises a source whose shares that are heard together ramp from `start` to `goal`."""
     ramping = min(count, max(total - done, 0))
     if goal[0] == ONE and goal[1] == ONE and (ramping == 0 or (start[0] == ONE and start[1] == ONE)):
         return

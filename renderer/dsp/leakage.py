@@ -41,12 +41,8 @@ _CROSS, _TOTAL, _HEARD, _SHOWN, _BEGIN, _SILENCE = 0, 2, 3, 4, 6, 8
 class LeakageMeter:
     """Measures how much what instruments have in common makes them louder together than the sum of their powers.
 
-    Both shares, of what is alike in both sides and of what is opposite, are relative to that sum.
-
-    Args:
-        sample_rate_hz: sample rate of the stems.
-        stems: number of stereo stems.
-        begin: initial shares.
+    Both shares, of what is alike in both sides and of what is opposite, are relative to that sum; `begin` has the
+    initial ones.
     """
 
     def __init__(self, sample_rate_hz: float, stems: int, begin: tuple[float, float] = ASSUMED) -> None:

@@ -41,13 +41,18 @@ class LimiterTable(IntEnum):
     GROUPS = 0
     """Number of groups; 0 without a limiter."""
     WINDOW = auto()
+    """Look-ahead + 1."""
     QUEUE = auto()
+    """Length of the queues, a power of two above WINDOW."""
     STEP = auto()
+    """Share of the gain reduction that recovers each frame, fixed-point."""
     CEILINGS = auto()
     GROUP_OF = auto()
     GAINS = auto()
     QUEUES = auto()
+    """Address of int64 (GROUPS, 2, QUEUE): frame and gain of the minima to come."""
     PAST = auto()
+    """Address of int64 (GROUPS, QUEUE): recovering gains."""
     LINES = auto()
     BAD = auto()
     """Address of int64 (outputs,): samples that were out of bounds."""
@@ -97,18 +102,14 @@ def design(layout: Layout) -> Limiter:
 
 
 def state(limiter: Limiter | None, outputs: int, sample_rate_hz: float) -> State:
-    """The stage's state.
-
-    Args:
-        limiter: settings for all outputs, or None for no limiter.
-        outputs: number of outputs.
-        sample_rate_hz: sample rate of the engine.
-    """
+    """The stage's state, with the settings for all outputs, or None for no limiter."""
     bad = {LimiterTable.BAD: np.zeros(outputs, np.int64)}
     if limiter is None:
         return State(LimiterTable, bad)
     window, groups = look_ahead_frames(sample_rate_hz) + 1, limiter.count
-    queue = queue_frames(window)
+    queue = 1 << window.bit_length()
+    gains = np.zeros((groups, GAIN_WORDS), np.int64)
+    gains[:, Gain.ENVELOPE], gains[:, Gain.SUM] = UNITY, UNITY * window
     return State(
         LimiterTable,
         {
@@ -116,10 +117,10 @@ def state(limiter: Limiter | None, outputs: int, sample_rate_hz: float) -> State
             LimiterTable.GROUPS: groups,
             LimiterTable.WINDOW: window,
             LimiterTable.QUEUE: queue,
-            LimiterTable.STEP: release_step(sample_rate_hz),
+            LimiterTable.STEP: max(round(UNITY * (1 - np.exp(-1 / (RELEASE_S * sample_rate_hz)))), 1),
             LimiterTable.CEILINGS: limiter.ceilings,
             LimiterTable.GROUP_OF: limiter.groups,
-            LimiterTable.GAINS: np.tile(gain_words(window), (groups, 1)),
+            LimiterTable.GAINS: gains,
             LimiterTable.QUEUES: np.zeros((groups, 2, queue), np.int64),
             LimiterTable.PAST: np.full((groups, queue), UNITY, np.int64),
             LimiterTable.LINES: np.zeros((outputs, window - 1 + CHUNK_FRAMES), np.float32),
@@ -137,14 +138,10 @@ def run(engine: Words, own: Words, count: int) -> None:
         bad[s] += bound(out[s], count, LOUDEST_FEED)
     if groups == 0:
         return
-    window, queue, step = own[LimiterTable.WINDOW], own[LimiterTable.QUEUE], own[LimiterTable.STEP]
-    late = window - 1
+    late = own[LimiterTable.WINDOW] - 1
     lines = floats(own, LimiterTable.LINES, outputs, late + CHUNK_FRAMES)
     ceilings = floats(own, LimiterTable.CEILINGS, outputs)
     group_of = words(own, LimiterTable.GROUP_OF, outputs)
-    states = words(own, LimiterTable.GAINS, groups, GAIN_WORDS)
-    queues = words(own, LimiterTable.QUEUES, 2 * groups, queue)
-    past = words(own, LimiterTable.PAST, groups, queue)
     work = floats(engine, Shared.WORK_FLOATS, 2, CHUNK_FRAMES)
     worst, gains = work[0], work[1]
     lowest = floats(engine, Shared.LOWEST_GAINS, groups)
@@ -154,8 +151,7 @@ def run(engine: Words, own: Words, count: int) -> None:
         for s in range(outputs):
             if group_of[s] == group:
                 excess(out[s], count, ceilings[s], worst)
-        queue_of = queues[2 * group : 2 * group + 2]
-        limiting = gain_curve(worst, count, gains, states[group], queue_of, past[group], window, step)
+        limiting = gain_curve(worst, count, gains, own, group)
         if limiting:
             for i in range(count):
                 lowest[group] = min(lowest[group], gains[i])
@@ -171,23 +167,6 @@ def look_ahead_frames(sample_rate_hz: float) -> int:
     return max(round(LOOK_AHEAD_S * sample_rate_hz), 1)
 
 
-def release_step(sample_rate_hz: float) -> int:
-    """Share of the gain reduction that recovers each frame, fixed-point."""
-    return max(round(UNITY * (1 - np.exp(-1 / (RELEASE_S * sample_rate_hz)))), 1)
-
-
-def gain_words(window: int) -> Words:
-    """The state of one group at rest."""
-    words = np.zeros(GAIN_WORDS, np.int64)
-    words[Gain.ENVELOPE], words[Gain.SUM] = UNITY, UNITY * window
-    return words
-
-
-def queue_frames(window: int) -> int:
-    """A power of two that holds a window of minima."""
-    return 1 << window.bit_length()
-
-
 @njit(**NATIVE)
 def excess(samples: Floats, length: int, ceiling: np.float32, worst: Floats) -> None:
     """Raises worst[:length] to the level of the samples relative to the ceiling."""
@@ -197,48 +176,48 @@ def excess(samples: Floats, length: int, ceiling: np.float32, worst: Floats) -> 
 
 
 @njit(**NATIVE)
-def gain_curve(
-    worst: Floats, length: int, gains: Floats, words: Words, queue: Words, past: Words, window: int, step: int
-) -> bool:
-    """Makes the gains of a block; returns whether any differs from 1.
+def gain_curve(worst: Floats, length: int, gains: Floats, own: Words, group: int) -> bool:
+    """Makes the gains of a group for a block; returns whether any differs from 1.
 
     Args:
         worst: level of each frame relative to the ceiling, shape (length or more,).
         length: frames.
-        gains: output, for feeds delayed by `window` - 1 frames.
-        words: shape (GAIN_WORDS,).
-        queue: shape (2, a power of two above `window`): frame and gain of the minima to come.
-        past: shape (a power of two above `window`,): recovering gains.
-        window: look-ahead + 1.
-        step: `release_step`.
+        gains: output, for feeds delayed by the look-ahead.
+        own: table of the stage.
+        group: index of the group.
     """
+    groups, size = own[LimiterTable.GROUPS], own[LimiterTable.QUEUE]
+    window, step = own[LimiterTable.WINDOW], own[LimiterTable.STEP]
+    gain = words(own, LimiterTable.GAINS, groups, GAIN_WORDS)[group]
+    queue = words(own, LimiterTable.QUEUES, groups, 2, size)[group]
+    past = words(own, LimiterTable.PAST, groups, size)[group]
     loudest = np.float32(0.0)
     for i in range(length):
         loudest = max(loudest, worst[i])
     # Gains are at most 1: with a full sum all gains of the window are 1, and nothing in it needs less.
-    if loudest <= np.float32(1.0) and words[Gain.SUM] == window * UNITY:
+    if loudest <= np.float32(1.0) and gain[Gain.SUM] == window * UNITY:
         return False
-    mask = past.shape[0] - 1
+    mask = size - 1
     for i in range(length):
-        at = words[Gain.AT]
+        at = gain[Gain.AT]
         need = np.int64(UNITY)
         if worst[i] > np.float32(1.0):
             need = np.int64(UNITY / np.float64(worst[i]))
-        while words[Gain.TAIL_AT] > words[Gain.HEAD_AT] and queue[1, (words[Gain.TAIL_AT] - 1) & mask] >= need:
-            words[Gain.TAIL_AT] -= 1
-        queue[0, words[Gain.TAIL_AT] & mask] = at
-        queue[1, words[Gain.TAIL_AT] & mask] = need
-        words[Gain.TAIL_AT] += 1
-        if queue[0, words[Gain.HEAD_AT] & mask] <= at - window:
-            words[Gain.HEAD_AT] += 1
-        envelope = words[Gain.ENVELOPE]
+        while gain[Gain.TAIL_AT] > gain[Gain.HEAD_AT] and queue[1, (gain[Gain.TAIL_AT] - 1) & mask] >= need:
+            gain[Gain.TAIL_AT] -= 1
+        queue[0, gain[Gain.TAIL_AT] & mask] = at
+        queue[1, gain[Gain.TAIL_AT] & mask] = need
+        gain[Gain.TAIL_AT] += 1
+        if queue[0, gain[Gain.HEAD_AT] & mask] <= at - window:
+            gain[Gain.HEAD_AT] += 1
+        envelope = gain[Gain.ENVELOPE]
         envelope += (((UNITY - envelope) * step) >> 30) + 1
-        envelope = min(envelope, queue[1, words[Gain.HEAD_AT] & mask], UNITY)
-        words[Gain.ENVELOPE] = envelope
-        words[Gain.SUM] += envelope - past[(at - window) & mask]
+        envelope = min(envelope, queue[1, gain[Gain.HEAD_AT] & mask], UNITY)
+        gain[Gain.ENVELOPE] = envelope
+        gain[Gain.SUM] += envelope - past[(at - window) & mask]
         past[at & mask] = envelope
-        words[Gain.AT] = at + 1
-        gains[i] = np.float32(np.float64(words[Gain.SUM]) / (np.float64(window) * np.float64(UNITY)))
+        gain[Gain.AT] = at + 1
+        gains[i] = np.float32(np.float64(gain[Gain.SUM]) / (np.float64(window) * np.float64(UNITY)))
     return True
 
 

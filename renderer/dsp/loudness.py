@@ -31,12 +31,7 @@ _RELATIVE_DB = -10.0
 
 
 class LoudnessMeter:
-    """Meter of integrated loudness.
-
-    Args:
-        sample_rate_hz: sample rate of the sound.
-        weights: weight of each channel's power.
-    """
+    """Meter of integrated loudness, with a weight of each channel's power."""
 
     def __init__(self, sample_rate_hz: int, weights: Sequence[float]) -> None:
         self._sections = k_weighting(sample_rate_hz)

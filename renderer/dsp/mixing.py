@@ -39,13 +39,7 @@ class MixerTable(IntEnum):
 
 
 def state(sources: int, dual_band: Crossover | None, *, diffuse: bool) -> State:
-    """The stage's state.
-
-    Args:
-        sources: rows of the source bus.
-        dual_band: crossover of dual-band panning, if the layout uses it.
-        diffuse: whether loudspeakers have decorrelators.
-    """
+    """The stage's state, with the crossover of dual-band panning if the layout uses it."""
     values: dict[MixerTable, int | NDArray[Any]] = {MixerTable.DIFFUSE: int(diffuse)}
     if dual_band is not None:
         values |= {

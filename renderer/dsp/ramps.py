@@ -27,14 +27,7 @@ def run(engine: Words, _own: Words, count: int) -> None:
 
 @njit(**INNER)
 def scale_rows(engine: Words, feeds: Floats, row: int, count: int) -> None:
-    """Multiplies feeds by a row of the gains, and advances its ramp.
-
-    Args:
-        engine: its table.
-        feeds: shape (loudspeakers, ROW_FRAMES).
-        row: index into the gains.
-        count: frames.
-    """
+    """Multiplies feeds, shape (loudspeakers, ROW_FRAMES), by a row of the gains, and advances its ramp."""
     speakers, rows, columns = engine[Shared.SPEAKERS], engine[Shared.ROWS], engine[Shared.COLUMNS]
     start = floats(engine, Shared.START_GAINS, rows, columns)[row]
     goal = floats(engine, Shared.GOAL_GAINS, rows, columns)[row]

@@ -55,12 +55,7 @@ def run(engine: Words, own: Words, count: int) -> None:
 
 
 class Capture:
-    """The capture of one engine. It runs while it has users.
-
-    Args:
-        engine: memory of the engine.
-        own: state of the stage.
-    """
+    """The capture of one engine. It runs while it has users."""
 
     def __init__(self, engine: State, own: State) -> None:
         self._engine, self._own = engine, own

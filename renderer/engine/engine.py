@@ -104,6 +104,7 @@ class Engine:
         latency_frames: delay of the loudspeakers behind the mixture.
         late_frames: further delay of each output: that of the filters for ears.
         publisher: takes plans of gains.
+        identify: requests of sounds that identify loudspeakers.
         capture: a ring of what the sources play, for recordings.
     """
 
@@ -146,7 +147,7 @@ class Engine:
         self._block_inputs = np.zeros(max(inputs + direct, 1), np.int64)
         self._back_head, self._heads = 2, 0
         self._block_outputs = np.zeros(max(self.outputs, 1), np.int64)
-        self._identify = IdentifyRequests(self.memory, self.chain)
+        self.identify = IdentifyRequests(self.memory, self.chain)
         self.capture = Capture(self.memory, self.memory.stage(CaptureTable))
 
     def publish(
@@ -190,20 +191,6 @@ class Engine:
         monitor[MonitorTable.TARGETS][back] = filters
         monitor[MonitorTable.VERSIONS][back] = self._heads
         self._back_head = triple_buffer.publish(int(monitor.table[MonitorTable.MIDDLE]), back)
-
-    def identify(self, speaker: int, sound: int, level: float) -> None:
-        """Plays an identifying sound on a loudspeaker, mixed with what it plays.
-
-        Args:
-            speaker: index in layout order.
-            sound: `dsp.identify.NOISE`, `SWEEP`, `SPOKEN`, or 0 to stop.
-            level: linear peak, 0..1.
-        """
-        self._identify.request(speaker, sound, level)
-
-    def identified(self) -> tuple[int, ...]:
-        """The identifying sound that each loudspeaker plays now; 0 is none."""
-        return self._identify.sounding
 
     def settle(self) -> None:
         """Applies the published gains without a ramp and the stems at full share, for the start of a file.
@@ -326,20 +313,6 @@ class Engine:
         if limiter is None:
             return np.ones((*gains.shape[:-1], self.outputs), np.float32)
         return gains[..., limiter.groups]
-
-    def peaks(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Peaks of the last meter period: mixture (2,), sources (sources,), feeds (outputs,)."""
-        return self._last(self.meters().peaks)
-
-    def rms(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Root mean squares of the last meter period: mixture (2,), sources (sources,), feeds (outputs,)."""
-        return self._last(np.sqrt(self.meters().mean_squares))
-
-    def _last(
-        self, values: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        shown = values[-1] if len(values) else np.zeros(values.shape[1], np.float32)
-        return shown[:2], shown[2 : 2 + self.sources], shown[2 + self.sources :]
 
     def call_times_s(self, last: int) -> NDArray[np.float64]:
         """Durations of the latest calls of the processor, oldest first, at most `last` and at most 65,536."""

@@ -13,12 +13,7 @@ from stemfield.renderer.native.operations import store
 
 
 class IdentifyRequests:
-    """Hands requests to the processor of one engine.
-
-    Args:
-        memory: memory of the engine.
-        chain: the loudspeaker chain.
-    """
+    """Hands requests to the processor of one engine."""
 
     def __init__(self, memory: Memory, chain: Chain) -> None:
         self._chain = chain
@@ -27,7 +22,12 @@ class IdentifyRequests:
         self._sounds: dict[tuple[int, int], Floats] = {}
 
     def request(self, speaker: int, sound: int, level: float) -> None:
-        """See `Engine.identify`.
+        """Plays an identifying sound on a loudspeaker, mixed with what it plays.
+
+        Args:
+            speaker: index in layout order.
+            sound: `dsp.identify.NOISE`, `SWEEP`, `SPOKEN`, or 0 to stop.
+            level: linear peak, 0..1.
 
         Raises:
             ValueError: there is no such loudspeaker or sound, or the level is not 0 to 1.

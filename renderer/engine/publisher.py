@@ -19,12 +19,7 @@ from stemfield.renderer.native.operations import load
 
 
 class Publisher:
-    """The writing side of an engine's targets, for one thread at a time.
-
-    Args:
-        memory: memory of the engine.
-        chain: the loudspeaker chain.
-    """
+    """The writing side of an engine's targets, for one thread at a time."""
 
     def __init__(self, memory: Memory, chain: Chain) -> None:
         self._memory = memory
@@ -43,7 +38,7 @@ class Publisher:
         return slice(first, first + len(self._plan))
 
     def publish(self, plan: Sequence[Targets]) -> None:
-        """Publishes a plan. Never waits; the newest wins.
+        """Publishes targets for now and for later. Never waits; the newest plan wins, as a whole.
 
         Args:
             plan: targets in the order of their frames, at most STEPS; the rest is left out.

@@ -17,23 +17,13 @@ DIRTY: Final = 4
 
 
 def publish(middle: int, slot: int) -> int:
-    """Publishes a slot; returns the one to write next.
-
-    Args:
-        middle: address of the middle word.
-        slot: the writer's slot.
-    """
+    """Publishes the writer's slot; returns the one to write next. `middle` is the address of the middle word."""
     return int(swap(middle, slot | DIRTY)) & 3
 
 
 @njit(**INNER)
 def newest(middle: int, slot: int) -> int:
-    """The slot of the newest value for the reader, which is its present one where there is no newer.
-
-    Args:
-        middle: address of the middle word.
-        slot: the reader's slot.
-    """
+    """The slot of the newest value for the reader, which is its present one where there is no newer."""
     if load_acquire(middle) & DIRTY != 0:
         return exchange(middle, slot) & 3
     return slot

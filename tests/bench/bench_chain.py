@@ -95,8 +95,8 @@ def on_jack(rate_hz: int, frames: int, binaural: bool) -> np.ndarray:
                 driver.connect((name, "noise:out"))
             move(engine, layout, 1.0)
             times = move(engine, layout, SECONDS)
-            assert (engine.peaks()[1] > 0).all(), "all sources sound"
-            assert (engine.peaks()[2] > 0).all(), "all loudspeakers sound"
+            assert (engine.meters().peaks[-1, 2 : -engine.outputs] > 0).all(), "all sources sound"
+            assert (engine.meters().peaks[-1, -engine.outputs :] > 0).all(), "all loudspeakers sound"
         driver.close()
         noise.close()
     return 100 * np.percentile(times, [50, 99]) * rate_hz / frames

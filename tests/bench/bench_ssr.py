@@ -62,7 +62,7 @@ def play(server: str) -> None:
     for name in inputs:
         driver.connect((name, "noise:out"))
     time.sleep(1)
-    assert (engine.peaks()[1][-SOURCES:] > 0).all(), "all sources sound"
+    assert (engine.meters().peaks[-1, 2 : -engine.outputs][-SOURCES:] > 0).all(), "all sources sound"
     sys.stdin.read()
     driver.close()
 

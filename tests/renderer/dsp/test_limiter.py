@@ -6,24 +6,27 @@ import pytest
 from stemfield.renderer.dsp.delay import hold
 from stemfield.renderer.dsp.limiter import (
     UNITY,
+    Limiter,
+    LimiterTable,
     apply_gains,
     excess,
     gain_curve,
-    gain_words,
     look_ahead_frames,
-    queue_frames,
-    release_step,
+    state,
 )
 
 RATE = 48_000
 LATE = look_ahead_frames(RATE)
 
 
+def group_of(ceilings):
+    """The state of a limiter whose outputs are one group."""
+    return state(Limiter(np.array(ceilings, np.float32), np.zeros(len(ceilings), np.int64)), len(ceilings), RATE)
+
+
 def run(feeds, ceilings, block):
     """One group."""
-    window = LATE + 1
-    words, queue = gain_words(window), np.zeros((2, queue_frames(window)), np.int64)
-    past = np.full(queue_frames(window), UNITY, np.int64)
+    made = group_of(ceilings)
     lines = np.zeros((len(feeds), LATE + block), np.float32)
     out = feeds.astype(np.float32)
     for at in range(0, out.shape[1], block):
@@ -32,7 +35,7 @@ def run(feeds, ceilings, block):
         worst, gains = np.zeros(block, np.float32), np.zeros(block, np.float32)
         for feed, ceiling in zip(piece, ceilings, strict=True):
             excess(feed, n, np.float32(ceiling), worst)
-        limiting = gain_curve(worst, n, gains, words, queue, past, window, release_step(RATE))
+        limiting = gain_curve(worst, n, gains, made.table, 0)
         for feed, line in zip(piece, lines, strict=True):
             hold(feed, n, line, LATE)
             if limiting:
@@ -87,7 +90,7 @@ def test_equals_the_formula():
     need = np.minimum(1.0, 1.0 / np.maximum(np.abs(feeds[0].astype(float)), 1e-9))
     window = LATE + 1
     least = np.array([need[max(i - LATE, 0) : i + 1].min() for i in range(6000)])
-    envelope, value, step = np.zeros(6000), 1.0, release_step(RATE) / UNITY
+    envelope, value, step = np.zeros(6000), 1.0, group_of((1.0,)).table[LimiterTable.STEP] / UNITY
     for i in range(6000):
         value = min(value + (1 - value) * step, least[i])
         envelope[i] = value

@@ -145,7 +145,7 @@ def all_at_work(tmp_path, cut):
         publish(made, direct, 777, diffuse_gains=diffuse, bass_gains=bass_gains, equalisers=bands,
                 delays_frames=delays)  # fmt: skip
         made.publish_head(monitor_filters(head, layout, 30.0 * seed))
-        made.identify(seed, SPOKEN if seed == 2 else NOISE, 0.1)
+        made.identify.request(seed, SPOKEN if seed == 2 else NOISE, 0.1)
         for size in cut(end - at):
             pieces.append(run(made, sound, size, at, min(at + size, end)))
             at += size
@@ -254,29 +254,29 @@ def test_identify_sounds_where_it_should_and_ends():
     made = engine(design_chain(room(), RATE, diffuse=False))
     publish(made)
     silence = noise(60_000, 0.0)
-    made.identify(1, NOISE, 0.1)
+    made.identify.request(1, NOISE, 0.1)
     out = run(made, silence)
     assert np.abs(out[1]).max() == pytest.approx(0.1, rel=1e-4)
     assert np.abs(np.delete(out, 1, axis=0)).max() == 0
     assert np.abs(out[1, RATE + 100 :]).max() == 0
-    made.identify(3, NOISE, 0.2)
+    made.identify.request(3, NOISE, 0.2)
     spectrum = np.square(np.abs(np.fft.rfft(run(made, silence)[3])))
     f_hz = np.fft.rfftfreq(60_000, 1 / RATE)
     low, high = LFE_NOISE_BAND_HZ
     assert spectrum[(f_hz > low) & (f_hz < high)].sum() > 0.9 * spectrum.sum()
-    made.identify(0, SWEEP, 0.3)
+    made.identify.request(0, SWEEP, 0.3)
     first = run(made, silence, until=10_000)
-    made.identify(0, 0, 0.3)
+    made.identify.request(0, 0, 0.3)
     second = run(made, silence, until=10_000)
     assert np.abs(first[0]).max() == pytest.approx(0.3, rel=1e-3)
     assert np.abs(second[0, 400:]).max() == 0
-    made.identify(0, SPOKEN, 0.1)
+    made.identify.request(0, SPOKEN, 0.1)
     said = run(made, silence)[0]
     assert np.abs(said).max() == pytest.approx(0.1, rel=1e-3)
     assert np.abs(said[30_000:]).max() == 0  # an L is soon said
     for wrong in ((6, NOISE, 0.1), (0, 4, 0.1), (0, -1, 0.1), (0, NOISE, 1.5), (0, NOISE, float("nan"))):
         with pytest.raises(ValueError, match=r"loudspeaker|sound"):
-            made.identify(*wrong)
+            made.identify.request(*wrong)
 
 
 def test_muting_a_loudspeaker_silences_it_and_the_monitor_of_it():
@@ -302,10 +302,11 @@ def test_meters_show_peak_and_rms():
     sound = noise(20_000, 0.0)
     sound[-1] = 0.4 * np.sin(2 * np.pi * 300 * np.arange(20_000) / RATE)
     run(made, sound, 64)
-    _, sources, feeds = made.rms()
+    found = made.meters()
+    _, sources, feeds = np.split(np.sqrt(found.mean_squares[-1]), [2, 2 + ROWS])
     assert sources[-1] == pytest.approx(0.4 / np.sqrt(2), rel=1e-3)
     assert feeds[5] == pytest.approx(0.2 / np.sqrt(2), rel=1e-3)
-    assert made.peaks()[2][5] == pytest.approx(0.2, rel=1e-3)
+    assert found.peaks[-1, 2 + ROWS + 5] == pytest.approx(0.2, rel=1e-3)
 
 
 def test_meters_keep_every_period_and_what_the_limiters_did():

@@ -146,7 +146,7 @@ equalisers = [np.array([[1.0, 0, 0, 0, 0]])] * 12
 engine.publish(np.ones((12, 24), np.float32), np.ones(12, np.int64), np.ones(24, np.float32), 1,
                diffuse_gains=np.ones((12, 24), np.float32), equalisers=equalisers)
 engine.publish_head(np.ones((24, 2, 96), np.float32))
-engine.identify(3, NOISE, 0.1)
+engine.identify.request(3, NOISE, 0.1)
 engine.timeline.restart_stems(0)
 engine.timeline.write_stems(np.ones((4, 2, 60_000), np.float32))
 inputs, outputs = np.ones((4, 64), np.float32), np.ones((26, 64), np.float32)

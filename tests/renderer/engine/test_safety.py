@@ -104,7 +104,7 @@ def test_no_output_is_ever_above_its_ceiling(seed, share, paths, ceilings_db, ob
     song = rubbish(random, (2, frames), share if "player" in paths else 0.0)
     made.play(song)
     for speaker, sound in enumerate((NOISE, SWEEP, SPOKEN, NOISE, SWEEP)):
-        made.identify(speaker, sound, 0.1)
+        made.identify.request(speaker, sound, 0.1)
     out = run(made, inputs)
     most = [1.0 if level is None else 10 ** (level / 20) for level in ceilings_db] + [1.0, 1.0]
     assert np.isfinite(out).all()
@@ -250,7 +250,7 @@ def test_what_a_loudspeaker_is_found_by_is_soft_and_ends(requests):
     level = 0.1
     pieces = []
     for sound, frames in requests:
-        made.identify(2, sound, level)
+        made.identify.request(2, sound, level)
         pieces.append(run(made, np.zeros((2 + DIRECT, frames), np.float32)))
     made_loud = np.concatenate(pieces, axis=1)
     assert np.abs(made_loud).max() <= level * 1.0001
