@@ -16,6 +16,7 @@ from stemfield.control.offline.evaluation.report import Result, plain_data, prin
 from stemfield.control.offline.evaluation.room import RoomScorer
 from stemfield.control.offline.evaluation.songs import load, songs_in
 from stemfield.control.offline.inputs import check_target, model_card, usable_layout, user_config
+from stemfield.control.offline.render import Model
 from stemfield.control.offline.scenes import load_scene
 from stemfield.renderer.scene.scene import default_scene
 
@@ -25,6 +26,7 @@ def evaluate(options: argparse.Namespace) -> int:
     config = user_config()
     cards = [model_card(name, config, for_room=True) for name in options.model or [None]]
     rules = ("soft", "surrey") if options.rule is None else (options.rule,)
+    models = [Model(card, config.separation.providers, rule) for card in cards for rule in rules]
     if options.plot:
         if importlib.util.find_spec("matplotlib") is None:
             raise CommandError(["--plot needs matplotlib: pip install 'stemfield[plot]'"])
@@ -40,7 +42,7 @@ def evaluate(options: argparse.Namespace) -> int:
         console.print(f"{index + 1} of {len(songs)}: {files.name}", style="dim", highlight=False)
         song = load(files, options.seconds)
         scorer = None if layout is None else RoomScorer(song, layout, scene)
-        found = separations(song, cards, rules, options.threshold, config.separation.providers)
+        found = separations(song, models, options.threshold)
         for method, stems in chain(baselines(song) if options.baselines else (), found):
             results.append(result_of(song, method, stems, scorer))
     if options.plot:

@@ -21,14 +21,13 @@ from stemfield.control.cli.upmix import print_exported
 from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.config.configuration import load_config
 from stemfield.control.network.listeners import nearest_address
-from stemfield.control.offline.adm_export import export_tracks
+from stemfield.control.offline.adm_export import export_tracks, moments_of
 from stemfield.control.offline.inputs import usable_layout, user_config
 from stemfield.control.offline.progress import processing
-from stemfield.control.offline.render import change_frame
-from stemfield.control.parameters.context import Context
-from stemfield.control.scenes.recording import RecordingError, capture_path, captured_objects, read_recording, scenes_of
-from stemfield.control.status import idle_status
+from stemfield.control.offline.scenes import load_changes
+from stemfield.control.scenes.recording import capture_path, captured_objects
 from stemfield.layouts.model import Layout
+from stemfield.layouts.problems import UserError
 from stemfield.renderer.adm.score import Moment
 from stemfield.renderer.files.bw64 import Bw64Reader
 from stemfield.renderer.files.bw64_writer import check_bw64
@@ -115,10 +114,8 @@ def _wait(daemon: Endpoint, state: str, seconds: float | None) -> None:
 def _moments(control: Path, layout: Layout, rate_hz: int) -> list[Moment]:
     try:
         scene = captured_objects(control)
-        later = scenes_of(read_recording(control), scene, Context(layout.labels, scene, status=idle_status()))
-        changes = [(change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in later]
-    except RecordingError as error:
+        return moments_of(scene, load_changes(control, scene, layout), rate_hz)
+    except UserError as error:
         raise CommandError(error.lines, FAILED) from error
     except OSError as error:
         raise CommandError([f"{control}: cannot be read: {error.strerror}"], FAILED) from error
-    return [(0, scene, 0.0), *changes]

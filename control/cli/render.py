@@ -6,20 +6,19 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from stemfield.control.command_errors import BAD_INPUT, CommandError
 from stemfield.control.offline.adm_export import BLOCK_FRAMES
 from stemfield.control.offline.inputs import output_room, user_config
 from stemfield.control.offline.progress import processing
+from stemfield.control.offline.render import file_channels, write_feeds
 from stemfield.layouts.problems import shortened
 from stemfield.renderer.adm.model import AdmError
 from stemfield.renderer.adm.playing import feeds_of
 from stemfield.renderer.adm.reading import read_document
 from stemfield.renderer.adm.selection import Selection, select
-from stemfield.renderer.drivers.limiting import Limiting, tell_limiting
+from stemfield.renderer.drivers.limiting import Limiting
 from stemfield.renderer.engine.chain_builder import head_of
-from stemfield.renderer.files.audiofile import AudioWriter, check_output
+from stemfield.renderer.files.audiofile import check_output
 from stemfield.renderer.files.bw64 import Bw64Reader
 
 
@@ -28,8 +27,7 @@ def render(options: argparse.Namespace) -> int:
     config = user_config()
     source, target = Path(options.source), Path(options.output)
     layout, hrtf = output_room(options.layout, options.hrtf, config, binaural=options.binaural)
-    channels = [0, 1] if hrtf else [speaker.channel - 1 for speaker in layout.speakers]
-    width = max(channels) + 1
+    width = file_channels(layout, hrtf)
     with Bw64Reader(source) as reader:
         check_output(target, width, [source])
         selection = _selection(reader, options.programme)
@@ -38,17 +36,9 @@ def render(options: argparse.Namespace) -> int:
         with processing(source.name, rate_hz, BAD_INPUT) as progress:
             for note in shortened(selection.notes):
                 print(f"stemfield: warning: {source}: {note}", file=sys.stderr)
-            with AudioWriter(target, rate_hz, width, [source]) as writer:
-                blocks = reader.blocks(BLOCK_FRAMES)
-                limiting = Limiting()
-                for feeds in feeds_of(
-                    blocks, rate_hz, selection.items, layout, head, limit=options.limit, limiting=limiting
-                ):
-                    block = np.zeros((width, feeds.shape[1]), np.float32)
-                    block[channels] = feeds
-                    writer.write(block)
-                    progress(writer.frames, reader.frames)
-            tell_limiting(target, limiting)
+            blocks, limiting = reader.blocks(BLOCK_FRAMES), Limiting()
+            feeds = feeds_of(blocks, rate_hz, selection.items, layout, head, limit=options.limit, limiting=limiting)
+            write_feeds(feeds, reader, target, layout, hrtf, limiting, progress)
     programme = selection.programme
     name = f"programme {programme.name or programme.id}, " if programme else ""
     room = f"{layout.title} on headphones" if hrtf else f"{width} channels for {layout.title}"

@@ -5,24 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from stemfield.control.command_errors import CommandError
 from stemfield.control.offline import render as offline
-from stemfield.control.offline.inputs import model_card, model_options, user_config
+from stemfield.control.offline.inputs import user_config
 from stemfield.control.offline.progress import separating
-from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.files.audiofile import check_output
-from stemfield.renderer.scene.scene import RESIDUAL
 
 
 def separate(options: argparse.Namespace) -> int:
     """Write the stems of a recording."""
-    config = user_config()
-    card = model_card(options.model, config)
-    model = model_options(options.rule, config)
+    model = offline.usable_model(options.model, options.rule, user_config())
     source, folder = Path(options.source), Path(options.folder)
-    offline.check_stems(folder, card, source)
+    offline.check_stems(folder, model, source)
     with separating(source) as progress:
-        paths = offline.separate(source, folder, card, options.threshold, progress, **model)
+        paths = offline.separate(source, folder, model, options.threshold, progress)
     for path in paths:
         print(path)
     return 0
@@ -30,16 +25,12 @@ def separate(options: argparse.Namespace) -> int:
 
 def remix(options: argparse.Namespace) -> int:
     """Re-balance the instruments of a recording."""
-    config = user_config()
-    card = model_card(options.model, config)
-    model = model_options(options.rule, config)
+    model = offline.usable_model(options.model, options.rule, user_config())
     source, target = Path(options.source), Path(options.target)
-    names = (*card.names, RESIDUAL)
-    if unknown := [name for name, _ in options.gain if name not in names]:
-        expected = f"a stem of model {card.name} ({', '.join(names)})"
-        raise CommandError([f"--gain: expected {expected}, got {name}{did_you_mean(name, names)}" for name in unknown])
+    gains_db = dict(options.gain)
+    model.check_gains("--gain", gains_db)
     check_output(target, 2, [source])
     with separating(source) as progress:
-        offline.remix(source, target, card, options.threshold, dict(options.gain), progress, **model)
+        offline.remix(source, target, model, options.threshold, gains_db, progress)
     print(target)
     return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 from stemfield.control.command_errors import CommandError
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.adm_export import Exported, export_recording
-from stemfield.control.offline.inputs import model_card, model_options, output_room, user_config
+from stemfield.control.offline.inputs import output_room, user_config
 from stemfield.control.offline.progress import separating
 from stemfield.control.offline.scenes import find_recording, load_changes, load_scene
 from stemfield.renderer.files.audiofile import check_output
@@ -27,11 +27,10 @@ def upmix(options: argparse.Namespace) -> int:
         raise CommandError(["OUT is missing: the file to write (or --adm OUT.adm.wav, for other programs)"])
     wanted = options.layout if target is not None else options.layout or config.layout
     layout, hrtf = output_room(wanted, options.hrtf, config, binaural=options.binaural)
-    card = model_card(options.model, config, for_room=True)
+    model = offline.usable_model(options.model, options.rule, config, for_room=True)
     scene = load_scene(options.scene, layout)
     changes = load_changes(find_recording(options.recording, config), scene, layout) if options.recording else []
-    model = model_options(options.rule, config)
-    channels = 2 if hrtf else max(speaker.channel for speaker in layout.speakers)
+    channels = offline.file_channels(layout, hrtf)
     if target is not None:
         check_output(target, channels, [source])
     if adm is not None:
@@ -41,12 +40,12 @@ def upmix(options: argparse.Namespace) -> int:
     if target is not None:
         with separating(source) as progress:
             offline.upmix(
-                source, target, layout, scene, card, progress, changes=changes, hrtf=hrtf, limit=options.limit, **model
+                source, target, layout, scene, model, progress, changes=changes, hrtf=hrtf, limit=options.limit
             )
         print(f"{target}: " + (f"{layout.title} on headphones" if hrtf else f"{channels} channels for {layout.title}"))
     if adm is not None:
         with separating(source) as progress:
-            written = export_recording(source, adm, layout, scene, changes, card, model, progress)
+            written = export_recording(source, adm, layout, scene, changes, model, progress)
         print_exported(adm, written)
     return 0
 

@@ -7,7 +7,7 @@ loudness of the objects in a room; and to be written.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stemfield.control.offline.inputs import ModelOptions
-from stemfield.control.offline.render import Change, Progress, change_frame, objects_of
+from stemfield.control.offline.render import Change, Model, Progress, change_frame, objects_of, unwatched
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.model import Layout
 from stemfield.renderer.adm.model import AdmError
@@ -30,8 +29,6 @@ from stemfield.renderer.files.bw64 import Bw64Reader
 from stemfield.renderer.files.bw64_writer import Bw64Writer
 from stemfield.renderer.scene.rows import STEM_ROWS
 from stemfield.renderer.scene.scene import STEMS, Scene
-from stemfield.separation.cards.card import ModelCard
-from stemfield.separation.streaming.streaming import Separator
 
 BLOCK_FRAMES = 8192
 LOUDNESS_LAYOUT = "0+5+0"
@@ -55,9 +52,8 @@ def export_recording(
     layout: Layout,
     scene: Scene,
     changes: Sequence[Change],
-    card: ModelCard,
-    model: ModelOptions,
-    progress: Progress | None = None,
+    model: Model,
+    progress: Progress = unwatched,
 ) -> Exported:
     """Write the instruments of a recording as objects, where scenes place them.
 
@@ -67,8 +63,7 @@ def export_recording(
         layout: room, for loudspeakers that scenes name.
         scene: first scene.
         changes: later scenes, in order.
-        card: separation model.
-        model: options of the model.
+        model: separation model.
         progress: called with the frames done.
 
     Raises:
@@ -77,18 +72,21 @@ def export_recording(
     """
     with AudioReader(source) as reader, ExitStack() as stack:
         rate_hz = reader.sample_rate_hz
-        separator = Separator(card, rate_hz, model["providers"], rule=model["rule"], stems=STEMS)
-        separator.threshold = scene.separation.threshold
+        separator = model.separator(rate_hz, scene.separation.threshold, STEMS)
         report = _part(progress, 0.0, 0.8)
         writer = AudioWriter(target, rate_hz, STEM_ROWS, [source])
         stack.callback(writer.abandon)
         for rows in objects_of(reader.blocks(BLOCK_FRAMES), rate_hz, layout, scene, separator, changes):
             writer.write(rows)
             report(writer.frames, reader.frames)
-        moments = [(0, scene, 0.0), *((change_frame(at_s, rate_hz), new, fade_s) for at_s, new, fade_s in changes)]
-        title = reader.title
+        moments, title = moments_of(scene, changes, rate_hz), reader.title
         tracks = writer.seal()
         return export_tracks(tracks, target, layout, moments, title, _part(progress, 0.8, 0.2), sources=[source])
+
+
+def moments_of(scene: Scene, changes: Iterable[Change], sample_rate_hz: int) -> list[Moment]:
+    """A scene and those that follow it, by frames of the music."""
+    return [(0, scene, 0.0), *((change_frame(at_s, sample_rate_hz), new, fade_s) for at_s, new, fade_s in changes)]
 
 
 def export_tracks(
@@ -97,7 +95,7 @@ def export_tracks(
     layout: Layout,
     moments: Sequence[Moment],
     title: str,
-    progress: Progress | None = None,
+    progress: Progress = unwatched,
     *,
     sources: Sequence[Path] = (),
 ) -> Exported:
@@ -153,11 +151,10 @@ def export_tracks(
     return Exported(len(document.objects), loudness, score.notes)
 
 
-def _part(progress: Progress | None, begin: float, share: float) -> Progress:
+def _part(progress: Progress, begin: float, share: float) -> Progress:
     """Progress of a part of the work, as if it were all of it."""
 
     def report(done: int, frames: int) -> None:
-        if progress is not None:
-            progress(round(begin * frames + share * done), frames)
+        progress(round(begin * frames + share * done), frames)
 
     return report

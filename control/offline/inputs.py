@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypedDict
 
 from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.config.configuration import Config, load_config
@@ -82,27 +81,6 @@ def model_card(name: str | None, config: Config, *, for_room: bool = False) -> M
         CardError: it cannot be used.
     """
     return load_card(name or config.model or DEFAULT, config.model_folders, STEMS if for_room else ())
-
-
-class ModelOptions(TypedDict):
-    """How a model is run."""
-
-    providers: tuple[str, ...]
-    """ONNX Runtime's execution providers."""
-    rule: str
-    """How stems share a frequency bin."""
-
-
-def model_options(rule: str | None, config: Config) -> ModelOptions:
-    """The options of a model: as configured, where no rule is given.
-
-    Raises:
-        ProviderError: a configured provider is not installed.
-    """
-    from stemfield.separation.runtime.providers import known_providers
-
-    providers = known_providers(config.separation.providers)
-    return {"providers": providers, "rule": rule or config.separation.rule}
 
 
 def recording_length(source: Path) -> tuple[int, int]:

@@ -6,14 +6,18 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stemfield.control.command_errors import CommandError
+from stemfield.control.config.configuration import Config
+from stemfield.control.offline.inputs import model_card
 from stemfield.layouts.model import Layout
+from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.file import BLOCK_FRAMES, render
 from stemfield.renderer.drivers.limiting import Limiting, tell_limiting, watched
 from stemfield.renderer.dsp.binaural import Head
@@ -23,6 +27,7 @@ from stemfield.renderer.engine.chain_builder import head_of
 from stemfield.renderer.engine.engine import Engine, fade_frames
 from stemfield.renderer.engine.plan import NEVER
 from stemfield.renderer.files.audiofile import AudioFileError, AudioReader, AudioWriter, check_output
+from stemfield.renderer.files.bw64 import Bw64Reader
 from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
 from stemfield.renderer.scene.gains import linear
@@ -30,7 +35,7 @@ from stemfield.renderer.scene.object_gains import ObjectGains
 from stemfield.renderer.scene.rows import STEM_ROWS
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene
 from stemfield.separation.cards.card import ModelCard
-from stemfield.separation.runtime.providers import CPU
+from stemfield.separation.runtime.providers import CPU, known_providers
 from stemfield.separation.streaming.streaming import Separator
 
 Change = tuple[float, Scene, float]
@@ -38,6 +43,58 @@ Change = tuple[float, Scene, float]
 
 Progress = Callable[[int, int], None]
 """Function that is called with the frames done and the total."""
+
+
+def unwatched(_done: int, _frames: int) -> None:
+    """Progress that nobody looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A separation model, and how it is run."""
+
+    card: ModelCard
+    providers: Sequence[str] = CPU
+    """Execution providers of ONNX Runtime, in order of preference."""
+    rule: str = "soft"
+    """How stems share a frequency bin."""
+
+    def separator(self, sample_rate_hz: int, threshold: float, stems: Sequence[str] = ()) -> Separator:
+        """A new separator, for the given stems or those of the model.
+
+        Raises:
+            CardError: the model cannot be used.
+        """
+        separator = Separator(self.card, sample_rate_hz, self.providers, rule=self.rule, stems=stems)
+        separator.threshold = threshold
+        return separator
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the stems, and of what no stem claims."""
+        return (*self.card.names, RESIDUAL)
+
+    def check_gains(self, key: str, names: Iterable[str]) -> None:
+        """Check that all gains of an option belong to outputs.
+
+        Raises:
+            CommandError: with every unknown name.
+        """
+        if unknown := [name for name in names if name not in self.outputs]:
+            expected = f"a stem of model {self.card.name} ({', '.join(self.outputs)})"
+            hints = [f"got {name}{did_you_mean(name, self.outputs)}" for name in unknown]
+            raise CommandError([f"{key}: expected {expected}, {hint}" for hint in hints])
+
+
+def usable_model(name: str | None, rule: str | None, config: Config, *, for_room: bool = False) -> Model:
+    """The model of a name, preset or card, as configured where nothing is given; `for_room` as in `model_card`.
+
+    Raises:
+        CardError: it cannot be used.
+        ProviderError: a configured provider is not installed.
+    """
+    card = model_card(name, config, for_room=for_room)
+    return Model(card, known_providers(config.separation.providers), rule or config.separation.rule)
 
 
 class StemSource(Protocol):
@@ -56,11 +113,9 @@ def upmix(
     target: Path,
     layout: Layout,
     scene: Scene,
-    card: ModelCard,
-    progress: Progress | None = None,
+    model: Model,
+    progress: Progress = unwatched,
     *,
-    providers: Sequence[str] = CPU,
-    rule: str = "soft",
     changes: Iterable[Change] = (),
     hrtf: str | None = None,
     limit: bool = True,
@@ -72,10 +127,8 @@ def upmix(
         target: file to write.
         layout: room to render for.
         scene: first scene.
-        card: separation model.
+        model: separation model.
         progress: called with the frames done.
-        providers: execution providers of ONNX Runtime.
-        rule: how stems share a frequency bin.
         changes: later scenes, in order.
         hrtf: HRTF, `default` or a SOFA file, to write stereo for headphones instead.
         limit: whether to limit outputs to full scale, and loudspeakers to their `max_level_db`; reductions are
@@ -87,24 +140,39 @@ def upmix(
         SofaError: the head cannot be used.
     """
     with AudioReader(source) as reader:
-        separator = Separator(card, reader.sample_rate_hz, providers, rule=rule, stems=STEMS)
-        separator.threshold = scene.separation.threshold
-        head = None if hrtf is None else head_of(hrtf, reader.sample_rate_hz)
-        channels = [speaker.channel - 1 for speaker in layout.speakers] if head is None else [0, 1]
-        width = max(channels) + 1
-        with AudioWriter(target, reader.sample_rate_hz, width, [source]) as writer:
-            done = 0
-            limiting = Limiting()
-            blocks = reader.blocks(BLOCK_FRAMES)
-            for feeds in feeds_of(
-                blocks, reader.sample_rate_hz, layout, scene, separator, head, changes, limit=limit, limiting=limiting
-            ):
-                block = np.zeros((width, feeds.shape[1]), np.float32)
-                block[channels] = feeds
-                writer.write(block)
-                done += feeds.shape[1]
-                _report(progress, done, reader.frames)
-        tell_limiting(target, limiting)
+        rate_hz = reader.sample_rate_hz
+        separator = model.separator(rate_hz, scene.separation.threshold, STEMS)
+        head = None if hrtf is None else head_of(hrtf, rate_hz)
+        limiting = Limiting()
+        blocks = reader.blocks(BLOCK_FRAMES)
+        feeds = feeds_of(blocks, rate_hz, layout, scene, separator, head, changes, limit=limit, limiting=limiting)
+        write_feeds(feeds, reader, target, layout, hrtf, limiting, progress)
+
+
+def file_channels(layout: Layout, hrtf: str | None) -> int:
+    """Number of channels of a file: up to the highest of the layout, or two for headphones."""
+    return 2 if hrtf else max(speaker.channel for speaker in layout.speakers)
+
+
+def write_feeds(
+    feeds: Iterable[NDArray[np.float32]],
+    reader: AudioReader | Bw64Reader,
+    target: Path,
+    layout: Layout,
+    hrtf: str | None,
+    limiting: Limiting,
+    progress: Progress,
+) -> None:
+    """Write what is rendered of a file, each loudspeaker to its channel, and log the gain reduction."""
+    width = file_channels(layout, hrtf)
+    channels = [0, 1] if hrtf else [speaker.channel - 1 for speaker in layout.speakers]
+    with AudioWriter(target, reader.sample_rate_hz, width, [reader.path]) as writer:
+        for block in feeds:
+            outputs = np.zeros((width, block.shape[1]), np.float32)
+            outputs[channels] = block
+            writer.write(outputs)
+            progress(writer.frames, reader.frames)
+    tell_limiting(target, limiting)
 
 
 def feeds_of(
@@ -217,25 +285,16 @@ def _latency_frames(separator: StemSource, sample_rate_hz: int) -> int:
 
 
 def separate(
-    source: Path,
-    folder: Path,
-    card: ModelCard,
-    threshold: float = 0.0,
-    progress: Progress | None = None,
-    *,
-    providers: Sequence[str] = CPU,
-    rule: str = "soft",
+    source: Path, folder: Path, model: Model, threshold: float = 0.0, progress: Progress = unwatched
 ) -> tuple[Path, ...]:
     """Write each stem and the residual as a WAV file; they sum to the recording at any threshold.
 
     Args:
         source: recording.
         folder: folder for the files; created if missing.
-        card: separation model.
+        model: separation model.
         threshold: 0..1, minimum share of a frequency bin that a stem must have to get it.
         progress: called with the frames done.
-        providers: execution providers of ONNX Runtime.
-        rule: how stems share a frequency bin.
 
     Returns:
         The written files.
@@ -244,22 +303,18 @@ def separate(
         AudioFileError: a file cannot be read or written.
         CardError: the model cannot be used.
     """
-    paths = _stem_paths(folder, card)
+    paths = _stem_paths(folder, model)
     with AudioReader(source) as reader, ExitStack() as files:
         folder.mkdir(parents=True, exist_ok=True)
         writers = [files.enter_context(AudioWriter(path, reader.sample_rate_hz, 2, [source])) for path in paths]
-        separator = Separator(card, reader.sample_rate_hz, providers, rule=rule)
-        separator.threshold = threshold
-        done = 0
-        for stems in stems_of(reader, separator):
+        for stems in stems_of(reader, model.separator(reader.sample_rate_hz, threshold)):
             for writer, stem in zip(writers, stems, strict=True):
                 writer.write(stem)
-            done += stems.shape[2]
-            _report(progress, done, reader.frames)
+            progress(writers[0].frames, reader.frames)
     return paths
 
 
-def check_stems(folder: Path, card: ModelCard, source: Path) -> None:
+def check_stems(folder: Path, model: Model, source: Path) -> None:
     """Check that the stems of a recording can be written to a folder.
 
     Raises:
@@ -267,7 +322,7 @@ def check_stems(folder: Path, card: ModelCard, source: Path) -> None:
     """
     try:
         if folder.is_dir():
-            for path in _stem_paths(folder, card):
+            for path in _stem_paths(folder, model):
                 check_output(path, 2, [source])
             return
         there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
@@ -279,50 +334,38 @@ def check_stems(folder: Path, card: ModelCard, source: Path) -> None:
         raise AudioFileError(f"{folder}: cannot be written: {error.strerror or error}") from error
 
 
-def _stem_paths(folder: Path, card: ModelCard) -> tuple[Path, ...]:
-    return tuple(folder / f"{name}.wav" for name in (*card.names, RESIDUAL))
+def _stem_paths(folder: Path, model: Model) -> tuple[Path, ...]:
+    return tuple(folder / f"{name}.wav" for name in model.outputs)
 
 
 def remix(
     source: Path,
     target: Path,
-    card: ModelCard,
+    model: Model,
     threshold: float = 0.0,
     gains_db: Mapping[str, float] | None = None,
-    progress: Progress | None = None,
-    *,
-    providers: Sequence[str] = CPU,
-    rule: str = "soft",
+    progress: Progress = unwatched,
 ) -> None:
     """Re-balance the instruments of a recording; what the threshold rejects is unchanged.
 
     Args:
         source: recording.
         target: file to write, stereo.
-        card: separation model.
+        model: separation model.
         threshold: 0..1, minimum share of a frequency bin that a stem must have to be scaled.
         gains_db: gains of stems and residual; -120 and below is silence.
         progress: called with the frames done.
-        providers: execution providers of ONNX Runtime.
-        rule: how stems share a frequency bin.
 
     Raises:
         AudioFileError: a file cannot be read or written.
         CardError: the model cannot be used.
     """
     wanted = dict(gains_db or {})
-    gains = np.array([linear(wanted.get(name, 0.0)) for name in (*card.names, RESIDUAL)], np.float32)
-    with (
-        AudioReader(source) as reader,
-        AudioWriter(target, reader.sample_rate_hz, 2, [source]) as writer,
-    ):
-        separator = Separator(card, reader.sample_rate_hz, providers, rule=rule)
-        separator.threshold = threshold
-        done = 0
-        for stems in stems_of(reader, separator):
+    gains = np.array([linear(wanted.get(name, 0.0)) for name in model.outputs], np.float32)
+    with AudioReader(source) as reader, AudioWriter(target, reader.sample_rate_hz, 2, [source]) as writer:
+        for stems in stems_of(reader, model.separator(reader.sample_rate_hz, threshold)):
             writer.write(np.einsum("s,scn->cn", gains, stems))
-            done += stems.shape[2]
-            _report(progress, done, reader.frames)
+            progress(writer.frames, reader.frames)
 
 
 def stems_of(reader: AudioReader, separator: Separator) -> Iterator[NDArray[np.float32]]:
@@ -339,8 +382,3 @@ def stems_of(reader: AudioReader, separator: Separator) -> Iterator[NDArray[np.f
 
 def _with_residual(stems: NDArray[np.float32], mixture: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([stems, (mixture - stems.sum(axis=0))[None]])
-
-
-def _report(progress: Progress | None, done: int, frames: int) -> None:
-    if progress is not None:
-        progress(done, frames)

@@ -26,6 +26,7 @@ from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture, demo_stem
 from stemfield.control.offline.evaluation.methods import baselines, result_of, separations
 from stemfield.control.offline.evaluation.report import Result, summary
 from stemfield.control.offline.evaluation.songs import Song, load, songs_in
+from stemfield.control.offline.render import Model
 from stemfield.layouts.loader import load_layout
 from stemfield.separation.cards.card import ModelCard, load_card
 from stemfield.separation.cards.presets import PRESETS
@@ -67,7 +68,8 @@ def speed(preset: str, card: ModelCard) -> list[Row]:
 
 
 def judged(song: Song, cards: Sequence[ModelCard]) -> list[Result]:
-    every = [*baselines(song), *separations(song, cards, ("soft", "surrey"))]
+    models = [Model(card, rule=rule) for card in cards for rule in ("soft", "surrey")]
+    every = [*baselines(song), *separations(song, models)]
     return [result_of(song, method, stems) for method, stems in every]
 
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,21 +19,12 @@ from stemfield.control.config.configuration import Config
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.adm_export import export_recording
 from stemfield.control.offline.batch.plan import Kind
-from stemfield.control.offline.inputs import (
-    HRTF_NEEDS_BINAURAL,
-    ModelOptions,
-    model_card,
-    model_options,
-    usable_hrtf,
-    usable_layout,
-)
+from stemfield.control.offline.inputs import HRTF_NEEDS_BINAURAL, usable_hrtf, usable_layout
 from stemfield.control.offline.scenes import find_recording, load_changes, load_scene
 from stemfield.layouts.loader import is_layout_path
 from stemfield.layouts.model import Layout
-from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.files.audiofile import FLAC_CHANNELS
-from stemfield.renderer.scene.scene import RESIDUAL, Scene
-from stemfield.separation.cards.card import CARD, ModelCard
+from stemfield.separation.cards.card import CARD
 
 JobData = dict[str, Any]
 """A job as plain data: kind, options, and where its parts are found. All paths are absolute."""
@@ -121,7 +111,7 @@ _Loaded = tuple[str, dict[str, str], Callable[[Path, Path], list[str]]]
 
 
 def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
-    card = model_card(options["model"], config, for_room=True)
+    model = offline.usable_model(options["model"], options["rule"], config, for_room=True)
     binaural = options.get("binaural", False)
     if options["layout"] is None:
         raise CommandError(["layout: missing: the room to render for (or binaural: true, for headphones)"])
@@ -132,65 +122,51 @@ def _scenic(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
     scene = load_scene(options["scene"], layout)
     recording = options["recording"]
     changes = [] if recording is None else load_changes(Path(recording), scene, layout)
-    model = model_options(options["rule"], config)
-    parts = {"model": _model_digest(card), "layout": _layout_digest(layout)}
+    parts = {"model": _model_digest(model), "layout": _layout_digest(layout)}
     files = {key: options[key] for key in ("scene", "recording") if options[key] is not None}
     if hrtf is not None and hrtf != EMBEDDED:
         files["hrtf"] = hrtf
     parts |= {key: file_digest(Path(file)) for key, file in files.items()}
     if kind == "adm":
-        return ".adm.wav", parts, partial(_make_adm, layout, scene, changes, card, model)
-    channels = 2 if binaural else max(speaker.channel for speaker in layout.speakers)
+
+        def make_adm(source: Path, target: Path) -> list[str]:
+            return list(export_recording(source, target, layout, scene, changes, model).notes)
+
+        return ".adm.wav", parts, make_adm
+    channels = offline.file_channels(layout, hrtf)
     if options["format"] == "flac" and channels > FLAC_CHANNELS:
         raise CommandError([f"format: expected wav for {channels} channels, got flac, which holds {FLAC_CHANNELS}"])
 
     def make(source: Path, target: Path) -> list[str]:
-        limit = options["limit"]
-        offline.upmix(source, target, layout, scene, card, changes=changes, hrtf=hrtf, limit=limit, **model)
+        offline.upmix(source, target, layout, scene, model, changes=changes, hrtf=hrtf, limit=options["limit"])
         return []
 
     return f".{options['format']}", parts, make
 
 
-def _make_adm(
-    layout: Layout,
-    scene: Scene,
-    changes: list[offline.Change],
-    card: ModelCard,
-    model: ModelOptions,
-    source: Path,
-    target: Path,
-) -> list[str]:
-    return list(export_recording(source, target, layout, scene, changes, card, model).notes)
-
-
 def _stereo(kind: Kind, options: Mapping[str, Any], config: Config) -> _Loaded:
-    card = model_card(options["model"], config)
-    model = model_options(options["rule"], config)
+    model = offline.usable_model(options["model"], options["rule"], config)
     threshold = options["threshold"] or 0.0
-    parts = {"model": _model_digest(card)}
+    parts = {"model": _model_digest(model)}
 
     def separate(source: Path, target: Path) -> list[str]:
-        offline.separate(source, target, card, threshold, **model)
+        offline.separate(source, target, model, threshold)
         return []
 
     if kind == "separate":
         return "", parts, separate
-    names = (*card.names, RESIDUAL)
-    if unknown := [name for name in options["gains"] if name not in names]:
-        expected = f"a stem of model {card.name} ({', '.join(names)})"
-        raise CommandError([f"gains: expected {expected}, got {name}{did_you_mean(name, names)}" for name in unknown])
+    model.check_gains("gains", options["gains"])
 
     def remix(source: Path, target: Path) -> list[str]:
-        offline.remix(source, target, card, threshold, options["gains"], **model)
+        offline.remix(source, target, model, threshold, options["gains"])
         return []
 
     return f".{options['format']}", parts, remix
 
 
-def _model_digest(card: ModelCard) -> str:
+def _model_digest(model: offline.Model) -> str:
     # the card names its files with their checksums, which were compared when it was loaded
-    return file_digest(card.folder / CARD)
+    return file_digest(model.card.folder / CARD)
 
 
 def _layout_digest(layout: Layout) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from stemfield.control.offline.evaluation.report import Result
 from stemfield.control.offline.evaluation.room import RoomScorer
 from stemfield.control.offline.evaluation.songs import MIXTURE, Song
-from stemfield.separation.cards.card import ModelCard
+from stemfield.control.offline.render import Model
 from stemfield.separation.evaluation.baselines import STEMS, no_learning, oracle, untouched
 from stemfield.separation.evaluation.scoring import score
-from stemfield.separation.runtime.providers import CPU
 from stemfield.separation.streaming.streaming import Separator
 
 BLOCK_FRAMES = 65536
@@ -21,18 +20,13 @@ BLOCK_FRAMES = 65536
 
 def separations(
     song: Song,
-    cards: Sequence[ModelCard],
-    rules: Sequence[str],
+    models: Iterable[Model],
     threshold: float = 0.0,
-    providers: Sequence[str] = CPU,
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Names of models with rules, and their stems of a song, shape (4, 2, n)."""
-    for card in cards:
-        for rule in rules:
-            separator = Separator(card, song.sample_rate_hz, providers, rule=rule, stems=STEMS)
-            separator.threshold = threshold
-            method = card.name if rule == "soft" else f"{card.name}, {rule}"
-            yield method, separated(separator, song.mixture)
+    for model in models:
+        method = model.card.name if model.rule == "soft" else f"{model.card.name}, {model.rule}"
+        yield method, separated(model.separator(song.sample_rate_hz, threshold, STEMS), song.mixture)
 
 
 def baselines(song: Song) -> Iterator[tuple[str, NDArray[np.float32]]]:

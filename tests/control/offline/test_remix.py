@@ -45,12 +45,12 @@ def test_at_any_threshold_nothing_is_lost_and_a_remix_is_gains_times_stems(model
     card, recording = load_card(model), sound_of(song)
     residuals = []
     for threshold in THRESHOLDS[rule]:
-        paths = offline.separate(song, tmp_path / f"{threshold}", card, threshold, rule=rule)
+        paths = offline.separate(song, tmp_path / f"{threshold}", offline.Model(card, rule=rule), threshold)
         stems = {path.stem: sound_of(path) for path in paths}
         assert list(stems) == [*card.names, RESIDUAL]
         assert difference_db(sum(stems.values()), recording, recording) < -100
         residuals.append(np.square(stems[RESIDUAL]).sum() / np.square(recording).sum())
-        offline.remix(song, tmp_path / "remix.wav", card, threshold, GAINS_DB, rule=rule)
+        offline.remix(song, tmp_path / "remix.wav", offline.Model(card, rule=rule), threshold, GAINS_DB)
         expected = sum(linear(GAINS_DB.get(name, 0.0)) * stem for name, stem in stems.items())
         assert difference_db(sound_of(tmp_path / "remix.wav"), expected, recording) < -100
     assert residuals == sorted(residuals), "what is rejected goes to the residual"
@@ -63,13 +63,13 @@ def test_at_any_threshold_nothing_is_lost_and_a_remix_is_gains_times_stems(model
 @pytest.mark.parametrize("threshold", [0.0, 0.4])
 def test_a_remix_is_what_a_stereo_pair_plays(threshold, song, tmp_path):
     """The same gains in a scene whose objects are all as wide as the two loudspeakers stand apart."""
-    card, gains_db = load_card(MODELS[0]), {"vocals": -9.0, "bass": -3.0, "drums": -12.0, RESIDUAL: 0.0}
-    offline.remix(song, tmp_path / "remix.wav", card, threshold, gains_db)
+    model, gains_db = offline.Model(load_card(MODELS[0])), {"vocals": -9.0, "bass": -3.0, "drums": -12.0, RESIDUAL: 0.0}
+    offline.remix(song, tmp_path / "remix.wav", model, threshold, gains_db)
     scene = default_scene()
     for item in scene.objects:
         scene = scene.with_object(replace(item, position=(1.0, 0.0, 0.0), width_deg=60.0))
     scene = replace(scene, separation=Separation(threshold=threshold, gains_db=gains_db))
-    offline.upmix(song, tmp_path / "room.wav", load_layout("stereo"), scene, card)
+    offline.upmix(song, tmp_path / "room.wav", load_layout("stereo"), scene, model)
     remix = sound_of(tmp_path / "remix.wav")
     assert difference_db(sound_of(tmp_path / "room.wav"), remix, remix) < -100
 
@@ -79,5 +79,5 @@ def test_a_threshold_at_another_rate_loses_nothing(song, tmp_path):
     twice = np.repeat(recording, 2, axis=0)  # its images are above the model's band: they belong to the residual
     path = tmp_path / "twice.wav"
     soundfile.write(path, twice, 2 * DEMO_RATE_HZ, subtype="FLOAT")
-    paths = offline.separate(path, tmp_path / "stems", load_card(MODELS[0]), 0.3)
+    paths = offline.separate(path, tmp_path / "stems", offline.Model(load_card(MODELS[0])), 0.3)
     assert difference_db(sum(map(sound_of, paths)), twice, twice) < -100
