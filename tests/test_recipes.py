@@ -165,9 +165,9 @@ def test_a_command_of_the_command_line(source: Source) -> None:
     )
     source.change(
         "control/cli/commands.py",
-        '    """The daemon, at work."""\n',
-        '    """The daemon, at work."""\n'
-        '    command(commands, "hello", "say hello", ("cli.hello", "hello")).add_argument("name")\n',
+        "def _playing(commands: Parser) -> None:\n",
+        "def _playing(commands: Parser) -> None:\n"
+        '    commands.command("hello", "say hello", "hello.hello").add_argument("name")\n',
     )
     code = "from stemfield.control.cli.main import main; main(['hello', 'room'])"
     assert source.run("-c", code).strip() == "hello room"

@@ -5,11 +5,12 @@ Nothing else is loaded before the command is known, so that `--help` is quick.
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
-from stemfield.control.cli import train_options
-from stemfield.control.cli.parser import Branch, Parser, command, with_debug, with_json
+from stemfield.control.cli.parser import Parser
 from stemfield.control.cli.types import address, count, gain, mirror, number, pair, pair_of_ports, port
 
 HRTF: Final = "HRTF for --binaural; default: as configured, else the built-in one"
@@ -23,23 +24,19 @@ DRIVER: Final = "default: JACK if a server runs, else the clock"
 
 def make_parser() -> Parser:
     """The parser of all commands."""
-    parser = with_debug(
-        Parser(
-            prog="stemfield",
-            description="Live stereo music in, instruments as objects, a room of loudspeakers out.",
-        )
+    parser = Parser(
+        prog="stemfield",
+        description="Live stereo music in, instruments as objects, a room of loudspeakers out.",
     )
     parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"stemfield {version('stemfield')}")
-    commands = parser.branch()
-    for add in (_playing, _files, _measuring, _layouts, _models, _machine, _service, _network):
-        add(commands)
+    for add in (_playing, _files, _measuring, _layouts, _models, _training, _machine, _service, _network):
+        add(parser)
     return parser
 
 
-def _playing(commands: Branch[Parser]) -> None:
-    """The daemon, at work."""
-    made = command(commands, "serve", "run the daemon", ("cli.serve", "serve"))
+def _playing(commands: Parser) -> None:
+    made = commands.command("serve", "run the daemon", "serve.serve")
     made.add("--config", "FILE", "YAML configuration; see docs/config.md")
     made.choice("--role", ("both", "separation", "renderer"), "role of this machine, of two that share the work")
     made.add("--layout", "L", LAYOUT)
@@ -53,7 +50,7 @@ def _playing(commands: Branch[Parser]) -> None:
     made.flag("--binaural", "also play for headphones: ports monitor_left, monitor_right")
     made.add("--hrtf", "FILE.sofa", HRTF)
 
-    made = command(commands, "demo", "play the demo song at once, without a configuration", ("cli.demo", "demo"))
+    made = commands.command("demo", "play the demo song at once, without a configuration", "demo.demo")
     made.add("--layout", "L", "name or YAML file; default: what the sound card can play")
     made.choice("--driver", ("jack", "clock"), DRIVER)
     made.flag("--network", "allow phones in the local network, with a secret token")
@@ -61,9 +58,8 @@ def _playing(commands: Branch[Parser]) -> None:
     made.flag("--open", "open the page in a browser")
 
 
-def _files(commands: Branch[Parser]) -> None:
-    """Sound files, and recordings of what plays."""
-    made = command(commands, "upmix", "render a recording for a room, into one file", ("cli.upmix", "upmix"))
+def _files(commands: Parser) -> None:
+    made = commands.command("upmix", "render a recording for a room, into one file", "upmix.upmix")
     made.add("source", "IN", MUSIC)
     made.add("target", "OUT", OUTPUT, nargs="?")
     made.add("--adm", "OUT.adm.wav", "write the objects with their positions, for other programs")
@@ -73,14 +69,13 @@ def _files(commands: Branch[Parser]) -> None:
     _add_output(made)
     _add_model(made)
 
-    text = "write the stems of a recording into a folder"
-    made = command(commands, "separate", text, ("cli.stems", "separate"))
+    made = commands.command("separate", "write the stems of a recording into a folder", "stems.separate")
     made.add("source", "IN", MUSIC)
     made.add("folder", "OUTDIR", "folder to write to; created if missing")
     _add_threshold(made)
     _add_model(made)
 
-    made = command(commands, "remix", "re-balance the instruments of a recording", ("cli.stems", "remix"))
+    made = commands.command("remix", "re-balance the instruments of a recording", "stems.remix")
     made.add("source", "IN", MUSIC)
     made.add("target", "OUT", "file to write: WAV or FLAC, stereo")
     _add_threshold(made)
@@ -88,7 +83,7 @@ def _files(commands: Branch[Parser]) -> None:
     _add_model(made)
 
     text = "process many recordings as a plan says, in many processes"
-    made = with_json(command(commands, "batch", text, ("cli.batch", "batch")))
+    made = commands.command("batch", text, "batch.batch", json=True)
     made.add("plan", "PLAN.yaml", "recordings, jobs and an output folder; see docs/batch.md")
     made.add("--workers", "N", "number of processes; default: one per core", type=count(1, 1024))
     made.add("--scheduler", "ADDRESS", "use a running Dask cluster, such as tcp://10.0.0.5:8786")
@@ -97,8 +92,7 @@ def _files(commands: Branch[Parser]) -> None:
     text = "timeout for a scheduler and its first worker, in seconds; default 10"
     made.add("--timeout", "S", text, type=number(0.1, 3600.0), default=10.0)
 
-    text = "render objects of another program, or of --adm, for a room"
-    made = command(commands, "render", text, ("cli.render", "render"))
+    made = commands.command("render", "render objects of another program, or of --adm, for a room", "render.render")
     made.add("source", "FILE.adm.wav", "BW64 or WAV with the Audio Definition Model (BS.2076)")
     made.add_argument("--output", "-o", metavar="OUT", required=True, help=OUTPUT)
     made.add("--layout", "L", LAYOUT)
@@ -106,7 +100,7 @@ def _files(commands: Branch[Parser]) -> None:
     _add_output(made)
 
     text = "record what a running daemon plays, as objects for other programs"
-    made = command(commands, "record", text, ("cli.record", "record"))
+    made = commands.command("record", text, "record.record")
     made.add("target", "OUT.adm.wav", "file to write")
     made.add("--seconds", "S", "duration; default: until interrupted (Ctrl-C)", type=number(0.1, 86400.0))
     made.add("--config", "FILE", "YAML configuration of the daemon; default: the user's")
@@ -114,10 +108,8 @@ def _files(commands: Branch[Parser]) -> None:
     made.add("--layout", "L", "layout of the loudspeakers that scenes name; default: as configured")
 
 
-def _measuring(commands: Branch[Parser]) -> None:
-    """Figures."""
-    text = "measure models on songs with true stems"
-    made = with_json(command(commands, "evaluate", text, ("cli.evaluate", "evaluate")))
+def _measuring(commands: Parser) -> None:
+    made = commands.command("evaluate", "measure models on songs with true stems", "evaluate.evaluate", json=True)
     made.add("folder", "DIR", "songs as in MUSDB18-HQ or SiSEC, or a stems.yaml")
     made.repeated("--model", "M", "name, preset or card")
     made.choice("--rule", ("soft", "surrey"), "default: both")
@@ -128,83 +120,131 @@ def _measuring(commands: Branch[Parser]) -> None:
     made.flag("--no-baselines", "measure the models only", dest="baselines", action="store_false")
     made.add("--plot", "F.png", "draw a chart (needs matplotlib)")
 
-    made = with_json(command(commands, "gains", "print the loudspeaker gains of positions", ("cli.layouts", "gains")))
+    made = commands.command("gains", "print the loudspeaker gains of positions", "layouts.gains", json=True)
     made.add("--layout", "L", LAYOUT, required=True)
     text = "table with the columns azimuth_deg, elevation_deg, distance_m, and optionally width_deg, height_deg"
     made.add("--from", "F.csv", text, required=True, dest="positions")
 
 
-def _layouts(commands: Branch[Parser]) -> None:
-    """Loudspeaker layouts."""
-    branch = command(commands, "layouts", "loudspeaker layouts").branch()
-    with_json(command(branch, "list", "list all layouts by name", ("cli.layouts", "layouts_list")))
-    made = with_json(command(branch, "show", "print the loudspeakers of a layout", ("cli.layouts", "layouts_show")))
+def _layouts(commands: Parser) -> None:
+    branch = commands.command("layouts", "loudspeaker layouts")
+    branch.command("list", "list all layouts by name", "layouts.layouts_list", json=True)
+    made = branch.command("show", "print the loudspeakers of a layout", "layouts.layouts_show", json=True)
     made.add("layout", "L", "name or file")
-    made = with_json(command(branch, "check", "review layouts as an expert would", ("cli.layouts", "layouts_check")))
+    made = branch.command("check", "review layouts as an expert would", "layouts.layouts_check", json=True)
     made.add("names", "L", "names or files", nargs="+")
-    made = command(branch, "plot", "draw a layout, its regions and its errors", ("cli.layouts", "layouts_plot"))
+    made = branch.command("plot", "draw a layout, its regions and its errors", "layouts.layouts_plot")
     made.add("layout", "L", "name or file")
     made.add("target", "OUT", "file to write: .svg, or .png with the extra stemfield[plot]")
-    text = "convert a layout of another renderer"
-    made = with_json(command(branch, "convert", text, ("cli.layouts", "layouts_convert")))
+    made = branch.command("convert", "convert a layout of another renderer", "layouts.layouts_convert", json=True)
     made.add("source", "IN", "file of EAR (YAML), VISR, SpatGRIS (XML), IEM (JSON) or SSR (.asd)")
     made.add("target", "OUT.yaml", "file to write")
     text = "start a layout of your own with a copy of another"
-    made = with_json(command(branch, "copy", text, ("cli.layouts", "layouts_copy")))
+    made = branch.command("copy", text, "layouts.layouts_copy", json=True)
     made.add("layout", "L", "name or file, such as 22.2")
     made.add("target", "OUT.yaml", "file to write; its name becomes the name of the layout")
 
 
-def _models(commands: Branch[Parser]) -> None:
-    """Separation models, existing and trained."""
-    branch = command(commands, "models", "separation models").branch()
-    with_json(command(branch, "list", "list all models by name", ("cli.models", "models_list")))
-    made = with_json(command(branch, "check", "look for problems in models", ("cli.models", "models_check")))
+def _models(commands: Parser) -> None:
+    branch = commands.command("models", "separation models")
+    branch.command("list", "list all models by name", "models.models_list", json=True)
+    made = branch.command("check", "look for problems in models", "models.models_check", json=True)
     made.add("names", "M", "names, presets or cards", nargs="+")
-    made = with_json(command(branch, "bench", "time models on this machine", ("cli.models", "models_bench")))
+    made = branch.command("bench", "time models on this machine", "models.models_bench", json=True)
     made.add("names", "M", "names, presets or cards", nargs="+")
     made.add("--sample-rate", "HZ", "default 48000", type=count(1, 1_000_000), default=48000)
-    text = "copy a model into the user's folder, with a card"
-    made = command(branch, "import", text, ("cli.models", "models_import"))
+    made = branch.command("import", "copy a model into the user's folder, with a card", "models.models_import")
     made.add("files", "FILE", "a model's folder or card, or the ONNX files of a family", nargs="+")
     made.add("--family", "F", "openunmix, spleeter, mdx, htdemucs or wave")
     made.add("--n-fft", "N", "length of the transform (mdx)", type=count(1, 1 << 24))
     made.add("--compensate", "X", "level (mdx); default 1", type=number(0.01, 4.0), default=1.0)
     _add_card(made)
-    text = "combine models of one instrument each into one model"
-    made = command(branch, "join", text, ("cli.models", "models_join"))
+    made = branch.command("join", "combine models of one instrument each into one model", "models.models_join")
     made.add("names", "M", "names or cards; the first source of each is used", nargs="+")
     made.add("--name", "NAME", "name of the new model", required=True)
     made.add("--rest", "NAME", "name of a stem for what none of them claims")
     made.add("--title", "TEXT", "title of one line")
     _add_place(made)
     text = "convert checkpoints of Open-Unmix to a model"
-    made = command(branch, "export-openunmix", text, ("cli.models", "models_export_openunmix"))
+    made = branch.command("export-openunmix", text, "models.models_export_openunmix")
     made.add("files", "FILE.pth", "one per source", nargs="+")
     made.set_defaults(n_fft=None, compensate=1.0)
     _add_card(made)
 
-    branch = command(commands, "train", "train a separation model (needs the extra stemfield[train])").branch()
-    train_options.music(command(branch, "music", "make songs to train with", ("cli.train", "music")))
-    text = "extract instrumental music to train with from Debian packages"
-    train_options.records(command(branch, "records", text, ("cli.train", "records")))
-    text = "train a separator, or continue a run"
-    train_options.learn(command(branch, "learn", text, ("cli.train", "learn")))
-    train_options.release(command(branch, "release", "make a model of a run's weights", ("cli.train", "release")))
+
+def _training(commands: Parser) -> None:
+    branch = commands.command("train", "train a separation model (needs the extra stemfield[train])")
+    made = branch.command("music", "make songs to train with", "train.music")
+    made.add("out", "OUT", "folder for the songs; existing ones are kept", type=Path)
+    made.add("--voices", "DIR", "folder of recorded speech and singing", type=Path, required=True)
+    made.add("--instruments", "DIR", "folder of recorded instruments", type=Path)
+    made.add("--songs", "N", "number of songs; default 100", type=count(1), default=100)
+    made.add("--first", "N", "number of the first song; default 0", type=count(0), default=0)
+    made.add("--seed", "N", "seed of the collection; default 1", type=count(0), default=1)
+    made.add("--seconds", "S", "approximate length of each song; default 24", type=float, default=24.0)
+    made.repeated("--soundfont", "FILE", "soundfont to use instead of Debian's", type=Path, default=None)
+    made.flag("--no-soundfonts", "use recordings and synthesisers only")
+    made.flag("--held-out", "use only sources that training never uses, for validation")
+    _add_processes(made)
+
+    made = branch.command("records", "extract instrumental music to train with from Debian packages", "train.records")
+    made.add("out", "OUT", "folder for the music; existing files are kept", type=Path)
+    made.add("--root", "DIR", "where the packages are unpacked; default /", type=Path, default=Path("/"))
+    made.add("--seconds", "S", "maximum length of each; default 105", type=float, default=105.0)
+    made.flag("--held-out", "extract only music that training never uses, for validation")
+    _add_processes(made)
+
+    made = branch.command("learn", "train a separator, or continue a run", "train.learn")
+    made.add("out", "RUN", "folder of the run; with a checkpoint in it the run continues", type=Path)
+    text = "folder of songs or recordings to train with"
+    made.repeated("--songs", "DIR", text, type=Path, default=None, required=True)
+    _add_validation(made)
+    made.add("--judge-every", "N", "steps between validations; default 100", type=count(1), default=100)
+    text = "maximum length of each recording in a validation; default 24"
+    made.add("--judge-seconds", "S", text, type=float, default=24.0)
+    length = made.add_mutually_exclusive_group(required=True)
+    text = "total number of steps, earlier ones included"
+    length.add_argument("--steps", type=count(1), metavar="N", default=10**9, help=text)
+    length.add_argument("--minutes", type=float, metavar="M", default=0.0, help="duration, instead of --steps")
+    made.add("--seed", "N", "default 1", type=count(0), default=1)
+    made.add("--width", "N", "width of the network", type=count(4))
+    made.add("--layers", "N", "layers of the network", type=count(1))
+    made.add("--lookahead", "N", "additional latency of the stems, in hops of 11.6 ms; default 0", type=count(0))
+    text = "train a network for this instrument alone, for `stemfield models join`"
+    made.choice("--instrument", ("vocals", "bass", "drums", "other"), text)
+    made.add("--batch", "N", "examples per step; default 8", type=count(1), default=8)
+    made.add("--hops", "N", "length of an example in hops of 11.6 ms; default 160", type=count(2), default=160)
+    share = number(0.0, 1.0)
+    made.add("--average", "X", "decay of the averaged weights; default 0.99", type=share, default=0.99)
+    made.add("--partial", "X", "share of examples with incomplete stems; default 0.35", type=share, default=0.35)
+    text = "share of instrumental recordings used for self-training; default 0"
+    made.add("--guesses", "X", text, type=share, default=0.0)
+    made.flag("--watch", "add songs that appear during the run")
+    made.add("--threads", "N", "default: one per core", type=count(1))
+    made.add("--device", "D", "cpu or cuda; default: cuda if there is one")
+
+    made = branch.command("release", "make a model of a run's weights", "train.release")
+    text = "best.pt or step-N.pt; weights of one run are averaged, those of several runs form an ensemble"
+    made.add("weights", "FILE.pt", text, type=Path, nargs="+")
+    made.add("folder", "MODEL", "folder of the model, whose name becomes the model's", type=Path)
+    made.add("--title", "TEXT", "title of one line", required=True)
+    _add_validation(made)
+    made.add("--seconds", "S", "maximum length of each recording; default 60", type=float, default=60.0)
+    made.repeated("--beside", "M", "another model for the report")
+    made.add("--vocals-logits", "X", "offset of the logits of vocals; default 0", type=float, default=0.0)
 
 
-def _machine(commands: Branch[Parser]) -> None:
-    """Configuration and diagnosis of this machine."""
-    made = with_json(command(commands, "check", "look for problems in a configuration", ("cli.check", "check")))
+def _machine(commands: Parser) -> None:
+    made = commands.command("check", "look for problems in a configuration", "check.check", json=True)
     made.add("config", "CONFIG", "YAML configuration")
 
-    made = with_json(command(commands, "doctor", "find out why there is no sound", ("cli.doctor", "doctor")))
+    made = commands.command("doctor", "find out why there is no sound", "doctor.doctor", json=True)
     made.add("--config", "FILE", "YAML configuration; default: the one that serve would use")
     made.add("--report", "FILE", "also write a text report; - is the standard output", nargs="?", const="")
     text = "duration of watching xruns and the server's clock, in seconds; default 2"
     made.add("--watch", "S", text, type=number(0.5, 3600.0), default=2.0)
 
-    made = command(commands, "init", "write a first configuration", ("cli.init", "init"))
+    made = commands.command("init", "write a first configuration", "init.init")
     made.add("--config", "FILE", "file to write; default: ~/.config/stemfield/config.yaml")
     made.flag("--yes", "ask nothing: use the suggestions, except where an option is given")
     made.flag("--replace", "overwrite an existing file")
@@ -222,40 +262,37 @@ def _machine(commands: Branch[Parser]) -> None:
     made.flag("--connect", "also find out by ear which loudspeaker is on which port")
 
     text = "find out by ear which loudspeaker is on which port, and write that into the configuration"
-    made = command(commands, "connect", text, ("cli.connect", "connect"))
+    made = commands.command("connect", text, "connect.connect")
     made.add("--config", "FILE", "file to change; default: the user's configuration")
     made.repeated("--port", "PORT", "port to play; default: all playback ports of the sound card")
     made.repeated("--speaker", "LABEL=PORT", "write this without playing", type=pair_of_ports)
     made.flag("--yes", "write the result without asking")
 
-    made = command(commands, "completion", "print the completion script of a shell", ("cli.completion", "completion"))
+    made = commands.command("completion", "print the completion script of a shell", "completion.completion")
     made.add_argument("shell", choices=("bash", "zsh", "fish"), help="name of the shell")
 
 
-def _service(commands: Branch[Parser]) -> None:
-    """The daemon as a service."""
-    branch = command(commands, "service", "the daemon as a service of systemd").branch()
-    made = command(branch, "install", "install the units, after showing what that changes", ("cli.service", "install"))
+def _service(commands: Parser) -> None:
+    branch = commands.command("service", "the daemon as a service of systemd")
+    made = branch.command("install", "install the units, after showing what that changes", "service.install")
     _add_scope(made)
     text = "sound server, none if it is started otherwise; default: what is installed"
     made.choice("--server", ("jackd", "pipewire", "none"), text)
     made.add("--program", "FILE", "absolute path of the stemfield that the service runs; default: this one")
     _add_caution(made)
     made.flag("--no-start", "only install the files", dest="start", action="store_false")
-    text = "remove the units; configuration and scenes stay"
-    made = command(branch, "uninstall", text, ("cli.service", "uninstall"))
+    made = branch.command("uninstall", "remove the units; configuration and scenes stay", "service.uninstall")
     _add_scope(made)
     _add_caution(made)
     text = "show whether the service runs, and why it ended last time"
-    _add_scope(with_json(command(branch, "status", text, ("cli.service", "status"))))
+    _add_scope(branch.command("status", text, "service.status", json=True))
 
 
-def _network(commands: Branch[Parser]) -> None:
-    """Other daemons."""
-    made = with_json(command(commands, "browse", "find daemons on the network", ("cli.network", "browse")))
+def _network(commands: Parser) -> None:
+    made = commands.command("browse", "find daemons on the network", "network.browse", json=True)
     made.add("--timeout", "S", "seconds, default 2", type=number(0.1, 60.0), default=2.0)
 
-    made = with_json(command(commands, "send", "send one OSC message to a daemon", ("cli.network", "send")))
+    made = commands.command("send", "send one OSC message to a daemon", "network.send", json=True)
     made.add("address", "ADDRESS", "such as /object/vocals/aed; see docs/osc.md", type=address)
     made.add("values", "VALUE", "numbers, true, false or words; without any it is a query", nargs="*")
     made.add("--host", "H", "default 127.0.0.1", default="127.0.0.1")
@@ -264,7 +301,6 @@ def _network(commands: Branch[Parser]) -> None:
 
 
 def _add_output(made: Parser) -> None:
-    """What a room is rendered to."""
     made.flag("--binaural", "stereo for headphones instead, for any layout")
     made.add("--hrtf", "FILE.sofa", HRTF)
     text = "keep peaks above full scale, and above a loudspeaker's max_level_db"
@@ -272,7 +308,6 @@ def _add_output(made: Parser) -> None:
 
 
 def _add_model(made: Parser) -> None:
-    """How a recording is separated."""
     made.add("--model", "M", MODEL)
     made.choice("--rule", ("soft", "surrey"), "how stems share a frequency bin; default: as configured")
 
@@ -283,7 +318,6 @@ def _add_threshold(made: Parser) -> None:
 
 
 def _add_card(made: Parser) -> None:
-    """What only the user knows about a model."""
     made.add("--name", "NAME", "name of the model; default: the name of the first file")
     made.repeated("--source", "NAME", "name of an output, in the order of the model")
     made.add("--rest", "NAME", "name of a stem for the rest of the mixture")
@@ -297,7 +331,6 @@ def _add_card(made: Parser) -> None:
 
 
 def _add_place(made: Parser) -> None:
-    """Where a model is written to."""
     made.add("--into", "DIR", "folder of models; default: the first of model_folders")
     made.flag("--replace", "overwrite a model of this name")
 
@@ -313,3 +346,12 @@ def _add_scope(made: Parser) -> None:
 def _add_caution(made: Parser) -> None:
     made.add("--root", "DIR", "root folder of another machine, with --system", default="/")
     made.flag("--yes", "do not ask")
+
+
+def _add_validation(made: Parser) -> None:
+    text = "folder of recordings with true stems, for validation and scores"
+    made.repeated("--validation", "DIR", text, type=Path, default=None, required=True)
+
+
+def _add_processes(made: Parser) -> None:
+    made.add("--processes", "N", "default: one per core", type=count(1), default=os.cpu_count() or 1)

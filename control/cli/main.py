@@ -46,14 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     sys.unraisablehook = partial(_repeat_interrupt, report=options.debug)
     if not options.debug:
         sys.excepthook = _print_fault
-    module, function = options.run
+    module, function = options.run.split(".")
     # clean up as on an interrupt
     for number in ENDS:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as with `nohup`
             signal.signal(number, lambda given, _: sys.exit(128 + given))
     try:
         with termination_waits():
-            run = getattr(importlib.import_module(f"stemfield.control.{module}"), function)
+            run = getattr(importlib.import_module(f"stemfield.control.cli.{module}"), function)
         status = int(run(options))
         sys.stdout.flush()
     except UserError as error:

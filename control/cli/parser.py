@@ -10,8 +10,6 @@ from typing import Any, NoReturn
 from stemfield.control.command_errors import BAD_INPUT
 from stemfield.layouts.problems import did_you_mean
 
-Branch = argparse._SubParsersAction  # noqa: SLF001 (argparse has no public name for it)
-
 _NUMBER = re.compile(r"-\.?[0-9]")
 
 
@@ -21,12 +19,26 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, allow_abbrev=False)
         self.commands: dict[str, Parser] = {}
+        self.flag("--debug", "show tracebacks", default=argparse.SUPPRESS)
 
-    def branch(self) -> Branch[Parser]:
-        """The action that commands are added to."""
-        branch = self.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
-        self.commands = branch.choices
-        return branch
+    def command(self, name: str, text: str, run: str = "", *, json: bool = False) -> Parser:
+        """Add a command.
+
+        Args:
+            name: name of the command.
+            text: description, an imperative without a full stop.
+            run: module and function that carry it out; empty for a command with commands of its own.
+            json: whether it has the option `--json`.
+        """
+        if not self.commands:
+            branch = self.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
+            self._add, self.commands = branch.add_parser, branch.choices
+        made: Parser = self._add(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if run:
+            made.set_defaults(run=run)
+        if json:
+            made.flag("--json", "print data for programs")
+        return made
 
     def add(self, name: str, metavar: str, text: str, **more: Any) -> None:
         """Add a positional argument, or an option with a value."""
@@ -73,30 +85,3 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print one line on stderr and exit with status 2."""
         self.exit(BAD_INPUT, f"stemfield: error: {message} (see {self.prog} --help)\n")
-
-
-def with_debug(parser: Parser) -> Parser:
-    """The same parser with the option that every command has."""
-    parser.flag("--debug", "show tracebacks", default=argparse.SUPPRESS)
-    return parser
-
-
-def command(branch: Branch[Parser], name: str, text: str, run: tuple[str, str] | None = None) -> Parser:
-    """Add a command.
-
-    Args:
-        branch: action to add it to.
-        name: name of the command.
-        text: description, an imperative without a full stop.
-        run: module and function; None for a command with commands of its own.
-    """
-    made = with_debug(branch.add_parser(name, help=text, description=text[0].upper() + text[1:] + "."))
-    if run:
-        made.set_defaults(run=run)
-    return made
-
-
-def with_json(made: Parser) -> Parser:
-    """The same parser with the option `--json`."""
-    made.flag("--json", "print data for programs")
-    return made

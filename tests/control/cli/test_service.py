@@ -39,7 +39,7 @@ def say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Say:
 
     def run(*words: str) -> int:
         options = make_parser().parse_args(["service", *words])
-        return int(getattr(cli_service, options.run[1])(options))
+        return int(getattr(cli_service, options.run.removeprefix("service."))(options))
 
     return run
 
