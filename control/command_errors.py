@@ -33,6 +33,15 @@ class CommandError(UserError):
 
 
 @contextmanager
+def write_errors(path: object, status: int = FAILED) -> Iterator[None]:
+    """Turn an OSError into a CommandError about a file that cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise CommandError([f"{path}: cannot be written: {error.strerror or error}"], status) from error
+
+
+@contextmanager
 def termination_waits() -> Iterator[None]:
     """Block ENDS while modules are imported, where the exit that they raise may be swallowed."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)

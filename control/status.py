@@ -120,54 +120,36 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Sources of the live values. The daemon builds it once, from all its parts."""
+    """Sources of the live values.
 
-    counters: Counters
-    levels: Callable[[], Levels]
+    The daemon builds it once, from all its parts. The defaults are for where nothing runs, as when files are rendered.
+    """
+
+    counters: Counters = field(default_factory=Counters)
+    levels: Callable[[], Levels] = lambda: SILENT
     """Levels of the meters."""
-    sound: Callable[[], SoundState]
-    callback: Callable[[], CallbackState]
-    energy_vectors: Callable[[], NDArray[np.float32]]
+    sound: Callable[[], SoundState] = lambda: QUIET
+    callback: Callable[[], CallbackState] = lambda: UNCALLED
+    energy_vectors: Callable[[], NDArray[np.float32]] = lambda: np.zeros((0, 3), np.float32)
     """Energy vector of each object of the scene, shape (objects, 3): length 1 where all energy comes from one
     direction."""
-    sounding: Callable[[str], str]
+    sounding: Callable[[str], str] = lambda _: ""
     """Test signal that a loudspeaker plays now, by its label."""
-    match_db: Callable[[], float]
+    match_db: Callable[[], float] = lambda: 0.0
     """How much louder the scene is than the recording."""
-    bad_samples: Callable[[], BadSamples]
+    bad_samples: Callable[[], BadSamples] = BadSamples
     """Invalid samples by their source."""
-    holder: Callable[[int], str]
+    holder: Callable[[int], str] = lambda _: ""
     """The peer that controls an object, by the object's id."""
-    scenes: Callable[[], tuple[str, ...]]
+    scenes: Callable[[], tuple[str, ...]] = tuple
     """Names of the scenes."""
-    scene_name: Callable[[], str]
+    scene_name: Callable[[], str] = str
     """Name of the scene that was loaded or saved last."""
-    scene_changed: Callable[[], bool]
+    scene_changed: Callable[[], bool] = bool
     """Whether the scene has changed since."""
-    refused: Callable[[], tuple[str, str, int]]
+    refused: Callable[[], tuple[str, str, int]] = lambda: ("", "", 0)
     """Address and reason of the last refused message, and the heartbeat at that time."""
-    recorder: Callable[[], str]
+    recorder: Callable[[], str] = str
     """What the recorder is doing."""
-    recordings: Callable[[], tuple[str, ...]]
+    recordings: Callable[[], tuple[str, ...]] = tuple
     """Names of the recordings."""
-
-
-def idle_status() -> Status:
-    """The status where nothing runs, as when files are rendered."""
-    return Status(
-        counters=Counters(),
-        levels=lambda: SILENT,
-        sound=lambda: QUIET,
-        callback=lambda: UNCALLED,
-        energy_vectors=lambda: np.zeros((0, 3), np.float32),
-        sounding=lambda _: "",
-        match_db=lambda: 0.0,
-        bad_samples=BadSamples,
-        holder=lambda _: "",
-        scenes=tuple,
-        scene_name=str,
-        scene_changed=bool,
-        refused=lambda: ("", "", 0),
-        recorder=str,
-        recordings=tuple,
-    )

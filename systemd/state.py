@@ -14,8 +14,14 @@ from pathlib import Path
 from typing import Final
 
 from stemfield.systemd.files import MAIN_UNIT, Scope
-from stemfield.systemd.limits import AUDIO, LOCKED_BYTES, granting
 
+LOCKED_BYTES: Final = 64 << 20
+"""Approximate size of the buffers of a sound server and its clients."""
+AUDIO: Final = "audio"
+"""The group that PAM grants what JACK needs: real-time priority and locked memory."""
+LIMITS_FILE: Final = "/etc/security/limits.d/audio.conf"
+"""The file of Debian's jackd2."""
+LINES: Final = {"rtprio": f"@{AUDIO} - rtprio 95", "memlock": f"@{AUDIO} - memlock unlimited"}
 TIMEOUT_S: Final = 30.0
 LINGER: Final = Path("/var/lib/systemd/linger")
 RUNNING: Final = Path("/run/systemd/system")
@@ -86,14 +92,14 @@ class Advice:
     cure: str
 
 
-def systemctl(scope: Scope, *words: str) -> subprocess.CompletedProcess[str]:
+def systemctl(scope: Scope, *words: str, timeout_s: float = TIMEOUT_S) -> subprocess.CompletedProcess[str]:
     """Run systemctl.
 
     Raises:
         FileNotFoundError: there is no systemd.
     """
     command = ["systemctl", *(["--user"] if scope == "user" else []), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_S)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout_s)
 
 
 def first_line(text: str) -> str:
@@ -169,6 +175,12 @@ def advice(scope: Scope, pid: int = 0) -> list[Advice]:
             text = "the limit for locked memory is too low: JACK may refuse the daemon"
             found.append(Advice(text, _cure(user, "memlock")))
     return found
+
+
+def granting(*items: str) -> str:
+    """The command that grants `rtprio`, `memlock` or both to the group, from the next login on."""
+    lines = " ".join(shlex.quote(LINES[item]) for item in items)
+    return f"printf '%s\\n' {lines} | sudo tee -a {LIMITS_FILE}"
 
 
 def _cure(user: str, *items: str) -> str:

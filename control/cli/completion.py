@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import partial
 
 import argcomplete
 from argcomplete.completers import FilesCompleter
 from argcomplete.shell_integration import shellcode
 
 from stemfield.control.cli.parser import Parser
-
-Names = Callable[[], Iterable[str]]
 
 
 def completion(options: argparse.Namespace) -> int:
@@ -27,24 +26,16 @@ def complete(parser: Parser) -> None:
 
 
 def _add_completers(parser: Parser) -> None:
-    known: dict[str, Names] = {"L": _layouts, "M": _models}
     for action in parser.actions():
-        names = known.get(str(action.metavar))
-        if names is not None:
-            action.completer = _Completer(names)  # type: ignore[attr-defined]
+        if names := {"L": _layouts, "M": _models}.get(str(action.metavar)):
+            action.completer = partial(_names_and_files, names)  # type: ignore[attr-defined]
     for below in parser.commands.values():
         _add_completers(below)
 
 
-class _Completer:
-    """Completes names and files."""
-
-    def __init__(self, names: Names) -> None:
-        self._names = names
-
-    def __call__(self, prefix: str, **_: object) -> list[str]:
-        files: list[str] = FilesCompleter()(prefix)
-        return [name for name in self._names() if name.startswith(prefix)] + files
+def _names_and_files(names: Callable[[], list[str]], prefix: str, **_: object) -> list[str]:
+    files: list[str] = FilesCompleter()(prefix)
+    return [name for name in names() if name.startswith(prefix)] + files
 
 
 def _layouts() -> list[str]:

@@ -11,9 +11,8 @@ from typing import Final
 from rich.columns import Columns
 from rich.text import Text
 
-from stemfield.control.cli.printing import write_errors
 from stemfield.control.cli.questions import Questions
-from stemfield.control.command_errors import FAILED, CommandError
+from stemfield.control.command_errors import FAILED, CommandError, write_errors
 from stemfield.control.config.configuration import Config, load_config, user_config_file
 from stemfield.control.config.edit import changed, write_config
 from stemfield.control.doctor.sound_card import SoundCard, sound_card
@@ -72,7 +71,7 @@ def connect_by_ear(path: Path, ports: Sequence[str] = (), *, confirmed: bool = F
 
 def _ask_all(config: Config, layout: Layout, ports: Sequence[str], questions: Questions) -> Mapping[str, str]:
     """The port of each identified loudspeaker, in layout order."""
-    from stemfield.control.doctor.speaker_test import MutedDaemon, SpeakerTest
+    from stemfield.control.doctor.speaker_test import SpeakerTest, muted_daemon
     from stemfield.control.network.listeners import nearest_address
 
     found: dict[str, str] = {}
@@ -80,7 +79,7 @@ def _ask_all(config: Config, layout: Layout, ports: Sequence[str], questions: Qu
         with questions.console.status("preparing the speaker test"):
             own = SpeakerTest(layout, config.layout, config.layout_folders, config.jack.server_name)
             test = stack.enter_context(own)
-        stack.enter_context(MutedDaemon(nearest_address(config.network), config.osc.port))
+        stack.enter_context(muted_daemon(nearest_address(config.network), config.osc.port))
         index = 0
         while index < len(ports):
             port = ports[index]

@@ -55,7 +55,7 @@ def _config(
     options: argparse.Namespace, card: SoundCard, network: LocalNetwork | None, folder: Path, ports: Claims
 ) -> Config:
     """A separate configuration; the user's configuration and saved scene are not touched."""
-    fitting = suggested_layouts(len(card.playback), channels=card.names)
+    fitting = suggested_layouts(card.names)
     layout = options.layout or (fitting[0].name if len(card.playback) > EARS else WITHOUT_CARD)
     bass_hz, jack = _connections(layout, card)
     addresses = (LOOPBACK,) if network is None else (LOOPBACK, network.address)
@@ -110,18 +110,14 @@ def _announce(config: Config, network: LocalNetwork | None, *, browser: bool) ->
     token = f"#token={quote(config.network.token)}" if config.network.token else ""
     url = f"http://{host}:{config.http.port}/{token}"
     with optional_output():
-        _print(config, network, url)
+        print()
+        show_qr(url)
+        print(f"\nOpen {url} in a browser: drag the instruments while they play.")
+        if config.driver == "clock":
+            print("There is no sound server: press `Listen on headphones` on that page.")
+        if network is None:
+            print("That address works on this machine only; for phones and tablets: stemfield demo --network")
+        print("Stop with Ctrl-C. Next: stemfield init; if there is no sound: stemfield doctor.", flush=True)
     if browser:
         # some browsers do not return
         threading.Thread(target=webbrowser.open, args=(url,), name="browser", daemon=True).start()
-
-
-def _print(config: Config, network: LocalNetwork | None, url: str) -> None:
-    print()
-    show_qr(url)
-    print(f"\nOpen {url} in a browser: drag the instruments while they play.")
-    if config.driver == "clock":
-        print("There is no sound server: press `Listen on headphones` on that page.")
-    if network is None:
-        print("That address works on this machine only; for phones and tablets: stemfield demo --network")
-    print("Stop with Ctrl-C. Next: stemfield init; if there is no sound: stemfield doctor.", flush=True)

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from stemfield.control.cli.printing import print_json
 from stemfield.control.cli.qr import show_qr
-from stemfield.control.command_errors import BAD_INPUT, FAILED, CommandError
+from stemfield.control.command_errors import BAD_INPUT, FAILED, CommandError, write_errors
 from stemfield.control.doctor.diagnosis import CHECKS, diagnose
 from stemfield.control.doctor.evidence import Evidence, collect
 from stemfield.control.doctor.finding import PAGE, Finding
@@ -91,7 +91,5 @@ def _write(target: Path, text: str) -> None:
     if target == Path("-"):
         print(text, end="")
         return
-    try:
+    with write_errors(target, BAD_INPUT):
         target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CommandError([f"{target}: cannot be written: {error.strerror}"]) from error

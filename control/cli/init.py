@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from stemfield.control.cli.check import file_problems, problems_of
-from stemfield.control.cli.printing import write_errors
 from stemfield.control.cli.questions import Questions
-from stemfield.control.command_errors import CommandError
+from stemfield.control.command_errors import CommandError, write_errors
 from stemfield.control.config.configuration import Config, user_config_file
 from stemfield.control.config.edit import checked, commented, write_config
 from stemfield.control.doctor.sound_card import (
@@ -108,7 +107,7 @@ class _Answers:
 
     def _layout(self) -> tuple[str, Layout]:
         count = len(self._ports.playback)
-        fitting = suggested_layouts(count, channels=self._ports.names)[:SHOWN] if count else ()
+        fitting = suggested_layouts(self._ports.names)[:SHOWN] if count else ()
         if self._options.layout is None:
             there = f"has {count} playback ports" if self._ports.server else "is not running"
             self._questions.inform(f"JACK {there}. `stemfield layouts list` lists all layouts.")

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from stemfield.control.cli.printing import entry_problems, print_json, print_table, write_errors
-from stemfield.control.command_errors import BAD_INPUT, CommandError
+from stemfield.control.cli.printing import print_entries, print_json, print_table
+from stemfield.control.command_errors import BAD_INPUT, CommandError, write_errors
 from stemfield.control.offline.inputs import check_target, usable_layout, user_config
 from stemfield.layouts.foreign import name_of
 from stemfield.layouts.loader import available_layouts, load_layout
@@ -44,18 +44,7 @@ def gains(options: argparse.Namespace) -> int:
 def layouts_list(options: argparse.Namespace) -> int:
     """List all layouts by name; broken ones with their problems."""
     entries = available_layouts(user_config().layout_folders)
-    if options.json:
-        print_json(
-            [
-                {"name": e.name, "aliases": list(e.aliases), "title": e.title, "path": str(e.path), **entry_problems(e)}
-                for e in entries
-            ]
-        )
-        return 0
-    rows = [
-        (e.name, ", ".join(e.aliases), e.title or f"has problems: stemfield layouts check {e.path}") for e in entries
-    ]
-    print_table(rows)
+    print_entries(entries, "aliases", "has problems: stemfield layouts check", as_json=options.json)
     return 0
 
 

@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.debug:
             raise
         for line in shortened(error.lines, MAX_ERRORS):
-            print(f"{error_prefix(sys.stderr)}stemfield: error: {line}", file=sys.stderr)
+            _print_error(line)
         return error.status
     except BrokenPipeError:
         # the reader closed the output; Python would report that again at exit
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         if options.debug or not _output_is_lost():
             raise
-        print(f"{error_prefix(sys.stderr)}stemfield: error: standard output: {error.strerror}", file=sys.stderr)
+        _print_error(f"standard output: {error.strerror}")
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except KeyboardInterrupt:
@@ -106,11 +106,11 @@ def _repeat_interrupt(lost: sys.UnraisableHookArgs, *, report: bool) -> None:
 
 
 def _print_fault(kind: type[BaseException], error: BaseException, _at: TracebackType | None) -> None:
-    text = " ".join(str(error).split())
-    print(
-        f"{error_prefix(sys.stderr)}stemfield: error: {kind.__name__}: {text} (run with --debug to see where)",
-        file=sys.stderr,
-    )
+    _print_error(f"{kind.__name__}: {' '.join(str(error).split())} (run with --debug to see where)")
+
+
+def _print_error(text: str) -> None:
+    print(f"{error_prefix(sys.stderr)}stemfield: error: {text}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from typing import Any
 
 from stemfield.control.cli.check import problems_of
 from stemfield.control.cli.import_errors import in_terms_of_options
-from stemfield.control.cli.printing import entry_problems, print_json, print_results, print_table, write_errors
-from stemfield.control.command_errors import CommandError
+from stemfield.control.cli.printing import print_entries, print_results, print_table
+from stemfield.control.command_errors import CommandError, write_errors
 from stemfield.control.config.configuration import Config
 from stemfield.control.offline.inputs import model_card, user_config
 from stemfield.layouts.problems import did_you_mean
@@ -35,12 +35,7 @@ from stemfield.separation.worker.worker import MAX_REALTIME_FACTOR
 def models_list(options: argparse.Namespace) -> int:
     """List all models by name; broken ones with their problems."""
     entries = available_models(user_config().model_folders)
-    if options.json:
-        keys = ("name", "presets", "title")
-        print_json([{**{k: getattr(e, k) for k in keys}, "path": str(e.path), **entry_problems(e)} for e in entries])
-        return 0
-    titles = [e.title or f"see: stemfield models check {e.path}" for e in entries]
-    print_table([(e.name, ", ".join(e.presets), title) for e, title in zip(entries, titles, strict=True)])
+    print_entries(entries, "presets", "see: stemfield models check", as_json=options.json)
     return 0
 
 

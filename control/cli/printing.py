@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from stemfield.control.command_errors import BAD_INPUT, FAILED, CommandError
+from stemfield.control.command_errors import BAD_INPUT, CommandError
 from stemfield.layouts.plain_data import json_line
 
 
@@ -43,15 +42,20 @@ def print_results(checked: Sequence[tuple[str, Sequence[str]]], *, as_json: bool
     return 0
 
 
-@contextmanager
-def write_errors(path: object) -> Iterator[None]:
-    """Turn an OSError into a CommandError about a file that cannot be written."""
-    try:
-        yield
-    except OSError as error:
-        raise CommandError([f"{path}: cannot be written: {error.strerror or error}"], FAILED) from error
+def print_entries(entries: Iterable[Any], others: str, hint: str, *, as_json: bool) -> None:
+    """Print layouts or models by name.
 
-
-def entry_problems(entry: Any) -> dict[str, list[str]]:
-    """Why a listed file cannot be loaded, as JSON shows it; empty for a good one."""
-    return {"problems": list(entry.problems)} if entry.problems else {}
+    Args:
+        entries: with name, title, path, and the problems of those that cannot be loaded.
+        others: attribute with their other names.
+        hint: what is shown in place of a title that is missing, before the path.
+        as_json: whether to print JSON.
+    """
+    if as_json:
+        shown = []
+        for each in entries:
+            data = {"name": each.name, others: list(getattr(each, others)), "title": each.title, "path": str(each.path)}
+            shown.append(data | ({"problems": list(each.problems)} if each.problems else {}))
+        print_json(shown)
+    else:
+        print_table([(e.name, ", ".join(getattr(e, others)), e.title or f"{hint} {e.path}") for e in entries])

@@ -37,32 +37,22 @@ class Questions:
             UserError: the input ended; or the suggestion is used and `use` refuses it.
         """
         while True:
+            answer = suggestion if self._suggested else self._prompt(Prompt.ask, question, suggestion).strip()
             try:
-                return use(suggestion if self._suggested else self._answer(question, suggestion))
+                return use(answer)
             except UserError as error:
-                if self._suggested or isinstance(error, NoInputError):
+                if self._suggested:
                     raise
                 for line in error.lines:
                     self.console.print(line, style="red", markup=False)
 
     def confirm(self, question: str, suggestion: bool) -> bool:
         """Yes or no."""
-        if self._suggested:
-            return suggestion
+        return suggestion if self._suggested else self._prompt(Confirm.ask, question, suggestion)
+
+    def _prompt(self, ask: Callable[..., T], question: str, suggestion: T) -> T:
         try:
-            return Confirm.ask(question, default=suggestion, console=self.console)
+            return ask(question, default=suggestion, console=self.console)
         except EOFError as error:
-            raise NoInputError(question) from error
-
-    def _answer(self, question: str, suggestion: str) -> str:
-        try:
-            return Prompt.ask(question, default=suggestion, console=self.console).strip()
-        except EOFError as error:
-            raise NoInputError(question) from error
-
-
-class NoInputError(CommandError):
-    """The standard input ended."""
-
-    def __init__(self, question: str) -> None:
-        super().__init__([f"no answer to `{question}`: pass options, or --yes for the suggestions"])
+            problem = f"no answer to `{question}`: pass options, or --yes for the suggestions"
+            raise CommandError([problem]) from error

@@ -5,36 +5,23 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable
-from typing import Any
+from math import inf
+from typing import Any, TypeVar
 
 from stemfield.layouts.numerals import real, whole
+
+N = TypeVar("N", int, float)
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
     """A number in a range, limits included."""
-
-    def convert(text: str) -> float:
-        try:
-            value = real(text)
-        except ValueError:
-            value = float("nan")
-        if not low <= value <= high:
-            raise _expected(f"a number from {low:g} to {high:g}", text)
-        return value
-
-    return convert
+    return lambda text: _in_range(text, real, low, high, f"a number from {low:g} to {high:g}")
 
 
-def count(low: int, high: int | None = None) -> Callable[[str], int]:
+def count(low: int, high: float = inf) -> Callable[[str], int]:
     """A whole number in a range, limits included; without an upper limit any from `low`."""
-    allowed = f"of at least {low}" if high is None else f"from {low} to {high}"
-
-    def convert(text: str) -> int:
-        if (value := _whole(text)) is None or value < low or (high is not None and value > high):
-            raise _expected(f"a whole number {allowed}", text)
-        return value
-
-    return convert
+    allowed = f"of at least {low}" if high == inf else f"from {low} to {high}"
+    return lambda text: _in_range(text, whole, low, high, f"a whole number {allowed}")
 
 
 def address(text: str) -> str:
@@ -46,16 +33,17 @@ def address(text: str) -> str:
 
 def port(text: str) -> int:
     """A port number."""
-    if (value := _whole(text)) is None or not 1 <= value <= 65_535:
-        raise _expected("a port from 1 to 65535", text)
-    return value
+    return _in_range(text, whole, 1, 65_535, "a port from 1 to 65535")
 
 
 def mirror(text: str) -> dict[str, Any]:
     """Another renderer, as the configuration describes it."""
     dialect, _, rest = text.partition(":")
     host, colon, port = rest.rpartition(":") if rest.count(":") == 1 else (rest, "", "")
-    value = _whole(port) if colon else 0
+    try:
+        value = whole(port) if colon else 0
+    except ValueError:
+        value = None
     if dialect not in ("s3a", "adm") or not rest or value is None:
         raise _expected("s3a or adm, a numeric address and a port, such as adm:127.0.0.1:4001", text)
     return {"dialect": dialect, "host": host, "port": value}
@@ -84,11 +72,14 @@ def _split(text: str, form: str, inside: str = "") -> tuple[str, str]:
     return name, value
 
 
-def _whole(text: str) -> int | None:
+def _in_range(text: str, convert: Callable[[str], N], low: float, high: float, what: str) -> N:
     try:
-        return whole(text)
-    except ValueError:
-        return None
+        value = convert(text)
+    except ValueError as error:
+        raise _expected(what, text) from error
+    if not low <= value <= high:
+        raise _expected(what, text)
+    return value
 
 
 def _expected(what: str, text: str) -> argparse.ArgumentTypeError:

@@ -11,7 +11,7 @@ from stemfield.control.doctor.evidence import Evidence
 from stemfield.control.doctor.finding import Finding, Id
 from stemfield.control.doctor.probe_rights import Rights
 from stemfield.control.doctor.processes import has_realtime_thread, is_service, realtime_limits, server_and_driver
-from stemfield.systemd.limits import AUDIO, LOCKED_BYTES, granting
+from stemfield.systemd.state import AUDIO, LOCKED_BYTES, granting
 
 DESKTOPS: Final = ("x11", "wayland", "mir")
 

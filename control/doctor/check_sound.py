@@ -13,7 +13,7 @@ from stemfield.control.doctor.evidence import Evidence
 from stemfield.control.doctor.finding import Finding
 from stemfield.control.doctor.probe_jack import JackState, Port
 from stemfield.control.doctor.probe_pipewire import Force
-from stemfield.control.doctor.processes import SoundServer
+from stemfield.control.doctor.processes import SoundServer, text_of
 from stemfield.renderer.drivers.wanted_connections import Peer, matching
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS
 
@@ -121,11 +121,8 @@ def _for_server(evidence: Evidence, command: str) -> str:
 
 def _tools_package(evidence: Evidence) -> str:
     """The package of JACK's tools: on newer systems they have their own."""
-    try:
-        lines = (evidence.root / "etc/os-release").read_text(encoding="utf-8").replace('"', "").splitlines()
-    except OSError:
-        lines = []
-    return "jackd2" if any(set(lines) >= release for release in _TOOLS_IN_JACKD2) else "jack-example-tools"
+    lines = set(text_of(evidence.root / "etc/os-release").replace('"', "").splitlines())
+    return "jackd2" if any(lines >= release for release in _TOOLS_IN_JACKD2) else "jack-example-tools"
 
 
 def check_xruns(evidence: Evidence) -> Iterator[Finding]:
@@ -158,11 +155,7 @@ def check_xruns(evidence: Evidence) -> Iterator[Finding]:
 
 def _governor(evidence: Evidence) -> str:
     """The CPU governor, if it is one that makes the processor slow to wake up."""
-    path = evidence.root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
+    text = text_of(evidence.root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
     return f", CPU governor {text}" if text == "powersave" else ""
 
 

@@ -102,7 +102,8 @@ def collect(config_file: Path | None = None, watch_s: float = WATCH_S, root: Pat
     servers = tuple(server for server in servers if server.user == user)
     pipewire = probe_pipewire()
     unseen += [pipewire.problem] if pipewire.problem else []
-    if jack is not None and not jack.opened and _plays_elsewhere(daemon):
+    plays_elsewhere = daemon.answers and daemon.driver == "jack" and daemon.pid == 0
+    if jack is not None and not jack.opened and plays_elsewhere:
         jack = None
         unseen.append("the daemon's JACK server belongs to another user: run sudo stemfield doctor")
     elif jack is not None and not jack.library and other is not None:
@@ -150,11 +151,6 @@ def _probe_jack(config: Config, user: struct_passwd | None, daemon: DaemonState,
             return probe.update()
     except PermissionError as error:  # the other user may not execute Python
         return JackState(reason=str(error))
-
-
-def _plays_elsewhere(daemon: DaemonState) -> bool:
-    """Whether the daemon runs as another user and plays into that user's server."""
-    return daemon.answers and daemon.driver == "jack" and daemon.pid == 0
 
 
 def wants_jack(config: Config, daemon: DaemonState) -> bool:

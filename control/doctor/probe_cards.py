@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from stemfield.control.doctor.processes import Process, process_of
+from stemfield.control.doctor.processes import Process, process_of, text_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ def _cards(asound: Path) -> Iterator[Card]:
         playbacks = sorted(folder.glob("pcm*p"))
         if not playbacks:
             continue
-        name = _text(folder / "id").strip() or folder.name.removeprefix("card")
-        states = [_text(status) for playback in playbacks for status in sorted(playback.glob("sub*/status"))]
+        name = text_of(folder / "id").strip() or folder.name.removeprefix("card")
+        states = [text_of(status) for playback in playbacks for status in sorted(playback.glob("sub*/status"))]
         owners = [owner for state in states if (owner := _owner(state))]
         yield Card(int(folder.name.removeprefix("card")), name, process_of(owners[0]) if owners else None)
 
@@ -55,14 +55,7 @@ def _owner(state: str) -> int:
 
 def _process_of_thread(thread: int) -> int:
     """The process of a thread."""
-    for line in _text(Path("/proc") / str(thread) / "status").splitlines():
+    for line in text_of(Path("/proc") / str(thread) / "status").splitlines():
         if line.startswith("Tgid:"):
             return int(line.split()[1])
     return thread
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import resource
-import select
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,6 +14,7 @@ from pwd import struct_passwd
 from types import TracebackType
 from typing import Any, Final, Self
 
+from stemfield.control.doctor.processes import next_line, wait_or_kill
 from stemfield.renderer.drivers.connections import heard_sinks
 
 JOIN_S: Final = 6.0
@@ -157,27 +156,13 @@ class JackProbe:
         assert self._process.stdout is not None
         with suppress(OSError):
             self._process.stdin.close()
-        try:
-            self._process.wait(0.0 if self.state.hung else LEAVE_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        wait_or_kill(self._process, 0.0 if self.state.hung else LEAVE_S)
         self._process.stdout.close()
 
     def _line(self, timeout_s: float) -> dict[str, Any] | None:
         """The next line of the child; None after a timeout, or if the child has ended."""
-        assert self._process.stdout is not None
-        end_s, text = time.monotonic() + timeout_s, b""
-        while not text.endswith(b"\n"):
-            left_s = end_s - time.monotonic()
-            if left_s <= 0.0 or not select.select([self._process.stdout], [], [], left_s)[0]:
-                return None
-            more = os.read(self._process.stdout.fileno(), 65_536)
-            if not more:
-                self._process.wait()
-                return None
-            text += more
-        facts: dict[str, Any] = json.loads(text)
+        text = next_line(self._process, timeout_s)
+        facts: dict[str, Any] | None = json.loads(text) if text else None
         return facts
 
 

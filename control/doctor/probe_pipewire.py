@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 TIMEOUT_S: Final = 4.0
-FORCED: Final = {"clock.force-quantum": "frames", "clock.force-rate": "Hz"}
-"""The settings, with their units."""
-_BY_NODE: Final = {"node.force-quantum": "frames", "node.force-rate": "Hz"}
+SETTINGS: Final = ("clock.force-quantum", "clock.force-rate")
+PROPERTIES: Final = ("node.force-quantum", "node.force-rate")
+"""Names of what forces a period or a rate, for all programs and by a program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,10 @@ def is_running() -> bool:
 def _forces(one: Mapping[str, Any]) -> Iterator[Force]:
     """The values forced by one object of the dump."""
     for entry in one.get("metadata") or ():
-        if entry.get("key") in FORCED and (value := _number(entry.get("value"))):
+        if entry.get("key") in SETTINGS and (value := _number(entry.get("value"))):
             yield Force(entry["key"], value)
     props = (one.get("info") or {}).get("props") or {}
-    for key in _BY_NODE:
+    for key in PROPERTIES:
         if value := _number(props.get(key)):
             name = props.get("application.name") or props.get("node.name") or "a node"
             yield Force(key, value, str(name), _number(props.get("application.process.id")))

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from stemfield.control.doctor.processes import RealtimeLimits, realtime_limits
-from stemfield.systemd.limits import LOCKED_BYTES
+from stemfield.control.doctor.processes import RealtimeLimits, realtime_limits, text_of
+from stemfield.systemd.state import LOCKED_BYTES
 
 PRIORITY: Final = 10
 """Minimum real-time priority of JACK's threads."""
@@ -122,11 +122,7 @@ def _account_groups(user: str) -> frozenset[str]:
 def _grants(folder: Path, user: str, groups: frozenset[str]) -> Iterator[Grant]:
     """Lines in the order of pam_limits (limits.conf(5)): first limits.conf, then the files of limits.d by name."""
     for file in (folder / "limits.conf", *sorted((folder / "limits.d").glob("*.conf"))):
-        try:
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-        except OSError:
-            continue
-        for line in lines:
+        for line in text_of(file).splitlines():
             words = line.partition("#")[0].split()
             if len(words) != 4 or words[2] not in ("rtprio", "memlock"):
                 continue

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
-UNIT: Final = "stemfield.service"
+from stemfield.control.doctor.processes import text_of
+from stemfield.systemd.files import MAIN_UNIT as UNIT
+from stemfield.systemd.files import Scope, unit_folder
+from stemfield.systemd.state import systemctl
+
 LIMITS: Final = ("LimitRTPRIO", "LimitMEMLOCK")
 TIMEOUT_S: Final = 3.0
 
@@ -27,7 +30,7 @@ class Unit:
     """
 
     path: Path
-    kind: Literal["user", "system"]
+    kind: Scope
     missing: tuple[str, ...]
     enabled: bool
     result: str = ""
@@ -50,9 +53,9 @@ def installed_units(root: Path) -> tuple[Unit, ...]:
     Args:
         root: folder that contains `etc` and `usr`.
     """
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
-    of_the_user = [home, *(root / place / "systemd" / "user" for place in ("etc", "usr/local/lib", "usr/lib"))]
-    of_the_system = [root / place / "systemd" / "system" for place in ("etc", "usr/local/lib", "usr/lib")]
+    places = [root / place / "systemd" for place in ("etc", "usr/local/lib", "usr/lib")]
+    of_the_user = [unit_folder("user", root), *(place / "user" for place in places)]
+    of_the_system = [place / "system" for place in places]
     found = (_unit(of_the_user, "user"), _unit(of_the_system, "system"))
     return tuple(unit for unit in found if unit is not None)
 
@@ -62,7 +65,7 @@ def lingers(user: str, root: Path) -> bool:
     return (root / "var" / "lib" / "systemd" / "linger" / user).exists()
 
 
-def _unit(folders: list[Path], kind: Literal["user", "system"]) -> Unit | None:
+def _unit(folders: list[Path], kind: Scope) -> Unit | None:
     path = next((folder / UNIT for folder in folders if (folder / UNIT).is_file()), None)
     if path is None:
         return None
@@ -77,11 +80,7 @@ def _unit(folders: list[Path], kind: Literal["user", "system"]) -> Unit | None:
 
 def _settings(path: Path) -> Iterator[tuple[str, str]]:
     """The `Key=value` lines of a unit; none if it cannot be read."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
+    for line in text_of(path).splitlines():
         key, equals, value = line.partition("=")
         if equals and not line.lstrip().startswith(("#", ";")):
             yield key.strip(), value.strip()
@@ -89,10 +88,8 @@ def _settings(path: Path) -> Iterator[tuple[str, str]]:
 
 def last_result(unit: Unit) -> str:
     """How the service ended according to systemd; empty if it did not fail, or there is no systemd."""
-    manager = ["--user"] if unit.kind == "user" else []
-    command = ["systemctl", *manager, "show", UNIT, "--property=Result,ExecMainCode,ExecMainStatus"]
     try:
-        output = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False).stdout
+        output = systemctl(unit.kind, "show", UNIT, "--property=Result,ExecMainStatus", timeout_s=TIMEOUT_S).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ""
     facts = dict(line.partition("=")[::2] for line in output.splitlines())

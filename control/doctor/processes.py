@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import shlex
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal
 
 import psutil
@@ -53,6 +58,39 @@ class SoundServer:
         """The command that kills it and starts it again with another command line, as the same user."""
         as_user = [] if self.user == os.geteuid() else ["sudo", "-u", f"#{self.user}"]
         return f"kill {self.process.pid}; {shlex.join([*as_user, *words])}"
+
+
+def text_of(path: Path) -> str:
+    """The content of a file of the system; empty if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def next_line(child: subprocess.Popen[bytes], timeout_s: float) -> bytes:
+    """The next line on the standard output of a child; empty after a timeout, or if the child has ended."""
+    assert child.stdout is not None
+    end_s, text = time.monotonic() + timeout_s, b""
+    while not text.endswith(b"\n"):
+        left_s = end_s - time.monotonic()
+        if left_s <= 0.0 or not select.select([child.stdout], [], [], left_s)[0]:
+            return b""
+        more = os.read(child.stdout.fileno(), 65_536)
+        if not more:
+            child.wait()
+            return b""
+        text += more
+    return text
+
+
+def wait_or_kill(child: subprocess.Popen[bytes], timeout_s: float) -> None:
+    """Wait for the end of a child, and kill it after a timeout."""
+    try:
+        child.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def process_of(pid: int) -> Process:
@@ -149,19 +187,12 @@ def realtime_limits(pid: int) -> RealtimeLimits:
 
 def has_realtime_thread(pid: int) -> bool:
     """Whether a thread of a process runs with SCHED_FIFO or SCHED_RR."""
-    return any(policy in (os.SCHED_FIFO, os.SCHED_RR) for policy in _policies(pid))
-
-
-def _policies(pid: int) -> Iterator[int]:
-    try:
-        threads = [thread.id for thread in psutil.Process(pid).threads()]
-    except _GONE:
-        return
-    for thread in threads:
-        try:
-            yield os.sched_getscheduler(thread) & ~os.SCHED_RESET_ON_FORK
-        except OSError:
-            continue
+    policies = []
+    with suppress(*_GONE):
+        for thread in psutil.Process(pid).threads():
+            with suppress(OSError):
+                policies.append(os.sched_getscheduler(thread.id) & ~os.SCHED_RESET_ON_FORK)
+    return not {os.SCHED_FIFO, os.SCHED_RR}.isdisjoint(policies)
 
 
 def loaded_libjack(pid: int) -> str:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from stemfield.control.doctor.probe_jack import JackProbe
 from stemfield.layouts.channels import wired
 from stemfield.layouts.loader import available_layouts, load_layout
-from stemfield.layouts.model import Layout, LayoutError
+from stemfield.layouts.model import Layout
 
 PREFERRED: Final = ("stereo", "quad", "5.1", "7.1", "5.1.2", "5.1.4", "7.1.4", "9.1.4", "22.2")
 """The most common layouts."""
@@ -94,35 +93,20 @@ def sound_card(server_name: str | None = None) -> SoundCard:
         )
 
 
-def suggested_layouts(
-    ports: int, folders: Sequence[Path] = (), channels: Sequence[str | None] = ()
-) -> tuple[Layout, ...]:
-    """The layouts that fit a number of ports, the best first; all layouts if none fits.
+def suggested_layouts(names: Sequence[str | None]) -> tuple[Layout, ...]:
+    """The shipped layouts that fit some ports, the best first; all of them if none fits.
 
     Args:
-        ports: number of playback ports.
-        channels: channel of each port, if known.
-        folders: folders with the user's layouts, which come before the shipped ones.
+        names: channel of each playback port, if known.
     """
-    entries = [entry for entry in available_layouts(folders) if not entry.problems]
-    found = [layout for entry in entries if (layout := _loaded(entry.path)) is not None]
-    own = {entry.name for entry in entries if any(entry.path.is_relative_to(folder) for folder in folders)}
+    found = [load_layout(str(entry.path)) for entry in available_layouts()]
 
-    def rank(layout: Layout) -> tuple[bool, bool, int, int]:
+    def rank(layout: Layout) -> tuple[bool, int, int]:
         known = layout.name in PREFERRED
-        place = PREFERRED.index(layout.name) if known else 0
-        return layout.name not in own, not known, -len(layout.labels), place
+        return not known, -len(layout.labels), PREFERRED.index(layout.name) if known else 0
 
-    names = channels or (None,) * ports
     fitting = [layout for layout in found if len(wired(layout.speakers, names)[0]) == len(layout.labels)]
     return tuple(sorted(fitting or found, key=rank))
-
-
-def _loaded(path: Path) -> Layout | None:
-    try:
-        return load_layout(str(path))
-    except LayoutError:
-        return None
 
 
 def highest_channel(layout: Layout) -> int:

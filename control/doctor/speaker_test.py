@@ -7,14 +7,14 @@ they end by themselves. As nobody knows yet what is connected to a port, noises 
 from __future__ import annotations
 
 import os
-import select
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -22,7 +22,8 @@ from typing import Final, Self
 import jack
 
 from stemfield.control.config.free_ports import Claims
-from stemfield.control.dialects.osc import encode
+from stemfield.control.dialects.osc import Message, encode
+from stemfield.control.doctor.processes import next_line, wait_or_kill
 from stemfield.control.doctor.speaker_test_daemon import CLIENT, READY
 from stemfield.control.network.client import request
 from stemfield.layouts.model import Layout
@@ -69,42 +70,32 @@ class SpeakerTest:
         self._port = ""
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="stemfield-test-")
-        self._ports = Claims()
-        self._osc = self._ports.take(0, socket.SOCK_DGRAM, (HOST,))
-        command = [sys.executable, "-P", "-m", "stemfield.control.doctor.speaker_test_daemon", str(os.getpid())]
-        self._daemon = subprocess.Popen(
-            [*command, self._name, self._server or "", str(self._osc), self._folder.name, *map(str, self._folders)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # an interrupt must reach only this process, which then stops the child
-        )
-        try:
+        with ExitStack() as stack:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="stemfield-test-"))
+            self._osc = stack.enter_context(closing(Claims())).take(0, socket.SOCK_DGRAM, (HOST,))
+            command = [sys.executable, "-P", "-m", "stemfield.control.doctor.speaker_test_daemon", str(os.getpid())]
+            self._daemon = subprocess.Popen(
+                [*command, self._name, self._server or "", str(self._osc), folder, *map(str, self._folders)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,  # an interrupt must reach only this process, which then stops the child
+            )
+            stack.callback(self._end_daemon)
             if not self._is_ready():
                 raise SpeakerTestError("the speaker test does not start: see `stemfield doctor`")
             libjack.say_nothing()
-            self._client = jack.Client("stemfield-connect", no_start_server=True, servername=self._server)
-        except jack.JackOpenError as error:
-            self._end_daemon()
-            raise SpeakerTestError("the JACK server is gone") from error
-        except BaseException:  # also an interrupt, since the start takes a while
-            self._end_daemon()
-            raise
+            try:
+                self._client = jack.Client("stemfield-connect", no_start_server=True, servername=self._server)
+            except jack.JackOpenError as error:
+                raise SpeakerTestError("the JACK server is gone") from error
+            stack.callback(self._client.close)
+            stack.callback(self.stop)
+            self._ends = stack.pop_all()
         return self
 
     def _is_ready(self) -> bool:
-        assert self._daemon.stdout is not None
-        end_s, text = time.monotonic() + START_S, b""
-        while READY.encode() not in text:
-            left_s = end_s - time.monotonic()
-            if left_s <= 0.0 or not select.select([self._daemon.stdout], [], [], left_s)[0]:
-                return False
-            more = os.read(self._daemon.stdout.fileno(), 65_536)
-            if not more:
-                return False
-            text += more
-        return True
+        return next_line(self._daemon, START_S).strip() == READY.encode()
 
     def play(self, port: str) -> None:
         """Play on a port, in place of the one before, until `stop` or for a minute.
@@ -157,52 +148,31 @@ class SpeakerTest:
             client.sendto(encode(f"/speaker/{voice}/noise", "T", (on,)), (HOST, self._osc))
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        try:
-            self.stop()
-            self._client.close()
-        finally:
-            self._end_daemon()
+        self._ends.close()
 
     def _end_daemon(self) -> None:
-        self._ports.close()
-        self._daemon.terminate()
-        try:
-            self._daemon.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._daemon.kill()
-            self._daemon.wait()
         assert self._daemon.stdout is not None
+        self._daemon.terminate()
+        wait_or_kill(self._daemon, STOP_S)
         self._daemon.stdout.close()
-        self._folder.cleanup()
 
 
-class MutedDaemon:
-    """Mutes the running daemon, if there is one, within a `with` block."""
+@contextmanager
+def muted_daemon(host: str, port: int) -> Iterator[None]:
+    """Mute the running daemon, if there is one that is not muted."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._to = host, port
-        self._was_muted = True
+    def mute(*on: bool) -> list[Message]:
+        return list(request([encode("/master/mute", "T" if on else "", on)], host, port))
 
-    def __enter__(self) -> Self:
-        try:
-            answers = list(request([encode("/master/mute", "", ())], *self._to))
-        except OSError:
-            return self
-        self._was_muted = any(answer.arguments == [True] for answer in answers if answer.address == "/master/mute")
-        try:
-            self._mute(True)
-        except BaseException:
-            self._mute(False)
-            raise
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._mute(False)
-
-    def _mute(self, on: bool) -> None:
-        if self._was_muted:
-            return
-        try:
-            list(request([encode("/master/mute", "T", (on,))], *self._to))
-        except OSError:
-            return  # it is gone
+    plays = False
+    with suppress(OSError):  # there is none
+        plays = not any(answer.arguments == [True] for answer in mute() if answer.address == "/master/mute")
+    try:
+        if plays:
+            with suppress(OSError):
+                mute(True)
+        yield
+    finally:
+        if plays:
+            with suppress(OSError):  # it is gone
+                mute(False)

@@ -140,17 +140,8 @@ def read_plan(path: Path) -> Plan:
         data = read_yaml(path)
     except PlainDataError as error:
         raise ConfigError(str(path), (str(error),)) from error
-    return parse_plan(data, str(path))
-
-
-def parse_plan(data: object, source: str) -> Plan:
-    """The plan in plain data.
-
-    Raises:
-        ConfigError: with every problem.
-    """
     if not isinstance(data, Mapping):
-        raise ConfigError(source, (f"expected a block of keys, got {shown(data)}",))
+        raise ConfigError(str(path), (f"expected a block of keys, got {shown(data)}",))
     # an empty block is a key with nothing behind its colon
     data = {key: {} if value is None and key in KINDS else value for key, value in data.items()}
     problems: list[str] = []
@@ -159,7 +150,7 @@ def parse_plan(data: object, source: str) -> Plan:
     try:
         plan = Plan.model_validate_json(json.dumps(data, default=str))
     except ValidationError as error:
-        raise ConfigError(source, [*problems_in(Plan, error), *problems]) from error
+        raise ConfigError(str(path), [*problems_in(Plan, error), *problems]) from error
     if problems:
-        raise ConfigError(source, problems)
+        raise ConfigError(str(path), problems)
     return plan

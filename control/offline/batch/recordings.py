@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path, PurePath
 
 from stemfield.control.offline.batch.plan import Source
@@ -27,6 +28,7 @@ def find_recordings(sources: Sequence[Source], folder: Path, output: Path) -> tu
     """
     problems: list[str] = []
     names: dict[Path, str] = {}
+    recordings: Recordings = {}
     for index, source in enumerate(sources):
         try:
             for path, name in _found(source, folder, output):
@@ -34,26 +36,21 @@ def find_recordings(sources: Sequence[Source], folder: Path, output: Path) -> tu
                     names[path] = name
         except ValueError as error:
             problems.append(f"inputs.{index}: {source.path}: {error}")
-    return _by_name(names, problems), problems
-
-
-def _by_name(names: dict[Path, str], problems: list[str]) -> Recordings:
-    recordings: Recordings = {}
     for path, name in names.items():
         other = recordings.setdefault(name, path)
         if other != path:
             problems.append(f"inputs: {other} and {path} would both be {name}: give one of them another name")
-    return recordings
+    return recordings, problems
 
 
 def _found(source: Source, folder: Path, output: Path) -> Iterator[tuple[Path, str]]:
     wanted = normalised(folder / Path(source.path).expanduser())
     if wanted.exists() or not glob.has_magic(source.path):
-        yield _one(wanted, output), _clean(source.name or wanted.stem)
+        yield _one(wanted, output), str(PurePath(source.name or wanted.stem))
         return
     if source.name is not None:
         raise ValueError("a pattern cannot have a name")
-    fixed = Path(*_fixed_parts(wanted))
+    fixed = Path(*takewhile(lambda part: not glob.has_magic(part), wanted.parts[:-1]))
     count = 0
     for path in sorted(fixed.glob(str(wanted.relative_to(fixed)))):
         name = path.relative_to(fixed)
@@ -79,15 +76,3 @@ def _one(path: Path, output: Path) -> Path:
     if path.is_relative_to(output):
         raise ValueError("is in the output folder")
     return path
-
-
-def _fixed_parts(pattern: PurePath) -> Iterator[str]:
-    """The parts before the first one with a wildcard."""
-    for part in pattern.parts[:-1]:
-        if glob.has_magic(part):
-            return
-        yield part
-
-
-def _clean(name: str) -> str:
-    return str(PurePath(name))

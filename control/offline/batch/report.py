@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from stemfield.control.command_errors import BAD_INPUT, FAILED, CommandError
+from stemfield.control.command_errors import BAD_INPUT, write_errors
 from stemfield.control.offline.batch.work import Outcome
 from stemfield.control.offline.inputs import check_target
 from stemfield.layouts.plain_data import json_line
@@ -45,7 +45,7 @@ class Report:
         self._as_json = as_json
         self._path = path
         check_target(path)
-        with self._writing(BAD_INPUT):
+        with write_errors(path, BAD_INPUT):
             self._file = path.open("w", encoding="utf-8")
 
     def add(self, outcome: Outcome) -> None:
@@ -56,7 +56,7 @@ class Report:
         """
         self.outcomes.append(outcome)
         line = json_line(asdict(outcome))
-        with self._writing(FAILED):
+        with write_errors(self._path):
             self._file.write(line + "\n")
             self._file.flush()
         if self._as_json:
@@ -72,13 +72,6 @@ class Report:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with suppress(OSError):  # everything is written, or the error was reported
             self._file.close()
-
-    @contextmanager
-    def _writing(self, status: int) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise CommandError([f"{self._path}: cannot be written: {error.strerror or error}"], status) from error
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:

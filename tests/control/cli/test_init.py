@@ -239,7 +239,7 @@ def test_what_was_heard_is_asked_for_even_where_all_else_is_suggested(
     monkeypatch.setattr(cli_connect, "sound_card", lambda _: EIGHT)
     monkeypatch.setattr(speaker_test, "SpeakerTest", SilentTest)
     hushed: list[tuple[str, int]] = []
-    monkeypatch.setattr(speaker_test, "MutedDaemon", lambda host, port: nullcontext(hushed.append((host, port))))
+    monkeypatch.setattr(speaker_test, "muted_daemon", lambda host, port: nullcontext(hushed.append((host, port))))
     answers = iter(["2", "1", "s", "s", "s", "s", "s", "q"])
     monkeypatch.setattr("builtins.input", lambda *_: next(answers))
     assert main(["init", "--yes", "--connect"]) == 0
@@ -371,7 +371,7 @@ def test_a_label_of_another_layout_is_told(tmp_path: Path, capsys: pytest.Captur
 
 @pytest.mark.parametrize("ports", [1, 2, 4, 6, 8, 10, 12, 24, 64])
 def test_layouts_are_suggested_that_fit(ports: int) -> None:
-    found = suggested_layouts(ports)
+    found = suggested_layouts((None,) * ports)
     counts = [len(layout.labels) for layout in found]
     common = [len(layout.labels) for layout in found if layout.name in PREFERRED]
     assert counts[: len(common)] == sorted(common, reverse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from stemfield.control.doctor import check_network, check_rights, check_server, check_sound
 from stemfield.control.doctor.diagnosis import CHECKS
 from stemfield.control.doctor.finding import IDS, PAGE, Finding
-from stemfield.systemd.limits import LIMITS_FILE, LINES, granting
+from stemfield.systemd.state import LIMITS_FILE, LINES, granting
 
 
 def test_each_finding_has_its_section_and_each_section_its_finding(repository: Path) -> None:
