@@ -72,8 +72,6 @@ def init(options: argparse.Namespace) -> int:
 
 
 class _Answers:
-    """Answers from the options, or from questions."""
-
     def __init__(self, options: argparse.Namespace, questions: Questions, ports: SoundCard) -> None:
         self._options = options
         self._questions = questions

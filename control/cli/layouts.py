@@ -138,7 +138,6 @@ def layouts_copy(options: argparse.Namespace) -> int:
 
 
 def _own_file(name: str) -> Path:
-    """The path of a layout file to write."""
     if not name.endswith((".yaml", ".yml")):
         raise CommandError([f"{name}: expected a name that ends in .yaml"])
     return Path(name)

@@ -86,14 +86,7 @@ def models_join(options: argparse.Namespace) -> int:
 def _install(
     folder: Path, options: argparse.Namespace, paths: Mapping[str, Path], made: Mapping[str, Any] | None = None
 ) -> None:
-    """Test a model and copy it into the user's folder.
-
-    Args:
-        folder: folder of a copy of the model.
-        options: options of the command.
-        paths: paths of the files that the user gave, by the names of their copies.
-        made: the card, if it was made of options.
-    """
+    """Test the copy of a model and copy it into the user's folder; `paths` and `made` as in `in_terms_of_options`."""
     config = user_config()
     target = Path(options.into) if options.into else config.model_folders[0]
     with in_terms_of_options(folder, paths, made):
@@ -140,7 +133,6 @@ def _with_card(sources: Sequence[Path], scratch: Path) -> tuple[Path, dict[str, 
 
 
 def _of_family(sources: Sequence[Path], options: argparse.Namespace) -> Mapping[str, Any]:
-    """A card for ONNX files of a known family."""
     details = Details(
         options.name or sources[0].stem.lower(),
         tuple(options.source),
@@ -225,7 +217,6 @@ def models_bench(options: argparse.Namespace) -> int:
 
 
 def _timed(name: str, rate_hz: int, config: Config) -> dict[str, Any]:
-    """The figures of a model at a sample rate."""
     card = model_card(name, config)
     before_kib, began_s = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
     separator = Separator(card, rate_hz, config.separation.providers)

@@ -15,11 +15,7 @@ T = TypeVar("T")
 
 
 class Questions:
-    """Asks questions, or uses the suggestions.
-
-    Args:
-        suggested: whether to use them without asking.
-    """
+    """Asks questions, or uses the suggestions without asking."""
 
     def __init__(self, *, suggested: bool) -> None:
         self._suggested = suggested

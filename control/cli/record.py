@@ -62,7 +62,6 @@ def record(options: argparse.Namespace) -> int:
 
 
 def _print_kept(control: Path, sound: Path) -> None:
-    """Print where the files of an unfinished capture are."""
     there = [str(path) for path in (control, sound) if path.exists()]
     if there:
         print(f"stemfield: the capture is kept in {' and '.join(there)}", file=sys.stderr)

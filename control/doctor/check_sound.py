@@ -205,7 +205,6 @@ def check_rate(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _restart(server: SoundServer | None, rate_hz: int) -> str:
-    """The server's command with another rate."""
     words = list(server.process.command if server else ()) or ["jackd", "-d", "alsa"]
     for index, word in enumerate(words[:-1]):
         if word in ("-r", "--rate") and words[index + 1].isdecimal():

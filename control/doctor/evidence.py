@@ -74,13 +74,7 @@ class Evidence:
 
 
 def collect(config_file: Path | None = None, watch_s: float = WATCH_S, root: Path = Path("/")) -> Evidence:
-    """Run all probes; takes some seconds and never hangs.
-
-    Args:
-        config_file: configuration file; None for the daemon's default.
-        watch_s: time for which the sound server is watched.
-        root: folder below which files of the system are read.
-    """
+    """Run all probes; takes some seconds longer than the server is watched, and never hangs."""
     problems: tuple[str, ...] = ()
     try:
         config = load_config(config_file)

@@ -25,11 +25,7 @@ class Card:
 
 
 def probe_cards(root: Path) -> tuple[Card, ...]:
-    """The sound cards that the kernel lists.
-
-    Args:
-        root: folder that contains `proc/asound`.
-    """
+    """The sound cards that the kernel lists in `proc/asound`."""
     return tuple(_cards(root / "proc" / "asound"))
 
 
@@ -54,7 +50,6 @@ def _owner(state: str) -> int:
 
 
 def _process_of_thread(thread: int) -> int:
-    """The process of a thread."""
     for line in text_of(Path("/proc") / str(thread) / "status").splitlines():
         if line.startswith("Tgid:"):
             return int(line.split()[1])

@@ -88,12 +88,7 @@ class DaemonState:
 
 
 def probe_daemon(config: Config, *, page: bool = True) -> DaemonState:
-    """Request its status and open its page; if there is no daemon, check that its port can be opened.
-
-    Args:
-        config: configuration of the daemon.
-        page: whether to open the page.
-    """
+    """Request its status and perhaps open its page; if there is no daemon, check that its port can be opened."""
     try:
         addresses = listen_addresses(config.network)
     except OSError as error:

@@ -71,10 +71,7 @@ class ProbeError(RuntimeError):
 
 
 def probe_rights(root: Path) -> Rights:
-    """Try the privileges and read the files.
-
-    Args:
-        root: folder that contains `etc/security`.
+    """Try the privileges and read the files in `etc/security`.
 
     Raises:
         ProbeError: they could not be tried.

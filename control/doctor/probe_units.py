@@ -48,11 +48,7 @@ class Unit:
 
 
 def installed_units(root: Path) -> tuple[Unit, ...]:
-    """The unit of each manager, the first one in its search path.
-
-    Args:
-        root: folder that contains `etc` and `usr`.
-    """
+    """The unit of each manager, the first one in its search path (in `etc` and `usr`)."""
     places = [root / place / "systemd" for place in ("etc", "usr/local/lib", "usr/lib")]
     of_the_user = [unit_folder("user", root), *(place / "user" for place in places)]
     of_the_system = [place / "system" for place in places]

@@ -40,13 +40,7 @@ class Remnant:
 
 
 def remnants(server: str, folder: Path = SHARED, user: int | None = None) -> tuple[Remnant, ...]:
-    """Find stale files of a JACK server that does not run.
-
-    Args:
-        server: name of the server.
-        folder: folder of shared memory.
-        user: user id of the server; None for this user.
-    """
+    """Find stale files in shared memory of a JACK server that does not run; of this user, if none is given."""
     return () if "/" in server else tuple(_remnants(server, folder, os.geteuid() if user is None else user))
 
 

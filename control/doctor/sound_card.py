@@ -94,11 +94,7 @@ def sound_card(server_name: str | None = None) -> SoundCard:
 
 
 def suggested_layouts(names: Sequence[str | None]) -> tuple[Layout, ...]:
-    """The shipped layouts that fit some ports, the best first; all of them if none fits.
-
-    Args:
-        names: channel of each playback port, if known.
-    """
+    """The shipped layouts that fit playback ports with these channels (if known), the best first; else all."""
     found = [load_layout(str(entry.path)) for entry in available_layouts()]
 
     def rank(layout: Layout) -> tuple[bool, int, int]:

@@ -57,15 +57,6 @@ def export_recording(
 ) -> Exported:
     """Write the instruments of a recording as objects, where scenes place them.
 
-    Args:
-        source: recording.
-        target: file to write.
-        layout: room, for loudspeakers that scenes name.
-        scene: first scene.
-        changes: later scenes, in order.
-        model: separation model.
-        progress: called with the frames done.
-
     Raises:
         AudioFileError: a file cannot be read or written.
         CardError: the model cannot be used.
@@ -99,18 +90,10 @@ def export_tracks(
     *,
     sources: Sequence[Path] = (),
 ) -> Exported:
-    """Write tracks as objects, where scenes place them.
+    """Write tracks, one for every row of the engine's sources, as objects where scenes place them in a layout.
 
-    Tracks beyond full scale are attenuated, and the gains of their objects raised by the same amount.
-
-    Args:
-        tracks: sound file with a track for every row of the engine's sources.
-        target: file to write.
-        layout: room, for loudspeakers that scenes name.
-        moments: scenes, in the order of their frames.
-        title: name of the programme.
-        progress: called with the frames done.
-        sources: files that must not be overwritten.
+    Tracks beyond full scale are attenuated, and the gains of their objects raised by the same amount. The sources must
+    not be overwritten.
 
     Raises:
         AudioFileError: a file cannot be read or written, or has more objects than are read.

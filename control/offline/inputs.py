@@ -70,12 +70,7 @@ def output_room(layout: str | None, hrtf: str | None, config: Config, *, binaura
 
 
 def model_card(name: str | None, config: Config, *, for_room: bool = False) -> ModelCard:
-    """The model of a name, preset or card; None is the configured one.
-
-    Args:
-        name: of the model.
-        config: with the folders of models.
-        for_room: whether every stem must be an instrument of the scene.
+    """The model of a name, preset or card; None is the configured one. For a room, every stem must be an instrument.
 
     Raises:
         CardError: it cannot be used.

@@ -52,8 +52,6 @@ def processing(source: str, rate_hz: int, unusable: int = FAILED) -> Iterator[of
 
 
 class _Once(logging.Filter):
-    """Passes each message once."""
-
     def __init__(self) -> None:
         super().__init__()
         self._passed: set[str] = set()

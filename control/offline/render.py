@@ -122,17 +122,8 @@ def upmix(
 ) -> None:
     """Render a recording for a room: one channel of the file for each output channel of the layout.
 
-    Args:
-        source: recording.
-        target: file to write.
-        layout: room to render for.
-        scene: first scene.
-        model: separation model.
-        progress: called with the frames done.
-        changes: later scenes, in order.
-        hrtf: HRTF, `default` or a SOFA file, to write stereo for headphones instead.
-        limit: whether to limit outputs to full scale, and loudspeakers to their `max_level_db`; reductions are
-            logged.
+    With an HRTF (`default` or a SOFA file) it is stereo for headphones instead. The limiter keeps outputs within full
+    scale, and loudspeakers below their `max_level_db`; reductions are logged.
 
     Raises:
         AudioFileError: a file cannot be read or written.
@@ -287,17 +278,10 @@ def _latency_frames(separator: StemSource, sample_rate_hz: int) -> int:
 def separate(
     source: Path, folder: Path, model: Model, threshold: float = 0.0, progress: Progress = unwatched
 ) -> tuple[Path, ...]:
-    """Write each stem and the residual as a WAV file; they sum to the recording at any threshold.
+    """Write each stem and the residual as a WAV file, and return the files; they sum to the recording.
 
-    Args:
-        source: recording.
-        folder: folder for the files; created if missing.
-        model: separation model.
-        threshold: 0..1, minimum share of a frequency bin that a stem must have to get it.
-        progress: called with the frames done.
-
-    Returns:
-        The written files.
+    The threshold, 0..1, is the minimum share of a frequency bin that a stem must have to get it. The folder is created
+    if it is missing.
 
     Raises:
         AudioFileError: a file cannot be read or written.
@@ -346,15 +330,9 @@ def remix(
     gains_db: Mapping[str, float] | None = None,
     progress: Progress = unwatched,
 ) -> None:
-    """Re-balance the instruments of a recording; what the threshold rejects is unchanged.
+    """Re-balance the instruments of a recording, in stereo; what the threshold rejects (see `separate`) is unchanged.
 
-    Args:
-        source: recording.
-        target: file to write, stereo.
-        model: separation model.
-        threshold: 0..1, minimum share of a frequency bin that a stem must have to be scaled.
-        gains_db: gains of stems and residual; -120 and below is silence.
-        progress: called with the frames done.
+    Gains are those of stems and residual; -120 dB and below is silence.
 
     Raises:
         AudioFileError: a file cannot be read or written.

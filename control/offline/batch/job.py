@@ -44,13 +44,7 @@ class Job:
 
 
 def job_data(kind: Kind, options: Mapping[str, Any], folder: Path, config: Config) -> JobData:
-    """A job as plain data, independent of the plan's folder and of the user's configuration.
-
-    Args:
-        kind: kind of result.
-        options: options from the plan, defaults included.
-        folder: folder of the plan, for relative paths.
-        config: the user's configuration.
+    """A job with its options as plain data, independent of the plan's folder and of the user's configuration.
 
     Raises:
         CommandError: there is no such recording of control.

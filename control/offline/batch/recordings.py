@@ -19,12 +19,8 @@ Recordings = dict[str, Path]
 def find_recordings(sources: Sequence[Source], folder: Path, output: Path) -> tuple[Recordings, list[str]]:
     """The recordings of a plan, and every problem with them.
 
-    A file that is found twice counts once; a given name takes precedence over one from a pattern.
-
-    Args:
-        sources: inputs of the plan.
-        folder: folder of the plan, for relative paths.
-        output: output folder, in which patterns find nothing.
+    A file that is found twice counts once; a given name takes precedence over one from a pattern. Relative paths are
+    relative to the folder of the plan; in the output folder patterns find nothing.
     """
     problems: list[str] = []
     names: dict[Path, str] = {}

@@ -25,22 +25,16 @@ _SHOWN = 20
 
 
 class Report:
-    """The outcomes so far, each written to a file at once; used in a `with` block.
+    """The outcomes so far, each written to a file at once, and as JSON also printed; used in a `with` block.
 
     Attributes:
         outcomes: outcomes in their order of arrival.
+
+    Raises:
+        CommandError: the file cannot be written.
     """
 
     def __init__(self, path: Path, *, as_json: bool = False) -> None:
-        """Create the file.
-
-        Args:
-            path: file to write.
-            as_json: whether to print each line as well.
-
-        Raises:
-            CommandError: it cannot be written.
-        """
         self.outcomes: list[Outcome] = []
         self._as_json = as_json
         self._path = path

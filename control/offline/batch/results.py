@@ -38,14 +38,7 @@ class Result:
     """
 
     def __init__(self, output: Path, kind: str, name: str, suffix: str) -> None:
-        """Nothing is read or written yet.
-
-        Args:
-            output: absolute path of the output folder.
-            kind: kind of result.
-            name: name of the result.
-            suffix: suffix of the file name; empty for a folder.
-        """
+        """Nothing is read or written yet. The path of the output folder is absolute; a folder has no suffix."""
         self._output = output
         self._suffix = suffix
         self.target = output / kind / f"{name}{suffix}"
@@ -76,13 +69,7 @@ class Result:
         return [] if record is None else sorted(record["files"])
 
     def put(self, made: Path, key: str, digest: str, recording: Facts) -> None:
-        """Move a new result into place and record what it was made from.
-
-        Args:
-            made: file or folder, on the same file system.
-            key: key of the job and the recording's content.
-            digest: digest of the job.
-            recording: state of the recording.
+        """Move a new result, on the same file system, into place and record what it was made from (see `is_current`).
 
         Raises:
             OutsideError: a link leads out of the output folder.

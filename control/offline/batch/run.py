@@ -19,21 +19,12 @@ from stemfield.layouts.problems import UserError
 
 
 def output_folder(plan: Plan, path: Path) -> Path:
-    """The absolute output folder of a plan.
-
-    Args:
-        plan: the plan.
-        path: file of the plan.
-    """
+    """The absolute output folder of a plan in a file."""
     return normalised(path.absolute().parent / Path(plan.output).expanduser())
 
 
 def find_tasks(plan: Plan, path: Path) -> list[Task]:
-    """A task for every job and recording of a plan.
-
-    Args:
-        plan: the plan.
-        path: file of the plan.
+    """A task for every job and recording of a plan in a file.
 
     Raises:
         CommandError: with every problem of the recordings, the jobs and the output folder.

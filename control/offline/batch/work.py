@@ -84,14 +84,7 @@ def kept(task: Task) -> Outcome | None:
 
 
 def perform(given: dict[str, Any]) -> dict[str, Any]:
-    """Make a result unless it exists.
-
-    Args:
-        given: task as plain data.
-
-    Returns:
-        The outcome as plain data.
-    """
+    """Make a result unless it exists; task and outcome are plain data."""
     task = Task(**given)
     begin_s = time.monotonic()
     with _warnings() as notes:

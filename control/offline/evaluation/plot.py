@@ -14,11 +14,7 @@ FLOOR_DB = -20.0
 
 
 def plot(medians: Mapping[str, Mapping[str, StemScore]], path: Path) -> None:
-    """Write the chart, in the format of the suffix.
-
-    Args:
-        medians: median scores by method and stem.
-        path: file to write, such as `scores.png`.
+    """Write the chart of median scores by method and stem, in the format of the file's suffix.
 
     Raises:
         OSError: it cannot be written.

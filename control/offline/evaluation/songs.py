@@ -116,11 +116,7 @@ def _in_folder(folder: Path, place: Path) -> SongFiles:
 
 
 def load(files: SongFiles, seconds: float | None = None) -> Song:
-    """Read a song, cut to its shortest file.
-
-    Args:
-        files: files of the song.
-        seconds: maximum length; None: all of it.
+    """Read a song, cut to its shortest file and to a number of seconds.
 
     Raises:
         SongsError: its files have different sample rates.
