@@ -69,7 +69,7 @@ def text_of(path: Path) -> str:
 
 
 def next_line(child: subprocess.Popen[bytes], timeout_s: float) -> bytes:
-    """The next line on the standard output of a child; empty after a timeout, or if the child has ended."""
+    """The next line (or lines) of a child's standard output; empty after a timeout, or if the child has ended."""
     assert child.stdout is not None
     end_s, text = time.monotonic() + timeout_s, b""
     while not text.endswith(b"\n"):

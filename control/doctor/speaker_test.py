@@ -95,7 +95,11 @@ class SpeakerTest:
         return self
 
     def _is_ready(self) -> bool:
-        return next_line(self._daemon, START_S).strip() == READY.encode()
+        end_s = time.monotonic() + START_S
+        while lines := next_line(self._daemon, end_s - time.monotonic()):
+            if READY.encode() in lines:
+                return True
+        return False
 
     def play(self, port: str) -> None:
         """Play on a port, in place of the one before, until `stop` or for a minute.
