@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from stemfield.separation.music.effects import RATE_HZ
@@ -43,7 +44,7 @@ class Augmentation:
 
 def augment_waveforms(stems: Tensor, random: Random, config: Augmentation) -> Tensor:
     """Reverb on vocals, compression, mono and overall level; (batch, 4, 2, frames)."""
-    size, device = len(stems), stems.device
+    size = len(stems)
     reverberant = np.flatnonzero(random.random(size) < config.reverberant)
     if len(reverberant):
         stems[reverberant, 0] += _reverb(stems[reverberant, 0], random)
@@ -53,7 +54,7 @@ def augment_waveforms(stems: Tensor, random: Random, config: Augmentation) -> Te
     mono = np.flatnonzero(random.random(size) < config.mono)
     if len(mono):
         stems[mono] = stems[mono].mean(2, keepdim=True).expand(-1, -1, 2, -1)
-    gain = torch.tensor(10.0 ** (random.normal(0.0, 4.0, size) / 20.0), dtype=torch.float32, device=device)
+    gain = _beside(stems, 10.0 ** (random.normal(0.0, 4.0, size) / 20.0))
     return stems * gain[:, None, None, None]
 
 
@@ -61,8 +62,8 @@ def _reverb(voices: Tensor, random: Random) -> Tensor:
     """Reverb of voices (n, 2, frames): decaying noise after a pre-delay."""
     number, _, frames = voices.shape
     time = torch.arange(int(1.5 * RATE_HZ), device=voices.device) / RATE_HZ
-    fall_s = torch.tensor(random.uniform(0.03, 0.3, number), dtype=torch.float32, device=voices.device)
-    wet = torch.tensor(random.uniform(0.03, 0.35, number), dtype=torch.float32, device=voices.device)
+    fall_s = _beside(voices, random.uniform(0.03, 0.3, number))
+    wet = _beside(voices, random.uniform(0.03, 0.35, number))
     chance = torch.Generator(voices.device).manual_seed(int(random.integers(1 << 40)))
     noise = torch.randn(number, 2, len(time), device=voices.device, generator=chance)
     response = noise * torch.exp(-time / fall_s[:, None, None])
@@ -80,10 +81,8 @@ def _compressor_gain(mixtures: Tensor, random: Random) -> Tensor:
     power = torch.nn.functional.avg_pool1d(mixtures.square().mean(1, keepdim=True), block, block, ceil_mode=True)
     power = torch.nn.functional.avg_pool1d(power, 9, 1, 4, count_include_pad=False)
     above_db = 10.0 * torch.log10(power / power.mean(-1, keepdim=True).clamp_min(1e-12) + 1e-6)
-    above_db -= torch.tensor(random.uniform(-10.0, 2.0, number), dtype=torch.float32, device=mixtures.device)[
-        :, None, None
-    ]
-    slope = torch.tensor(1.0 - 1.0 / random.uniform(1.5, 5.0, number), dtype=torch.float32, device=mixtures.device)
+    above_db -= _beside(mixtures, random.uniform(-10.0, 2.0, number))[:, None, None]
+    slope = _beside(mixtures, 1.0 - 1.0 / random.uniform(1.5, 5.0, number))
     gain_db = -slope[:, None, None] * above_db.clamp_min(0.0)
     smooth = torch.nn.functional.interpolate(gain_db, size=frames, mode="linear")
     return torch.pow(10.0, smooth[:, 0] / 20.0)
@@ -91,11 +90,11 @@ def _compressor_gain(mixtures: Tensor, random: Random) -> Tensor:
 
 def augment_spectra(spectra: Tensor, random: Random, config: Augmentation) -> Tensor:
     """Equalise stems, and low-pass mixtures."""
-    size, device = len(spectra), spectra.device
-    octave = torch.log2(torch.arange(STFT.bins, device=device).clamp_min(1) * (RATE_HZ / STFT.n_fft))
+    size = len(spectra)
+    octave = torch.log2(torch.arange(STFT.bins, device=spectra.device).clamp_min(1) * (RATE_HZ / STFT.n_fft))
 
     def drawn(low: float, high: float) -> Tensor:
-        return torch.tensor(random.uniform(low, high, (size, len(STEMS), 1)), dtype=torch.float32, device=device)
+        return _beside(spectra, random.uniform(low, high, (size, len(STEMS), 1)))
 
     gain_db = drawn(-1.2, 1.2) * (octave - 10.0)
     for _ in range(2):
@@ -103,6 +102,11 @@ def augment_spectra(spectra: Tensor, random: Random, config: Augmentation) -> Te
         gain_db = gain_db + drawn(-5.0, 5.0) * torch.exp(-0.5 * bell**2)
     gain_db = gain_db.clamp(-12.0, 12.0) * (drawn(0.0, 1.0) < config.equalised)
     limit = np.where(random.random(size) < config.low_passed, random.uniform(13.2, 14.1, size), 20.0)
-    slope = torch.tensor(limit, dtype=torch.float32, device=device)[:, None, None] - octave
+    slope = _beside(spectra, limit)[:, None, None] - octave
     gain_db = gain_db + (200.0 * slope).clamp(-60.0, 0.0)
     return spectra * torch.pow(10.0, gain_db / 20.0)[:, :, None, None, :]
+
+
+def _beside(tensor: Tensor, values: NDArray[np.float64]) -> Tensor:
+    """Values as float32 on the device of a tensor."""
+    return torch.tensor(values, dtype=torch.float32, device=tensor.device)

@@ -46,15 +46,7 @@ class _Excerpt:
 
 
 def make_batch(dataset: SongDataset, size: int, hops: int, random: Random, config: Augmentation) -> Batch:
-    """Make a batch of remixed excerpts.
-
-    Args:
-        dataset: songs.
-        size: number of examples.
-        hops: length of an example in hops.
-        random: source of all random choices.
-        config: augmentation settings.
-    """
+    """Make a batch of a number of remixed excerpts, each of a length in hops."""
     frames = (hops - 1) * STFT.hop + STFT.n_fft
     longest = int(frames * 2.0**SPEED_OCTAVES) + 2
     excerpts, groups = list[_Excerpt](), torch.zeros(size, len(STEMS), len(STEMS))

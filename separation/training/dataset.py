@@ -42,11 +42,6 @@ class SongFiles:
     paths: tuple[Path, ...]
     groups: tuple[tuple[int, ...], ...]
 
-    @property
-    def complete(self) -> bool:
-        """Whether every stem is available separately."""
-        return len(self.groups) == len(STEMS)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Song:
@@ -82,11 +77,9 @@ class Song:
 
 
 def find_songs(folders: Iterable[Path], known: Container[Path] = ()) -> tuple[SongFiles, ...]:
-    """Find all songs below the folders, sorted by path; hidden folders, which are unfinished, are skipped.
+    """Find all songs below the folders, sorted by path, without those in known folders.
 
-    Args:
-        folders: folders to search.
-        known: folders of songs to skip.
+    Hidden folders, which are unfinished, are skipped.
 
     Raises:
         ValueError: no songs at all, or songs without a stem (except vocals), with a stem twice, or with another rate
@@ -151,7 +144,7 @@ class SongDataset:
         self.complete: list[Song] = []
         self.partial: list[Song] = []
         first = find_songs(self._folders)
-        if not any(files.complete for files in first):
+        if not any(len(files.groups) == len(STEMS) for files in first):
             raise ValueError(
                 f"expected songs with separate {', '.join(STEMS)}, got none in {', '.join(map(str, folders))}"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from stemfield.layouts.strict_yaml import dump_yaml
 from stemfield.separation.cards.card import CARD, ModelCard, load_card
+from stemfield.separation.cards.card_parts import sha256_of
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator
 from stemfield.separation.training.network import REST, Network
@@ -44,12 +44,7 @@ class Provenance:
 
 
 def export(network: Network | Ensemble, folder: Path, provenance: Provenance) -> ModelCard:
-    """Write the folder of a model: the graph of one streaming step and the card.
-
-    Args:
-        network: trained network.
-        folder: folder of the model, created; its name must be the model's name.
-        provenance: origin of the model.
+    """Create the folder of a model, whose name must be the model's: the graph of one streaming step and the card.
 
     Raises:
         ValueError: the graph does not match the network, or streaming does not match whole-file processing.
@@ -73,7 +68,7 @@ def write_card(network: Network | Ensemble, folder: Path, provenance: Provenance
         "sample_rate": {"nominal_hz": RATE_HZ, "lowest_hz": RATE_HZ, "highest_hz": 48000},
         "sources": list(network.shape.sources),
         **({"stems": {REST: "other"}} if network.shape.instrument else {}),
-        "files": [{"path": graph.name, "sha256": hashlib.sha256(graph.read_bytes()).hexdigest()}],
+        "files": [{"path": graph.name, "sha256": sha256_of(graph)}],
         "stft": STFT.model_dump(),
         "inputs": [
             {"name": "X", "role": "re_im", "shape": [*spectrum]},

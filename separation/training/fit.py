@@ -71,12 +71,7 @@ class Plan:
 
 
 class Run:
-    """State of a training run.
-
-    Args:
-        plan: settings of the run.
-        dataset: training data.
-    """
+    """State of a training run."""
 
     def __init__(self, plan: Plan, dataset: SongDataset) -> None:
         torch.manual_seed(plan.seed)
@@ -84,7 +79,7 @@ class Run:
         self.network = Network(plan.shape).to(plan.device)
         self.averaged = Network(plan.shape).to(plan.device)
         self.averaged.load_state_dict(self.network.state_dict())
-        self._optimisers = Optimisers.for_network(self.network, plan.muon_lr, plan.adamw_lr)
+        self._optimisers = Optimisers(self.network, plan.muon_lr, plan.adamw_lr)
         self.steps_done = 0
         self._began = time.monotonic()
 
@@ -100,10 +95,9 @@ class Run:
 
     def step(self) -> Tensor:
         """Do one step; returns the loss before it, as a tensor on the device."""
-        return self.update(self.next_batch())
+        return self._update(self._next_batch())
 
-    def next_batch(self) -> LossInputs:
-        """Batch of this step."""
+    def _next_batch(self) -> LossInputs:
         plan = self.plan
         random = np.random.default_rng([plan.seed, self.steps_done])
         self._dataset.add_new_songs()
@@ -114,11 +108,9 @@ class Run:
             instrument = plan.shape.instrument
             return loss_inputs(one_versus_rest(batch, instrument) if instrument else batch)
 
-    def update(self, batch: LossInputs) -> Tensor:
-        """Do one step on this batch; returns the loss before it."""
-        plan = self.plan
+    def _update(self, batch: LossInputs) -> Tensor:
+        plan, shape = self.plan, self.plan.shape
         masks, _ = self.network(batch.features)
-        shape = plan.shape
         weights = plan.weights.for_instrument(shape.instrument) if shape.instrument else plan.weights
         value = loss(masks, batch, weights, shape.lookahead)
         self.network.zero_grad(set_to_none=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -184,8 +183,3 @@ class Network(nn.Module):  # type: ignore[misc]
     def members(self) -> Sequence[Network]:
         """The network itself, as a list like that of an ensemble."""
         return (self,)
-
-
-def parameter_count(network: Any) -> int:
-    """Number of parameters of a network."""
-    return sum(parameter.numel() for parameter in network.parameters())

@@ -7,7 +7,6 @@ orthogonalised by a few Newton-Schulz iterations, so that all its directions are
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -59,36 +58,28 @@ class Muon(torch.optim.Optimizer):  # type: ignore[misc]
                     weight.sub_(turned, alpha=group["lr"] * max(1.0, rows / gates / columns) ** 0.5)
 
 
-@dataclass(frozen=True, slots=True)
 class Optimisers:
-    """Both optimisers."""
+    """Muon for the matrices of a network's layers, AdamW for its other weights."""
 
-    muon: Muon
-    adamw: Any
-    muon_lr: float
-    adamw_lr: float
-
-    @classmethod
-    def for_network(cls, network: nn.Module, muon_lr: float, adamw_lr: float) -> Optimisers:
-        """Optimisers of a network; Muon gets the matrices of its layers."""
+    def __init__(self, network: nn.Module, muon_lr: float, adamw_lr: float) -> None:
         matrices = [weight for name, weight in network.named_parameters() if "layers." in name and weight.ndim == 2]
         known = {id(weight) for weight in matrices}
         rest = [weight for weight in network.parameters() if id(weight) not in known]
         adamw = torch.optim.AdamW(rest, lr=adamw_lr, betas=(0.9, 0.98), weight_decay=1e-3)
-        return cls(Muon(matrices, muon_lr), adamw, muon_lr, adamw_lr)
+        self._optimisers: dict[str, Any] = {"muon": Muon(matrices, muon_lr), "adamw": adamw}
 
     def step(self, rate: float) -> None:
         """Update the weights with `rate` (0..1) times the maximum learning rates."""
-        for optimiser, max_lr in ((self.muon, self.muon_lr), (self.adamw, self.adamw_lr)):
+        for optimiser in self._optimisers.values():
             for group in optimiser.param_groups:
-                group["lr"] = rate * max_lr
+                group["lr"] = rate * optimiser.defaults["lr"]
             optimiser.step()
 
     def state(self) -> dict[str, Any]:
         """State for a checkpoint."""
-        return {"muon": self.muon.state_dict(), "adamw": self.adamw.state_dict()}
+        return {name: optimiser.state_dict() for name, optimiser in self._optimisers.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Restore the state of a checkpoint."""
-        self.muon.load_state_dict(state["muon"])
-        self.adamw.load_state_dict(state["adamw"])
+        for name, optimiser in self._optimisers.items():
+            optimiser.load_state_dict(state[name])

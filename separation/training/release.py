@@ -16,20 +16,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from stemfield.separation.cards.card import ModelCard, load_card
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator
-from stemfield.separation.training.curves import plot_curves
 from stemfield.separation.training.dataset import STEMS
 from stemfield.separation.training.export import Provenance, check, export, write_card
-from stemfield.separation.training.fit import MUSIC, load_network
-from stemfield.separation.training.network import parameter_count
+from stemfield.separation.training.fit import LOG, MUSIC, load_network
 from stemfield.separation.training.validation import Clip, load_clips, scores
 
 Table = dict[str, dict[str, dict[str, float]]]
 
-MEASURES = {"si_sdr": "SI-SDR", "si_sdr_improvement": "SI-SDR improvement", "sdr": "SDR"}
+COLOURS = {"vocals": "#c0392b", "bass": "#2c5f8a", "drums": "#d68910", "other": "#4d7c57"}
+MEASURES = ("si_sdr", "si_sdr_improvement", "sdr")
 
 
 def score_model(card: ModelCard, clips: Sequence[Clip]) -> Table:
@@ -63,6 +64,31 @@ def comparison_table(tables: Mapping[str, Table]) -> str:
     return "\n".join(lines)
 
 
+def plot_curves(run: Path, picture: Path) -> None:
+    """Plot the training loss and the validation scores of the run in a folder over its steps, as PNG."""
+    lines = [json.loads(line) for line in (run / LOG).read_text().splitlines()]
+    validated = [line for line in lines if "score" in line]
+    figure = Figure(figsize=(9.0, 4.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    steps = [line["step"] for line in lines]
+    losses = np.array([line["loss"] for line in lines])
+    left.plot(steps, losses, color="#bbbbbb", linewidth=0.8)
+    window = np.ones(min(9, len(losses)))
+    smooth = np.convolve(losses, window, "same") / np.convolve(np.ones(len(losses)), window, "same")
+    left.plot(steps, smooth, color="#333333")
+    left.set(xlabel="step", ylabel="training loss")
+    for stem in STEMS:
+        found = [(line["step"], line["medians"][stem]) for line in validated if line["medians"][stem] is not None]
+        if found:
+            right.plot(*zip(*found, strict=True), color=COLOURS[stem], marker="o", markersize=3, label=stem)
+    right.set(xlabel="step", ylabel="validation SI-SDR improvement, dB (median)")
+    right.grid(alpha=0.3)
+    if validated:
+        right.legend(frameon=False)
+    figure.savefig(picture, dpi=120)
+
+
 def release(
     weights: Sequence[Path],
     folder: Path,
@@ -86,13 +112,12 @@ def release(
     network.add_logits([vocals_logits * (source == "vocals") for source in network.shape.sources])
     runs: dict[Path, list[int]] = {}
     for path in weights:
-        runs.setdefault(path.resolve().parent, []).append(
-            torch.load(path, map_location="cpu", weights_only=True)["step"]
-        )
+        step = torch.load(path, map_location="cpu", weights_only=True)["step"]
+        runs.setdefault(path.resolve().parent, []).append(step)
     summary = json.loads((weights[0].parent / MUSIC).read_text())
     trained_on = _trained_on(summary, list(runs.values()), vocals_logits)
-    credits_ = summary["credits"]
-    about = Provenance(folder.name, title, "Apache-2.0", ("the authors of stemfield", *credits_), trained_on)
+    credits_ = ("the authors of stemfield", *summary["credits"])
+    about = Provenance(folder.name, title, "Apache-2.0", credits_, trained_on)
     card = export(network, folder, about)
     tables = {folder.name: score_model(card, clips)} | {name: score_model(load_card(name), clips) for name in beside}
     rows = [
@@ -115,10 +140,7 @@ def release(
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Export a model and print its report.
-
-    Args:
-        chosen: options of `stemfield train release`.
+    """Export a model and print its report, with the options of `stemfield train release`.
 
     Raises:
         CardError: a model for the report cannot be used.
@@ -156,10 +178,10 @@ def _trained_on(summary: Mapping[str, Any], runs: Sequence[Sequence[int]], vocal
 
 
 def _report(card: ModelCard, network: Any, errors: tuple[float, float], tables: Mapping[str, Table]) -> str:
-    size = card.graph.stat().st_size / 1e6
+    size, parameters = card.graph.stat().st_size / 1e6, sum(parameter.numel() for parameter in network.parameters())
     return f"""# {card.name}
 
-{card.title}. {parameter_count(network):,} parameters, {size:.1f} MB, latency {card.delay_samples} samples at
+{card.title}. {parameters:,} parameters, {size:.1f} MB, latency {card.delay_samples} samples at
 {RATE_HZ} Hz.
 
 {card.trained_on}

@@ -21,11 +21,7 @@ ACCOMPANIMENT = (1, 2, 3)
 def pseudo_labelled(examples: Batch, teacher: Network, share: float, random: Random) -> Batch:
     """Replace some instrumental recordings by mixtures of the teacher's estimates from several such recordings.
 
-    Args:
-        examples: the batch; changed only where bass, drums and other are one group.
-        teacher: network that estimates the pseudo-labels.
-        share: fraction of these examples to replace, 0..1.
-        random: source of the random choices.
+    A share of 0..1 is replaced of the examples in which bass, drums and other are one group.
     """
     whole = torch.zeros(len(STEMS), len(STEMS))
     whole[0, 0] = whole[ACCOMPANIMENT[0], list(ACCOMPANIMENT)] = 1.0

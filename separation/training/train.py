@@ -17,26 +17,19 @@ _WATCH_INTERVAL_S = 2.0
 
 
 def run(chosen: argparse.Namespace) -> None:
-    """Train a separator, or resume an interrupted run.
-
-    Args:
-        chosen: options of `stemfield train learn`.
+    """Train a separator, or resume an interrupted run, with the options of `stemfield train learn`.
 
     Raises:
         ValueError: no songs, no validation data, or self-training with a network for one instrument.
     """
     if chosen.instrument and chosen.guesses:
         raise ValueError("--guesses: expected none with --instrument, because it needs bass, drums and other")
-    sizes = {
-        name: value
-        for name in ("width", "layers", "lookahead", "instrument")
-        if (value := getattr(chosen, name)) is not None
-    }
+    sizes = {name: getattr(chosen, name) for name in ("width", "layers", "lookahead", "instrument")}
     plan = Plan(
         steps=chosen.steps,
         minutes=chosen.minutes,
         seed=chosen.seed,
-        shape=Shape(**sizes),
+        shape=Shape(**{name: value for name, value in sizes.items() if value is not None}),
         batch=chosen.batch,
         hops=chosen.hops,
         ema_decay=chosen.average,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +36,6 @@ class Clip:
     name: str
     rate_hz: int
     stems: dict[str, NDArray[np.float32]]
-
-    @property
-    def parts(self) -> frozenset[str]:
-        """Names of all stems in the clip."""
-        return frozenset(name for key in self.stems for name in key.split("+"))
 
     @property
     def mixture(self) -> NDArray[np.float32]:
@@ -103,11 +97,12 @@ def scores(clip: Clip, stems: NDArray[np.float32], sources: Sequence[str] = STEM
         sources: names of the estimates: all stems, or one of them and the rest.
     """
     result = {}
+    missing = {name for key in clip.stems for name in key.split("+")} - {*sources}
     for key, true in clip.stems.items():
         names = {*key.split("+")}
+        if names == missing:
+            names = {REST}
         if not names <= {*sources}:
-            names = {REST} if names == {*clip.parts} - {*sources} else set()
-        if not names <= {*sources} or not names:
             continue
         estimate = sum(stems[sources.index(name)] for name in sorted(names))
         value = si_sdr(true, estimate)
@@ -171,8 +166,7 @@ def _named(stem: str) -> str:
 
 def _read(path: Path, rate_hz: int) -> NDArray[np.float32]:
     sound, own_hz = soundfile.read(path, dtype="float32", always_2d=True)
-    both = np.repeat(sound.T[:2], 2, axis=0)[:2] if sound.shape[1] == 1 else sound.T[:2]
+    both = np.repeat(sound.T, 2, axis=0) if sound.shape[1] == 1 else sound.T[:2]
     if own_hz != rate_hz:
-        divisor = gcd(own_hz, rate_hz)
-        both = signal.resample_poly(both, rate_hz // divisor, own_hz // divisor, axis=1)
+        both = signal.resample_poly(both, rate_hz, own_hz, axis=1)
     return np.ascontiguousarray(both, np.float32)

@@ -15,13 +15,12 @@ from stemfield.separation.cards.card import load_card
 from stemfield.separation.evaluation.evaluate import si_sdr
 from stemfield.separation.training import batches, dataset, validation
 from stemfield.separation.training.augmentation import Augmentation
-from stemfield.separation.training.curves import plot_curves
 from stemfield.separation.training.export import Provenance, check, export, streaming_error
 from stemfield.separation.training.fit import Plan, Run, fit, load_network
 from stemfield.separation.training.loss import LossWeights, loss, loss_inputs
 from stemfield.separation.training.network import Network, Shape
 from stemfield.separation.training.optimiser import orthogonalise
-from stemfield.separation.training.release import release
+from stemfield.separation.training.release import plot_curves, release
 from stemfield.separation.training.self_training import pseudo_labelled
 from stemfield.separation.training.spectrum import BINS, features, istft, pool, stft, unpool
 from stemfield.separation.training.streaming_step import Ensemble, StreamingStep
