@@ -13,15 +13,12 @@ Receive = Callable[[bytes], None]
 
 
 class HeadphoneStream:
-    """A stream for at most one listener; without one nothing is copied.
-
-    Attributes:
-        rate_hz: sample rate; 0 where there is nothing to play.
-    """
+    """A stream for at most one listener; without one nothing is copied."""
 
     def __init__(self) -> None:
         self._receive: Receive | None = None
         self.rate_hz = 0
+        """Sample rate; 0 where there is nothing to play."""
 
     def write(self, feeds: NDArray[np.float32]) -> None:
         """Pass a block on, from the clock's thread; the monitor is the last two rows of (outputs, frames)."""

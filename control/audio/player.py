@@ -21,11 +21,7 @@ log = logging.getLogger(__name__)
 
 
 class Player:
-    """A thread that keeps the engine's player filled some seconds ahead.
-
-    Args:
-        path: music file.
-        loop: whether to repeat it without a gap.
+    """A thread that keeps the engine's player some seconds ahead with a music file, repeated without a gap if asked.
 
     Raises:
         AudioFileError: the file cannot be played.

@@ -28,11 +28,7 @@ HEAD: Final = """\
 
 
 def commented(values: Mapping[str, Any]) -> str:
-    """Make a configuration file with a comment for each key.
-
-    Args:
-        values: what differs from the defaults, nested as in the file, as JSON values.
-    """
+    """Make a configuration file with a comment for each key, of JSON values that are nested as in the file."""
     return HEAD + "".join(_lines(values, Config, ""))
 
 

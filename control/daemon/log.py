@@ -18,11 +18,7 @@ _MAX_KINDS: Final = 256
 
 
 class RateLimit(logging.Filter):
-    """Drops lines that repeat too often, which would fill the disk and hide others.
-
-    Args:
-        clock: gives monotonic time in seconds.
-    """
+    """Drops lines that repeat too often, which would fill the disk and hide others."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()

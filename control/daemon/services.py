@@ -34,13 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class NetworkServices:
-    """The services that can be reconfigured while the daemon runs.
-
-    Args:
-        config: configuration with which they were opened.
-        admission: rights and limits of all ports.
-        hub: hub of the mirrored scene.
-    """
+    """The services that can be reconfigured while the daemon runs."""
 
     def __init__(self, config: Config, admission: Admission, hub: Hub) -> None:
         self._config = config

@@ -28,13 +28,7 @@ Event = tuple[Literal["PATH_ADDED", "PATH_REMOVED", "PATH_CHANGED", "PATH_RENAME
 
 
 def node_at(path: str, scene: Scene, context: Context) -> Node | None:
-    """The node of a path with its contents, or None.
-
-    Args:
-        path: such as `/`, `/object/vocals` or `/object/0/aed`; no pattern.
-        scene: present scene.
-        context: labels, models and status of the daemon.
-    """
+    """The node of a path with its contents, or None; the path is no pattern."""
     path = path.rstrip("/") or "/"
     method = [route for route in routes(path, scene, context) if route.address == path]
     if method:
