@@ -10,9 +10,9 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from typing import Any
 
+from stemfield.layouts.check import MAX_CHANNEL
 from stemfield.layouts.foreign import ForeignFileError, Imported, decibels, number, one_line, place_at, trim
 
-MAX_CHANNEL = 1024
 _Place = tuple[float, float, float]
 
 

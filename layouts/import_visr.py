@@ -6,6 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Any
 
+from stemfield.layouts.check import MAX_CHANNEL
 from stemfield.layouts.foreign import (
     ForeignFileError,
     Imported,
@@ -17,7 +18,6 @@ from stemfield.layouts.foreign import (
     trim,
 )
 
-MAX_CHANNEL = 1024
 _RANGE = re.compile(r"[0-9]{1,4}(:-?[0-9]{1,4})?:[0-9]{1,4}")
 
 

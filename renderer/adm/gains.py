@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from stemfield.layouts.coordinates import cartesian, polar
 from stemfield.layouts.model import Layout, Speaker
-from stemfield.renderer.adm.conversion import angles_of, sphere_of
-from stemfield.renderer.adm.cube import Cube, direction_of
+from stemfield.renderer.adm.cube import Cube, angles_of, direction_of, sphere_of
 from stemfield.renderer.adm.labels import is_lfe, is_second_lfe, place_name, place_of
 from stemfield.renderer.adm.model import Block, SpeakerBlock, Zone
 from stemfield.renderer.panning.extent import extent_gains
