@@ -68,11 +68,12 @@ class Head(Protocol):
     """Filters to two ears, for directions of sound."""
 
     taps: int
+    """Length of each response, a multiple of 8."""
     latency_frames: int
     """Delay of sound from the middle of the head."""
 
     def filters(self, directions: Doubles) -> Floats:
-        """Responses of both ears for directions of shape (n, 3): shape (n, 2, taps)."""
+        """Responses of both ears for directions of shape (n, 3), not zero: shape (n, 2, taps)."""
         ...
 
 

@@ -105,7 +105,7 @@ def delay(samples: Floats, length: int, ring: Floats, position: int, tap: Words,
         fade: length of the cross-fade, frames.
     """
     mask = ring.shape[0] - 1
-    _into_ring(ring, position, samples, length)
+    into_ring(ring, position, samples, length)
     at = 0
     while at < length:
         if tap[Tap.FADED] >= fade and tap[Tap.NEW] != wanted:
@@ -115,7 +115,7 @@ def delay(samples: Floats, length: int, ring: Floats, position: int, tap: Words,
         faded = tap[Tap.FADED]
         new = position - tap[Tap.NEW]
         if faded >= fade:
-            _from_ring(ring, new + at, samples[at:], length - at)
+            from_ring(ring, new + at, samples[at:], length - at)
             return
         old = position - tap[Tap.OLD]
         count = min(length - at, fade - faded)
@@ -128,7 +128,8 @@ def delay(samples: Floats, length: int, ring: Floats, position: int, tap: Words,
 
 
 @njit(**INNER)
-def _into_ring(ring: Floats, position: int, samples: Floats, length: int) -> None:
+def into_ring(ring: Floats, position: int, samples: Floats, length: int) -> None:
+    """Writes samples[:length] to a ring, a power of two, from a position of the timeline on."""
     at = position & (ring.shape[0] - 1)
     head = min(length, ring.shape[0] - at)
     copy(samples, ring[at:], head)
@@ -136,7 +137,8 @@ def _into_ring(ring: Floats, position: int, samples: Floats, length: int) -> Non
 
 
 @njit(**INNER)
-def _from_ring(ring: Floats, position: int, samples: Floats, length: int) -> None:
+def from_ring(ring: Floats, position: int, samples: Floats, length: int) -> None:
+    """Reads samples[:length] from a ring, a power of two, from a position of the timeline on."""
     at = position & (ring.shape[0] - 1)
     head = min(length, ring.shape[0] - at)
     copy(ring[at:], samples, head)

@@ -48,12 +48,7 @@ QUIETEST_DB: Final = -20.0
 
 
 class AnalyticHead:
-    """Head-related impulse responses from formulas, for any direction.
-
-    Attributes:
-        taps: length of each response, a multiple of 8.
-        latency_frames: delay of sound from the middle of the head.
-    """
+    """Head-related impulse responses from formulas, for any direction; see `binaural.Head`."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self.sample_rate_hz = sample_rate_hz
@@ -67,14 +62,7 @@ class AnalyticHead:
         self._inverse = _minimum_phase(1 / np.maximum(mean, 10 ** (QUIETEST_DB / 20)))
 
     def filters(self, directions: Doubles) -> Floats:
-        """Responses of the left and the right ear.
-
-        Args:
-            directions: directions of sound from the head, shape (n, 3), not zero.
-
-        Returns:
-            Shape (n, 2, taps).
-        """
+        """Responses of both ears for directions of shape (n, 3), not zero: shape (n, 2, taps)."""
         unit = np.asarray(directions, np.float64).reshape(-1, 3)
         unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
         lead = np.exp(-2j * np.pi * self._frequencies_hz * (self.latency_frames / self.sample_rate_hz))

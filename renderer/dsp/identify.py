@@ -82,11 +82,7 @@ def sweep(sample_rate_hz: float, lfe: bool = False) -> Doubles:
 def identifying_sound(sound: int, sample_rate_hz: int, lfe: bool, label: str) -> Floats:
     """The identifying sound of one loudspeaker, peak 1, with soft edges.
 
-    Args:
-        sound: `NOISE`, `SWEEP`, or `SPOKEN`, which is noise for an LFE, and for a label that cannot be spoken.
-        sample_rate_hz: sample rate of the samples.
-        lfe: whether it plays low frequencies only.
-        label: label of the loudspeaker.
+    `SPOKEN` is noise for an LFE, and for a label that cannot be spoken.
     """
     said = spoken(label, sample_rate_hz) if sound == SPOKEN and not lfe else None
     if said is not None:

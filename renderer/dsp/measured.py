@@ -26,18 +26,10 @@ BAND_HZ: Final = (300.0, 12_000.0)
 
 
 class MeasuredHead:
-    """Head-related impulse responses of a SOFA file, of the nearest measured direction.
+    """Head-related impulse responses of a SOFA file, of the nearest measured direction; see `binaural.Head`.
 
     They are resampled, trimmed of silence, and as loud as the embedded head: sound from everywhere has the power that
     it would have without a head.
-
-    Args:
-        path: path of the file.
-        sample_rate_hz: sample rate to which the responses are resampled.
-
-    Attributes:
-        taps: length of each response, a multiple of 8.
-        latency_frames: delay of sound from the middle of the head, as far as the responses tell.
 
     Raises:
         SofaError: the library is missing, or the file cannot be used.

@@ -13,6 +13,7 @@ import numpy as np
 from numba import carray, njit
 from numpy.typing import NDArray
 
+from stemfield.renderer.dsp.delay import into_ring
 from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER, as_pointer, load, load_acquire, store, store_release
@@ -49,8 +50,7 @@ def run(engine: Words, own: Words, count: int) -> None:
     bus = floats(engine, Shared.SOURCE_BUS, sources, ROW_FRAMES)
     ring = carray(as_pointer(address), (sources, CAPTURE_FRAMES), np.float32)
     for row in range(sources):
-        for i in range(count):
-            ring[row, (position + i) & (CAPTURE_FRAMES - 1)] = bus[row, i]
+        into_ring(ring[row], position, bus[row], count)
     store_release(own.ctypes.data + 8 * CaptureTable.END, position + count)
 
 

@@ -34,13 +34,7 @@ def head_of(hrtf: str, sample_rate_hz: int) -> Head:
 
 
 def fit(layout: Layout, hrtf: str | None, sample_rate_hz: int) -> tuple[Chain, Head | None]:
-    """The chain of a layout, and the head of its binaural monitor, if any.
-
-    Args:
-        layout: loudspeaker layout.
-        hrtf: `EMBEDDED` or the path of a SOFA file; None for no monitor.
-        sample_rate_hz: sample rate of the engine.
-    """
+    """The chain of a layout, and the head of its binaural monitor: `EMBEDDED`, a SOFA file's, or None."""
     chain = _chain(layout, sample_rate_hz)
     if hrtf is None:
         return chain, None

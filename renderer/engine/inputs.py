@@ -6,6 +6,7 @@ import numpy as np
 from numba import carray, njit
 
 from stemfield.renderer.dsp.bounds import LOUDEST, copy_sound
+from stemfield.renderer.dsp.delay import from_ring, into_ring
 from stemfield.renderer.dsp.leakage import KINDS
 from stemfield.renderer.dsp.meters import measure
 from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
@@ -13,7 +14,6 @@ from stemfield.renderer.engine.memory import PLAYER_FRAMES, Word
 from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER, as_pointer, load_acquire, store_release
 from stemfield.renderer.native.views import words
-from stemfield.renderer.simd.load_store import copy
 
 ZERO = np.float32(0.0)
 
@@ -46,8 +46,7 @@ def take_mixture(table: Words, inputs: Words, at: int, count: int) -> None:
                 work[i] += music
             else:  # NaN too
                 bad_player[side] += 1
-        for i in range(count):
-            ring[side, (position + i) & (size - 1)] = work[i]
+        into_ring(ring[side], position, work, count)
         measure(work, count, peaks, powers, side)
     if played > 0:
         store_release(_word(table, Word.PLAYER_AT), start + played)
@@ -96,16 +95,16 @@ def take_stems(table: Words, count: int) -> None:
     size = table[Word.TIMELINE]
     stems = table[Word.STEMS]
     mixture = carray(as_pointer(table[Word.MIXTURE_RING]), (2, size), np.float32)
-    ring = carray(as_pointer(table[Word.STEM_RING]), (2 * stems, size), np.float32)
+    ring = carray(as_pointer(table[Word.STEM_RING]), (2 * stems + KINDS, size), np.float32)
+    leakage = carray(as_pointer(table[Shared.LEAKAGE]), (KINDS, ROW_FRAMES), np.float32)
     bus = carray(as_pointer(table[Shared.SOURCE_BUS]), (table[Shared.SOURCES], ROW_FRAMES), np.float32)
     curve = carray(as_pointer(table[Word.FADE_CURVE]), (CHUNK_FRAMES,), np.float32)
     bad_stems = words(table, Word.BAD_STEMS, 2 * stems)
     first = table[Shared.POSITION] - table[Word.LATENCY]
     for side in range(2):
-        residual = bus[2 * stems + side]
-        for i in range(count):
-            residual[i] = mixture[side, (first + i) & (size - 1)]
-    _take_leakage(table, first & (size - 1), count)
+        from_ring(mixture[side], first, bus[2 * stems + side], count)
+    for kind in range(KINDS):  # what the stems of these frames have in common lies behind them
+        from_ring(ring[2 * stems + kind], first, leakage[kind], count)
     if not _fade_curve(table, count):
         for row in range(2 * stems):
             for i in range(count):
@@ -122,18 +121,6 @@ def take_stems(table: Words, count: int) -> None:
             stem[i] *= curve[i]
         for i in range(count):
             residual[i] -= stem[i]
-
-
-@njit(**INNER)
-def _take_leakage(table: Words, at: int, count: int) -> None:
-    """Reads what the stems of these frames have in common, which lies behind them on the timeline."""
-    size, stems = table[Word.TIMELINE], table[Word.STEMS]
-    ring = carray(as_pointer(table[Word.STEM_RING]), (2 * stems + KINDS, size), np.float32)
-    leakage = carray(as_pointer(table[Shared.LEAKAGE]), (KINDS, ROW_FRAMES), np.float32)
-    head = min(count, size - at)
-    for kind in range(KINDS):
-        copy(ring[2 * stems + kind, at:], leakage[kind], head)
-        copy(ring[2 * stems + kind], leakage[kind, head:], count - head)
 
 
 @njit(**INNER)

@@ -50,14 +50,7 @@ SILENT: Final = Levels()
 
 
 def shown_levels(meters: Meters, objects: Sequence[int], rows: NDArray[np.intp], labels: Sequence[str]) -> Levels:
-    """The levels of some meters.
-
-    Args:
-        meters: meters of the engine.
-        objects: object id of each source of the scene.
-        rows: engine rows that play them, shape (objects,).
-        labels: labels of the loudspeakers.
-    """
+    """The levels of some meters, given the object id of each source of the scene and the engine row that plays it."""
     periods = len(meters.peaks)
     if not periods:
         return SILENT

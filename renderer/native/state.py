@@ -22,10 +22,8 @@ class State:
         parts: further states, to which arrays among `values` point.
 
     Attributes:
-        words: the words of the table.
         table: int64, what compiled code reads and writes.
         arrays: the arrays, by word.
-        parts: the further states.
     """
 
     def __init__(

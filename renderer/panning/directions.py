@@ -15,16 +15,10 @@ _ONE = np.cos(np.radians(MIN_SEPARATION_DEG))
 
 
 def one_direction_each(speakers: Sequence[Speaker]) -> tuple[list[Speaker], list[list[int]]]:
-    """Loudspeakers of which no two are in one direction, and the group that each represents.
+    """Loudspeakers of which no two are in one direction, and the indices of the group that each represents.
 
     Those that share a direction become one in their middle. If loudspeakers in different places share a nominal place,
     nominal places cannot tell who is whose neighbour, and the real ones count for all.
-
-    Args:
-        speakers: loudspeakers of a room, without LFEs.
-
-    Returns:
-        The loudspeakers, and for each the indices of its group.
     """
     actual = cartesian([s.azimuth_deg for s in speakers], [s.elevation_deg for s in speakers])
     nominal = cartesian([s.nominal_azimuth_deg for s in speakers], [s.nominal_elevation_deg for s in speakers])
