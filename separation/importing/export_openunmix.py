@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from stemfield.layouts.problems import UserError
 
 Weights = Mapping[str, NDArray[np.float32]]
+"""Weights by their names in the checkpoint."""
 
 OPSET = 17
 _EPSILON = 1e-5
@@ -52,12 +53,7 @@ def read_checkpoint(path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def save_graph(weights: Weights, path: Path) -> None:
-    """Write the graph of one target, with magnitudes (batch, 2, bins, frames) as input and output.
-
-    Args:
-        weights: the weights by their names in the checkpoint.
-        path: the ONNX file.
-    """
+    """Write the graph of one target, with magnitudes (batch, 2, bins, frames) as input and output."""
     import onnx
     from onnx import TensorProto, helper
 
@@ -71,7 +67,8 @@ def save_graph(weights: Weights, path: Path) -> None:
     flat = builder.add("Reshape", scaled, builder.index([0, 0, -1]))
     encoded = builder.add("Tanh", _dense(builder, flat, weights, "fc1", "bn1"))
     hidden = encoded
-    for layer in range(_layers(weights)):
+    layers = sum(name.startswith("lstm.weight_ih_l") and not name.endswith("_reverse") for name in weights)
+    for layer in range(layers):
         hidden = _lstm(builder, hidden, weights, layer)
     both = builder.add("Concat", encoded, hidden, axis=2)
     inner = builder.add("Relu", _dense(builder, both, weights, "fc2", "bn2"))
@@ -123,16 +120,8 @@ def _dense(builder: _Builder, given: str, weights: Weights, dense: str, norm: st
     """A linear layer with the batch normalisation after it."""
     factor = np.divide(weights[f"{norm}.weight"], np.sqrt(weights[f"{norm}.running_var"] + np.float32(_EPSILON)))
     matrix = (weights[f"{dense}.weight"] * factor[:, None]).T
-    return builder.add("Add", builder.add("MatMul", given, matrix), _bias(weights, norm, factor))
-
-
-def _bias(weights: Weights, norm: str, factor: NDArray[np.float32]) -> NDArray[np.float32]:
-    bias: NDArray[np.float32] = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * factor
-    return bias
-
-
-def _layers(weights: Weights) -> int:
-    return sum(name.startswith("lstm.weight_ih_l") and not name.endswith("_reverse") for name in weights)
+    bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * factor
+    return builder.add("Add", builder.add("MatMul", given, matrix), bias)
 
 
 def _lstm(builder: _Builder, given: str, weights: Weights, layer: int) -> str:

@@ -38,12 +38,7 @@ class Details:
 
 
 def card_data(family: str, files: Sequence[Path], details: Details) -> dict[str, Any]:
-    """Card, as plain data, for the files of a model of a family.
-
-    Args:
-        family: one of `FAMILIES`.
-        files: the ONNX files, one or one per source.
-        details: what the files do not say.
+    """Card, as plain data, for the files of a model of a family: one file, or one per source.
 
     Raises:
         CardError: the files are not ONNX graphs, do not match the family, or a detail is missing.

@@ -31,12 +31,7 @@ def windows(stft: Stft) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 class Transform:
-    """Analysis of the mixture and synthesis of the stems, hop by hop; synthesis is one hop behind.
-
-    Args:
-        stft: sizes and scale.
-        sources: number of stems.
-    """
+    """Analysis of the mixture and synthesis of a number of sources, hop by hop; synthesis is one hop behind."""
 
     def __init__(self, stft: Stft, sources: int) -> None:
         self._hop = stft.hop

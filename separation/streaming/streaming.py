@@ -68,6 +68,7 @@ class Separator:
         stems: names of the stems in the order of the output.
         latency_frames: with the mixture fed up to position p, the stems are out up to p - latency_frames.
         step_frames: frames of stems produced per call of the model.
+        pending_frames: frames fed whose stems are not out yet.
 
     Raises:
         CardError: the card's graph cannot be used.
@@ -89,7 +90,12 @@ class Separator:
             raise ValueError(f"rule: expected {' or '.join(RULES)}, got {rule!r}{did_you_mean(rule, RULES)}")
         self.sample_rate_hz = sample_rate_hz
         self.stems = tuple(stems) or card.names
-        self._order = stem_order(card, self.stems) if self.stems != card.names else None
+        self._order = None
+        if self.stems != card.names:
+            if problems := card.unknown_stems(self.stems):
+                raise ValueError(problems[0])
+            joined = [[card.instrument_of(name) == stem for name in card.names] for stem in self.stems]
+            self._order = np.array(joined, np.float32)
         self._rule = RULES[rule]()
         self._stream = model_stream(card, providers, self._rule)
         ratio = model_ratio(sample_rate_hz, card.sample_rate)
@@ -102,7 +108,7 @@ class Separator:
         self._sleep_after = 2 * self.latency_frames + ceil(self._stream.memory_frames / ratio)
         self._asleep = True
         self._silent = 0  # silent frames fed since the last non-zero one, while awake
-        self._pending = 0  # frames fed whose stems are not out yet
+        self.pending_frames = 0
 
     @property
     def threshold(self) -> float:
@@ -123,15 +129,10 @@ class Separator:
         there, _ = self._converters
         return there.needed(self._stream.needed_frames)
 
-    @property
-    def pending_frames(self) -> int:
-        """Frames fed whose stems are not out yet."""
-        return self._pending
-
     def reset(self) -> None:
         """Clear all state but the threshold; the next frame fed is position 0."""
         self._sleep()
-        self._pending = 0
+        self.pending_frames = 0
 
     def feed(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
         """Feed the next frames of the mixture.
@@ -151,7 +152,7 @@ class Separator:
             if self._asleep:
                 audible = sounding[sounding >= at]
                 to = int(audible[0]) if len(audible) else frames
-                self._pending += to - at
+                self.pending_frames += to - at
                 pieces.append(self._zeros())
                 self._asleep = to == frames
             else:
@@ -167,7 +168,7 @@ class Separator:
 
     def flush(self) -> NDArray[np.float32]:
         """Return all pending stems, shape (stems, 2, m), and reset."""
-        pending = self._pending
+        pending = self.pending_frames
         stems = self.feed(np.zeros((2, self.latency_frames), np.float32))[..., :pending]
         self.reset()
         return stems
@@ -187,29 +188,18 @@ class Separator:
         return int(silence_starts[long_enough[0]]) + self._sleep_after if len(long_enough) else frames
 
     def _separated(self, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-        self._pending += mixture.shape[1]
+        self.pending_frames += mixture.shape[1]
         if self._converters is None:
             stems = self._stream.feed(mixture)
         else:
             there, back = self._converters
             found = self._stream.feed(there.feed(mixture))
             stems = back.feed(found.reshape(2 * len(found), -1)).reshape(len(found), 2, -1)
-        self._pending -= stems.shape[2]
+        self.pending_frames -= stems.shape[2]
         return stems if self._order is None else np.einsum("ws,scn->wcn", self._order, stems)
 
     def _zeros(self) -> NDArray[np.float32]:
         """All pending stems, known to be silent."""
-        silence = np.zeros((len(self.stems), 2, self._pending), np.float32)
-        self._pending = 0
+        silence = np.zeros((len(self.stems), 2, self.pending_frames), np.float32)
+        self.pending_frames = 0
         return silence
-
-
-def stem_order(card: ModelCard, stems: Sequence[str]) -> NDArray[np.float32]:
-    """Matrix of ones and zeros, shape (stems, model's stems), that sums the model's stems into the given ones.
-
-    Raises:
-        ValueError: a stem of the model belongs to none of them.
-    """
-    if problems := card.unknown_stems(stems):
-        raise ValueError(problems[0])
-    return np.array([[card.instrument_of(name) == stem for name in card.names] for stem in stems], np.float32)

@@ -12,11 +12,7 @@ from stemfield.separation.training.spectrum import BINS, features, unpool
 
 
 class Ensemble(nn.Module):  # type: ignore[misc]
-    """Ensemble that averages the logits of its networks; its lookahead is the largest among them.
-
-    Args:
-        members: networks with the same sources.
-    """
+    """Ensemble of networks with the same sources that averages their logits; its lookahead is their largest."""
 
     def __init__(self, members: Sequence[Network]) -> None:
         super().__init__()
@@ -27,11 +23,6 @@ class Ensemble(nn.Module):  # type: ignore[misc]
     def members(self) -> Sequence[Network]:
         """The networks of the ensemble."""
         return tuple(self.networks)
-
-    @property
-    def place(self) -> Tensor:
-        """A parameter, as in `Network`."""
-        return self.members[0].place
 
     def add_logits(self, logits: Sequence[float]) -> None:
         """Same as `Network.add_logits`."""
@@ -53,11 +44,7 @@ class Ensemble(nn.Module):  # type: ignore[misc]
 
 
 class StreamingStep(nn.Module):  # type: ignore[misc]
-    """One streaming step, from the spectrum of a hop to the spectra of the sources; the module that is exported.
-
-    Args:
-        network: a network or an ensemble.
-    """
+    """One streaming step, from the spectrum of a hop to the spectra of the sources; the module that is exported."""
 
     def __init__(self, network: Network | Ensemble) -> None:
         super().__init__()

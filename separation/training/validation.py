@@ -66,19 +66,18 @@ def separate(network: Network | Ensemble, mixture: NDArray[np.float32]) -> NDArr
     padded = np.pad(mixture, ((0, 0), (STFT.n_fft - STFT.hop, (2 + late) * STFT.hop)))
     gain, count = RunningGain(LEVEL_DB, STFT.hop / RATE_HZ), (padded.shape[1] - STFT.n_fft) // STFT.hop + 1
     hops = padded[:, STFT.n_fft - STFT.hop :][:, : count * STFT.hop].reshape(2, count, STFT.hop)
-    gains = np.array([gain.next(hops[:, number]) for number in range(count)])[:, None]
+    gains = np.array([gain.next(hop) for hop in hops.swapaxes(0, 1)])[:, None]
     with torch.no_grad():
-        spectra = stft(torch.from_numpy(padded).to(network.place.device))
+        spectra = stft(torch.from_numpy(padded).to(next(network.parameters()).device))
         spectra = spectra * torch.from_numpy(gains).to(spectra.device)
-        (left, right) = spectra.unbind(0)
+        left, right = spectra.unbind(0)
         inputs = features((left.real, left.imag), (right.real, right.imag))
         masks, _ = network(inputs[None])
         mixed = spectra[:, : len(inputs) - late]
         estimates = unpool(masks[0, late:].permute(1, 2, 0, 3)) * mixed
         filtered = _filtered(mixed.cpu().numpy(), estimates.cpu().numpy()) / gains[: count - late]
         stems = istft(torch.from_numpy(filtered).to(estimates.device))
-    stems_at = STFT.hop
-    found: NDArray[np.float32] = stems[..., stems_at : stems_at + frames].cpu().numpy()
+    found: NDArray[np.float32] = stems[..., STFT.hop : STFT.hop + frames].cpu().numpy()
     return found
 
 
