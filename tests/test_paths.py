@@ -23,7 +23,7 @@ PACKAGES = ("control/", "renderer/", "layouts/", "separation/")
 STATIONS = {
     "dialects/osc.py": "parse",
     "dialects/native.py": "commands",
-    "parameters/object_rows.py": "<lambda>",
+    "parameters/object_rows.py": "_with_aed",
     "audio/executor.py": "offer",
     "panning/panner.py": "gains",
     "engine/publisher.py": "publish",
