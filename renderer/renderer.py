@@ -80,9 +80,9 @@ class Renderer:
         self.follow((TimedScene(scene, fade_s),))
 
     def follow(self, cues: Sequence[TimedScene]) -> None:
-        """Puts the present scene and the next ones in force.
+        """Puts the current scene and the next ones in force.
 
-        Head rotation, identifying sounds and the settings of the separation are those of the present scene.
+        Head rotation, identifying sounds and the settings of the separation are those of the current scene.
 
         Args:
             cues: scenes in the order of their times.

@@ -55,7 +55,7 @@ class ServiceFile:
 
     @property
     def installed(self) -> str | None:
-        """The present content of the path; None if there is no file."""
+        """The current content of the path; None if there is no file."""
         try:
             return self.path.read_text(encoding="utf-8")
         except FileNotFoundError:

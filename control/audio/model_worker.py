@@ -72,7 +72,7 @@ class ModelWorker:
         return supervisor
 
     def use(self, card: ModelCard, engine: Engine | None, period_frames: int) -> str:
-        """Switch the model; the present one plays until the new worker is ready.
+        """Switch the model; the current one plays until the new worker is ready.
 
         Args:
             card: model to use.

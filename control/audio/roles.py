@@ -88,7 +88,7 @@ class StemOutputs:
         engine.publish(np.eye(rows, dtype=np.float32), np.ones(rows, np.int64), np.ones(rows, np.float32), 1)
 
     def follow(self, scenes: Sequence[TimedScene]) -> None:
-        """Apply the separation settings of the present scene."""
+        """Apply the separation settings of the current scene."""
         separation = scenes[0].scene.separation
         self.engine.timeline.threshold = separation.threshold
         self.engine.bypass(separation.bypass)

@@ -16,7 +16,7 @@ class SceneDelay:
     """Stands between the hub and the audio while some mirror is sent scenes ahead of time.
 
     Args:
-        follow: gets the scenes due: the present one and the next ones.
+        follow: gets the scenes due: the current one and the next ones.
         delay_s: delay of every scene; above 0.
         present: scene in force now.
         made_s: gives the monotonic time at which the scene passed to `follow` was made.

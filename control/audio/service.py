@@ -183,7 +183,7 @@ class AudioService:
         self._executor.submit(partial(self._link.reconfigure, config))
 
     def use_model(self, card: ModelCard) -> str:
-        """Switch the model; the present one plays until the new worker is ready.
+        """Switch the model; the current one plays until the new worker is ready.
 
         Returns:
             Why not, or an empty string.
@@ -257,7 +257,7 @@ class AudioService:
         return self._model.fits(renderer.engine, period_frames)
 
     def _engine_for(self, rate_hz: int, period_frames: int) -> Engine:
-        """The present engine if it fits, otherwise a new one with worker and player."""
+        """The current engine if it fits, otherwise a new one with worker and player."""
         if self.renderer is not None:
             if self._fits(rate_hz, period_frames):
                 return self.renderer.engine

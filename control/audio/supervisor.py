@@ -1,7 +1,7 @@
 """Keeps the separation worker alive: replaces one that ends, hangs or cannot load its model, with growing delays.
 
 The music does not depend on it: without a worker the engine plays the mixture. A worker with another model starts
-beside the present one and takes over without a gap; if it fails, the present one continues.
+beside the current one and takes over without a gap; if it fails, the current one continues.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ EXIT_BAD_MODEL = 2
 EXIT_TOO_SLOW = 4
 
 Start = Callable[[bool], WorkerProcess]
-"""Starts a worker, which takes over from the present one if its argument is true."""
+"""Starts a worker, which takes over from the current one if its argument is true."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """A worker that takes over from the present one as soon as it is warm."""
+    """A worker that takes over from the current one as soon as it is warm."""
 
     worker: WorkerProcess
     start: Start
@@ -149,7 +149,7 @@ class Supervisor:
                 worker.wait(STOP_TIMEOUT_S)
 
     def _check_successor(self, successor: Successor, now_s: float) -> None:
-        """Make the successor the worker when it has taken over, or when the present worker has ended."""
+        """Make the successor the worker when it has taken over, or when the current worker has ended."""
         worker, timeout_s = successor.worker, START_TIMEOUT_S + successor.timeout_s
         alone = self._worker is None or self._worker.poll() is not None
         if worker.poll() is not None:
@@ -167,7 +167,7 @@ class Supervisor:
 
     def _refuse_successor(self, reason: str, ended: Callable[[bool], None]) -> None:
         self._drop_successor()
-        log.warning("separation worker of another model: %s; the present one plays on", reason)
+        log.warning("separation worker of another model: %s; the current one plays on", reason)
         self.problem = reason
         ended(False)
 

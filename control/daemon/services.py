@@ -51,7 +51,7 @@ class NetworkServices:
         """Addresses of the daemon for the user, in lines."""
 
     def mirror(self, configs: Sequence[MirrorConfig]) -> None:
-        """Start these mirrors, in place of the present ones."""
+        """Start these mirrors, in place of the current ones."""
         self.close()
         hub = self._hub
         for config in configs:

@@ -56,7 +56,7 @@ class PipeWireState:
 
 
 def probe_pipewire() -> PipeWireState:
-    """Read the present state with `pw-dump`, if it is installed."""
+    """Read the current state with `pw-dump`, if it is installed."""
     if not is_running():
         return PipeWireState()
     tool = shutil.which("pw-dump")

@@ -78,7 +78,7 @@ def wiring(layout: Layout, card: SoundCard) -> Wiring:
 
 
 def sound_card(server_name: str | None = None) -> SoundCard:
-    """The present ports; none if no server replies. Starts no server and never hangs."""
+    """The current ports; none if no server replies. Starts no server and never hangs."""
     with JackProbe(server_name) as probe:
         ports = probe.state.card_ports
         sinks = [port.name for port in ports if port.is_input]

@@ -148,7 +148,7 @@ class Recorder:
         self._report = report
         self._engine = engine
         self._ends: tuple[Callable[[], object], ...] = ()
-        """What ends the present recording, capture or playing."""
+        """What ends the current recording, capture or playing."""
         self._task: asyncio.Task[None] | None = None
         self._tasks: dict[asyncio.Task[None], Path] = {}
         """Unfinished tasks, with their files."""

@@ -77,7 +77,7 @@ class Mirror(_Sender):
         dialect: its protocol.
         to: its host and port.
         rate_hz: maximum rate of sending.
-        scene: returns the present scene.
+        scene: returns the current scene.
         ahead_s: delay between a change and its time tag, if the dialect has time tags; 0 for no time tag.
         told_s: returns the monotonic time of the scene passed to `changed`.
     """
@@ -135,7 +135,7 @@ class Mirror(_Sender):
 
 
 class Upstream(_Sender):
-    """The machine that separates, which is sent the settings of the present scene and asked for its latency."""
+    """The machine that separates, which is sent the settings of the current scene and asked for its latency."""
 
     def __init__(self, to: Address, scene: Callable[[], Scene]) -> None:
         super().__init__(to, scene)

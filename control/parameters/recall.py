@@ -39,7 +39,7 @@ def recalled(present: Scene, saved: Scene, recall: Recall | None = None) -> Scen
     """A saved scene in the current room.
 
     Head rotation and recall settings do not change; a comparison ends, so that the scene is audible. Without `recall`,
-    the settings of the present scene say what changes.
+    the settings of the current scene say what changes.
     """
     recall = present.recall if recall is None else recall
     found: dict[str, Any] = {n: getattr(saved, n) for kind in recall.scope for n in SCENE_FIELDS.get(kind, ())}

@@ -43,7 +43,7 @@ claims; direct inputs start at `5`. `{group}` is a number, `{label}` a loudspeak
 the model. Address patterns (`*` `?` `[a-z]` `{one,two}`) match many at once.
 
 - **Units.** Degrees, metres, seconds. Azimuth is positive to the left, elevation upwards; x is front, y left, z up.
-- **Queries.** An address without arguments is a query. The answer is the same address with the present value, sent to
+- **Queries.** An address without arguments is a query. The answer is the same address with the current value, sent to
   the port that asked. Rows marked *do* are actions, without a value to query. Rows marked *ask* can be queried and
   subscribed to, but not set.
 - **Types.** `i` `f` `d` `h` `T` `F` are interchangeable for numbers and truth values, `s` and `S` for strings. Brackets

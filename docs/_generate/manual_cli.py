@@ -42,7 +42,7 @@ _TAIL = """\
 |---|---|
 | `~/.config/stemfield/config.yaml`, otherwise `/etc/stemfield/config.yaml` | the [configuration](config.md) |
 | `~/.config/stemfield/layouts/`, `models/` | your own layouts and models |
-| `~/.local/state/stemfield/` | the present scene, saved scenes and recordings |
+| `~/.local/state/stemfield/` | the current scene, saved scenes and recordings |
 | `/var/lib/stemfield/` | the same for the service |
 
 ## Environment

@@ -61,7 +61,7 @@ class ConnectionKeeper:
         self._doubtful.clear()
 
     def missing(self, current: set[Connection], exists: Callable[[str], bool]) -> set[Connection]:
-        """Notes the present connections and returns those to make now."""
+        """Notes the current connections and returns those to make now."""
         doubtful = {c for c in (self._seen | self._doubtful) - current if exists(c[1])}
         forgotten = doubtful & self._doubtful
         self.wanted = (self.wanted - forgotten) | current

@@ -208,7 +208,7 @@ class Engine:
         self._fade.table[FadeTable.AT] = self._fade.table[FadeTable.SOUNDING] = 0
 
     def fade_in(self) -> None:
-        """Fades silent outputs in over half a second, as soon as the present mixture has reached them."""
+        """Fades silent outputs in over half a second, as soon as the current mixture has reached them."""
         self._fade.table[FadeTable.HOLD] = self.latency_frames
         store(self._fade.word_address(FadeTable.SOUNDING), 1)
 

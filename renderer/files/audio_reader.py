@@ -141,7 +141,7 @@ class AudioReader:
         return np.concatenate(parts, axis=1)
 
     def blocks(self, block_frames: int) -> Iterator[NDArray[np.float32]]:
-        """From the present position to the end, in blocks of shape (2, block_frames); the last may be shorter."""
+        """From the current position to the end, in blocks of shape (2, block_frames); the last may be shorter."""
         while (block := self.read(block_frames)).shape[1]:
             yield block
 

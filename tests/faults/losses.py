@@ -95,7 +95,7 @@ def _with_changes(snapshots: Sequence[Snapshot]) -> Iterator[tuple[Snapshot, Sna
         for line in now.log_lines:
             if line.endswith(" requested"):
                 changing = changes = True
-            elif line.endswith(" plays") or "the present one plays on" in line:
+            elif line.endswith(" plays") or "the current one plays on" in line:
                 changing = False
         yield before, now, changes
 

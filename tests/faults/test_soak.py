@@ -76,7 +76,7 @@ def test_each_loss_has_its_cause() -> None:
             (4.1, 1, 1, 0, ""),
             (4.109, 1, 1, 0, ""),
             (9.0, 1, 1, 1, "separation worker: it ended with status -9"),
-            (9.0, 1, 1, 1, "separation worker of another model: bad; the present one plays on"),
+            (9.0, 1, 1, 1, "separation worker of another model: bad; the current one plays on"),
             (9.5, 1, 2, 1, ""),
         )
     )

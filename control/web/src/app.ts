@@ -85,7 +85,7 @@ export class App {
     return [item, ...this.linkedObjects(item, linked[what])].map((each) => at(each, what));
   }
 
-  /** Returns a function that restores the present values of these addresses, for gestures that the browser cancels. */
+  /** Returns a function that restores the current values of these addresses, for gestures that the browser cancels. */
   snapshot(addresses: string[]): () => void {
     const kept = addresses.map((address) => [address, this.store.values(address).peek()] as const);
     return () =>
