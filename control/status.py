@@ -120,36 +120,54 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Sources of the live values.
+    """Sources of the live values. The daemon builds it once, from all its parts."""
 
-    The daemon builds it once, from all its parts. The defaults are for where nothing runs, as when files are rendered.
-    """
-
-    counters: Counters = field(default_factory=Counters)
-    levels: Callable[[], Levels] = lambda: SILENT
+    counters: Counters
+    levels: Callable[[], Levels]
     """Levels of the meters."""
-    sound: Callable[[], SoundState] = lambda: QUIET
-    callback: Callable[[], CallbackState] = lambda: UNCALLED
-    energy_vectors: Callable[[], NDArray[np.float32]] = lambda: np.zeros((0, 3), np.float32)
+    sound: Callable[[], SoundState]
+    callback: Callable[[], CallbackState]
+    energy_vectors: Callable[[], NDArray[np.float32]]
     """Energy vector of each object of the scene, shape (objects, 3): length 1 where all energy comes from one
     direction."""
-    sounding: Callable[[str], str] = lambda _: ""
+    sounding: Callable[[str], str]
     """Test signal that a loudspeaker plays now, by its label."""
-    match_db: Callable[[], float] = lambda: 0.0
+    match_db: Callable[[], float]
     """How much louder the scene is than the recording."""
-    bad_samples: Callable[[], BadSamples] = BadSamples
+    bad_samples: Callable[[], BadSamples]
     """Invalid samples by their source."""
-    holder: Callable[[int], str] = lambda _: ""
+    holder: Callable[[int], str]
     """The peer that controls an object, by the object's id."""
-    scenes: Callable[[], tuple[str, ...]] = tuple
+    scenes: Callable[[], tuple[str, ...]]
     """Names of the scenes."""
-    scene_name: Callable[[], str] = str
+    scene_name: Callable[[], str]
     """Name of the scene that was loaded or saved last."""
-    scene_changed: Callable[[], bool] = bool
+    scene_changed: Callable[[], bool]
     """Whether the scene has changed since."""
-    refused: Callable[[], tuple[str, str, int]] = lambda: ("", "", 0)
+    refused: Callable[[], tuple[str, str, int]]
     """Address and reason of the last refused message, and the heartbeat at that time."""
-    recorder: Callable[[], str] = str
+    recorder: Callable[[], str]
     """What the recorder is doing."""
-    recordings: Callable[[], tuple[str, ...]] = tuple
+    recordings: Callable[[], tuple[str, ...]]
     """Names of the recordings."""
+
+
+def idle_status() -> Status:
+    """The status where nothing runs, as when files are rendered."""
+    return Status(
+        counters=Counters(),
+        levels=lambda: SILENT,
+        sound=lambda: QUIET,
+        callback=lambda: UNCALLED,
+        energy_vectors=lambda: np.zeros((0, 3), np.float32),
+        sounding=lambda _: "",
+        match_db=lambda: 0.0,
+        bad_samples=BadSamples,
+        holder=lambda _: "",
+        scenes=tuple,
+        scene_name=str,
+        scene_changed=bool,
+        refused=lambda: ("", "", 0),
+        recorder=str,
+        recordings=tuple,
+    )

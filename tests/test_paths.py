@@ -14,7 +14,7 @@ from stemfield.control.network.admission import Admission
 from stemfield.control.network.scheduler import FairScheduler
 from stemfield.control.network.udp import UdpServer
 from stemfield.control.parameters.context import Context
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.scene.scene import default_scene
 
@@ -70,7 +70,7 @@ def test_a_message_passes_the_files_that_the_document_names(tmp_path):
     trace = Trace()
 
     async def send():
-        hub = build_hub(scene, Context(layout.labels, scene, status=Status()))
+        hub = build_hub(scene, Context(layout.labels, scene, status=idle_status()))
         audio.apply(scene)
         await audio.start()
         hub.follow(audio.follow)

@@ -86,10 +86,10 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.peers import Peer
 from stemfield.control.parameters.context import Context
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import default_scene
 scene = default_scene()
-hub = build_hub(scene, Context((), scene, status=Status()))
+hub = build_hub(scene, Context((), scene, status=idle_status()))
 def send(address, *values):
     message = OscMessageBuilder(address)
     for value in values:

@@ -10,7 +10,7 @@ from stemfield.control.offline.render import Change
 from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.file import load_scene_file
 from stemfield.control.scenes.recording import read_recording, scenes_of
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.scene.scene import Scene, default_scene
@@ -27,7 +27,7 @@ def load_scene(file: str | None, layout: Layout) -> Scene:
     if file is None:
         return scene
     try:
-        return load_scene_file(Path(file), Context(layout.labels, scene, status=Status()))
+        return load_scene_file(Path(file), Context(layout.labels, scene, status=idle_status()))
     except FileNotFoundError as error:
         raise CommandError([f"{file}: no such file"]) from error
 
@@ -57,6 +57,6 @@ def load_changes(path: Path, scene: Scene, layout: Layout) -> list[Change]:
         CommandError: it cannot be read.
     """
     try:
-        return list(scenes_of(read_recording(path), scene, Context(layout.labels, scene, status=Status())))
+        return list(scenes_of(read_recording(path), scene, Context(layout.labels, scene, status=idle_status())))
     except OSError as error:
         raise CommandError([f"{path}: cannot be read: {error.strerror}"]) from error

@@ -34,7 +34,7 @@ from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import every_route
 from stemfield.control.scenes.store import SceneStore
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.jack import JackDriver
 from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
@@ -92,7 +92,7 @@ class Bench:
         self.folder, self.server = folder, server
         layout = load_layout("22.2")
         defaults = default_scene([(f"in{n}", (n,)) for n in range(OBJECTS)])
-        self.context = Context(layout.labels, defaults, status=Status())
+        self.context = Context(layout.labels, defaults, status=idle_status())
         self.hub = build_hub(defaults, self.context, SceneStore(folder, self.context))
         self.engine = Engine(RATE, 2, OBJECTS, 24, 4, 2304)
         self.room = Renderer(layout, Panner(layout), self.engine)
@@ -240,7 +240,7 @@ class Bench:
 def scene_load(folder: Path) -> Row:
     """Time from the file of a scene with 128 objects to the gains of 22.2."""
     layout = load_layout("22.2")
-    context = Context(layout.labels, default_scene([(f"in{n}", (n,)) for n in range(123)]), status=Status())
+    context = Context(layout.labels, default_scene([(f"in{n}", (n,)) for n in range(123)]), status=idle_status())
     store = SceneStore(folder / "big", context)
     store.save_named("big", context.defaults)
     hub = build_hub(context.defaults, context, store)

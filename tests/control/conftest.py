@@ -32,7 +32,7 @@ from stemfield.control.network.udp import UdpServer
 from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.store import SceneStore
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.scene.scene import Scene, default_scene
 
@@ -52,7 +52,9 @@ def no_thread_left() -> Iterator[None]:
 
 @pytest.fixture
 def context() -> Context:
-    return Context(LABELS, default_scene([("guitar", (0,)), ("piano", (1, 2))]), ("first", "second"), status=Status())
+    return Context(
+        LABELS, default_scene([("guitar", (0,)), ("piano", (1, 2))]), ("first", "second"), status=idle_status()
+    )
 
 
 class Peer:

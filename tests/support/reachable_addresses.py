@@ -80,7 +80,7 @@ async def addresses(network: dict[str, Any], folder: Path, other: int) -> dict[s
     from stemfield.control.network.listeners import listen_addresses
     from stemfield.control.parameters.context import Context
     from stemfield.control.scenes.store import SceneStore
-    from stemfield.control.status import Status
+    from stemfield.control.status import idle_status
     from stemfield.layouts.loader import load_layout
     from stemfield.renderer.scene.scene import default_scene
 
@@ -88,7 +88,7 @@ async def addresses(network: dict[str, Any], folder: Path, other: int) -> dict[s
     config = parse_config(
         {"network": network | allow, "state_folder": str(folder), "discovery": {"enabled": False}}, "here"
     )
-    context = Context((), default_scene(), status=Status())
+    context = Context((), default_scene(), status=idle_status())
     hub = build_hub(context.defaults, context, SceneStore(folder, context))
     async with AsyncExitStack() as stack:
         services = await open_network(stack, config, hub, load_layout("stereo"), HeadphoneStream())

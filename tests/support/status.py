@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
-from stemfield.control.status import Status
+from stemfield.control.status import Status, idle_status
 
 
 def replaceable(sources: dict[str, Callable[..., Any]]) -> Status:
     """Status that takes each value from the source with its name, or from the idle status."""
-    idle = Status()
+    idle = idle_status()
 
     def source(name: str) -> Callable[..., Any]:
         return lambda *arguments: sources.get(name, getattr(idle, name))(*arguments)

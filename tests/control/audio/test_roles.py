@@ -12,7 +12,7 @@ from stemfield.control.config.configuration import Config
 from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.drivers.file import render
 from stemfield.renderer.dsp.chain import design_chain
@@ -26,7 +26,7 @@ RATE_HZ = 48_000
 
 
 def context(role, *, has_peer=False):
-    return Context(QUAD.labels, default_scene(), elsewhere=partial(elsewhere, role, has_peer), status=Status())
+    return Context(QUAD.labels, default_scene(), elsewhere=partial(elsewhere, role, has_peer), status=idle_status())
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ from stemfield.control.parameters.adm_rows import ADM_ROWS
 from stemfield.control.parameters.commands import SetParameter, Touch
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply, readable, value_of
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import Scene, default_scene
 
-CONTEXT = Context(("M+030", "M-030"), default_scene([("guitar", (0,))]), status=Status())
+CONTEXT = Context(("M+030", "M-030"), default_scene([("guitar", (0,))]), status=idle_status())
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from stemfield.control.parameters.actions import LoadScene, Ping, Renew, SaveSce
 from stemfield.control.parameters.commands import Ask, Command, Problem, SetParameter, Timed
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import default_scene
 
 NOW_S = 1_700_000_000.0
@@ -160,7 +160,7 @@ def test_answers_are_read_by_python_osc() -> None:
     assert OscMessage(encode("/error", "ss", ("", "Größe"))).params == ["", "Größe"]
 
 
-CONTEXT = Context(("M+030", "M-030"), default_scene([("guitar", (0,))]), status=Status())
+CONTEXT = Context(("M+030", "M-030"), default_scene([("guitar", (0,))]), status=idle_status())
 addresses = st.sampled_from(
     ["/object/vocals/aed", "/object/*/level", "/object/{0,1}/name", "/scene/load", "/subscribe", "/x"]
 )

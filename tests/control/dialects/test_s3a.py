@@ -26,11 +26,13 @@ from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.scenes.file import scene_from_dict, scene_to_dict
 from stemfield.control.scenes.upsert import upsert_object
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import Scene, default_scene
 
-CONTEXT = Context(("M+030", "M-030", "U+110"), default_scene([("guitar", (0,)), ("piano", (1, 2))]), status=Status())
+CONTEXT = Context(
+    ("M+030", "M-030", "U+110"), default_scene([("guitar", (0,)), ("piano", (1, 2))]), status=idle_status()
+)
 
 
 def heard(*objects: dict[str, Any], scene: Scene = CONTEXT.defaults) -> tuple[Scene, list[str]]:
@@ -170,7 +172,7 @@ def test_new_objects_are_added_survive_a_restart_and_can_be_removed() -> None:
     assert kept.objects[-1].channels == (0, 2)
     removed, _ = apply(scene, SetParameter("/object/added one/remove"), CONTEXT)
     assert removed == CONTEXT.defaults
-    smaller = Context(CONTEXT.labels, default_scene(), status=Status())
+    smaller = Context(CONTEXT.labels, default_scene(), status=idle_status())
     scene, problems = scene_from_dict(scene_to_dict(kept, CONTEXT), smaller)
     assert scene == smaller.defaults
     assert "added.object-40: a new object needs a direct input" in problems[0]

@@ -17,7 +17,7 @@ from stemfield.control.http.metrics import exposition
 from stemfield.control.http.server import HttpServer
 from stemfield.control.http.session import Doors
 from stemfield.control.network.admission import Admission
-from stemfield.control.status import CallbackState, SoundState, Status
+from stemfield.control.status import CallbackState, SoundState, idle_status
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -33,14 +33,14 @@ def of(read: Samples, name: str, **labels: str) -> float:
 
 
 def test_every_number_stands_where_its_name_says() -> None:
-    counters = Status().counters
+    counters = idle_status().counters
     for number, name in enumerate(("received", "sent", "unsent", "not_allowed", "limited", "lost", "messages"), 11):
         counters.add(name, lambda number=number: number)
     for name, number in {"problems": 10, "unknown": 4, "conflicts": 3, "read_only": 2, "peers": 5}.items():
         counters.add(name, lambda number=number: number)
     state = SoundState("jack", "JACK", "meridian", 0.5, 0.07, 8, 2, "", 1.5, 57.5, xruns=9)
     callback = CallbackState(1000, 21.5, 1, 6, {0.5: 0.02, 1.0: 0.4})
-    status = replace(Status(), counters=counters, sound=lambda: state, callback=lambda: callback)
+    status = replace(idle_status(), counters=counters, sound=lambda: state, callback=lambda: callback)
     read = samples(exposition(status, {"page": 3}, "1.2.3"))
     assert of(read, "info", version="1.2.3", driver="jack", model="meridian") == 1
     assert [of(read, f"{name}_total") for name in ("received", "sent", "unsent", "messages")] == [11, 12, 13, 17]
@@ -62,7 +62,7 @@ def test_every_number_stands_where_its_name_says() -> None:
 
 
 def test_the_manual_names_exactly_these(repository: Any) -> None:
-    status = replace(Status(), callback=lambda: CallbackState(shares={0.5: 0.1}))
+    status = replace(idle_status(), callback=lambda: CallbackState(shares={0.5: 0.1}))
     made = {name for name, _ in samples(exposition(status, {"page": 1}, "1"))}
     rows = [line for line in (repository / "docs" / "metrics.md").read_text().splitlines() if line.startswith("| `")]
     told = {word.strip("`,") for row in rows for word in row.split("|")[1].split()}

@@ -35,7 +35,7 @@ from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import Route, every_route
 from stemfield.control.parameters.rows import Parameter
 from stemfield.control.scenes.store import Saver, SceneStore
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import default_scene
 from tests.control.conftest import Web
 
@@ -603,7 +603,7 @@ def test_a_connection_that_is_still_closing_counts() -> None:
 
 
 def test_a_tree_of_128_objects_is_whole() -> None:
-    context = Context(("M+030",), default_scene([(f"in{n}", (n,)) for n in range(123)]), status=Status())
+    context = Context(("M+030",), default_scene([(f"in{n}", (n,)) for n in range(123)]), status=idle_status())
     root = node_at("/", context.defaults, context)
     assert root is not None
     assert len(root["CONTENTS"]["object"]["CONTENTS"]) == 128

@@ -28,7 +28,7 @@ from stemfield.control.http.session import Doors
 from stemfield.control.http.telemetry import pack
 from stemfield.control.network.admission import Admission
 from stemfield.control.parameters.context import Context
-from stemfield.control.status import SoundState, Status
+from stemfield.control.status import SoundState, idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.levels import Levels, LoudnessMatch
 from stemfield.renderer.scene.compare import untouched
@@ -135,7 +135,7 @@ def test_a_browser_is_led_to_the_page_and_oscquery_to_its_tree(web: Web) -> None
 
 
 def test_the_page_is_told_what_this_machine_does_of_the_whole() -> None:
-    context = Context((), default_scene(), role="renderer", status=Status())
+    context = Context((), default_scene(), role="renderer", status=idle_status())
     assert daemon_facts("room", ["127.0.0.1"], 1, 2, context)["role"] == "renderer"
 
 

@@ -29,7 +29,7 @@ from stemfield.control.scenes.journal import MAX_CONTENT, Journal
 from stemfield.control.scenes.recording import HEADER, MAX_LINE, encode_step, read_recording, scenes_of
 from stemfield.control.scenes.store import SceneStore
 from stemfield.control.scenes.upsert import upsert_object
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import MAX_OBJECTS, Scene, default_scene
@@ -150,7 +150,7 @@ def test_every_row_of_text_refuses_what_cannot_be_kept(context: Context) -> None
 def test_the_largest_scene_that_can_be_made_is_kept(tmp_path: Path) -> None:
     """By all who may change things, in a room that is set up by a person in his right mind."""
     labels = load_layout("22.2").labels
-    context = Context(labels, default_scene([("in", (0, 1))]), status=Status())
+    context = Context(labels, default_scene([("in", (0, 1))]), status=idle_status())
     scene = context.defaults
     for ident in range(len(scene.objects), MAX_OBJECTS):
         scene = upsert_object(scene, UpsertObject(ident, "channel", [0, 1], {}), context)

@@ -7,7 +7,7 @@ from pythonosc.osc_message_builder import build_msg
 from stemfield.control.dialects.registry import decode
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.check import check_layout, reachable_label
 from stemfield.renderer.scene.scene import default_scene
 
@@ -18,7 +18,7 @@ labels = st.one_of(texts, st.text("AB/*?[]{},#!-+~ 0", min_size=1, max_size=5))
 def said(address, value, labels):
     """The scene, and what is wrong, after one message to a room of these loudspeakers."""
     (timed,) = decode(build_msg(address, [value]).dgram, 0.0)
-    return apply(default_scene(), timed.command, Context(labels, default_scene(), status=Status()))
+    return apply(default_scene(), timed.command, Context(labels, default_scene(), status=idle_status()))
 
 
 def is_allowed(label):

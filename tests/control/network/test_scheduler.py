@@ -20,7 +20,7 @@ from stemfield.control.daemon.daemon import SWITCH_INTERVAL_S
 from stemfield.control.hub.peers import Peer
 from stemfield.control.network.scheduler import MAX_QUEUED, MAX_WAIT_S, FairQueue, FairScheduler, FairThreadPool
 from stemfield.control.parameters.context import Context
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import default_scene
 from tests.control.conftest import Control, Web
 
@@ -239,7 +239,7 @@ def crowd(tmp_path: Any) -> Iterator[Callable[[float], Control]]:
 
     def start(rate: float) -> Control:
         scene = default_scene([(f"input{number}", (number,)) for number in range(123)])
-        made.append(Control(Context(("M+030", "M-030"), scene, status=Status()), tmp_path / "state", rate))
+        made.append(Control(Context(("M+030", "M-030"), scene, status=idle_status()), tmp_path / "state", rate))
         return made[-1]
 
     yield start

@@ -12,7 +12,7 @@ from stemfield.control.parameters.commands import SetParameter
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.routes import apply
 from stemfield.control.scenes.changes import compare
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import default_scene
 
 
@@ -43,7 +43,7 @@ def test_the_machine_that_separates_is_told_and_asked():
         while upstream.latency_ms is None:
             await asyncio.sleep(0.01)
         asked, _ = apply(
-            scene, SetParameter("/separation/threshold", (0.25,)), Context(("L", "R"), scene, status=Status())
+            scene, SetParameter("/separation/threshold", (0.25,)), Context(("L", "R"), scene, status=idle_status())
         )
         upstream.changed(asked, compare(scene, asked))
         while "/separation/threshold [0.25]" not in heard:

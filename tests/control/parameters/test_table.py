@@ -20,7 +20,7 @@ from stemfield.control.parameters.routes import (
     value_of,
 )
 from stemfield.control.parameters.table import TABLE
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.coordinates import cartesian, polar
 from stemfield.layouts.model import EqBand
 from stemfield.renderer.scene.scene import MAX_LEVEL, DistanceLaw, Scene, Sector
@@ -218,7 +218,7 @@ def test_type_and_model_are_words_of_a_list(context: Context) -> None:
     assert allowed in refused(context.defaults, context, "/object/vocals/type", "pointt")
     assert do(context.defaults, context, "/separation/model", "second").separation.model == "second"
     assert "did you mean first?" in refused(context.defaults, context, "/separation/model", "firts")
-    anything = Context(context.labels, context.defaults, status=Status())
+    anything = Context(context.labels, context.defaults, status=idle_status())
     for path in ("../../etc/passwd", "/etc/passwd", ".hidden", "a\0b", "x" * 65):
         assert "name of a model card" in refused(context.defaults, anything, "/separation/model", path)
 

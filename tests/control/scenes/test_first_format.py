@@ -12,7 +12,7 @@ from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.library import SceneLibrary
 from stemfield.control.scenes.recording import read_recording, scenes_of
 from stemfield.control.scenes.store import SceneStore
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.scene.scene import Scene
 
@@ -28,7 +28,7 @@ def config(tmp_path: Path) -> Config:
 
 @pytest.fixture
 def context(config: Config) -> Context:
-    return Context(load_layout(config.layout).labels, config.default_scene(), status=Status())
+    return Context(load_layout(config.layout).labels, config.default_scene(), status=idle_status())
 
 
 def check_scene(scene: Scene) -> None:

@@ -11,7 +11,7 @@ from stemfield.control.scenes import library
 from stemfield.control.scenes.library import MAX_STEPS, MAX_WAITING, History
 from stemfield.control.scenes.presets import presets
 from stemfield.control.scenes.store import SceneStore
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
 from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.panning.panner import Panner
@@ -62,7 +62,7 @@ def test_presets_put_the_music_where_their_names_say() -> None:
 def context() -> Context:
     layout = load_layout("7.1.4")
     defaults = default_scene([("guitar", (0,))])
-    return Context(layout.labels, defaults, (), presets(layout, defaults), status=Status())
+    return Context(layout.labels, defaults, (), presets(layout, defaults), status=idle_status())
 
 
 def test_scenes_are_listed_loaded_hidden_and_forgotten(control: Any, peer: Any, until: Any) -> None:

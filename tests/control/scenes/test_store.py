@@ -21,7 +21,7 @@ from stemfield.control.parameters.routes import apply
 from stemfield.control.scenes.file import SceneFileError, load_scene_file, scene_from_dict, scene_to_dict
 from stemfield.control.scenes.journal import SLOT_BYTES, Journal
 from stemfield.control.scenes.store import Saver, SceneStore
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import Scene, default_scene
 
@@ -95,7 +95,7 @@ def test_objects_are_found_by_their_configured_names(context: Context, tmp_path:
         context.labels,
         default_scene([("piano", (0, 1)), ("organ", (2,)), ("guitar", (3,))]),
         context.models,
-        status=Status(),
+        status=idle_status(),
     )
     scene, problems = SceneStore(tmp_path, reordered).load()
     assert problems == ()
@@ -109,7 +109,7 @@ def test_objects_are_found_by_their_configured_names(context: Context, tmp_path:
 
 def test_what_is_gone_is_reported_and_the_rest_used(context: Context, tmp_path: Path) -> None:
     SceneStore(tmp_path, context).save(changed(context))
-    smaller = Context(("M+030", "M-030"), default_scene(), ("first",), status=Status())
+    smaller = Context(("M+030", "M-030"), default_scene(), ("first",), status=idle_status())
     scene, problems = SceneStore(tmp_path, smaller).load()
     assert scene.objects[2].width_deg == 12.5
     assert set(scene.speakers) == {"M+030", "M-030"}
@@ -232,9 +232,9 @@ from pathlib import Path
 from dataclasses import replace
 from stemfield.control.scenes.store import SceneStore
 from stemfield.control.parameters.context import Context
-from stemfield.control.status import Status
+from stemfield.control.status import idle_status
 from stemfield.renderer.scene.scene import default_scene
-context = Context(("M+030",), default_scene(), status=Status())
+context = Context(("M+030",), default_scene(), status=idle_status())
 store = SceneStore(Path(sys.argv[1]), context)
 store.save(context.defaults)
 print("ready", flush=True)
@@ -244,7 +244,7 @@ for n in range(1, 10**9):
 
 
 def test_the_file_is_whole_whenever_the_writer_is_killed(tmp_path: Path) -> None:
-    context = Context(("M+030",), default_scene(), status=Status())
+    context = Context(("M+030",), default_scene(), status=idle_status())
     seen = set()
     for number in range(8):
         with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
