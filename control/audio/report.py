@@ -128,7 +128,7 @@ class StemsLog:
         if share == 1.0 and not self._arrive:
             self._arrive = True
             missed_s = engine.counters().missing_frames / engine.sample_rate_hz
-            log.info("stems arrive; %.3f s were played without", missed_s)
+            log.info("stems arrive; the first %.3f s were played without them", missed_s)
         elif self._arrive and now_s - self._last_s > MISSING_S:
             self._arrive = False
             log.warning("no stems: the recording is played as it is")

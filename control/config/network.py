@@ -76,7 +76,7 @@ class NetworkConfig(Strict):
         json_schema_extra=LIVE,
         ge=10.0,
         le=1_000_000.0,
-        description="Maximum message rate of each sender; bursts may be as large.",
+        description="Maximum message rate of each host over all ports; bursts may be as large.",
     )
 
     @field_validator("allow")

@@ -12,6 +12,7 @@ from stemfield.control.parameters.actions import LoadScene, Ping
 from stemfield.control.parameters.adm_rows import ADM_ROWS
 from stemfield.control.parameters.commands import Ask, Command, Problem, SetParameter, Touch
 from stemfield.control.parameters.rows import Parameter
+from stemfield.layouts.problems import shown
 from stemfield.renderer.scene.gains import object_level
 from stemfield.renderer.scene.scene import Scene
 
@@ -53,7 +54,7 @@ def _command(message: Message) -> Command | Problem:
         match arguments:
             case [str() as name, *_]:
                 return LoadScene(name, CHANGE_FADE_S, address=address)
-        return Problem(address, f"expected the name of a scene, got {len(arguments)} arguments")
+        return Problem(address, f"expected the name of a scene, got {shown(arguments[0])}")
     head, _, last = address.rpartition("/")
     if last in _HOLDS:
         return Touch(head, _HOLDS[last], "adm")

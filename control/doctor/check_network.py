@@ -84,7 +84,7 @@ def check_osc(evidence: Evidence) -> Iterator[Finding]:
     if daemon.runs and not daemon.answers:
         yield Finding(
             "osc-ignored",
-            f"the daemon ({daemon.osc_owner}) has UDP port {evidence.config.osc.port} and does not reply to a ping",
+            f"the daemon ({daemon.osc_owner}) has UDP port {evidence.config.osc.port} but does not reply to a ping",
             f"kill -KILL {daemon.pid}; stemfield serve",
         )
         return

@@ -52,7 +52,8 @@ def _refused(id_: Id, item: str, what: str, rights: Rights) -> Finding:
     if grant is not None and (grant.value == -1 or (limit != -1 and grant.value > limit)):
         return Finding(
             "limits-without-effect",
-            f"{what}: {grant.file} has `{grant.line}`, but {limited} in this session: it is older, or does not use PAM",
+            f"{what}: {grant.file} has `{grant.line}`, but {limited} in this session, which is older than that line or "
+            "does not use PAM",
             again,
         )
     if AUDIO in rights.account_groups - rights.groups:
@@ -113,7 +114,7 @@ def check_linger(evidence: Evidence) -> Iterator[Finding]:
 
 
 def check_daemon_realtime(evidence: Evidence) -> Iterator[Finding]:
-    """The server has real-time priority, and the daemon's callback has not."""
+    """The server has real-time priority, but the daemon's callback does not."""
     jack, daemon, rights = evidence.jack, evidence.daemon, evidence.rights
     if jack is None or rights is None or not jack.opened or not jack.realtime or not daemon.pid:
         return

@@ -66,7 +66,7 @@ def check_start_order(evidence: Evidence) -> Iterator[Finding]:
 
 
 def check_hang(evidence: Evidence) -> Iterator[Finding]:
-    """A server accepts a connection and does not reply."""
+    """A server accepts a connection but does not reply."""
     if evidence.jack is None or not evidence.jack.hung:
         return
     server = evidence.wanted_server

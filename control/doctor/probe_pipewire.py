@@ -15,7 +15,7 @@ from typing import Any, Final
 TIMEOUT_S: Final = 4.0
 SETTINGS: Final = ("clock.force-quantum", "clock.force-rate")
 PROPERTIES: Final = ("node.force-quantum", "node.force-rate")
-"""Names of what forces a period or a rate, for all programs and by a program."""
+"""Settings (for all programs) and properties of nodes (of one program) that force a period or a rate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def probe_pipewire() -> PipeWireState:
         output = subprocess.run([tool], capture_output=True, timeout=TIMEOUT_S, check=False).stdout
         objects = json.loads(output)
     except (subprocess.TimeoutExpired, ValueError):
-        return PipeWireState(running=True, problem="PipeWire accepts connections and does not reply to pw-dump")
+        return PipeWireState(running=True, problem="PipeWire accepts connections but does not reply to pw-dump")
     return PipeWireState(running=True, forces=tuple(force for one in objects for force in _forces(one)))
 
 

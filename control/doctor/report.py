@@ -89,8 +89,10 @@ def _versions() -> Iterator[str]:
     for command in PROGRAMS:
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
-        except (OSError, subprocess.TimeoutExpired):
+        except OSError:
             yield f"{command[0]} is not installed"
+        except subprocess.TimeoutExpired:
+            yield f"{command[0]} does not reply"
         else:
             lines = [line for line in (done.stdout + done.stderr).splitlines() if any(c.isdigit() for c in line)]
             yield f"{command[0]}: {lines[0].strip() if lines else 'no version reported'}"

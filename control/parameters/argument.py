@@ -134,7 +134,8 @@ def accept_all(arguments: Sequence[Argument], values: Sequence[object], *, stric
     once = sum(not a.optional for a in arguments) <= len(values) <= len(arguments)
     if not once and not (endless and values and len(values) % len(arguments) == 0):
         names = " ".join(f"[{a.name}]" if a.optional else a.name for a in arguments) or "none"
-        raise RefusedError(f"expected {names}{' ...' if endless else ''}, got {len(values)} arguments")
+        got = f"{len(values)} argument{'' if len(values) == 1 else 's'}"
+        raise RefusedError(f"expected {names}{' ...' if endless else ''}, got {got}")
     accepted = []
     for index, value in enumerate(values):
         argument = arguments[index % len(arguments)]

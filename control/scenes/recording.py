@@ -1,7 +1,8 @@
 """A recording of control: every change with its time, as lines of JSON.
 
 It begins with the scene at its start, followed by a line for every changed value: `[seconds, address, [values]]`.
-`[seconds, "fade", [seconds]]` means that the changes of that time were cross-faded. Objects have their ids.
+`[seconds, "fade", [seconds]]` means that the changes of that time were cross-faded. Addresses contain the ids of
+objects.
 """
 
 from __future__ import annotations
@@ -122,7 +123,7 @@ def captured_objects(path: Path) -> Scene:
                 raise RefusedError(f"object {item.id} exists already, or there are too many objects")
             scene = replace(scene, objects=(*scene.objects, item))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RecordingError(str(path), ("line 1: expected that of a capture",)) from error
+        raise RecordingError(str(path), ("line 1: expected the `inputs` of a capture",)) from error
     return scene
 
 

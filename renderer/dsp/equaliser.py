@@ -1,7 +1,7 @@
 """The equalisers of the sources, which may change while they sound: old and new filters are cross-faded.
 
-A jump of coefficients under a running state rings. So a new equaliser starts beside the old one and takes over within
-`FADE_S`; a fade that has begun is completed first.
+Changing the coefficients of a running filter abruptly makes it ring. So a new equaliser starts beside the old one and
+takes over within `FADE_S`; a fade that has begun is completed first.
 """
 
 from __future__ import annotations

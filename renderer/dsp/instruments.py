@@ -1,4 +1,4 @@
-"""Instruments that are heard apart, raised to be as loud together as the recording that they came from.
+"""Makes up the loudness that separated instruments lose when they play from different places.
 
 What instruments have in common adds up by amplitude at one place and by power from several (`dsp.leakage`,
 `scene.loudness`).

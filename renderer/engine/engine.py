@@ -102,7 +102,7 @@ class Engine:
         stem_latency_frames: delay of the stems behind the mixture.
         direct_latency_frames: delay of the loudspeakers behind the direct inputs.
         latency_frames: delay of the loudspeakers behind the mixture.
-        late_frames: further delay of each output: that of the filters for ears.
+        late_frames: additional latency of each output: that of the binaural filters.
         publisher: takes plans of gains.
         identify: requests of sounds that identify loudspeakers.
         capture: a ring of what the sources play, for recordings.

@@ -37,10 +37,10 @@ _DECIMALS: Final = 4
 def taken_apart(left: Floats, right: Floats) -> tuple[Floats, Floats]:
     """Gains with which the two sides of an object add up by power on each loudspeaker that both use.
 
-    Where both play a loudspeaker with gains l and r, its power has a part 2 l r <L, R>, which depends on whether the
-    sides are alike. To avoid that, their difference is also sent to the loudspeaker's decorrelator, with the root of
-    l r as gain: what the sides have in common is heard directly, and what would have cancelled is heard as diffuse
-    sound from the same loudspeakers. Everything is scaled to the power that both have alone.
+    Where both play a loudspeaker with gains l and r, its power contains the cross term 2 l r <L, R>, which depends on
+    whether the sides are alike. To avoid that, their difference is also sent to the loudspeaker's decorrelator, with
+    the root of l r as gain: what the sides have in common is heard directly, and what would have cancelled is heard as
+    diffuse sound from the same loudspeakers. Everything is scaled to the power that both have alone.
 
     Args:
         left: gains of the left sides, none negative, shape (objects, loudspeakers).
@@ -93,7 +93,8 @@ def heard_together(direct: Floats, diffuse: Floats, weights: Floats) -> tuple[fl
         weights: weights of the loudspeakers' powers.
 
     Returns:
-        Two shares, 0..1: of what is alike in both sides, and of what is opposite. 1 at one place, and alone.
+        Two shares, 0..1: of what is alike in both sides, and of what is opposite. 1 if all are at one place, or there
+        is only one.
     """
     gains = np.stack([direct, diffuse], axis=1).reshape(len(direct), -1) * np.sqrt(np.tile(weights, 2))
     found = []

@@ -14,7 +14,7 @@ from stemfield.control.parameters.commands import SetParameter
 
 
 def test_the_configuration_has_the_same_defaults() -> None:
-    assert {dialect.name for dialect in DIALECTS} <= HandsConfig().ranks.keys()
+    assert HandsConfig().ranks.keys() <= {dialect.name for dialect in DIALECTS} | {"web", "playback"}
     config: Any = Config()
     for port in (port for dialect in DIALECTS for port in dialect.ports):
         block, key = port.setting.split(".")

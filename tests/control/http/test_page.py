@@ -207,7 +207,7 @@ def test_what_is_wrong_is_answered_and_nothing_breaks(web: Web) -> None:
         return list(page.facts["answers"])
 
     answers = web.talk(conversation)
-    assert ["/error", "/object/vocals/aed", "expected azimuth elevation distance, got 1 arguments"] in answers
+    assert ["/error", "/object/vocals/aed", "expected azimuth elevation distance, got 1 argument"] in answers
     (unknown,) = [a for a in answers if a[:2] == ["/error", "/object/vocal/aed"]]
     assert "did you mean vocals?" in unknown[2]
 

@@ -268,7 +268,7 @@ def test_a_recording_without_sound_is_no_capture(tmp_path: Path) -> None:
         '{"inputs": [' + ",".join(f'[{n}, "o{n}", [0]]' for n in range(9, 200)) + "]}\n",
     ):
         (tmp_path / "a.jsonl").write_text(text)
-        with pytest.raises(RecordingError, match="expected that of a capture"):
+        with pytest.raises(RecordingError, match="expected the `inputs` of a capture"):
             captured_objects(tmp_path / "a.jsonl")
 
 
