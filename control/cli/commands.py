@@ -118,7 +118,9 @@ def _measuring(commands: Parser) -> None:
     made.add("--layout", "L", "also measure what the loudspeakers of this layout play")
     made.add("--scene", "FILE", f"scene for --layout: {SCENE}")
     made.flag("--no-baselines", "measure the models only", dest="baselines", action="store_false")
-    made.add("--plot", "F.png", "draw a chart (needs matplotlib)")
+    made.flag("--routing", "also measure which estimates the power of each true stem goes to, by register")
+    made.add("--plot", "F.png", "draw a chart, with --routing also F-routing.png (needs matplotlib)")
+    made.add("--report", "F.md", "write all tables in Markdown")
 
     made = commands.command("gains", "print the loudspeaker gains of positions", "layouts.gains", json=True)
     made.add("--layout", "L", LAYOUT, required=True)

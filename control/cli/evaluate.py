@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
 
-from stemfield.control.command_errors import FAILED, CommandError
+from stemfield.control.command_errors import CommandError
+from stemfield.control.offline.evaluation.files import files_for
 from stemfield.control.offline.evaluation.methods import baselines, result_of, separations
-from stemfield.control.offline.evaluation.report import Result, plain_data, print_tables, summary
+from stemfield.control.offline.evaluation.report import Result, plain_data
 from stemfield.control.offline.evaluation.room import RoomScorer
 from stemfield.control.offline.evaluation.songs import load, songs_in
-from stemfield.control.offline.inputs import check_target, model_card, usable_layout, user_config
+from stemfield.control.offline.evaluation.tables import print_tables
+from stemfield.control.offline.inputs import model_card, usable_layout, user_config
 from stemfield.control.offline.render import Model
 from stemfield.control.offline.scenes import load_scene
 from stemfield.renderer.scene.scene import default_scene
@@ -27,10 +28,7 @@ def evaluate(options: argparse.Namespace) -> int:
     cards = [model_card(name, config, for_room=True) for name in options.model or [None]]
     rules = ("soft", "surrey") if options.rule is None else (options.rule,)
     models = [Model(card, config.separation.providers, rule) for card in cards for rule in rules]
-    if options.plot:
-        if importlib.util.find_spec("matplotlib") is None:
-            raise CommandError(["--plot needs matplotlib: pip install 'stemfield[plot]'"])
-        check_target(Path(options.plot))
+    files = files_for(options.plot, options.report, options.routing)
     if options.scene and not options.layout:
         raise CommandError(["--scene needs --layout: a scene is rendered for a layout"])
     layout = None if options.layout is None else usable_layout(options.layout, config)
@@ -38,20 +36,14 @@ def evaluate(options: argparse.Namespace) -> int:
     console = Console(stderr=True)
     results: list[Result] = []
     songs = songs_in(Path(options.folder))
-    for index, files in enumerate(songs):
-        console.print(f"{index + 1} of {len(songs)}: {files.name}", style="dim", highlight=False)
-        song = load(files, options.seconds)
+    for index, paths in enumerate(songs):
+        console.print(f"{index + 1} of {len(songs)}: {paths.name}", style="dim", highlight=False)
+        song = load(paths, options.seconds)
         scorer = None if layout is None else RoomScorer(song, layout, scene)
         found = separations(song, models, options.threshold)
         for method, stems in chain(baselines(song) if options.baselines else (), found):
-            results.append(result_of(song, method, stems, scorer))
-    if options.plot:
-        from stemfield.control.offline.evaluation.plot import plot
-
-        try:
-            plot(summary(results), Path(options.plot))
-        except (OSError, ValueError) as error:
-            raise CommandError([f"{options.plot}: cannot be written: {error}"], FAILED) from error
+            results.append(result_of(song, method, stems, scorer, options.routing))
+    files.write(results)
     if options.json:
         print(json.dumps(plain_data(results), ensure_ascii=False, allow_nan=False))
     else:

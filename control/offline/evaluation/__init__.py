@@ -1,3 +1,3 @@
 """Evaluation: models and baselines scored on songs with true stems, and the tables and charts of the results."""
 
-__all__ = ["methods", "plot", "report", "room", "songs"]
+__all__ = ["files", "methods", "plot", "report", "room", "songs", "tables"]

@@ -12,6 +12,7 @@ from stemfield.control.offline.evaluation.room import RoomScorer
 from stemfield.control.offline.evaluation.songs import MIXTURE, Song
 from stemfield.control.offline.render import Model
 from stemfield.separation.evaluation.baselines import STEMS, no_learning, oracle, untouched
+from stemfield.separation.evaluation.routing import routing
 from stemfield.separation.evaluation.scoring import score
 from stemfield.separation.streaming.streaming import Separator
 
@@ -43,13 +44,18 @@ def baselines(song: Song) -> Iterator[tuple[str, NDArray[np.float32]]]:
     yield "oracle masks", oracle(song.mixture, truth, song.sample_rate_hz)
 
 
-def result_of(song: Song, method: str, stems: NDArray[np.float32], scorer: RoomScorer | None = None) -> Result:
-    """The scores of the stems, shape (4, 2, n), that a method separated from a song."""
+def result_of(
+    song: Song, method: str, stems: NDArray[np.float32], scorer: RoomScorer | None = None, routed: bool = False
+) -> Result:
+    """The scores of the stems, shape (4, 2, n), that a method separated from a song, and if `routed`, their routing."""
     estimates = dict(zip(STEMS, stems, strict=True))
     scored = score(song.mixture, song.stems, estimates, song.sample_rate_hz)
     # without separation a room plays the residual alone
     in_the_room = np.zeros_like(stems) if method == MIXTURE else stems
-    return Result(song.name, method, scored, {} if scorer is None else scorer.score(in_the_room))
+    rooms = {} if scorer is None else scorer.score(in_the_room)
+    # the mixture as each stem routes nothing
+    went = routing(song.mixture, song.stems, estimates, song.sample_rate_hz) if routed and method != MIXTURE else None
+    return Result(song.name, method, scored, rooms, went)
 
 
 def separated(separator: Separator, mixture: NDArray[np.float32]) -> NDArray[np.float32]:

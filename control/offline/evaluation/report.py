@@ -1,17 +1,14 @@
-"""Results of an evaluation: medians over songs, as tables and as data."""
+"""Results of an evaluation: medians over songs, and all of it as data."""
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from statistics import median
 
-from rich.console import Console
-from rich.table import Table
-
-from stemfield.separation.evaluation.baselines import STEMS
+from stemfield.separation.evaluation.routing import Routing
+from stemfield.separation.evaluation.routing_summary import VOCALS, RoutingSummary, missed_singers, summarise
 from stemfield.separation.evaluation.scoring import REMIX_GAINS_DB, SongScore, StemScore
 
 MEASURES = {
@@ -33,6 +30,8 @@ class Result:
     score: SongScore
     loudspeakers_db: Mapping[str, float] = field(default_factory=dict)
     """SDR of each loudspeaker feed, if a layout was given."""
+    routing: Routing | None = None
+    """Where the true stems went, if asked for."""
 
 
 def summary(results: Sequence[Result]) -> dict[str, dict[str, StemScore]]:
@@ -50,16 +49,36 @@ def loudspeakers(results: Sequence[Result]) -> dict[str, dict[str, float]]:
     for result in results:
         for label, value_db in result.loudspeakers_db.items():
             found.setdefault(result.method, {}).setdefault(label, []).append(value_db)
-    return {method: {label: _middle(values) for label, values in each.items()} for method, each in found.items()}
+    return {method: {label: middle(values) for label, values in each.items()} for method, each in found.items()}
+
+
+def routings(results: Sequence[Result]) -> dict[str, RoutingSummary]:
+    """Routing over the songs, by method, of the methods for which it was measured."""
+    found: dict[str, list[Routing]] = {}
+    for result in results:
+        if result.routing is not None:
+            found.setdefault(result.method, []).append(result.routing)
+    return {method: summarise(songs) for method, songs in found.items()}
+
+
+def vocals_csdr_db(results: Sequence[Result], method: str) -> dict[str, float]:
+    """The cSDR of the vocals by song, of songs whose vocals are known on their own."""
+    of_method = [result for result in results if result.method == method]
+    return {
+        result.song: result.score.stems[VOCALS].csdr_db
+        for result in of_method
+        if VOCALS in result.score.stems and not math.isnan(result.score.stems[VOCALS].csdr_db)
+    }
 
 
 def _median(scores: Sequence[StemScore]) -> StemScore:
-    figures = {measure: _middle([getattr(one, measure) for one in scores]) for measure in MEASURES}
+    figures = {measure: middle([getattr(one, measure) for one in scores]) for measure in MEASURES}
     remixes = zip(*(one.remix_sdr_db for one in scores), strict=True)
-    return StemScore(**figures, remix_sdr_db=tuple(map(_middle, remixes)))
+    return StemScore(**figures, remix_sdr_db=tuple(map(middle, remixes)))
 
 
-def _middle(values: Sequence[float]) -> float:
+def middle(values: Sequence[float]) -> float:
+    """Median of the values that are not NaN; NaN if there is none."""
     known = [value for value in values if not math.isnan(value)]
     return median(known) if known else math.nan
 
@@ -84,55 +103,21 @@ def plain_data(results: Sequence[Result]) -> dict[str, object]:
             "method": result.method,
             **{k: plain(v) for k, v in asdict(result.score).items()},
             "loudspeakers_db": plain(result.loudspeakers_db),
+            **({} if result.routing is None else {"routing": plain(_dicts(result.routing))}),
         }
         for result in results
     ]
     rooms = {method: plain(values) for method, values in loudspeakers(results).items()}
     gains_db = [*map(plain, REMIX_GAINS_DB)]
-    return {"remix_gains_db": gains_db, "medians": medians, "loudspeakers_db": rooms, "songs": songs}
+    data: dict[str, object] = {"remix_gains_db": gains_db, "medians": medians, "loudspeakers_db": rooms, "songs": songs}
+    if found := routings(results):
+        vocals = {method: vocals_csdr_db(results, method) for method in found}
+        data["routing"] = {method: plain(_dicts(summary)) for method, summary in found.items()}
+        data["missed_singers"] = {
+            method: {"missed": [*missed_singers(each)], "sung": len(each)} for method, each in vocals.items()
+        }
+    return data
 
 
-def print_tables(results: Sequence[Result]) -> None:
-    """Print the medians, every song, and the loudspeakers if there are any."""
-    # a pipe has no width, and tables must not be cut
-    console = Console() if sys.stdout.isatty() else Console(width=160)
-    console.print(_table(f"Medians over {len({r.song for r in results})} songs, dB", summary(results)))
-    for song in dict.fromkeys(result.song for result in results):
-        of_song = {result.method: dict(result.score.stems) for result in results if result.song == song}
-        console.print(_table(song, of_song))
-    if rooms := loudspeakers(results):
-        console.print(_room_table(rooms))
-    nulls = [result.score.sum_null_db for result in results if not math.isnan(result.score.sum_null_db)]
-    console.print(
-        f"Stems and residual differ from the mixture by at most {max(nulls, default=-math.inf):.0f} dB.",
-        highlight=False,
-    )
-
-
-def _table(title: str, methods: Mapping[str, Mapping[str, StemScore]]) -> Table:
-    gains = ["off" if math.isinf(gain_db) else f"{gain_db:+.0f}" for gain_db in REMIX_GAINS_DB]
-    headings = ["stem", "method", *MEASURES.values(), *(f"remix {gain}" for gain in gains)]
-    table = Table(title=title)
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if index < 2 else "right")
-    stems = dict.fromkeys(stem for scores in methods.values() for stem in scores)
-    for stem in sorted(stems, key=lambda name: STEMS.index(name.partition("+")[0])):
-        for method, scores in methods.items():
-            if stem in scores:
-                one = scores[stem]
-                cells = [*(getattr(one, measure) for measure in MEASURES), *one.remix_sdr_db]
-                table.add_row(stem, method, *("" if math.isnan(cell) else f"{cell:.1f}" for cell in cells))
-        table.add_section()
-    return table
-
-
-def _room_table(methods: Mapping[str, Mapping[str, float]]) -> Table:
-    table = Table("loudspeaker", title="SDR of what the loudspeakers play, against true stems, medians, dB")
-    for method in methods:
-        table.add_column(method, justify="right")
-    labels = dict.fromkeys(label for values in methods.values() for label in values)
-    for label in labels:
-        table.add_row(label, *(f"{values[label]:.1f}" if label in values else "" for values in methods.values()))
-    table.add_section()
-    table.add_row("median", *(f"{_middle([*values.values()]):.1f}" for values in methods.values()))
-    return table
+def _dicts(routing: Routing | RoutingSummary) -> dict[str, dict[str, dict[str, object]]]:
+    return {register: {stem: asdict(row) for stem, row in stems.items()} for register, stems in routing.items()}

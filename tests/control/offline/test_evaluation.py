@@ -8,9 +8,11 @@ import pytest
 import soundfile
 
 from stemfield.control.cli.main import main
-from stemfield.control.offline.evaluation.methods import baselines
+from stemfield.control.offline.evaluation.methods import baselines, result_of
+from stemfield.control.offline.evaluation.report import plain_data
 from stemfield.control.offline.evaluation.room import RoomScorer
 from stemfield.control.offline.evaluation.songs import Song, SongsError, load, songs_in
+from stemfield.control.offline.evaluation.tables import print_tables
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.scene.scene import default_scene
 from stemfield.separation.cards.presets import DEFAULT, PRESETS
@@ -135,9 +137,9 @@ def test_baselines_stand_in_the_order_that_they_must(stems):
 
 def test_the_command_prints_a_table_json_and_a_picture(tmp_path, stems, capsys):
     write(tmp_path / "songs" / "one", stems)
-    picture = tmp_path / "scores.png"
+    picture, report = tmp_path / "scores.png", tmp_path / "report.md"
     words = ["evaluate", str(tmp_path / "songs"), "--plot", str(picture)]
-    assert main([*words, "--json", "--layout", "quad"]) == 0
+    assert main([*words, "--json", "--layout", "quad", "--routing", "--report", str(report)]) == 0
     data = json.loads(capsys.readouterr().out)
     assert {song["method"] for song in data["songs"]} == {
         "mixture", "no learning", "oracle masks", MODEL, f"{MODEL}, surrey",
@@ -149,12 +151,56 @@ def test_the_command_prints_a_table_json_and_a_picture(tmp_path, stems, capsys):
     assert data["loudspeakers_db"]["mixture"]["M+045"] < data["loudspeakers_db"]["oracle masks"]["M+045"]
     assert set(data["songs"][0]["loudspeakers_db"]) == set(data["loudspeakers_db"][MODEL])
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "scores-routing.png").read_bytes().startswith(b"\x89PNG")
+    assert set(data["routing"]) == {"no learning", "oracle masks", MODEL, f"{MODEL}, surrey"}
+    best = data["routing"]["oracle masks"]["all"]
+    assert min(best[stem]["shares"][stem]["median"] for stem in STEMS) > 0.9
+    assert best["bass"]["songs"] == 1
+    low = data["routing"]["no learning"]["below 250 Hz"]["bass"]
+    assert low["power"] == pytest.approx(1.0, abs=0.01)
+    assert low["shares"]["bass"]["mean"] > 0.5
+    for song in data["songs"]:
+        for rows in song.get("routing", {}).values():
+            assert all(
+                sum(row["shares"].values()) == pytest.approx(1.0) for row in rows.values() if row["power"] > 0.01
+            )
+    assert data["missed_singers"]["oracle masks"] == {"missed": [], "sung": 1}
+    written = report.read_text()
+    assert "![scores-routing](scores-routing.png)" in written
+    assert "| register | true stem |" in written
+    assert f"{MODEL}: the singer is missed" in written
     assert main([*words[:2], "--no-baselines", "--rule", "soft"]) == 0
     table = capsys.readouterr().out
+    assert "register" not in table
     assert "SI-SDRi" in table
     assert "leakage" in table
     assert "loudspeaker" not in table
     assert "oracle" not in table
+
+
+def test_songs_whose_singer_is_missed_are_named(stems, capsys):
+    mixture = sum(stems.values())
+    heard, missed = (Song(name, RATE_HZ, mixture, stems) for name in ("heard", "missed"))
+    group = Song("group", RATE_HZ, mixture, {"vocals+other": stems["vocals"] + stems["other"], "bass": stems["bass"]})
+    truth = np.stack([stems[name] for name in STEMS])
+    without = truth * np.array([0, 1, 1, 1], np.float32)[:, None, None]
+    without[3] += truth[0]
+    results = [result_of(song, "m", sound, routed=True) for song, sound in
+               ((heard, truth), (missed, without), (group, without))]  # fmt: skip
+    print_tables(results)
+    printed = capsys.readouterr().out
+    assert "m: the singer is missed (vocal cSDR below 0.5 dB) in 1 of 2 songs: missed." in printed
+    assert "0.50 (0.00 to 1.00)" in printed
+    assert plain_data(results)["missed_singers"] == {"m": {"missed": ["missed"], "sung": 2}}
+    together = plain_data(results)["routing"]["m"]["all"]["vocals+other"]
+    assert together["shares"]["other"]["mean"] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_report_over_a_picture_is_refused(tmp_path, stems, capsys):
+    write(tmp_path / "songs" / "one", stems)
+    picture = str(tmp_path / "a.png")
+    assert main(["evaluate", str(tmp_path / "songs"), "--plot", picture, "--report", picture]) == 2
+    assert "expected another file than the picture" in capsys.readouterr().err
 
 
 def test_loudspeakers_are_judged_by_what_true_stems_would_have_given_them(stems):
