@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from stemfield.separation.evaluation.routing import REGISTERS, WHOLE
-from stemfield.separation.evaluation.routing_summary import MeanRow, RoutingSummary, Spread, worth_showing
+from stemfield.separation.evaluation.routing_summary import MeanRow, RoutingSummary, Spread, without_empty_residual
 
 CELL_INCHES = 0.75
 TITLES = {WHOLE: "all frequencies"} | {register: register.replace("-", " to ") for register in REGISTERS}
@@ -31,7 +31,7 @@ def plot_routing(methods: Mapping[str, RoutingSummary], path: Path) -> None:
         ValueError: a suffix of no image format.
     """
     registers = (WHOLE, *REGISTERS)
-    shown = {method: worth_showing(summary) for method, summary in methods.items()}
+    shown = {method: without_empty_residual(summary) for method, summary in methods.items()}
     rows = [(stem, row) for each in shown.values() for stems in each.values() for stem, row in stems.items()]
     stems = [*dict.fromkeys(stem for stem, _ in rows)]
     estimates = [*dict.fromkeys(name for _, row in rows for name in row.shares)]

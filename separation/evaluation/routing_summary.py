@@ -13,7 +13,7 @@ from stemfield.separation.evaluation.tables import Table
 
 VOCALS = "vocals"
 SMALL = 0.005
-"""Share of a stem's power in a register below which tables and pictures leave it out there; it would be noise."""
+"""Share of a stem's power in a register below which the song does not count there: it would be noise."""
 MISSED_DB = 0.5
 """Median SDR over seconds (cSDR) of vocals below which the singer counts as missed; a silent estimate has 0 dB."""
 
@@ -33,9 +33,9 @@ class MeanRow:
     """Where a true stem goes in a register, over songs."""
 
     songs: int
-    """Number of songs in which the stem has shares in this register."""
+    """Number of songs in which the stem has shares and at least `SMALL` of its power in this register."""
     power: float
-    """Mean share of the stem's power that lies in the register, 0..1."""
+    """Mean share of the stem's power that lies in the register in these songs, 0..1."""
     shares: Mapping[str, Spread]
     """By estimate; the means add up to 1."""
 
@@ -60,15 +60,15 @@ def summarise(songs: Sequence[Routing]) -> RoutingSummary:
     return found
 
 
-def worth_showing(summary: RoutingSummary) -> RoutingSummary:
-    """Without stems in registers where they have next to no power, and without a residual that holds nothing."""
+def without_empty_residual(summary: RoutingSummary) -> RoutingSummary:
+    """The summary without the residual if that holds nothing, as with all models whose masks add up to 1."""
     rows = [row for stems in summary.values() for row in stems.values()]
-    empty = all(abs(row.shares[RESIDUAL].mean) < SMALL for row in rows)
+    if any(abs(row.shares[RESIDUAL].mean) >= SMALL for row in rows):
+        return summary
     return {
         register: {
-            stem: replace(row, shares={k: v for k, v in row.shares.items() if k != RESIDUAL or not empty})
+            stem: replace(row, shares={name: share for name, share in row.shares.items() if name != RESIDUAL})
             for stem, row in stems.items()
-            if row.power >= SMALL
         }
         for register, stems in summary.items()
     }
@@ -85,8 +85,8 @@ def missed_singers(vocals_csdr_db: Mapping[str, float]) -> tuple[str, ...]:
 
 
 def routing_table(title: str, summary: RoutingSummary) -> Table:
-    """Table of the mean shares that are worth showing, with ranges where there are several songs."""
-    shown = worth_showing(summary)
+    """Table of the mean shares, with ranges where there are several songs."""
+    shown = without_empty_residual(summary)
     columns = [*dict.fromkeys(name for stems in shown.values() for row in stems.values() for name in row.shares)]
     sections = tuple(tuple(_cells(register, stems, columns)) for register, stems in shown.items() if stems)
     return Table(title, ("register", "true stem", "songs", "of its power", *columns), sections, labels=2)
@@ -102,7 +102,7 @@ def missed_line(method: str, vocals_csdr_db: Mapping[str, float]) -> str:
 
 def _mean_row(songs: Sequence[Routing], register: str, stem: str) -> MeanRow | None:
     rows = [song[register][stem] for song in songs if stem in song.get(register, {})]
-    rows = [row for row in rows if not any(map(math.isnan, row.shares.values()))]
+    rows = [row for row in rows if row.power >= SMALL and not any(map(math.isnan, row.shares.values()))]
     if not rows:
         return None
     shares = {estimate: _spread([row.shares[estimate] for row in rows]) for estimate in rows[0].shares}

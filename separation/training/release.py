@@ -20,6 +20,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from stemfield.separation.cards.card import ModelCard, load_card
+from stemfield.separation.evaluation.routing import routing
+from stemfield.separation.evaluation.routing_picture import plot_routing
+from stemfield.separation.evaluation.routing_summary import RoutingSummary, routing_table, summarise
+from stemfield.separation.evaluation.tables import markdown
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator
 from stemfield.separation.training.dataset import STEMS
@@ -33,14 +37,16 @@ COLOURS = {"vocals": "#c0392b", "bass": "#2c5f8a", "drums": "#d68910", "other": 
 MEASURES = ("si_sdr", "si_sdr_improvement", "sdr")
 
 
-def score_model(card: ModelCard, clips: Sequence[Clip]) -> Table:
-    """Scores of each clip and stem, of the streaming model."""
-    table = {}
+def score_model(card: ModelCard, clips: Sequence[Clip]) -> tuple[Table, RoutingSummary]:
+    """Scores of each clip and stem, and where the true stems go, of the streaming model."""
+    table, went = {}, []
     for clip in clips:
         separator = Separator(card, clip.rate_hz)
         stems = np.concatenate([separator.feed(clip.mixture), separator.flush()], axis=2)
         table[clip.name] = scores(clip, stems, card.names)
-    return table
+        estimates = dict(zip(card.names, stems, strict=True))
+        went.append(routing(clip.mixture, clip.stems, estimates, clip.rate_hz))
+    return table, summarise(went)
 
 
 def comparison_table(tables: Mapping[str, Table]) -> str:
@@ -119,7 +125,9 @@ def release(
     credits_ = ("the authors of stemfield", *summary["credits"])
     about = Provenance(folder.name, title, "Apache-2.0", credits_, trained_on)
     card = export(network, folder, about)
-    tables = {folder.name: score_model(card, clips)} | {name: score_model(load_card(name), clips) for name in beside}
+    measured = {folder.name: score_model(card, clips)} | {name: score_model(load_card(name), clips) for name in beside}
+    tables = {name: table for name, (table, _) in measured.items()}
+    routings = {name: summary for name, (_, summary) in measured.items()}
     rows = [
         {
             "data": re.sub("[^a-z0-9_-]+", "-", clip.lower()),
@@ -135,7 +143,8 @@ def release(
     ]
     card = write_card(network, folder, replace(about, scores=tuple(rows)))
     plot_curves(weights[0].parent, folder / "curves.png")
-    (folder / "report.md").write_text(_report(card, network, check(network, card), tables))
+    plot_routing(routings, folder / "routing.png")
+    (folder / "report.md").write_text(_report(card, network, check(network, card), tables, routings))
     return card
 
 
@@ -177,8 +186,16 @@ def _trained_on(summary: Mapping[str, Any], runs: Sequence[Sequence[int]], vocal
     return text
 
 
-def _report(card: ModelCard, network: Any, errors: tuple[float, float], tables: Mapping[str, Table]) -> str:
+def _report(
+    card: ModelCard,
+    network: Any,
+    errors: tuple[float, float],
+    tables: Mapping[str, Table],
+    routings: Mapping[str, RoutingSummary],
+) -> str:
     size, parameters = card.graph.stat().st_size / 1e6, sum(parameter.numel() for parameter in network.parameters())
+    title = "share of each true stem's power in each estimate"
+    went = markdown([routing_table(f"{name}: {title}, means over clips", each) for name, each in routings.items()])
     return f"""# {card.name}
 
 {card.title}. {parameters:,} parameters, {size:.1f} MB, latency {card.delay_samples} samples at
@@ -192,6 +209,10 @@ processing: {errors[1]:.1e}.
 ![training loss and validation scores](curves.png)
 
 {comparison_table(tables)}
+
+![{title}](routing.png)
+
+{went}
 """
 
 

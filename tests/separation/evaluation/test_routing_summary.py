@@ -11,7 +11,7 @@ from stemfield.separation.evaluation.routing_summary import (
     missed_singers,
     routing_table,
     summarise,
-    worth_showing,
+    without_empty_residual,
 )
 from stemfield.separation.evaluation.tables import Table, markdown
 
@@ -54,14 +54,18 @@ def test_a_singer_is_missed_below_half_a_decibel():
     assert missed_line("m", {"heard": 3.0}).endswith("in 0 of 1 songs.")
 
 
-def test_the_table_leaves_out_what_would_be_noise():
-    summary = summarise([song(0.25, low=0.004), song(0.75, low=0.004)])
-    table = routing_table("t", summary)
+def test_songs_with_next_to_no_power_in_a_register_do_not_count_there():
+    found = summarise([song(0.25, low=0.004), song(0.75, low=0.3)])
+    assert found[WHOLE]["vocals"].songs == 2
+    assert found[REGISTERS[0]]["vocals"].songs == 1
+    assert found[REGISTERS[0]]["vocals"].shares["vocals"].mean == 0.75
+
+
+def test_the_table_shows_a_residual_only_if_it_holds_something():
+    table = routing_table("t", summarise([song(0.25), song(0.75)]))
     assert table.headings == ("register", "true stem", "songs", "of its power", "vocals", "other")
     first = table.sections[0][0]
     assert first == (WHOLE, "vocals", "2", "1.00", "0.50 (0.25 to 0.75)", "0.50 (0.25 to 0.75)")
-    assert REGISTERS[0] not in {section[0][0] for section in table.sections}
-    assert REGISTERS[0] in summary
     with_residual = routing_table("t", summarise([song(0.5, residual=0.1)]))
     assert with_residual.headings[-1] == RESIDUAL
     assert with_residual.sections[0][0][-3:] == ("0.50", "0.40", "0.10")
@@ -94,4 +98,4 @@ def test_a_picture_of_no_known_format_is_refused(tmp_path):
 def test_markdown():
     table = Table("t", ("a|b", "n"), ((("x", "1"),), (("y", "2"),)))
     assert markdown([table]) == "**t**\n\n| a\\|b | n |\n| --- | --: |\n| x | 1 |\n| y | 2 |"
-    assert worth_showing({}) == {}
+    assert without_empty_residual({}) == {}

@@ -488,6 +488,9 @@ def test_release_describes_the_training_data(folder, library, plan, tmp_path):
     report = (tmp_path / "toy" / "report.md").read_text()
     assert "| clip | stem | toy | light |" in report
     assert "| median of 3 | vocals |" in report
+    assert "toy: share of each true stem's power in each estimate" in report
+    assert "light: share of each true stem's power" in report
+    assert (tmp_path / "toy" / "routing.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "toy" / "curves.png").exists()
 
 
