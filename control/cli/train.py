@@ -37,7 +37,7 @@ def records(options: argparse.Namespace) -> int:
 
 def learn(options: argparse.Namespace) -> int:
     """Train a separator, or continue a run."""
-    _need("torch")
+    _need("torch", *(["onnx"] if options.origin else []))
     _exist("--songs", options.songs)
     _exist("--validation", options.validation)
     _usable_device(options.device)

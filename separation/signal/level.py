@@ -14,10 +14,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-_WINDOW_S = 1.5
+WINDOW_S = 1.5
 """Averaging time. 3 s is as good on recordings, but loses twice as much in fades of 40 dB in 5 s and quiet passages."""
 _BIN_S = 0.1
-_ONSET = 0.25
+ONSET = 0.25
 """Lower limit of the level relative to the latest 0.1 to 0.2 s: at an onset the gain is at most 6 dB too high."""
 FLOOR_DB = -90.0
 """Lower limit of the level in dB re full scale, about the noise of 16 bits."""
@@ -40,7 +40,7 @@ class RunningGain:
     def __init__(self, target_db: float, hop_s: float) -> None:
         self._target = 10.0 ** (target_db / 10.0)
         self._hops_a_bin = max(round(_BIN_S / hop_s), 1)
-        self._bins = np.zeros((math.ceil(_WINDOW_S / (self._hops_a_bin * hop_s)), 3, 2))
+        self._bins = np.zeros((math.ceil(WINDOW_S / (self._hops_a_bin * hop_s)), 3, 2))
         self.reset()
 
     def reset(self) -> None:
@@ -64,7 +64,7 @@ class RunningGain:
         now[1] += wide.sum(axis=1)
         now[2] += (wide * wide).sum(axis=1)
         recent = now + self._bins[(at - 1) % len(self._bins)] if len(self._bins) > 1 else now
-        level = max(_variance(self._bins.sum(axis=0)), _ONSET * _variance(recent), _FLOOR)
+        level = max(_variance(self._bins.sum(axis=0)), ONSET * _variance(recent), _FLOOR)
         return np.float32(math.sqrt(self._target / level))
 
 

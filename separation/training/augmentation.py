@@ -1,4 +1,4 @@
-"""Augmentation of stems and mixtures on the training device: reverb, compression, equalisers."""
+"""Augmentation of stems and mixtures on the training device: reverb, compression, fades, noise, equalisers."""
 
 from __future__ import annotations
 
@@ -38,12 +38,23 @@ class Augmentation:
     compressed: float = 0.4
     """Compressor on the mixture."""
     mono: float = 0.06
+    faded: float = 0.12
+    """Everything fades in or out, or is suddenly louder or quieter: the host follows the level within seconds."""
+    noisy: float = 0.12
+    """Noise of tape, needle or microphone, which belongs to `other` and stays when the music fades."""
     low_passed: float = 0.12
     """No high frequencies, as after a lossy codec."""
 
 
-def augment_waveforms(stems: Tensor, random: Random, config: Augmentation) -> Tensor:
-    """Reverb on vocals, compression, mono and overall level; (batch, 4, 2, frames)."""
+def augment_waveforms(stems: Tensor, random: Random, config: Augmentation, groups: Tensor) -> Tensor:
+    """Reverb on vocals, compression, mono, noise, fades and overall level; (batch, 4, 2, frames).
+
+    Args:
+        stems: the waveforms, changed in place.
+        random: source of all random choices.
+        config: probabilities.
+        groups: stems in each of the waveforms, (batch, 4, 4): see `batches.Batch`.
+    """
     size = len(stems)
     reverberant = np.flatnonzero(random.random(size) < config.reverberant)
     if len(reverberant):
@@ -54,8 +65,38 @@ def augment_waveforms(stems: Tensor, random: Random, config: Augmentation) -> Te
     mono = np.flatnonzero(random.random(size) < config.mono)
     if len(mono):
         stems[mono] = stems[mono].mean(2, keepdim=True).expand(-1, -1, 2, -1)
+    noisy = np.flatnonzero(random.random(size) < config.noisy)
+    noise = _noise(stems[noisy].sum(1), random) if len(noisy) else None
+    faded = np.flatnonzero(random.random(size) < config.faded)
+    if len(faded):
+        stems[faded] *= _beside(stems, _fade(len(faded), stems.shape[-1], random))[:, None, None]
+    if noise is not None:
+        stems[noisy, groups[noisy, :, STEMS.index("other")].argmax(1)] += noise
     gain = _beside(stems, 10.0 ** (random.normal(0.0, 4.0, size) / 20.0))
     return stems * gain[:, None, None, None]
+
+
+def _noise(mixtures: Tensor, random: Random) -> Tensor:
+    """Noise for mixtures (n, 2, frames), 40 to 75 dB below them, partly the same in both channels."""
+    number = len(mixtures)
+    chance = torch.Generator(mixtures.device).manual_seed(int(random.integers(1 << 40)))
+    noise = torch.randn(*mixtures.shape, device=mixtures.device, generator=chance)
+    alike = _beside(mixtures, random.uniform(0.0, 1.0, (number, 1, 1)))
+    noise = alike * noise[:, :1] + (1.0 - alike) * noise
+    level = _beside(mixtures, 10.0 ** (random.uniform(-75.0, -40.0, (number, 1, 1)) / 20.0))
+    wanted = level * mixtures.square().mean((1, 2), keepdim=True).sqrt()
+    return noise * (wanted / noise.square().mean((1, 2), keepdim=True).sqrt())
+
+
+def _fade(number: int, frames: int, random: Random) -> NDArray[np.float64]:
+    """Gains (number, frames): a fade of 10 to 50 dB over up to the whole example, or within 50 ms, out or in."""
+    time = np.linspace(0.0, 1.0, frames)
+    lasts = np.where(random.random(number) < 0.3, 0.05 * RATE_HZ / frames, random.uniform(0.3, 1.0, number))
+    begins = random.uniform(0.0, 1.0, number) * np.maximum(1.0 - lasts, 0.3)
+    done = np.clip((time - begins[:, None]) / lasts[:, None], 0.0, 1.0)
+    done = np.where(random.random((number, 1)) < 0.5, done, 1.0 - done)
+    gains: NDArray[np.float64] = 10.0 ** (-random.uniform(10.0, 50.0, (number, 1)) * done / 20.0)
+    return gains
 
 
 def _reverb(voices: Tensor, random: Random) -> Tensor:

@@ -1,4 +1,4 @@
-"""Training batches: excerpts of songs, randomly remixed and augmented on the training device."""
+"""Training batches: excerpts of songs, randomly remixed and augmented on the training device, at the model's level."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from stemfield.separation.training.augmentation import Augmentation, augment_spectra, augment_waveforms
 from stemfield.separation.training.dataset import STEMS, Random, Song, SongDataset
+from stemfield.separation.training.level import at_level
 from stemfield.separation.training.spectrum import STFT, stft
 
 SPEED_OCTAVES = 0.14
@@ -60,8 +61,8 @@ def make_batch(dataset: SongDataset, size: int, hops: int, random: Random, confi
     sound = _render(excerpts, frames)
     stems = sound.new_zeros(size * len(STEMS), 2, frames)
     stems.index_add_(0, torch.tensor([excerpt.row for excerpt in excerpts], device=sound.device), sound)
-    stems = augment_waveforms(stems.view(size, len(STEMS), 2, frames), random, config)
-    return Batch(augment_spectra(stft(stems), random, config), groups)
+    stems = augment_waveforms(stems.view(size, len(STEMS), 2, frames), random, config, groups)
+    return Batch(at_level(augment_spectra(stft(stems), random, config)), groups)
 
 
 def one_versus_rest(examples: Batch, instrument: str) -> Batch:

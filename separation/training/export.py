@@ -20,10 +20,11 @@ from stemfield.separation.cards.card import CARD, ModelCard, load_card
 from stemfield.separation.cards.card_parts import sha256_of
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator
+from stemfield.separation.training.level import LEVEL_DB
 from stemfield.separation.training.network import REST, Network
 from stemfield.separation.training.spectrum import BINS, STFT
 from stemfield.separation.training.streaming_step import Ensemble, StreamingStep
-from stemfield.separation.training.validation import LEVEL_DB, PLACES_S, separate
+from stemfield.separation.training.validation import PLACES_S, separate
 
 OPSET = 18
 GRAPH_ERROR = 1e-4

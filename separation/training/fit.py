@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import Tensor
 from stemfield.separation.training.augmentation import Augmentation
 from stemfield.separation.training.batches import make_batch, one_versus_rest
 from stemfield.separation.training.dataset import STEMS, SongDataset
+from stemfield.separation.training.level import at_level
 from stemfield.separation.training.loss import LossInputs, LossWeights, loss, loss_inputs
 from stemfield.separation.training.network import Network, Shape
 from stemfield.separation.training.optimiser import Optimisers
@@ -71,12 +72,20 @@ class Plan:
 
 
 class Run:
-    """State of a training run."""
+    """State of a training run.
 
-    def __init__(self, plan: Plan, dataset: SongDataset) -> None:
+    Args:
+        plan: settings of the run.
+        dataset: training data.
+        origin: network whose weights the run begins with; by default they are random.
+    """
+
+    def __init__(self, plan: Plan, dataset: SongDataset, origin: Network | None = None) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self._dataset = plan, dataset
         self.network = Network(plan.shape).to(plan.device)
+        if origin is not None:
+            self.network.load_state_dict(origin.state_dict())
         self.averaged = Network(plan.shape).to(plan.device)
         self.averaged.load_state_dict(self.network.state_dict())
         self._optimisers = Optimisers(self.network, plan.muon_lr, plan.adamw_lr)
@@ -105,6 +114,7 @@ class Run:
             batch = make_batch(self._dataset, plan.batch, plan.hops, random, plan.augmentation)
             if plan.pseudo_labels and plan.progress(self.steps_done, self.seconds) > plan.pseudo_labels_from:
                 batch = pseudo_labelled(batch, self.averaged, plan.pseudo_labels, random)
+                batch = replace(batch, spectra=at_level(batch.spectra))
             instrument = plan.shape.instrument
             return loss_inputs(one_versus_rest(batch, instrument) if instrument else batch)
 
@@ -153,6 +163,7 @@ def fit(
     clips: Sequence[Clip],
     out: Path,
     report: Callable[[dict[str, Any]], None] = lambda _: None,
+    origin: Network | None = None,
 ) -> None:
     """Train until the run is finished, resuming from the checkpoint in `out` if there is one.
 
@@ -165,9 +176,10 @@ def fit(
         clips: validation data.
         out: folder of the run.
         report: called with each line of the log.
+        origin: network whose weights a new run begins with; by default they are random.
     """
     out.mkdir(parents=True, exist_ok=True)
-    run = Run(plan, dataset)
+    run = Run(plan, dataset, origin)
     best = -np.inf
     if (out / CHECKPOINT).exists():
         run.restore(torch.load(out / CHECKPOINT, map_location=plan.device, weights_only=True))

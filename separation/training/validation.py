@@ -18,14 +18,13 @@ from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.signal.level import RunningGain
 from stemfield.separation.signal.spatial_filter import SpatialFilter
 from stemfield.separation.training.dataset import STEMS
+from stemfield.separation.training.level import LEVEL_DB
 from stemfield.separation.training.network import REST, Network
 from stemfield.separation.training.spectrum import STFT, features, istft, stft, unpool
 from stemfield.separation.training.streaming_step import Ensemble
 
 PLACES_S = 4.0
 """A card's `places_s`. Chosen on recordings; 1 s and 15 s are hardly worse."""
-LEVEL_DB = -12.0
-"""A card's `level_db`, about the level after augmentation. Vocals are 0.3 dB worse at -15, bass at -9."""
 _SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 
 

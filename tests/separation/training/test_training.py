@@ -15,6 +15,7 @@ from stemfield.separation.cards.card import load_card
 from stemfield.separation.evaluation.evaluate import si_sdr
 from stemfield.separation.training import batches, dataset, validation
 from stemfield.separation.training.augmentation import Augmentation
+from stemfield.separation.training.continuation import network_of_model
 from stemfield.separation.training.export import Provenance, check, export, streaming_error
 from stemfield.separation.training.fit import Plan, Run, fit, load_network
 from stemfield.separation.training.loss import LossWeights, loss, loss_inputs
@@ -273,7 +274,7 @@ def test_batches_are_reproducible(library):
     assert first.spectra.shape == (3, 4, 2, 10, BINS)
     assert first.spectra.isfinite().all()
     assert torch.equal(first.groups, torch.eye(4).expand(3, 4, 4))
-    voice = Augmentation(same_song=0.0, vocals_only=1.0, absent=(0.0,) * 4)
+    voice = Augmentation(same_song=0.0, vocals_only=1.0, absent=(0.0,) * 4, noisy=0.0)
     assert batches.make_batch(library, 2, 10, np.random.default_rng(8), voice).spectra[:, 1:].abs().max() == 0.0
 
 
@@ -515,3 +516,44 @@ def test_a_network_for_one_instrument_is_trained_against_the_rest(folder, record
     assert card.sources == (instrument, "rest")
     assert card.instrument_of("rest") == "other"
     assert {score.stem for score in card.scores} == {instrument}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A network whose weights all differ, as after training, and its model."""
+    torch.manual_seed(5)
+    network = Network(replace(SMALL, lookahead=1)).eval()
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.add_(0.01 * torch.randn_like(weight))
+    provenance = Provenance("trained", "A toy", "Apache-2.0", ("nobody",), "Nothing.")
+    return network, export(network, tmp_path_factory.mktemp("models") / "trained", provenance)
+
+
+def test_the_training_of_a_model_can_be_continued(trained, library, plan):
+    network, card = trained
+    found = network_of_model(card)
+    assert found.shape == network.shape
+    assert all(torch.equal(value, found.state_dict()[name]) for name, value in network.state_dict().items())
+    run = Run(replace(plan, shape=found.shape), library, found)
+    assert all(torch.equal(value, run.averaged.state_dict()[name]) for name, value in network.state_dict().items())
+
+
+def test_the_shipped_models_can_be_continued_if_they_are_one_network():
+    assert network_of_model(load_card("light")).shape == Shape(64, 2, 0)
+    assert network_of_model(load_card("default")).shape == Shape(128, 3, 1)
+    with pytest.raises(ValueError, match="expected a model that `stemfield train release` made of one run"):
+        network_of_model(load_card("studio"))
+
+
+def test_command_continues_a_model(trained, folder, tmp_path, capsys):
+    network, card = trained
+    material = ["--songs", str(folder), "--validation", str(folder), "--from", str(card.graph.parent)]
+    sizes = ["--steps", "1", "--batch", "1", "--hops", "8", "--judge-every", "1", "--device", "cpu"]
+    assert main(["train", "learn", str(tmp_path / "run"), *material, *sizes]) == 0
+    after = load_network(tmp_path / "run" / "best.pt").state_dict()
+    moved = max(float((value - after[name]).abs().max()) for name, value in network.state_dict().items())
+    assert 0.0 < moved < 0.01
+    capsys.readouterr()
+    assert main(["train", "learn", str(tmp_path / "run"), *material, *sizes, "--width", "32"]) == 2
+    assert "--width: expected none with --from, because the model has it" in capsys.readouterr().err
