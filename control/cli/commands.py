@@ -20,6 +20,7 @@ MUSIC: Final = "WAV, FLAC, OGG or MP3; mono or stereo"
 OUTPUT: Final = "file to write: WAV, or FLAC for up to 8 channels"
 SCENE: Final = "YAML or JSON scene; default: the default scene"
 DRIVER: Final = "default: JACK if a server runs, else the clock"
+SONGS: Final = "folder for the songs; existing ones are kept"
 
 
 def make_parser() -> Parser:
@@ -177,15 +178,11 @@ def _models(commands: Parser) -> None:
 def _training(commands: Parser) -> None:
     branch = commands.command("train", "train a separation model (needs the extra stemfield[train])")
     made = branch.command("music", "make songs to train with", "train.music")
-    made.add("out", "OUT", "folder for the songs; existing ones are kept", type=Path)
-    made.add("--voices", "DIR", "folder of recorded speech and singing", type=Path, required=True)
-    made.add("--instruments", "DIR", "folder of recorded instruments", type=Path)
+    _add_players(made)
     made.add("--songs", "N", "number of songs; default 100", type=count(1), default=100)
     made.add("--first", "N", "number of the first song; default 0", type=count(0), default=0)
     made.add("--seed", "N", "seed of the collection; default 1", type=count(0), default=1)
     made.add("--seconds", "S", "approximate length of each song; default 24", type=float, default=24.0)
-    made.repeated("--soundfont", "FILE", "soundfont to use instead of Debian's", type=Path, default=None)
-    made.flag("--no-soundfonts", "use recordings and synthesisers only")
     made.flag("--held-out", "use only sources that training never uses, for validation")
     _add_processes(made)
 
@@ -195,6 +192,33 @@ def _training(commands: Parser) -> None:
     made.add("--seconds", "S", "maximum length of each; default 105", type=float, default=105.0)
     made.flag("--held-out", "extract only music that training never uses, for validation")
     _add_processes(made)
+
+    made = branch.command("multitracks", "read songs with named stems to train with", "train.multitracks")
+    made.add("out", "OUT", SONGS, type=Path)
+    made.add("--root", "DIR", "folder of the repositories, named owner+name", type=Path, required=True)
+    made.flag("--held-out", "extract clips of the songs that training never uses, for validation")
+    _add_processes(made)
+
+    made = branch.command("modules", "separate tracker modules from Debian packages to train with", "train.modules")
+    made.add("out", "OUT", SONGS, type=Path)
+    made.add("--root", "DIR", "where the packages are unpacked; default /", type=Path, default=Path("/"))
+    made.flag("--held-out", "extract only the module that training never uses, for validation")
+    _add_processes(made)
+
+    made = branch.command("arrangements", "play MIDI arrangements to train with", "train.arrangements")
+    _add_players(made)
+    text = "folder of the repositories, named owner+name, or of unpacked packages"
+    made.repeated("--midi", "DIR", text, type=Path, default=None, required=True)
+    made.add("--excerpts", "N", "maximum number of excerpts of a piece; default 4", type=count(1), default=4)
+    made.add("--seconds", "S", "length of an excerpt; default 40", type=float, default=40.0)
+    made.add("--seed", "N", "seed of the collection; default 1", type=count(0), default=1)
+    made.flag("--held-out", "use only voices and instruments that training never uses, for validation")
+    _add_processes(made)
+
+    made = branch.command("contents", "print what training music is made of", "train.contents")
+    made.add("songs", "SONGS", "folder of songs", type=Path, nargs="+")
+    made.repeated("--beside", "DIR", "folder of songs to compare with", type=Path)
+    made.add("--image", "FILE.png", "draw it", type=Path)
 
     made = branch.command("learn", "train a separator, or continue a run", "train.learn")
     made.add("out", "RUN", "folder of the run; with a checkpoint in it the run continues", type=Path)
@@ -350,6 +374,14 @@ def _add_scope(made: Parser) -> None:
 def _add_caution(made: Parser) -> None:
     made.add("--root", "DIR", "root folder of another machine, with --system", default="/")
     made.flag("--yes", "do not ask")
+
+
+def _add_players(made: Parser) -> None:
+    made.add("out", "OUT", SONGS, type=Path)
+    made.add("--voices", "DIR", "folder of recorded speech and singing", type=Path, required=True)
+    made.add("--instruments", "DIR", "folder of recorded instruments and performances", type=Path)
+    made.repeated("--soundfont", "FILE", "soundfont to use instead of Debian's", type=Path, default=None)
+    made.flag("--no-soundfonts", "use recordings and synthesisers only")
 
 
 def _add_validation(made: Parser) -> None:

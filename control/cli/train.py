@@ -20,19 +20,40 @@ NOT_WEIGHTS = (EOFError, KeyError, RuntimeError, UnpicklingError)
 
 def music(options: argparse.Namespace) -> int:
     """Make songs to train with."""
-    _need("pyworld", "soundfile")
-    _exist("--voices", [options.voices])
-    _exist("--instruments", [options.instruments] if options.instruments else [])
-    _exist("--soundfont", options.soundfont or [])
-    if not options.no_soundfonts:
-        _need_fluidsynth(options.soundfont)
+    _need_players(options)
     return _run("music.synthesis", options)
 
 
 def records(options: argparse.Namespace) -> int:
     """Extract instrumental music to train with from Debian packages."""
     _exist("--root", [options.root])
-    return _run("music.records", options)
+    return _run("material.records", options)
+
+
+def multitracks(options: argparse.Namespace) -> int:
+    """Read songs with named stems."""
+    _exist("--root", [options.root])
+    return _run("material.multitracks", options)
+
+
+def modules(options: argparse.Namespace) -> int:
+    """Separate tracker modules from Debian packages."""
+    _exist("--root", [options.root])
+    return _run("material.modules", options)
+
+
+def arrangements(options: argparse.Namespace) -> int:
+    """Play MIDI arrangements."""
+    _need_players(options)
+    _exist("--midi", options.midi)
+    return _run("material.arranged", options)
+
+
+def contents(options: argparse.Namespace) -> int:
+    """Print and draw what training music is made of."""
+    _need("soundfile", *(["matplotlib"] if options.image else []))
+    _exist("SONGS", [*options.songs, *options.beside])
+    return _run("material.contents", options)
 
 
 def learn(options: argparse.Namespace) -> int:
@@ -81,6 +102,16 @@ def _errors() -> Iterator[None]:
 def _need(*modules: str) -> None:
     if missing := [name for name in modules if find_spec(name) is None]:
         raise CommandError([f'training needs {" and ".join(missing)}: pip install "stemfield[train]"'])
+
+
+def _need_players(options: argparse.Namespace) -> None:
+    """Check for what plays songs."""
+    _need("pyworld", "soundfile")
+    _exist("--voices", [options.voices])
+    _exist("--instruments", [options.instruments] if options.instruments else [])
+    _exist("--soundfont", options.soundfont or [])
+    if not options.no_soundfonts:
+        _need_fluidsynth(options.soundfont)
 
 
 def _need_fluidsynth(given: Sequence[Path] | None) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import signal
 
 from stemfield.separation.music.composition import Note
 from stemfield.separation.music.effects import RATE_HZ, Audio, Random, add
+from stemfield.separation.music.raw_singing import recorded_pitch, sing_raw
 from stemfield.separation.music.voices import (
     ENVELOPE_HZ,
     FRAME_S,
@@ -22,6 +23,8 @@ from stemfield.separation.music.voices import (
 
 _PAUSE_S = 0.25
 """Minimum rest between phrases."""
+_LONGEST_CODA = 62
+"""Maximum frames after the nucleus that are not stretched; sung vowels are longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +53,28 @@ class Singer:
     """Random pitch deviation from frame to frame."""
     consonants_db: float
     """Level of consonants relative to vowels."""
+    raw: float = 0.0
+    """Share of the phrases that are sung with the recordings themselves."""
+
+
+SUNG = 0.4
+"""Share of the singers whose recordings are of singing, if there are any."""
+TENORS = 0.4
+"""Share of those singers that sing lower, with a longer vocal tract."""
+_LOW_VOICE = 52.0
+"""Recorded pitch from which on a voice is made lower."""
 
 
 def singer(bank: VoiceBank, random: Random) -> Singer:
     """Random voice of the bank with random singing style."""
-    names = bank.names
+    sung = [name for name in bank.names if bank.voices[name][0].sung]
+    spoken_names = [name for name in bank.names if name not in sung]
+    names = sung if sung and (not spoken_names or random.random() < SUNG) else spoken_names
     said = bank.voices[names[int(random.integers(len(names)))]]
     spoken = np.concatenate([one.pitch_hz[one.pitch_hz > 0] for one in said])
     low = float(69.0 + 12.0 * np.log2(np.median(spoken) / 440.0))
     vibrato = float(random.choice([0.0, random.uniform(0.1, 0.5), random.uniform(0.3, 1.0)], p=[0.3, 0.5, 0.2]))
-    return Singer(
+    voice = Singer(
         utterances=said,
         center=low + float(random.uniform(3.0, 12.0)),
         tract=float(np.exp(random.uniform(np.log(0.87), np.log(1.18)))),
@@ -75,6 +90,23 @@ def singer(bank: VoiceBank, random: Random) -> Singer:
         jitter_semitones=float(random.choice([0.02, 0.05, random.uniform(0.1, 0.6)], p=[0.6, 0.25, 0.15])),
         consonants_db=float(random.uniform(-8.0, 2.0)),
     )
+    if not said[0].sung:
+        return voice
+    calm = replace(
+        voice,
+        tilt_db=float(random.uniform(0.0, 1.5)),
+        formant_db=float(random.uniform(0.0, 3.0)),
+        consonants_db=float(random.uniform(-3.0, 2.0)),
+    )
+    if low > _LOW_VOICE and random.random() < TENORS:
+        down = random.uniform(7.0, 14.0) if low > 60.0 else random.uniform(1.0, 6.0)
+        return replace(calm, center=low - float(down), tract=float(random.uniform(0.80, 0.90)))
+    return replace(
+        calm,
+        center=low + float(random.uniform(-3.0, 3.0)),
+        tract=float(random.uniform(0.95, 1.06)),
+        raw=float(random.uniform(0.3, 0.5)),
+    )
 
 
 def sing(voice: Singer, notes: Sequence[Note], frames: int, random: Random, words: int = 0) -> Audio:
@@ -88,14 +120,20 @@ def sing(voice: Singer, notes: Sequence[Note], frames: int, random: Random, word
         words: seed of the order of syllables; singers with the same seed sing in the same order.
     """
     syllables = [(said, row) for said in voice.utterances for row in said.syllables]
+    pitches = np.array([recorded_pitch(said, row) for said, row in syllables]) if voice.raw else None
     text = np.random.default_rng(words).permutation(len(syllables))
     sound = np.zeros(frames + RATE_HZ)
     count = 0
     for phrase in _phrases(notes):
-        tracks = []
+        tracks, raw = [], []
         for index, note in enumerate(phrase):
             until_s = phrase[index + 1].start_s if index + 1 < len(phrase) else note.start_s + note.length_s
-            said, row = syllables[text[count % len(text)]]
+            chosen = text[count % len(text)]
+            if pitches is not None:  # the next syllable of the text that is recorded near the note's pitch
+                turned = np.roll(text, -count)
+                chosen = turned[int(np.argmin(np.maximum(np.abs(pitches[turned] - note.pitch), 2.0)))]
+            said, row = syllables[chosen]
+            raw.append((note, note.start_s - phrase[0].start_s, (said, row)))
             count += 1
             tracks.append(_note(voice, note, max(until_s - note.start_s, 0.06), said, row, random))
         pitch, envelope, noise, voiced = (np.concatenate(parts) for parts in zip(*tracks, strict=True))
@@ -106,6 +144,10 @@ def sing(voice: Singer, notes: Sequence[Note], frames: int, random: Random, word
         envelope += 0.25 * _random_walk(len(pitch), 0.5, random)[:, None]
         hz = np.where(voiced > 0.5, 440.0 * 2.0 ** ((pitch - 69.0) / 12.0), 0.0)
         sung = synthesise(hz, envelope, noise**voice.breath, voice.tract)
+        if voice.raw and random.random() < voice.raw:
+            recorded = sing_raw(raw, len(sung) / RATE_HZ)
+            if recorded is not None and (power := float(np.square(recorded).mean())) > 0.0:
+                sung = recorded * np.sqrt(np.square(sung).mean() / power)
         add(sound, phrase[0].start_s, sung)
     return sound[:frames]
 
@@ -151,6 +193,7 @@ def _note(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Pitch (MIDI), log envelope, aperiodicity and voicing of a note, one row per frame."""
     first, nucleus, end = (int(position) for position in row)
+    end = min(end, nucleus + _LONGEST_CODA)
     frames = max(round(whole_s / FRAME_S), 8)
     onset, coda = nucleus - first - 1, end - nucleus - 2
     if onset + coda > 0.8 * frames:

@@ -1,14 +1,15 @@
 """Sources of the recordings in the training music, with licences and credits.
 
 Recordings are in one folder per repository, named `owner+name`. Folders that are not in this list are not used: it
-excludes everything that forbids commercial use or has an unverified licence. Sources that are `held_out` are used for
-validation music and never for training music.
+excludes everything that forbids commercial use or has an unverified licence. Neither is a clone at another commit than
+the listed one, whose licence and contents nobody has checked. Sources that are `held_out` are used for validation music
+and never for training music.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,8 @@ class Source:
     """Recordings of a repository."""
 
     kind: str
-    """speech, singing, drums, bass, guitar, keys or other; soundfont for a Debian package."""
+    """speech, singing, sung (a voicebank with `oto.ini`), drums, bass, guitar, keys, other; performance (MIDI of a
+    drummer), arrangement (MIDI of a whole piece) or multitrack (songs with stems); soundfont for a Debian package."""
     repository: str
     """owner/name, or the name of the Debian package."""
     commit: str
@@ -102,34 +104,86 @@ SOURCES = (
            "War Tuba, Karoryfer Lecolds, played by Jakub Lewicki"),
     Source("other", _SFZ + "karoryfer.weresax", "595d1fc1044edf6260d44b8215b723a3fbdd1802", "CC0 1.0",
            "Weresax, Karoryfer Samples"),
+    Source("sung", "oxygen-dioxide/ALYS-DB-001-JA", "bfcc78a29a75f69c1c21dd9821e54736774fb3cc", "GPL-3",
+           "ALYS, VoxWave; Lucien Cartier-Tilet"),
+    Source("sung", "oxygen-dioxide/dorodoro-ja-vcv", "a726f3e3a26874ad37ecfb31bc191d337480b38b",
+           "any use, readme kept (chongzhen.wikidot.com/files:8940236)", "dorodoro, Cerenothoa, Orcinus-Library"),
+    Source("sung", "ErithacusProject/ErithacusVB", "b2c9e370c162b80487ee271337c1d8ab6f662817", "CC BY 4.0",
+           "Erithacus, the Erithacus Project"),
+    Source("performance", "zharry29/drums-with-llm", "476adbc938a600eaca26bbb02648e6127b5eca64", "CC BY 4.0",
+           "Groove MIDI Dataset by Jon Gillick and others, Google Magenta", only="^groove/.*[.]mid$"),
+    Source("arrangement", "freedoom/freedoom", "d14dbbee3b6fbfb2c11cdb65eb61216e86d4ee85", "BSD-3-Clause",
+           "music of Freedoom, (c) contributors to the Freedoom project, listed in its CREDITS-MUSIC",
+           only="^musics/.*[.]mid$"),
+    Source("multitrack", "ichbinsoftware/everythingisremixed", "6a6fbe3a634871fba7efe298dee048f394aa0f18", "CC0 1.0",
+           "Everything Is Remixed, Software", only="_Stem_.*[.]m4a$", held_out="2[.]Lithium|3[.]Sodium"),
     Source("soundfont", "fluidr3mono-gm-soundfont", "", "MIT",
            "FluidR3 GM by Frank Wen and others, mono version by Michael Cowgill"),
     Source("soundfont", "musescore-general-soundfont-small", "", "MIT",
            "MuseScore General by S. Christian Collins, derived from FluidR3 by Frank Wen and others"),
 )  # fmt: skip
 
+RECORDED = ("speech", "drums", "bass", "guitar", "keys", "other", "soundfont")
+"""Kinds of the sources of synthetic songs."""
 _SPEAKER = re.compile(r"(\d+)-\d+-\d+|(p\d{3})_")
 
 
-def recordings(root: Path, kind: str, *, held_out: bool) -> Iterator[tuple[Source, Path]]:
-    """Audio files of a kind below a folder, in a fixed order.
+def recordings(
+    root: Path, kind: str, *, held_out: bool, suffixes: Container[str] = (".flac", ".ogg", ".wav")
+) -> Iterator[tuple[Source, Path]]:
+    """Files of a kind below a folder, in a fixed order, without clones at another commit.
 
     Args:
         root: folder with the repositories' folders, directly or one level deeper.
         kind: as in `Source`.
         held_out: whether to list the files for validation instead of those for training.
+        suffixes: endings of the files, in lower case.
     """
-    for source in SOURCES:
-        if source.kind != kind:
+    for source, folder in _folders(root, (kind,)):
+        if commit_of(folder) not in ("", source.commit):
             continue
-        folders: Iterable[Path] = (root / source.folder, root / kind / source.folder)
-        for folder in folders:
-            for path in sorted(folder.rglob("*")):
-                inside = path.relative_to(folder).as_posix()
-                if path.suffix not in (".flac", ".ogg", ".wav") or (source.only and not re.search(source.only, inside)):
-                    continue
-                if held_out == bool(source.held_out and re.search(source.held_out, inside)):
-                    yield source, path
+        for path in sorted(folder.rglob("*")):
+            inside = path.relative_to(folder).as_posix()
+            if path.suffix.lower() not in suffixes or (source.only and not re.search(source.only, inside)):
+                continue
+            if held_out == bool(source.held_out and re.search(source.held_out, inside)):
+                yield source, path
+
+
+def other_commits(root: Path, kinds: Iterable[str]) -> dict[str, str]:
+    """Clones below a folder that are not used because they are at another commit: name and reason."""
+    found = {(source, folder): commit_of(folder) for source, folder in _folders(root, kinds)}
+    return {
+        source.repository: f"expected commit {source.commit[:12]}, got {commit[:12]}"
+        for (source, _), commit in found.items()
+        if commit not in ("", source.commit)
+    }
+
+
+def commit_of(folder: Path) -> str:
+    """Commit of a clone; empty for a copy without `.git`, whose commit is not known."""
+    store = folder / ".git"
+    if store.is_file():  # a work tree, whose store is elsewhere
+        store = folder / store.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+    if not (store / "HEAD").exists():
+        return ""
+    head = (store / "HEAD").read_text(encoding="utf-8").strip()
+    if not head.startswith("ref: "):
+        return head
+    branch = head.removeprefix("ref: ")
+    if (store / branch).exists():
+        return (store / branch).read_text(encoding="utf-8").strip()
+    packed = store / "packed-refs"
+    lines = packed.read_text(encoding="utf-8").splitlines() if packed.exists() else []
+    return next((line.split()[0] for line in lines if line.endswith(f" {branch}")), "unborn")
+
+
+def _folders(root: Path, kinds: Iterable[str]) -> Iterator[tuple[Source, Path]]:
+    wanted = {*kinds}
+    for source in SOURCES:
+        for folder in (root / source.folder, root / source.kind / source.folder):
+            if source.kind in wanted and folder.is_dir():
+                yield source, folder
 
 
 def speaker(source: Source, path: Path) -> str:
@@ -139,7 +193,7 @@ def speaker(source: Source, path: Path) -> str:
     return f"{source.folder}/{path.parent.name}"
 
 
-def credits_of(kinds: Iterable[str] = ("speech", "drums", "bass", "guitar", "keys", "other", "soundfont")) -> list[str]:
-    """Credits of the sources used in training for a model card, one line each."""
-    used = [source for source in SOURCES if source.kind in set(kinds) and source.held_out != "."]
-    return [f"{source.attribution}: {source.licence} ({source.repository})" for source in used]
+def credits_of(kinds: Iterable[str] = RECORDED, also: Iterable[Source] = ()) -> list[str]:
+    """Credits of the sources of some kinds, and of some more, for a model card, one line each."""
+    used = [source for source in SOURCES if source.kind in {*kinds} and source.held_out != "."]
+    return [f"{source.attribution}: {source.licence} ({source.repository})" for source in dict.fromkeys((*used, *also))]

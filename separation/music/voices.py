@@ -54,6 +54,8 @@ class Utterance:
     """Aperiodicity at NOISE_HZ, 0 (tone) to 1 (noise)."""
     syllables: NDArray[np.int32]
     """One row per syllable: first frame, nucleus, and the frame after the last."""
+    sung: bool = False
+    """Whether the recording is of singing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class VoiceBank:
             parts = [getattr(said, field) for said in rows]
             everything[field] = np.concatenate(parts)
             everything[field + "_ends"] = np.cumsum([len(part) for part in parts])
-        for field in ("voice", "path", "sample_rate_hz"):
+        for field in ("voice", "path", "sample_rate_hz", "sung"):
             everything[field] = np.array([getattr(said, field) for said in rows])
         np.savez(path, **everything)
 
@@ -87,8 +89,12 @@ class VoiceBank:
         with np.load(path) as stored:
             columns = {name: stored[name] for name in stored.files}
         tracks = [np.split(columns[field], columns[field + "_ends"][:-1]) for field in _TRACKS]
-        rows = zip(columns["voice"], columns["path"], columns["sample_rate_hz"], *tracks, strict=True)
-        return cls.of(Utterance(str(voice), str(file), int(rate_hz), *arrays) for voice, file, rate_hz, *arrays in rows)
+        sung = columns.get("sung", np.zeros(len(columns["voice"]), bool))
+        rows = zip(columns["voice"], columns["path"], columns["sample_rate_hz"], *tracks, sung, strict=True)
+        return cls.of(
+            Utterance(str(voice), str(file), int(rate_hz), *arrays, bool(sings))
+            for voice, file, rate_hz, *arrays, sings in rows
+        )
 
     @classmethod
     def of(cls, utterances: Iterable[Utterance]) -> VoiceBank:
@@ -99,8 +105,18 @@ class VoiceBank:
         return cls({name: tuple(said) for name, said in voices.items()})
 
 
-def build(recordings: Sequence[tuple[str, Path]], processes: int = 1) -> VoiceBank:
-    """Analyse recordings, each given by the name of the voice and its file."""
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording of a voice."""
+
+    voice: str
+    path: Path
+    syllables_s: tuple[tuple[float, float, float], ...] = ()
+    """Start, vowel and end of each syllable of a recording of singing; none for speech, where they are detected."""
+
+
+def build(recordings: Sequence[Recorded], processes: int = 1) -> VoiceBank:
+    """Analyse recordings."""
     return VoiceBank.of(filter(None, parallel_map("analysing voices", processes, _utterance, recordings)))
 
 
@@ -170,8 +186,8 @@ def recording(path: str) -> NDArray[np.float32]:
     return resampled / np.float32(np.abs(resampled).max() + 1e-9)
 
 
-def _utterance(named: tuple[str, Path]) -> Utterance | None:
-    voice, path = named
+def _utterance(recorded: Recorded) -> Utterance | None:
+    voice, path = recorded.voice, recorded.path
     sound, rate_hz = soundfile.read(path, always_2d=True)
     mono = sound[: int(MAX_LENGTH_S * rate_hz)].mean(axis=1)
     if rate_hz > RATE_HZ:
@@ -181,15 +197,23 @@ def _utterance(named: tuple[str, Path]) -> Utterance | None:
         return None
     pitch, envelope, noise = analyse(np.asarray(mono, np.float64) / peak, min(rate_hz, RATE_HZ))
     envelope = np.clip(envelope - envelope.max(), -30.0, 0.0)
-    rows = syllables(pitch, envelope)
+    marks = recorded.syllables_s
+    rows = _marked(marks, len(pitch)) if marks else syllables(pitch, envelope)
     arrays = pitch.astype(np.float32), envelope.astype(np.float16), noise.astype(np.float16), rows
-    return Utterance(voice, str(path), rate_hz, *arrays)
+    return Utterance(voice, str(path), rate_hz, *arrays, bool(marks))
 
 
 def _interpolation_matrix(at_hz: Floats) -> Floats:
     """Matrix that interpolates values at `at_hz` to the bins of the synthesis."""
     bins_hz = np.linspace(0.0, RATE_HZ / 2, 1025)
     return np.stack([np.interp(bins_hz, at_hz, row) for row in np.eye(len(at_hz))])
+
+
+def _marked(marks: Sequence[tuple[float, float, float]], frames: int) -> NDArray[np.int32]:
+    """Syllables within the analysed frames."""
+    rows = [[round(at_s / FRAME_S) for at_s in mark] for mark in marks]
+    inside = [row for row in rows if row[0] + 2 < row[1] < row[2] - 4 and row[2] < frames]
+    return np.array(inside, np.int32).reshape(-1, 3)
 
 
 def _resampled(values: Floats, at: Floats, wanted: Floats) -> Floats:

@@ -7,7 +7,7 @@ import soundfile
 from stemfield.separation.music.drumkits import collection
 from stemfield.separation.music.samples import instruments
 from stemfield.separation.music.stem_synthesis import Instruments, StemSynthesiser
-from stemfield.separation.music.voices import build
+from stemfield.separation.music.voices import Recorded, build
 
 RATE_HZ = 44100
 
@@ -53,7 +53,7 @@ def bank(tmp_path_factory):
         for take in range(2):
             path = folder / f"{voice}{take}.wav"
             soundfile.write(path, _speech(base_hz, 5.0, take), RATE_HZ)
-            recordings.append((voice, path))
+            recordings.append(Recorded(voice, path))
     return build(recordings)
 
 

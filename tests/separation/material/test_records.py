@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.separation.music import records
+from stemfield.separation.material import records
 from stemfield.separation.training import dataset
 
 RATE_HZ = 48000
