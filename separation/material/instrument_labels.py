@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
+from scipy import ndimage, signal
 
 from stemfield.separation.material.collection import Sound
 from stemfield.separation.music.effects import RATE_HZ
@@ -28,6 +28,7 @@ _WORDS = (
             r"harp|violin\w*|arp\w*|chord\w*|strat\w*|distgit"),
 )  # fmt: skip
 _STEP_S = 0.005
+_PERIOD_STEPS = 5
 _NOTE_S = 1.5
 """Longest part of a note that is measured."""
 _MOST_NOTES = 24
@@ -97,6 +98,7 @@ def measure(sound: Sound, pitches: int) -> Measured | None:
     level = np.sqrt(np.square(mono[: len(mono) // step * step]).reshape(-1, step).mean(axis=1) + 1e-12)
     if level.max(initial=0.0) < 1e-3:
         return None
+    level = ndimage.maximum_filter1d(level, _PERIOD_STEPS)  # the level within the period of a low tone varies
     starts = _onsets(level)
     ends = [*starts[1:], len(level)]
     decays, tones = list[float](), list[tuple[float, float]]()
@@ -106,7 +108,7 @@ def measure(sound: Sound, pitches: int) -> Measured | None:
         fallen = np.flatnonzero(part[top:] < 0.1 * part[top])
         if len(fallen):
             decays.append(float(fallen[0] * _STEP_S))
-        begin = (starts[index] + top) * step
+        begin = (starts[index] + top + _PERIOD_STEPS // 2) * step
         tones.append(_tone(mono[begin : begin + int(np.clip(len(part) * _STEP_S, 0.08, 0.25) * RATE_HZ)]))
     size = 8192
     power = np.square(np.abs(np.fft.rfft(np.pad(mono, (0, -len(mono) % size)).reshape(-1, size), axis=1))).sum(axis=0)

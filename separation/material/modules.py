@@ -111,11 +111,13 @@ def write_module(job: tuple[str, Path, Path]) -> Outcome:
         parts, labels, left_out = separate_module(module, name)
     finally:
         module.close()
-    if missing := [stem for stem in ("bass", "drums", OTHER) if stem not in parts]:
+    if VOICE in parts:
+        sounds = [parts.pop(name) for name in (VOICE, OTHER) if name in parts]
+        parts["vocals+other"] = np.sum(sounds, axis=0)
+    known = {stem for name in parts for stem in name.split("+")}
+    if missing := [stem for stem in ("bass", "drums", OTHER) if stem not in known]:
         reason = f"expected bass, drums and other instruments, got no {' and no '.join(missing)}"
         return Outcome(0.0, labels, (*left_out, LeftOut(name, reason)))
-    if VOICE in parts:
-        parts["vocals+other"] = parts.pop(VOICE) + parts.pop(OTHER)
     return Outcome(write_parts(parts, out / name, labels), labels, tuple(left_out))
 
 

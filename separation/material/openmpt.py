@@ -63,7 +63,8 @@ class Module:
         self._library = load_library()
         self._interactive = _Interactive()
         data = path.read_bytes()
-        self._module_ext = self._library.openmpt_module_ext_create_from_memory(data, len(data), *[None] * 7)
+        silent = ctypes.cast(self._library.openmpt_log_func_silent, c_void_p)
+        self._module_ext = self._library.openmpt_module_ext_create_from_memory(data, len(data), silent, *[None] * 6)
         if not self._module_ext:
             raise ModuleError(f"{path}: expected a tracker module, got a file that libopenmpt does not read")
         size = ctypes.sizeof(self._interactive)

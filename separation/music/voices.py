@@ -92,8 +92,8 @@ class VoiceBank:
         sung = columns.get("sung", np.zeros(len(columns["voice"]), bool))
         rows = zip(columns["voice"], columns["path"], columns["sample_rate_hz"], *tracks, sung, strict=True)
         return cls.of(
-            Utterance(str(voice), str(file), int(rate_hz), *arrays, bool(sings))
-            for voice, file, rate_hz, *arrays, sings in rows
+            Utterance(str(voice), str(file), int(rate_hz), pitch_hz, envelope, noise, marks, bool(sings))
+            for voice, file, rate_hz, pitch_hz, envelope, noise, marks, sings in rows
         )
 
     @classmethod
@@ -199,8 +199,8 @@ def _utterance(recorded: Recorded) -> Utterance | None:
     envelope = np.clip(envelope - envelope.max(), -30.0, 0.0)
     marks = recorded.syllables_s
     rows = _marked(marks, len(pitch)) if marks else syllables(pitch, envelope)
-    arrays = pitch.astype(np.float32), envelope.astype(np.float16), noise.astype(np.float16), rows
-    return Utterance(voice, str(path), rate_hz, *arrays, bool(marks))
+    tracks = pitch.astype(np.float32), envelope.astype(np.float16), noise.astype(np.float16)
+    return Utterance(voice, str(path), rate_hz, *tracks, rows, bool(marks))
 
 
 def _interpolation_matrix(at_hz: Floats) -> Floats:
