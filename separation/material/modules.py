@@ -34,8 +34,8 @@ class ModulePackage:
     attribution: str
     folder: str
     """Folder of the modules below the root."""
-    held_out: str = ""
-    """Title of the module that is kept for validation."""
+    held_out: bool = False
+    """Whether it is kept for validation."""
 
 
 _GAMES = "usr/share/games"
@@ -45,7 +45,7 @@ PACKAGES = (
     ModulePackage("rafkill-data", "LGPL-2", "Jon Rafkind", f"{_GAMES}/rafkill"),
     ModulePackage("biniax2-data", "zlib", "Jordan Tuzsuzov", f"{_GAMES}/biniax2/music"),
     ModulePackage("bb", "GPL-2+", "the AA-group", "usr/share/bb"),
-    ModulePackage("criticalmass-data", "GPL-2+", "Frank Becker", f"{_GAMES}/criticalmass"),
+    ModulePackage("criticalmass-data", "GPL-2+", "Frank Becker", f"{_GAMES}/criticalmass", held_out=True),
     ModulePackage("circuslinux-data", "GPL-2+", "Bill Kendrick, New Breed Software",
                   f"{_GAMES}/circuslinux/data/music"),
     ModulePackage("open-invaders-data", "GPL-2+", "Darryl LeCount", "usr/share/open-invaders"),
@@ -55,17 +55,18 @@ PACKAGES = (
 )  # fmt: skip
 
 
-def credits_of() -> list[str]:
+def credits_of(*, held_out: bool = False) -> list[str]:
     """Credits of the packages for a model card, one line each."""
-    return [f"{package.attribution}: {package.licence} (Debian package {package.name})" for package in PACKAGES]
+    return [f"{package.attribution}: {package.licence} (Debian package {package.name})"
+            for package in PACKAGES if package.held_out == held_out]  # fmt: skip
 
 
 def find_modules(root: Path, *, held_out: bool) -> Iterator[tuple[str, Path]]:
     """Name and file of each module below a root, in a fixed order."""
-    for package in PACKAGES:
+    for package in (package for package in PACKAGES if package.held_out == held_out):
         for folder in (root / package.folder, root / package.name / package.folder):
             for path in sorted(folder.rglob("*")):
-                if path.suffix.lower() in _SUFFIXES and held_out == (path.stem == package.held_out):
+                if path.suffix.lower() in _SUFFIXES:
                     yield f"{package.name}-{path.stem}", path
 
 
@@ -136,6 +137,6 @@ def run(chosen: argparse.Namespace) -> None:
         raise ValueError(f"expected libopenmpt (Debian: libopenmpt0), got {error}") from error
     jobs = {name: (name, path, chosen.out) for name, path in find_modules(chosen.root, held_out=chosen.held_out)}
     if not jobs:
-        names = ", ".join(package.name for package in PACKAGES)
+        names = ", ".join(package.name for package in PACKAGES if package.held_out == chosen.held_out)
         raise ValueError(f"{chosen.root}: expected tracker modules of the Debian packages {names}, got none")
-    collect(chosen.out, write_module, jobs, credits_of(), processes=chosen.processes)
+    collect(chosen.out, write_module, jobs, credits_of(held_out=chosen.held_out), processes=chosen.processes)

@@ -117,6 +117,8 @@ def test_a_module_becomes_a_song_without_vocals(path, tmp_path, monkeypatch, cap
     assert reasons["heroes-sound-tracks-short"] == "expected at least 20 s, got 7.7 s"
     assert "below 400 Hz" in reasons["heroes-sound-tracks-wrong/3 bass"]
     assert reasons["heroes-sound-tracks-wrong"] == "expected bass, drums and other instruments, got no other"
+    assert json.loads((out / "recipe.json").read_text())["credits"] == modules.credits_of()
+    assert not {*modules.credits_of()} & {*modules.credits_of(held_out=True)}
     told = capsys.readouterr()
     assert "2 songs, 1.0 minutes" in told.out
     assert not told.err
