@@ -134,6 +134,22 @@ _BALANCE: Mapping[str, float] = {"kick": 1.0, "snare": 0.9, "rim": 0.7, "clap": 
                                  "ride": 0.35, "crash": 0.55, "tom": 0.8, "perc": 0.45}  # fmt: skip
 
 
+def play_kicks(random: Random, hits: Sequence[Hit], frames: int, root: int) -> Audio:
+    """Render the kicks of the hits as swept tones, often tuned to the song's root (0..11), shape (2, frames)."""
+    hz = 440.0 * 2.0 ** ((24 + root + 12 * (root < 6) - 69) / 12.0) if random.random() < 0.6 else random.uniform(36, 65)
+    time = np.arange(int(random.uniform(0.25, 0.9) * RATE_HZ)) / RATE_HZ
+    fast = random.uniform(200.0, 4000.0) * np.exp(-time / random.uniform(0.003, 0.012))
+    slow = random.uniform(20.0, 200.0) * np.exp(-time / random.uniform(0.02, 0.09))
+    body = np.sin(2 * np.pi * np.cumsum(hz + fast + slow) / RATE_HZ)
+    kick = effects.saturate(body * np.exp(-time / random.uniform(0.08, 0.5)), random.uniform(0.3, 8.0))
+    kick *= np.minimum(np.arange(len(time))[::-1] / 2000.0, 1.0)
+    sound = np.zeros(frames)
+    for hit in hits:
+        if hit.piece == "kick":
+            effects.add(sound, hit.start_s, hit.velocity**1.3 * kick)
+    return effects.stereo(sound)
+
+
 def play_drum_machine(random: Random, hits: Sequence[Hit], frames: int) -> Audio:
     """Render the hits on a random synthetic drum machine, shape (2, frames)."""
     time = np.arange(int(0.6 * RATE_HZ)) / RATE_HZ

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,10 @@ from stemfield.separation.music.voices import VoiceBank
 
 PERFORMED = 0.6
 """Share of the drum parts that are performances of drummers, if there are any."""
+SWEPT = 0.15
+"""Share of the drum parts with a synthetic, swept kick."""
+LOW = 0.25
+"""Share of the accompaniments in the register of the bass: left hands, pads, organs, guitars tuned down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +82,14 @@ class StemSynthesiser:
         if len(self._performances) and random.random() < PERFORMED:
             seconds = len(song.bars) * song.steps * song.step_s
             hits = self._performances.draw(random, song.beats_per_minute, song.steps // 4, seconds)
-        return self.play_drums(hits or song.drums(), song.frames, random)
+        return self.play_drums(hits or song.drums(), song.frames, random, song.root)
 
     def bass(self, song: Composition, random: Random) -> Audio:
         """Bass stem, shape (2, frames)."""
         return self.play_bass(song.bass(), song.frames, random)
 
-    def play_drums(self, hits: Sequence[Hit], frames: int, random: Random) -> Audio:
-        """Play hits on a random kit, shape (2, frames)."""
+    def play_drums(self, hits: Sequence[Hit], frames: int, random: Random, root: int | None = None) -> Audio:
+        """Play hits on a random kit, shape (2, frames); some kicks are tuned to the root of the song, 0..11."""
         ways: list[Callable[[], Audio]] = []
         if self._recorded.drums["kick"]:
             width = float(random.uniform(0.1, 1.0))
@@ -95,7 +99,13 @@ class StemSynthesiser:
             font, program = int(random.integers(len(fonts))), int(random.choice(DRUM_PROGRAMS))
             ways += [lambda: fonts.drums(hits, frames, font, program)] * 2
         ways += [lambda: drumkits.play_drum_machine(random, hits, frames)] * 2
+        swept = random.random() < SWEPT
+        if swept:
+            kicks = drumkits.play_kicks(random, hits, frames, int(random.integers(12)) if root is None else root)
+            hits = [hit for hit in hits if hit.piece != "kick"]
         sound = ways[int(random.integers(len(ways)))]()
+        if swept:
+            sound = sound + kicks * random.uniform(0.6, 1.4)
         if random.random() < 0.15:
             sound = sound + 10 ** (random.uniform(-10, 0) / 20) * ways[int(random.integers(len(ways)))]()
         sound = effects.random_eq(sound, random, 4.0, 60.0, 12000.0)
@@ -110,7 +120,7 @@ class StemSynthesiser:
     def play_bass(self, notes: Sequence[Note], frames: int, random: Random) -> Audio:
         """Play notes on a random bass, shape (2, frames)."""
         ways: list[Callable[[], Audio]] = [lambda: synths.play(notes, frames, synths.patch(random, "bass"), random)] * 3
-        ways += [lambda: synths.pluck(notes, frames, random)]
+        ways += [lambda: synths.pluck(notes, frames, random), lambda: synths.sub_bass(notes, frames, random)]
         if self._recorded.bass:
             player = self._recorded.bass[int(random.integers(len(self._recorded.bass)))]
             ways += [lambda: player.play(notes, frames, random)] * 8
@@ -161,7 +171,11 @@ class StemSynthesiser:
             patterns = (
                 ["pad", "stab", "arpeggio"] if kind != "guitar" else ["strum", "strum", "arpeggio", "stab", "power"]
             )
-            notes = song.accompaniment(int(random.integers(50, 74)), str(random.choice(patterns)))
+            low = random.random() < LOW
+            center = int(random.integers(36, 50) if low else random.integers(50, 74))
+            notes = song.accompaniment(center, str(random.choice(patterns)))
+            if low and kind == "guitar":
+                notes = [replace(note, pitch=note.pitch - 5) if note.pitch > 45 else note for note in notes]
         return self.play_part(kind, notes, song.frames, song.step_s, random, leading=leading)
 
     def play_part(

@@ -1,4 +1,4 @@
-"""Synthesisers: wavetables with a brightness envelope, and plucked strings."""
+"""Synthesisers: wavetables with a brightness envelope, sub-basses, and plucked strings."""
 
 from __future__ import annotations
 
@@ -81,6 +81,26 @@ def play(notes: Sequence[Note], frames: int, sound: Patch, random: Random) -> Au
         level = np.minimum(time / sound.attack_s, 1.0) * (sound.sustain + (1.0 - sound.sustain) * fall)
         level *= np.where(time < note.length_s, 1.0, np.exp(-(time - note.length_s) / (0.25 * sound.release_s)))
         add(out, note.start_s, (0.3 + 0.7 * note.velocity) / len(sound.detuned) * (tone * level))
+    return out
+
+
+def sub_bass(notes: Sequence[Note], frames: int, random: Random) -> Audio:
+    """Render a bass of long, saturated kick drums (808) in mono; each note begins higher and may glide to the next."""
+    out = np.zeros(frames)
+    decay_s, drop = random.uniform(0.25, 1.6), random.uniform(0.0, 14.0)
+    drop_s, glides = random.uniform(0.008, 0.04), random.random() < 0.3
+    drive = float(np.exp(random.uniform(np.log(0.3), np.log(6.0))))
+    for note, after in zip(notes, [*notes[1:], None], strict=True):
+        time = np.arange(int(min(note.length_s + 0.05, 4.0 * decay_s) * RATE_HZ)) / RATE_HZ
+        pitch = note.pitch + drop * np.exp(-time / drop_s)
+        if glides and after and abs(after.pitch - note.pitch) <= 12:
+            late = np.clip((time - 0.7 * note.length_s) / max(0.3 * note.length_s, 1e-3), 0.0, 1.0)
+            pitch = pitch + (after.pitch - note.pitch) * late
+        phase = 2 * np.pi * np.cumsum(440.0 * 2.0 ** ((pitch - 69) / 12.0)) / RATE_HZ
+        tone = np.tanh(drive * np.sin(phase)) / np.tanh(drive) * np.exp(-time / decay_s)
+        fade = min(int(0.02 * RATE_HZ), len(time))
+        tone[len(tone) - fade :] *= np.linspace(1.0, 0.0, fade)
+        add(out, note.start_s, (0.3 + 0.7 * note.velocity) * tone)
     return out
 
 

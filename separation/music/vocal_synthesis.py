@@ -16,6 +16,10 @@ from stemfield.separation.music.singing import Singer
 from stemfield.separation.music.voices import VoiceBank
 
 SUNG_SECTIONS = ("verse", "chorus")
+PROCESSED = 0.12
+"""Share of the voices that are distorted or narrowed."""
+FAR = 0.12
+"""Share of the reverberant voices with more reverb than voice."""
 
 
 class VocalSynthesiser:
@@ -104,13 +108,27 @@ def process(voice: Audio, step_s: float, random: Random) -> Audio:
         voice = effects.compress(voice, random, 20.0)
     if random.random() < 0.25:
         voice = effects.saturate(voice, float(np.exp(random.uniform(np.log(0.5), np.log(6.0)))))
+    if random.random() < PROCESSED:
+        voice = _distorted(voice, random)
     placed = effects.pan(voice, float(random.choice([0.0, random.normal(0.0, 0.12)], p=[0.75, 0.25])))
     if random.random() < 0.35:
         seconds = step_s * float(random.choice([2, 3, 4]))
         placed = effects.echo(placed, random, seconds, random.uniform(0.1, 0.4))
     if random.random() < 0.85:
-        placed = effects.reverb(placed, random, random.uniform(0.3, 2.5), random.uniform(0.03, 0.35))
+        wet = random.uniform(0.5, 1.6) if random.random() < FAR else random.uniform(0.03, 0.35)
+        placed = effects.reverb(placed, random, random.uniform(0.3, 2.5), wet)
     return placed
+
+
+def _distorted(voice: Audio, random: Random) -> Audio:
+    """A voice as through a telephone, a distorted amplifier, or a chorus."""
+    way = int(random.integers(3))
+    if way == 0:
+        narrow = effects.high_pass(voice, random.uniform(250.0, 600.0), 3)
+        return effects.saturate(effects.low_pass(narrow, random.uniform(2500.0, 4500.0), 3), random.uniform(0.5, 8.0))
+    if way == 1:
+        return effects.amplifier(voice, random, random.uniform(3.0, 25.0))
+    return np.asarray(effects.chorus(voice, random).mean(axis=0))
 
 
 def replayed(notes: Sequence[Note], random: Random) -> list[Note]:

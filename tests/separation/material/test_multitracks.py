@@ -42,6 +42,7 @@ def root(tmp_path, monkeypatch):
         return tone(hz.get(stem, 500.0), 35.0)
 
     monkeypatch.setattr(multitracks, "decode", decoded)
+    monkeypatch.setattr(multitracks, "find_spec", lambda name: name)
     return tmp_path
 
 

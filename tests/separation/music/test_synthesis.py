@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from stemfield.control.cli.main import main
-from stemfield.separation.music import effects, mixing, singing, synthesis
+from stemfield.separation.music import drumkits, effects, mixing, singing, synthesis, synths
 from stemfield.separation.music.composition import Composition, Hit, Note
 from stemfield.separation.music.drumkits import Kit, collection
 from stemfield.separation.music.samples import instruments, measured_pitch
@@ -186,3 +186,45 @@ def test_filters_do_what_they_say(gain_db):
     assert level_db(bell, 20.0) == pytest.approx(0.0, abs=0.1)
     tilted = effects.tilt(click, 1000.0, gain_db)
     assert level_db(tilted, 20000.0) - level_db(tilted, 10.0) == pytest.approx(gain_db, abs=0.1)
+
+
+def test_the_kick_turns_down_bass_and_other():
+    time = np.arange(2 * RATE_HZ) / RATE_HZ
+    kick = np.where(time % 1.0 < 0.1, np.sin(2 * np.pi * 60 * time), 0.0)
+    steady = np.stack([0.3 * np.sin(2 * np.pi * 200 * time)] * 2)
+    sounds = {"vocals": steady, "bass": steady, "drums": np.stack([kick, kick]), "other": steady}
+    pumped = mixing.pump(sounds, np.random.default_rng(0))
+    assert pumped["vocals"] is steady
+    (name, *_) = [name for name in ("bass", "other") if pumped[name] is not steady]
+    level = [float(np.abs(pumped[name][0, int(at * RATE_HZ) :][:2000]).max()) for at in (1.08, 1.95)]
+    assert level[0] < 0.7 * level[1]
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_a_clipped_mixture_is_still_the_sum_of_its_stems(soft):
+    stems = 0.1 * np.random.default_rng(0).standard_normal((4, 2, 5000))
+    stems /= np.abs(stems.sum(axis=0)).max()
+    mixture = 10 ** (6 / 20) * stems.sum(axis=0)
+    expected = np.tanh(mixture) if soft else np.clip(mixture, -1.0, 1.0)
+    assert np.allclose(mixing.clip(stems, 6.0, soft=soft).sum(axis=0), expected, atol=1e-12)
+
+
+def test_songs_fade_and_have_quiet_passages():
+    gains = [mixing.course(20 * RATE_HZ, np.random.default_rng(seed)) for seed in range(60)]
+    assert all(gain.min() >= 0.0 and gain.max() <= 1.0 + 1e-9 for gain in gains)
+    faded = [gain for gain in gains if min(gain[0], gain[-1]) < 1e-6]
+    quiet = [gain for gain in gains if 0.05 < gain.min() < 0.6 and min(gain[0], gain[-1]) == 1.0]
+    assert 3 <= len(faded) <= 20
+    assert len(quiet) >= 3
+    assert sum(gain.min() == 1.0 for gain in gains) > 30
+
+
+def test_sub_basses_and_swept_kicks_are_in_tune():
+    notes = [Note(0.0, 0.9, 33, 0.8)]
+    bass = synths.sub_bass(notes, RATE_HZ, np.random.default_rng(1))
+    assert measured_pitch(bass[8000:30000].astype(np.float32)) == pytest.approx(33, abs=0.3)
+    kicks = drumkits.play_kicks(np.random.default_rng(2), [Hit(0.25, "kick", 0.9), Hit(0.5, "snare", 0.9)], RATE_HZ, 9)
+    assert kicks.shape == (2, RATE_HZ)
+    assert np.abs(kicks[:, : RATE_HZ // 4]).max() == 0.0
+    power = np.square(np.abs(np.fft.rfft(kicks[0])))
+    assert power[:200].sum() > 0.7 * power.sum()
