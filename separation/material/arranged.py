@@ -105,6 +105,7 @@ def run(chosen: argparse.Namespace) -> None:
         chosen.out,
         write_arranged,
         jobs,
+        f"MIDI arrangements, played and sung (seed {chosen.seed})",
         list(dict.fromkeys(credits_)),
         left_out=left_out,
         processes=chosen.processes,

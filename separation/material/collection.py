@@ -73,6 +73,7 @@ def collect(
     out: Path,
     work: Callable[[Any], Outcome],
     jobs: Mapping[str, Any],
+    about: str,
     credits_: Sequence[str],
     *,
     left_out: Iterable[LeftOut] = (),
@@ -86,6 +87,7 @@ def collect(
         out: folder of the collection; `recipe.json` in it has the credits and what was left out.
         work: makes a song.
         jobs: argument of `work` by the name of the song's folder.
+        about: what the songs are, for the card of a model.
         credits_: credits of the sources, one line each.
         left_out: what is known to be left out already.
         processes: number of processes.
@@ -95,12 +97,12 @@ def collect(
     out.mkdir(parents=True, exist_ok=True)
     refused, seconds, made = [*left_out], 0.0, 0
     todo = {name: job for name, job in jobs.items() if not (out / name).exists()}
-    _write_recipe(out, credits_, refused)
+    _write_recipe(out, about, credits_, refused)
     for outcome in parallel_map(out.name, processes, work, todo.values(), begin, *arguments):
         refused += outcome.left_out
         seconds += outcome.seconds
         made += outcome.seconds > 0.0
-    _write_recipe(out, credits_, refused)
+    _write_recipe(out, about, credits_, refused)
     print(f"{made} songs, {seconds / 60:.1f} minutes, in {out}; {len(jobs) - len(todo)} were there already")
     print_left_out(refused, out / RECIPE)
 
@@ -112,11 +114,11 @@ def print_left_out(left_out: Sequence[LeftOut], recipe: Path, most: int = 20) ->
         print(f"{len(left_out)} left out:", *left_out[:most], *more, sep="\n  ")
 
 
-def _write_recipe(out: Path, credits_: Sequence[str], left_out: Sequence[LeftOut]) -> None:
+def _write_recipe(out: Path, about: str, credits_: Sequence[str], left_out: Sequence[LeftOut]) -> None:
     """Write the recipe; what an earlier call left out stays in it."""
     path = out / RECIPE
     earlier = json.loads(path.read_text(encoding="utf-8"))["left_out"] if path.exists() else []
     reasons = {row["name"]: row["reason"] for row in earlier} | {one.name: one.reason for one in left_out}
     rows = [asdict(LeftOut(name, reason)) for name, reason in reasons.items()]
-    recipe = {"seed": None, "credits": [*credits_], "left_out": rows}
-    path.write_text(json.dumps(recipe, indent=1, ensure_ascii=False), encoding="utf-8")
+    recipe = {"seed": None, "about": about, "credits": [*credits_], "left_out": rows}
+    path.write_text(json.dumps(recipe, indent=1), encoding="utf-8")

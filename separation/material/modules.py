@@ -139,4 +139,11 @@ def run(chosen: argparse.Namespace) -> None:
     if not jobs:
         names = ", ".join(package.name for package in PACKAGES if package.held_out == chosen.held_out)
         raise ValueError(f"{chosen.root}: expected tracker modules of the Debian packages {names}, got none")
-    collect(chosen.out, write_module, jobs, credits_of(held_out=chosen.held_out), processes=chosen.processes)
+    collect(
+        chosen.out,
+        write_module,
+        jobs,
+        "tracker modules",
+        credits_of(held_out=chosen.held_out),
+        processes=chosen.processes,
+    )

@@ -200,7 +200,15 @@ def run(chosen: argparse.Namespace) -> None:
         left_out += [LeftOut(song.name, 'm4a needs PyAV: pip install "stemfield[multitracks]"') for song in songs]
         songs = []
     jobs = {song.name: (song, chosen.out, chosen.held_out) for song in songs}
-    collect(chosen.out, write_multitrack, jobs, credits_of((KIND,)), left_out=left_out, processes=chosen.processes)
+    collect(
+        chosen.out,
+        write_multitrack,
+        jobs,
+        "released songs with stems",
+        credits_of((KIND,)),
+        left_out=left_out,
+        processes=chosen.processes,
+    )
 
 
 def _sum(one: Sound, other: Sound) -> Sound:

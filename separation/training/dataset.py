@@ -165,12 +165,13 @@ class SongDataset:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """Amount of music, seeds of synthetic songs, and credits, for the model card."""
+        """Amount of music, seeds of synthetic songs, what others are, and credits, for the model card."""
         recipes = [json.loads((folder / RECIPE).read_text()) for folder in self._folders if (folder / RECIPE).exists()]
         return {
             "songs": len(self.complete),
             "records": len(self.partial),
             "hours": self.hours,
+            "about": [recipe["about"] for recipe in recipes if "about" in recipe],
             "seeds": [recipe["seed"] for recipe in recipes if recipe["seed"] is not None],
             "credits": list(dict.fromkeys(line for recipe in recipes for line in recipe["credits"])),
         }

@@ -174,6 +174,8 @@ def _trained_on(summary: Mapping[str, Any], runs: Sequence[Sequence[int]], vocal
             f"; and {summary['records']} recordings under free licences with incomplete stems, most of them"
             " instrumental, mixed with those voices"
         )
+    if summary.get("about"):
+        text += f". Among them are {'; '.join(summary['about'])}"
     steps = "; ".join(" and ".join(map(str, run)) + (", averaged" if len(run) > 1 else "") for run in runs)
     text += f". {steps} training steps, selected on recordings with true stems, which are those of the scores."
     if len(runs) > 1:

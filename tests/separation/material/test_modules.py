@@ -119,6 +119,7 @@ def test_a_module_becomes_a_song_without_vocals(path, tmp_path, monkeypatch, cap
     assert reasons["heroes-sound-tracks-wrong"] == "expected bass, drums and other instruments, got no other"
     assert json.loads((out / "recipe.json").read_text())["credits"] == modules.credits_of()
     assert not {*modules.credits_of()} & {*modules.credits_of(held_out=True)}
+    assert json.loads((out / "recipe.json").read_text())["about"] == "tracker modules"
     told = capsys.readouterr()
     assert "2 songs, 1.0 minutes" in told.out
     assert not told.err
