@@ -474,7 +474,7 @@ class TestSystemPackages:
         folder.mkdir()
         for name in ("bash", "env"):
             (folder / name).symlink_to(str(shutil.which(name)))
-        self.program(folder, "ldconfig", "echo libjack.so.0")
+        self.program(folder, "ldconfig", "echo libjack.so.0 libopenmpt.so.0")
         return folder
 
     def program(self, folder: Path, name: str, text: str = "") -> None:

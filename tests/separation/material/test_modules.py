@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from stemfield.separation.material import modules, openmpt
+from stemfield.separation.material import modules
 from stemfield.separation.material.instrument_labels import Measured, label, label_by_name, label_by_sound, measure
 from stemfield.separation.material.openmpt import Module, ModuleError
 from stemfield.separation.training import dataset
@@ -49,16 +49,8 @@ def _module(names, orders=4):
     )
 
 
-@pytest.fixture(scope="module")
-def _library():
-    try:
-        openmpt.load_library()
-    except OSError:
-        pytest.skip("no libopenmpt")
-
-
 @pytest.fixture
-def path(tmp_path, _library):
+def path(tmp_path):
     path = tmp_path / "song.mod"
     path.write_bytes(_module(("kick", "", "")))
     return path
@@ -125,7 +117,6 @@ def test_a_module_becomes_a_song_without_vocals(path, tmp_path, monkeypatch, cap
     assert not told.err
 
 
-@pytest.mark.usefixtures("_library")
 def test_refused_files_are_named(tmp_path):
     (tmp_path / "x.it").write_bytes(b"IMPM")
     with pytest.raises(ModuleError, match=r"x\.it: expected a tracker module, got"):

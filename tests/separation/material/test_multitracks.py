@@ -4,6 +4,7 @@ import argparse
 import itertools
 import json
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -105,7 +106,6 @@ def test_a_clip_has_no_stem_that_is_silent_in_it():
 
 
 def test_a_stem_that_cannot_be_decoded_is_named(tmp_path, monkeypatch):
-    pytest.importorskip("av")
     broken = tmp_path / "x.m4a"
     broken.write_bytes(b"no sound" * 100)
     song = Multitrack("x", {"KICK": broken}, ())
@@ -115,7 +115,6 @@ def test_a_stem_that_cannot_be_decoded_is_named(tmp_path, monkeypatch):
 
 
 def test_sound_is_decoded_at_our_rate(tmp_path):
-    av = pytest.importorskip("av")
     path = tmp_path / "tone.m4a"
     with av.open(str(path), "w") as file:
         stream = file.add_stream("aac", rate=48000, layout="stereo")
