@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import sosfilt
 
 from stemfield.layouts.model import Layout
 from stemfield.renderer.dsp.weighting import k_weighting
@@ -43,6 +42,8 @@ class LoudnessMeter:
 
     def add(self, block: NDArray[np.float32] | Floats) -> None:
         """Measure the next frames, shape (channels, n)."""
+        from scipy.signal import sosfilt  # takes 0.3 s, which a start does not need
+
         heard, self._states = sosfilt(self._sections, block.astype(np.float64), axis=1, zi=self._states)
         powers = np.concatenate([self._rest, self._weights @ heard**2])
         whole = len(powers) // self._step_frames * self._step_frames
