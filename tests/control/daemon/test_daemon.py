@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from contextlib import AsyncExitStack
 
@@ -95,3 +97,11 @@ def test_an_error_in_a_check_of_the_server_ends_nothing(tmp_path, monkeypatch, c
     asyncio.run(play())
     assert "the sound server cannot be checked: KeyError: 'port'" in caplog.text
     assert fault_count() - before >= 2
+
+
+def test_a_start_does_not_load_what_only_files_and_training_need():
+    """Of these, scipy.signal alone would add a third to the time until music plays."""
+    heavy = {"scipy.signal", "scipy.stats", "matplotlib", "torch"}
+    code = f"import sys, stemfield.control.daemon.daemon; print({heavy} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
