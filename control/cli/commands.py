@@ -234,6 +234,7 @@ def _training(commands: Parser) -> None:
     length.add_argument("--minutes", type=float, metavar="M", default=0.0, help="duration, instead of --steps")
     text = "model whose training is continued; width, layers and lookahead are its own"
     made.add("--from", "MODEL", text, dest="origin")
+    made.flag("--bidirectional", "train a model for files, which hears what follows; also from a live one")
     made.add("--seed", "N", "default 1", type=count(0), default=1)
     made.add("--width", "N", "width of the network", type=count(4))
     made.add("--layers", "N", "layers of the network", type=count(1))

@@ -99,7 +99,7 @@ class State(Strict):
 
 
 class ChunkStft(Strict):
-    """STFT around a chunk graph, with a periodic Hann window, in samples."""
+    """STFT around a chunk graph, in samples."""
 
     n_fft: int = Field(ge=16, le=1 << 16, multiple_of=2, description="FFT length; not stored in the ONNX file.")
     hop: int = Field(ge=8, le=1 << 15, description="Hop size; at most n_fft / 2.")
@@ -107,6 +107,9 @@ class ChunkStft(Strict):
         None, ge=1, le=1 << 15, description="Number of lowest bins passed to the graph; null for all."
     )
     zero_low_bins: int = Field(0, ge=0, le=1 << 15, description="Number of lowest bins set to zero in the input.")
+    window: Literal["hann", "sine"] = Field(
+        "hann", description="Periodic Hann window, or half a period of a sine, for both analysis and synthesis."
+    )
     centre: Literal["sample", "hop"] = Field(
         "sample", description="Frame i is centred on sample i * hop (torch.stft), or half a hop later (Demucs)."
     )

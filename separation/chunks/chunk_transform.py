@@ -8,6 +8,13 @@ from numpy.typing import NDArray
 from stemfield.separation.cards.card_parts import ChunkStft
 
 
+def chunk_window(stft: ChunkStft) -> NDArray[np.float64]:
+    """The window, before scaling, shape (n_fft,)."""
+    if stft.window == "sine":
+        return np.sin(np.pi * (np.arange(stft.n_fft) + 0.5) / stft.n_fft)
+    return np.sin(np.pi * np.arange(stft.n_fft) / stft.n_fft) ** 2
+
+
 class ChunkTransform:
     """Short-time Fourier transform of chunks of one length in samples."""
 
@@ -17,7 +24,7 @@ class ChunkTransform:
         self._left = stft.n_fft // 2 - (stft.hop // 2 if stft.centre == "hop" else 0)
         self._length = (self._frames - 1) * stft.hop + stft.n_fft
         self._pad = "reflect" if stft.pad == "reflect" else "constant"
-        window = np.sin(np.pi * np.arange(stft.n_fft) / stft.n_fft) ** 2
+        window = chunk_window(stft)
         scale = {"none": 1.0, "sqrt_n_fft": np.sqrt(stft.n_fft), "amplitude": 0.5 * window.sum()}[stft.scale]
         self._analysis = (window / scale).astype(np.float32)
         self._synthesis = (window * scale).astype(np.float32)

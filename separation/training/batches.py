@@ -46,8 +46,10 @@ class _Excerpt:
     """Stereo mixing matrix, (2, 2)."""
 
 
-def make_batch(dataset: SongDataset, size: int, hops: int, random: Random, config: Augmentation) -> Batch:
-    """Make a batch of a number of remixed excerpts, each of a length in hops."""
+def make_batch(
+    dataset: SongDataset, size: int, hops: int, random: Random, config: Augmentation, *, bidirectional: bool = False
+) -> Batch:
+    """Make a batch of a number of remixed excerpts, each of a length in hops, for a kind of network."""
     frames = (hops - 1) * STFT.hop + STFT.n_fft
     longest = int(frames * 2.0**SPEED_OCTAVES) + 2
     excerpts, groups = list[_Excerpt](), torch.zeros(size, len(STEMS), len(STEMS))
@@ -62,7 +64,8 @@ def make_batch(dataset: SongDataset, size: int, hops: int, random: Random, confi
     stems = sound.new_zeros(size * len(STEMS), 2, frames)
     stems.index_add_(0, torch.tensor([excerpt.row for excerpt in excerpts], device=sound.device), sound)
     stems = augment_waveforms(stems.view(size, len(STEMS), 2, frames), random, config, groups)
-    return Batch(at_level(augment_spectra(stft(stems), random, config)), groups)
+    spectra = augment_spectra(stft(stems, symmetric=bidirectional), random, config)
+    return Batch(at_level(spectra, two_sided=bidirectional), groups)
 
 
 def one_versus_rest(examples: Batch, instrument: str) -> Batch:
@@ -113,23 +116,23 @@ def _choose(
             if len(members) == 1 and (members[0] in missing or whole is not None)
             and random.random() < config.doubled[members[0]]]  # fmt: skip
     more += [(stem, 0.0) for stem in sorted(missing) if random.random() >= config.absent[stem]]
-    excerpts += [
+    added = (
         _random_excerpt(dataset, stem, config.level_db[stem] - less_db, frames, random, config)
         for stem, less_db in more
-    ]
-    return rows, excerpts
+    )
+    return rows, [*excerpts, *filter(None, added)]
 
 
 def _random_excerpt(
     dataset: SongDataset, stem: int, level_db: float, frames: int, random: Random, config: Augmentation
-) -> _Excerpt:
-    song = _random_song(dataset.complete, random)
-    for _ in range(8):
-        if song.audible[stem].any():
-            break
-        song = _random_song(dataset.complete, random)
-    start = song.start(stem, frames, random)
-    return _make_excerpt(song, stem, start, stem, level_db, _random_speed(random, config), frames, random, config)
+) -> _Excerpt | None:
+    """An excerpt of any song that has the stem separately; None if no song does."""
+    alone = dataset.alone[stem]
+    if not alone:
+        return None
+    song, group = alone[int(random.integers(len(alone)))]
+    start = song.start(group, frames, random)
+    return _make_excerpt(song, group, start, stem, level_db, _random_speed(random, config), frames, random, config)
 
 
 def _make_excerpt(

@@ -127,13 +127,14 @@ class SongDataset:
     """Songs in the memory of the training device, and a thread that watches for new ones.
 
     Args:
-        folders: folders with songs.
+        folders: folders with songs; those of a folder that is given twice are used twice as often.
         device: training device.
         watch_s: interval of the search for new songs; 0 for no search. `add_new_songs` adds them.
 
     Attributes:
-        complete: songs with all stems separately.
+        complete: songs with all stems separately, each as often as its folder is given.
         partial: the other songs.
+        alone: for each stem, the songs that have it separately and audible, and the number of its group there.
 
     Raises:
         ValueError: as `find_songs`, or no song is complete.
@@ -143,6 +144,7 @@ class SongDataset:
         self._folders, self._device = tuple(folders), device
         self.complete: list[Song] = []
         self.partial: list[Song] = []
+        self.alone: tuple[list[tuple[Song, int]], ...] = tuple([] for _ in STEMS)
         first = find_songs(self._folders)
         if not any(len(files.groups) == len(STEMS) for files in first):
             raise ValueError(
@@ -150,9 +152,9 @@ class SongDataset:
             )
         self._known = {files.paths[0].parent for files in first}
         with ThreadPoolExecutor() as readers:
-            for song in readers.map(load_song, first):
-                self._add(song)
-        self._new: queue.SimpleQueue[Song] = queue.SimpleQueue()
+            for files, song in zip(first, readers.map(load_song, first), strict=True):
+                self._add(files, song)
+        self._new: queue.SimpleQueue[tuple[SongFiles, Song]] = queue.SimpleQueue()
         self._ended = threading.Event()
         self._watcher = threading.Thread(target=self._watch, args=(watch_s,), name="songs", daemon=True)
         if watch_s > 0.0:
@@ -161,15 +163,15 @@ class SongDataset:
     @property
     def hours(self) -> float:
         """Total duration in hours."""
-        return sum(song.frames for song in (*self.complete, *self.partial)) / RATE_HZ / 3600
+        return sum(song.frames for song in {*self.complete, *self.partial}) / RATE_HZ / 3600
 
     @property
     def summary(self) -> dict[str, Any]:
         """Amount of music, seeds of synthetic songs, what others are, and credits, for the model card."""
         recipes = [json.loads((folder / RECIPE).read_text()) for folder in self._folders if (folder / RECIPE).exists()]
         return {
-            "songs": len(self.complete),
-            "records": len(self.partial),
+            "songs": len({*self.complete}),
+            "records": len({*self.partial}),
             "hours": self.hours,
             "about": [recipe["about"] for recipe in recipes if "about" in recipe],
             "seeds": [recipe["seed"] for recipe in recipes if recipe["seed"] is not None],
@@ -177,12 +179,12 @@ class SongDataset:
         }
 
     def __str__(self) -> str:
-        return f"{len(self.complete)} songs and {len(self.partial)} recordings, {self.hours:.1f} hours"
+        return f"{len({*self.complete})} songs and {len({*self.partial})} recordings, {self.hours:.1f} hours"
 
     def add_new_songs(self) -> None:
         """Add the songs found since the last call."""
         while not self._new.empty():
-            self._add(self._new.get())
+            self._add(*self._new.get())
 
     def close(self) -> None:
         """Stop watching for new songs."""
@@ -190,9 +192,13 @@ class SongDataset:
         if self._watcher.is_alive():
             self._watcher.join()
 
-    def _add(self, song: Song) -> None:
+    def _add(self, files: SongFiles, song: Song) -> None:
         here = Song(song.groups, song.sound.to(self._device), song.audible, song.levels_db)
-        (self.complete if len(song.groups) == len(STEMS) else self.partial).append(here)
+        often = sum(folder in files.paths[0].parents for folder in self._folders)
+        (self.complete if len(song.groups) == len(STEMS) else self.partial).extend([here] * often)
+        for group, members in enumerate(song.groups):
+            if len(members) == 1 and song.audible[group].any():
+                self.alone[members[0]].extend([(here, group)] * often)
 
     def _watch(self, every_s: float) -> None:
         while not self._ended.wait(every_s):
@@ -203,7 +209,7 @@ class SongDataset:
             for files in new:
                 self._known.add(files.paths[0].parent)
                 if not self._ended.is_set():
-                    self._new.put(load_song(files))
+                    self._new.put((files, load_song(files)))
 
 
 def _places(folder: Path) -> Iterator[Path]:

@@ -14,22 +14,28 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from stemfield.layouts.strict_yaml import dump_yaml
 from stemfield.separation.cards.card import CARD, ModelCard, load_card
-from stemfield.separation.cards.card_parts import sha256_of
+from stemfield.separation.cards.card_parts import Chunk, sha256_of
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator
+from stemfield.separation.training.chunk_step import ChunkStep
 from stemfield.separation.training.level import LEVEL_DB
 from stemfield.separation.training.network import REST, Network
-from stemfield.separation.training.spectrum import BINS, STFT
+from stemfield.separation.training.spectrum import BINS, CHUNK_STFT, STFT
 from stemfield.separation.training.streaming_step import Ensemble, StreamingStep
 from stemfield.separation.training.validation import PLACES_S, separate
 
 OPSET = 18
 GRAPH_ERROR = 1e-4
 STREAMING_ERROR = 1e-5
+LOOKAHEAD = "lookahead"
+"""Metadata of the graph of a bidirectional network: the hops of lookahead that its forward half was trained with."""
 _TEST_HOPS = 40
+CHUNK = Chunk(samples=1032 * CHUNK_STFT.hop, trim=43 * CHUNK_STFT.hop, overlap=86 / 946)
+"""Chunks of 12 s for a bidirectional network: half a second at each end only heard, one second cross-faded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +57,16 @@ def export(network: Network | Ensemble, folder: Path, provenance: Provenance) ->
         ValueError: the graph does not match the network, or streaming does not match whole-file processing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _write_graph(network, folder / f"{provenance.name}.onnx")
+    graph = folder / f"{provenance.name}.onnx"
+    if network.shape.bidirectional:
+        step, hops = ChunkStep(network).eval(), CHUNK_STFT.frames(CHUNK.samples)
+        model = _graph_of(step, (torch.zeros(2, 2, BINS, hops),), ["X"], ["Y"], optimize=False)
+        onnx.helper.set_model_props(model, {LOOKAHEAD: str(network.shape.lookahead)})
+    else:
+        states = StreamingStep(network).initial_states
+        names, example = ["X", *states], (torch.zeros(2, BINS, 2), *states.values())
+        model = _graph_of(StreamingStep(network).eval(), example, names, ["Y", *(f"{name}_out" for name in states)])
+    onnx.save(model, str(graph))
     card = write_card(network, folder, provenance)
     check(network, card)
     return card
@@ -60,16 +75,30 @@ def export(network: Network | Ensemble, folder: Path, provenance: Provenance) ->
 def write_card(network: Network | Ensemble, folder: Path, provenance: Provenance) -> ModelCard:
     """Write the card for the graph in the folder; returns the loaded card."""
     graph = folder / f"{provenance.name}.onnx"
-    spectrum, late = (2, BINS, 2), network.shape.lookahead
-    states = {name: tuple(state.shape) for name, state in StreamingStep(network).initial_states.items()}
     card: dict[str, Any] = {
         "name": provenance.name,
         "title": provenance.title,
-        "domain": "mask_stream",
         "sample_rate": {"nominal_hz": RATE_HZ, "lowest_hz": RATE_HZ, "highest_hz": 48000},
         "sources": list(network.shape.sources),
         **({"stems": {REST: "other"}} if network.shape.instrument else {}),
         "files": [{"path": graph.name, "sha256": sha256_of(graph)}],
+        **(_chunks() if network.shape.bidirectional else _stream(network)),
+        "licence": provenance.licence,
+        "attribution": list(provenance.attribution),
+        "trained_on": provenance.trained_on,
+        "scores": [dict(score) for score in provenance.scores],
+    }
+    text = dump_yaml(card, width=110)
+    (folder / CARD).write_text("# Description of this model for the host, and its origin.\n" + text)
+    return load_card(str(folder))
+
+
+def _stream(network: Network | Ensemble) -> dict[str, Any]:
+    """What the card of a streaming model says about its graph."""
+    spectrum, late = (2, BINS, 2), network.shape.lookahead
+    states = {name: tuple(state.shape) for name, state in StreamingStep(network).initial_states.items()}
+    return {
+        "domain": "mask_stream",
         "stft": STFT.model_dump(),
         "inputs": [
             {"name": "X", "role": "re_im", "shape": [*spectrum]},
@@ -86,14 +115,18 @@ def write_card(network: Network | Ensemble, folder: Path, provenance: Provenance
         "places_s": PLACES_S,
         "level_db": LEVEL_DB,
         "latency_samples": STFT.synthesis_tail + late * STFT.hop,
-        "licence": provenance.licence,
-        "attribution": list(provenance.attribution),
-        "trained_on": provenance.trained_on,
-        "scores": [dict(score) for score in provenance.scores],
     }
-    text = dump_yaml(card, width=110)
-    (folder / CARD).write_text("# Description of this model for the host, and its origin.\n" + text)
-    return load_card(str(folder))
+
+
+def _chunks() -> dict[str, Any]:
+    """What the card of a bidirectional network says about its graph."""
+    return {
+        "domain": "complex_chunk",
+        "stft": CHUNK_STFT.model_dump(),
+        "chunk": CHUNK.model_dump(),
+        "inputs": [{"name": "X", "role": "re_im", "layout": "c z f t"}],
+        "outputs": [{"name": "Y", "role": "mask", "layout": "s c f t"}],
+    }
 
 
 def check(network: Network | Ensemble, card: ModelCard) -> tuple[float, float]:
@@ -111,8 +144,13 @@ def check(network: Network | Ensemble, card: ModelCard) -> tuple[float, float]:
 
 
 def graph_error(network: Network | Ensemble, card: ModelCard) -> float:
-    """Maximum difference of the spectra for hops of noise, very quiet noise and silence."""
+    """Maximum difference of the spectra for hops of noise, very quiet noise and silence; of the masks for chunks."""
     random = np.random.default_rng(1)
+    if network.shape.bidirectional:
+        chunk = 0.1 * random.standard_normal((2, 2, BINS, CHUNK_STFT.frames(CHUNK.samples))).astype(np.float32)
+        with torch.no_grad():
+            masks = ChunkStep(network)(torch.from_numpy(chunk)).numpy()
+        return float(np.abs(onnxruntime.InferenceSession(str(card.graph)).run(["Y"], {"X": chunk})[0] - masks).max())
     session, hop = onnxruntime.InferenceSession(str(card.graph)), StreamingStep(network).eval()
     states = StreamingStep(network).initial_states
     kept = {name: state.numpy() for name, state in states.items()}
@@ -134,10 +172,17 @@ def streaming_error(network: Network | Ensemble, card: ModelCard) -> float:
     """Maximum difference of the samples between music fed in pieces and processed as a whole."""
     music = _music()
     separator = Separator(card, RATE_HZ)
+    if network.shape.bidirectional:
+        # the whole chunk in which the host hears the music first, with silence around it
+        before = CHUNK.trim + CHUNK.crossfade
+        chunk = np.pad(music, ((0, 0), (before, CHUNK.samples - before - music.shape[1])))
+        whole = separate(network, chunk)[..., before : before + music.shape[1]]
+    else:
+        whole = separate(network, music)
     cuts = (0, 1, 700, 5000, 5001, 20000, music.shape[1])
     pieces = [separator.feed(music[:, begin:end]) for begin, end in pairwise(cuts)]
     streamed = np.concatenate([*pieces, separator.flush()], axis=2)
-    return float(np.abs(streamed - separate(network, music)).max())
+    return float(np.abs(streamed - whole).max())
 
 
 def _music() -> NDArray[np.float32]:
@@ -149,19 +194,20 @@ def _music() -> NDArray[np.float32]:
     return np.asarray(np.stack([tones, tones[::-1]]) + 0.02 * random.standard_normal((2, RATE_HZ)), np.float32)
 
 
-def _write_graph(network: Network | Ensemble, path: Path) -> None:
-    hop = StreamingStep(network).eval()
-    states = StreamingStep(network).initial_states
-    example = torch.zeros(2, BINS, 2), *states.values()
+def _graph_of(
+    step: torch.nn.Module, example: tuple[Tensor, ...], inputs: list[str], outputs: list[str], *, optimize: bool = True
+) -> onnx.ModelProto:
+    """Export a module; without optimisation its weights keep their names and shapes, also those of a GRU operator."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecation warnings of the exporter itself
         program = torch.onnx.export(
-            hop,
+            step,
             example,
-            input_names=["X", *states],
-            output_names=["Y", *(f"{name}_out" for name in states)],
+            input_names=inputs,
+            output_names=outputs,
             opset_version=OPSET,
             dynamo=True,
+            optimize=optimize,
             verbose=False,
         )
     model = program.model_proto
@@ -170,4 +216,4 @@ def _write_graph(network: Network | Ensemble, path: Path) -> None:
         del node.metadata_props[:]
         node.doc_string = ""
     del model.graph.value_info[:]
-    onnx.save(model, str(path))
+    return model

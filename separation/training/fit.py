@@ -111,10 +111,11 @@ class Run:
         random = np.random.default_rng([plan.seed, self.steps_done])
         self._dataset.add_new_songs()
         with torch.no_grad():
-            batch = make_batch(self._dataset, plan.batch, plan.hops, random, plan.augmentation)
+            both = plan.shape.bidirectional
+            batch = make_batch(self._dataset, plan.batch, plan.hops, random, plan.augmentation, bidirectional=both)
             if plan.pseudo_labels and plan.progress(self.steps_done, self.seconds) > plan.pseudo_labels_from:
                 batch = pseudo_labelled(batch, self.averaged, plan.pseudo_labels, random)
-                batch = replace(batch, spectra=at_level(batch.spectra))
+                batch = replace(batch, spectra=at_level(batch.spectra, two_sided=both))
             instrument = plan.shape.instrument
             return loss_inputs(one_versus_rest(batch, instrument) if instrument else batch)
 

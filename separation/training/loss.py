@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.training.batches import Batch
 from stemfield.separation.training.dataset import STEMS
-from stemfield.separation.training.spectrum import SCALE, features, pool
+from stemfield.separation.training.spectrum import SCALE, STFT, features, pool
+
+_LOW_HZ = 250.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class LossWeights:
     """Vocals, bass, drums, other."""
     detail: float = 3.0
     """Weight of the magnitude term against the energy term."""
+    low: float = 2.0
+    """Weight of units below 250 Hz in the magnitude term, which are few, against the others."""
     missing: tuple[float, ...] = (1.8, 1.0, 1.0, 1.0)
     """Weight of missing energy of a stem against excess energy."""
 
@@ -94,5 +99,7 @@ def loss(masks: Tensor, batch: LossInputs, weights: LossWeights, lookahead: int 
     level = (mixture.mean((1, 2, 3, 4)) + 1.0)[:, None, None, None, None]
     difference = (estimated / level + 1e-5) ** 0.25 - (stems / level + 1e-5) ** 0.25
     missing = (batch.groups @ missing_weights / members)[:, None, :, None, None]
-    detail = torch.where(difference < 0.0, missing * -difference, difference).mean((1, 3, 4))
+    frequencies = torch.ones(difference.shape[-1], device=masks.device)
+    frequencies[: round(_LOW_HZ * STFT.n_fft / RATE_HZ) + 1] = weights.low
+    detail = (torch.where(difference < 0.0, missing * -difference, difference) * frequencies).mean((1, 3, 4))
     return energy + weights.detail * (importance * detail).mean()

@@ -1,4 +1,7 @@
-"""Input of the network: the STFT of the streaming separator, pooling of its bins into units, and features of units."""
+"""Input of the network: the STFT of the separator, pooling of its bins into units, and features of units.
+
+A bidirectional network does not stream, so its STFT has a symmetric window of the same length and hop.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,13 @@ import functools
 import torch
 from torch import Tensor
 
+from stemfield.separation.cards.card_parts import ChunkStft
 from stemfield.separation.cards.card_schema import Stft
+from stemfield.separation.chunks.chunk_transform import chunk_window
 from stemfield.separation.signal.transform import windows
 
 STFT = Stft(n_fft=2048, hop=512, synthesis_tail=1024, window="asymmetric_hann", scale="amplitude")
+CHUNK_STFT = ChunkStft(n_fft=STFT.n_fft, hop=STFT.hop, window="sine", pad="zero", scale="amplitude")
 BINS = 1025
 UNITS = 512
 """Resolution of features and masks: 256 single bins, 128 pairs and 128 groups of four (the last also has bin 1024)."""
@@ -20,9 +26,9 @@ SCALE = 32768.0
 epsilon of 1e-9."""
 
 
-def stft(sound: Tensor) -> Tensor:
-    """STFT of the streaming separator, (..., frames) to (..., hops, 1025)."""
-    analysis, _ = _windows(str(sound.device))
+def stft(sound: Tensor, *, symmetric: bool = False) -> Tensor:
+    """STFT of the streaming separator, or with a symmetric window, (..., frames) to (..., hops, 1025)."""
+    analysis = _symmetric(str(sound.device)) if symmetric else _windows(str(sound.device))[0]
     return torch.fft.rfft(sound.unfold(-1, STFT.n_fft, STFT.hop) * analysis)
 
 
@@ -41,6 +47,12 @@ def _windows(device: str) -> tuple[Tensor, Tensor]:
     scale = 2.0 / analysis.sum()
     return (torch.tensor(scale * analysis, dtype=torch.float32, device=device),
             torch.tensor(synthesis / scale, dtype=torch.float32, device=device))  # fmt: skip
+
+
+@functools.cache
+def _symmetric(device: str) -> Tensor:
+    window = chunk_window(CHUNK_STFT)
+    return torch.tensor(2.0 / window.sum() * window, dtype=torch.float32, device=device)
 
 
 def pool(bins: Tensor) -> Tensor:

@@ -13,14 +13,16 @@ import torch
 from numpy.typing import NDArray
 from scipy import signal
 
+from stemfield.separation.chunks.chunk_transform import ChunkTransform
 from stemfield.separation.evaluation.evaluate import sdr, si_sdr
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.signal.level import RunningGain
 from stemfield.separation.signal.spatial_filter import SpatialFilter
+from stemfield.separation.training.chunk_step import ChunkStep
 from stemfield.separation.training.dataset import STEMS
 from stemfield.separation.training.level import LEVEL_DB
 from stemfield.separation.training.network import REST, Network
-from stemfield.separation.training.spectrum import STFT, features, istft, stft, unpool
+from stemfield.separation.training.spectrum import CHUNK_STFT, STFT, features, istft, stft, unpool
 from stemfield.separation.training.streaming_step import Ensemble
 
 PLACES_S = 4.0
@@ -60,7 +62,16 @@ def load_clips(folders: Sequence[Path], seconds: float = 24.0) -> tuple[Clip, ..
 
 
 def separate(network: Network | Ensemble, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Stems (4, 2, frames) of a whole mixture (2, frames), equal to those of the streaming separator."""
+    """Stems (4, 2, frames) of a whole mixture (2, frames), equal to those of the streaming separator.
+
+    A bidirectional network takes the mixture as one chunk.
+    """
+    if network.shape.bidirectional:
+        transform = ChunkTransform(CHUNK_STFT, mixture.shape[1])
+        spectra = transform.analyse(mixture)
+        both = torch.from_numpy(np.stack([spectra.real, spectra.imag], 1)).to(next(network.parameters()).device)
+        with torch.no_grad():
+            return transform.synthesise(ChunkStep(network)(both).cpu().numpy() * spectra)
     frames, late = mixture.shape[1], network.shape.lookahead
     padded = np.pad(mixture, ((0, 0), (STFT.n_fft - STFT.hop, (2 + late) * STFT.hop)))
     gain, count = RunningGain(LEVEL_DB, STFT.hop / RATE_HZ), (padded.shape[1] - STFT.n_fft) // STFT.hop + 1

@@ -128,13 +128,20 @@ def test_silence_costs_no_call_and_bad_numbers_spoil_one_chunk(tmp_path, make_mu
     assert not separate(separator, make_music(6000, 48000)).any()
 
 
-def test_a_slow_oracle_of_the_transform(make_music):
-    stft = ChunkStft(n_fft=256, hop=64, centre="hop", scale="amplitude", pad="zero")
+WINDOWS = {
+    "hann": 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(256) / 256),
+    "sine": np.sin(np.pi * (np.arange(256) + 0.5) / 256),
+}
+
+
+@pytest.mark.parametrize("kind", WINDOWS)
+def test_a_slow_oracle_of_the_transform(make_music, kind):
+    stft = ChunkStft(n_fft=256, hop=64, window=kind, centre="hop", scale="amplitude", pad="zero")
     sound = make_music(1000, 44100)
     spectra = ChunkTransform(stft, 1000).analyse(sound)
     assert spectra.shape == (2, 129, 16)
     n = np.arange(256)
-    window = 0.5 - 0.5 * np.cos(2 * np.pi * n / 256)
+    window = WINDOWS[kind]
     padded = np.pad(sound, ((0, 0), (96, 400)))
     for frame, k in ((0, 3), (5, 40), (15, 128)):
         part = padded[:, frame * 64 : frame * 64 + 256]
@@ -142,10 +149,11 @@ def test_a_slow_oracle_of_the_transform(make_music):
         np.testing.assert_allclose(spectra[:, k, frame], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("centre", ["sample", "hop"])
 @pytest.mark.parametrize("samples", [960, 1000, 1023])
-def test_untouched_spectra_give_the_chunk_back(centre, samples, make_music):
-    stft = ChunkStft(n_fft=256, hop=64, centre=centre)
+def test_untouched_spectra_give_the_chunk_back(window, centre, samples, make_music):
+    stft = ChunkStft(n_fft=256, hop=64, window=window, centre=centre)
     sound = make_music(samples, 44100)
     transform = ChunkTransform(stft, samples)
     error = np.abs(transform.synthesise(transform.analyse(sound)) - sound)

@@ -360,6 +360,35 @@ def test_problems_of_songs_are_listed(folder, tmp_path):
         dataset.SongDataset([tmp_path])
 
 
+def test_a_folder_that_is_given_twice_is_used_twice_as_often(folder, records):
+    library = dataset.SongDataset([folder, records, records])
+    assert (len(library.complete), len(library.partial)) == (3, 6)
+    assert (library.summary["songs"], library.summary["records"]) == (3, 3)
+    assert library.hours == pytest.approx(dataset.SongDataset([folder, records]).hours)
+
+
+def test_stems_that_a_recording_has_alone_are_remixed_too(folder, records):
+    library = dataset.SongDataset([folder, records])
+    assert [len(alone) for alone in library.alone] == [3, 4, 3, 3]
+    song, group = library.alone[1][-1]
+    assert song.groups[group] == (1,)
+
+
+def test_low_units_weigh_twice_in_the_magnitudes():
+    stems = torch.zeros(1, 4, 2, 3, BINS, dtype=torch.complex64)
+    judged = loss_inputs(examples(stems + 1e-3))
+
+    def magnitudes(units, low):
+        masks = torch.full((1, 3, 4, 2, 512), 0.25)
+        masks[..., units] = torch.tensor([0.4, 0.2, 0.2, 0.2])[:, None, None]
+        weights = replace(LossWeights(), low=low)
+        return float(loss(masks, judged, weights) - loss(masks, judged, replace(weights, detail=0.0)))
+
+    below, above = slice(0, 6), slice(100, 106)
+    assert magnitudes(below, 2.0) == pytest.approx(2.0 * magnitudes(below, 1.0), rel=1e-3)
+    assert magnitudes(above, 2.0) == pytest.approx(magnitudes(above, 1.0), rel=1e-3)
+
+
 def test_new_songs_are_added(folder, tmp_path):
     shutil.copytree(folder / "0", tmp_path / "0")
     library = dataset.SongDataset([tmp_path], watch_s=0.05)
@@ -544,6 +573,16 @@ def test_the_shipped_models_can_be_continued_if_they_are_one_network():
     assert network_of_model(load_card("default")).shape == Shape(128, 3, 1)
     with pytest.raises(ValueError, match="expected a model that `stemfield train release` made of one run"):
         network_of_model(load_card("studio"))
+
+
+def test_command_makes_a_live_model_hear_both_directions(trained, folder, tmp_path):
+    _, card = trained
+    material = ["--songs", str(folder), "--validation", str(folder), "--from", str(card.graph.parent)]
+    sizes = ["--steps", "2", "--batch", "1", "--hops", "8", "--judge-every", "2", "--device", "cpu"]
+    assert main(["train", "learn", str(tmp_path / "run"), *material, *sizes, "--bidirectional"]) == 0
+    network = load_network(tmp_path / "run" / "best.pt")
+    assert network.shape == replace(SMALL, lookahead=1, bidirectional=True)
+    assert network.layers[0].after_time.weight[:, 16:].any()
 
 
 def test_command_continues_a_model(trained, folder, tmp_path, capsys):
