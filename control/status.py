@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.levels import SILENT, Levels
+from stemfield.renderer.engine.loudness import UNHEARD, ShownLoudness
 
 MAX_COUNT: Final = 2**31 - 1
 
@@ -125,6 +126,8 @@ class Status:
     counters: Counters
     levels: Callable[[], Levels]
     """Levels of the meters."""
+    loudness: Callable[[], ShownLoudness]
+    """Loudness of the mixture and of the room."""
     sound: Callable[[], SoundState]
     callback: Callable[[], CallbackState]
     energy_vectors: Callable[[], NDArray[np.float32]]
@@ -157,6 +160,7 @@ def idle_status() -> Status:
     return Status(
         counters=Counters(),
         levels=lambda: SILENT,
+        loudness=lambda: UNHEARD,
         sound=lambda: QUIET,
         callback=lambda: UNCALLED,
         energy_vectors=lambda: np.zeros((0, 3), np.float32),

@@ -32,6 +32,7 @@ from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.chain_builder import fit
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.engine.levels import SILENT, Levels, LoudnessMatch
+from stemfield.renderer.engine.loudness import LoudnessReader, ShownLoudness
 from stemfield.renderer.engine.processor import compile_ahead
 from stemfield.renderer.files.audiofile import AudioFileError
 from stemfield.renderer.panning.panner import Panner
@@ -82,6 +83,7 @@ class AudioService:
         self._scene: Scene | None = None
         self._gains = LatestWins("gains", self._apply_scenes, _merged)
         self._match = LoudnessMatch()
+        self._loudness = LoudnessReader()
         self._stems_log = report.StemsLog()
         self._headphones = headphones or HeadphoneStream()
         self._link = DriverLink(config, layout, self._headphones.write)
@@ -130,6 +132,14 @@ class AudioService:
         """Current meter levels; silence while there is no engine."""
         renderer = self.renderer
         return SILENT if renderer is None else renderer.levels()
+
+    def loudness(self) -> ShownLoudness:
+        """Current loudness of the mixture and of the room."""
+        return self._loudness.shown
+
+    def restart_loudness(self) -> None:
+        """Begin integrated loudness, loudness range and maxima anew."""
+        self._loudness.restart()
 
     def heard(self) -> NDArray[np.float32]:
         """Where the objects are heard, shape (objects, 3)."""
@@ -245,6 +255,7 @@ class AudioService:
         renderer = self.renderer
         if renderer is None:
             return
+        self._loudness.follow(renderer.engine)
         if self._scene is not None and not self._scene.compare:
             self._match.add(renderer.levels())
         if self.playing and self._config.role != "renderer":

@@ -32,6 +32,7 @@ from stemfield.control.faults import Contained
 from stemfield.control.hub.build import build_hub
 from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.recorder import Recorder
+from stemfield.control.parameters.actions import RestartLoudness
 from stemfield.control.parameters.context import Context
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.lock import state_lock
@@ -161,6 +162,7 @@ class Daemon:
         status = Status(
             counters=self._counters,
             levels=self._audio.levels,
+            loudness=self._audio.loudness,
             sound=self._audio.state,
             callback=self._audio.callback,
             energy_vectors=self._audio.heard,
@@ -195,6 +197,7 @@ class Daemon:
             if "separation" in dirty.parts:
                 self._models.follow(scene.separation.model)
 
+        hub.on(RestartLoudness, lambda command, _: self._audio.restart_loudness() if command.pressed else None)
         hub.listen(changed)
         hub.follow(self._audio.follow)
         self._delay_scenes(hub)

@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 
 from stemfield.control.faults import fault_count
 from stemfield.control.status import Status
+from stemfield.renderer.engine.loudness import ShownLoudness
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -51,6 +52,7 @@ class _Readings(Collector):
         shares = {f"{quantile:g}": value for quantile, value in callback.shares.items()}
         text = "Share of the period used by the audio callback, over the last seconds."
         yield _by(GaugeMetricFamily, "callback_share", text, "quantile", shares)
+        yield from _loudness(self.status.loudness())
         yield _counter("xruns", "Xruns reported by the sound server.", sound.xruns)
         yield _counter("cuts", "Cross-fades without stems, heard as a click.", callback.cuts)
         yield _counter("bad_input_samples", "Input samples that were not finite and were silenced.", callback.bad_input)
@@ -74,6 +76,21 @@ class _Readings(Collector):
         yield _by(CounterMetricFamily, "refused", "Messages refused, by reason.", "reason", refused)
         yield _gauge("subscriptions", "Active subscriptions.", read("peers"))
         yield _by(GaugeMetricFamily, "clients", "Open connections, by kind.", "kind", self.clients)
+
+
+def _loudness(shown: ShownLoudness) -> Iterator[Family]:
+    both = {"mixture": shown.mixture, "room": shown.room}
+    text = "Loudness of the recording and of the room by EBU R 128; -120 is silence."
+    family = GaugeMetricFamily("stemfield_loudness_lufs", text, labels=["programme", "measure"])
+    for name, loudness in both.items():
+        family.add_metric([name, "momentary"], loudness.momentary_lufs)
+        family.add_metric([name, "short_term"], loudness.short_term_lufs)
+        family.add_metric([name, "integrated"], loudness.integrated_lufs)
+    yield family
+    ranges = {name: loudness.range_lu for name, loudness in both.items()}
+    yield _by(GaugeMetricFamily, "loudness_range_lu", "Loudness range by EBU Tech 3342.", "programme", ranges)
+    peaks = {name: loudness.true_peak_db for name, loudness in both.items()}
+    yield _by(GaugeMetricFamily, "true_peak_dbtp", "Highest true peak.", "programme", peaks)
 
 
 def _counter(name: str, text: str, value: float) -> CounterMetricFamily:

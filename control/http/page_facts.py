@@ -35,6 +35,7 @@ WATCHED: Final = (
     "/separation/*",
     "/separation/*/gain",
     "/recorder/*",
+    "/meter/loudness/*",
 )
 """Addresses whose changes are sent to the page at once."""
 

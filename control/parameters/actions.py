@@ -85,6 +85,10 @@ class Stop(_ButtonAction):
     """Stop recording or playing."""
 
 
+class RestartLoudness(_ButtonAction):
+    """Begin integrated loudness, loudness range and maxima anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Subscribe(Action):
     """Send changes of the parameters that the pattern matches, at most `rate_hz` times a second.
@@ -194,7 +198,16 @@ PEER_ACTIONS: Final = (
     _action("/ping", Ping, (), "Answered with `/pong` and the same arguments, whatever they are.", changes=False),
 )
 
-ACTIONS: Final = (*SCENE_ACTIONS, *PEER_ACTIONS)
+METER_ACTIONS: Final = (
+    _action(
+        "/meter/loudness/reset",
+        RestartLoudness,
+        (_PRESSED,),
+        "Begin integrated loudness, loudness range and the maxima anew, of the mixture and the room.",
+    ),
+)
+
+ACTIONS: Final = (*SCENE_ACTIONS, *PEER_ACTIONS, *METER_ACTIONS)
 
 _ROWS: Mapping[object, Parameter] = {row.command: row for row in ACTIONS}
 

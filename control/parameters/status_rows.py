@@ -10,6 +10,7 @@ from stemfield.control.parameters.rows import Parameter, Values
 from stemfield.control.status import MAX_COUNT, Status
 from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.levels import HIGHEST_DB
+from stemfield.renderer.engine.loudness import HIGHEST_LU
 from stemfield.renderer.scene.scene import SILENCE_DB
 
 _PEAK, _RMS = (Argument("f", name, "gain.db", SILENCE_DB, HIGHEST_DB) for name in ("peak", "rms"))
@@ -17,6 +18,10 @@ _SIDES = tuple(
     Argument("f", f"{side}_{what}", "gain.db", SILENCE_DB, HIGHEST_DB)
     for side in ("left", "right")
     for what in ("peak", "rms")
+)
+_LOUDNESS = tuple(
+    Argument("f", name, "gain.db", 0.0 if name == "range" else SILENCE_DB, HIGHEST_LU)
+    for name in ("momentary", "short_term", "integrated", "range", "true_peak", "max_momentary", "max_short_term")
 )
 _SILENT_PAIR = (SILENCE_DB, SILENCE_DB)
 
@@ -181,6 +186,21 @@ STATUS_ROWS = (
         _SIDES,
         "Output level of the binaural monitor.",
         lambda status, _: status.levels().monitor,
+    ),
+    _live(
+        "/meter/loudness/mixture",
+        _LOUDNESS,
+        "Loudness of the mixture by EBU R 128 in LUFS: momentary (0.4 s), short-term (3 s), integrated; loudness range "
+        "in LU; the highest true peak in dBTP; and the highest momentary and short-term loudness. The last five are of "
+        "everything since `/meter/loudness/reset`, or the start. -120 is none.",
+        lambda status, _: status.loudness().mixture.values,
+    ),
+    _live(
+        "/meter/loudness/room",
+        _LOUDNESS,
+        "The same of all loudspeakers together, by ITU-R BS.1770-5: loudspeakers at the sides count 1.5 dB more, LFE "
+        "channels only for the true peak.",
+        lambda status, _: status.loudness().room.values,
     ),
 )
 """Every live value, in the order of the manual."""

@@ -6,7 +6,7 @@ exist.
 
 from __future__ import annotations
 
-from stemfield.control.parameters.actions import PEER_ACTIONS, SCENE_ACTIONS
+from stemfield.control.parameters.actions import METER_ACTIONS, PEER_ACTIONS, SCENE_ACTIONS
 from stemfield.control.parameters.argument import Argument, parse_words
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.group_rows import GROUP_ROWS
@@ -54,5 +54,6 @@ TABLE: tuple[Parameter, ...] = (
     *ROOM_ROWS,
     *PEER_ACTIONS,
     *STATUS_ROWS,
+    *METER_ACTIONS,
 )
 """Every parameter, in the order of the manual."""

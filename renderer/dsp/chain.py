@@ -18,6 +18,7 @@ from stemfield.renderer.dsp.crossover import DUAL_BAND_HZ, Crossover, linkwitz_r
 from stemfield.renderer.dsp.decorrelator import Decorrelator
 from stemfield.renderer.dsp.fir import Partitions
 from stemfield.renderer.dsp.limiter import Limiter
+from stemfield.renderer.dsp.loudness import channel_weights
 from stemfield.renderer.dsp.speaker_filters import NO_SECTIONS
 from stemfield.renderer.native.arrays import Doubles, Floats, Words
 
@@ -48,6 +49,8 @@ class Chain:
     """Delay of the ears behind the loudspeakers, within the filters."""
     labels: tuple[str, ...] = ()
     """Labels of the loudspeakers, as they are spoken."""
+    weights: tuple[float, ...] = ()
+    """Weight of each loudspeaker's power in the loudness of the room; empty: it is not measured."""
 
     @classmethod
     def plain(cls, speakers: int, sample_rate_hz: int) -> Self:
@@ -125,4 +128,5 @@ def design_chain(layout: Layout, sample_rate_hz: int, *, diffuse: bool = True, l
         tuple(decorrelator.design(label, sample_rate_hz) for label in layout.labels) if diffuse else (),
         limiter.design(layout) if limit else None,
         labels=layout.labels,
+        weights=tuple(channel_weights(layout)),
     )

@@ -9,24 +9,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stemfield.layouts.model import Layout
+from stemfield.renderer.dsp.gating import STEP_S, ProgrammeLoudness
 from stemfield.renderer.dsp.weighting import k_weighting
 
 Floats = NDArray[np.float64]
 
 _AT_THE_SIDES = 10.0**0.15
-_STEP_S = 0.1
-_STEPS = 4
-"""A gating block lasts 0.4 s and overlaps the next by three quarters."""
-_OFFSET_DB = -0.691
-_ABSOLUTE_LKFS = -70.0
-_RELATIVE_DB = -10.0
 
 
 class LoudnessMeter:
@@ -36,9 +30,9 @@ class LoudnessMeter:
         self._sections = k_weighting(sample_rate_hz)
         self._weights = np.array(weights, np.float64)
         self._states = np.zeros((2, len(weights), 2))
-        self._step_frames = max(round(_STEP_S * sample_rate_hz), 1)
+        self._step_frames = max(round(STEP_S * sample_rate_hz), 1)
         self._rest = np.zeros(0)
-        self._powers: list[float] = []
+        self._programme = ProgrammeLoudness()
 
     def add(self, block: NDArray[np.float32] | Floats) -> None:
         """Measure the next frames, shape (channels, n)."""
@@ -47,21 +41,13 @@ class LoudnessMeter:
         heard, self._states = sosfilt(self._sections, block.astype(np.float64), axis=1, zi=self._states)
         powers = np.concatenate([self._rest, self._weights @ heard**2])
         whole = len(powers) // self._step_frames * self._step_frames
-        self._powers += powers[:whole].reshape(-1, self._step_frames).mean(axis=1).tolist()
+        self._programme.add(powers[:whole].reshape(-1, self._step_frames).mean(axis=1))
         self._rest = powers[whole:]
 
     @property
     def integrated_lkfs(self) -> float:
         """Loudness of everything measured; -inf for silence and for less than 0.4 s."""
-        steps = np.array(self._powers)
-        if len(steps) < _STEPS:
-            return -math.inf
-        blocks = np.convolve(steps, np.full(_STEPS, 1.0 / _STEPS), "valid")
-        blocks = blocks[_lkfs(blocks) > _ABSOLUTE_LKFS]
-        if not len(blocks):
-            return -math.inf
-        blocks = blocks[_lkfs(blocks) > _lkfs(blocks.mean()) + _RELATIVE_DB]
-        return float(_lkfs(blocks.mean()))
+        return self._programme.integrated_lufs
 
 
 def channel_weights(layout: Layout) -> list[float]:
@@ -74,8 +60,3 @@ def channel_weights(layout: Layout) -> list[float]:
         else 1.0
         for speaker in layout.speakers
     ]
-
-
-def _lkfs(power: Floats | float) -> Floats:
-    loudness: Floats = _OFFSET_DB + 10.0 * np.log10(np.maximum(power, 1e-30))
-    return loudness

@@ -53,6 +53,8 @@ class Shared(IntEnum):
     """Address of int64 (ROWS,): frames of the ramps that are over."""
     RAMP_TOTAL = auto()
     """Address of int64 (ROWS,)."""
+    MIXTURE_BUS = auto()
+    """Address of float32 (2, ROW_FRAMES): the mixture as it comes in."""
     SOURCE_BUS = auto()
     """Address of float32 (sources, in whole banks; ROW_FRAMES)."""
     SPEAKER_BUS = auto()

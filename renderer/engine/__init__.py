@@ -1,7 +1,10 @@
 """The engine: renders blocks of audio, compiled, and takes gains and music from control without waiting.
 
 `engine.Engine` is what a driver calls and what control uses; `plan.Targets` is what it is told to render.
-`chain_builder` prepares one for a layout, `levels` turns its meters into levels.
+`chain_builder` prepares one for a layout, `levels` and `loudness` turn what it measures into numbers to display.
 """
 
-__all__ = ["bad_samples", "capture", "chain_builder", "engine", "freewheel", "levels", "memory", "plan", "processor"]
+__all__ = [
+    "bad_samples", "capture", "chain_builder", "engine", "freewheel", "levels", "loudness", "memory", "plan",
+    "processor",
+]  # fmt: skip

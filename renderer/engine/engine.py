@@ -17,6 +17,7 @@ from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.dsp.equaliser import EqualiserTable
 from stemfield.renderer.dsp.limiter import LimiterTable
 from stemfield.renderer.dsp.output_fade import FadeTable
+from stemfield.renderer.dsp.programme import ProgrammeTable, Steps, steps_after
 from stemfield.renderer.dsp.shared import Shared
 from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.capture import Capture, CaptureTable
@@ -297,6 +298,10 @@ class Engine:
             memory[Word.METER_MEAN_SQUARES][slots],
             self._by_output(memory[Word.METER_LIMITS][slots]),
         )
+
+    def loudness_steps(self, after: int) -> Steps:
+        """What was measured for loudness after a number of steps, of the last 40 s; may be called from any thread."""
+        return steps_after(self.memory.stage(ProgrammeTable), after)
 
     @property
     def position(self) -> int:

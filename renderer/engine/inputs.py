@@ -13,7 +13,7 @@ from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.engine.memory import PLAYER_FRAMES, Word
 from stemfield.renderer.native.arrays import Words
 from stemfield.renderer.native.operations import INNER, as_pointer, load_acquire, store_release
-from stemfield.renderer.native.views import words
+from stemfield.renderer.native.views import floats, words
 
 ZERO = np.float32(0.0)
 
@@ -27,11 +27,12 @@ def take_mixture(table: Words, inputs: Words, at: int, count: int) -> None:
     player = carray(as_pointer(table[Word.PLAYER_RING]), (2, PLAYER_FRAMES), np.float32)
     peaks = carray(as_pointer(table[Shared.PEAKS]), (2,), np.float32)
     powers = carray(as_pointer(table[Shared.POWERS]), (2,), np.float64)
-    work = carray(as_pointer(table[Word.FADE_CURVE]), (CHUNK_FRAMES,), np.float32)
+    bus = floats(table, Shared.MIXTURE_BUS, 2, ROW_FRAMES)
     bad_mixture, bad_player = words(table, Word.BAD_MIXTURE, 2), words(table, Word.BAD_PLAYER, 2)
     start = table[Word.PLAYER_AT]
     played = min(count, load_acquire(_word(table, Word.PLAYER_END)) - start)
     for side in range(2):
+        work = bus[side]
         if table[Word.INPUTS] > 0:
             address = inputs[min(side, table[Word.INPUTS] - 1)] + 4 * at
             bad = copy_sound(carray(as_pointer(address), (count,), np.float32), work, count)

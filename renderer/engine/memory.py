@@ -143,6 +143,7 @@ class Memory(State):
             Shared.GOAL_GAINS: gains,
             Shared.RAMP_DONE: np.ones(rows, np.int64),
             Shared.RAMP_TOTAL: np.ones(rows, np.int64),
+            Shared.MIXTURE_BUS: _zeros(2, ROW_FRAMES),
             Shared.SOURCE_BUS: _zeros(DOUBLES * banks(sources), ROW_FRAMES),
             Shared.SPEAKER_BUS: _zeros(max(DOUBLES * banks(speakers), chain.outputs), ROW_FRAMES),
             Shared.DIFFUSE_BUS: _zeros(speakers, ROW_FRAMES),

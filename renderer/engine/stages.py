@@ -23,6 +23,7 @@ from stemfield.renderer.dsp import (
     limiter,
     mixing,
     output_fade,
+    programme,
     ramps,
     speaker_filters,
 )
@@ -72,6 +73,7 @@ STAGES: Final = (
     Stage(identify.run, lambda chain, _: identify.state(chain.speakers, chain.sample_rate_hz)),
     Stage(limiter.run, lambda chain, _: limiter.state(chain.output_limiter, chain.outputs, chain.sample_rate_hz)),
     Stage(output_fade.run, lambda chain, _: output_fade.state(chain.sample_rate_hz)),
+    Stage(programme.run, lambda chain, _: programme.state(chain.weights, chain.sample_rate_hz)),
 )
 
 TABLE_WORDS: Final = 64

@@ -29,6 +29,11 @@ export function decibels(value: number): string {
   return `${rounded > 0 ? "+" : ""}${rounded.toFixed(1).replace("-", "−")} dB`;
 }
 
+/** Loudness and the like, without its unit. */
+export function loudnessText(value: number): string {
+  return value <= SILENCE_DB ? "–" : value.toFixed(1).replace("-", "−");
+}
+
 export function percent(value: number): string {
   return `${Math.round(100 * value)} %`;
 }

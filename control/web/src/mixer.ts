@@ -1,9 +1,10 @@
-/** The mixer: a strip for each object, the groups, the separation, the headphones. Built when first opened. */
+/** The mixer: a strip for each object, the groups, loudness, the separation, the headphones. Built when first opened. */
 
 import { type App, at } from "./app";
 import { addressChip, fader, flip, GAIN, meter, panel, toggle } from "./controls";
 import { follow, h, live } from "./dom";
 import { LINKED_VALUES, type LinkedValue, toggleLink } from "./groups";
+import { loudness } from "./loudness";
 import type { SceneObject } from "./protocol";
 import { ANGLE, GROUP, SHARE, TIME } from "./units";
 import { percent, seconds, splitList } from "./format";
@@ -11,7 +12,7 @@ import { percent, seconds, splitList } from "./format";
 export function mixer(app: App): HTMLElement {
   const strips = h("div", { class: "strips" });
   follow(() => strips.replaceChildren(...app.store.objects.value.map((item) => channel(app, item))));
-  return h("div", { class: "page" }, panel("Objects", strips), groups(app), separation(app), monitor(app));
+  return h("div", { class: "page" }, panel("Objects", strips), groups(app), loudness(app), separation(app), monitor(app));
 }
 
 function channel(app: App, item: SceneObject): HTMLElement {

@@ -6,7 +6,7 @@ import { linkedLevel, toggleLink } from "./groups";
 import { unpack } from "./protocol";
 import { reason, steps, type Chain, type ObjectState } from "./silence";
 import { Store } from "./store";
-import { decibels, direction, distance, faderPosition, faderLevel, oscLine, describePosition } from "./format";
+import { decibels, direction, distance, faderPosition, faderLevel, loudnessText, oscLine, describePosition } from "./format";
 
 const close = (a: readonly number[], b: readonly number[], digits = 6) => a.forEach((v, i) => expect(v).toBeCloseTo(b[i]!, digits));
 
@@ -55,6 +55,7 @@ describe("words", () => {
     expect([direction(10, 90), direction(10, -90)]).toEqual(["overhead", "underneath"]);
     expect(distance(12)).toBe("12 m");
     expect([decibels(-120), decibels(3), decibels(-6.04)]).toEqual(["silent", "+3.0 dB", "−6.0 dB"]);
+    expect([loudnessText(-120), loudnessText(-23), loudnessText(0.46)]).toEqual(["–", "−23.0", "0.5"]);
     expect(oscLine("/object/vocals/aed", [30, 0.123456, true, "a b"])).toBe('/object/vocals/aed 30 0.1235 1 "a b"');
   });
   it("has faders that come back", () => {

@@ -4,6 +4,7 @@ import { type App, at } from "./app";
 import { addressChip, fader, flip, GAIN, meter, panel, toggle } from "./controls";
 import { follow, h, live } from "./dom";
 import { headphones } from "./headphones";
+import { shortTerm } from "./loudness";
 import type { SceneObject } from "./protocol";
 import { SHARE } from "./units";
 import { diagnosis } from "./diagnosis";
@@ -77,6 +78,7 @@ export function master(app: App): HTMLElement {
     "Master",
     h("div", { class: "row" }, meter(app, "Loudspeakers", () => most(0, -120), { hasScale: true, reduction: () => most(2, 0) }), toggle(app, "Mute", "Mute everything", "/master/mute", "mute")),
     fader(app, "Volume", "/master/gain", GAIN),
+    h("p", { class: "note" }, shortTerm(app)),
     h("p", { class: "note" }, live(sounding)),
   );
 }

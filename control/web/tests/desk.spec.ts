@@ -160,3 +160,21 @@ test("by night and in forced colours everything is legible", async ({ page }) =>
   expect(await colours(mute)).not.toBe(await colours(page.getByRole("button", { name: "Mute drums" })));
   expect(await page.locator(".track i").first().evaluate((element) => getComputedStyle(element).backgroundImage)).toContain("gradient");
 });
+
+test("the loudness of the recording and of the room is shown, and begins anew", async ({ page }) => {
+  await show(page, "Mixer");
+  const panel = page.getByRole("region", { name: "Loudness" });
+  const cells = (row: string) => panel.getByRole("row", { name: row }).getByRole("cell");
+  for (const column of [0, 1]) await expect(cells("Integrated").nth(column)).toHaveText(/^−\d+\.\d$/);
+  const before = await number("/meter/loudness/room");
+  await daemon.send("/master/gain", -60);
+  const highest = async () => Number((await daemon.ask("/meter/loudness/room"))[5]);
+  // Until the fall of the level is over, the highest value includes what came before.
+  await expect(async () => {
+    await panel.getByRole("button", { name: "Reset" }).click();
+    await page.waitForTimeout(600);
+    expect(await highest()).toBeLessThan(before - 20);
+  }).toPass();
+  await show(page, "Play");
+  await expect(page.getByText(/^Loudness of the room: −\d+\.\d LUFS/)).toBeVisible();
+});

@@ -8,13 +8,16 @@ import sys
 import time
 from contextlib import AsyncExitStack
 
+import numpy as np
 import pytest
 
 from stemfield.control.config.configuration import parse_config
 from stemfield.control.daemon.daemon import Daemon
 from stemfield.control.faults import fault_count
 from stemfield.control.hub.peers import Peer
+from stemfield.control.parameters.actions import RestartLoudness
 from stemfield.control.parameters.commands import SetParameter
+from stemfield.renderer.engine.engine import Engine
 
 
 def test_the_first_change_after_the_start_is_delayed_too(tmp_path):
@@ -97,6 +100,30 @@ def test_an_error_in_a_check_of_the_server_ends_nothing(tmp_path, monkeypatch, c
     asyncio.run(play())
     assert "the sound server cannot be checked: KeyError: 'port'" in caplog.text
     assert fault_count() - before >= 2
+
+
+def test_loudness_begins_anew_when_asked(tmp_path):
+    config = parse_config({"driver": "clock", "state_folder": str(tmp_path)}, "test")
+    tone = 0.1 * np.sin(2 * np.pi * 1000 * np.arange(48_000) / 48_000)
+    engine = Engine(48_000, 2, 0, 2, 0, 0)
+    engine.timeline.close()
+    engine.process(np.tile(tone, (2, 1)).astype(np.float32), np.zeros((2, 48_000), np.float32))
+
+    async def play():
+        daemon = Daemon(config, lambda: config)
+        shown = []
+        async with AsyncExitStack() as stack:
+            hub = daemon._restore(stack)
+            daemon._audio._loudness.follow(engine)
+            for command in (RestartLoudness(pressed=False), RestartLoudness()):
+                hub.perform([command], Peer("127.0.0.1", 9, lambda *_: None))
+                shown.append(hub.context.status.loudness().mixture)
+        daemon._audio.close()
+        return shown
+
+    released, pressed = asyncio.run(play())
+    assert released.integrated_lufs == released.true_peak_db == pytest.approx(-20.0, abs=0.1)
+    assert (pressed.momentary_lufs, pressed.integrated_lufs, pressed.true_peak_db) == (-20.0, -120.0, -120.0)
 
 
 def test_a_start_does_not_load_what_only_files_and_training_need():

@@ -18,6 +18,7 @@ from stemfield.control.http.server import HttpServer
 from stemfield.control.http.session import Doors
 from stemfield.control.network.admission import Admission
 from stemfield.control.status import CallbackState, SoundState, idle_status
+from stemfield.renderer.engine.loudness import Loudness, ShownLoudness
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -40,7 +41,10 @@ def test_every_number_stands_where_its_name_says() -> None:
         counters.add(name, lambda number=number: number)
     state = SoundState("jack", "JACK", "meridian", 0.5, 0.07, 8, 2, "", 1.5, 57.5, xruns=9)
     callback = CallbackState(1000, 21.5, 1, 6, {0.5: 0.02, 1.0: 0.4})
-    status = replace(idle_status(), counters=counters, sound=lambda: state, callback=lambda: callback)
+    loudness = ShownLoudness(Loudness(-20.0, -21.0, -23.0, 7.0, -1.0))
+    status = replace(
+        idle_status(), counters=counters, sound=lambda: state, callback=lambda: callback, loudness=lambda: loudness
+    )
     read = samples(exposition(status, {"page": 3}, "1.2.3"))
     assert of(read, "info", version="1.2.3", driver="jack", model="meridian") == 1
     assert [of(read, f"{name}_total") for name in ("received", "sent", "unsent", "messages")] == [11, 12, 13, 17]
@@ -56,6 +60,11 @@ def test_every_number_stands_where_its_name_says() -> None:
     names = ("xruns", "cuts", "worker_late", "worker_restarts", "bad_input_samples", "blocks", "played_seconds")
     assert [of(read, f"{name}_total") for name in names] == [9, 1, 8, 2, 6, 1000, 21.5]
     assert of(read, "without_stems_seconds_total") == 1.5
+    measures = ("momentary", "short_term", "integrated")
+    assert [of(read, "loudness_lufs", programme="mixture", measure=m) for m in measures] == [-20.0, -21.0, -23.0]
+    assert of(read, "loudness_lufs", programme="room", measure="integrated") == -120
+    assert of(read, "loudness_range_lu", programme="mixture") == 7.0
+    assert of(read, "true_peak_dbtp", programme="mixture") == -1.0
     gauges = ("playing", "stems_share", "worker_load", "subscriptions", "latency_seconds")
     assert [of(read, name) for name in gauges] == pytest.approx([1, 0.5, 0.07, 5, 0.0575])
     assert of(read, "clients", kind="page") == 3

@@ -11,6 +11,7 @@ from stemfield.renderer.dsp.chain import design_chain
 from stemfield.renderer.dsp.hrtf import AnalyticHead
 from stemfield.renderer.engine.engine import Engine, Meters
 from stemfield.renderer.engine.levels import FALL_DB_PER_S, SILENT, Levels, shown_levels
+from stemfield.renderer.engine.loudness import Loudness, ShownLoudness
 from stemfield.renderer.engine.memory import METER_PERIOD_S
 from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
@@ -155,6 +156,14 @@ def test_meters_can_be_asked_for(control, peer, context):
     assert peer.ask("/meter/monitor") == [-5.0, -6.0, -7.0, -8.0]
 
 
+def test_loudness_can_be_asked_for(control, peer):
+    assert peer.ask("/meter/loudness/room") == [-120.0, -120.0, -120.0, 0.0, -120.0, -120.0, -120.0]
+    mixture, room = Loudness(-20.5, -21.0, -23.0, 7.5, -1.0, -18.0, -19.0), Loudness(-30.0)
+    control.sources["loudness"] = lambda: ShownLoudness(mixture, room)
+    assert peer.ask("/meter/loudness/mixture") == [-20.5, -21.0, -23.0, 7.5, -1.0, -18.0, -19.0]
+    assert peer.ask("/meter/loudness/room")[0] == -30.0
+
+
 def test_meters_cannot_be_set_and_are_missed_by_name(peer):
     peer.send("/meter/object/vocals", 1.0, 2.0)
     peer.send("/meter/object/vocal")
@@ -170,7 +179,8 @@ def test_a_subscriber_of_meters_is_told_at_its_rate_what_changes(control, peer, 
     shown = [LOUD]
     control.sources["levels"] = lambda: shown[0]
     peer.send("/subscribe", "/meter/*/*", 60)
-    told = dict([peer.receive() for _ in range(len(context.defaults.objects) + len(context.labels))])
+    told = dict([peer.receive() for _ in range(len(context.defaults.objects) + len(context.labels) + 2)])
+    assert told["/meter/loudness/room"][3] == 0.0
     assert told["/meter/object/vocals"] == [-9.0, -10.0]
     assert told["/meter/speaker/LFE1"] == [-120.0, -120.0, 0.0]
     assert peer.received() == []  # nothing new, nothing told
