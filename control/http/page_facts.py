@@ -13,6 +13,7 @@ from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.context import Context
 from stemfield.control.parameters.rows import Parameter
 from stemfield.control.parameters.table import TABLE
+from stemfield.control.scenes.presets import DESCRIPTIONS
 from stemfield.layouts.model import Layout
 from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.scene import Scene
@@ -78,7 +79,7 @@ def daemon_facts(name: str, addresses: Sequence[str], osc_port: int, http_port: 
         "httpPort": http_port,
         "models": list(context.models),
         "stems": list(context.stems),
-        "presets": list(context.presets),
+        "presets": {name: DESCRIPTIONS.get(name, "") for name in context.presets},
         "defaults": {o.id: aed_of(o.position) for o in context.defaults.objects},
         "table": {row.address: _row(row) for row in TABLE if row.access != "status"},
     }

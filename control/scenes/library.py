@@ -10,6 +10,7 @@ from stemfield.control.faults import cause
 from stemfield.control.parameters.names import valid_name
 from stemfield.control.parameters.recall import undone
 from stemfield.control.scenes.file import SceneFileError
+from stemfield.control.scenes.presets import FORMER_NAMES
 from stemfield.control.scenes.store import SceneStore
 from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.scene.scene import Scene
@@ -69,7 +70,7 @@ class SceneLibrary:
 
     def mark(self, name: str, scene: Scene) -> None:
         """Note that the current scene was loaded or saved."""
-        self._present, self._as_saved = valid_name(name), scene
+        self._present, self._as_saved = self._known(name), scene
 
     def is_changed(self, scene: Scene) -> bool:
         """Whether a scene differs from the one that was loaded or saved last.
@@ -87,7 +88,7 @@ class SceneLibrary:
         Raises:
             RefusedError: no such scene, or its file is broken.
         """
-        name = valid_name(name)
+        name = self._known(name)
         self._peeked.pop(name, None)
         return self._read(name)
 
@@ -97,7 +98,7 @@ class SceneLibrary:
         Raises:
             RefusedError: see `load`.
         """
-        name = valid_name(name)
+        name = self._known(name)
         if name not in self._peeked:
             self._peeked[name], _ = self._read(name)
         return self._peeked[name]
@@ -183,6 +184,16 @@ class SceneLibrary:
         """Finish saving."""
         if self._saving:
             await asyncio.wait(self._saving)
+
+    def _known(self, name: str) -> str:
+        """The name of a scene, for that of a preset in an older version too, unless a scene is saved under it.
+
+        Raises:
+            RefusedError: no valid name.
+        """
+        name = valid_name(name)
+        present = FORMER_NAMES.get(name, name)
+        return name if name in self._saved or name in self._unwritten or present not in self._presets else present
 
     def _read(self, name: str) -> tuple[Scene, tuple[str, ...]]:
         unwritten = self._unwritten.get(name)

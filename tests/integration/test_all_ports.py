@@ -34,7 +34,7 @@ def test_every_door_leads_to_the_same_scene(daemon: Any, stemfield: Any) -> None
             return stemfield("send", *words, "--port", port)
 
         send("/object/vocals/aed", 90, 0, 1)
-        send("/scene/load", "band around you", 0.1)
+        send("/scene/load", "Band around me", 0.1)
         assert send("/object/drums/azimuth") == "/object/drums/azimuth 180\n"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             scene = {"objects": [{"id": "1", "type": "point", "position": {"az": "-45", "el": 0}}]}

@@ -44,7 +44,8 @@ export interface Hello {
   httpPort: number;
   models: string[];
   stems: string[];
-  presets: string[];
+  /** What each preset does, by its name. */
+  presets: Record<string, string>;
   defaults: Record<string, [number, number, number]>;
   table: Record<string, Row>;
   /** Build of the page that the daemon serves. */

@@ -25,7 +25,7 @@ export function scenes(app: App): HTMLElement {
     name.value = "";
   };
   name.onkeydown = (event) => event.key === "Enter" && save.click();
-  const presets = () => new Set(app.store.hello.value?.presets ?? []);
+  const presets = () => new Map(Object.entries(app.store.hello.value?.presets ?? {}));
   const list = h("ul", { class: "list" });
   follow(() => {
     const names = (app.store.values("/scene/list").value ?? []).map(String);
@@ -36,7 +36,7 @@ export function scenes(app: App): HTMLElement {
       ...names.map((each) => {
         const isPresent = each === present;
         const state = isPresent ? (isChanged ? "loaded, modified" : "loaded") : "";
-        const load = h("button", { type: "button", class: "wide", "aria-pressed": String(isPresent), "aria-description": state || null }, each, shipped.has(each) && h("small", {}, " preset"), state !== "" && h("small", { class: "state", "aria-hidden": "true" }, ` ${state}`));
+        const load = h("button", { type: "button", class: "wide", "aria-pressed": String(isPresent), "aria-description": state || null }, each, shipped.has(each) && h("small", {}, ` ${shipped.get(each) || "preset"}`), state !== "" && h("small", { class: "state", "aria-hidden": "true" }, ` ${state}`));
         load.onclick = () => app.connection.act("/scene/load", each, fade.value);
         const drop = action(app, "Delete", "/scene/delete", () => [each]);
         drop.addEventListener("click", () => (app.undoable.value = `“${each}” deleted. `));

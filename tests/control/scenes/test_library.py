@@ -9,7 +9,7 @@ from scene_gains import source_gains
 from stemfield.control.parameters.context import Context
 from stemfield.control.scenes import library
 from stemfield.control.scenes.library import MAX_STEPS, MAX_WAITING, History
-from stemfield.control.scenes.presets import presets
+from stemfield.control.scenes.presets import FORMER_NAMES, presets
 from stemfield.control.scenes.store import SceneStore
 from stemfield.control.status import idle_status
 from stemfield.layouts.loader import load_layout
@@ -17,14 +17,18 @@ from stemfield.layouts.problems import RefusedError
 from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.scene.scene import Scene, default_scene
 
+FLAT = ["As it was", "Record wider"]
+AROUND = ["Concert seat", "Music around me", "Band around me"]
+SHIPPED = [*FLAT, *AROUND, "Music overhead", "Dialogue"]
+
 
 @pytest.mark.parametrize(
     ("layout", "expected"),
     [
-        ("stereo", ["stage", "wide stage"]),
-        ("5.1", ["stage", "wide stage", "surround", "band around you"]),
-        ("7.1.4", ["stage", "wide stage", "surround", "band around you", "heights"]),
-        ("22.2", ["stage", "wide stage", "surround", "band around you", "heights"]),
+        ("stereo", [*FLAT, "Dialogue"]),
+        ("5.1", [*FLAT, *AROUND, "Dialogue"]),
+        ("7.1.4", SHIPPED),
+        ("22.2", SHIPPED),
     ],
 )
 def test_presets_suit_the_room(layout: str, expected: list[str]) -> None:
@@ -50,12 +54,15 @@ def test_presets_put_the_music_where_their_names_say() -> None:
     behind = [a > 80 for a in azimuths]
     above = [s.elevation_deg > 20 for s in room.speakers]
     everything = ("vocals", "bass", "drums", "other", "residual")
-    assert share("stage", everything, behind) < 0.01
-    assert share("surround", ("vocals", "bass", "drums"), behind) < 0.05
-    assert share("surround", ("other",), behind) > 0.5
-    assert share("band around you", ("drums",), behind) > 0.99
-    assert share("heights", ("other",), above) > 0.5
-    assert share("heights", ("bass", "drums"), above) < 0.01
+    assert share("As it was", everything, behind) < 0.01
+    assert share("Concert seat", everything[:4], behind) < 0.01
+    assert share("Concert seat", ("residual",), behind) > 0.5
+    assert share("Dialogue", ("vocals",), [label == "M+000" for label in room.labels]) > 0.9
+    assert share("Music around me", ("vocals", "bass", "drums"), behind) < 0.05
+    assert share("Music around me", ("other",), behind) > 0.5
+    assert share("Band around me", ("drums",), behind) > 0.99
+    assert share("Music overhead", ("other",), above) > 0.5
+    assert share("Music overhead", ("bass", "drums"), above) < 0.01
 
 
 @pytest.fixture
@@ -66,29 +73,53 @@ def context() -> Context:
 
 
 def test_scenes_are_listed_loaded_hidden_and_forgotten(control: Any, peer: Any, until: Any) -> None:
-    shipped = ["stage", "wide stage", "surround", "band around you", "heights"]
+    shipped = SHIPPED
     assert peer.ask("/scene/list") == shipped
-    peer.send("/scene/load", "band around you", 2.0)
+    peer.send("/scene/load", "Band around me", 2.0)
     assert peer.ask("/object/drums/azimuth") == [180.0]
-    assert peer.ask("/scene/name") == ["band around you"]
+    assert peer.ask("/scene/name") == ["Band around me"]
     assert control.settled().changes[-1][1].fade_s == 2.0
     peer.send("/subscribe", "/scene/list", 60)
     peer.received()
     peer.send("/object/drums/azimuth", 20.0)
-    peer.send("/scene/save", "stage")
+    peer.send("/scene/save", "As it was")
     peer.send("/scene/save", "Verse 1")
     kept = control._folder / "scenes"
-    until(lambda: (kept / "Verse+1.json").exists() and (kept / "stage.json").exists(), 5, "they are kept")
+    until(lambda: (kept / "Verse+1.json").exists() and (kept / "As+it+was.json").exists(), 5, "they are kept")
     assert peer.receive() == ("/scene/list", [*shipped, "Verse 1"])
     peer.send("/unsubscribe")
     peer.send("/object/drums/azimuth", 5.0)
-    peer.send("/scene/load", "stage")
+    peer.send("/scene/load", "As it was")
     assert peer.ask("/object/drums/azimuth") == pytest.approx([20.0])
-    peer.send("/scene/delete", "stage")
-    peer.send("/scene/load", "stage")
+    peer.send("/scene/delete", "As it was")
+    peer.send("/scene/load", "As it was")
     assert peer.ask("/object/drums/azimuth") == [0.0]
-    peer.send("/scene/delete", "stage")
-    assert peer.receive()[1][1].startswith("no such scene: expected stage, wide stage, surround")  # type: ignore[attr-defined]
+    peer.send("/scene/delete", "As it was")
+    assert peer.receive()[1][1].startswith("no such scene: expected As it was, Record wider, Concert")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("former", "present"), FORMER_NAMES.items())
+def test_a_preset_is_loaded_by_its_former_name(former: str, present: str, control: Any, peer: Any) -> None:
+    peer.send("/scene/load", former)
+    assert peer.ask("/scene/name") == [present]
+    assert peer.ask("/scene/changed") == [False]
+    preset = control.hub.context.presets[present]
+    assert control.hub.scene.objects == preset.objects
+
+
+def test_a_scene_saved_under_the_former_name_of_a_preset_is_what_it_loads(peer: Any) -> None:
+    peer.send("/object/drums/azimuth", 20.0)
+    peer.send("/scene/save", "stage")
+    peer.send("/scene/load", "heights")
+    peer.send("/scene/load", "stage")
+    assert peer.ask("/scene/name") == ["stage"]
+    assert peer.ask("/object/drums/azimuth") == pytest.approx([20.0])
+
+
+def test_dialogue_raises_voices_and_another_preset_lowers_them_again(peer: Any) -> None:
+    for name, expected_db in (("Dialogue", [3.0, -3.0]), ("Record wider", [0.0, 0.0])):
+        peer.send("/scene/load", name)
+        assert [*peer.ask("/object/vocals/gain"), *peer.ask("/object/other/gain")] == pytest.approx(expected_db)
 
 
 def test_undo_and_redo(peer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +154,7 @@ def test_undo_lets_no_loudspeaker_speak_again(control: Any, peer: Any) -> None:
 def test_a_scene_that_is_loaded_in_the_midst_of_a_drag_is_a_step_of_its_own(peer: Any) -> None:
     peer.send("/object/drums/azimuth", 10.0)
     peer.send("/object/drums/azimuth", 20.0)
-    peer.send("/scene/load", "band around you")
+    peer.send("/scene/load", "Band around me")
     peer.send("/object/drums/azimuth", 30.0)
     for expected in (180.0, 20.0, 0.0):
         peer.send("/scene/undo")

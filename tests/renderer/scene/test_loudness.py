@@ -31,7 +31,9 @@ MUSIC = {"mono": (1.0, 1.0), "out of phase": (1.0, -1.0)}
 
 
 def scenes(layout):
-    return {"default": default_scene(), **presets(layout, default_scene())}
+    found = {"default": default_scene(), **presets(layout, default_scene())}
+    del found["Dialogue"]  # which changes levels
+    return found
 
 
 def at(azimuth_deg, elevation_deg=0.0):
@@ -237,7 +239,7 @@ def test_what_instruments_have_in_common_is_measured(music, leak):
     if leak:
         powers = (stems**2).sum(axis=(1, 2)).sum() / (stems.sum(axis=0) ** 2).sum()
         assert 0.7 < powers < 0.8
-    scene = presets(layout, default_scene())["band around you"]
+    scene = presets(layout, default_scene())["Band around me"]
     played, recording = feeds(stems, rate_hz, layout, scene), stems.sum(axis=0)
     late = slice(20 * rate_hz, None)
     assert abs(louder_by(played[:, late], recording[:, late], layout)) < 0.3
@@ -250,7 +252,7 @@ def test_what_instruments_have_in_common_is_measured(music, leak):
 def test_the_same_to_the_last_bit_however_the_music_is_cut():
     layout = load_layout("5.1")
     stems = instruments("wide", 8000, 0.045)
-    scene = presets(layout, default_scene())["band around you"]
+    scene = presets(layout, default_scene())["Band around me"]
     first, second = (feeds(stems, 8000, layout, scene, block_frames=frames) for frames in (4096, 333))
     np.testing.assert_array_equal(first, second)
 
