@@ -128,6 +128,8 @@ class Status:
     """Levels of the meters."""
     loudness: Callable[[], ShownLoudness]
     """Loudness of the mixture and of the room."""
+    levelling_db: Callable[[], float]
+    """Gain of the levelling."""
     sound: Callable[[], SoundState]
     callback: Callable[[], CallbackState]
     energy_vectors: Callable[[], NDArray[np.float32]]
@@ -161,6 +163,7 @@ def idle_status() -> Status:
         counters=Counters(),
         levels=lambda: SILENT,
         loudness=lambda: UNHEARD,
+        levelling_db=lambda: 0.0,
         sound=lambda: QUIET,
         callback=lambda: UNCALLED,
         energy_vectors=lambda: np.zeros((0, 3), np.float32),

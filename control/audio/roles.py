@@ -119,6 +119,8 @@ def elsewhere(role: Role, has_peer: bool, address: str) -> str:
     """
     if role == "renderer" and address in _SEPARATED and not has_peer:
         return "belongs to the machine that separates (role: separation): send it there, or name that as peer.host here"
+    if role == "renderer" and address.split("/")[1] == "loudness":
+        return "belongs to the machine that separates (role: separation), where the recording comes in: send it there"
     placed = address == "/separation/{stem}/gain" or address.split("/")[1] in _PLACED
     if role == "separation" and (placed or address in ("/scene/amount", "/scene/compare")):
         return "belongs to the machine that has the loudspeakers (role: renderer): this one only separates"

@@ -141,6 +141,10 @@ class AudioService:
         """Begin integrated loudness, loudness range and maxima anew."""
         self._loudness.restart()
 
+    def levelling_db(self) -> float:
+        """Gain of the mixture that levels it."""
+        return self._loudness.leveller.gain_db
+
     def heard(self) -> NDArray[np.float32]:
         """Where the objects are heard, shape (objects, 3)."""
         renderer = self.renderer
@@ -255,11 +259,19 @@ class AudioService:
         renderer = self.renderer
         if renderer is None:
             return
-        self._loudness.follow(renderer.engine)
+        self._level(renderer.engine)
         if self._scene is not None and not self._scene.compare:
-            self._match.add(renderer.levels())
+            self._match.add(renderer.levels(), self.levelling_db())
         if self.playing and self._config.role != "renderer":
             self._stems_log.update(renderer.engine, now_s, freewheeling=self._link.freewheeling)
+
+    def _level(self, engine: Engine) -> None:
+        """Bring the mixture to its target loudness, slowly."""
+        levelling = None if self._scene is None else self._scene.levelling
+        on = levelling is not None and levelling.on
+        self._loudness.leveller.target_lufs = levelling.target_lufs if levelling is not None and on else None
+        self._loudness.follow(engine)
+        engine.set_input_gain(self.levelling_db())
 
     def _fits(self, rate_hz: int, period_frames: int) -> bool:
         renderer = self.renderer
@@ -277,6 +289,7 @@ class AudioService:
         role, monitor = self._config.role, self._config.monitor
         chain, head = fit(self._layout, monitor.hrtf if monitor.binaural else None, rate_hz)
         engine = engine_of(role, self._link.names, rate_hz, latency_frames, chain)
+        engine.set_input_gain(self.levelling_db(), at_once=True)
         self._model.begin(engine)  # before there is a renderer, because then the event loop may request another model
         if role == "separation":
             self.renderer, head = StemOutputs(engine), None

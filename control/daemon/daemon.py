@@ -163,6 +163,7 @@ class Daemon:
             counters=self._counters,
             levels=self._audio.levels,
             loudness=self._audio.loudness,
+            levelling_db=self._audio.levelling_db,
             sound=self._audio.state,
             callback=self._audio.callback,
             energy_vectors=self._audio.heard,

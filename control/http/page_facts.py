@@ -37,6 +37,7 @@ WATCHED: Final = (
     "/separation/*/gain",
     "/recorder/*",
     "/meter/loudness/*",
+    "/loudness/*",
 )
 """Addresses whose changes are sent to the page at once."""
 

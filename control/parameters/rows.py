@@ -12,11 +12,20 @@ from typing import Any, Literal, TypeVar
 from stemfield.control.parameters.argument import Argument, Value
 from stemfield.control.parameters.commands import Command
 from stemfield.control.parameters.context import Context
-from stemfield.renderer.scene.scene import DistanceLaw, Group, Kind, Scene, SceneObject, Separation, SpeakerTrim
+from stemfield.renderer.scene.scene import (
+    DistanceLaw,
+    Group,
+    Kind,
+    Levelling,
+    Scene,
+    SceneObject,
+    Separation,
+    SpeakerTrim,
+)
 
 K = TypeVar("K")
 V = TypeVar("V")
-_Value = TypeVar("_Value", SceneObject, Scene, SpeakerTrim, Separation, DistanceLaw, Group)
+_Value = TypeVar("_Value", SceneObject, Scene, SpeakerTrim, Separation, DistanceLaw, Levelling, Group)
 
 Values = tuple[Value, ...]
 

@@ -146,6 +146,20 @@ ROOM_ROWS: Final = (
     scene_field("/master/gain", "master_gain_db", _GAIN, "Gain of everything.", recall="master"),
     scene_field("/master/mute", "master_mute", _MUTE, "Mute everything.", recall="master"),
     scene_field(
+        "/loudness/levelling",
+        "levelling.on",
+        Argument("T", "levelling"),
+        "Bring the recording slowly to `/loudness/target`.",
+        recall="master",
+    ),
+    scene_field(
+        "/loudness/target",
+        "levelling.target_lufs",
+        Argument("f", "target", "gain.db", -40.0, -10.0),
+        "Loudness in LUFS to which the recording is levelled, if that is on.",
+        recall="master",
+    ),
+    scene_field(
         "/separation/threshold",
         "separation.threshold",
         Argument("f", "threshold", "", 0.0, 1.0),

@@ -8,6 +8,8 @@ from typing import Any
 from stemfield.control.parameters.argument import Argument
 from stemfield.control.parameters.rows import Parameter, Values
 from stemfield.control.status import MAX_COUNT, Status
+from stemfield.renderer.dsp.levelling import HIGHEST_DB as LEVELLED_DB
+from stemfield.renderer.dsp.levelling import LOWEST_DB
 from stemfield.renderer.engine.bad_samples import BadSamples
 from stemfield.renderer.engine.levels import HIGHEST_DB
 from stemfield.renderer.engine.loudness import HIGHEST_LU
@@ -186,6 +188,12 @@ STATUS_ROWS = (
         _SIDES,
         "Output level of the binaural monitor.",
         lambda status, _: status.levels().monitor,
+    ),
+    _live(
+        "/loudness/gain",
+        (Argument("f", "gain", "gain.db", LOWEST_DB, LEVELLED_DB),),
+        "Present gain of the levelling.",
+        lambda status, _: (round(status.levelling_db(), 1),),
     ),
     _live(
         "/meter/loudness/mixture",

@@ -248,6 +248,16 @@ class Engine:
         store(self.memory.word_address(Word.PLAYER_END), end + count)
         return int(count)
 
+    def set_input_gain(self, gain_db: float, *, at_once: bool = False) -> None:
+        """Moves the gain of the mixture and the player, by 6 dB a second, or at once while nothing is being rendered.
+
+        Their own meters show them without it.
+        """
+        gain = 10.0 ** (gain_db / 20.0)
+        self.memory[Word.INPUT_GOAL][0] = gain
+        if at_once:
+            self.memory[Word.INPUT_GAIN][0] = gain
+
     def playing(self, on: bool) -> None:
         """Sets whether the player is meant to sound, so that gaps can be counted."""
         self.memory.table[Word.PLAYING] = int(on)

@@ -11,9 +11,9 @@ from stemfield.renderer.dsp.leakage import KINDS
 from stemfield.renderer.dsp.meters import measure
 from stemfield.renderer.dsp.shared import CHUNK_FRAMES, ROW_FRAMES, Shared
 from stemfield.renderer.engine.memory import PLAYER_FRAMES, Word
-from stemfield.renderer.native.arrays import Words
+from stemfield.renderer.native.arrays import Floats, Words
 from stemfield.renderer.native.operations import INNER, as_pointer, load_acquire, store_release
-from stemfield.renderer.native.views import floats, words
+from stemfield.renderer.native.views import doubles, floats, words
 
 ZERO = np.float32(0.0)
 
@@ -47,13 +47,33 @@ def take_mixture(table: Words, inputs: Words, at: int, count: int) -> None:
                 work[i] += music
             else:  # NaN too
                 bad_player[side] += 1
-        into_ring(ring[side], position, work, count)
         measure(work, count, peaks, powers, side)
+    _into_timeline(table, bus, ring, count)
     if played > 0:
         store_release(_word(table, Word.PLAYER_AT), start + played)
     if played < count and table[Word.PLAYING] != 0:
         table[Word.PLAYER_GAPS] += 1
     store_release(table[Word.MIXTURE_END], position + count)
+
+
+@njit(**INNER)
+def _into_timeline(table: Words, bus: Floats, ring: Floats, count: int) -> None:
+    """Puts the mixture on the timeline, with the input gain, which moves to its goal by one step per frame."""
+    position = table[Shared.POSITION]
+    moving, goal = doubles(table, Word.INPUT_GAIN, 2), doubles(table, Word.INPUT_GOAL, 1)[0]
+    gain, step = moving[0], moving[1]
+    if gain == 1.0 and goal == 1.0:
+        for side in range(2):
+            into_ring(ring[side], position, bus[side], count)
+        return
+    work = floats(table, Shared.WORK_FLOATS, 2, CHUNK_FRAMES)
+    for i in range(count):
+        gain = min(gain * step, goal) if gain < goal else max(gain / step, goal)
+        for side in range(2):
+            work[side, i] = np.float32(bus[side, i] * gain)
+    for side in range(2):
+        into_ring(ring[side], position, work[side], count)
+    moving[0] = gain
 
 
 @njit(**INNER)

@@ -84,11 +84,16 @@ class LoudnessMatch:
         self._played = 0.0
         self._mixture = 0.0
 
-    def add(self, levels: Levels) -> None:
-        """Add present levels; to be called ten times a second while the scene plays."""
+    def add(self, levels: Levels, input_gain_db: float = 0.0) -> None:
+        """Add present levels; to be called ten times a second while the scene plays.
+
+        Args:
+            levels: present levels.
+            input_gain_db: gain of the mixture behind its meter.
+        """
         share = PERIOD_S / SETTLE_S
         played = sum(_power(level[1]) for level in levels.speakers.values())
-        mixture = _power(levels.mixture[1]) + _power(levels.mixture[3])
+        mixture = _power(input_gain_db) * (_power(levels.mixture[1]) + _power(levels.mixture[3]))
         self._played += share * (played - self._played)
         self._mixture += share * (mixture - self._mixture)
 

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from stemfield.renderer.dsp.gating import ProgrammeLoudness
+from stemfield.renderer.dsp.levelling import Leveller
 from stemfield.renderer.engine.engine import Engine
 from stemfield.renderer.scene.scene import SILENCE_DB
 
@@ -54,6 +55,8 @@ class LoudnessReader:
     def __init__(self) -> None:
         self._programmes = ProgrammeLoudness(), ProgrammeLoudness()
         self._peaks = np.zeros(2, np.float32)
+        self.leveller = Leveller()
+        """The gain that brings the mixture to a target loudness."""
         self._engine: Engine | None = None
         self._read = 0
         self.shown = UNHEARD
@@ -84,6 +87,7 @@ class LoudnessReader:
         np.maximum(self._peaks, steps.peaks.max(axis=0, initial=0.0), out=self._peaks)
         for programme, powers in zip(self._programmes, steps.powers.T, strict=True):
             programme.add(powers)
+        self.leveller.add(steps.powers[:, 0], steps.peaks[:, 0])
         self._show()
 
     def _show(self) -> None:

@@ -27,6 +27,8 @@ TIMES: Final = 1 << 16
 """Number of past calls whose durations are kept."""
 STARTS: Final = 64
 """Number of past calls whose start times are kept, a power of two."""
+INPUT_DB_PER_S: Final = 6.0
+"""Maximum speed of the input gain."""
 METER_PERIOD_S: Final = 1 / 30
 METER_KEPT: Final = 64
 """Number of meter periods that are kept, a power of two."""
@@ -53,6 +55,10 @@ class Word(IntEnum):
     STEMS_END = auto()
     STEMS_START = auto()
     OWNER = auto()
+    INPUT_GAIN = auto()
+    """Address of float64 (2,): present gain of the mixture, and the factor by which it may change per frame."""
+    INPUT_GOAL = auto()
+    """Address of float64 (1,), written by control."""
     PLAYER_RING = auto()
     MIDDLE = auto()
     """Address of the middle word of the triple buffer of plans."""
@@ -167,6 +173,8 @@ class Memory(State):
             Word.STEMS_END: timeline.word_address(WORD_STEMS_END),
             Word.STEMS_START: timeline.word_address(WORD_STEMS_START),
             Word.OWNER: timeline.word_address(WORD_OWNER),
+            Word.INPUT_GAIN: np.array([1.0, 10 ** (INPUT_DB_PER_S / 20 / chain.sample_rate_hz)]),
+            Word.INPUT_GOAL: np.ones(1),
             Word.PLAYER_RING: _zeros(2, PLAYER_FRAMES),
             Word.MIDDLE: np.ones(1, np.int64),
             Word.TARGET_GAINS: _zeros(TARGETS, rows, columns),

@@ -177,6 +177,15 @@ class Separation:
 
 
 @dataclass(frozen=True, slots=True)
+class Levelling:
+    """Whether, and to which loudness, the recording is levelled."""
+
+    on: bool = False
+    target_lufs: float = -18.0
+    """-40..-10."""
+
+
+@dataclass(frozen=True, slots=True)
 class DistanceLaw:
     """The law by which gain depends on the distance from the listener."""
 
@@ -197,6 +206,7 @@ class Scene:
     """0..1: 0 plays the recording as it was mixed, from the stereo pair; 1 plays the scene."""
     master_gain_db: float = 0.0
     master_mute: bool = False
+    levelling: Levelling = Levelling()
     speakers: Mapping[str, SpeakerTrim] = field(default_factory=lambda: MappingProxyType({}))
     groups: Mapping[int, Group] = field(default_factory=lambda: MappingProxyType({}))
     """By number; a group that is missing has the defaults."""

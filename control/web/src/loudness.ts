@@ -1,9 +1,10 @@
 /** The loudness of the recording and of the room, by EBU R 128. */
 
 import type { App } from "./app";
-import { action, addressChip, panel } from "./controls";
+import { action, addressChip, fader, panel, toggle } from "./controls";
 import { h, live } from "./dom";
-import { loudnessText } from "./format";
+import { decibels, loudnessText } from "./format";
+import { LUFS } from "./units";
 
 const PROGRAMMES = [
   ["Recording", "/meter/loudness/mixture"],
@@ -32,7 +33,13 @@ export function loudness(app: App): HTMLElement {
     "Loudness",
     h("table", { class: "loudness" }, h("thead", {}, head), h("tbody", {}, ...rows)),
     h("div", { class: "row" }, action(app, "Reset", "/meter/loudness/reset"), ...PROGRAMMES.map(([, address]) => addressChip(app, address))),
+    h("div", { class: "row" }, toggle(app, "Level the recording", "Bring the recording slowly to the target loudness", "/loudness/levelling"), h("span", { class: "note" }, live(() => levelled(app)))),
+    fader(app, "Target", "/loudness/target", { low: -40, high: -10, step: 0.5, unit: LUFS, home: -18 }, 0, "the levelling"),
   );
+}
+
+function levelled(app: App): string {
+  return app.store.is("/loudness/levelling") ? `now ${decibels(app.store.number("/loudness/gain"))}` : "";
 }
 
 /** The short-term loudness of the room, in a few words. */

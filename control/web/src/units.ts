@@ -1,6 +1,6 @@
 /** Units: format values as text, and read typed text. Pure. */
 
-import { decibels, degrees, direction, distance, percent, seconds, SILENCE_DB } from "./format";
+import { decibels, degrees, direction, distance, loudnessText, percent, seconds, SILENCE_DB } from "./format";
 
 export interface Unit {
   say: (value: number) => string;
@@ -29,6 +29,7 @@ export const LEVEL: Unit = {
   read: (text) => (["silent", "silence", "off", "-inf", "-∞", "-inf db", "-∞ db"].includes(plain(text)) ? SILENCE_DB : number(text, { "": 1, db: 1 })),
   such: "a level such as −6 or silent",
 };
+export const LUFS: Unit = { say: (value) => `${loudnessText(value)} LUFS`, read: (text) => number(text, { "": 1, lufs: 1, lkfs: 1 }), such: "a loudness such as −18" };
 export const SHARE: Unit = { say: percent, read: (text) => number(text, { "": 0.01, "%": 0.01 }), such: "a percentage such as 50" };
 export const ANGLE: Unit = { say: degrees, read: (text) => number(text, TURN), such: "degrees such as 45" };
 export const TIME: Unit = { say: seconds, read: (text) => number(text, { "": 1, s: 1, ms: 0.001 }), such: "a time such as 1.5 s or 50 ms" };

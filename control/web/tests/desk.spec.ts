@@ -175,6 +175,14 @@ test("the loudness of the recording and of the room is shown, and begins anew", 
     await page.waitForTimeout(600);
     expect(await highest()).toBeLessThan(before - 20);
   }).toPass();
+  // The recording is louder than this.
+  await panel.getByRole("button", { name: "Bring the recording slowly" }).click();
+  await panel.getByRole("slider", { name: "Target of the levelling" }).fill("-35");
+  await expect.poll(() => daemon.ask("/loudness/target")).toEqual([-35]);
+  await expect.poll(() => number("/loudness/gain")).toBeLessThan(-1);
+  await expect(panel.getByText(/^now −\d+\.\d dB$/)).toBeVisible();
+  await daemon.send("/loudness/levelling", 0);
+  await expect.poll(() => number("/loudness/gain")).toBe(0);
   await show(page, "Play");
   await expect(page.getByText(/^Loudness of the room: −\d+\.\d LUFS/)).toBeVisible();
 });

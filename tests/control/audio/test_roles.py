@@ -34,6 +34,8 @@ def context(role, *, has_peer=False):
     [
         ("renderer", False, "/separation/threshold", 0.5, "role: separation"),
         ("renderer", True, "/separation/threshold", 0.5, ""),
+        ("renderer", True, "/loudness/target", -23.0, "role: separation"),
+        ("separation", False, "/loudness/target", -23.0, ""),
         ("renderer", False, "/separation/vocals/gain", -6.0, ""),
         ("renderer", False, "/object/vocals/gain", -6.0, ""),
         ("separation", False, "/separation/threshold", 0.5, ""),

@@ -18,7 +18,7 @@ from stemfield.renderer.engine.levels import SILENT
 from stemfield.renderer.engine.memory import Word
 from stemfield.renderer.panning.panner import Panner
 from stemfield.renderer.renderer import Renderer
-from stemfield.renderer.scene.scene import STEMS, default_scene
+from stemfield.renderer.scene.scene import STEMS, Levelling, default_scene
 from stemfield.separation.cards.card import load_card
 
 LAYOUT = load_layout("22.2")
@@ -203,3 +203,24 @@ def test_a_cancellation_that_coincides_with_an_answer_is_not_lost(audio, monkeyp
             await asyncio.sleep(0.01)
 
     asyncio.run(end())
+
+
+def test_the_recording_is_levelled_before_it_is_separated(audio):
+    """Its meter shows it as it comes in, and the comparison at equal loudness knows the gain."""
+    engine = Engine(48_000, 2, 0, 24, 0, 0)
+    audio.renderer = Renderer(LAYOUT, Panner(LAYOUT), engine)
+    random = np.random.default_rng(0)
+    gains_db = []
+    for on in (False, True, False):
+        audio.apply(replace(default_scene(), levelling=Levelling(on, -30.0)))
+        audio._gains.settle(10)
+        for _ in range(100):
+            noise = (0.05 * random.standard_normal((2, 4800))).astype(np.float32)
+            engine.process(noise, np.zeros((24, 4800), np.float32))
+            audio.look_after(0.0)
+        gains_db.append((audio.levelling_db(), 20 * np.log10(engine.memory[Word.INPUT_GAIN][0])))
+        assert abs(audio.match_db()) < 0.5
+        assert audio.levels().mixture[1] == pytest.approx(-26.0, abs=0.3)
+    assert gains_db[0] == gains_db[2] == (0.0, 0.0)
+    assert gains_db[1][0] == pytest.approx(-9.0, abs=1.1)
+    assert gains_db[1][1] == pytest.approx(gains_db[1][0], abs=0.2)

@@ -297,3 +297,37 @@ def test_a_late_reader_misses_only_what_is_overwritten(reader):
     assert len(steps.powers) * STEP_S == pytest.approx(40.9, abs=0.1)
     reader.follow(played.engine)
     assert reader.shown.mixture.integrated_lufs == near(-40.0)
+
+
+def mixture_of(engine, frames):
+    return engine.timeline.read_mixture(engine.position - frames, frames)
+
+
+def test_without_levelling_the_mixture_is_untouched_and_levelled_it_is_scaled():
+    random = np.random.default_rng(1)
+    played = Played()
+    noise = (0.1 * random.standard_normal((2, 4800))).astype(np.float32)
+    played.whole(noise)
+    np.testing.assert_array_equal(mixture_of(played.engine, 4800), noise)
+    played.engine.set_input_gain(-6.0, at_once=True)
+    played.whole(noise)
+    np.testing.assert_allclose(mixture_of(played.engine, 4800), 10 ** (-6 / 20) * noise, rtol=1e-6)
+    steps = played.engine.loudness_steps(0)
+    assert steps.peaks[:, 0].max() == pytest.approx(np.abs(noise).max(), rel=0.5)
+    np.testing.assert_allclose(steps.powers[14:20, 0].mean(), steps.powers[4:10, 0].mean(), rtol=0.01)  # as it came in
+    played.engine.set_input_gain(0.0, at_once=True)
+    played.whole(noise)
+    np.testing.assert_array_equal(mixture_of(played.engine, 4800), noise)
+
+
+def test_the_input_gain_moves_without_a_step():
+    played = Played()
+    constant = np.full((2, RATE), 0.5, np.float32)
+    played.engine.set_input_gain(-3.0)
+    for _ in played.play(constant, 777):
+        pass
+    gains_db = 20 * np.log10(mixture_of(played.engine, RATE)[0] / 0.5)
+    assert gains_db[0] == pytest.approx(0.0, abs=0.001)
+    assert gains_db[RATE // 4] == pytest.approx(-1.5, abs=0.01)
+    assert np.abs(np.diff(gains_db)).max() < 0.001
+    assert gains_db[RATE // 2 + 10 :] == pytest.approx(-3.0, abs=1e-4)
