@@ -75,6 +75,8 @@ WRITTEN: dict[str, tuple[Any, ...]] = {
     "/monitor/mute": (True,),
     "/master/gain": (-9.5,),
     "/master/mute": (True,),
+    "/loudness/levelling": (True,),
+    "/loudness/target": (-23.5,),
     "/separation/threshold": (0.125,),
     "/separation/bypass": (True,),
     "/separation/model": ("second",),
