@@ -75,6 +75,8 @@ class SoundState:
     """Longest block of the last two seconds as a share of its period; above 1 the daemon causes xruns."""
     binaural: bool = False
     """Whether the binaural monitor plays."""
+    separated_s: float = 0.0
+    """Duration of the music that went through a model; it stands still in silence."""
     wiring: Wiring = Wiring()
 
     @property

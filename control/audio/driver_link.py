@@ -33,6 +33,10 @@ FADE_OUT_S = 0.8
 """Timeout of the fade-out at the end: three of the longest periods, and the fade."""
 STALL_S = 2.0
 """Time without a block after which a server counts as gone: PipeWire does not report its end."""
+SETTLE_S = 3.0
+"""Time after a change of ports or connections in which they are looked at in every check."""
+RECHECK_S = 5.0
+"""Time after which they are looked at without a change, for what the server does not report, such as new aliases."""
 FREEWHEEL_STALL_S = 6.0
 """The same in freewheel, where a block may wait for stems; slightly longer than the engine's timeout."""
 
@@ -69,6 +73,8 @@ class DriverLink:
         """Earliest time of the next attempt to get it back."""
         self._calls = 0
         self._calls_s = 0.0
+        self._changes = 0
+        self._changed_s = self._checked_s = 0.0
         self._given_up = False
         self._seen: tuple[int, int] | None = None
         """Rate and period of a server that was left because of them: PipeWire reports others to a new client."""
@@ -106,6 +112,7 @@ class DriverLink:
             return False
         if not isinstance(driver, ClockDriver):
             self._connect(driver)
+            self._changed_s = now_s
             has_name = driver.client_name == self._config.jack.client_name
             self._had_name = self._had_name or has_name
             self._rename_s = 0.0 if has_name else self._rename_s
@@ -142,8 +149,18 @@ class DriverLink:
                     fade_out(self._engine)
                 self.leave()
                 return False
-            self._connect(driver)
+            if self._may_have_changed(driver, now_s):
+                self._connect(driver)
         return True
+
+    def _may_have_changed(self, driver: JackDriver, now_s: float) -> bool:
+        """Whether to look at ports and connections, which costs much with many ports."""
+        if driver.changes != self._changes:
+            self._changes, self._changed_s = driver.changes, now_s
+        due = now_s - self._changed_s < SETTLE_S or now_s - self._checked_s >= RECHECK_S
+        if due:
+            self._checked_s = now_s
+        return due
 
     def _can_have_its_name(self, driver: JackDriver, now_s: float) -> bool:
         """Whether the configured name, lost in a stall while the server still knew the old client, is free again.
@@ -182,6 +199,7 @@ class DriverLink:
     def reconfigure(self, config: Config) -> None:
         """Use other configured connections from now on; those that a person has made stay."""
         self._config = config
+        self._changed_s = time.monotonic()
         if self.driver is not None and not isinstance(self.driver, ClockDriver):
             self.driver.settings = _settings(config)
 

@@ -45,6 +45,7 @@ def state(
         model=model.name,
         stems_share=round(engine.stems_share if config.role != "renderer" else _connected(wiring), 2),
         load=round(engine.timeline.load, 2) if supervisor is not None else 0.0,
+        separated_s=round(engine.timeline.separated / rate_hz, 2),
         late=engine.timeline.late,
         restarts=supervisor.restarts if supervisor is not None else 0,
         problem=supervisor.problem if supervisor is not None else "",

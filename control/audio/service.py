@@ -85,6 +85,8 @@ class AudioService:
         self._match = LoudnessMatch()
         self._loudness = LoudnessReader()
         self._stems_log = report.StemsLog()
+        self._heard: Levels | None = None
+        """Levels when it was last looked after; None if they were not measured."""
         self._headphones = headphones or HeadphoneStream()
         self._link = DriverLink(config, layout, self._headphones.write)
         self._executor = SerialExecutor("sound server")
@@ -159,6 +161,12 @@ class AudioService:
         """Invalid input samples since the engine began."""
         renderer = self.renderer
         return BadSamples() if renderer is None else renderer.engine.bad_samples()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing sounded when it was last looked after, at any input or output."""
+        heard = self._heard
+        return heard is not None and heard.is_silent
 
     def match_db(self) -> float:
         """How much louder the scene has been than the recording in the last seconds."""
@@ -260,8 +268,10 @@ class AudioService:
         if renderer is None:
             return
         self._level(renderer.engine)
+        self._heard = None
         if self._scene is not None and not self._scene.compare:
-            self._match.add(renderer.levels(), self.levelling_db())
+            self._heard = renderer.levels()
+            self._match.add(self._heard, self.levelling_db())
         if self.playing and self._config.role != "renderer":
             self._stems_log.update(renderer.engine, now_s, freewheeling=self._link.freewheeling)
 

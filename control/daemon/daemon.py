@@ -50,6 +50,8 @@ from stemfield.separation.cards.presets import DEFAULT
 from stemfield.systemd.notify import notify, watchdog_interval_s
 
 LOOK_AFTER_S = 0.1
+QUIET_S = 0.5
+"""The same in silence: then nobody hears that a worker has ended."""
 MEND_S = 0.5
 END_SIGNALS = signal.SIGTERM, signal.SIGINT
 SWITCH_INTERVAL_S = 0.0005
@@ -314,7 +316,7 @@ class Daemon:
 
     async def _look_after(self) -> None:
         while True:
-            await asyncio.sleep(LOOK_AFTER_S)
+            await asyncio.sleep(QUIET_S if self._audio.is_silent else LOOK_AFTER_S)
             now_s = time.monotonic()
             with Contained("the separation cannot be checked"):  # the music continues without
                 self._audio.look_after(now_s)

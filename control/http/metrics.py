@@ -59,6 +59,7 @@ class _Readings(Collector):
         yield _gauge("stems_share", "1 when all stems play, 0 when the mixture plays unseparated.", sound.stems_share)
         yield _counter("without_stems_seconds", "Time played without stems.", sound.missing_s)
         yield _gauge("worker_load", "Share of real time used by the separation.", sound.load)
+        yield _counter("separated_seconds", "Duration of the music that went through a model.", sound.separated_s)
         yield _counter("worker_late", "Times that the separation fell behind and skipped.", sound.late)
         yield _counter("worker_restarts", "Separation workers that were restarted.", sound.restarts)
 

@@ -132,6 +132,9 @@ class JackDriver:
             reported = compiled.latency_asked if libjack.IS_PIPEWIRE else compiled.latency
             library.jack_set_latency_callback(client, reported.address, block.address)
             library.jack_set_freewheel_callback(client, compiled.freewheel.address, block.address)
+            library.jack_set_port_registration_callback(client, compiled.registered.address, block.address)
+            library.jack_set_port_connect_callback(client, compiled.connected.address, block.address)
+            library.jack_set_port_rename_callback(client, compiled.renamed.address, block.address)
             self._active = True
             self._client.activate()
             library.jack_recompute_total_latencies(client)
@@ -238,6 +241,11 @@ class JackDriver:
     def freewheeling(self) -> bool:
         """Whether the server is in freewheel, as for an export; the engine waits for its stems."""
         return self._block is not None and self._block.freewheeling
+
+    @property
+    def changes(self) -> int:
+        """Number of changes of ports, connections and latencies on the server so far."""
+        return self._block.changes if self._block is not None else 0
 
     def close(self) -> None:
         """Leaves the server. Safe after the server went away."""

@@ -22,7 +22,7 @@ from stemfield.renderer.native.operations import NATIVE, as_address, as_pointer,
 llvmlite.binding.load_library_permanently(LIBJACK)
 
 PROCESS, TABLE, INPUTS, OUTPUTS, INPUT_PORTS, OUTPUT_PORTS, INPUT_BUFFERS, OUTPUT_BUFFERS = range(8)
-PATIENT, FREEWHEEL, DELAYED, DELAYED_FRAMES, DIRECT_FRAMES, LATE_FRAMES, SCRATCH, ASKED, WORDS = range(8, 17)
+PATIENT, FREEWHEEL, DELAYED, DELAYED_FRAMES, DIRECT_FRAMES, LATE_FRAMES, SCRATCH, ASKED, CHANGES, WORDS = range(8, 18)
 CAPTURE: Final = 0
 """Latency mode from inputs to outputs."""
 PLAYBACK: Final = 1
@@ -59,6 +59,7 @@ def _freewheel(starting: Any, argument: Any) -> None:
 def _latency(mode: Any, argument: Any) -> None:
     """Propagates the worst latency of one side's ports to the other side's, plus the engine's."""
     block = carray(argument, (WORDS,), np.int64)
+    block[CHANGES] += 1
     inputs, outputs, delayed = block[INPUTS], block[OUTPUTS], block[DELAYED]
     into = carray(as_pointer(block[INPUT_PORTS]), (inputs,), np.int64)
     out = carray(as_pointer(block[OUTPUT_PORTS]), (outputs,), np.int64)
@@ -85,7 +86,21 @@ def _latency(mode: Any, argument: Any) -> None:
 
 
 def _latency_asked(_: Any, argument: Any) -> None:
-    carray(argument, (WORDS,), np.int64)[ASKED] += 1
+    block = carray(argument, (WORDS,), np.int64)
+    block[ASKED] += 1
+    block[CHANGES] += 1
+
+
+def _port_registered(_port: Any, _registered: Any, argument: Any) -> None:
+    carray(argument, (WORDS,), np.int64)[CHANGES] += 1
+
+
+def _ports_connected(_a: Any, _b: Any, _connected: Any, argument: Any) -> None:
+    carray(argument, (WORDS,), np.int64)[CHANGES] += 1
+
+
+def _port_renamed(_port: Any, _before: Any, _after: Any, argument: Any) -> None:
+    carray(argument, (WORDS,), np.int64)[CHANGES] += 1
 
 
 class Callbacks(NamedTuple):
@@ -99,6 +114,12 @@ class Callbacks(NamedTuple):
     """`void (int mode, void *block)` that only counts requests for latencies."""
     freewheel: Any
     """`void (int starting, void *block)` that notes freewheel for `process`."""
+    registered: Any
+    """`void (uint32 port, int registered, void *block)` that counts changes of ports."""
+    connected: Any
+    """`void (uint32 a, uint32 b, int connected, void *block)` that counts changes of connections."""
+    renamed: Any
+    """`void (uint32 port, char *before, char *after, void *block)` that counts changes of names."""
 
 
 @cache
@@ -106,7 +127,11 @@ def compile_callbacks() -> Callbacks:
     """Compiles the callbacks, or loads them from the cache."""
     process = cfunc(types.int32(types.uint32, types.voidptr), **_OPTIONS)(_callback)
     notice = cfunc(types.void(types.int32, types.voidptr), **_OPTIONS)
-    return Callbacks(process, notice(_latency), notice(_latency_asked), notice(_freewheel))
+    registered = cfunc(types.void(types.uint32, types.int32, types.voidptr), **_OPTIONS)(_port_registered)
+    connected = cfunc(types.void(types.uint32, types.uint32, types.int32, types.voidptr), **_OPTIONS)(_ports_connected)
+    renamed = cfunc(types.void(types.uint32, *[types.voidptr] * 3), **_OPTIONS)(_port_renamed)
+    latency, asked, freewheel = map(notice, (_latency, _latency_asked, _freewheel))
+    return Callbacks(process, latency, asked, freewheel, registered, connected, renamed)
 
 
 class CallbackBlock:
@@ -157,6 +182,11 @@ class CallbackBlock:
     def latencies_asked(self) -> int:
         """Number of counted requests for latencies."""
         return int(self._words[ASKED])
+
+    @property
+    def changes(self) -> int:
+        """Number of counted changes of ports, connections and latencies, of any client."""
+        return int(self._words[CHANGES])
 
     @property
     def freewheeling(self) -> bool:

@@ -32,6 +32,9 @@ _POINTERS: Final = {
     "jack_set_xrun_callback": 3,
     "jack_set_latency_callback": 3,
     "jack_set_freewheel_callback": 3,
+    "jack_set_port_registration_callback": 3,
+    "jack_set_port_connect_callback": 3,
+    "jack_set_port_rename_callback": 3,
     "jack_recompute_total_latencies": 1,
 }
 for _name, _count in _POINTERS.items():

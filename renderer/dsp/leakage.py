@@ -54,6 +54,11 @@ class LeakageMeter:
         kept = (math.exp(-1.0 / (seconds * sample_rate_hz)) for seconds in (MEMORY_S, SMOOTHING_S))
         self._rates = np.array([1.0 / sample_rate_hz, *kept])
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is remembered: silence leaves the shares at the assumed ones."""
+        return bool(self._sums[_SILENCE] >= FORGET_S)
+
     def measure(self, stems: NDArray[np.float32]) -> Floats:
         """Measures the next frames.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 import numpy as np
@@ -44,6 +45,12 @@ class Levels:
     """By id: peak and root mean square of the louder channel, after the equaliser, before its level."""
     speakers: Mapping[str, Decibels] = field(default_factory=dict)
     """By label: peak, root mean square, and gain reduction of its limiter, 0 and more."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether no meter shows anything."""
+        peaks = chain(self.mixture[::2], (level[0] for level in chain(self.objects.values(), self.speakers.values())))
+        return max(peaks) <= SILENCE_DB
 
 
 SILENT: Final = Levels()

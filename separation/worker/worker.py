@@ -47,6 +47,8 @@ MAX_BLOCK_FRAMES = 8192
 _POLL_S = 0.001
 _IDLE_POLL_S = 0.01
 _IDLE_AFTER_S = 0.5
+_MAX_NAP_S = 0.03
+_NAPS_S = 0.25
 _LOAD_SMOOTHING_S = 1.0
 _PR_SET_PDEATHSIG = 1
 
@@ -70,6 +72,20 @@ class Worker:
     """In standby: the newest stems, not yet written, up to the separator's position. None when active."""
     standby_frames: int = 0
     """Frames separated in standby."""
+
+    def nap(self) -> bool:
+        """Sleep through silence for `_NAPS_S`, while the silent stems go on; False if the input is not silent.
+
+        Naps are so short that a sound is discovered before the model has enough of it for its first stems.
+        """
+        timeline, separator = self.timeline, self.separator
+        if self.held is not None or not separator.is_asleep or self.position != timeline.stems_end():
+            return False
+        nap_s = min(0.75 * separator.latency_frames / separator.sample_rate_hz, _MAX_NAP_S)
+        end = timeline.write_silence(nap_s, _NAPS_S)
+        self._count_load(end - self.position, 0.0)
+        self.position = end
+        return end == timeline.mixture_end()
 
     def restart(self) -> None:
         """Restart at the present; earlier audio is not separated."""
@@ -119,7 +135,7 @@ class Worker:
             return True
         if frames < min(separator.needed_frames, MAX_BLOCK_FRAMES):
             return False
-        started_s = time.perf_counter()
+        started_s, before = time.perf_counter(), separator.separated_frames
         separator.threshold = min(1.0, max(0.0, timeline.threshold))
         stems = separator.feed(timeline.read_mixture(self.position, frames))
         self.position += frames
@@ -128,10 +144,16 @@ class Worker:
         else:
             if stems.shape[2]:
                 timeline.write_stems(stems)
-            audio_s = frames / separator.sample_rate_hz
-            weight = min(audio_s / _LOAD_SMOOTHING_S, 1.0)
-            timeline.load += weight * ((time.perf_counter() - started_s) / audio_s - timeline.load)
+            timeline.separated += separator.separated_frames - before
+            self._count_load(frames, time.perf_counter() - started_s)
         return True
+
+    def _count_load(self, frames: int, took_s: float) -> None:
+        """Add the time that some frames took to the load."""
+        audio_s = frames / self.separator.sample_rate_hz
+        weight = min(audio_s / _LOAD_SMOOTHING_S, 1.0)
+        if audio_s > 0.0:
+            self.timeline.load += weight * (took_s / audio_s - self.timeline.load)
 
     def _is_covered(self, end: int) -> bool:
         """Whether a successor has time to catch up because the predecessor's stems still play."""
@@ -236,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         now_s = time.monotonic()
         if worker.process():
             busy_s = now_s
-        else:
+        elif not worker.nap():
             time.sleep(_POLL_S if now_s - busy_s < _IDLE_AFTER_S else _IDLE_POLL_S)
     return EXIT_STOPPED
 

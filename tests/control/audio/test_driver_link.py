@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stemfield.control.audio.driver_link import STALL_S, DriverLink
+from stemfield.control.audio.driver_link import RECHECK_S, SETTLE_S, STALL_S, DriverLink
 from stemfield.control.config.configuration import Config
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.engine.engine import Engine
@@ -22,6 +22,7 @@ class Server:
     sample_rate_hz, period_frames, client_name = 48_000, 256, "stemfield"
     lost = freewheeling = False
     renamed = ()
+    changes = looks = 0
 
     def __init__(self) -> None:
         self.connected: set[tuple[str, str]] = set()
@@ -39,6 +40,7 @@ class Server:
         return {WISH}
 
     def connections(self) -> set[tuple[str, str]]:
+        self.looks += 1
         return set(self.connected)
 
     def exists(self, _: str) -> bool:
@@ -109,6 +111,27 @@ def test_what_a_user_disconnects_stays_disconnected(engine: Engine, monkeypatch:
             server.connected.clear()
     assert link.join(lambda *_: engine, 5.0)
     assert server.connected == set()
+
+
+def test_ports_are_looked_at_after_a_change_and_now_and_then(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = Server()
+    link = DriverLink(Config(), load_layout("stereo"))
+    monkeypatch.setattr(link, "_open", lambda: server)
+    assert link.join(lambda *_: engine, 0.0)
+
+    def looks(from_s: float, to_s: float) -> int:
+        before = server.looks
+        for now_s in np.arange(from_s, to_s, 0.5):
+            engine.process(np.zeros((2, 256), np.float32), np.zeros((2, 256), np.float32))
+            assert link.tend(lambda *_: True, float(now_s))
+        return server.looks - before
+
+    assert looks(0.5, SETTLE_S) == 2 * SETTLE_S - 1
+    assert looks(SETTLE_S, SETTLE_S + 4 * RECHECK_S) == 4
+    server.changes += 1
+    server.connected.clear()
+    assert looks(30.0, 31.0) == 2, "soon after the change, and again"
+    assert server.connected == set(), "a user has disconnected it"
 
 
 class Fast(Server):

@@ -39,7 +39,7 @@ def test_every_number_stands_where_its_name_says() -> None:
         counters.add(name, lambda number=number: number)
     for name, number in {"problems": 10, "unknown": 4, "conflicts": 3, "read_only": 2, "peers": 5}.items():
         counters.add(name, lambda number=number: number)
-    state = SoundState("jack", "JACK", "meridian", 0.5, 0.07, 8, 2, "", 1.5, 57.5, xruns=9)
+    state = SoundState("jack", "JACK", "meridian", 0.5, 0.07, 8, 2, "", 1.5, 57.5, xruns=9, separated_s=20.5)
     callback = CallbackState(1000, 21.5, 1, 6, {0.5: 0.02, 1.0: 0.4})
     loudness = ShownLoudness(Loudness(-20.0, -21.0, -23.0, 7.0, -1.0))
     status = replace(
@@ -60,6 +60,7 @@ def test_every_number_stands_where_its_name_says() -> None:
     names = ("xruns", "cuts", "worker_late", "worker_restarts", "bad_input_samples", "blocks", "played_seconds")
     assert [of(read, f"{name}_total") for name in names] == [9, 1, 8, 2, 6, 1000, 21.5]
     assert of(read, "without_stems_seconds_total") == 1.5
+    assert of(read, "separated_seconds_total") == 20.5
     measures = ("momentary", "short_term", "integrated")
     assert [of(read, "loudness_lufs", programme="mixture", measure=m) for m in measures] == [-20.0, -21.0, -23.0]
     assert of(read, "loudness_lufs", programme="room", measure="integrated") == -120

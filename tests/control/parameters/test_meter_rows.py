@@ -203,3 +203,18 @@ def test_a_subscription_of_meters_ends_without_renewal(control, peer, context, m
     assert 3 <= heard <= 20
     time.sleep(0.2)
     assert peer.received() == []
+
+
+@pytest.mark.parametrize(
+    "sounding",
+    [
+        {"mixture": (-120.0, -120.0, -90.0, -120.0)},
+        {"objects": {3: (-90.0, -120.0)}},
+        {"speakers": {"M+000": (-90.0, -120.0, 0.0)}},
+    ],
+)
+def test_a_single_meter_that_shows_something_ends_the_silence(sounding):
+    quiet = replace(SILENT, objects={3: (-120.0, -120.0)}, speakers={"M+000": (-120.0, -120.0, 0.0)})
+    assert SILENT.is_silent
+    assert quiet.is_silent
+    assert not replace(quiet, **sounding).is_silent

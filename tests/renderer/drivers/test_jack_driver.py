@@ -110,6 +110,33 @@ def test_a_client_that_leaves_is_no_user_who_disconnects(jackd, live):
         assert keeper.missing(driver.connections(), driver.exists) == {wish}
 
 
+def test_what_others_change_is_counted(jackd, live):
+    server = jackd()
+    driver, _, _ = live(server)
+
+    def counted(before):
+        end_s = time.monotonic() + 10
+        while driver.changes == before:
+            assert time.monotonic() < end_s, "no change is reported"
+            time.sleep(0.01)
+        time.sleep(0.2)
+        return driver.changes
+
+    time.sleep(0.3)
+    before = driver.changes
+    with jack.Client("other", no_start_server=True, servername=server.name) as other:
+        port = other.inports.register("in")
+        before = counted(before)
+        other.connect("stemfield:M+000", port)
+        before = counted(before)
+        port.shortname = "elsewhere"
+        before = counted(before)
+        port.unregister()
+        before = counted(before)
+    time.sleep(0.5)
+    assert driver.changes - before < 10, "nothing changes any more"
+
+
 def latencies_of(server):
     """By port and direction, of all ports of ours."""
     text = subprocess.run(

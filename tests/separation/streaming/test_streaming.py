@@ -3,7 +3,9 @@ import onnxruntime
 import pytest
 from slow_spatial_filter import SlowSpatialFilter
 
-from stemfield.separation.streaming.streaming import Separator
+from stemfield.separation.runtime.providers import CPU
+from stemfield.separation.signal.masks import RULES
+from stemfield.separation.streaming.streaming import PAUSE_S, Separator, model_stream
 
 BLOCKS = (1, 7, 64, 512, 1000, 8192)
 
@@ -110,7 +112,7 @@ def test_silence_before_the_music_does_not_matter(at, sample_rate_hz, make_music
 def test_long_silence_between_two_songs_makes_the_second_as_new(at, sample_rate_hz, make_music, separate, null_db):
     separator = at(sample_rate_hz)
     music = make_music(9_000, sample_rate_hz)
-    gap = 40_001
+    gap = round((PAUSE_S + 0.3) * sample_rate_hz) + 1
     both = np.concatenate([music, np.zeros((2, gap), np.float32), music], axis=1)
     alone = separate(separator, music)
     for block in (64, 1000, both.shape[1]):
@@ -127,6 +129,32 @@ def test_short_silence_within_a_song_keeps_the_memory(separator, music, separate
     assert not np.array_equal(stems[..., 13_000:], separate(separator, with_gap[:, 13_000:]))
 
 
+def test_a_pause_equals_a_stream_that_never_sleeps_to_the_last_bit(card, separator, music, separate):
+    pause = round(PAUSE_S * 48000) - 1
+    both = np.concatenate([music, np.zeros((2, pause), np.float32), music], axis=1)
+    stream = model_stream(card, CPU, RULES["soft"]())
+    tail = np.zeros((2, stream.latency_frames), np.float32)
+    never = np.concatenate([stream.feed(both), stream.feed(tail)], axis=2)[..., : both.shape[1]]
+    assert np.array_equal(separate(separator, both), never)
+
+
+def test_a_pause_leaves_nothing_denormal(separator, music):
+    separator.reset()
+    separator.feed(music)
+    stems = separator.feed(np.zeros((2, round(PAUSE_S * 48000) - 1), np.float32))
+    assert not separator.is_asleep
+    model = separator._stream.model
+    states = [
+        *model.sessions[0]._state.values(),
+        model._spatial._power,
+        model._spatial._cross,
+        model._transform._pending,
+    ]
+    for values in (stems, *states):
+        parts = np.ascontiguousarray(values).view(np.float32)
+        assert not ((parts != 0.0) & (np.abs(parts) < np.finfo(np.float32).tiny)).any()
+
+
 def test_silence_makes_no_call_and_exact_zeros(card, monkeypatch, separate):
     separator = Separator(card, 48000)
     calls = []
@@ -135,10 +163,11 @@ def test_silence_makes_no_call_and_exact_zeros(card, monkeypatch, separate):
     monkeypatch.setattr(session, "step", lambda *spectra: (calls.append(1), step(*spectra))[1])
     assert not separate(separator, np.zeros((2, 20_000), np.float32)).any()
     assert not calls
-    click = np.zeros((2, 200_000), np.float32)
+    click = np.zeros((2, 400_000), np.float32)
     click[:, 1000] = 0.5
     separate(separator, click)
-    assert 4 <= len(calls) <= 12
+    pause = PAUSE_S * 48000 / card.stft.hop
+    assert pause - 1 <= len(calls) <= pause + 4
 
 
 @pytest.mark.parametrize("sample_rate_hz", [44100, 48000, 88200, 96000])

@@ -74,7 +74,7 @@ def test_a_threshold_out_of_range_is_clamped(engine, card, told, used):
     worker = Worker(engine.timeline, Separator(card, 48000), LATENCY)
     worker.restart()
     engine.timeline.threshold = told
-    engine.push(np.zeros((2, 512), np.float32))
+    engine.push(np.ones((2, 512), np.float32))
     assert worker.process()
     assert worker.separator.threshold == used
 
@@ -91,6 +91,52 @@ def test_it_beats_while_waiting_for_a_hop(engine, card, make_music):
     assert engine.timeline.beats() == 32
     assert sorted(set(written)) == list(range(0, 2048 - card.latency_samples + 512 + 1, 512))
     assert written.index(512) == card.latency_samples // 64 - 1
+
+
+def play_slowly(engine, worker, sound, blocks=4, block=256):
+    """Pushes a sound in blocks of a period; the worker looks after every fourth one only, until it has caught up."""
+    for at in range(0, sound.shape[1], blocks * block):
+        for start in range(at, min(at + blocks * block, sound.shape[1]), block):
+            engine.push(sound[:, start : start + block])
+        while worker.process() or (worker.separator.is_asleep and worker.nap() and worker.process()):
+            pass
+
+
+def test_silence_is_passed_without_the_model_and_the_first_note_is_whole(engine, card, make_music, separate):
+    separator = Separator(card, 48000)
+    worker = Worker(engine.timeline, separator, LATENCY)
+    worker.restart()
+    music = make_music(9_000, 48000)
+    tail = np.zeros((2, 2 * 48_000), np.float32)
+    play_slowly(engine, worker, np.concatenate([music, tail], axis=1))
+    assert worker.nap()
+    assert engine.timeline.stems_end() == engine.timeline.mixture_end()
+    separated, load = engine.timeline.separated, engine.timeline.load
+    assert separated > 9_000
+    play_slowly(engine, worker, tail)
+    assert engine.timeline.separated == separated
+    assert engine.timeline.stems_end() == engine.timeline.mixture_end()
+    assert engine.timeline.load < 0.2 * load
+    first = engine.timeline.mixture_end() + 777
+    play_slowly(engine, worker, np.pad(music, ((0, 0), (777, 9_000))))
+    assert engine.timeline.late == 0
+    assert engine.timeline.separated > separated + 9_000
+    assert np.array_equal(engine.read_stems(first, 9_000), separate(Separator(card, 48000), music))
+    assert not engine.read_stems(first - 48_000, 48_000).any()
+
+
+def test_who_has_something_to_do_does_not_nap(engine, card):
+    worker = Worker(engine.timeline, Separator(card, 48000), LATENCY)
+    worker.restart()
+    assert worker.nap()
+    engine.push(np.ones((2, 511), np.float32))
+    assert not worker.process(), "too little for a step"
+    assert not worker.nap()
+    engine.push(np.ones((2, 1), np.float32))
+    assert worker.process()
+    assert not worker.nap()
+    worker.stand_by()
+    assert not worker.nap(), "a successor waits for its predecessor"
 
 
 def test_a_stop_request_ends_it_with_status_0(engine):
