@@ -46,6 +46,11 @@ def true_peak(line: Floats, at: int, count: int, taps: Floats) -> np.float32:
         count: number of samples.
         taps: the result of `interpolation`.
     """
+    heard = spread(ZERO)
+    for i in range(at - (TAPS - 1), at + count, FLOATS):
+        heard = largest_of(magnitude(load(line, i)), heard)
+    if largest(heard) == ZERO:  # most loudspeakers of a large room, most of the time
+        return ZERO
     highest = spread(ZERO)
     for i in range(at, at + count, FLOATS):
         most = magnitude(load(line, i))
