@@ -24,7 +24,13 @@ from archive import write
 HERE = Path(__file__).resolve().parent
 TREE = HERE.parent
 HOME = Path("/opt/stemfield")
-UNITS = ("stemfield.service", "jackd.service", "stemfield-pipewire.service", "stemfield-wireplumber.service")
+UNITS = (
+    "stemfield.service",
+    "jackd.service",
+    "stemfield-pipewire.service",
+    "stemfield-wireplumber.service",
+    "stemfield-source@.service",
+)
 SHELLS = {
     "bash": "usr/share/bash-completion/completions/stemfield",
     "zsh": "usr/share/zsh/vendor-completions/_stemfield",

@@ -24,14 +24,14 @@ _USER_PROGRAM: Final = Path(".local/bin/stemfield")
 
 _FILES: Final[dict[Scope, dict[Server, tuple[str, ...]]]] = {
     "system": {
-        "jackd": ("stemfield.service", "jackd.service"),
+        "jackd": ("stemfield.service", "jackd.service", "stemfield-source@.service"),
         "pipewire": (
             "stemfield.service",
             "stemfield.service.d/pipewire.conf",
             "stemfield-pipewire.service",
             "stemfield-wireplumber.service",
         ),
-        "none": ("stemfield.service",),
+        "none": ("stemfield.service", "stemfield-source@.service"),
     },
     "user": {
         "jackd": ("stemfield.service", "jackd.service"),
@@ -104,8 +104,8 @@ def installed_files(scope: Scope, root: Path) -> tuple[Path, ...]:
 
 
 def units_of(paths: tuple[Path, ...]) -> list[str]:
-    """Names of the units among some files, `stemfield.service` first."""
-    names = (path.name for path in paths if path.suffix == ".service")
+    """Names of the units among some files, `stemfield.service` first; not of templates, which a user enables."""
+    names = (path.name for path in paths if path.suffix == ".service" and "@" not in path.name)
     return sorted(names, key=lambda name: (name != MAIN_UNIT, name))
 
 

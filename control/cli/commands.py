@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from stemfield.control.cli.parser import Parser
+from stemfield.control.cli.source_words import add_source
 from stemfield.control.cli.types import address, count, gain, mirror, number, pair, pair_of_ports, port
 
 HRTF: Final = "HRTF for --binaural; default: as configured, else the built-in one"
@@ -31,7 +32,7 @@ def make_parser() -> Parser:
     )
     parser.set_defaults(debug=False)
     parser.add_argument("--version", action="version", version=f"stemfield {version('stemfield')}")
-    for add in (_playing, _files, _measuring, _layouts, _models, _training, _machine, _service, _network):
+    for add in (_playing, _files, _measuring, _layouts, _models, _training, _machine, _service, _network, add_source):
         add(parser)
     return parser
 

@@ -90,14 +90,14 @@ def verify(units: list[Path], *, user: bool, runtime: Path) -> str:
 
 
 SETS = {
-    ("system", "jackd"): {"stemfield.service", "jackd.service"},
+    ("system", "jackd"): {"stemfield.service", "jackd.service", "stemfield-source@.service"},
     ("system", "pipewire"): {
         "stemfield.service",
         "stemfield.service.d/pipewire.conf",
         "stemfield-pipewire.service",
         "stemfield-wireplumber.service",
     },
-    ("system", "none"): {"stemfield.service"},
+    ("system", "none"): {"stemfield.service", "stemfield-source@.service"},
     ("user", "jackd"): {"stemfield.service", "jackd.service"},
     ("user", "pipewire"): {"stemfield.service", "stemfield.service.d/pipewire.conf"},
 }
