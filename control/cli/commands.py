@@ -235,7 +235,7 @@ def _training(commands: Parser) -> None:
     length.add_argument("--minutes", type=float, metavar="M", default=0.0, help="duration, instead of --steps")
     text = "model whose training is continued; width, layers and lookahead are its own"
     made.add("--from", "MODEL", text, dest="origin")
-    made.flag("--bidirectional", "train a model for files, which hears what follows; also from a live one")
+    made.choice("--direction", ("forward", "backward"), "train for files, hearing them in this direction of time")
     made.add("--seed", "N", "default 1", type=count(0), default=1)
     made.add("--width", "N", "width of the network", type=count(4))
     made.add("--layers", "N", "layers of the network", type=count(1))
@@ -255,11 +255,13 @@ def _training(commands: Parser) -> None:
 
     made = branch.command("release", "make a model of a run's weights", "train.release")
     text = "best.pt or step-N.pt; weights of one run are averaged, those of several runs form an ensemble"
-    made.add("weights", "FILE.pt", text, type=Path, nargs="+")
+    made.add("weights", "FILE.pt", text, type=Path, nargs="*")
     made.add("folder", "MODEL", "folder of the model, whose name becomes the model's", type=Path)
     made.add("--title", "TEXT", "title of one line", required=True)
     _add_validation(made)
     made.add("--seconds", "S", "maximum length of each recording; default 60", type=float, default=60.0)
+    made.repeated("--network", "MODEL", "use the networks of a released model too")
+    made.flag("--both-directions", "make a model for files, in which each network also hears the music backwards")
     made.repeated("--beside", "M", "another model for the report")
     made.add("--vocals-logits", "X", "offset of the logits of vocals; default 0", type=float, default=0.0)
 
@@ -338,7 +340,8 @@ def _add_output(made: Parser) -> None:
 
 
 def _add_model(made: Parser) -> None:
-    made.add("--model", "M", MODEL)
+    made.add("--model", "M", f"{MODEL}; default: files, which hears what follows")
+    made.flag("--live", "separate as the daemon does, with the configured model")
     made.choice("--rule", ("soft", "surrey"), "how stems share a frequency bin; default: as configured")
 
 

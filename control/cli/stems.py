@@ -13,7 +13,7 @@ from stemfield.renderer.files.audiofile import check_output
 
 def separate(options: argparse.Namespace) -> int:
     """Write the stems of a recording."""
-    model = offline.usable_model(options.model, options.rule, user_config())
+    model = offline.usable_model(options.model, options.rule, user_config(), live=options.live)
     source, folder = Path(options.source), Path(options.folder)
     offline.check_stems(folder, model, source)
     with separating(source) as progress:
@@ -25,7 +25,7 @@ def separate(options: argparse.Namespace) -> int:
 
 def remix(options: argparse.Namespace) -> int:
     """Re-balance the instruments of a recording."""
-    model = offline.usable_model(options.model, options.rule, user_config())
+    model = offline.usable_model(options.model, options.rule, user_config(), live=options.live)
     source, target = Path(options.source), Path(options.target)
     gains_db = dict(options.gain)
     model.check_gains("--gain", gains_db)

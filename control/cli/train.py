@@ -70,8 +70,10 @@ def release(options: argparse.Namespace) -> int:
     _need("torch", "onnx", "onnxscript", "matplotlib")
     _exist("FILE.pt", options.weights)
     _exist("--validation", options.validation)
+    if not options.weights and not options.network:
+        raise CommandError(["FILE.pt is missing: the weights of a run (or --network MODEL)"])
     with _errors():
-        for name in options.beside:
+        for name in (*options.beside, *options.network):
             load_card(name)
         _check_weights(options.weights)
     return _run("training.release", options)
@@ -145,12 +147,12 @@ def _usable_device(device: str | None) -> None:
 
 
 def _check_weights(paths: Sequence[Path]) -> None:
-    from stemfield.separation.training.fit import load_network
+    from stemfield.separation.training.weights import load_networks
 
     problems = []
     for path in paths:
         try:
-            load_network(path)
+            load_networks(path)
         except NOT_WEIGHTS:
             problems.append(f"{path}: expected the weights of a run (best.pt or step-N.pt)")
     if problems:

@@ -27,7 +27,7 @@ def upmix(options: argparse.Namespace) -> int:
         raise CommandError(["OUT is missing: the file to write (or --adm OUT.adm.wav, for other programs)"])
     wanted = options.layout if target is not None else options.layout or config.layout
     layout, hrtf = output_room(wanted, options.hrtf, config, binaural=options.binaural)
-    model = offline.usable_model(options.model, options.rule, config, for_room=True)
+    model = offline.usable_model(options.model, options.rule, config, for_room=True, live=options.live)
     scene = load_scene(options.scene, layout)
     changes = load_changes(find_recording(options.recording, config), scene, layout) if options.recording else []
     channels = offline.file_channels(layout, hrtf)

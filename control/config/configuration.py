@@ -82,8 +82,9 @@ class Config(Strict):
     model: str | None = Field(
         None,
         json_schema_extra=LIVE,
-        description="Name of a model, a preset (default, light, studio), or the path of a card; null is the preset "
-        "default. A model chosen during playback (/separation/model) is saved with the scene and takes precedence.",
+        description="Name of a model, a preset (default, light, studio, files), or the path of a card; null is the "
+        "preset default. A model chosen during playback (/separation/model) is saved with the scene and takes "
+        "precedence.",
     )
     model_folders: tuple[Path, ...] = Field(
         default_factory=lambda: (_config_home() / "models",), description="Folders with your own models."

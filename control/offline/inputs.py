@@ -14,7 +14,7 @@ from stemfield.renderer.files.audiofile import AudioFileError, AudioReader
 from stemfield.renderer.files.paths import target_problem
 from stemfield.renderer.scene.scene import STEMS
 from stemfield.separation.cards.card import ModelCard, load_card
-from stemfield.separation.cards.presets import DEFAULT
+from stemfield.separation.cards.presets import DEFAULT, FILES
 
 HRTF_NEEDS_BINAURAL = "--hrtf: only with --binaural"
 
@@ -67,6 +67,11 @@ def output_room(layout: str | None, hrtf: str | None, config: Config, *, binaura
         raise CommandError(["--layout is missing: the room to render for (or --binaural, for headphones)"])
     found = usable_layout(layout or config.layout, config)
     return found, usable_hrtf(hrtf or config.monitor.hrtf) if binaural else None
+
+
+def model_for_files(name: str | None, config: Config, *, live: bool) -> str:
+    """The name of the model for a recording: the given one, else that of files, or with `live` that of the daemon."""
+    return name or (config.model or DEFAULT if live else FILES)
 
 
 def model_card(name: str | None, config: Config, *, for_room: bool = False) -> ModelCard:

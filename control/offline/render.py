@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stemfield.control.command_errors import CommandError
 from stemfield.control.config.configuration import Config
-from stemfield.control.offline.inputs import model_card
+from stemfield.control.offline.inputs import model_card, model_for_files
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
 from stemfield.renderer.drivers.file import BLOCK_FRAMES, render
@@ -86,14 +86,23 @@ class Model:
             raise CommandError([f"{key}: expected {expected}, {hint}" for hint in hints])
 
 
-def usable_model(name: str | None, rule: str | None, config: Config, *, for_room: bool = False) -> Model:
-    """The model of a name, preset or card, as configured where nothing is given; `for_room` as in `model_card`.
+def usable_model(
+    name: str | None, rule: str | None, config: Config, *, for_room: bool = False, live: bool = False
+) -> Model:
+    """The model that separates a recording.
+
+    Args:
+        name: a name, preset or card; None for the preset of files, or with `live` for the model that the daemon uses.
+        rule: how stems share a frequency bin; None as configured.
+        config: the user's configuration.
+        for_room: as in `model_card`.
+        live: see `name`.
 
     Raises:
         CardError: it cannot be used.
         ProviderError: a configured provider is not installed.
     """
-    card = model_card(name, config, for_room=for_room)
+    card = model_card(model_for_files(name, config, live=live), config, for_room=for_room)
     return Model(card, known_providers(config.separation.providers), rule or config.separation.rule)
 
 

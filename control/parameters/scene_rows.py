@@ -176,7 +176,8 @@ ROOM_ROWS: Final = (
     Parameter(
         "/separation/model",
         (Argument("s", "model", words=_MODELS),),
-        "Model in use, by its name or a preset (default, light, studio); an empty name means the configured model.",
+        "Model in use, by its name or a preset (default, light, studio, files); an empty name means the configured "
+        "model.",
         default=("",),
         stored=True,
         read=lambda scene, _: (scene.separation.model,),

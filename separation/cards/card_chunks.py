@@ -49,6 +49,9 @@ class ChunkCard(ModelCard):
     normalise: Literal["none", "peak", "rms", "meanstd"] = Field(
         "none", description="Divisor of a chunk before the graph; the stems are multiplied by it again."
     )
+    places_s: float = Field(
+        0.0, ge=0.0, le=60.0, description="Time constant of the spatial filter in seconds, for masks that sum to one."
+    )
     compensate: float = Field(1.0, gt=0.0, le=4.0, description="Factor on the graph's estimates.")
 
     @property
@@ -125,6 +128,8 @@ class ChunkCard(ModelCard):
             yield f"{key}: expected spec_re and spec_im together, got only one of them"
         if len(roles - {"wave", "spec_im"}) > 1:
             yield f"{key}: expected one kind of spectrum, got {', '.join(sorted(roles - {'wave'}))}"
+        if key == "outputs" and self.places_s > 0.0 and roles != {"mask"}:
+            yield f"places_s: expected 0 without a mask as output, got {self.places_s:g}"
         for tensor in tensors:
             if tensor.role not in allowed:
                 yield f"{key}: role of {tensor.name}: expected {', '.join(allowed)} in {self.domain}, got {tensor.role}"

@@ -20,6 +20,7 @@ from stemfield.separation.runtime.graph import REFUSALS, check_tensors, open_gra
 from stemfield.separation.runtime.providers import CPU
 from stemfield.separation.signal.combine import ratio_masks, wiener, with_phase
 from stemfield.separation.signal.level import power
+from stemfield.separation.signal.spatial_filter import SpatialFilter
 
 _SILENT = 1e-8
 """Lower limit of the level that a chunk is divided by."""
@@ -38,6 +39,9 @@ class ChunkModel:
         self._sizes = card.sizes()
         self._axes = {tensor.name: Axes(tensor.layout) for tensor in (*card.inputs, *card.outputs)}
         self._transform = None if card.stft is None else ChunkTransform(card.stft, card.chunk.samples)
+        self._spatial = None
+        if card.stft is not None and card.places_s > 0.0:
+            self._spatial = SpatialFilter(card.stft.hop / card.sample_rate.nominal_hz, card.places_s)
         self._graphs: list[tuple[Path, onnxruntime.InferenceSession]] = []
         threads = os.cpu_count() or 1
         for path in card.graphs:
@@ -145,6 +149,8 @@ class ChunkModel:
         elif "mask" in parts:
             mask = parts["mask"]
             found = seen * (mask[:, :, 0] + 1j * mask[:, :, 1] if mask.ndim == 5 else mask)
+            if self._spatial is not None:
+                found = self._spatial.apply_to_chunk(seen, found)
         elif "re_im" in parts:
             found = parts["re_im"][:, :, 0] + 1j * parts["re_im"][:, :, 1]
         else:

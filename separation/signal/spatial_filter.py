@@ -37,12 +37,29 @@ class SpatialFilter:
 
     def __init__(self, hop_s: float, memory_s: float) -> None:
         self._keep = np.float32(math.exp(-hop_s / memory_s))
+        self._memory_hops = math.ceil(2.0 * memory_s / hop_s)
         self.reset()
 
     def reset(self) -> None:
         """Clear the covariance estimates."""
         self._power: NDArray[np.float32] | float = 0.0
         self._cross: NDArray[np.complex64] | float = 0.0
+
+    def apply_to_chunk(self, mixture: NDArray[np.complex64], estimates: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """Filter all hops of a chunk: the places at its beginning are known from what follows.
+
+        Args:
+            mixture: shape (2, bins, hops).
+            estimates: masked mixture for each stem, shape (stems, 2, bins, hops); they sum to the mixture.
+
+        Returns:
+            Stems, shape (stems, 2, bins, hops).
+        """
+        hops = mixture.shape[2]
+        self.reset()
+        for hop in reversed(range(min(hops, self._memory_hops))):
+            self._updated(np.abs(mixture[..., hop]), estimates[..., hop], np.abs(estimates[..., hop]))
+        return np.stack([self.apply(mixture[..., hop], estimates[..., hop]) for hop in range(hops)], axis=3)
 
     def apply(self, mixture: NDArray[np.complex64], estimates: NDArray[np.complex64]) -> NDArray[np.complex64]:
         """Update the covariances and filter one hop; the stems sum to the mixture.

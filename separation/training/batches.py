@@ -47,9 +47,9 @@ class _Excerpt:
 
 
 def make_batch(
-    dataset: SongDataset, size: int, hops: int, random: Random, config: Augmentation, *, bidirectional: bool = False
+    dataset: SongDataset, size: int, hops: int, random: Random, config: Augmentation, direction: str = "live"
 ) -> Batch:
-    """Make a batch of a number of remixed excerpts, each of a length in hops, for a kind of network."""
+    """Make a batch of a number of remixed excerpts, each of a length in hops, as a network of a direction hears it."""
     frames = (hops - 1) * STFT.hop + STFT.n_fft
     longest = int(frames * 2.0**SPEED_OCTAVES) + 2
     excerpts, groups = list[_Excerpt](), torch.zeros(size, len(STEMS), len(STEMS))
@@ -64,8 +64,9 @@ def make_batch(
     stems = sound.new_zeros(size * len(STEMS), 2, frames)
     stems.index_add_(0, torch.tensor([excerpt.row for excerpt in excerpts], device=sound.device), sound)
     stems = augment_waveforms(stems.view(size, len(STEMS), 2, frames), random, config, groups)
-    spectra = augment_spectra(stft(stems, symmetric=bidirectional), random, config)
-    return Batch(at_level(spectra, two_sided=bidirectional), groups)
+    whole = direction != "live"
+    spectra = at_level(augment_spectra(stft(stems, symmetric=whole), random, config), two_sided=whole)
+    return Batch(spectra.flip(3) if direction == "backward" else spectra, groups)
 
 
 def one_versus_rest(examples: Batch, instrument: str) -> Batch:

@@ -1,13 +1,17 @@
-"""The exported form of a bidirectional network: the masks of a whole chunk."""
+"""The exported form of networks for files: the masks of a whole chunk."""
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from stemfield.separation.training.level import two_sided_gains
 from stemfield.separation.training.network import Network
 from stemfield.separation.training.spectrum import features, unpool
-from stemfield.separation.training.streaming_step import Ensemble
+from stemfield.separation.training.streaming_step import Ensemble, silence
+
+BACKWARD = {"drums": 0.0}
+"""Weight of backward networks beside forward ones, 1 for other sources: backwards, a drum has no attack."""
 
 
 class ChunkStep(nn.Module):  # type: ignore[misc]
@@ -19,10 +23,28 @@ class ChunkStep(nn.Module):  # type: ignore[misc]
 
     def forward(self, spectrum: Tensor) -> Tensor:
         """Masks (sources, channels, 1025, hops) for the real and imaginary parts (channels, 2, 1025, hops)."""
-        power = spectrum.square().sum(1).transpose(-1, -2)
-        gains = two_sided_gains(power[None])[0]
-        # silence after the chunk: a network with lookahead is that much late
-        scaled = nn.functional.pad(spectrum * gains, (0, self.network.shape.lookahead))
-        (a, b), (c, d) = (one.transpose(-1, -2).unbind(0) for one in scaled.unbind(0))
-        masks, _ = self.network(features((a, b), (c, d))[None])
-        return unpool(masks[0, self.network.shape.lookahead :]).permute(1, 2, 3, 0)
+        gains = two_sided_gains(spectrum.square().sum(1).transpose(-1, -2)[None])[0]
+        (a, b), (c, d) = (one.transpose(-1, -2).unbind(0) for one in (spectrum * gains).unbind(0))
+        inputs = features((a, b), (c, d))[None]
+        members, sources = self.network.members, self.network.shape.sources
+        mixed = {member.shape.direction for member in members} == {"forward", "backward"}
+        weights = [
+            [BACKWARD.get(source, 1.0) if mixed and member.shape.direction == "backward" else 1.0 for source in sources]
+            for member in members
+        ]
+        total = torch.tensor(weights).sum(0)
+        logits = sum(
+            _whole(member, inputs) * (torch.tensor(weight) / total)[:, None, None]
+            for member, weight in zip(members, weights, strict=True)
+        )
+        return unpool(torch.softmax(logits, 1)).permute(1, 2, 3, 0)
+
+
+def _whole(network: Network, inputs: Tensor) -> Tensor:
+    """Logits (hops, sources, channels, 512) of features (1, hops, 512, 4), each for its own hop."""
+    late, backward = network.shape.lookahead, network.shape.direction == "backward"
+    heard = inputs.flip(1) if backward else inputs
+    after = silence(inputs).expand(1, late, *inputs.shape[2:])
+    logits, _ = network.forward_logits(torch.cat([heard, after], 1))
+    own = logits[0, late:]
+    return own.flip(0) if backward else own

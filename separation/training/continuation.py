@@ -1,67 +1,59 @@
-"""The network of an exported model, to continue its training from."""
+"""The networks of an exported model, to continue their training or to make other models of them."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
 
 import onnx
 import torch
 from onnx import numpy_helper
 
 from stemfield.separation.cards.card import ModelCard
-from stemfield.separation.cards.card_schema import MaskStreamCard
-from stemfield.separation.training.dataset import STEMS
-from stemfield.separation.training.export import LOOKAHEAD
-from stemfield.separation.training.network import REST, Network, Shape
-
-_PREFIX = "network."
-
-
-def bidirectional(network: Network) -> Network:
-    """The same network with recurrent layers in both directions, whose backward halves have no effect yet.
-
-    They begin with the weights of the forward halves.
-    """
-    both = Network(replace(network.shape, bidirectional=True))
-    weights = network.state_dict()
-    for name in list(weights):
-        if ".time." in name:
-            weights[f"{name}_reverse"] = weights[name]
-        elif name.endswith("after_time.weight"):
-            weights[name] = torch.cat([weights[name], torch.zeros_like(weights[name])], 1)
-    both.load_state_dict(weights)
-    return both
+from stemfield.separation.training.export import NETWORKS
+from stemfield.separation.training.network import Network, Shape
 
 
 def network_of_model(card: ModelCard) -> Network:
-    """The network whose weights are in the graph of a model.
-
-    Args:
-        card: a model that `stemfield train release` made of one run.
+    """The network of a model that has only one.
 
     Raises:
         ValueError: a model of another kind, or of several networks.
     """
-    refusal = f"{card.name}: expected a model that `stemfield train release` made of one run"
+    networks = networks_of_model(card)
+    if len(networks) > 1:
+        raise ValueError(f"{card.name}: expected a model of one network, got {len(networks)}")
+    return networks[0]
+
+
+def networks_of_model(card: ModelCard) -> tuple[Network, ...]:
+    """The networks whose weights are in the graph of a model.
+
+    Args:
+        card: a model that `stemfield train release` made.
+
+    Raises:
+        ValueError: a model of another kind.
+    """
+    refusal = f"{card.name}: expected a model that `stemfield train release` made"
     model = onnx.load(str(card.graph))
-    graph = model.graph
-    weights = {
-        one.name.removeprefix(_PREFIX): torch.from_numpy(numpy_helper.to_array(one).copy())
-        for one in graph.initializer
-        if one.name.startswith(_PREFIX)
-    }
-    sources = tuple(card.sources)
-    instrument = "" if sources == STEMS else sources[0]
-    both = "layers.0.time.weight_hh_l0_reverse" in weights
-    if "place" not in weights or sources not in (STEMS, (instrument, REST)):
-        raise ValueError(refusal)
-    layers = {name.split(".")[1] for name in weights if name.startswith("layers.")}
     told = {entry.key: entry.value for entry in model.metadata_props}
-    late = card.lookahead_frames if isinstance(card, MaskStreamCard) else int(told.get(LOOKAHEAD, 0))
-    shape = Shape(weights["place"].shape[1], len(layers), late, instrument, both)
-    network = Network(shape)
-    try:
-        network.load_state_dict(weights)
-    except RuntimeError as error:
-        raise ValueError(f"{refusal}: {str(error).splitlines()[-1].strip()}") from error
-    return network
+    if NETWORKS not in told:
+        raise ValueError(refusal)
+    weights = {one.name: one for one in model.graph.initializer}
+    networks = []
+    shapes = json.loads(told[NETWORKS])
+    for number, shape in enumerate(shapes):
+        before = "network." if len(shapes) == 1 else f"network.networks.{number}."
+        network = Network(Shape(**shape))
+        try:
+            network.load_state_dict(
+                {
+                    name.removeprefix(before): torch.from_numpy(numpy_helper.to_array(weight).copy())
+                    for name, weight in weights.items()
+                    if name.startswith(before)
+                }
+            )
+        except RuntimeError as error:
+            raise ValueError(f"{refusal}: {str(error).splitlines()[-1].strip()}") from error
+        networks.append(network)
+    return tuple(networks)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,11 @@ from stemfield.separation.training.validation import PLACES_S, separate
 OPSET = 18
 GRAPH_ERROR = 1e-4
 STREAMING_ERROR = 1e-5
-LOOKAHEAD = "lookahead"
-"""Metadata of the graph of a bidirectional network: the hops of lookahead that its forward half was trained with."""
+NETWORKS = "networks"
+"""Metadata of a graph: the shapes of its networks as JSON, from which their training can be continued."""
 _TEST_HOPS = 40
 CHUNK = Chunk(samples=1032 * CHUNK_STFT.hop, trim=43 * CHUNK_STFT.hop, overlap=86 / 946)
-"""Chunks of 12 s for a bidirectional network: half a second at each end only heard, one second cross-faded."""
+"""Chunks of 12 s in files: half a second at each end only heard, one second cross-faded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,14 @@ def export(network: Network | Ensemble, folder: Path, provenance: Provenance) ->
     """
     folder.mkdir(parents=True, exist_ok=True)
     graph = folder / f"{provenance.name}.onnx"
-    if network.shape.bidirectional:
-        step, hops = ChunkStep(network).eval(), CHUNK_STFT.frames(CHUNK.samples)
-        model = _graph_of(step, (torch.zeros(2, 2, BINS, hops),), ["X"], ["Y"], optimize=False)
-        onnx.helper.set_model_props(model, {LOOKAHEAD: str(network.shape.lookahead)})
-    else:
+    if network.shape.direction == "live":
         states = StreamingStep(network).initial_states
         names, example = ["X", *states], (torch.zeros(2, BINS, 2), *states.values())
         model = _graph_of(StreamingStep(network).eval(), example, names, ["Y", *(f"{name}_out" for name in states)])
+    else:
+        chunk = torch.zeros(2, 2, BINS, CHUNK_STFT.frames(CHUNK.samples))
+        model = _graph_of(ChunkStep(network).eval(), (chunk,), ["X"], ["Y"], optimize=False)
+    onnx.helper.set_model_props(model, {NETWORKS: json.dumps([asdict(one.shape) for one in network.members])})
     onnx.save(model, str(graph))
     card = write_card(network, folder, provenance)
     check(network, card)
@@ -82,7 +83,7 @@ def write_card(network: Network | Ensemble, folder: Path, provenance: Provenance
         "sources": list(network.shape.sources),
         **({"stems": {REST: "other"}} if network.shape.instrument else {}),
         "files": [{"path": graph.name, "sha256": sha256_of(graph)}],
-        **(_chunks() if network.shape.bidirectional else _stream(network)),
+        **(_stream(network) if network.shape.direction == "live" else _chunks()),
         "licence": provenance.licence,
         "attribution": list(provenance.attribution),
         "trained_on": provenance.trained_on,
@@ -119,13 +120,14 @@ def _stream(network: Network | Ensemble) -> dict[str, Any]:
 
 
 def _chunks() -> dict[str, Any]:
-    """What the card of a bidirectional network says about its graph."""
+    """What the card of a model for files says about its graph."""
     return {
         "domain": "complex_chunk",
         "stft": CHUNK_STFT.model_dump(),
         "chunk": CHUNK.model_dump(),
         "inputs": [{"name": "X", "role": "re_im", "layout": "c z f t"}],
         "outputs": [{"name": "Y", "role": "mask", "layout": "s c f t"}],
+        "places_s": PLACES_S,
     }
 
 
@@ -146,7 +148,7 @@ def check(network: Network | Ensemble, card: ModelCard) -> tuple[float, float]:
 def graph_error(network: Network | Ensemble, card: ModelCard) -> float:
     """Maximum difference of the spectra for hops of noise, very quiet noise and silence; of the masks for chunks."""
     random = np.random.default_rng(1)
-    if network.shape.bidirectional:
+    if network.shape.direction != "live":
         chunk = 0.1 * random.standard_normal((2, 2, BINS, CHUNK_STFT.frames(CHUNK.samples))).astype(np.float32)
         with torch.no_grad():
             masks = ChunkStep(network)(torch.from_numpy(chunk)).numpy()
@@ -172,7 +174,7 @@ def streaming_error(network: Network | Ensemble, card: ModelCard) -> float:
     """Maximum difference of the samples between music fed in pieces and processed as a whole."""
     music = _music()
     separator = Separator(card, RATE_HZ)
-    if network.shape.bidirectional:
+    if network.shape.direction != "live":
         # the whole chunk in which the host hears the music first, with silence around it
         before = CHUNK.trim + CHUNK.crossfade
         chunk = np.pad(music, ((0, 0), (before, CHUNK.samples - before - music.shape[1])))

@@ -21,7 +21,6 @@ from stemfield.separation.training.loss import LossInputs, LossWeights, loss, lo
 from stemfield.separation.training.network import Network, Shape
 from stemfield.separation.training.optimiser import Optimisers
 from stemfield.separation.training.self_training import pseudo_labelled
-from stemfield.separation.training.streaming_step import Ensemble
 from stemfield.separation.training.validation import Clip, median, validate
 
 CHECKPOINT = "checkpoint.pt"
@@ -111,11 +110,11 @@ class Run:
         random = np.random.default_rng([plan.seed, self.steps_done])
         self._dataset.add_new_songs()
         with torch.no_grad():
-            both = plan.shape.bidirectional
-            batch = make_batch(self._dataset, plan.batch, plan.hops, random, plan.augmentation, bidirectional=both)
+            direction = plan.shape.direction
+            batch = make_batch(self._dataset, plan.batch, plan.hops, random, plan.augmentation, direction)
             if plan.pseudo_labels and plan.progress(self.steps_done, self.seconds) > plan.pseudo_labels_from:
                 batch = pseudo_labelled(batch, self.averaged, plan.pseudo_labels, random)
-                batch = replace(batch, spectra=at_level(batch.spectra, two_sided=both))
+                batch = replace(batch, spectra=at_level(batch.spectra, two_sided=direction != "live"))
             instrument = plan.shape.instrument
             return loss_inputs(one_versus_rest(batch, instrument) if instrument else batch)
 
@@ -204,29 +203,6 @@ def fit(
         with (out / LOG).open("a") as log:
             log.write(json.dumps(line) + "\n")
         report(line)
-
-
-def load_network(*paths: Path) -> Network | Ensemble:
-    """Load `best.pt` or `step-N.pt`; weights of one run are averaged, those of several runs become an ensemble.
-
-    Raises:
-        ValueError: the networks have different sources.
-    """
-    runs: dict[Path, list[dict[str, Any]]] = {}
-    for path in paths:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        runs.setdefault(path.resolve().parent, []).append(state)
-    networks = list[Network]()
-    for states in runs.values():
-        network = Network(Shape(**states[0]["shape"]))
-        weights = [state["average"] for state in states]
-        network.load_state_dict({name: sum(one[name] for one in weights) / len(weights) for name in weights[0]})
-        networks.append(network.eval())
-    sources = {network.shape.sources for network in networks}
-    if len(sources) > 1:
-        different = " and ".join(", ".join(names) for names in sorted(sources))
-        raise ValueError(f"expected networks with the same sources, got {different}")
-    return networks[0] if len(networks) == 1 else Ensemble(networks).eval()
 
 
 def _validated(run: Run, clips: Sequence[Clip], out: Path, best: float) -> dict[str, Any]:

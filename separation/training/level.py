@@ -1,8 +1,8 @@
 """Level of training examples: a mixture is brought to the level at which the host will run the model.
 
 The same law as `signal.level.RunningGain`, for whole batches of spectra: the gain of a hop follows from the mean power
-of the latest 1.5 s. Stems and mixture get the same gain, so what a mask should be does not change. A bidirectional
-network also knows what follows: its level is the mean of 1.5 s on both sides, measured by the network itself.
+of the latest 1.5 s. Stems and mixture get the same gain, so what a mask should be does not change. A model
+for files also knows what follows: its level is the mean of 1.5 s on both sides, measured by its graph.
 """
 
 from __future__ import annotations

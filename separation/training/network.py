@@ -1,8 +1,9 @@
-"""The separator network: a band-split RNN that estimates masks, causal or bidirectional.
+"""The separator network: a causal band-split RNN that estimates masks.
 
 Luo and Yu, "Music source separation with band-split RNN" (IEEE/ACM TASLP 2023), made causal and small: bands that widen
 with frequency, a recurrent layer over time shared by all bands, a small MLP across bands, and a softmax over the stems
-in each unit and channel, so that the stems sum to the mixture. A network for files hears both directions of time.
+in each unit and channel, so that the stems sum to the mixture. In files, one network may hear the music forwards and
+another one backwards.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +36,8 @@ class Shape:
     """Lookahead in hops."""
     instrument: str = ""
     """One of STEMS for a network of one instrument and the rest; empty for all stems."""
-    bidirectional: bool = False
-    """Recurrent layers in both directions of time: for files, not for streaming."""
+    direction: Literal["live", "forward", "backward"] = "live"
+    """Streaming, or through whole recordings, which have a symmetric window: forwards or backwards in time."""
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -86,21 +88,21 @@ class BandLinear(nn.Module):  # type: ignore[misc]
 class Layer(nn.Module):  # type: ignore[misc]
     """A GRU over time, shared by all bands, followed by MLPs across bands and across values."""
 
-    def __init__(self, width: int, bands: int, *, bidirectional: bool) -> None:
+    def __init__(self, width: int, bands: int) -> None:
         super().__init__()
         self.before_time = nn.LayerNorm(width)
-        self.time = nn.GRU(width, width, bidirectional=bidirectional)
-        self.after_time = nn.Linear(2 * width if bidirectional else width, width)
+        self.time = nn.GRU(width, width)
+        self.after_time = nn.Linear(width, width)
         self.before_bands = nn.LayerNorm(width)
         self.bands_in, self.bands_out = nn.Linear(bands, 2 * bands), nn.Linear(2 * bands, bands)
         self.before_values = nn.LayerNorm(width)
         self.values_in, self.values_out = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """Process (time, batch, bands, width) with the state (directions, batch * bands, width); returns both."""
+        """Process (time, batch, bands, width) with the state (batch * bands, width); returns both."""
         time, batch, bands, width = x.shape
-        outputs, last = self.time(self.before_time(x).reshape(time, batch * bands, width), state)
-        return self.exchange(x + self.after_time(outputs).reshape(x.shape)), last
+        outputs, last = self.time(self.before_time(x).reshape(time, batch * bands, width), state[None])
+        return self.exchange(x + self.after_time(outputs).reshape(x.shape)), last[0]
 
     def exchange(self, x: Tensor) -> Tensor:
         """MLPs across bands and across values, (..., bands, width)."""
@@ -129,9 +131,7 @@ class Network(nn.Module):  # type: ignore[misc]
         self.shape = shape
         self.encoder = BandLinear(FEATURES, shape.width, gather=True)
         self.place = nn.Parameter(0.02 * torch.randn(shape.bands, shape.width))
-        self.layers = nn.ModuleList(
-            Layer(shape.width, shape.bands, bidirectional=shape.bidirectional) for _ in range(shape.layers)
-        )
+        self.layers = nn.ModuleList(Layer(shape.width, shape.bands) for _ in range(shape.layers))
         self.last = nn.LayerNorm(shape.width)
         self.decoder = BandLinear(shape.width, 2 * len(shape.sources), gather=False)
 
@@ -145,7 +145,7 @@ class Network(nn.Module):  # type: ignore[misc]
 
         Args:
             inputs: `features`, (batch, time, 512, 4).
-            state: (layers, directions, batch * bands, width), or None for the initial state.
+            state: (layers, batch * bands, width), or None for the initial state.
 
         Returns:
             Logits (batch, time, sources, channels, 512), each for the hop `lookahead` hops back, and the state.
@@ -154,8 +154,7 @@ class Network(nn.Module):  # type: ignore[misc]
         x = self.encoder(inputs.transpose(0, 1).reshape(time * batch, UNITS, FEATURES)) + self.place
         x = x.reshape(time, batch, *self.place.shape)
         if state is None:
-            directions = 2 if self.shape.bidirectional else 1
-            state = x.new_zeros(self.shape.layers, directions, batch * self.shape.bands, self.shape.width)
+            state = x.new_zeros(self.shape.layers, batch * self.shape.bands, self.shape.width)
         kept = []
         for index, layer in enumerate(self.layers):
             x, last = layer(x, state[index])

@@ -26,10 +26,12 @@ from stemfield.separation.evaluation.routing_summary import RoutingSummary, rout
 from stemfield.separation.evaluation.tables import markdown
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.streaming.streaming import Separator
+from stemfield.separation.training.continuation import networks_of_model
 from stemfield.separation.training.dataset import STEMS
 from stemfield.separation.training.export import Provenance, check, export, write_card
-from stemfield.separation.training.fit import LOG, MUSIC, load_network
+from stemfield.separation.training.fit import LOG, MUSIC
 from stemfield.separation.training.validation import Clip, load_clips, scores
+from stemfield.separation.training.weights import load_networks, together
 
 Table = dict[str, dict[str, dict[str, float]]]
 
@@ -102,8 +104,11 @@ def release(
     clips: Sequence[Clip],
     beside: Sequence[str] = (),
     vocals_logits: float = 0.0,
+    *,
+    models: Sequence[ModelCard] = (),
+    both_directions: bool = False,
 ) -> ModelCard:
-    """Export the weights of a run as a model.
+    """Export the weights of runs, and networks of released models, as a model.
 
     Args:
         weights: `best.pt` or `step-N.pt` files; weights of one run are averaged, those of several runs become an
@@ -113,17 +118,24 @@ def release(
         clips: validation data for the scores.
         beside: other models to include in the report.
         vocals_logits: constant added to the logits of vocals, mentioned in the card; to be chosen on validation data.
+        models: released models whose networks are part of the ensemble too.
+        both_directions: whether to make a model for files, in which each network also hears the music backwards.
     """
-    network = load_network(*weights)
+    networks = [network for card in models for network in networks_of_model(card)]
+    network = together([*networks, *load_networks(*weights)], both_directions=both_directions)
     network.add_logits([vocals_logits * (source == "vocals") for source in network.shape.sources])
     runs: dict[Path, list[int]] = {}
     for path in weights:
         step = torch.load(path, map_location="cpu", weights_only=True)["step"]
         runs.setdefault(path.resolve().parent, []).append(step)
-    summary = json.loads((weights[0].parent / MUSIC).read_text())
-    trained_on = _trained_on(summary, list(runs.values()), vocals_logits)
-    credits_ = ("the authors of stemfield", *summary["credits"])
-    about = Provenance(folder.name, title, "Apache-2.0", credits_, trained_on)
+    trained_on = [f"The networks of {model.name}: {model.trained_on}" for model in models]
+    credits_ = ["the authors of stemfield", *(line for model in models for line in model.attribution)]
+    if weights:
+        summary = json.loads((weights[0].parent / MUSIC).read_text())
+        trained_on.append(_trained_on(summary, list(runs.values())))
+        credits_ += summary["credits"]
+    trained_on.append(_together(len(network.members), vocals_logits, both_directions=both_directions))
+    about = Provenance(folder.name, title, "Apache-2.0", tuple(dict.fromkeys(credits_)), " ".join(trained_on).strip())
     card = export(network, folder, about)
     measured = {folder.name: score_model(card, clips)} | {name: score_model(load_card(name), clips) for name in beside}
     tables = {name: table for name, (table, _) in measured.items()}
@@ -142,7 +154,8 @@ def release(
         for key in ("si_sdr", "si_sdr_improvement")
     ]
     card = write_card(network, folder, replace(about, scores=tuple(rows)))
-    plot_curves(weights[0].parent, folder / "curves.png")
+    if weights:
+        plot_curves(weights[0].parent, folder / "curves.png")
     plot_routing(routings, folder / "routing.png")
     (folder / "report.md").write_text(_report(card, network, check(network, card), tables, routings))
     return card
@@ -156,12 +169,21 @@ def run(chosen: argparse.Namespace) -> None:
         ValueError: no validation data, or the graph does not match the network.
     """
     clips = load_clips(chosen.validation, chosen.seconds)
-    card = release(chosen.weights, chosen.folder, chosen.title, clips, chosen.beside, chosen.vocals_logits)
+    card = release(
+        chosen.weights,
+        chosen.folder,
+        chosen.title,
+        clips,
+        chosen.beside,
+        chosen.vocals_logits,
+        models=[load_card(name) for name in chosen.network],
+        both_directions=chosen.both_directions,
+    )
     print((card.folder / "report.md").read_text())
 
 
-def _trained_on(summary: Mapping[str, Any], runs: Sequence[Sequence[int]], vocals_logits: float) -> str:
-    """Description of the training data and the run for the card."""
+def _trained_on(summary: Mapping[str, Any], runs: Sequence[Sequence[int]]) -> str:
+    """Description of the training data and the runs for the card."""
     seeds = ", ".join(map(str, summary["seeds"])) or "none"
     text = f"{summary['hours']:.1f} hours: {summary['songs']} songs with their stems"
     if summary["seeds"]:
@@ -177,9 +199,14 @@ def _trained_on(summary: Mapping[str, Any], runs: Sequence[Sequence[int]], vocal
     if summary.get("about"):
         text += f". Among them are {'; '.join(summary['about'])}"
     steps = "; ".join(" and ".join(map(str, run)) + (", averaged" if len(run) > 1 else "") for run in runs)
-    text += f". {steps} training steps, selected on recordings with true stems, which are those of the scores."
-    if len(runs) > 1:
-        text += f" Ensemble of {len(runs)} networks."
+    return text + f". {steps} training steps, selected on recordings with true stems, which are those of the scores."
+
+
+def _together(networks: int, vocals_logits: float, *, both_directions: bool) -> str:
+    """Description of how the networks are used, for the card."""
+    text = f" Ensemble of {networks} networks." if networks > 1 else ""
+    if both_directions:
+        text += " Each network hears the music forwards and, except for drums, also backwards."
     if vocals_logits:
         text += (
             f" {vocals_logits:g} was added to the vocal logits after training, a value chosen on those recordings, so"
@@ -196,6 +223,7 @@ def _report(
     routings: Mapping[str, RoutingSummary],
 ) -> str:
     size, parameters = card.graph.stat().st_size / 1e6, sum(parameter.numel() for parameter in network.parameters())
+    curves = "![training loss and validation scores](curves.png)\n\n" if (card.folder / "curves.png").exists() else ""
     title = "share of each true stem's power in each estimate"
     went = markdown([routing_table(f"{name}: {title}, means over clips", each) for name, each in routings.items()])
     return f"""# {card.name}
@@ -208,9 +236,7 @@ def _report(
 Maximum difference between the exported graph and the trained network: {errors[0]:.1e}; between streaming and whole-file
 processing: {errors[1]:.1e}.
 
-![training loss and validation scores](curves.png)
-
-{comparison_table(tables)}
+{curves}{comparison_table(tables)}
 
 ![{title}](routing.png)
 

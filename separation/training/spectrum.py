@@ -1,6 +1,6 @@
 """Input of the network: the STFT of the separator, pooling of its bins into units, and features of units.
 
-A bidirectional network does not stream, so its STFT has a symmetric window of the same length and hop.
+A network for files does not stream, so its STFT has a symmetric window of the same length and hop.
 """
 
 from __future__ import annotations

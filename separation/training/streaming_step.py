@@ -31,16 +31,21 @@ class Ensemble(nn.Module):  # type: ignore[misc]
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, None]:
         """Masks of an excerpt from its start, as in `Network`."""
-        nothing = inputs.new_zeros(BINS)
-        silence = features((nothing, nothing), (nothing, nothing))
+        quiet = silence(inputs)
         logits = []
         for member in self.members:
             # silence before the excerpt, as in streaming
             later = self.shape.lookahead - member.shape.lookahead
-            before = silence.expand(len(inputs), later, *silence.shape)
+            before = quiet.expand(len(inputs), later, *quiet.shape)
             own, _ = member.forward_logits(torch.cat([before, inputs[:, : inputs.shape[1] - later]], 1))
             logits.append(own)
         return torch.softmax(sum(logits) / len(logits), 2), None
+
+
+def silence(like: Tensor) -> Tensor:
+    """Features (512, 4) of silence, on the device of other features."""
+    nothing = like.new_zeros(BINS)
+    return features((nothing, nothing), (nothing, nothing))
 
 
 class StreamingStep(nn.Module):  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,10 +32,12 @@ def run(chosen: argparse.Namespace) -> None:
         for name in ("width", "layers", "lookahead", "instrument")
         if (value := getattr(chosen, name)) is not None
     }
-    origin = _network_of(chosen.origin, bidirectional=chosen.bidirectional) if chosen.origin else None
+    origin = _network_of(chosen.origin) if chosen.origin else None
     if origin is not None and sizes:
         raise ValueError(f"--{next(iter(sizes))}: expected none with --from, because the model has it")
-    shape = Shape(**sizes, bidirectional=chosen.bidirectional) if origin is None else origin.shape
+    shape = Shape(**sizes) if origin is None else origin.shape
+    if chosen.direction:
+        shape = replace(shape, direction=chosen.direction)
     if shape.instrument and chosen.guesses:
         raise ValueError("--guesses: expected none with --instrument, because it needs bass, drums and other")
     plan = Plan(
@@ -63,12 +66,11 @@ def run(chosen: argparse.Namespace) -> None:
         dataset.close()
 
 
-def _network_of(model: str, *, bidirectional: bool) -> Network:
+def _network_of(model: str) -> Network:
     from stemfield.separation.cards.card import load_card
-    from stemfield.separation.training import continuation  # loads onnx, which other runs do not need
+    from stemfield.separation.training.continuation import network_of_model  # loads onnx, which other runs do not need
 
-    network = continuation.network_of_model(load_card(model))
-    return continuation.bidirectional(network) if bidirectional and not network.shape.bidirectional else network
+    return network_of_model(load_card(model))
 
 
 def _print(line: dict[str, Any]) -> None:

@@ -64,14 +64,16 @@ def load_clips(folders: Sequence[Path], seconds: float = 24.0) -> tuple[Clip, ..
 def separate(network: Network | Ensemble, mixture: NDArray[np.float32]) -> NDArray[np.float32]:
     """Stems (4, 2, frames) of a whole mixture (2, frames), equal to those of the streaming separator.
 
-    A bidirectional network takes the mixture as one chunk.
+    Networks for files take the mixture as one chunk.
     """
-    if network.shape.bidirectional:
+    if network.shape.direction != "live":
         transform = ChunkTransform(CHUNK_STFT, mixture.shape[1])
         spectra = transform.analyse(mixture)
         both = torch.from_numpy(np.stack([spectra.real, spectra.imag], 1)).to(next(network.parameters()).device)
         with torch.no_grad():
-            return transform.synthesise(ChunkStep(network)(both).cpu().numpy() * spectra)
+            estimates = ChunkStep(network)(both).cpu().numpy() * spectra
+        spatial = SpatialFilter(STFT.hop / RATE_HZ, PLACES_S)
+        return transform.synthesise(spatial.apply_to_chunk(spectra, estimates))
     frames, late = mixture.shape[1], network.shape.lookahead
     padded = np.pad(mixture, ((0, 0), (STFT.n_fft - STFT.hop, (2 + late) * STFT.hop)))
     gain, count = RunningGain(LEVEL_DB, STFT.hop / RATE_HZ), (padded.shape[1] - STFT.n_fft) // STFT.hop + 1

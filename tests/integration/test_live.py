@@ -110,7 +110,7 @@ def test_live_equals_the_file_renderer_sample_by_sample(jackd, daemon, jack_clie
     tape = demo_mixture()[:, : seconds * DEMO_RATE_HZ]
     song, rendered = tmp_path / "song.wav", tmp_path / "rendered.wav"
     soundfile.write(song, tape.T, DEMO_RATE_HZ, subtype="FLOAT")
-    stemfield("upmix", song, rendered, "--layout", "22.2")
+    stemfield("upmix", song, rendered, "--live", "--layout", "22.2")
     offline = soundfile.read(rendered, dtype="float32", always_2d=True)[0].T
     assert offline.shape == (24, tape.shape[1])
 
@@ -138,7 +138,7 @@ def test_an_export_in_freewheel_equals_the_file_renderer_sample_by_sample(
     tape = demo_mixture()[:, : 6 * DEMO_RATE_HZ]
     song, rendered = tmp_path / "song.wav", tmp_path / "rendered.wav"
     soundfile.write(song, tape.T, DEMO_RATE_HZ, subtype="FLOAT")
-    stemfield("upmix", song, rendered, "--layout", "stereo")
+    stemfield("upmix", song, rendered, "--live", "--layout", "stereo")
     offline = soundfile.read(rendered, dtype="float32", always_2d=True)[0].T
 
     server = jackd(period_frames=period_frames, sync=True)
@@ -192,7 +192,7 @@ def test_threshold_and_gains_of_instruments_by_osc_are_those_of_the_offline_remi
     for begin, threshold, gains_db in steps:
         remix = tmp_path / "remix.wav"
         gains = [word for stem, gain_db in gains_db.items() for word in ("--gain", f"{stem}={gain_db}")]
-        stemfield("remix", song, remix, "--threshold", threshold, *gains)
+        stemfield("remix", song, remix, "--live", "--threshold", threshold, *gains)
         expected = soundfile.read(remix, dtype="float32")[0].T.sum(0)
         window = slice(int((begin + 1.0) * second), int((begin + 2.0) * second))
         heard = client.record[:, late + window.start : late + window.stop].sum(0)

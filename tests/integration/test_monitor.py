@@ -18,7 +18,7 @@ def test_what_is_heard_live_is_the_file_for_headphones(jackd, daemon, jack_clien
     tape = demo_mixture()[:, : 5 * DEMO_RATE_HZ]
     song, rendered = tmp_path / "song.wav", tmp_path / "rendered.wav"
     soundfile.write(song, tape.T, DEMO_RATE_HZ, subtype="FLOAT")
-    stemfield("upmix", song, rendered, "--layout", "quad", "--binaural")
+    stemfield("upmix", song, rendered, "--live", "--layout", "quad", "--binaural")
     offline = soundfile.read(rendered, dtype="float32", always_2d=True)[0].T
     assert offline.shape == tape.shape
 

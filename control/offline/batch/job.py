@@ -19,7 +19,7 @@ from stemfield.control.config.configuration import Config
 from stemfield.control.offline import render as offline
 from stemfield.control.offline.adm_export import export_recording
 from stemfield.control.offline.batch.plan import Kind
-from stemfield.control.offline.inputs import HRTF_NEEDS_BINAURAL, usable_hrtf, usable_layout
+from stemfield.control.offline.inputs import HRTF_NEEDS_BINAURAL, model_for_files, usable_hrtf, usable_layout
 from stemfield.control.offline.scenes import find_recording, load_changes, load_scene
 from stemfield.layouts.loader import is_layout_path
 from stemfield.layouts.model import Layout
@@ -57,7 +57,7 @@ def job_data(kind: Kind, options: Mapping[str, Any], folder: Path, config: Confi
         return anchored(name) if name is not None and is_layout_path(name) else name
 
     given = dict(options)
-    given["model"] = anchored_name(given["model"]) or config.model
+    given["model"] = model_for_files(anchored_name(given["model"]), config, live=bool(given.pop("live")))
     given["rule"] = given["rule"] or config.separation.rule
     if "scene" in given:
         given["layout"] = anchored_name(given["layout"])

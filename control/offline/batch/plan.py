@@ -54,6 +54,7 @@ class Source(Strict):
 
 class _Model(Strict):
     model: str | None = Field(None, min_length=1)
+    live: bool | None = None
     rule: _Rule | None = None
 
 

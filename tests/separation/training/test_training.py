@@ -15,9 +15,9 @@ from stemfield.separation.cards.card import load_card
 from stemfield.separation.evaluation.evaluate import si_sdr
 from stemfield.separation.training import batches, dataset, validation
 from stemfield.separation.training.augmentation import Augmentation
-from stemfield.separation.training.continuation import network_of_model
+from stemfield.separation.training.continuation import network_of_model, networks_of_model
 from stemfield.separation.training.export import Provenance, check, export, streaming_error
-from stemfield.separation.training.fit import Plan, Run, fit, load_network
+from stemfield.separation.training.fit import Plan, Run, fit
 from stemfield.separation.training.loss import LossWeights, loss, loss_inputs
 from stemfield.separation.training.network import Network, Shape
 from stemfield.separation.training.optimiser import orthogonalise
@@ -25,6 +25,7 @@ from stemfield.separation.training.release import plot_curves, release
 from stemfield.separation.training.self_training import pseudo_labelled
 from stemfield.separation.training.spectrum import BINS, features, istft, pool, stft, unpool
 from stemfield.separation.training.streaming_step import Ensemble, StreamingStep
+from stemfield.separation.training.weights import load_network
 
 RATE_HZ = 44100
 SMALL = Shape(width=16, layers=2)
@@ -571,18 +572,35 @@ def test_the_training_of_a_model_can_be_continued(trained, library, plan):
 def test_the_shipped_models_can_be_continued_if_they_are_one_network():
     assert network_of_model(load_card("light")).shape == Shape(64, 2, 0)
     assert network_of_model(load_card("default")).shape == Shape(128, 3, 1)
-    with pytest.raises(ValueError, match="expected a model that `stemfield train release` made of one run"):
+    with pytest.raises(ValueError, match="meridian-studio: expected a model of one network, got 2"):
         network_of_model(load_card("studio"))
+    assert [network.shape.layers for network in networks_of_model(load_card("studio"))] == [4, 3]
 
 
-def test_command_makes_a_live_model_hear_both_directions(trained, folder, tmp_path):
+def test_command_trains_a_live_model_backwards_for_files(trained, folder, tmp_path, capsys):
     _, card = trained
     material = ["--songs", str(folder), "--validation", str(folder), "--from", str(card.graph.parent)]
     sizes = ["--steps", "2", "--batch", "1", "--hops", "8", "--judge-every", "2", "--device", "cpu"]
-    assert main(["train", "learn", str(tmp_path / "run"), *material, *sizes, "--bidirectional"]) == 0
-    network = load_network(tmp_path / "run" / "best.pt")
-    assert network.shape == replace(SMALL, lookahead=1, bidirectional=True)
-    assert network.layers[0].after_time.weight[:, 16:].any()
+    assert main(["train", "learn", str(tmp_path / "run"), *material, *sizes, "--direction", "backward"]) == 0
+    assert load_network(tmp_path / "run" / "best.pt").shape == replace(SMALL, lookahead=1, direction="backward")
+    words = ["--network", str(card.graph.parent), "--title", "Both", "--validation", str(folder), "--seconds", "1"]
+    assert main(["train", "release", str(tmp_path / "run" / "best.pt"), str(tmp_path / "both"), *words]) == 0
+    made = load_card(str(tmp_path / "both"))
+    assert [network.shape.direction for network in networks_of_model(made)] == ["forward", "backward"]
+    assert made.trained_on.startswith("The networks of trained: Nothing. 0.0 hours: 3 songs")
+    assert set(made.attribution) >= {"nobody"}
+    assert "curves.png" in (tmp_path / "both" / "report.md").read_text()
+
+
+def test_command_makes_a_model_for_files_of_a_live_one(trained, folder, tmp_path, capsys):
+    _, card = trained
+    words = ["--title", "Both", "--validation", str(folder), "--seconds", "1"]
+    assert main(["train", "release", str(tmp_path / "both"), *words]) == 2
+    assert "FILE.pt is missing" in capsys.readouterr().err
+    more = ["--network", str(card.graph.parent), "--both-directions"]
+    assert main(["train", "release", str(tmp_path / "both"), *words, *more]) == 0
+    assert "also backwards" in load_card(str(tmp_path / "both")).trained_on
+    assert "curves.png" not in (tmp_path / "both" / "report.md").read_text()
 
 
 def test_command_continues_a_model(trained, folder, tmp_path, capsys):
