@@ -21,13 +21,15 @@ from stemfield.separation.training.loss import LossInputs, LossWeights, loss, lo
 from stemfield.separation.training.network import Network, Shape
 from stemfield.separation.training.optimiser import Optimisers
 from stemfield.separation.training.self_training import pseudo_labelled
-from stemfield.separation.training.validation import Clip, median, validate
+from stemfield.separation.training.validation import Clip, Validation, measure, validate
 
 CHECKPOINT = "checkpoint.pt"
 BEST = "best.pt"
 LOG = "log.jsonl"
 MUSIC = "music.json"
 """Summary of the training data, see `SongDataset.summary`."""
+ROUTING_EVERY = 3
+"""Validations between two that also measure routing, so that it costs less than a tenth; the last one does so too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +170,9 @@ def fit(
     """Train until the run is finished, resuming from the checkpoint in `out` if there is one.
 
     Writes to `out`: `checkpoint.pt` for resuming, `best.pt` (the averaged weights with the best validation score), the
-    averaged weights of each validation as `step-N.pt`, `log.jsonl` and `music.json`.
+    averaged weights of each validation as `step-N.pt`, `log.jsonl` and `music.json`. The process may be killed at any
+    time, also while it writes. A `best.pt` whose score is of another kind, or on other clips, is not compared but
+    replaced at the next validation.
 
     Args:
         plan: settings of the run.
@@ -180,11 +184,13 @@ def fit(
     """
     out.mkdir(parents=True, exist_ok=True)
     run = Run(plan, dataset, origin)
-    best = -np.inf
+    best, kind = -np.inf, measure(clips)
     if (out / CHECKPOINT).exists():
         run.restore(torch.load(out / CHECKPOINT, map_location=plan.device, weights_only=True))
         if (out / BEST).exists():
-            best = torch.load(out / BEST, map_location="cpu", weights_only=True)["score"]
+            kept = torch.load(out / BEST, map_location="cpu", weights_only=True)
+            best = kept["score"] if kept.get("measure") == kind else best
+    _forget_later_lines(out / LOG, run.steps_done)
     losses = list[Tensor]()
     while not run.finished:
         losses.append(run.step())
@@ -195,31 +201,67 @@ def fit(
                                 "rate": plan.learning_rate(step - 1, run.seconds), "hours": dataset.hours,
                                 "seconds": round(run.seconds, 1)}  # fmt: skip
         losses.clear()
-        if step % plan.validate_every == 0 or run.finished:
-            line |= _validated(run, clips, out, best)
+        validated = step % plan.validate_every == 0 or run.finished
+        if validated:
+            line |= _validated(run, clips, out, best, kind)
             best = max(best, line["score"])
-            _save(run.state(), out / CHECKPOINT)
-            (out / MUSIC).write_text(json.dumps(dataset.summary, indent=1))
         with (out / LOG).open("a") as log:
             log.write(json.dumps(line) + "\n")
+        if validated:  # comes after the log, which is cut back to the checkpoint on resuming
+            _write(out / MUSIC, json.dumps(dataset.summary, indent=1))
+            _save(run.state(), out / CHECKPOINT)
         report(line)
 
 
-def _validated(run: Run, clips: Sequence[Clip], out: Path, best: float) -> dict[str, Any]:
-    score, table = validate(run.averaged, clips)
+def _validated(run: Run, clips: Sequence[Clip], out: Path, best: float, kind: str) -> dict[str, Any]:
+    count = run.steps_done // run.plan.validate_every
+    result = validate(run.averaged, clips, with_routing=run.finished or count % ROUTING_EVERY == 0)
     kept = {
         "step": run.steps_done,
         "shape": asdict(run.plan.shape),
         "average": run.averaged.state_dict(),
-        "score": score,
+        "score": result.score,
+        "measure": kind,
     }
     _save(kept, out / f"step-{run.steps_done:06d}.pt")
-    if score > best:
+    if result.score > best:
         _save(kept, out / BEST)
-    medians = {stem: median(table, stem) for stem in STEMS}
-    improvements = {clip: {stem: round(row["si_sdr_improvement"], 2) for stem, row in rows.items()}
-                    for clip, rows in table.items()}  # fmt: skip
-    return {"score": score, "medians": medians, "clips": improvements}
+    return {"score": result.score, **_logged(result)}
+
+
+def _logged(result: Validation) -> dict[str, Any]:
+    """Entries of the log: medians over clips of SI-SDR improvement and cSDR, both by clip, singers, own shares."""
+
+    def of_clips(name: str) -> dict[str, dict[str, float | None]]:
+        return {clip: {stem: _rounded(row[name]) for stem, row in rows.items()} for clip, rows in result.scores.items()}
+
+    line = {
+        "medians": {stem: result.median(stem, "si_sdr_improvement") for stem in STEMS},
+        "csdr": {stem: result.median(stem, "csdr") for stem in STEMS},
+        "missed": len(result.missed),
+        "missed_clips": result.missed,
+        "clips": of_clips("si_sdr_improvement"),
+        "clips_csdr": of_clips("csdr"),
+    }
+    return line | ({"own": result.own} if result.routings else {})
+
+
+def _rounded(value_db: float) -> float | None:
+    return None if np.isnan(value_db) else round(value_db, 2)
+
+
+def _forget_later_lines(log: Path, steps_done: int) -> None:
+    """Remove lines of steps after the checkpoint, which will be done again, and a line that is incomplete."""
+    if log.exists():
+        lines = [line for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        _write(log, "".join(line for line in lines if json.loads(line)["step"] <= steps_done))
+
+
+def _write(path: Path, text: str) -> None:
+    """Write atomically."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(text)
+    unfinished.replace(path)
 
 
 def _save(state: dict[str, Any], path: Path) -> None:

@@ -36,7 +36,13 @@ from stemfield.separation.training.weights import load_networks, together
 Table = dict[str, dict[str, dict[str, float]]]
 
 COLOURS = {"vocals": "#c0392b", "bass": "#2c5f8a", "drums": "#d68910", "other": "#4d7c57"}
-MEASURES = ("si_sdr", "si_sdr_improvement", "sdr")
+_CURVES = {
+    "csdr": "validation cSDR, dB (median)",
+    "medians": "validation SI-SDR improvement, dB (median)",
+    "own": "share of a stem's power in its estimate (mean)",
+}
+"""Entries of the log that are plotted, if they are there."""
+MEASURES = ("csdr", "si_sdr", "si_sdr_improvement", "sdr")
 
 
 def score_model(card: ModelCard, clips: Sequence[Clip]) -> tuple[Table, RoutingSummary]:
@@ -55,7 +61,7 @@ def comparison_table(tables: Mapping[str, Table]) -> str:
     """Markdown table with a row per clip and stem, a column per model, and the medians."""
     names = list(tables)
     lines = [
-        "SI-SDR improvement / SI-SDR / SDR in dB.",
+        "cSDR / SI-SDR improvement / SI-SDR / SDR in dB.",
         "",
         f"| clip | stem | {' | '.join(names)} |",
         "|---|---|" + "---|" * len(names),
@@ -76,9 +82,10 @@ def plot_curves(run: Path, picture: Path) -> None:
     """Plot the training loss and the validation scores of the run in a folder over its steps, as PNG."""
     lines = [json.loads(line) for line in (run / LOG).read_text().splitlines()]
     validated = [line for line in lines if "score" in line]
-    figure = Figure(figsize=(9.0, 4.0), layout="constrained")
+    panels = [(key, label) for key, label in _CURVES.items() if any(key in line for line in validated)]
+    figure = Figure(figsize=(4.5 * (1 + max(len(panels), 1)), 4.0), layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
+    left, *right = figure.subplots(1, 1 + len(panels), squeeze=False)[0]
     steps = [line["step"] for line in lines]
     losses = np.array([line["loss"] for line in lines])
     left.plot(steps, losses, color="#bbbbbb", linewidth=0.8)
@@ -86,14 +93,15 @@ def plot_curves(run: Path, picture: Path) -> None:
     smooth = np.convolve(losses, window, "same") / np.convolve(np.ones(len(losses)), window, "same")
     left.plot(steps, smooth, color="#333333")
     left.set(xlabel="step", ylabel="training loss")
-    for stem in STEMS:
-        found = [(line["step"], line["medians"][stem]) for line in validated if line["medians"][stem] is not None]
-        if found:
-            right.plot(*zip(*found, strict=True), color=COLOURS[stem], marker="o", markersize=3, label=stem)
-    right.set(xlabel="step", ylabel="validation SI-SDR improvement, dB (median)")
-    right.grid(alpha=0.3)
-    if validated:
-        right.legend(frameon=False)
+    for panel, (key, label) in zip(right, panels, strict=True):
+        for stem in STEMS:
+            found = [(line["step"], value) for line in validated if (value := line.get(key, {}).get(stem)) is not None]
+            if found:
+                panel.plot(*zip(*found, strict=True), color=COLOURS[stem], marker="o", markersize=3, label=stem)
+        panel.set(xlabel="step", ylabel=label)
+        panel.grid(alpha=0.3)
+        if panel.lines:
+            panel.legend(frameon=False)
     figure.savefig(picture, dpi=120)
 
 
@@ -245,4 +253,4 @@ processing: {errors[1]:.1e}.
 
 
 def _cell(row: Mapping[str, float]) -> str:
-    return f"{row['si_sdr_improvement']:+.1f} / {row['si_sdr']:.1f} / {row['sdr']:.1f}"
+    return f"{row['csdr']:.1f} / {row['si_sdr_improvement']:+.1f} / {row['si_sdr']:.1f} / {row['sdr']:.1f}"

@@ -75,5 +75,5 @@ def _network_of(model: str) -> Network:
 
 def _print(line: dict[str, Any]) -> None:
     text = " ".join(f"{key} {value:.4g}" for key, value in line.items() if isinstance(value, int | float))
-    medians = " ".join(f"{stem} {value:+.2f}" for stem, value in line.get("medians", {}).items() if value is not None)
+    medians = " ".join(f"{stem} {value:+.2f}" for stem, value in line.get("csdr", {}).items() if value is not None)
     print(text, medians, flush=True)

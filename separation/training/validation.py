@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from stemfield.separation.chunks.chunk_transform import ChunkTransform
-from stemfield.separation.evaluation.evaluate import sdr, si_sdr
+from stemfield.separation.evaluation.evaluate import csdr, sdr, si_sdr
+from stemfield.separation.evaluation.routing import WHOLE, Routing, routing
+from stemfield.separation.evaluation.routing_summary import missed_singers, summarise
 from stemfield.separation.music.effects import RATE_HZ
 from stemfield.separation.signal.level import RunningGain
 from stemfield.separation.signal.spatial_filter import SpatialFilter
@@ -27,6 +31,8 @@ from stemfield.separation.training.streaming_step import Ensemble
 
 PLACES_S = 4.0
 """A card's `places_s`. Chosen on recordings; 1 s and 15 s are hardly worse."""
+Scores = dict[str, dict[str, dict[str, float]]]
+"""Scores in dB by clip, stem and measure, see `scores`."""
 _SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 
 
@@ -48,6 +54,8 @@ class Clip:
 def load_clips(folders: Sequence[Path], seconds: float = 24.0) -> tuple[Clip, ...]:
     """Load an excerpt from the middle of each folder with at least two audio files, scaled to a peak of 0.9.
 
+    Clips are named by their folder, with those above it where several folders have the same name.
+
     The name of a file determines its stem: vocals, bass, drums, or bass and drums; everything else is other. An
     accompaniment is everything but vocals.
 
@@ -55,7 +63,7 @@ def load_clips(folders: Sequence[Path], seconds: float = 24.0) -> tuple[Clip, ..
         ValueError: no such folder.
     """
     places = sorted({path.parent for folder in folders for path in folder.rglob("*") if path.suffix in _SOUNDS})
-    loaded = tuple(clip for place in places if (clip := _clip(place, seconds)))
+    loaded = tuple(clip for place, name in _names(places).items() if (clip := _clip(place, name, seconds)))
     if not loaded:
         raise ValueError(f"expected folders with at least two stems, got none in {', '.join(map(str, folders))}")
     return loaded
@@ -100,7 +108,7 @@ def _filtered(mixture: NDArray[np.complex64], estimates: NDArray[np.complex64]) 
 
 
 def scores(clip: Clip, stems: NDArray[np.float32], sources: Sequence[str] = STEMS) -> dict[str, dict[str, float]]:
-    """Scores in dB of each stem of the clip that the sources cover: `si_sdr`, its improvement, and `sdr`.
+    """Scores in dB of each stem of the clip that the sources cover: `csdr`, `si_sdr`, its improvement, and `sdr`.
 
     Args:
         clip: mixture and true stems.
@@ -118,6 +126,7 @@ def scores(clip: Clip, stems: NDArray[np.float32], sources: Sequence[str] = STEM
         estimate = sum(stems[sources.index(name)] for name in sorted(names))
         value = si_sdr(true, estimate)
         result[key] = {
+            "csdr": csdr(true, estimate, clip.rate_hz),
             "si_sdr": value,
             "si_sdr_improvement": value - si_sdr(true, clip.mixture),
             "sdr": sdr(true, estimate),
@@ -125,26 +134,74 @@ def scores(clip: Clip, stems: NDArray[np.float32], sources: Sequence[str] = STEM
     return result
 
 
-def validate(
-    network: Network | Ensemble, clips: Sequence[Clip]
-) -> tuple[float, dict[str, dict[str, dict[str, float]]]]:
-    """Validate a network; returns the score for model selection, and the scores of each clip and stem.
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Scores of a network on clips, and where their true stems go."""
 
-    The score is the mean over the stems of the median SI-SDR improvement; vocals count twice.
-    """
-    table = {clip.name: scores(clip, separate(network, clip.mixture), network.shape.sources) for clip in clips}
-    medians = {stem: value for stem in STEMS if (value := median(table, stem)) is not None}
-    counts = {stem: 2.0 if stem == "vocals" else 1.0 for stem in medians}
-    return sum(counts[stem] * medians[stem] for stem in medians) / max(sum(counts.values()), 1.0), table
+    scores: Scores
+    routings: tuple[Routing, ...]
+    """Of each clip, or none."""
+
+    @property
+    def score(self) -> float:
+        """Score for model selection in dB: mean over the stems of the median cSDR, in which vocals count twice."""
+        medians = {stem: value for stem in STEMS if (value := self.median(stem, "csdr")) is not None}
+        counts = {stem: 2.0 if stem == "vocals" else 1.0 for stem in medians}
+        return sum(counts[stem] * medians[stem] for stem in medians) / max(sum(counts.values()), 1.0)
+
+    def median(self, stem: str, measure: str) -> float | None:
+        """Median of a measure in dB over the clips in which the stem is known, if there are any."""
+        values = [value for value in self.of_clips(stem, measure).values() if not math.isnan(value)]
+        return statistics.median(values) if values else None
+
+    def of_clips(self, stem: str, measure: str) -> dict[str, float]:
+        """A measure in dB by clip."""
+        return {clip: rows[stem][measure] for clip, rows in self.scores.items() if stem in rows}
+
+    @property
+    def own(self) -> dict[str, float | None]:
+        """Mean share of each true stem's power that goes to its own estimate; none if no clip knows the stem."""
+        rows = summarise(self.routings).get(WHOLE, {})
+        return {stem: rows[stem].shares[stem].mean if stem in rows and stem in rows[stem].shares else None
+                for stem in STEMS}  # fmt: skip
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Clips whose singer is missed."""
+        return missed_singers(self.of_clips("vocals", "csdr"))
 
 
-def median(table: dict[str, dict[str, dict[str, float]]], stem: str) -> float | None:
-    """Median SI-SDR improvement over the clips that have the stem."""
-    values = [rows[stem]["si_sdr_improvement"] for rows in table.values() if stem in rows]
-    return statistics.median(values) if values else None
+def measure(clips: Iterable[Clip]) -> str:
+    """What a score measures; only scores with the same text can be compared."""
+    names = ", ".join(f"{clip.name} ({clip.mixture.shape[1]} frames)" for clip in clips)
+    return f"mean over stems of the median cSDR in dB, vocals twice, on {names or 'no clips'}"
 
 
-def _clip(place: Path, seconds: float) -> Clip | None:
+def validate(network: Network | Ensemble, clips: Sequence[Clip], *, with_routing: bool = True) -> Validation:
+    """Separate the clips and score the result; `with_routing` takes about a fifth more time."""
+    table, went = Scores(), []
+    for clip in clips:
+        mixture, sources = clip.mixture, network.shape.sources
+        stems = separate(network, mixture)
+        table[clip.name] = scores(clip, stems, sources)
+        if with_routing:
+            went.append(routing(mixture, clip.stems, dict(zip(sources, stems, strict=True)), clip.rate_hz))
+    return Validation(table, tuple(went))
+
+
+def _names(places: Sequence[Path]) -> dict[Path, str]:
+    """The shortest name of each folder that no other has: its last one, or its last ones."""
+    names: dict[Path, str] = {}
+    parts = 1
+    while len(names) < len(places):
+        found = {place: "-".join(place.resolve().parts[-parts:]) for place in places if place not in names}
+        times = Counter(found.values())
+        names |= {place: name for place, name in found.items() if times[name] == 1}
+        parts += 1
+    return {place: names[place] for place in places}
+
+
+def _clip(place: Path, name: str, seconds: float) -> Clip | None:
     files = sorted(path for path in place.iterdir() if path.suffix in _SOUNDS and "mixture" not in path.stem.lower())
     if len(files) < 2:
         return None
@@ -162,7 +219,7 @@ def _clip(place: Path, seconds: float) -> Clip | None:
         return None
     gain = np.float32(0.9 / top)
     return Clip(
-        place.name, max(rates), {key: gain * sound for key, sound in stems.items() if np.abs(sound).max() > 1e-4 * top}
+        name, max(rates), {key: gain * sound for key, sound in stems.items() if np.abs(sound).max() > 1e-4 * top}
     )
 
 
