@@ -47,6 +47,8 @@ TEND_S = 8.0
 """Timeout for any answer of a sound server."""
 LEAVE_S = 3.0
 """Timeout for closing the driver; then it is abandoned."""
+SILENCE_S = 10.0
+"""Silence whose loudness is measured at once; less than the engine keeps."""
 SOON_S = 0.1
 """Timeout for closing what is not open yet."""
 
@@ -87,6 +89,8 @@ class AudioService:
         self._stems_log = report.StemsLog()
         self._heard: Levels | None = None
         """Levels when it was last looked after; None if they were not measured."""
+        self._measured_s = 0.0
+        """Time of the last measurement of loudness."""
         self._headphones = headphones or HeadphoneStream()
         self._link = DriverLink(config, layout, self._headphones.write)
         self._executor = SerialExecutor("sound server")
@@ -267,19 +271,24 @@ class AudioService:
         renderer = self.renderer
         if renderer is None:
             return
-        self._level(renderer.engine)
-        self._heard = None
-        if self._scene is not None and not self._scene.compare:
-            self._heard = renderer.levels()
+        as_mixed = self._scene is None or self._scene.compare
+        self._heard = None if as_mixed else renderer.levels()
+        self._level(renderer.engine, now_s)
+        if self._heard is not None:
             self._match.add(self._heard, self.levelling_db())
         if self.playing and self._config.role != "renderer":
             self._stems_log.update(renderer.engine, now_s, freewheeling=self._link.freewheeling)
 
-    def _level(self, engine: Engine) -> None:
-        """Bring the mixture to its target loudness, slowly."""
+    def _level(self, engine: Engine, now_s: float) -> None:
+        """Measure loudness, and bring the mixture to its target, slowly; lasting silence is measured later."""
         levelling = None if self._scene is None else self._scene.levelling
-        on = levelling is not None and levelling.on
-        self._loudness.leveller.target_lufs = levelling.target_lufs if levelling is not None and on else None
+        target_lufs = levelling.target_lufs if levelling is not None and levelling.on else None
+        leveller, follows = self._loudness.leveller, self._loudness.follows(engine)
+        silent = self.is_silent and self._loudness.is_silent and follows and target_lufs == leveller.target_lufs
+        if silent and 0.0 < now_s - self._measured_s < SILENCE_S:
+            return
+        self._measured_s = now_s
+        leveller.target_lufs = target_lufs
         self._loudness.follow(engine)
         engine.set_input_gain(self.levelling_db())
 

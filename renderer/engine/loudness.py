@@ -62,6 +62,12 @@ class LoudnessReader:
         self.shown = UNHEARD
         """The present loudness, which any thread may read."""
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the last 3 s were silent, and more silence changes nothing."""
+        programmes = self.shown.mixture, self.shown.room
+        return all(max(one.momentary_lufs, one.short_term_lufs) <= SILENCE_DB for one in programmes)
+
     def restart(self) -> None:
         """Begin integrated loudness, range and maxima anew, with what is measured from now on."""
         self.update()
@@ -70,9 +76,13 @@ class LoudnessReader:
             programme.restart()
         self._show()
 
+    def follows(self, engine: Engine) -> bool:
+        """Whether it follows this engine."""
+        return engine is self._engine
+
     def follow(self, engine: Engine) -> None:
         """Take over what an engine has measured since the last time, or since its start."""
-        if engine is not self._engine:
+        if not self.follows(engine):
             self._engine, self._read = engine, 0
         self.update()
 

@@ -224,3 +224,35 @@ def test_the_recording_is_levelled_before_it_is_separated(audio):
     assert gains_db[0] == gains_db[2] == (0.0, 0.0)
     assert gains_db[1][0] == pytest.approx(-9.0, abs=1.1)
     assert gains_db[1][1] == pytest.approx(gains_db[1][0], abs=0.2)
+
+
+def test_the_loudness_of_lasting_silence_is_measured_later_and_that_of_sound_at_once(audio):
+    engine = Engine(48_000, 2, 0, 24, 0, 0)
+    audio.renderer = Renderer(LAYOUT, Panner(LAYOUT), engine)
+    audio.apply(default_scene())
+    audio._gains.settle(10)
+    now_s, reads = 100.0, []
+
+    def play(seconds: float, level: float) -> None:
+        nonlocal now_s
+        noise = (level * np.random.default_rng(0).standard_normal((2, 24_000))).astype(np.float32)
+        for _ in range(round(2 * seconds)):
+            engine.process(noise, np.zeros((24, 24_000), np.float32))
+            now_s += 0.5
+            audio.look_after(now_s)
+            reads.append(audio._loudness._read)
+
+    play(2.0, 0.1)
+    loud = audio.loudness().mixture
+    assert loud.momentary_lufs > -30.0
+    play(8.0, 0.0)
+    assert audio.is_silent
+    quiet = audio.loudness().mixture
+    assert (quiet.momentary_lufs, quiet.short_term_lufs) == (-120.0, -120.0)
+    assert quiet.integrated_lufs == pytest.approx(loud.integrated_lufs, abs=0.5)
+    play(30.0, 0.0)
+    assert 4 <= len(set(reads[-60:])) <= 5, "every ten seconds"
+    play(0.5, 0.1)
+    assert not audio.is_silent
+    assert reads[-1] == 4050, "all of it"
+    assert audio.loudness().mixture.momentary_lufs == pytest.approx(loud.momentary_lufs, abs=0.5)
