@@ -3,9 +3,10 @@
 Speed: one thread, hop by hop, as in the worker. Quality: SI-SDR in dB, compared with the mixture itself, rules of
 thumb without learning, the rule of the University of Surrey's web remixer on the same model, and oracle masks; on the
 demo song, which is synthesised, and on recordings: medians over the songs of the folder STEMFIELD_RECORDINGS, in any
-form that `stemfield evaluate` reads, left out if it is not set. Latency: noise goes in through a JACK server at 48 kHz
-with 64 frames per period, and is found in the loudspeaker outputs; the test client's own loop through the server is
-one period.
+form that `stemfield evaluate` reads, left out if it is not set. STEMFIELD_MODELS may hold further models to compare
+with the included ones, such as their former versions: names, cards or folders, separated by colons. Latency: noise
+goes in through a JACK server at 48 kHz with 64 frames per period, and is found in the loudspeaker outputs; the test
+client's own loop through the server is one period.
 """
 
 from __future__ import annotations
@@ -36,14 +37,19 @@ from stemfield.separation.streaming.streaming import Separator
 RATE, FRAMES = 48_000, 64
 MAX_REALTIME_FACTOR = {"default": 0.25, "light": 0.08}
 RECORDINGS = os.environ.get("STEMFIELD_RECORDINGS")
+OTHER_MODELS = [*filter(None, os.environ.get("STEMFIELD_MODELS", "").split(os.pathsep))]
 LONGEST_S = 60.0
 """Excerpt of each recording."""
 
 
 def models() -> dict[str, ModelCard]:
-    """Included models, by preset."""
+    """Included models by preset, and others by how they were given, which is part of their names in the table."""
     names = dict.fromkeys(PRESETS.values())
-    return {"/".join(p for p, name in PRESETS.items() if name == each): load_card(each) for each in names}
+    included = {"/".join(p for p, name in PRESETS.items() if name == each): load_card(each) for each in names}
+    others = {given: load_card(given) for given in OTHER_MODELS}
+    return included | {
+        given: card.model_copy(update={"name": f"{card.name} of {given}"}) for given, card in others.items()
+    }
 
 
 def speed(preset: str, card: ModelCard) -> list[Row]:
