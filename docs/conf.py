@@ -13,7 +13,7 @@ version = release = installed("stemfield")
 extensions = ["myst_parser"]
 myst_heading_anchors = 3
 highlight_language = "text"  # default: shells and files
-exclude_patterns = ["examples"]
+exclude_patterns = ["examples", "evidence"]
 
 html_theme = "furo"
 html_title = "stemfield"
