@@ -261,7 +261,8 @@ def _training(commands: Parser) -> None:
     _add_validation(made)
     made.add("--seconds", "S", "maximum length of each recording; default 60", type=float, default=60.0)
     made.repeated("--network", "MODEL", "use the networks of a released model too")
-    made.flag("--both-directions", "make a model for files, in which each network also hears the music backwards")
+    text = "make a model for files, in which the first N networks also hear the music backwards"
+    made.add("--backward", "N", text, type=count(0), default=0)
     made.repeated("--beside", "M", "another model for the report")
     made.add("--vocals-logits", "X", "offset of the logits of vocals; default 0", type=float, default=0.0)
 

@@ -46,6 +46,8 @@ def open_graph(path: Path, providers: Sequence[str], threads: int) -> onnxruntim
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # a plan of the memory makes small steps quicker, and doubles the gigabyte that a chunk takes
+    options.enable_mem_pattern = threads == 1
     # Spinning threads would take cores from the audio.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _ERRORS_ONLY

@@ -26,18 +26,20 @@ class ChunkStep(nn.Module):  # type: ignore[misc]
         gains = two_sided_gains(spectrum.square().sum(1).transpose(-1, -2)[None])[0]
         (a, b), (c, d) = (one.transpose(-1, -2).unbind(0) for one in (spectrum * gains).unbind(0))
         inputs = features((a, b), (c, d))[None]
-        members, sources = self.network.members, self.network.shape.sources
-        mixed = {member.shape.direction for member in members} == {"forward", "backward"}
-        weights = [
-            [BACKWARD.get(source, 1.0) if mixed and member.shape.direction == "backward" else 1.0 for source in sources]
-            for member in members
-        ]
-        total = torch.tensor(weights).sum(0)
+        weights = self._weights()
         logits = sum(
-            _whole(member, inputs) * (torch.tensor(weight) / total)[:, None, None]
-            for member, weight in zip(members, weights, strict=True)
+            _whole(member, inputs) * weight[:, None, None]
+            for member, weight in zip(self.network.members, weights / weights.sum(0), strict=True)
         )
         return unpool(torch.softmax(logits, 1)).permute(1, 2, 3, 0)
+
+    def _weights(self) -> Tensor:
+        """Weights of the members' logits, (members, sources): both directions weigh alike, but for `BACKWARD`."""
+        directions = [member.shape.direction for member in self.network.members]
+        backward = [BACKWARD.get(source, 1.0) for source in self.network.shape.sources]
+        rows = {"forward": [1.0] * len(backward), "backward": backward}
+        weights = [[one / directions.count(direction) for one in rows[direction]] for direction in directions]
+        return torch.tensor(weights if "forward" in directions else [[1.0] * len(backward)] * len(directions))
 
 
 def _whole(network: Network, inputs: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import argparse
 import json
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -114,7 +114,7 @@ def release(
     vocals_logits: float = 0.0,
     *,
     models: Sequence[ModelCard] = (),
-    both_directions: bool = False,
+    backward: int = 0,
 ) -> ModelCard:
     """Export the weights of runs, and networks of released models, as a model.
 
@@ -127,10 +127,10 @@ def release(
         beside: other models to include in the report.
         vocals_logits: constant added to the logits of vocals, mentioned in the card; to be chosen on validation data.
         models: released models whose networks are part of the ensemble too.
-        both_directions: whether to make a model for files, in which each network also hears the music backwards.
+        backward: how many of the networks, those of `models` first, also hear the music backwards, in files.
     """
     networks = [network for card in models for network in networks_of_model(card)]
-    network = together([*networks, *load_networks(*weights)], both_directions=both_directions)
+    network = together([*networks, *load_networks(*weights)], backward=backward)
     network.add_logits([vocals_logits * (source == "vocals") for source in network.shape.sources])
     runs: dict[Path, list[int]] = {}
     for path in weights:
@@ -142,7 +142,7 @@ def release(
         summary = json.loads((weights[0].parent / MUSIC).read_text())
         trained_on.append(_trained_on(summary, list(runs.values())))
         credits_ += summary["credits"]
-    trained_on.append(_together(len(network.members), vocals_logits, both_directions=both_directions))
+    trained_on += _together(len(network.members), vocals_logits, backward)
     about = Provenance(folder.name, title, "Apache-2.0", tuple(dict.fromkeys(credits_)), " ".join(trained_on).strip())
     card = export(network, folder, about)
     measured = {folder.name: score_model(card, clips)} | {name: score_model(load_card(name), clips) for name in beside}
@@ -185,7 +185,7 @@ def run(chosen: argparse.Namespace) -> None:
         chosen.beside,
         chosen.vocals_logits,
         models=[load_card(name) for name in chosen.network],
-        both_directions=chosen.both_directions,
+        backward=chosen.backward,
     )
     print((card.folder / "report.md").read_text())
 
@@ -210,17 +210,16 @@ def _trained_on(summary: Mapping[str, Any], runs: Sequence[Sequence[int]]) -> st
     return text + f". {steps} training steps, selected on recordings with true stems, which are those of the scores."
 
 
-def _together(networks: int, vocals_logits: float, *, both_directions: bool) -> str:
+def _together(networks: int, vocals_logits: float, backward: int) -> Iterator[str]:
     """Description of how the networks are used, for the card."""
-    text = f" Ensemble of {networks} networks." if networks > 1 else ""
-    if both_directions:
-        text += " Each network hears the music forwards and, except for drums, also backwards."
+    if networks > 1:
+        heard = f", {backward} of them for music heard backwards, without a say in drums" if backward else ""
+        yield f"Ensemble of {networks} networks{heard}."
     if vocals_logits:
-        text += (
-            f" {vocals_logits:g} was added to the vocal logits after training, a value chosen on those recordings, so"
+        yield (
+            f"{vocals_logits:g} was added to the vocal logits after training, a value chosen on those recordings, so"
             " their vocal scores are optimistic."
         )
-    return text
 
 
 def _report(

@@ -33,12 +33,12 @@ def load_networks(*paths: Path) -> list[Network]:
     return networks
 
 
-def together(networks: Sequence[Network], *, both_directions: bool = False) -> Network | Ensemble:
+def together(networks: Sequence[Network], *, backward: int = 0) -> Network | Ensemble:
     """Networks as one: itself, or an ensemble. With a network for files, live ones hear files forwards.
 
     Args:
         networks: at least one.
-        both_directions: whether each network also hears files backwards.
+        backward: how many of them, from the first, also hear files backwards.
 
     Raises:
         ValueError: the networks have different sources.
@@ -47,10 +47,9 @@ def together(networks: Sequence[Network], *, both_directions: bool = False) -> N
     if len(sources) > 1:
         different = " and ".join(", ".join(names) for names in sorted(sources))
         raise ValueError(f"expected networks with the same sources, got {different}")
-    if both_directions or any(network.shape.direction != "live" for network in networks):
+    if backward or any(network.shape.direction != "live" for network in networks):
         networks = [directed(one, "forward") if one.shape.direction == "live" else one for one in networks]
-    if both_directions:
-        networks = [*networks, *(directed(one, "backward") for one in networks if one.shape.direction == "forward")]
+    networks = [*networks, *(directed(one, "backward") for one in networks[:backward])]
     return networks[0] if len(networks) == 1 else Ensemble(networks).eval()
 
 

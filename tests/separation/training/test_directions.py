@@ -32,7 +32,7 @@ def live():
 
 @pytest.fixture(scope="module")
 def both(live):
-    return together([live], both_directions=True)
+    return together([live], backward=1)
 
 
 def noise(seconds, seed=1):

@@ -597,9 +597,9 @@ def test_command_makes_a_model_for_files_of_a_live_one(trained, folder, tmp_path
     words = ["--title", "Both", "--validation", str(folder), "--seconds", "1"]
     assert main(["train", "release", str(tmp_path / "both"), *words]) == 2
     assert "FILE.pt is missing" in capsys.readouterr().err
-    more = ["--network", str(card.graph.parent), "--both-directions"]
+    more = ["--network", str(card.graph.parent), "--backward", "1"]
     assert main(["train", "release", str(tmp_path / "both"), *words, *more]) == 0
-    assert "also backwards" in load_card(str(tmp_path / "both")).trained_on
+    assert "1 of them for music heard backwards" in load_card(str(tmp_path / "both")).trained_on
     assert "curves.png" not in (tmp_path / "both" / "report.md").read_text()
 
 
