@@ -362,7 +362,7 @@ def test_units_have_little_power(unit: Path) -> None:
     most = f"--threshold={10 * EXPOSURE:.0f}"
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", most, str(unit)]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"SYSTEMD_COLORS": "0"})
-    (score,) = re.findall(rf"exposure level for {re.escape(unit.name)}: ([\d.]+)", done.stdout)
+    (score,) = re.findall(r"exposure level for \S+: ([\d.]+)", done.stdout)  # of an instance of a template
     assert done.returncode == 0, done.stdout
     assert float(score) <= EXPOSURE
 

@@ -11,12 +11,12 @@ from stemfield.control.offline.demo import DEMO_RATE_HZ, demo_mixture
 from stemfield.layouts.loader import load_layout
 from stemfield.renderer.scene.scene import RESIDUAL, Separation, default_scene
 from stemfield.separation.cards.card import load_card
-from stemfield.separation.cards.presets import PRESETS
+from stemfield.separation.cards.presets import FILES, PRESETS
 
 SECONDS = 1.5
 THRESHOLDS = {"soft": (0.0, 0.25, 0.5, 0.75, 1.0), "surrey": (0.0, 0.5, 1.0)}
 GAINS_DB = {"vocals": -9.0, "bass": 6.0, "drums": -120.0, "other": 3.0}
-MODELS = sorted(set(PRESETS.values()))
+MODELS = sorted({*PRESETS.values()} - {PRESETS[FILES]})
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,10 @@ import torch
 
 from stemfield.control.cli.main import main
 from stemfield.separation.cards.card import load_card
+from stemfield.separation.cards.card_parts import Chunk
 from stemfield.separation.evaluation.evaluate import si_sdr
 from stemfield.separation.training import batches, dataset, validation
+from stemfield.separation.training import export as export_module
 from stemfield.separation.training.augmentation import Augmentation
 from stemfield.separation.training.continuation import network_of_model, networks_of_model
 from stemfield.separation.training.export import Provenance, check, export, streaming_error
@@ -577,6 +579,13 @@ def test_the_shipped_models_can_be_continued_if_they_are_one_network():
     assert [network.shape.layers for network in networks_of_model(load_card("studio"))] == [4, 3]
 
 
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """Graphs for chunks of two seconds, which are exported sooner."""
+    monkeypatch.setattr(export_module, "CHUNK", Chunk(samples=192 * 512, trim=4 * 512, overlap=8 / 184))
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_command_trains_a_live_model_backwards_for_files(trained, folder, tmp_path, capsys):
     _, card = trained
     material = ["--songs", str(folder), "--validation", str(folder), "--from", str(card.graph.parent)]
@@ -592,6 +601,7 @@ def test_command_trains_a_live_model_backwards_for_files(trained, folder, tmp_pa
     assert "curves.png" in (tmp_path / "both" / "report.md").read_text()
 
 
+@pytest.mark.usefixtures("small_chunks")
 def test_command_makes_a_model_for_files_of_a_live_one(trained, folder, tmp_path, capsys):
     _, card = trained
     words = ["--title", "Both", "--validation", str(folder), "--seconds", "1"]
