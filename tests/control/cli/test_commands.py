@@ -387,7 +387,7 @@ class TestGains:
 
 class TestOffline:
     def test_upmix_is_as_long_as_the_input_and_sounds(self, song: Path, tmp_path: Path) -> None:
-        done = stemfield("upmix", song, tmp_path / "out.wav", "--layout", "7.1.4")
+        done = stemfield("upmix", "--live", song, tmp_path / "out.wav", "--layout", "7.1.4")
         assert done.returncode == 0, done.stderr
         feeds, rate = soundfile.read(tmp_path / "out.wav")
         assert (feeds.shape, rate) == ((2 * RATE, 12), RATE)
@@ -398,7 +398,7 @@ class TestOffline:
         def level_db(scene: str) -> np.ndarray:
             (tmp_path / "scene.yaml").write_text(scene)
             out = tmp_path / "out.wav"
-            done = stemfield("upmix", song, out, "--layout", "quad", "--scene", tmp_path / "scene.yaml")
+            done = stemfield("upmix", "--live", song, out, "--layout", "quad", "--scene", tmp_path / "scene.yaml")
             assert done.returncode == 0, done.stderr
             return 10 * np.log10(np.mean(soundfile.read(out)[0] ** 2, axis=0) + 1e-12)
 
@@ -422,7 +422,7 @@ class TestOffline:
         for name, lines in takes.items():
             (tmp_path / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in lines))
             out = tmp_path / f"{name}.wav"
-            words = ("upmix", song, out, "--layout", "stereo", "--recording", tmp_path / f"{name}.jsonl")
+            words = ("upmix", "--live", song, out, "--layout", "stereo", "--recording", tmp_path / f"{name}.jsonl")
             done = stemfield(*words)
             assert done.returncode == 0, done.stderr
             sounds.append(soundfile.read(out)[0])
@@ -442,7 +442,7 @@ class TestOffline:
         names = ("vocals", "bass", "drums", "other", "residual")
         left = "object: {" + ", ".join(f"{n}: {{aed: [90, 0, 1], width: 0}}" for n in names) + "}"
         (tmp_path / "scene.yaml").write_text(left)
-        words = ("upmix", song, tmp_path / "out.flac", "--binaural", "--scene", tmp_path / "scene.yaml")
+        words = ("upmix", "--live", song, tmp_path / "out.flac", "--binaural", "--scene", tmp_path / "scene.yaml")
         for more in ((), ("--layout", "7.1.4"), ("--layout", "7.1.4", "--hrtf", sofa)):
             done = stemfield(*words, *more)
             assert done.returncode == 0, done.stderr
@@ -465,7 +465,7 @@ class TestOffline:
         assert not out.exists()
 
     def test_separate_sums_to_the_recording(self, song: Path, tmp_path: Path) -> None:
-        done = stemfield("separate", song, tmp_path / "new" / "stems")
+        done = stemfield("separate", "--live", song, tmp_path / "new" / "stems")
         assert done.returncode == 0, done.stderr
         paths = [Path(line) for line in done.stdout.splitlines()]
         assert [path.stem for path in paths] == ["vocals", "bass", "drums", "other", "residual"]
@@ -476,10 +476,10 @@ class TestOffline:
 
     def test_remix_keeps_the_recording_or_silences_all(self, song: Path, tmp_path: Path) -> None:
         recording = soundfile.read(song)[0]
-        assert stemfield("remix", song, tmp_path / "same.wav").returncode == 0
+        assert stemfield("remix", "--live", song, tmp_path / "same.wav").returncode == 0
         np.testing.assert_allclose(soundfile.read(tmp_path / "same.wav")[0], recording, atol=1e-5)
         words = [w for n in ("vocals", "bass", "drums", "other", "residual") for w in ("--gain", f"{n}=-120")]
-        assert stemfield("remix", song, tmp_path / "none.flac", *words).returncode == 0
+        assert stemfield("remix", "--live", song, tmp_path / "none.flac", *words).returncode == 0
         assert np.abs(soundfile.read(tmp_path / "none.flac")[0]).max() < 1e-5
         assert "did you mean drums" in refused("remix", song, tmp_path / "x.wav", "--gain", "drms=3")[0]
 
@@ -526,7 +526,7 @@ class TestOffline:
 
     def test_a_warning_about_the_source_is_told(self, song: Path, tmp_path: Path) -> None:
         (tmp_path / "cut.wav").write_bytes(song.read_bytes()[:200_000])
-        done = stemfield("upmix", tmp_path / "cut.wav", tmp_path / "o.wav", "--layout", "stereo")
+        done = stemfield("upmix", "--live", tmp_path / "cut.wav", tmp_path / "o.wav", "--layout", "stereo")
         assert done.returncode == 0
         assert "stemfield: warning: " in done.stderr
         assert "cut off" in done.stderr
@@ -538,7 +538,7 @@ class TestOffline:
             for _ in range(600):
                 file.write(noise)
         work = subprocess.Popen(
-            [str(COMMAND), "upmix", "long.wav", "o.wav", "--layout", "22.2"],
+            [str(COMMAND), "upmix", "--live", "long.wav", "o.wav", "--layout", "22.2"],
             cwd=tmp_path,
             stderr=subprocess.PIPE,
             preexec_fn=lambda: signal.signal(sent, signal.SIG_DFL),  # it is ignored in the background

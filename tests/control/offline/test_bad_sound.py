@@ -19,7 +19,7 @@ def separate(tmp_path, capsys):
             source.write_bytes(content)
         else:
             soundfile.write(source, sound, rate_hz, subtype="FLOAT")
-        status = main(["separate", str(source), str(tmp_path / "out"), *words])
+        status = main(["separate", str(source), str(tmp_path / "out"), "--live", *words])
         err = capsys.readouterr().err
         if status:
             return status, None, err
