@@ -87,7 +87,7 @@ def _files(commands: Parser) -> None:
     text = "process many recordings as a plan says, in many processes"
     made = commands.command("batch", text, "batch.batch", json=True)
     made.add("plan", "PLAN.yaml", "recordings, jobs and an output folder; see docs/batch.md")
-    made.add("--workers", "N", "number of processes; default: one per core", type=count(1, 1024))
+    made.add("--workers", "N", "number of processes; default: one per core, with 2 GB each", type=count(1, 1024))
     made.add("--scheduler", "ADDRESS", "use a running Dask cluster, such as tcp://10.0.0.5:8786")
     text = "retries of a recording whose process died; default 3; an external scheduler has its own setting"
     made.add("--retries", "N", text, type=count(0, 100), default=3)

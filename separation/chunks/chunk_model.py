@@ -45,7 +45,7 @@ class ChunkModel:
         self._graphs: list[tuple[Path, onnxruntime.InferenceSession]] = []
         threads = os.cpu_count() or 1
         for path in card.graphs:
-            session = open_graph(path, providers, threads)
+            session = open_graph(path, providers, threads, plan_memory=False)
             taken, given = (
                 {tensor.name: self._shape(tensor) for tensor in tensors} for tensors in (card.inputs, card.outputs)
             )

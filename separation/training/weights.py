@@ -41,8 +41,10 @@ def together(networks: Sequence[Network], *, backward: int = 0) -> Network | Ens
         backward: how many of them, from the first, also hear files backwards.
 
     Raises:
-        ValueError: the networks have different sources.
+        ValueError: the networks have different sources, or are fewer than `backward`.
     """
+    if backward > len(networks):
+        raise ValueError(f"--backward: expected at most {len(networks)}, the networks, got {backward}")
     sources = {network.shape.sources for network in networks}
     if len(sources) > 1:
         different = " and ".join(", ".join(names) for names in sorted(sources))

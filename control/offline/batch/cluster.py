@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.offline.batch.work import Outcome, Task, failed, perform
 
 LOOPBACK = "127.0.0.1"
+WORKER_BYTES = 2 << 30
+"""Memory of a process: the model for files takes 1.7 GB."""
 _AHEAD = 2
 """Tasks submitted per worker: none is idle, and the scheduler can hold a catalogue of any length."""
 
@@ -31,9 +34,10 @@ def local_cluster(workers: int | None, retries: int) -> Iterator[Client]:
     """A cluster on this machine, closed at the end.
 
     Args:
-        workers: number of processes, of one thread each; None: one a core.
+        workers: number of processes, of one thread each; None: one a core, if each has `WORKER_BYTES`.
         retries: how often a task is retried whose process died.
     """
+    memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     dashboard = f"{LOOPBACK}:0" if importlib.util.find_spec("bokeh") else None
     settings = {
         "distributed.scheduler.allowed-failures": retries,
@@ -46,7 +50,7 @@ def local_cluster(workers: int | None, retries: int) -> Iterator[Client]:
     with (
         dask.config.set(settings),
         LocalCluster(
-            n_workers=workers or CPU_COUNT,
+            n_workers=workers or max(min(CPU_COUNT, memory_bytes // WORKER_BYTES), 1),
             threads_per_worker=1,
             processes=True,
             host=LOOPBACK,

@@ -78,6 +78,8 @@ def test_live_networks_beside_one_for_files_hear_files_forwards(live):
     mixed = together([live, directed(live, "backward")])
     assert [member.shape.direction for member in mixed.members] == ["forward", "backward"]
     assert together([live, live]).shape.direction == "live"
+    with pytest.raises(ValueError, match="--backward: expected at most 1, the networks, got 2"):
+        together([live], backward=2)
 
 
 def test_training_examples_have_the_transform_of_the_host():

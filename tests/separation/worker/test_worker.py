@@ -111,12 +111,13 @@ def test_silence_is_passed_without_the_model_and_the_first_note_is_whole(engine,
     play_slowly(engine, worker, np.concatenate([music, tail], axis=1))
     assert worker.nap()
     assert engine.timeline.stems_end() == engine.timeline.mixture_end()
-    separated, load = engine.timeline.separated, engine.timeline.load
+    separated = engine.timeline.separated
     assert separated > 9_000
+    engine.timeline.load = 1.0  # as if the model took all the time
     play_slowly(engine, worker, tail[:, :24_000])
     assert engine.timeline.separated == separated
     assert engine.timeline.stems_end() == engine.timeline.mixture_end()
-    assert engine.timeline.load < load
+    assert engine.timeline.load < 0.8
     first = engine.timeline.mixture_end() + 777
     play_slowly(engine, worker, np.pad(music, ((0, 0), (777, 9_000))))
     assert engine.timeline.late == 0
