@@ -98,8 +98,9 @@ def surroundings(stage: Path, man: Path | None) -> None:
         shutil.copy(source / name, units)
     shutil.copy(source / "stemfield.sysusers", put(stage / "usr/lib/sysusers.d") / "stemfield.conf")
     shutil.copy(source / "stemfield.tmpfiles", put(stage / "usr/lib/tmpfiles.d") / "stemfield.conf")
-    user = (source / "user" / "stemfield.service").read_text().replace("%h/.local/bin/stemfield", "/usr/bin/stemfield")
-    (put(stage / "usr/lib/systemd/user") / "stemfield.service").write_text(user)
+    for name in ("stemfield.service", "stemfield-source@.service"):
+        user = (source / "user" / name).read_text().replace("%h/.local/bin/stemfield", "/usr/bin/stemfield")
+        (put(stage / "usr/lib/systemd/user") / name).write_text(user)
     papers = put(stage / "usr/share/doc/stemfield")
     shutil.copy(TREE / "LICENSE", papers / "copyright")
     packed(TREE / "CHANGELOG.md", papers / "changelog.gz")

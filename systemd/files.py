@@ -34,9 +34,14 @@ _FILES: Final[dict[Scope, dict[Server, tuple[str, ...]]]] = {
         "none": ("stemfield.service", "stemfield-source@.service"),
     },
     "user": {
-        "jackd": ("stemfield.service", "jackd.service"),
-        "pipewire": ("stemfield.service", "stemfield.service.d/pipewire.conf"),
-        "none": ("stemfield.service",),
+        "jackd": ("stemfield.service", "jackd.service", "stemfield-source@.service"),
+        "pipewire": (
+            "stemfield.service",
+            "stemfield.service.d/pipewire.conf",
+            "stemfield-source@.service",
+            "stemfield-source@.service.d/pipewire.conf",
+        ),
+        "none": ("stemfield.service", "stemfield-source@.service"),
     },
 }
 

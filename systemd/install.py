@@ -59,7 +59,7 @@ def remove(scope: Scope, root: Path, paths: tuple[Path, ...]) -> None:
     for path in paths:
         path.unlink()
         with suppress(OSError):  # a folder that also holds other files
-            if path.parent.name == f"{MAIN_UNIT}.d":
+            if path.parent.name.endswith(".service.d"):
                 path.parent.rmdir()
 
 

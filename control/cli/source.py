@@ -24,7 +24,7 @@ def pcm(options: argparse.Namespace) -> int:
     try:
         sender = partial(source.open_sender, form, options.fifo, options.tcp, config.network)
         server = options.server or config.jack.server_name
-        source.play(sender, form, options.name, server, 1e-3 * options.latency)
+        source.play(sender, form, options.name, server, 1e-3 * options.latency, options.connect)
     except OSError as error:
         raise CommandError([error.strerror or str(error)], FAILED) from error
     raise CommandError(["the JACK server is gone"], FAILED)

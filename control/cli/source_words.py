@@ -22,5 +22,7 @@ def add_source(commands: Parser) -> None:
     text = "sound held against jitter, in milliseconds; default: 100"
     made.add("--latency", "MS", text, type=number(50.0, 2_000.0), default=100.0)
     made.add("--name", "NAME", "name of the JACK client; default: pcm", default="pcm")
+    text = "port or pattern to connect to, left and right in order, whenever they appear"
+    made.repeated("--connect", "PORT", text)
     made.add("--server", "NAME", "JACK server; default: as configured")
     made.add("--config", "FILE", "YAML configuration of the daemon; default: the user's")

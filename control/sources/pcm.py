@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Protocol
@@ -22,6 +22,8 @@ BUFFER_S: Final = 0.05
 CHUNK_S: Final = 0.01
 """Longest sound that is read at once."""
 WAIT_S: Final = 0.1
+CONNECT_S: Final = 1.0
+"""Time between two looks for ports to connect to."""
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +106,14 @@ def open_sender(form: PcmFormat, fifo: Path | None, port: int | None, network: N
     return TcpPort(addresses, port or 0, lambda host: admission.rights(host) == "change", buffer_bytes)
 
 
-def play(open_sender: Callable[[], Sender], form: PcmFormat, name: str, server: str | None, latency_s: float) -> None:
+def play(
+    open_sender: Callable[[], Sender],
+    form: PcmFormat,
+    name: str,
+    server: str | None,
+    latency_s: float,
+    connect: Sequence[str] = (),
+) -> None:
     """Carry sound, as a JACK client of a name, until the server ends.
 
     Args:
@@ -113,6 +122,7 @@ def play(open_sender: Callable[[], Sender], form: PcmFormat, name: str, server: 
         name: name of the client.
         server: name of the server; None is the default one.
         latency_s: sound held against jitter.
+        connect: names or patterns of the ports that left and right are connected to.
 
     Raises:
         OSError: there is no server, or the sender cannot be opened.
@@ -123,5 +133,9 @@ def play(open_sender: Callable[[], Sender], form: PcmFormat, name: str, server: 
         sender = open_sender()
         stack.callback(sender.close)
         source = PcmSource(sender, form, playback)
+        looked_s = -CONNECT_S
         while not playback.lost:
+            if connect and time.monotonic() - looked_s >= CONNECT_S:
+                playback.connect(connect)
+                looked_s = time.monotonic()
             source.step()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from enum import IntEnum, auto
 from typing import Any, Final
 
@@ -13,6 +15,7 @@ from numba import carray, cfunc, njit, types
 
 from stemfield.control.sources.formats import Audio
 from stemfield.renderer.drivers import libjack
+from stemfield.renderer.drivers.wanted_connections import Peer, matching
 from stemfield.renderer.native.operations import as_address, as_pointer, load, load_acquire, store, store_release
 
 llvmlite.binding.load_library_permanently(libjack.LIBJACK)
@@ -170,11 +173,16 @@ class JackPlayback:
         self.rate_hz = int(self._client.samplerate)
         self.ring = Ring(self.rate_hz, round(latency_s * self.rate_hz))
         left, right = (libjack.address(self._client.outports.register(port)) for port in PORTS)
+        self._met: set[str] = set()
         self.ring.serve((left, right))
         self._process = cfunc(types.int32(types.uint32, types.voidptr))(_process)
         address = libjack.address(self._client)
         libjack.library.jack_set_process_callback(address, self._process.address, self.ring.words.ctypes.data)
+        libjack.fix_latencies(address)
         self._client.activate()
+        for port in (left, right):
+            libjack.set_capture_latency(port, self.ring.target_frames)
+        libjack.library.jack_recompute_total_latencies(address)
 
     @property
     def lost(self) -> bool:
@@ -187,6 +195,22 @@ class JackPlayback:
         seconds, nanoseconds = self.ring.words[CLOCK_S : CLOCK_S + 2].tolist()
         since_s = time.monotonic() - seconds - 1e-9 * nanoseconds
         return held - min(max(since_s * self.rate_hz, 0.0), float(self._client.blocksize))
+
+    def connect(self, patterns: Sequence[str]) -> None:
+        """Connect left and right to the first two ports that match, each once whenever it appears.
+
+        Args:
+            patterns: names or patterns (`*`, `?`) of input ports of other clients.
+        """
+        with suppress(jack.JackError):  # a port that has just gone, or a connection that is there already
+            ports = self._client.get_ports(is_audio=True, is_input=True)
+            peers = [Peer(port.name, tuple(port.aliases)) for port in ports]
+            found = list(dict.fromkeys(name for pattern in patterns for name in matching(pattern, peers)))[: len(PORTS)]
+            self._met &= set(found)
+            for own, name in zip(self._client.outports, found, strict=False):
+                if name not in self._met:
+                    self._met.add(name)
+                    self._client.connect(own, name)
 
     def close(self) -> None:
         """Leave the server."""

@@ -44,11 +44,11 @@ class Fifo:
 
     def __init__(self, path: Path, buffer_bytes: int) -> None:
         self._path, self._buffer = path, buffer_bytes
-        with suppress(FileExistsError):
-            os.mkfifo(path, 0o660)
         self._fd = self._open()
 
     def _open(self) -> int:
+        with suppress(FileExistsError):
+            os.mkfifo(self._path, 0o660)
         fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         if not stat.S_ISFIFO(os.fstat(fd).st_mode):
             os.close(fd)
@@ -57,18 +57,30 @@ class Fifo:
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, max(self._buffer, _LEAST_BUFFER))
         return fd
 
+    def _reopen(self) -> None:
+        os.close(self._fd)
+        self._fd = self._open()
+
+    def _is_removed(self) -> bool:
+        """Whether the path no longer leads to this FIFO: some senders remove it when they end."""
+        try:
+            return not os.path.samestat(self._path.lstat(), os.fstat(self._fd))
+        except FileNotFoundError:
+            return True
+
     def read(self, most: int, timeout_s: float) -> bytes | None:
         """See `Sender`."""
         waiting = select.poll()
         waiting.register(self._fd, select.POLLIN)
         if not waiting.poll(1e3 * timeout_s):
-            return b""
+            if not self._is_removed():
+                return b""
+            self._reopen()
+            return None
         with suppress(BlockingIOError):
             if data := os.read(self._fd, most):
                 return data
-            # The last writer has gone; a FIFO opened anew waits for the next one.
-            os.close(self._fd)
-            self._fd = self._open()
+            self._reopen()  # the last writer has gone; a FIFO opened anew waits for the next one
             return None
         return b""
 

@@ -45,7 +45,8 @@ class _LatencyRange(ctypes.Structure):
     _fields_ = (("minimum", ctypes.c_uint32), ("maximum", ctypes.c_uint32))
 
 
-library.jack_port_get_latency_range.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_LatencyRange)]
+for _name in ("jack_port_get_latency_range", "jack_port_set_latency_range"):
+    getattr(library, _name).argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_LatencyRange)]
 
 
 def _function(function: Any) -> int:
@@ -107,3 +108,14 @@ def capture_latency_frames(port: int) -> int:
     found = _LatencyRange()
     library.jack_port_get_latency_range(port, _CAPTURE, ctypes.byref(found))
     return int(found.maximum)
+
+
+def fix_latencies(client: int) -> None:
+    """Leaves the latencies of a client's ports as they are set; libjack would set those of outputs to 0."""
+    # `int abs(int)` takes the latency mode and does nothing
+    library.jack_set_latency_callback(client, _function(_c.abs), None)
+
+
+def set_capture_latency(port: int, frames: int) -> None:
+    """Sets the capture latency of an output `jack_port_t*` of an active client with fixed latencies."""
+    library.jack_port_set_latency_range(port, _CAPTURE, ctypes.byref(_LatencyRange(frames, frames)))

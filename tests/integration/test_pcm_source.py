@@ -6,16 +6,20 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from daemon_process import free_port
 
+from stemfield.renderer.drivers import libjack
+
 RATE_HZ = 48_000
 TONE_HZ = 440.0
 LEVEL = 0.5
+LATENCY_FRAMES = 3840
 STEEPEST = LEVEL * (2.0 * np.pi * TONE_HZ / RATE_HZ) ** 2
 
 
@@ -28,11 +32,19 @@ def server(jackd):
 def source(server) -> Iterator[int]:
     port = free_port()
     command = [Path(sys.executable).parent / "stemfield", "source", "pcm", "--tcp", port, "--server", server.name]
-    process = subprocess.Popen([*map(str, command), "--format", "f32le"], stderr=subprocess.PIPE, text=True)
+    command += ["--format", "f32le", "--latency", f"{1e3 * LATENCY_FRAMES / RATE_HZ:g}", "--connect", "studio:in?"]
+    process = subprocess.Popen([*map(str, command)], stderr=subprocess.PIPE, text=True)
     yield port
     if process.poll() is None:
         process.terminate()
     process.communicate(timeout=10)
+
+
+def wait_for(true: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
 
 
 def connected(port: int) -> socket.socket:
@@ -59,7 +71,11 @@ def send(sender: socket.socket, seconds: float) -> None:
 def test_a_sender_that_stops_and_one_that_returns_are_faded(server, source, jack_client) -> None:
     with connected(source) as sender:
         client = jack_client(server.name, 2, np.zeros((0, 12 * RATE_HZ), np.float32))
-        client.connect("pcm", [], ["left", "right"])
+        wait_for(lambda: all(port.number_of_connections for port in client.ins), "the source connects itself")
+        for port, name in zip(client.ins, ("pcm:left", "pcm:right"), strict=True):
+            assert [other.name for other in client.jack.get_all_connections(port)] == [name]
+            latency = partial(libjack.capture_latency_frames, libjack.address(port))
+            wait_for(lambda latency=latency: latency() == LATENCY_FRAMES, "the source reports its latency")
         client.roll()
         send(sender, 2.0)
         time.sleep(0.7)

@@ -98,8 +98,14 @@ SETS = {
         "stemfield-wireplumber.service",
     },
     ("system", "none"): {"stemfield.service", "stemfield-source@.service"},
-    ("user", "jackd"): {"stemfield.service", "jackd.service"},
-    ("user", "pipewire"): {"stemfield.service", "stemfield.service.d/pipewire.conf"},
+    ("user", "jackd"): {"stemfield.service", "jackd.service", "stemfield-source@.service"},
+    ("user", "pipewire"): {
+        "stemfield.service",
+        "stemfield.service.d/pipewire.conf",
+        "stemfield-source@.service",
+        "stemfield-source@.service.d/pipewire.conf",
+    },
+    ("user", "none"): {"stemfield.service", "stemfield-source@.service"},
 }
 
 

@@ -40,6 +40,24 @@ def connected(port: TcpPort) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port.port), SECONDS)
 
 
+def test_a_fifo_that_its_writer_removes_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "music"
+    fifo = Fifo(path, 9600)
+    try:
+        with path.open("wb") as writer:
+            writer.write(b"abc")
+            path.unlink()
+        assert everything(fifo, lambda _, ended: ended == 1) == (b"abc", 1)
+        assert path.is_fifo()
+        path.unlink()
+        assert everything(fifo, lambda _, ended: ended == 1) == (b"", 1), "also one that nobody has written to"
+        with path.open("wb") as writer:
+            writer.write(b"defg")
+        assert everything(fifo, lambda _, ended: ended == 1) == (b"defg", 1)
+    finally:
+        fifo.close()
+
+
 def test_a_fifo_is_made_and_outlives_its_writers(tmp_path: Path) -> None:
     path = tmp_path / "music"
     fifo = Fifo(path, 9600)
