@@ -25,9 +25,8 @@ def main() -> None:
     os.environ["JACK_NO_START_SERVER"] = "1"
     server = sys.argv[1] if len(sys.argv) > 1 else ""
     try:
-        import jack
-
         from stemfield.renderer.drivers import libjack
+        from stemfield.renderer.drivers.libjack import jack
     except OSError as error:
         _tell(library="", reason=str(error))
         return

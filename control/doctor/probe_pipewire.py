@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
+
+from stemfield.renderer.drivers.pipewire_library import is_running
 
 TIMEOUT_S: Final = 4.0
 SETTINGS: Final = ("clock.force-quantum", "clock.force-rate")
@@ -68,19 +67,6 @@ def probe_pipewire() -> PipeWireState:
     except (subprocess.TimeoutExpired, ValueError):
         return PipeWireState(running=True, problem="PipeWire accepts connections but does not reply to pw-dump")
     return PipeWireState(running=True, forces=tuple(force for one in objects for force in _forces(one)))
-
-
-def is_running() -> bool:
-    """Whether a PipeWire of this user accepts connections."""
-    folder = os.environ.get("PIPEWIRE_RUNTIME_DIR") or os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-    path = Path(folder) / os.environ.get("PIPEWIRE_REMOTE", "pipewire-0")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        client.settimeout(TIMEOUT_S)
-        try:
-            client.connect(str(path))
-        except OSError:
-            return False
-    return True
 
 
 def _forces(one: Mapping[str, Any]) -> Iterator[Force]:

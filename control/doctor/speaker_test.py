@@ -19,8 +19,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import jack
-
 from stemfield.control.config.free_ports import Claims
 from stemfield.control.dialects.osc import Message, encode
 from stemfield.control.doctor.processes import next_line, wait_or_kill
@@ -28,6 +26,7 @@ from stemfield.control.doctor.speaker_test_daemon import CLIENT, READY
 from stemfield.control.network.client import request
 from stemfield.layouts.model import Layout
 from stemfield.renderer.drivers import libjack
+from stemfield.renderer.drivers.libjack import jack
 
 START_S: Final = 120.0
 """Timeout of the start; the first start ever compiles the audio code."""

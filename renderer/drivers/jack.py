@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import jack
-
 from stemfield.renderer.drivers import libjack
 from stemfield.renderer.drivers.connections import Connection
 from stemfield.renderer.drivers.jack_callback import (
@@ -20,6 +18,7 @@ from stemfield.renderer.drivers.jack_callback import (
     compile_callbacks,
 )
 from stemfield.renderer.drivers.jack_settings import JackPorts, JackSettings
+from stemfield.renderer.drivers.libjack import jack
 from stemfield.renderer.drivers.port_channels import channels_of_ports
 from stemfield.renderer.drivers.wanted_connections import Peer, WantedConnections
 from stemfield.renderer.engine.engine import Engine

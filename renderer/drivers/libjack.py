@@ -12,7 +12,10 @@ from __future__ import annotations
 import ctypes
 from typing import Any, Final
 
-import jack
+from stemfield.renderer.drivers.pipewire_library import chosen_library
+
+with chosen_library():
+    import jack as jack
 
 LIBJACK: Final = "libjack.so.0"
 _SEMAPHORE_BYTES: Final = 64

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-import jack
-
 from stemfield.layouts.channels import channel_of
 from stemfield.renderer.drivers.alsa_channels import channels_by_alias
+from stemfield.renderer.drivers.libjack import jack
 
 
 def channels_of_ports(ports: Sequence[Any], titles: dict[str, str | None]) -> list[str | None]:
