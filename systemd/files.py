@@ -18,7 +18,7 @@ Server = Literal["jackd", "pipewire", "none"]
 
 MAIN_UNIT: Final = "stemfield.service"
 
-_MARK: Final = "# Written by `stemfield service install`; sha256 "
+_MARK: Final = re.compile(r"# Written by `stemfield [a-z ]+`; sha256 ([0-9a-f]+)")
 _PROGRAM: Final = re.compile(r"^ExecStart=\S*/stemfield(?= )", re.MULTILINE)
 _USER_PROGRAM: Final = Path(".local/bin/stemfield")
 
@@ -96,7 +96,7 @@ def service_files(scope: Scope, server: Server, program: Path, root: Path) -> tu
         for kind in ("sysusers", "tmpfiles"):
             path = root / "etc" / f"{kind}.d" / "stemfield.conf"
             found.append((path, (source / f"stemfield.{kind}").read_text()))
-    return tuple(ServiceFile(path, _marked(text)) for path, text in found)
+    return tuple(ServiceFile(path, marked(text, "service install")) for path, text in found)
 
 
 def installed_files(scope: Scope, root: Path) -> tuple[Path, ...]:
@@ -117,7 +117,8 @@ def units_of(paths: tuple[Path, ...]) -> list[str]:
 def is_untouched(text: str) -> bool:
     """Whether a file was installed by any version and not edited since."""
     first, _, rest = text.partition("\n")
-    return first == _MARK + _digest(rest)
+    mark = _MARK.fullmatch(first)
+    return mark is not None and mark[1] == _digest(rest)
 
 
 def unit_folder(scope: Scope, root: Path) -> Path:
@@ -150,8 +151,9 @@ def _exec_path(program: Path, scope: Scope) -> str:
     return str(program).replace("%", "%%")
 
 
-def _marked(text: str) -> str:
-    return f"{_MARK}{_digest(text)}\n{text}"
+def marked(text: str, command: str) -> str:
+    """A text with a first line that names the command that writes it, by which it is recognised as untouched."""
+    return f"# Written by `stemfield {command}`; sha256 {_digest(text)}\n{text}"
 
 
 def _digest(text: str) -> str:

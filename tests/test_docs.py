@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stemfield.control.cli.commands import make_parser
 from stemfield.control.config.configuration import Config, parse_config
+from stemfield.control.options.commands import make_parser
 from stemfield.layouts.loader import load_layout
 
 ROOT = Path(__file__).parents[1]

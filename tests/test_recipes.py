@@ -164,7 +164,7 @@ def test_a_command_of_the_command_line(source: Source) -> None:
         "def hello(options):\n    print('hello', options.name)\n    return 0\n",
     )
     source.change(
-        "control/cli/commands.py",
+        "control/options/commands.py",
         "def _playing(commands: Parser) -> None:\n",
         "def _playing(commands: Parser) -> None:\n"
         '    commands.command("hello", "say hello", "hello.hello").add_argument("name")\n',

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from stemfield.control.audio.port_connections import PortConnections
-from stemfield.control.audio.roles import ports_of
+from stemfield.control.audio.roles import Ports, ports_of
 from stemfield.control.config.configuration import Config
 from stemfield.control.status import Wiring
 from stemfield.layouts.model import Layout
@@ -201,7 +201,7 @@ class DriverLink:
         self._config = config
         self._changed_s = time.monotonic()
         if self.driver is not None and not isinstance(self.driver, ClockDriver):
-            self.driver.settings = _settings(config)
+            self.driver.settings = _settings(config, self.names)
 
     def leave(self) -> None:
         """Close the driver."""
@@ -223,7 +223,7 @@ class DriverLink:
                 raise OSError(f"libjack is not on this machine ({error}): install it, or set driver: clock") from error
             return clock
         try:
-            return JackDriver(_settings(config), self._connections.wanted)
+            return JackDriver(_settings(config, self.names), self._connections.wanted)
         except JackError as error:
             log.debug("%s", error)
             return clock if config.driver == "auto" and not self._joined_once else None
@@ -272,5 +272,6 @@ def fade_out(engine: Engine) -> None:
         time.sleep(0.005)
 
 
-def _settings(config: Config) -> JackSettings:
-    return JackSettings(**config.jack.model_dump(exclude={"channels"}))
+def _settings(config: Config, names: Ports) -> JackSettings:
+    device = config.device.connections(names.music) if config.role != "renderer" else ()
+    return JackSettings(**config.jack.model_dump(exclude={"channels"}), device=device)

@@ -1,6 +1,6 @@
-"""The command line: `commands` has all commands with their arguments, and each names the module that carries it out.
+"""The command line: `main` is the entry point, and each command has a module, which its options name.
 
-For others are `main`, the entry point, and what the manual is made of: `commands`, and the class of its `parser`.
+The manual is made of `control.options`.
 """
 
-__all__ = ["commands", "main", "parser"]
+__all__ = ["main"]

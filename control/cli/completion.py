@@ -10,7 +10,7 @@ import argcomplete
 from argcomplete.completers import FilesCompleter
 from argcomplete.shell_integration import shellcode
 
-from stemfield.control.cli.parser import Parser
+from stemfield.control.options.parser import Parser
 
 
 def completion(options: argparse.Namespace) -> int:

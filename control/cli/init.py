@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from stemfield.control.cli import device, service
 from stemfield.control.cli.check import file_problems, problems_of
 from stemfield.control.cli.questions import Questions
 from stemfield.control.command_errors import CommandError, write_errors
@@ -28,6 +29,7 @@ from stemfield.control.offline.inputs import model_card, usable_layout
 from stemfield.layouts.bass import BASS_HZ, is_open, suggested_hz
 from stemfield.layouts.model import Layout
 from stemfield.layouts.problems import did_you_mean
+from stemfield.renderer.drivers.pipewire_library import is_running
 from stemfield.renderer.files.audiofile import AudioReader
 from stemfield.separation.cards.presets import DEFAULT, PRESETS
 
@@ -68,8 +70,25 @@ def init(options: argparse.Namespace) -> int:
         from stemfield.control.cli.connect import connect_by_ear
 
         connect_by_ear(path, confirmed=options.yes)
-    print("next: stemfield serve; if there is no sound: stemfield doctor")
+    if _wants_device(options, questions, path):
+        _make_device(options)
+        print("choose the device in the desktop's sound settings; if there is no sound: stemfield doctor")
+    else:
+        print("next: stemfield serve; if there is no sound: stemfield doctor")
     return 0
+
+
+def _wants_device(options: argparse.Namespace, questions: Questions, path: Path) -> bool:
+    """Whether to make the daemon a device of the desktop, whose service reads the user's own configuration."""
+    if options.device is None and (options.yes or path != user_config_file() or not is_running()):
+        return False
+    question = "Make it a sound device of this desktop, started with your session?"
+    return options.device if options.device is not None else questions.confirm(question, True)
+
+
+def _make_device(options: argparse.Namespace) -> None:
+    service.install(argparse.Namespace(scope="user", server="pipewire", program=None, root="/", yes=True, start=True))
+    device.install(argparse.Namespace(config=options.config, title=None, default=True, yes=True))
 
 
 class _Answers:

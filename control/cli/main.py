@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from functools import partial
 from types import TracebackType
 
-from stemfield.control.cli.commands import make_parser
 from stemfield.control.command_errors import ENDS, FAILED, termination_waits
 from stemfield.control.daemon.log import error_prefix
 from stemfield.control.daemon.standard_streams import fill_standard_streams
+from stemfield.control.options.commands import make_parser
 from stemfield.layouts.problems import UserError, shortened
 
 INTERRUPTED = 130

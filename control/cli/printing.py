@@ -1,11 +1,12 @@
-"""What commands print: JSON for programs, tables, and the problems of what was checked."""
+"""What commands print and ask: JSON for programs, tables, the problems of what was checked, and for permission."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from stemfield.control.command_errors import BAD_INPUT, CommandError
+from stemfield.control.command_errors import BAD_INPUT, FAILED, CommandError
 from stemfield.layouts.plain_data import json_line
 
 
@@ -59,3 +60,21 @@ def print_entries(entries: Iterable[Any], others: str, hint: str, *, as_json: bo
         print_json(shown)
     else:
         print_table([(e.name, ", ".join(getattr(e, others)), e.title or f"{hint} {e.path}") for e in entries])
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask for permission, unless it was given.
+
+    Raises:
+        CommandError: it was refused, or nobody is there to be asked.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise CommandError(["no terminal to confirm at: pass --yes"])
+    try:
+        answer = input(f"{question} [y/N] ")
+    except EOFError:
+        answer = ""
+    if answer.strip().lower() not in ("y", "yes"):
+        raise CommandError(["nothing was changed"], FAILED)

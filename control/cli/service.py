@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from stemfield.control.cli.printing import print_json
+from stemfield.control.cli.printing import confirm, print_json
 from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.layouts.problems import shown
 from stemfield.systemd import install as systemd
@@ -53,7 +53,7 @@ def install(options: argparse.Namespace) -> int:
         _show(changes)
         for path in stale:
             print(f"remove {path}: it belongs to another server")
-        _confirm("write these files?", options)
+        confirm("write these files?", yes=options.yes)
         for file, difference in changes.items():
             if difference:
                 systemd.write(file)
@@ -80,7 +80,7 @@ def uninstall(options: argparse.Namespace) -> int:
     if not untouched:
         print("nothing is installed")
         return 0
-    _confirm("remove these files?", options)
+    confirm("remove these files?", yes=options.yes)
     systemd.remove(scope, root, untouched)
     if systemd.manages(root):
         systemd.run(scope, "daemon-reload")
@@ -178,17 +178,6 @@ def _show(changes: dict[ServiceFile, str]) -> None:
         if difference and there is not None and not is_untouched(there):
             print(f"{file.path} was changed since it was installed, or is not from stemfield:")
         print(difference, end="")
-
-
-def _confirm(question: str, options: argparse.Namespace) -> None:
-    if options.yes:
-        return
-    try:
-        answer = input(f"{question} [y/N] ")
-    except EOFError:
-        answer = ""
-    if answer.strip().lower() not in ("y", "yes"):
-        raise CommandError(["nothing was changed"], FAILED)
 
 
 def _print_notes(found: Sequence[Advice]) -> None:

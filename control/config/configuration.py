@@ -20,6 +20,7 @@ from stemfield.control.config.audio import (
     Role,
     SeparationConfig,
 )
+from stemfield.control.config.device import DeviceConfig
 from stemfield.control.config.network import (
     DiscoveryConfig,
     HandsConfig,
@@ -93,6 +94,7 @@ class Config(Strict):
     clock: ClockConfig = ClockConfig()
     separation: SeparationConfig = SeparationConfig()
     monitor: MonitorConfig = MonitorConfig()
+    device: DeviceConfig = DeviceConfig()
     inputs: tuple[InputConfig, ...] = Field((), max_length=MAX_INPUTS, description="Direct inputs, up to 123.")
     network: NetworkConfig = NetworkConfig()
     osc: OscConfig = OscConfig()

@@ -20,6 +20,7 @@ from stemfield.control.audio.scene_delay import SceneDelay
 from stemfield.control.audio.service import AudioService
 from stemfield.control.config.configuration import Config
 from stemfield.control.config.network import delay_of
+from stemfield.control.daemon.device_volume import follow_device
 from stemfield.control.daemon.last_resort import end_in_time
 from stemfield.control.daemon.last_run import LastRun
 from stemfield.control.daemon.log import begin_log
@@ -123,6 +124,7 @@ class Daemon:
             network = await open_network(stack, self._config, hub, self._layout, self._headphones)
             if network.upstream is not None:
                 self._audio.upstream_ms = partial(getattr, network.upstream, "latency_ms")
+            follow_device(stack, self._config, hub)
             stack.enter_context(self._last_run)  # only the daemon that has the ports
             reloader = Reloader(self._config, self._reread, partial(self._reconfigure, hub, network))
             stack.push_async_callback(reloader.close)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 
-from stemfield.control.cli.commands import make_parser
-from stemfield.control.cli.parser import Parser
+from stemfield.control.options.commands import make_parser
+from stemfield.control.options.parser import Parser
 
 _HEAD = """\
 # The command line

@@ -17,6 +17,7 @@ class JackSettings:
         connect_inputs: names or patterns (`*`, `?`) of ports that feed the inputs, in order, or left and right by name.
         connect_outputs: the same of ports that take loudspeakers, by their channels' names or by number.
         connect_monitor: the same of two ports that take the binaural monitor.
+        device: own input ports, and ports of the desktop's sound device to connect them to whenever those exist.
         connect_speakers: full names of ports by labels of loudspeakers, in preference to `connect_outputs`.
     """
 
@@ -26,6 +27,7 @@ class JackSettings:
     connect_inputs: tuple[str, ...] = ()
     connect_outputs: tuple[str, ...] = ()
     connect_monitor: tuple[str, ...] = ()
+    device: tuple[tuple[str, str], ...] = ()
     connect_speakers: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -75,6 +75,7 @@ class WantedConnections:
         found = _Pass(self._known, self._channels)
         inputs = ports.inputs[: ports.mixture_inputs]
         wanted = found.pairs("connect_inputs", settings.connect_inputs, sources, _sides(inputs), inputs)
+        wanted |= {(own, port) for own, port in settings.device if own in ports.inputs}
         found.heard = heard_sinks([port for _, port in wanted])
         own = found.singles(settings.connect_speakers, ports.outputs, sinks)
         feeds = {label: n for label, n in zip(ports.outputs, ports.channels, strict=True) if label not in own}

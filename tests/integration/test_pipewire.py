@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
-import yaml
 from pipewire import PipeWire
 
 PORTS = {f"stemfield:{name}" for name in ("mixture_L", "mixture_R", "M+045", "M-045", "M+135", "M-135")}
-
-MANUAL = Path(__file__).parents[2] / "docs" / "desktop.md"
 
 
 @pytest.fixture
@@ -92,62 +87,3 @@ def test_a_newcomer_is_called_while_the_period_changes_and_tells_its_latency(pip
         finally:
             watch.cancel()
     assert joining.returncode == 0
-
-
-CARD = """
-context.objects = [ {
-  factory = adapter
-  args = {
-    factory.name = support.null-audio-sink
-    node.name = alsa_output.pci-0000_00_1f.3.analog-surround-51
-    node.description = "Built-in Audio Analog Surround 5.1"
-    media.class = Audio/Sink
-    audio.position = [ FL FR RL RR FC LFE ]
-  }
-} ]
-"""
-"""Ports of a sound card, named and numbered as by PipeWire."""
-PLACES = {"M+030": "FL", "M-030": "FR", "M+000": "FC", "LFE1": "LFE", "M+110": "RL", "M-110": "RR"}
-
-
-def test_all_sound_of_a_desktop_plays_as_the_manual_says(pipewire, daemon, tool, until, monkeypatch, tmp_path):
-    text = MANUAL.read_text()
-    (sink,) = re.findall(r"^```\n(context\.objects.*?)^```", text, re.MULTILINE | re.DOTALL)
-    (config,) = re.findall(r"^```yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    listed = re.findall(r"^Built-in Audio Analog Surround 5\.1:playback_\w+$", text, re.MULTILINE)
-    parts = tmp_path / "xdg-config" / "pipewire" / "pipewire.conf.d"
-    parts.mkdir(parents=True)
-    (parts / "card.conf").write_text(CARD)
-    (parts / "stemfield.conf").write_text(sink)
-    pipewire.stop()
-    pipewire.environment["XDG_CONFIG_HOME"] = str(tmp_path / "xdg-config")
-    pipewire.start()
-    for name in ("XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"):
-        monkeypatch.setenv(name, pipewire.environment[name])
-
-    # the session manager, as the machine's unit starts it, gives the cards their ports
-    unit = (MANUAL.parents[1] / "systemd" / "stemfield-wireplumber.service").read_text()
-    pipewire.run(*re.search(r"^ExecStart=(.*)$", unit, re.MULTILINE)[1].split())
-
-    def told(program, *words):
-        command = [tool("pw-jack"), program, *words]
-        return subprocess.run(command, env=pipewire.environment, capture_output=True, text=True, check=False).stdout
-
-    def card():
-        return [port for port in told("jack_lsp").splitlines() if re.match("Built-in.*:playback_", port)]
-
-    until(lambda: len(card()) == len(listed), 20, "the card has its ports")
-    assert card() == listed
-
-    settings = yaml.safe_load(config)
-    room = daemon(**settings)
-    room.start(through=[tool("pw-jack")])
-    card_ports = {label: f"Built-in Audio Analog Surround 5.1:playback_{name}" for label, name in PLACES.items()}
-    music = {f"mixture_{side}": f"stemfield music:monitor_F{side}" for side in "LR"}
-    wanted = {f"stemfield:{own}": {port} for own, port in (card_ports | music).items()}
-
-    def found():
-        blocks = re.findall(r"^(stemfield:.*)\n((?:   .*\n)*)", told("jack_lsp", "-c", "stemfield:"), re.MULTILINE)
-        return {port: {peer.strip() for peer in peers.splitlines()} for port, peers in blocks}
-
-    until(lambda: found() == wanted, 20, "every loudspeaker has its port, and the music comes from the sink")

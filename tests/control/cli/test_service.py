@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from stemfield.control.cli import service as cli_service
-from stemfield.control.cli.commands import make_parser
 from stemfield.control.command_errors import CommandError
+from stemfield.control.options.commands import make_parser
 from stemfield.systemd import install as systemd_install
 from stemfield.systemd.files import is_untouched
 from stemfield.systemd.state import advice, last_end, process_limits

@@ -19,7 +19,6 @@ import yaml
 
 from stemfield.control.cli import batch as cli_batch
 from stemfield.control.cli import upmix as upmix_command
-from stemfield.control.cli.commands import make_parser
 from stemfield.control.command_errors import BAD_INPUT, CommandError
 from stemfield.control.config.audio import MonitorConfig
 from stemfield.control.config.configuration import Config
@@ -29,6 +28,7 @@ from stemfield.control.offline.batch.recordings import find_recordings
 from stemfield.control.offline.batch.report import Report
 from stemfield.control.offline.batch.run import find_tasks, locked
 from stemfield.control.offline.batch.work import Outcome, kept, perform
+from stemfield.control.options.commands import make_parser
 from stemfield.layouts.problems import UserError
 
 RATE = 44100

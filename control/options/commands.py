@@ -8,10 +8,11 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Final
 
-from stemfield.control.cli.parser import Parser
-from stemfield.control.cli.source_words import add_source
-from stemfield.control.cli.train_words import add_training
-from stemfield.control.cli.types import address, count, gain, mirror, number, pair, pair_of_ports, port
+from stemfield.control.options.device import add_device
+from stemfield.control.options.parser import Parser
+from stemfield.control.options.source import add_source
+from stemfield.control.options.train import add_training
+from stemfield.control.options.types import address, count, gain, mirror, number, pair, pair_of_ports, port
 
 HRTF: Final = "HRTF for --binaural; default: as configured, else the built-in one"
 LAYOUT: Final = "name or YAML file of the loudspeaker layout"
@@ -32,6 +33,7 @@ def make_parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"stemfield {version('stemfield')}")
     for add in (_playing, _files, _measuring, _layouts, _models, add_training, _machine, _service, _network):
         add(parser)
+    add_device(parser)
     add_source(parser)
     return parser
 
@@ -200,6 +202,7 @@ def _machine(commands: Parser) -> None:
     made.add("--interface", "NAME", "network interface for --network")
     made.repeated("--allow", "NET", "network that may change things, such as 192.168.1.0/24")
     made.add("--token", "WORD", "token that pages need, `none` for none; default: a random one")
+    made.switch("--device", "make it a sound device of this desktop, started with the session (PipeWire)")
     made.flag("--connect", "also find out by ear which loudspeaker is on which port")
 
     text = "find out by ear which loudspeaker is on which port, and write that into the configuration"

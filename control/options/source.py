@@ -1,11 +1,11 @@
-"""The words of `stemfield source`."""
+"""The options of `stemfield source`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from stemfield.control.cli.parser import Parser
-from stemfield.control.cli.types import count, number, port
+from stemfield.control.options.parser import Parser
+from stemfield.control.options.types import count, number, port
 
 
 def add_source(commands: Parser) -> None:

@@ -1,4 +1,4 @@
-"""The words of `stemfield train`."""
+"""The options of `stemfield train`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from stemfield.control.cli.parser import Parser
-from stemfield.control.cli.types import count, number
+from stemfield.control.options.parser import Parser
+from stemfield.control.options.types import count, number
 
 SONGS: Final = "folder for the songs; existing ones are kept"
 

@@ -1,0 +1,203 @@
+"""`stemfield device`: makes the daemon a sound device of the desktop, removes it, and shows its state."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from stemfield.control.cli.printing import confirm, print_json
+from stemfield.control.command_errors import FAILED, CommandError
+from stemfield.control.config.configuration import Config, load_config, parse_config, user_config_file
+from stemfield.control.config.device import Sink
+from stemfield.control.config.edit import changed, write_config
+from stemfield.control.daemon.last_run import last_runs
+from stemfield.control.device.pipewire import (
+    PipeWire,
+    create,
+    destroy,
+    is_current,
+    read_pipewire,
+    set_default,
+)
+from stemfield.control.device.sink_file import previous_default, properties, sink_file
+from stemfield.systemd.files import ServiceFile, is_untouched
+from stemfield.systemd.install import write
+
+NOT_PLAYING = 3
+"""Exit status of `device status` if nothing would sound, as that of `service status`."""
+
+
+def install(options: argparse.Namespace) -> int:
+    """Make the devices, now and whenever PipeWire starts."""
+    path = Path(options.config) if options.config else None
+    config = load_config(path)
+    if options.title is not None:
+        parse_config({"device": {"title": options.title}}, "--title")
+        config = config.model_copy(update={"device": config.device.model_copy(update={"title": options.title})})
+    pipewire = read_pipewire()
+    client, sinks = config.jack.client_name, _sinks(config)
+    _check_titles(pipewire, sinks)
+    if not pipewire.managed:
+        problem = "no session manager runs, without which no program finds a device"
+        raise CommandError([f"PipeWire: {problem} (systemctl --user start wireplumber)"], FAILED)
+    own = {sink.node for sink in sinks}
+    previous = previous_default(sink_file(client, sinks, "").installed or "")
+    if options.default and pipewire.default not in own:
+        previous = pipewire.default
+    file = sink_file(client, sinks, previous)
+    if difference := file.difference():
+        _show(file, difference)
+        confirm("write this file?", yes=options.yes)
+        write(file)
+    if options.title is not None:
+        _configure_title(path or user_config_file(), options.title)
+        _reload(config)
+    _make(pipewire, sinks)
+    if options.default:
+        set_default(sinks[0].node)
+    print(f"the device is there: {', '.join(sink.title for sink in sinks)}")
+    for problem in _problems(config, read_pipewire(), sinks):
+        print(f"note: {problem}")
+    return 0
+
+
+def remove(options: argparse.Namespace) -> int:
+    """Remove the devices; a changed file stays."""
+    config = load_config(Path(options.config) if options.config else None)
+    sinks = _sinks(config)
+    file = sink_file(config.jack.client_name, sinks, "")
+    there = file.installed
+    pipewire = read_pipewire()
+    live = [node for sink in sinks if (node := pipewire.node(sink.node)) is not None]
+    if there is None and not live:
+        print("no device is installed")
+        return 0
+    if there is not None:
+        kept = not is_untouched(there)
+        print(f"keep   {file.path}: changed since, or not from stemfield" if kept else f"remove {file.path}")
+    confirm("remove the device?", yes=options.yes)
+    if there is not None and is_untouched(there):
+        file.path.unlink()
+    if pipewire.default in {sink.node for sink in sinks}:
+        set_default(previous_default(there or ""))
+    for node in live:
+        destroy(node)
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """State of the devices for programs."""
+
+    pipewire: str
+    installed: bool
+    devices: list[dict[str, object]]
+    problems: list[str]
+
+
+def status(options: argparse.Namespace) -> int:
+    """Show the devices, and why nothing sounds."""
+    config = load_config(Path(options.config) if options.config else None)
+    pipewire, sinks = read_pipewire(), _sinks(config)
+    devices: list[dict[str, object]] = []
+    for sink in sinks:
+        node = pipewire.node(sink.node)
+        devices.append(
+            {
+                "name": sink.node,
+                "title": sink.title,
+                "present": node is not None,
+                "default": pipewire.default == sink.node,
+                "volume": node and node.volume,
+                "mute": node is not None and node.mute,
+                "latency_ms": round(1000.0 * pipewire.latencies.get(sink.node, 0.0), 1)
+                if pipewire.reports_latency
+                else None,
+            }
+        )
+    installed = sink_file(config.jack.client_name, sinks, "").installed is not None
+    problems = _problems(config, pipewire, sinks)
+    if options.json:
+        print_json(asdict(_State(pipewire.version, installed, devices, problems)))
+        return NOT_PLAYING if problems else 0
+    for each in devices:
+        words = ["there" if each["present"] else "not there", "the default device" if each["default"] else ""]
+        words.append("muted" if each["mute"] else "")
+        if each["latency_ms"] is not None:
+            words.append(f"players are told a latency of {each['latency_ms']} ms")
+        else:
+            words.append(f"players are told no latency: PipeWire {pipewire.version}, expected 1.2")
+        print(f"{each['title']}: {', '.join(filter(None, words))}")
+    for problem in problems:
+        print(f"problem: {problem}")
+    return NOT_PLAYING if problems else 0
+
+
+def _sinks(config: Config) -> tuple[Sink, ...]:
+    return config.device.sinks(config.jack.client_name)
+
+
+def _check_titles(pipewire: PipeWire, sinks: Sequence[Sink]) -> None:
+    """Refuse names that another device or program has: JACK clients could not tell them apart."""
+    own = {sink.node for sink in sinks}
+    problems = [
+        f"{sink.title!r} is the name of {node.name} already: pass --title"
+        for sink in sinks
+        for node in pipewire.nodes
+        if node.name not in own and sink.title in (node.title, node.name)
+    ]
+    if problems:
+        raise CommandError(problems)
+
+
+def _problems(config: Config, pipewire: PipeWire, sinks: Sequence[Sink]) -> list[str]:
+    """Why nothing would sound, or not as expected."""
+    found = []
+    for sink in sinks:
+        node = pipewire.node(sink.node)
+        if node is None:
+            found.append(f"{sink.title} is not there (stemfield device install)")
+        elif not is_current(node, sink):
+            found.append(
+                f"the device is called {node.title!r}, configured is {sink.title!r} (stemfield device install)"
+            )
+    client = config.jack.client_name
+    if pipewire.node(client) is None:
+        found.append("the daemon is not a client of PipeWire (stemfield service install --server pipewire)")
+    elif not (config.jack.connect_outputs or config.jack.connect_speakers):
+        found.append("no loudspeakers are configured (stemfield init)")
+    return found
+
+
+def _make(pipewire: PipeWire, sinks: Sequence[Sink]) -> None:
+    """Make the nodes that are missing or different."""
+    for sink in sinks:
+        node = pipewire.node(sink.node)
+        if node is not None and not is_current(node, sink):
+            destroy(node)
+            node = None
+        if node is None:
+            create(properties(sink))
+
+
+def _configure_title(path: Path, title: str) -> None:
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    write_config(path, changed(text, "device", {"title": title}))
+
+
+def _reload(config: Config) -> None:
+    """Have a running daemon of this user read its configuration again."""
+    run = next(iter(last_runs(config.state_folder)), None)
+    if run is not None and run.is_alive:
+        os.kill(run.pid, signal.SIGHUP)
+
+
+def _show(file: ServiceFile, difference: str) -> None:
+    there = file.installed
+    if there is not None and not is_untouched(there):
+        print(f"{file.path} was changed since it was installed, or is not from stemfield:")
+    print(difference, end="")

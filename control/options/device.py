@@ -1,0 +1,23 @@
+"""The options of `stemfield device`."""
+
+from __future__ import annotations
+
+from stemfield.control.options.parser import Parser
+
+
+def add_device(commands: Parser) -> None:
+    """Add the commands."""
+    branch = commands.command("device", "the daemon as a sound device of the desktop (PipeWire)")
+    made = branch.command("install", "make the device, after showing what that changes", "device.install")
+    made.add("--title", "TEXT", "name in the desktop's sound settings; default: as configured")
+    made.flag("--default", "make it the desktop's default device")
+    _add_common(made)
+    made = branch.command("remove", "remove the device, and restore the default device from before", "device.remove")
+    _add_common(made)
+    made = branch.command("status", "show the device, and what plays into it", "device.status", json=True)
+    made.add("--config", "FILE", "YAML configuration of the daemon; default: the user's")
+
+
+def _add_common(made: Parser) -> None:
+    made.flag("--yes", "ask nothing")
+    made.add("--config", "FILE", "YAML configuration of the daemon; default: the user's")
