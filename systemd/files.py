@@ -18,7 +18,7 @@ Server = Literal["jackd", "pipewire", "none"]
 
 MAIN_UNIT: Final = "stemfield.service"
 
-_MARK: Final = re.compile(r"# Written by `stemfield [a-z ]+`; sha256 ([0-9a-f]+)")
+_MARK: Final = re.compile(r"(?:#|--) Written by `stemfield [a-z ]+`; sha256 ([0-9a-f]+)")
 _PROGRAM: Final = re.compile(r"^ExecStart=\S*/stemfield(?= )", re.MULTILINE)
 _USER_PROGRAM: Final = Path(".local/bin/stemfield")
 
@@ -89,7 +89,7 @@ def service_files(scope: Scope, server: Server, program: Path, root: Path) -> tu
     folder = unit_folder(scope, root)
     units = source if scope == "system" else source / "user"
     found = [
-        (folder / name, _PROGRAM.sub(f"ExecStart={_exec_path(program, scope)}", (units / name).read_text()))
+        (folder / name, _PROGRAM.sub(f"ExecStart={exec_path(program, scope)}", (units / name).read_text()))
         for name in _FILES[scope][server]
     ]
     if scope == "system":
@@ -143,17 +143,23 @@ def own_program() -> Path:
     return Path(found).absolute()
 
 
-def _exec_path(program: Path, scope: Scope) -> str:
-    """The path for the unit: of pipx and uv the link in the home folder, which outlives their environments."""
+def exec_path(program: Path, scope: Scope) -> str:
+    """The path for a unit: of pipx and uv the link in the home folder, which outlives their environments."""
     link = Path.home() / _USER_PROGRAM
     if scope == "user" and link.exists() and link.resolve() == program.resolve():
         return f"%h/{_USER_PROGRAM}"
     return str(program).replace("%", "%%")
 
 
-def marked(text: str, command: str) -> str:
-    """A text with a first line that names the command that writes it, by which it is recognised as untouched."""
-    return f"# Written by `stemfield {command}`; sha256 {_digest(text)}\n{text}"
+def marked(text: str, command: str, comment: str = "#") -> str:
+    """A text with a first line that names the command that writes it, by which it is recognised as untouched.
+
+    Args:
+        text: text of the file.
+        command: such as `service install`.
+        comment: what begins a comment in this kind of file, `#` or `--`.
+    """
+    return f"{comment} Written by `stemfield {command}`; sha256 {_digest(text)}\n{text}"
 
 
 def _digest(text: str) -> str:

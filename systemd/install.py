@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -56,8 +57,13 @@ def remove(scope: Scope, root: Path, paths: tuple[Path, ...]) -> None:
         run(scope, "disable", "--now", *units)
     elif units:
         _link(scope, "disable", units, root)
+    unlink(paths)
+
+
+def unlink(paths: Iterable[Path]) -> None:
+    """Remove files, and the folders of drop-ins that are then empty."""
     for path in paths:
-        path.unlink()
+        path.unlink(missing_ok=True)
         with suppress(OSError):  # a folder that also holds other files
             if path.parent.name.endswith(".service.d"):
                 path.parent.rmdir()

@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from stemfield.control.cli.source_options import pcm_format
 from stemfield.control.command_errors import FAILED, CommandError, termination_waits
 from stemfield.control.config.configuration import load_config
 
@@ -17,10 +18,9 @@ def pcm(options: argparse.Namespace) -> int:
     config = load_config(Path(options.config) if options.config else None)
     logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stderr)
     with termination_waits():
-        from stemfield.control.sources import formats
         from stemfield.control.sources import pcm as source
 
-    form = formats.PcmFormat(options.format or "s16le", options.rate, options.channels)
+    form = pcm_format(options)
     try:
         sender = partial(source.open_sender, form, options.fifo, options.tcp, config.network)
         server = options.server or config.jack.server_name

@@ -37,6 +37,9 @@ class PcmFormat:
         return SAMPLE_BYTES[self.sample] * self.channels
 
 
+DEFAULT_FORMAT: Final = PcmFormat("s16le", 48_000, 2)
+
+
 class Decoder:
     """Decodes a stream that may be cut anywhere.
 

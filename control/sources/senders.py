@@ -53,6 +53,11 @@ class Fifo:
         if not stat.S_ISFIFO(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError(f"{self._path}: expected a FIFO, got another file")
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(fd)
+            raise OSError(f"{self._path}: another source reads it") from error
         with suppress(OSError):
             fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, max(self._buffer, _LEAST_BUFFER))
         return fd

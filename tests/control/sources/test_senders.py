@@ -40,6 +40,14 @@ def connected(port: TcpPort) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port.port), SECONDS)
 
 
+def test_a_fifo_has_one_reader(tmp_path: Path) -> None:
+    first = Fifo(tmp_path / "music", 9600)
+    with pytest.raises(OSError, match="music: another source reads it"):
+        Fifo(tmp_path / "music", 9600)
+    first.close()
+    Fifo(tmp_path / "music", 9600).close()
+
+
 def test_a_fifo_that_its_writer_removes_is_made_again(tmp_path: Path) -> None:
     path = tmp_path / "music"
     fifo = Fifo(path, 9600)
