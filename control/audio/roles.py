@@ -36,6 +36,8 @@ class Ports:
     """Inputs of the recording: the mixture, or its stems."""
     direct: tuple[str, ...]
     """Direct inputs."""
+    late: tuple[bool, ...]
+    """For each direct input, whether it is as late as the stems."""
     feeds: tuple[str, ...]
     """Outputs: loudspeakers, or stems."""
     channels: tuple[int, ...]
@@ -46,11 +48,12 @@ def ports_of(config: Config, layout: Layout) -> Ports:
     """The ports of the configured role."""
     mixture = ("mixture",) if config.jack.channels == 1 else ("mixture_L", "mixture_R")
     if config.role == "separation":
-        return Ports(mixture, (), STEM_PORTS, tuple(range(1, STEM_ROWS + 1)))
+        return Ports(mixture, (), (), STEM_PORTS, tuple(range(1, STEM_ROWS + 1)))
     music = STEM_PORTS if config.role == "renderer" else mixture
     sides = {1: ("",), 2: ("_L", "_R")}
-    direct = tuple(f"{given.name}{side}" for given in config.inputs for side in sides[given.channels])
-    return Ports(music, direct, layout.labels, tuple(speaker.channel for speaker in layout.speakers))
+    direct = tuple(f"{given.name}{side}" for given in config.direct_inputs for side in sides[given.channels])
+    late = tuple(given.with_stems for given in config.direct_inputs for _ in sides[given.channels])
+    return Ports(music, direct, late, layout.labels, tuple(speaker.channel for speaker in layout.speakers))
 
 
 def engine_of(role: Role, ports: Ports, sample_rate_hz: int, latency_frames: int, chain: Chain) -> Engine:
@@ -68,7 +71,7 @@ def engine_of(role: Role, ports: Ports, sample_rate_hz: int, latency_frames: int
         return Engine(sample_rate_hz, music, 0, feeds, len(STEMS), latency_frames)
     if role == "renderer":
         return Engine(sample_rate_hz, 0, music + direct, feeds, 0, 0, chain)
-    return Engine(sample_rate_hz, music, direct, feeds, len(STEMS), latency_frames, chain)
+    return Engine(sample_rate_hz, music, ports.late, feeds, len(STEMS), latency_frames, chain)
 
 
 class StemOutputs:

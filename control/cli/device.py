@@ -8,11 +8,12 @@ import signal
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from stemfield.control.cli.printing import confirm, print_json
 from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.config.configuration import Config, load_config, parse_config, user_config_file
-from stemfield.control.config.device import Sink
+from stemfield.control.config.device import Sink, surround_node
 from stemfield.control.config.edit import changed, write_config
 from stemfield.control.daemon.last_run import last_runs
 from stemfield.control.device.pipewire import (
@@ -34,10 +35,8 @@ NOT_PLAYING = 3
 def install(options: argparse.Namespace) -> int:
     """Make the devices, now and whenever PipeWire starts."""
     path = Path(options.config) if options.config else None
-    config = load_config(path)
-    if options.title is not None:
-        parse_config({"device": {"title": options.title}}, "--title")
-        config = config.model_copy(update={"device": config.device.model_copy(update={"title": options.title})})
+    before = load_config(path)
+    config = _with_options(before, options)
     pipewire = read_pipewire()
     client, sinks = config.jack.client_name, _sinks(config)
     _check_titles(pipewire, sinks)
@@ -53,16 +52,34 @@ def install(options: argparse.Namespace) -> int:
         _show(file, difference)
         confirm("write this file?", yes=options.yes)
         write(file)
-    if options.title is not None:
-        _configure_title(path or user_config_file(), options.title)
+    if config.device != before.device:
+        _configure(path or user_config_file(), config)
         _reload(config)
-    _make(pipewire, sinks)
+    _make(pipewire, client, sinks)
     if options.default:
         set_default(sinks[0].node)
     print(f"the device is there: {', '.join(sink.title for sink in sinks)}")
     for problem in _problems(config, read_pipewire(), sinks):
         print(f"note: {problem}")
+    if config.device.surround != before.device.surround:
+        print("note: the daemon has other inputs from its next start on: systemctl --user restart stemfield")
     return 0
+
+
+def _with_options(config: Config, options: argparse.Namespace) -> Config:
+    """The configuration with what the options say.
+
+    Raises:
+        ConfigError: an option has a wrong value.
+    """
+    update: dict[str, Any] = {}
+    if options.title is not None:
+        update["title"] = options.title
+    if options.surround is not None:
+        update["surround"] = int(options.surround) or None
+    given = parse_config({"device": update}, "the options").device
+    device = config.device.model_copy(update={key: getattr(given, key) for key in update})
+    return config.model_copy(update={"device": device})
 
 
 def remove(options: argparse.Namespace) -> int:
@@ -173,8 +190,11 @@ def _problems(config: Config, pipewire: PipeWire, sinks: Sequence[Sink]) -> list
     return found
 
 
-def _make(pipewire: PipeWire, sinks: Sequence[Sink]) -> None:
-    """Make the nodes that are missing or different."""
+def _make(pipewire: PipeWire, client: str, sinks: Sequence[Sink]) -> None:
+    """Make the nodes that are missing or different, and remove a second one that is no longer wanted."""
+    stale = pipewire.node(surround_node(client))
+    if stale is not None and stale.name not in {sink.node for sink in sinks}:
+        destroy(stale)
     for sink in sinks:
         node = pipewire.node(sink.node)
         if node is not None and not is_current(node, sink):
@@ -184,9 +204,10 @@ def _make(pipewire: PipeWire, sinks: Sequence[Sink]) -> None:
             create(properties(sink))
 
 
-def _configure_title(path: Path, title: str) -> None:
+def _configure(path: Path, config: Config) -> None:
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    write_config(path, changed(text, "device", {"title": title}))
+    kept = config.device.model_dump(exclude_defaults=True)
+    write_config(path, changed(text, "device", {key: kept.get(key) for key in type(config.device).model_fields}))
 
 
 def _reload(config: Config) -> None:

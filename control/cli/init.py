@@ -88,7 +88,7 @@ def _wants_device(options: argparse.Namespace, questions: Questions, path: Path)
 
 def _make_device(options: argparse.Namespace) -> None:
     service.install(argparse.Namespace(scope="user", server="pipewire", program=None, root="/", yes=True, start=True))
-    device.install(argparse.Namespace(config=options.config, title=None, default=True, yes=True))
+    device.install(argparse.Namespace(config=options.config, title=None, surround=None, default=True, yes=True))
 
 
 class _Answers:

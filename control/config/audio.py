@@ -125,6 +125,9 @@ class InputConfig(Strict):
 
     name: _InputName = Field(description="Unique name, used in its OSC address.")
     channels: Literal[1, 2] = Field(1, description="Input ports of this object.")
+    with_stems: bool = Field(
+        False, description="Whether it is as late as the instruments, so that it stays in time with the music."
+    )
     position: tuple[_Metres, _Metres, _Metres] | None = Field(
         None, description="Initial position: [x, y, z] in metres; front, left and up are positive."
     )

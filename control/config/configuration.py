@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from stemfield.control.config.audio import (
     EMBEDDED,
@@ -20,7 +20,7 @@ from stemfield.control.config.audio import (
     Role,
     SeparationConfig,
 )
-from stemfield.control.config.device import DeviceConfig
+from stemfield.control.config.device import LFE, DeviceConfig, object_name
 from stemfield.control.config.network import (
     DiscoveryConfig,
     HandsConfig,
@@ -42,6 +42,8 @@ from stemfield.renderer.scene.scene import RESIDUAL, STEMS, Scene, default_scene
 from stemfield.renderer.scene.units import position_of
 
 MAX_INPUTS = 123
+SURROUND_GROUP = 8
+"""Group of the channels of a second sound device, to turn and to level them together."""
 
 
 def _config_home() -> Path:
@@ -139,24 +141,54 @@ class Config(Strict):
         names = {given.name for given in self.inputs}
         free = (name for number in range(1, MAX_INPUTS + count + 1) if (name := f"input{number}") not in names)
         more = tuple(InputConfig(name=next(free)) for _ in range(count))
-        if len(self.inputs) + count > MAX_INPUTS:
-            problem = f"expected at most {MAX_INPUTS} inputs, got {count} besides {len(self.inputs)} configured ones"
+        if len(self.direct_inputs) + count > MAX_INPUTS:
+            there = len(self.direct_inputs)
+            problem = f"expected at most {MAX_INPUTS} inputs, got {count} besides {there} configured ones"
             raise ConfigError(f"--objects {count}", (problem,))
         return self.model_copy(update={"inputs": (*self.inputs, *more)})
 
-    def default_scene(self) -> Scene:
-        """The scene to begin with: the stems, then the direct inputs, whose channels are counted from 0."""
+    @model_validator(mode="after")
+    def _check_surround(self) -> Config:
+        taken = {given.name for given in self.inputs} & {given.name for given in self._surround}
+        if taken:
+            raise ValueError(f"inputs: {', '.join(sorted(taken))} belongs to device.surround: expected another name")
+        if len(self.direct_inputs) > MAX_INPUTS:
+            raise ValueError(f"inputs: expected at most {MAX_INPUTS} with those of device.surround")
+        return self
+
+    @property
+    def _surround(self) -> tuple[InputConfig, ...]:
+        angles = self.device.surround_deg.items() if self.role == "both" else ()
+        return tuple(InputConfig(name=object_name(c), aed=(deg, 0.0, 1.0), with_stems=True) for c, deg in angles)
+
+    @property
+    def direct_inputs(self) -> tuple[InputConfig, ...]:
+        """The configured direct inputs, and those of the second sound device."""
+        return (*self.inputs, *self._surround)
+
+    def default_scene(self, lfe: Sequence[str] = ()) -> Scene:
+        """The scene to begin with: the stems, then the direct inputs, whose channels are counted from 0.
+
+        Args:
+            lfe: labels of the LFE loudspeakers, which play that channel of the second sound device.
+        """
         channel = 0
         inputs = []
-        for given in self.inputs:
+        for given in self.direct_inputs:
             inputs.append((given.name, tuple(range(channel, channel + given.channels))))
             channel += given.channels
         scene = default_scene(inputs)
-        for given in self.inputs:
+        for given in self.direct_inputs:
             position = given.position or (position_of(*given.aed) if given.aed else None)
             placed = scene.find(given.name)
             if position and placed:
                 scene = scene.with_object(replace(placed, position=position))
+        for given in self._surround:
+            if placed := scene.find(given.name):
+                grouped = replace(placed, group=SURROUND_GROUP)
+                if given.name == object_name(LFE):
+                    grouped = replace(grouped, type="channel", outputs=(tuple(lfe),))
+                scene = scene.with_object(grouped)
         return scene
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -12,6 +13,14 @@ from stemfield.layouts.problems import RefusedError, shown
 from stemfield.layouts.schema import Strict
 
 STEREO: Final = ("FL", "FR")
+_FRONT: Final = {"FL": 30.0, "FR": -30.0, "FC": 0.0, "LFE": 0.0}
+SURROUND_DEG: Final = {
+    6: _FRONT | {"SL": 110.0, "SR": -110.0},
+    8: _FRONT | {"SL": 90.0, "SR": -90.0, "RL": 135.0, "RR": -135.0},
+}
+"""Azimuths of the channels of 5.1 and 7.1 (ITU-R BS.2051, systems B and I); positive to the left."""
+LFE: Final = "LFE"
+SURROUND: Final = "surround"
 MAX_TITLE_BYTES: Final = 48
 """With a port's name behind it, it is below JACK's limit."""
 
@@ -43,7 +52,7 @@ def _title(text: str) -> str:
 
 
 class DeviceConfig(Strict):
-    """The sound device of the desktop, which `stemfield device install` makes."""
+    """The sound devices of the desktop, which `stemfield device install` makes."""
 
     title: Annotated[str, AfterValidator(_title)] = Field(
         "stemfield music",
@@ -51,13 +60,38 @@ class DeviceConfig(Strict):
         description="Name in the desktop's sound settings; the daemon connects its inputs to the device of this name. "
         "After a change: `stemfield device install`.",
     )
+    surround: Literal[6, 8] | None = Field(
+        None,
+        description="Channels of a second device, for films: 6 (5.1) or 8 (7.1). They are not separated, but are "
+        "objects of their own, surround_FL and so on, in time with the instruments. After a change: "
+        "`stemfield device install`.",
+    )
+
+    @property
+    def surround_deg(self) -> Mapping[str, float]:
+        """Azimuths of the second device's channels."""
+        return SURROUND_DEG[self.surround] if self.surround else {}
 
     def sinks(self, client_name: str) -> tuple[Sink, ...]:
         """The devices that belong to the daemon of this JACK client name."""
-        return (Sink(f"{client_name}-device", self.title, STEREO),)
+        music = Sink(f"{client_name}-device", self.title, STEREO)
+        films = Sink(surround_node(client_name), f"{self.title} {SURROUND}", tuple(self.surround_deg))
+        return (music, films) if films.channels else (music,)
 
     def connections(self, inputs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         """Own port and port of a device, for the names of the mixture's input ports."""
-        (sink,) = self.sinks("")
+        music, *films = self.sinks("")
         ports = inputs if len(inputs) > 1 else inputs * len(STEREO)
-        return tuple((port, sink.monitor(channel)) for port, channel in zip(ports, STEREO, strict=False))
+        found = [(port, music.monitor(channel)) for port, channel in zip(ports, STEREO, strict=False)]
+        found += [(object_name(channel), sink.monitor(channel)) for sink in films for channel in sink.channels]
+        return tuple(found)
+
+
+def surround_node(client_name: str) -> str:
+    """Name of the second device's node."""
+    return f"{client_name}-{SURROUND}"
+
+
+def object_name(channel: str) -> str:
+    """Name of the object, and of its input port, for a channel of the second device."""
+    return f"{SURROUND}_{channel}"

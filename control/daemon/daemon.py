@@ -218,7 +218,8 @@ class Daemon:
         return hub
 
     def _context(self, status: Status) -> Context:
-        config, defaults = self._config, self._config.default_scene()
+        config = self._config
+        defaults = config.default_scene([speaker.label for speaker in self._layout.speakers if speaker.lfe])
         return Context(
             self._layout.labels,
             defaults,

@@ -10,6 +10,8 @@ def add_device(commands: Parser) -> None:
     branch = commands.command("device", "the daemon as a sound device of the desktop (PipeWire)")
     made = branch.command("install", "make the device, after showing what that changes", "device.install")
     made.add("--title", "TEXT", "name in the desktop's sound settings; default: as configured")
+    text = "channels of a second device, for films: 6 (5.1), 8 (7.1), or 0 for none; default: as configured"
+    made.choice("--surround", ("0", "6", "8"), text)
     made.flag("--default", "make it the desktop's default device")
     _add_common(made)
     made = branch.command("remove", "remove the device, and restore the default device from before", "device.remove")

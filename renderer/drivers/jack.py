@@ -119,9 +119,7 @@ class JackDriver:
                 engine.memory.address,
                 [libjack.address(port) for port in inputs],
                 [libjack.address(port) for port in outputs],
-                ports.mixture_inputs,
-                engine.latency_frames,
-                engine.direct_latency_frames,
+                engine.input_latencies_frames,
                 engine.late_frames,
             )
             compiled, library = self._compiled, libjack.library

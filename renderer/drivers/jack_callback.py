@@ -22,7 +22,7 @@ from stemfield.renderer.native.operations import NATIVE, as_address, as_pointer,
 llvmlite.binding.load_library_permanently(LIBJACK)
 
 PROCESS, TABLE, INPUTS, OUTPUTS, INPUT_PORTS, OUTPUT_PORTS, INPUT_BUFFERS, OUTPUT_BUFFERS = range(8)
-PATIENT, FREEWHEEL, DELAYED, DELAYED_FRAMES, DIRECT_FRAMES, LATE_FRAMES, SCRATCH, ASKED, CHANGES, WORDS = range(8, 18)
+PATIENT, FREEWHEEL, BETWEEN_FRAMES, LATE_FRAMES, SCRATCH, ASKED, CHANGES, WORDS = range(8, 16)
 CAPTURE: Final = 0
 """Latency mode from inputs to outputs."""
 PLAYBACK: Final = 1
@@ -60,28 +60,31 @@ def _latency(mode: Any, argument: Any) -> None:
     """Propagates the worst latency of one side's ports to the other side's, plus the engine's."""
     block = carray(argument, (WORDS,), np.int64)
     block[CHANGES] += 1
-    inputs, outputs, delayed = block[INPUTS], block[OUTPUTS], block[DELAYED]
+    inputs, outputs = block[INPUTS], block[OUTPUTS]
     into = carray(as_pointer(block[INPUT_PORTS]), (inputs,), np.int64)
     out = carray(as_pointer(block[OUTPUT_PORTS]), (outputs,), np.int64)
+    between = carray(as_pointer(block[BETWEEN_FRAMES]), (inputs,), np.int64)
     late = carray(as_pointer(block[LATE_FRAMES]), (outputs,), np.int64)
     told = carray(as_pointer(block[SCRATCH]), (2,), np.uint32)
     least, most = np.int64(0xFFFFFFFF), np.int64(-1)
     if mode == CAPTURE:
-        # the delayed inputs may be later than the direct ones, whatever the latencies before
-        for i in range(delayed if delayed > 0 else inputs):
-            jack_port_get_latency_range(as_pointer(into[i]), mode, as_pointer(block[SCRATCH]))
-            least, most = min(least, np.int64(told[0])), max(most, np.int64(told[1]))
-        between = block[DELAYED_FRAMES] if delayed > 0 else block[DIRECT_FRAMES]
+        longest = np.int64(0)
+        for i in range(inputs):
+            longest = max(longest, between[i])
+        # the latest inputs count, whatever the latencies before the others
+        for i in range(inputs):
+            if between[i] == longest:
+                jack_port_get_latency_range(as_pointer(into[i]), mode, as_pointer(block[SCRATCH]))
+                least, most = min(least, np.int64(told[0])), max(most, np.int64(told[1]))
         for i in range(outputs if most >= 0 else 0):
-            told[0], told[1] = least + between + late[i], most + between + late[i]
+            told[0], told[1] = least + longest + late[i], most + longest + late[i]
             jack_port_set_latency_range(as_pointer(out[i]), mode, as_pointer(block[SCRATCH]))
     else:
         for i in range(outputs):
             jack_port_get_latency_range(as_pointer(out[i]), mode, as_pointer(block[SCRATCH]))
             least, most = min(least, told[0] + late[i]), max(most, told[1] + late[i])
         for i in range(inputs if most >= 0 else 0):
-            between = block[DELAYED_FRAMES] if i < delayed else block[DIRECT_FRAMES]
-            told[0], told[1] = least + between, most + between
+            told[0], told[1] = least + between[i], most + between[i]
             jack_port_set_latency_range(as_pointer(into[i]), mode, as_pointer(block[SCRATCH]))
 
 
@@ -141,8 +144,7 @@ class CallbackBlock:
         table_address: address of `Memory.table`.
         inputs: `jack_port_t*` of the input ports, in the processor's order.
         outputs: `jack_port_t*` of the output ports.
-        delayed: number of inputs, the first ones, that reach the outputs after `delayed_frames`; the others do after
-            `direct_frames`.
+        between_frames: delay of the outputs behind each input.
         late_frames: further delay of each output.
     """
 
@@ -151,21 +153,19 @@ class CallbackBlock:
         table_address: int,
         inputs: Sequence[int],
         outputs: Sequence[int],
-        delayed: int,
-        delayed_frames: int,
-        direct_frames: int,
+        between_frames: Sequence[int],
         late_frames: Sequence[int],
     ) -> None:
         self._arrays: list[NDArray[np.int64]] = []
         self._words = np.zeros(WORDS, np.int64)
         self._words[[PROCESS, PATIENT, TABLE]] = compile_ahead(), address_of(process_patiently), table_address
         self._words[[INPUTS, OUTPUTS]] = len(inputs), len(outputs)
-        self._words[[DELAYED, DELAYED_FRAMES, DIRECT_FRAMES]] = delayed, delayed_frames, direct_frames
         for word, values in (
             (INPUT_PORTS, inputs),
             (OUTPUT_PORTS, outputs),
             (INPUT_BUFFERS, [0] * len(inputs)),
             (OUTPUT_BUFFERS, [0] * len(outputs)),
+            (BETWEEN_FRAMES, between_frames),
             (LATE_FRAMES, late_frames),
             (SCRATCH, [0]),
         ):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +93,7 @@ class Engine:
     Args:
         sample_rate_hz: sample rate of the driver.
         inputs: number of mixture channels: 0 (only the player sounds), 1 or 2.
-        direct: number of direct object inputs.
+        direct: number of direct object inputs, or for each one whether it is to be as late as the stems.
         speakers: number of loudspeaker feeds.
         stems: number of stereo stems of the separator; 0 for an engine that plays the mixture as it is.
         latency_frames: delay of the stems behind the mixture: at least the separator's latency, 0 without one.
@@ -103,6 +104,7 @@ class Engine:
         stem_latency_frames: delay of the stems behind the mixture.
         direct_latency_frames: delay of the loudspeakers behind the direct inputs.
         latency_frames: delay of the loudspeakers behind the mixture.
+        input_latencies_frames: delay of the loudspeakers behind each input.
         late_frames: additional latency of each output: that of the binaural filters.
         publisher: takes plans of gains.
         identify: requests of sounds that identify loudspeakers.
@@ -113,7 +115,7 @@ class Engine:
         self,
         sample_rate_hz: int,
         inputs: int,
-        direct: int,
+        direct: int | Sequence[bool],
         speakers: int,
         stems: int,
         latency_frames: int,
@@ -132,10 +134,14 @@ class Engine:
         # A worker reads and writes within the latency, which must be less than half of the timeline.
         frames = max(SHORTEST_TIMELINE, 1 << (4 * latency_frames | 1).bit_length() - 1)
         self.timeline = Timeline.create(stems, frames, sample_rate_hz)
-        self.sources = sources_of(stems, direct)
+        late = (False,) * direct if isinstance(direct, int) else tuple(direct)
+        self.sources = sources_of(stems, len(late))
+        self.input_latencies_frames = (self.latency_frames,) * inputs + tuple(
+            self.latency_frames if each else self.direct_latency_frames for each in late
+        )
         self.memory = Memory(
             inputs,
-            direct,
+            late,
             self.timeline,
             latency_frames,
             fade_frames(sample_rate_hz),
@@ -145,7 +151,7 @@ class Engine:
         self._fade = self.memory.stage(FadeTable)
         self.bypass(False)
         self.publisher = Publisher(self.memory, self.chain)
-        self._block_inputs = np.zeros(max(inputs + direct, 1), np.int64)
+        self._block_inputs = np.zeros(max(inputs + len(late), 1), np.int64)
         self._back_head, self._heads = 2, 0
         self._block_outputs = np.zeros(max(self.outputs, 1), np.int64)
         self.identify = IdentifyRequests(self.memory, self.chain)

@@ -146,13 +146,19 @@ def take_stems(table: Words, count: int) -> None:
 
 @njit(**INNER)
 def take_direct(table: Words, inputs: Words, at: int, count: int) -> None:
-    """Fills the source bus with the direct inputs."""
+    """Fills the source bus with the direct inputs; some are delayed like the stems."""
     bus = carray(as_pointer(table[Shared.SOURCE_BUS]), (table[Shared.SOURCES], ROW_FRAMES), np.float32)
     bad = words(table, Word.BAD_DIRECT, table[Word.DIRECT])
+    rings = words(table, Word.DIRECT_RINGS, table[Word.DIRECT])
     row = 2 * (table[Word.STEMS] + 1)
+    position, size = table[Shared.POSITION], table[Word.TIMELINE]
     for i in range(table[Word.DIRECT]):
         address = inputs[table[Word.INPUTS] + i] + 4 * at
         bad[i] += copy_sound(carray(as_pointer(address), (count,), np.float32), bus[row + i], count)
+        if rings[i] != 0:
+            ring = carray(as_pointer(rings[i]), (size,), np.float32)
+            into_ring(ring, position, bus[row + i], count)
+            from_ring(ring, position - table[Word.LATENCY], bus[row + i], count)
 
 
 @njit(**INNER)

@@ -42,6 +42,9 @@ class Word(IntEnum):
 
     INPUTS = len(Shared)
     DIRECT = auto()
+    DIRECT_RINGS = auto()
+    """Address of int64 (DIRECT,): for each direct input that is as late as the stems the address of float32
+    (TIMELINE,), circular; 0 for the others."""
     STEMS = auto()
     LATENCY = auto()
     FADE = auto()
@@ -111,7 +114,7 @@ class Memory(State):
 
     Args:
         inputs: mixture channels that the driver gives: 0, 1 or 2.
-        direct: number of direct object inputs.
+        direct: for each direct object input, whether it is as late as the stems.
         timeline: shared with the separation worker.
         latency_frames: delay of the loudspeakers behind the mixture.
         fade_frames: length of the cross-fade between stems and mixture.
@@ -122,7 +125,7 @@ class Memory(State):
     def __init__(
         self,
         inputs: int,
-        direct: int,
+        direct: Sequence[bool],
         timeline: Timeline,
         latency_frames: int,
         fade_frames: int,
@@ -131,9 +134,10 @@ class Memory(State):
     ) -> None:
         self.timeline = timeline  # keeps the mapping alive
         self._stages = {stage.words: stage for stage in stages}
-        sources, speakers = sources_of(timeline.stems, direct), chain.speakers
+        sources, speakers = sources_of(timeline.stems, len(direct)), chain.speakers
         rows, columns, meters = sources + OWN_ROWS, 2 * speakers + OWN_COLUMNS, 2 + sources + chain.outputs
         groups = 0 if chain.output_limiter is None else chain.output_limiter.count
+        self._rings = rings = [_zeros(timeline.frames if late else 0) for late in direct]
         gains = _zeros(rows, columns)
         gains[:, -KINDS:] = 1.0  # instruments are not raised before there is a plan
         begins = np.full((3, STEPS), NEVER, np.int64)
@@ -161,7 +165,8 @@ class Memory(State):
             Shared.WORK_FLOATS: _zeros(2, CHUNK_FRAMES),
             Shared.WORK_FRAMES: np.zeros((CHUNK_FRAMES, DOUBLES)),
             Word.INPUTS: inputs,
-            Word.DIRECT: direct,
+            Word.DIRECT: len(direct),
+            Word.DIRECT_RINGS: np.array([ring.ctypes.data if ring.size else 0 for ring in rings], np.int64),
             Word.STEMS: timeline.stems,
             Word.LATENCY: latency_frames,
             Word.FADE: fade_frames,
@@ -187,7 +192,7 @@ class Memory(State):
             Word.METER_LIMITS: np.ones((METER_KEPT, groups), np.float32),
             Word.LIMITER_GROUPS: groups,
             Word.BAD_MIXTURE: np.zeros(2, np.int64),
-            Word.BAD_DIRECT: np.zeros(direct, np.int64),
+            Word.BAD_DIRECT: np.zeros(len(direct), np.int64),
             Word.BAD_PLAYER: np.zeros(2, np.int64),
             Word.BAD_STEMS: np.zeros(2 * timeline.stems, np.int64),
             Word.CALL_TIMES: np.zeros(TIMES, np.int64),

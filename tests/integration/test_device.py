@@ -38,6 +38,7 @@ PROGRAMS = {"server": "pipewire", "manager": "wireplumber"}
 RESTARTS = 2
 """Of each program."""
 PLACES = {"M+030": "FL", "M-030": "FR", "M+000": "FC", "LFE1": "LFE", "M+110": "RL", "M-110": "RR"}
+CARD_NODE = "alsa_output.pci-0000_00_1f.3.analog-surround-51"
 MUSIC = {f"stemfield-device:monitor_F{side}": f"stemfield:mixture_{side}" for side in "LR"}
 
 
@@ -156,8 +157,7 @@ def room(desktop, tmp_path_factory):
 
 
 def wanted(links):
-    card = "alsa_output.pci-0000_00_1f.3.analog-surround-51"
-    return {f"stemfield:{own}": f"{card}:playback_{name}" for own, name in PLACES.items()} | MUSIC == links
+    return {f"stemfield:{own}": f"{CARD_NODE}:playback_{name}" for own, name in PLACES.items()} | MUSIC == links
 
 
 @pytest.fixture(scope="module")
@@ -231,9 +231,8 @@ def test_music_goes_on_whatever_restarts(desktop, room, until):
 
 
 def test_default_device_and_title_there_and_back(desktop, room, config, until):
-    card = "alsa_output.pci-0000_00_1f.3.analog-surround-51"
-    desktop.run(need("wpctl"), "set-default", desktop.nodes()[card])
-    until(lambda: desktop.default() == card, 10, "the card is the default")
+    desktop.run(need("wpctl"), "set-default", desktop.nodes()[CARD_NODE])
+    until(lambda: desktop.default() == CARD_NODE, 10, "the card is the default")
     desktop.device("install", "--yes", "--default", *config)
     until(lambda: desktop.default() == "stemfield-device", 10, "the device is the default")
     taken = desktop.device("install", "--yes", "--title", "Built-in Audio Analog Surround 5.1", *config, status=2)
@@ -243,10 +242,53 @@ def test_default_device_and_title_there_and_back(desktop, room, config, until):
     until(lambda: wanted(desktop.links()), 20, "the daemon follows the new title")
     assert "Living room:monitor_FL" in desktop.run(need("pw-jack"), "jack_lsp")
     desktop.device("remove", "--yes", *config)
-    until(lambda: desktop.default() == card, 10, "the card is the default again")
+    until(lambda: desktop.default() == CARD_NODE, 10, "the card is the default again")
     assert "stemfield-device" not in desktop.nodes()
     assert not desktop.file.exists()
     assert desktop.device("remove", "--yes", *config).strip() == "no device is installed"
+
+
+TONES_HZ = {"FL": 1330, "FR": 1440, "FC": 1550, "LFE": 50, "RL": 1660, "RR": 1770}
+"""By the channels of the card, in the order of a 5.1 file; far from the crossover to the subwoofer."""
+
+
+def test_a_film_plays_each_channel_at_its_place(desktop, room, config, until, tmp_path):
+    """Where the room has the loudspeakers of the film, each plays its channel and no other, 60 dB below at most."""
+    said = desktop.device("install", "--yes", "--surround", 6, "--title", "stemfield music", *config)
+    assert "has other inputs from its next start on" in said
+    restart(room)
+    names = zip(("FL", "FR", "FC", "LFE", "SL", "SR"), TONES_HZ, strict=True)
+    films = {f"stemfield-surround:monitor_{name}": f"stemfield:surround_{name}" for name, _ in names}
+    time.sleep(3)
+    print(desktop.links(), films, room.log.read_text()[-3000:], (room.folder / "config.yaml").read_text())
+    assert films.items() <= desktop.links().items()
+    time_s = np.arange(8 * 48_000)[:, None] / 48_000
+    film, heard = tmp_path / "film.wav", tmp_path / "heard.wav"
+    soundfile.write(film, 0.1 * np.sin(2 * np.pi * time_s * list(TONES_HZ.values())), 48_000, "FLOAT")
+    play = ["--target", "stemfield-surround", "--channel-map", "surround-51", film]
+    record = ["--target", CARD_NODE, "-P", "{ stream.capture.sink = true }", "--channels", 6]
+    record += ["--channel-map", "FL,FR,RL,RR,FC,LFE", "--format", "f32", heard]
+    playing = subprocess.Popen([need("pw-play"), *map(str, play)], env=desktop.environment)
+    try:
+        until(lambda: room.ask("/meter/object/surround_FL")[0] > -40, 10, "the film plays")
+        recording = subprocess.Popen([need("pw-record"), *map(str, record)], env=desktop.environment)
+        time.sleep(2.5)
+        recording.send_signal(signal.SIGINT)
+        recording.wait(10)
+    finally:
+        playing.kill()
+        playing.wait()
+    sound, _ = soundfile.read(heard)
+    spectrum = np.abs(np.fft.rfft(sound[-48_000:] * np.hanning(48_000)[:, None], axis=0))
+    levels = {
+        c: dict(zip(("FL", "FR", "RL", "RR", "FC", "LFE"), spectrum[f], strict=True)) for c, f in TONES_HZ.items()
+    }
+    for channel, level in levels.items():
+        others = max(value for place, value in level.items() if place != channel)
+        assert others < 1e-3 * level[channel], (channel, level)
+    assert room.ask("/object/surround_FL/group") == [8]
+    desktop.device("install", "--yes", "--surround", 0, *config)
+    assert "stemfield-surround" not in desktop.nodes()
 
 
 def test_a_changed_file_is_shown_and_kept(desktop, room, config):

@@ -239,6 +239,20 @@ def test_denormals_are_flushed_and_the_thread_keeps_its_float_mode():
     assert np.float32(1e-39) * np.float32(0.5) != 0
 
 
+@pytest.mark.parametrize("blocks", [[64] * 47, [1, 63, 100, 844, 2000]])
+def test_some_direct_inputs_are_as_late_as_the_stems(blocks):
+    made, sound = engine(inputs=0, direct=[False, True]), music(3008, seed=4)
+    matrix = np.zeros((SOURCES + 2, SPEAKERS), np.float32)
+    matrix[SOURCES, 0] = matrix[SOURCES + 1, 1] = 1.0
+    publish(made, matrix)
+    made.settle()
+    heard = run(made, sound, blocks)
+    assert np.array_equal(heard[0], sound[0])
+    assert np.array_equal(heard[1, LATENCY:], sound[1, :-LATENCY])
+    assert not heard[1, :LATENCY].any()
+    assert made.input_latencies_frames == (0, LATENCY)
+
+
 def test_direct_inputs_are_not_delayed():
     made = engine(inputs=2, direct=1)
     matrix = np.zeros((SOURCES + 1, SPEAKERS), np.float32)
