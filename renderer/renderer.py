@@ -127,6 +127,7 @@ class Renderer:
             delays_frames=self._delays,
             equalisers=self._equalisers(scene, anew=anew),
             monitor_gain=0.0 if scene.monitor_mute else linear(scene.monitor_gain_db),
+            night=float(scene.night),
             begin_frame=engine.frame_at(cue.at_s),
         )
 

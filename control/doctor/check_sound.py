@@ -40,14 +40,14 @@ def check_connections(evidence: Evidence) -> Iterator[Finding]:
     inputs = [port for port in own if port.is_input and _short(port) in _INPUTS]
     outputs = [port for port in own if not port.is_input]
     if inputs and not any(port.connections for port in inputs) and not _has_music(evidence):
-        source = _first(jack, own, is_input=False)
+        source = _first(evidence, own, is_input=False)
         yield Finding(
             "nothing-connected",
             f"nothing is connected to {inputs[0].name}: there is no music",
             _connect(evidence, source.name, inputs[0].name) if source else "stemfield serve --input demo",
         )
     elif outputs and not any(port.connections for port in outputs):
-        sink = _first(jack, own, is_input=True)
+        sink = _first(evidence, own, is_input=True)
         yield Finding(
             "nothing-connected",
             f"{outputs[0].name} and the other outputs are not connected: no loudspeaker plays",
@@ -98,10 +98,13 @@ def _has_music(evidence: Evidence) -> bool:
     return any(isinstance(level, int | float) and level > SILENT_DB for level in levels)
 
 
-def _first(jack: JackState, own: Sequence[Port], *, is_input: bool) -> Port | None:
-    """A port of another client to connect, preferably of a sound card."""
+def _first(evidence: Evidence, own: Sequence[Port], *, is_input: bool) -> Port | None:
+    """A port of another client to connect, preferably of a sound card; never of the daemon's own device, an echo."""
+    jack, config = evidence.jack or JackState(), evidence.config
+    device = tuple(f"{sink.title}:" for sink in config.device.sinks(config.jack.client_name))
     programs = [port for port in jack.ports if not port.is_physical and port not in own]
-    return next((port for port in (*jack.card_ports, *programs) if port.is_input == is_input), None)
+    there = [port for port in (*jack.card_ports, *programs) if not (is_input and port.name.startswith(device))]
+    return next((port for port in there if port.is_input == is_input), None)
 
 
 def _connect(evidence: Evidence, source: str, target: str) -> str:

@@ -160,6 +160,13 @@ ROOM_ROWS: Final = (
         recall="master",
     ),
     scene_field(
+        "/loudness/night",
+        "night",
+        Argument("T", "night"),
+        "Night listening: turn loud passages down and soft ones up, all loudspeakers alike.",
+        recall="master",
+    ),
+    scene_field(
         "/separation/threshold",
         "separation.threshold",
         Argument("f", "threshold", "", 0.0, 1.0),

@@ -6,6 +6,6 @@
 __all__ = [
     "bank", "bass_management", "binaural", "biquad", "bounds", "chain", "decorrelator", "delay", "equaliser",
     "fir", "gating", "hrtf", "identify", "instruments", "leakage", "levelling", "limiter", "loudness", "measured",
-    "meters", "mixing", "output_fade", "programme", "ramps", "shared", "silence", "sofa", "speaker_filters",
+    "meters", "mixing", "night", "output_fade", "programme", "ramps", "shared", "silence", "sofa", "speaker_filters",
     "true_peak",
 ]  # fmt: skip

@@ -35,6 +35,7 @@ class Targets:
         delays_frames: delays, at most the chain's longest, shape (speakers,); default: the chain's.
         equalisers: sections of every source, shape (at most 16, 5) each; default: those given last.
         monitor_gain: gain of the binaural monitor alone, linear.
+        night: 1 for night listening, 0 for none.
         begin_frame: position of the timeline at which the ramps begin; at once if that has passed.
     """
 
@@ -49,4 +50,5 @@ class Targets:
     delays_frames: NDArray[np.int64] | None = None
     equalisers: Sequence[NDArray[np.float64]] | None = None
     monitor_gain: float = 1.0
+    night: float = 0.0
     begin_frame: int = 0

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from stemfield.renderer.dsp.chain import Chain
 from stemfield.renderer.dsp.delay import DelayTable
 from stemfield.renderer.dsp.equaliser import MAX_SECTIONS, EqualiserTable
+from stemfield.renderer.dsp.night import NightTable
 from stemfield.renderer.dsp.shared import STEPS, TARGETS, Shared
 from stemfield.renderer.engine.memory import Memory, Word
 from stemfield.renderer.engine.plan import NEVER, Targets
@@ -93,6 +94,7 @@ class Publisher:
             message = f"delays of {delays_frames.min()} to {delays_frames.max()} frames, must be 0 to {longest}"
             raise ValueError(message)
         memory.stage(DelayTable)[DelayTable.TARGETS][at] = delays_frames
+        memory.stage(NightTable)[NightTable.TARGETS][at] = targets.night
         if targets.equalisers is not None and targets.equalisers is not self._written[at]:
             self._write_equalisers(at, targets.equalisers)
 

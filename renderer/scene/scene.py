@@ -207,6 +207,8 @@ class Scene:
     master_gain_db: float = 0.0
     master_mute: bool = False
     levelling: Levelling = Levelling()
+    night: bool = False
+    """Whether loud passages are turned down and soft ones up."""
     speakers: Mapping[str, SpeakerTrim] = field(default_factory=lambda: MappingProxyType({}))
     groups: Mapping[int, Group] = field(default_factory=lambda: MappingProxyType({}))
     """By number; a group that is missing has the defaults."""

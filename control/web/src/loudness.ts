@@ -34,6 +34,7 @@ export function loudness(app: App): HTMLElement {
     h("table", { class: "loudness" }, h("thead", {}, head), h("tbody", {}, ...rows)),
     h("div", { class: "row" }, action(app, "Reset", "/meter/loudness/reset"), ...PROGRAMMES.map(([, address]) => addressChip(app, address))),
     h("div", { class: "row" }, toggle(app, "Level the recording", "Bring the recording slowly to the target loudness", "/loudness/levelling"), h("span", { class: "note" }, live(() => levelled(app)))),
+    h("div", { class: "row" }, toggle(app, "Night", "Turn loud passages down and soft ones up", "/loudness/night")),
     fader(app, "Target", "/loudness/target", { low: -40, high: -10, step: 0.5, unit: LUFS, home: -18 }, 0, "the levelling"),
   );
 }

@@ -59,6 +59,7 @@ OTHER_SCENE: dict[str, Any] = {
     "separation": Separation(threshold=0.5),
     "master_gain_db": -6.0,
     "master_mute": True,
+    "night": True,
     "levelling": Levelling(on=True, target_lufs=-23.0),
     "speakers": {"M+030": SpeakerTrim(-2.0)},
     "listener": (0.5, 0.0, 0.0),
