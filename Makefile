@@ -31,7 +31,7 @@ export PYTHON
 
 run: $(VENV)/.run
 	-@$(MAKE) --no-print-directory page
-	$(BIN)/stemfield serve --input demo --binaural $(ARGS)
+	$(BIN)/stemfield demo $(ARGS)
 
 # source checks, in parallel with the first tests, which wait for sound
 test: $(VENV)/.test page

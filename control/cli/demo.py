@@ -17,6 +17,7 @@ from stemfield.control.cli.qr import show_qr
 from stemfield.control.command_errors import FAILED, CommandError, termination_waits
 from stemfield.control.config.audio import JackConfig, MonitorConfig
 from stemfield.control.config.configuration import Config, parse_config
+from stemfield.control.config.device import DeviceConfig
 from stemfield.control.config.free_ports import Claims, NoFreePortError
 from stemfield.control.config.network import DiscoveryConfig, HttpConfig, OscConfig, S3aConfig
 from stemfield.control.daemon.standard_streams import optional_output
@@ -65,6 +66,7 @@ def _config(
         "input": demo_mixture_file(folder),
         "monitor": MonitorConfig(binaural=True),
         "jack": jack,
+        "device": DeviceConfig(title=None),
         "bass_crossover_hz": bass_hz,
         "osc": OscConfig(port=ports.take(4001, socket.SOCK_DGRAM, addresses)),
         "http": HttpConfig(port=ports.take(8010, socket.SOCK_STREAM, addresses)),

@@ -155,7 +155,9 @@ def status(options: argparse.Namespace) -> int:
 
 
 def _sinks(config: Config) -> tuple[Sink, ...]:
-    return config.device.sinks(config.jack.client_name)
+    if sinks := config.device.sinks(config.jack.client_name):
+        return sinks
+    raise CommandError(["device.title: expected a name, got null, which means no device"])
 
 
 def _check_titles(pipewire: PipeWire, sinks: Sequence[Sink]) -> None:

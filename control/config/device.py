@@ -54,11 +54,11 @@ def _title(text: str) -> str:
 class DeviceConfig(Strict):
     """The sound devices of the desktop, which `stemfield device install` makes."""
 
-    title: Annotated[str, AfterValidator(_title)] = Field(
+    title: Annotated[str, AfterValidator(_title)] | None = Field(
         "stemfield music",
         json_schema_extra=LIVE,
-        description="Name in the desktop's sound settings; the daemon connects its inputs to the device of this name. "
-        "After a change: `stemfield device install`.",
+        description="Name in the desktop's sound settings; the daemon connects its inputs to the device of this name; "
+        "null for none. After a change: `stemfield device install`.",
     )
     surround: Literal[6, 8] | None = Field(
         None,
@@ -74,16 +74,19 @@ class DeviceConfig(Strict):
 
     def sinks(self, client_name: str) -> tuple[Sink, ...]:
         """The devices that belong to the daemon of this JACK client name."""
+        if self.title is None:
+            return ()
         music = Sink(f"{client_name}-device", self.title, STEREO)
         films = Sink(surround_node(client_name), f"{self.title} {SURROUND}", tuple(self.surround_deg))
         return (music, films) if films.channels else (music,)
 
     def connections(self, inputs: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         """Own port and port of a device, for the names of the mixture's input ports."""
-        music, *films = self.sinks("")
-        ports = inputs if len(inputs) > 1 else inputs * len(STEREO)
-        found = [(port, music.monitor(channel)) for port, channel in zip(ports, STEREO, strict=False)]
-        found += [(object_name(channel), sink.monitor(channel)) for sink in films for channel in sink.channels]
+        own = dict(zip(STEREO, inputs if len(inputs) > 1 else inputs * len(STEREO), strict=False))
+        found = []
+        for sink in self.sinks(""):
+            ports = own if sink.channels == STEREO else {channel: object_name(channel) for channel in sink.channels}
+            found += [(port, sink.monitor(channel)) for channel, port in ports.items()]
         return tuple(found)
 
 

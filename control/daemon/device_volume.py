@@ -13,7 +13,8 @@ from stemfield.control.parameters.commands import SetParameter
 
 def follow_device(stack: AsyncExitStack, config: Config, hub: Hub) -> None:
     """Keep both equal until the stack closes, if the daemon is to be a client of PipeWire."""
-    if config.role == "renderer" or config.driver == "clock" or not _joins_pipewire():
+    sinks = config.device.sinks(config.jack.client_name)
+    if not sinks or config.role == "renderer" or config.driver == "clock" or not _joins_pipewire():
         return
     peer = Peer("device", 0, lambda *_: None, "device")
 
@@ -22,7 +23,7 @@ def follow_device(stack: AsyncExitStack, config: Config, hub: Hub) -> None:
         hub.perform([SetParameter(address, (value,), "device") for address, value in values], peer)
 
     volume = DeviceVolume(
-        config.device.sinks(config.jack.client_name),
+        sinks,
         lambda: (hub.scene.master_gain_db, hub.scene.master_mute),
         changed,
     )

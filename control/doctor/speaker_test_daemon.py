@@ -15,6 +15,7 @@ from typing import Final
 
 from stemfield.control.config.audio import JackConfig, SeparationConfig
 from stemfield.control.config.configuration import Config
+from stemfield.control.config.device import DeviceConfig
 from stemfield.control.config.network import DiscoveryConfig, HttpConfig, OscConfig, S3aConfig
 from stemfield.control.daemon.daemon import run
 
@@ -35,6 +36,7 @@ def main() -> int:
             "layout_folders": tuple(map(Path, layout_folders)),
             "driver": "jack",
             "jack": JackConfig(client_name=CLIENT, server_name=server or None),
+            "device": DeviceConfig(title=None),
             "separation": SeparationConfig(enabled=False),
             "osc": OscConfig(port=int(port)),
             "http": HttpConfig(enabled=False),
