@@ -456,6 +456,7 @@ TEST_PROGRAMS = {
     "pw-metadata": "pipewire-bin",
     "dbus-run-session": "dbus-daemon",
     "wireplumber": "wireplumber",
+    "mpd": "mpd",
     "chromium": "chromium",
     "zita-n2j": "zita-njbridge",
     "sclang": "supercollider-language",

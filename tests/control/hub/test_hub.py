@@ -76,6 +76,7 @@ WRITTEN: dict[str, tuple[Any, ...]] = {
     "/master/gain": (-9.5,),
     "/master/mute": (True,),
     "/loudness/levelling": (True,),
+    "/loudness/night": (True,),
     "/loudness/target": (-23.5,),
     "/separation/threshold": (0.125,),
     "/separation/bypass": (True,),
