@@ -44,6 +44,31 @@ class Wiring:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """A piece of music that some program plays; unknown texts are empty."""
+
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    source: str = ""
+    """Name of the program."""
+
+    @classmethod
+    def of(cls, *texts: object) -> Track:
+        """A track of foreign texts: on one line, and not too long."""
+        return cls(*(_plain(text) for text in texts))
+
+
+NOTHING_PLAYS: Final = Track()
+MAX_TEXT: Final = 200
+
+
+def _plain(text: object) -> str:
+    found = " ".join("".join(c if c.isprintable() else " " for c in str(text or "")[: 4 * MAX_TEXT]).split())
+    return found if len(found) <= MAX_TEXT else f"{found[: MAX_TEXT - 1]}…"
+
+
+@dataclass(frozen=True, slots=True)
 class SoundState:
     """The audio chain from the driver to the worker at one moment."""
 
@@ -157,6 +182,8 @@ class Status:
     """What the recorder is doing."""
     recordings: Callable[[], tuple[str, ...]]
     """Names of the recordings."""
+    track: Callable[[], Track]
+    """What plays in the programs of this machine."""
 
 
 def idle_status() -> Status:
@@ -179,4 +206,5 @@ def idle_status() -> Status:
         refused=lambda: ("", "", 0),
         recorder=str,
         recordings=tuple,
+        track=lambda: NOTHING_PLAYS,
     )

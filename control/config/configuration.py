@@ -32,6 +32,7 @@ from stemfield.control.config.network import (
     S3aConfig,
     SpatGrisConfig,
 )
+from stemfield.control.config.playing import PlayingConfig
 from stemfield.control.config.schema import LIVE, ConfigError
 from stemfield.layouts.loader import is_layout_path
 from stemfield.layouts.plain_data import PlainDataError
@@ -97,6 +98,7 @@ class Config(Strict):
     separation: SeparationConfig = SeparationConfig()
     monitor: MonitorConfig = MonitorConfig()
     device: DeviceConfig = DeviceConfig()
+    playing: PlayingConfig = PlayingConfig()
     inputs: tuple[InputConfig, ...] = Field((), max_length=MAX_INPUTS, description="Direct inputs, up to 123.")
     network: NetworkConfig = NetworkConfig()
     osc: OscConfig = OscConfig()

@@ -35,6 +35,7 @@ from stemfield.control.hub.hub import Hub
 from stemfield.control.hub.recorder import Recorder
 from stemfield.control.parameters.actions import RestartLoudness
 from stemfield.control.parameters.context import Context
+from stemfield.control.playing.follower import PlayingTrack
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.lock import state_lock
 from stemfield.control.scenes.presets import presets
@@ -181,7 +182,10 @@ class Daemon:
             refused=lambda: hub.reports.refused,
             recorder=lambda: recorder.state,
             recordings=lambda: recorder.names(),
+            track=lambda: playing.now,
         )
+        playing = PlayingTrack(self._config)
+        playing.start(stack)
         context = self._context(status)
         store = SceneStore(self._config.state_folder, context)
         scene, problems = store.load()

@@ -41,7 +41,7 @@ WATCHED: Final = (
 )
 """Addresses whose changes are sent to the page at once."""
 
-POLLED: Final = ("/status/*", "/heartbeat")
+POLLED: Final = ("/status/*", "/playing/*", "/heartbeat")
 """Addresses whose changes are sent twice a second."""
 
 

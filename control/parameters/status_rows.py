@@ -210,5 +210,14 @@ STATUS_ROWS = (
         "channels only for the true peak.",
         lambda status, _: status.loudness().room.values,
     ),
+    *(
+        _live(
+            f"/playing/{name}",
+            (Argument("s", name),),
+            f"{text} of the music that a player of this machine plays; empty if nothing is known.",
+            lambda status, _, name=name: (getattr(status.track(), name),),  # type: ignore[misc]
+        )
+        for name, text in (("title", "Title"), ("artist", "Artist"), ("album", "Album"), ("source", "Player"))
+    ),
 )
 """Every live value, in the order of the manual."""

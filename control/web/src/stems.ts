@@ -78,7 +78,15 @@ export function master(app: App): HTMLElement {
     "Master",
     h("div", { class: "row" }, meter(app, "Loudspeakers", () => most(0, -120), { hasScale: true, reduction: () => most(2, 0) }), toggle(app, "Mute", "Mute everything", "/master/mute", "mute")),
     fader(app, "Volume", "/master/gain", GAIN),
+    h("p", { class: "note" }, live(() => playing(app))),
     h("p", { class: "note" }, shortTerm(app)),
     h("p", { class: "note" }, live(sounding)),
   );
+}
+
+/** What a player of the daemon's machine plays: title, artist and player. */
+function playing({ store }: App): string {
+  const [title, artist, source] = ["title", "artist", "source"].map((name) => store.text(`/playing/${name}`));
+  const piece = [title, artist].filter(Boolean).join(" · ");
+  return piece && source ? `${piece} (${source})` : piece;
 }
