@@ -219,7 +219,7 @@ RECIPES: Final = (
         needs=(Need("snapclient", "snapclient"),),
         device=Way(("--hostID", "$name", "--player", "alsa", "--soundcard", "pipewire"), _HOST, needs=(PIPEWIRE_ALSA,)),
         fifo=Way(
-            ("--hostID", "$name", "--player", "file:filename=$fifo", "--sampleformat", "48000:16:2"),
+            ("--hostID", "$name", "--player", "file:filename=$fifo", "--sampleformat", "48000:16:*"),
             _HOST,
             form=PcmFormat("s16le", 48_000, 2),
         ),

@@ -150,7 +150,7 @@ def test_the_command_lines_are_what_was_asked_for(place: Place) -> None:
     path = str(place.fifo("snapcast"))
     assert words[:3] == ["/usr/bin/the program", "--hostID", SETTINGS.name]
     assert words[3:] == [
-        *("--player", f"file:filename={path}", "--sampleformat", "48000:16:2", "--host", "server.local")
+        *("--player", f"file:filename={path}", "--sampleformat", "48000:16:*", "--host", "server.local")
     ]
     words, _ = found["stemfield-source@snapcast.service"]
     assert words == [
