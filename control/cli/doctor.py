@@ -52,6 +52,7 @@ def _print_json(evidence: Evidence, findings: tuple[Finding, ...]) -> None:
         {
             "findings": [{**asdict(finding), "page": finding.page} for finding in findings],
             "unseen": list(evidence.unseen),
+            "receivers": [asdict(receiver) for receiver in evidence.receivers],
             "urls": [page.shown for page in evidence.daemon.pages if not page.problem],
         }
     )

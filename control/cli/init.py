@@ -16,6 +16,7 @@ from stemfield.control.cli.questions import Questions
 from stemfield.control.command_errors import CommandError, write_errors
 from stemfield.control.config.configuration import Config, user_config_file
 from stemfield.control.config.edit import checked, commented, write_config
+from stemfield.control.doctor.hdmi import probe_receivers
 from stemfield.control.doctor.sound_card import (
     EARS,
     SoundCard,
@@ -129,6 +130,8 @@ class _Answers:
         if self._options.layout is None:
             there = f"has {count} playback ports" if self._ports.server else "is not running"
             self._questions.inform(f"JACK {there}. `stemfield layouts list` lists all layouts.")
+            for receiver in probe_receivers(Path("/")):
+                self._questions.inform(f"HDMI: {receiver}.")
             for layout in fitting:
                 self._questions.inform(f"  {layout.name}: {len(layout.labels)} loudspeakers, {layout.title}")
         suggestion = fitting[0].name if fitting else "stereo"

@@ -11,9 +11,11 @@ from typing import Final
 
 from stemfield.control.doctor.evidence import Evidence
 from stemfield.control.doctor.finding import Finding
+from stemfield.control.doctor.hdmi import MAX_CHANNELS
 from stemfield.control.doctor.probe_jack import JackState, Port
 from stemfield.control.doctor.probe_pipewire import Force
 from stemfield.control.doctor.processes import SoundServer, text_of
+from stemfield.control.doctor.sound_card import EARS
 from stemfield.renderer.drivers.wanted_connections import Peer, matching
 from stemfield.renderer.scene.scene import RESIDUAL, STEMS
 
@@ -126,6 +128,26 @@ def _tools_package(evidence: Evidence) -> str:
     """The package of JACK's tools: on newer systems they have their own."""
     lines = set(text_of(evidence.root / "etc/os-release").replace('"', "").splitlines())
     return "jackd2" if any(lines >= release for release in _TOOLS_IN_JACKD2) else "jack-example-tools"
+
+
+def check_hdmi(evidence: Evidence) -> Iterator[Finding]:
+    """More loudspeakers are connected to HDMI than its receiver takes channels."""
+    if evidence.jack is None or not evidence.receivers:
+        return
+    own = _own_ports(evidence.jack, evidence.config.jack.client_name)
+    used = [port for port in own if not port.is_input and any("hdmi" in peer.casefold() for peer in port.connections)]
+    best = max(evidence.receivers, key=lambda receiver: receiver.channels)
+    if len(used) <= max(best.channels, EARS):
+        return
+    layout = "stereo" if best.channels < 6 else "5.1" if best.channels < MAX_CHANNELS else "7.1"
+    advice = "set its input to multichannel PCM, or take a layout that fits"
+    if len(used) > MAX_CHANNELS:
+        advice = f"HDMI has {MAX_CHANNELS} at most: take a layout that fits, or an interface with more outputs"
+    yield Finding(
+        "hdmi-channels",
+        f"{len(used)} loudspeakers are connected to HDMI, but {best}: {advice}",
+        f"stemfield serve --layout {layout}",
+    )
 
 
 def check_xruns(evidence: Evidence) -> Iterator[Finding]:

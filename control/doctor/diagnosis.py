@@ -27,6 +27,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_rights.check_linger,
     check_sound.check_connections,
     check_sound.check_port_names,
+    check_sound.check_hdmi,
     check_sound.check_rate,
     check_sound.check_forced,
     check_sound.check_xruns,

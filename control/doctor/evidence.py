@@ -14,6 +14,7 @@ from typing import Final
 from stemfield.control.config.configuration import Config, load_config
 from stemfield.control.config.schema import ConfigError
 from stemfield.control.daemon.last_run import Run, last_runs
+from stemfield.control.doctor.hdmi import Receiver, probe_receivers
 from stemfield.control.doctor.probe_cards import Card, probe_cards
 from stemfield.control.doctor.probe_daemon import DaemonState, probe_daemon
 from stemfield.control.doctor.probe_jack import JackProbe, JackState
@@ -40,6 +41,7 @@ class Evidence:
         jack: state of the configured JACK server; None if JACK is not used, or its user cannot be examined.
         servers: running JACK servers of the same user, of any name.
         rights: privileges; None if they could not be tried.
+        receivers: what is at HDMI.
         runs: the last run of the daemon, and those before it that ended without a message.
         watched_s: time for which the server was watched.
         unseen: what could not be examined, and why.
@@ -56,6 +58,7 @@ class Evidence:
     units: tuple[Unit, ...]
     lingers: bool
     cards: tuple[Card, ...]
+    receivers: tuple[Receiver, ...]
     daemon: DaemonState
     runs: tuple[Run, ...]
     watched_s: float
@@ -114,6 +117,7 @@ def collect(config_file: Path | None = None, watch_s: float = WATCH_S, root: Pat
         installed_units(root),
         rights is not None and lingers(rights.user, root),
         probe_cards(root),
+        probe_receivers(root),
         daemon,
         last_runs(config.state_folder),
         watch_s,

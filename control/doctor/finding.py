@@ -21,6 +21,7 @@ Id = Literal[
     "device-busy",
     "nothing-connected",
     "port-missing",
+    "hdmi-channels",
     "xruns-ours",
     "xruns-server",
     "pipewire-forced",

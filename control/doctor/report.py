@@ -47,6 +47,7 @@ def report(evidence: Evidence, findings: Sequence[Finding]) -> str:
         "Rights": [_shown(evidence.rights)],
         "Units": [_shown(unit) for unit in evidence.units],
         "Sound cards": [_shown(card) for card in evidence.cards],
+        "HDMI": list(map(str, evidence.receivers)),
         "Daemon": [*_daemon(evidence)],
         "Last runs": [_shown(run) for run in evidence.runs],
         "Configuration": json.dumps(configuration(evidence), indent=1, default=str).splitlines(),
