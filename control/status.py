@@ -184,6 +184,8 @@ class Status:
     """Names of the recordings."""
     track: Callable[[], Track]
     """What plays in the programs of this machine."""
+    music_scene: Callable[[], str]
+    """Name of the scene that belongs to it."""
 
 
 def idle_status() -> Status:
@@ -207,4 +209,5 @@ def idle_status() -> Status:
         recorder=str,
         recordings=tuple,
         track=lambda: NOTHING_PLAYS,
+        music_scene=lambda: "",
     )

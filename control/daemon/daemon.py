@@ -36,6 +36,7 @@ from stemfield.control.hub.recorder import Recorder
 from stemfield.control.parameters.actions import RestartLoudness
 from stemfield.control.parameters.context import Context
 from stemfield.control.playing.follower import PlayingTrack
+from stemfield.control.playing.scenes import MusicScenes
 from stemfield.control.scenes.changes import Dirty
 from stemfield.control.scenes.lock import state_lock
 from stemfield.control.scenes.presets import presets
@@ -183,9 +184,9 @@ class Daemon:
             recorder=lambda: recorder.state,
             recordings=lambda: recorder.names(),
             track=lambda: playing.now,
+            music_scene=lambda: music.scene,
         )
         playing = PlayingTrack(self._config)
-        playing.start(stack)
         context = self._context(status)
         store = SceneStore(self._config.state_folder, context)
         scene, problems = store.load()
@@ -200,6 +201,9 @@ class Daemon:
         osc, hands = self._config.osc, self._config.hands
         hub = build_hub(scene, context, store, hands=hands, adm_answer_port=osc.adm_answer_port)
         stack.push_async_callback(hub.close)
+        music = MusicScenes(self._config.state_folder, hub, lambda: playing.now)
+        playing.on_change = music.changed
+        playing.start(stack)
 
         def changed(scene: Scene, dirty: Dirty) -> None:
             saver.offer(scene)

@@ -57,6 +57,13 @@ class DeleteScene(_NamedAction):
     """Delete a saved scene."""
 
 
+@dataclass(frozen=True, slots=True)
+class AssignScene(Action):
+    """Let the loaded scene belong to the album, the artist or the player of the music that plays."""
+
+    kind: str
+
+
 class Undo(_ButtonAction):
     """Undo the last step."""
 
@@ -148,6 +155,13 @@ SCENE_ACTIONS: Final = (
         'determine what changes, unless another scope (`""` is the same one) and other objects are given.',
     ),
     _action("/scene/delete", DeleteScene, (_NAME,), "Delete a saved scene; undo brings it back."),
+    _action(
+        "/scene/belongs",
+        AssignScene,
+        (Argument("s", "kind"),),
+        "Let the loaded scene belong to the music that plays: to its `album`, its `artist`, or its `source`, the "
+        "player. With `/scene/follow` it is loaded whenever such music begins.",
+    ),
     _action(
         "/scene/undo",
         Undo,

@@ -210,6 +210,12 @@ STATUS_ROWS = (
         "channels only for the true peak.",
         lambda status, _: status.loudness().room.values,
     ),
+    _live(
+        "/playing/scene",
+        (Argument("s", "scene"),),
+        "Scene that belongs to the music (`/scene/belongs`); empty if there is none.",
+        lambda status, _: (status.music_scene(),),
+    ),
     *(
         _live(
             f"/playing/{name}",

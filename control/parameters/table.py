@@ -51,6 +51,13 @@ TABLE: tuple[Parameter, ...] = (
         parse=parse_left_out,
         recall=None,
     ),
+    scene_field(
+        "/scene/follow",
+        "recall.follow",
+        Argument("T", "follow"),
+        "Load the scene that belongs to the music (`/scene/belongs`), whenever music of another scene begins.",
+        recall=None,
+    ),
     *ROOM_ROWS,
     *PEER_ACTIONS,
     *STATUS_ROWS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -23,12 +24,20 @@ class PlayingTrack:
 
     def __init__(self, config: Config) -> None:
         self._found: dict[str, Track | None] = {}
+        self.on_change: Callable[[], object] = lambda: None
+        """Called whenever another track plays."""
         self._players: list[MprisPlayers | MpdPlayer] = []
         if config.playing.mpris:
-            self._players.append(MprisPlayers(partial(self._found.__setitem__, "mpris")))
+            self._players.append(MprisPlayers(partial(self._take, "mpris")))
         if config.playing.mpd is not None:
             host, port = config.playing.mpd_address
-            self._players.append(MpdPlayer(host, port, partial(self._found.__setitem__, "mpd")))
+            self._players.append(MpdPlayer(host, port, partial(self._take, "mpd")))
+
+    def _take(self, player: str, track: Track | None) -> None:
+        before = self.now
+        self._found[player] = track
+        if self.now != before:
+            self.on_change()
 
     @property
     def now(self) -> Track:

@@ -161,6 +161,8 @@ class Recall:
     scope: tuple[Kind, ...] = ("positions", "gains", "eq", "groups", "objects", "separation")
     without: tuple[str, ...] = ()
     """Objects that stay as they are: ids, names, or patterns such as `input*`."""
+    follow: bool = False
+    """Whether the scene of the music that begins is recalled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 import { signal } from "@preact/signals-core";
 import type { App } from "./app";
-import { action, addressChip, panel, slide } from "./controls";
-import { follow, h } from "./dom";
+import { action, addressChip, panel, slide, toggle } from "./controls";
+import { follow, h, live } from "./dom";
 import { TIME } from "./units";
 import { splitList } from "./format";
 
@@ -54,9 +54,37 @@ export function scenes(app: App): HTMLElement {
       list,
       h("div", { class: "row" }, name, save, action(app, "Reset scene", "/scene/reset")),
     ),
+    music(app),
     recall(app),
   );
 }
+
+/** Scenes that come back with the music. */
+function music(app: App): HTMLElement {
+  const { store } = app;
+  const belongs = ([kind, text]: [string, string]) => {
+    const button = action(app, text, "/scene/belongs", () => [kind]);
+    follow(() => {
+      const [what, scene] = [store.text(`/playing/${kind}`), store.text("/scene/name")];
+      button.disabled = !what || !scene;
+      button.title = what && scene ? `“${scene}” belongs to “${what}”` : "Needs a loaded scene, and music whose player says what it plays";
+    });
+    return button;
+  };
+  const state = () => (store.text("/playing/scene") ? `“${store.text("/playing/scene")}” belongs to what plays.` : "");
+  return panel(
+    "Scenes and music",
+    h("div", { class: "row" }, toggle(app, "Follow the music", "Load the scene that belongs to the music that begins", "/scene/follow")),
+    h("div", { class: "row", role: "group", "aria-label": "The loaded scene belongs to" }, h("span", {}, "The loaded scene belongs to this"), ...KEEPERS.map(belongs)),
+    h("p", { class: "note" }, live(state)),
+  );
+}
+
+const KEEPERS: [string, string][] = [
+  ["album", "album"],
+  ["artist", "artist"],
+  ["source", "player"],
+];
 
 const KINDS: [string, string][] = [
   ["positions", "Positions"],

@@ -59,6 +59,7 @@ WRITTEN: dict[str, tuple[Any, ...]] = {
     "/group/{group}/rotate": (90.0,),
     "/group/{group}/links": ("position, mute",),
     "/group/{group}/mirrored": (True,),
+    "/scene/follow": (True,),
     "/scene/recall/scope": ("positions, gains",),
     "/scene/recall/without": ("vocals, drums",),
     "/scene/amount": (0.25,),

@@ -79,7 +79,7 @@ def different(one: object, two: object) -> set[str]:
 
 def test_every_stored_value_belongs_to_a_kind() -> None:
     for row in TABLE:
-        own = row.variable == "{label}" or row.address.startswith("/scene/recall/")  # trims are a kind of their own
+        own = row.variable == "{label}" or row.address.startswith(("/scene/recall/", "/scene/follow"))
         assert (row.recall is not None and bool(row.field)) == (row.stored and not own), row.address
 
 
