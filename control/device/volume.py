@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from stemfield.control.config.device import Sink
 from stemfield.control.device.pipewire import Node, node_of
+from stemfield.control.faults import Contained
 
 RETRY_S: Final = 1.0
 SETTLE_S: Final = 0.05
@@ -116,7 +117,7 @@ class DeviceVolume:
             lines.append(line)
             size += len(line)
             if line.rstrip() == b"]" or size > MAX_BYTES:
-                with suppress(ValueError):
+                with Contained("a report of PipeWire cannot be used"):
                     for one in json.loads(b"".join(lines)):
                         self._take(one)
                 lines, size = [], 0
