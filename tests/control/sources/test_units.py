@@ -57,6 +57,8 @@ def commands(folder: Path, *names: str) -> dict[str, tuple[list[str], str]]:
         text=True,
         check=False,
     )
+    if "Cannot determine cgroup" in done.stderr:  # in a plain chroot
+        pytest.skip("systemd cannot be asked how it reads a unit: there are no control groups")
     found = {}
     for section in re.split(r"^\s*-> Unit ", done.stdout, flags=re.MULTILINE)[1:]:
         line = re.search(r"-> ExecStart:\n\s*Command Line: (.*)", section)
