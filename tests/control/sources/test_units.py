@@ -60,8 +60,8 @@ def commands(folder: Path, *names: str) -> dict[str, tuple[list[str], str]]:
     if "Cannot determine cgroup" in done.stderr:  # in a plain chroot
         pytest.skip("systemd cannot be asked how it reads a unit: there are no control groups")
     found = {}
-    for section in re.split(r"^\s*-> Unit ", done.stdout, flags=re.MULTILINE)[1:]:
-        line = re.search(r"-> ExecStart:\n\s*Command Line: (.*)", section)
+    for section in re.split(r"^\s*(?:->|→) Unit ", done.stdout, flags=re.MULTILINE)[1:]:
+        line = re.search(r"(?:->|→) ExecStart:\n\s*Command Line: (.*)", section)
         environment = re.search(r"Environment: (.*)", section)
         words = [word.replace("$$", "$") for word in in_a_shell(line[1])] if line else []
         found[section.partition(":")[0]] = words, environment[1] if environment else ""
