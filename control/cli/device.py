@@ -5,26 +5,20 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from stemfield.control.cli.loopback import install_loopback, is_for_jackd, remove_loopback, show_loopback
 from stemfield.control.cli.printing import confirm, print_json
 from stemfield.control.command_errors import FAILED, CommandError
 from stemfield.control.config.configuration import Config, load_config, parse_config, user_config_file
-from stemfield.control.config.device import Sink, surround_node
+from stemfield.control.config.device import Sink
 from stemfield.control.config.edit import changed, write_config
 from stemfield.control.daemon.last_run import last_runs
-from stemfield.control.device.pipewire import (
-    PipeWire,
-    create,
-    destroy,
-    is_current,
-    read_pipewire,
-    set_default,
-)
-from stemfield.control.device.sink_file import previous_default, properties, sink_file
+from stemfield.control.device.nodes import check_titles, make, problems_of, states_of
+from stemfield.control.device.pipewire import destroy, read_pipewire, set_default
+from stemfield.control.device.sink_file import previous_default, sink_file
 from stemfield.systemd.files import ServiceFile, is_untouched
 from stemfield.systemd.install import write
 
@@ -37,9 +31,15 @@ def install(options: argparse.Namespace) -> int:
     path = Path(options.config) if options.config else None
     before = load_config(path)
     config = _with_options(before, options)
-    pipewire = read_pipewire()
     client, sinks = config.jack.client_name, _sinks(config)
-    _check_titles(pipewire, sinks)
+    if is_for_jackd(config, options):
+        install_loopback(config, sinks[0], options)
+        if config.device != before.device:
+            _configure(path or user_config_file(), config)
+            _reload(config)
+        return 0
+    pipewire = read_pipewire()
+    check_titles(pipewire, sinks)
     if not pipewire.managed:
         problem = "no session manager runs, without which no program finds a device"
         raise CommandError([f"PipeWire: {problem} (systemctl --user start wireplumber)"], FAILED)
@@ -55,11 +55,11 @@ def install(options: argparse.Namespace) -> int:
     if config.device != before.device:
         _configure(path or user_config_file(), config)
         _reload(config)
-    _make(pipewire, client, sinks)
+    make(pipewire, client, sinks)
     if options.default:
         set_default(sinks[0].node)
     print(f"the device is there: {', '.join(sink.title for sink in sinks)}")
-    for problem in _problems(config, read_pipewire(), sinks):
+    for problem in problems_of(config, read_pipewire(), sinks):
         print(f"note: {problem}")
     if config.device.surround != before.device.surround:
         print("note: the daemon has other inputs from its next start on: systemctl --user restart stemfield")
@@ -86,6 +86,9 @@ def remove(options: argparse.Namespace) -> int:
     """Remove the devices; a changed file stays."""
     config = load_config(Path(options.config) if options.config else None)
     sinks = _sinks(config)
+    if is_for_jackd(config, options):
+        remove_loopback(options)
+        return 0
     file = sink_file(config.jack.client_name, sinks, "")
     there = file.installed
     pipewire = read_pipewire()
@@ -119,25 +122,13 @@ class _State:
 def status(options: argparse.Namespace) -> int:
     """Show the devices, and why nothing sounds."""
     config = load_config(Path(options.config) if options.config else None)
-    pipewire, sinks = read_pipewire(), _sinks(config)
-    devices: list[dict[str, object]] = []
-    for sink in sinks:
-        node = pipewire.node(sink.node)
-        devices.append(
-            {
-                "name": sink.node,
-                "title": sink.title,
-                "present": node is not None,
-                "default": pipewire.default == sink.node,
-                "volume": node and node.volume,
-                "mute": node is not None and node.mute,
-                "latency_ms": round(1000.0 * pipewire.latencies.get(sink.node, 0.0), 1)
-                if pipewire.reports_latency
-                else None,
-            }
-        )
+    sinks = _sinks(config)
+    if is_for_jackd(config, options):
+        return 0 if show_loopback(config, sinks[0], options) else NOT_PLAYING
+    pipewire = read_pipewire()
+    devices = states_of(pipewire, sinks)
     installed = sink_file(config.jack.client_name, sinks, "").installed is not None
-    problems = _problems(config, pipewire, sinks)
+    problems = problems_of(config, pipewire, sinks)
     if options.json:
         print_json(asdict(_State(pipewire.version, installed, devices, problems)))
         return NOT_PLAYING if problems else 0
@@ -158,52 +149,6 @@ def _sinks(config: Config) -> tuple[Sink, ...]:
     if sinks := config.device.sinks(config.jack.client_name):
         return sinks
     raise CommandError(["device.title: expected a name, got null, which means no device"])
-
-
-def _check_titles(pipewire: PipeWire, sinks: Sequence[Sink]) -> None:
-    """Refuse names that another device or program has: JACK clients could not tell them apart."""
-    own = {sink.node for sink in sinks}
-    problems = [
-        f"{sink.title!r} is the name of {node.name} already: pass --title"
-        for sink in sinks
-        for node in pipewire.nodes
-        if node.name not in own and sink.title in (node.title, node.name)
-    ]
-    if problems:
-        raise CommandError(problems)
-
-
-def _problems(config: Config, pipewire: PipeWire, sinks: Sequence[Sink]) -> list[str]:
-    """Why nothing would sound, or not as expected."""
-    found = []
-    for sink in sinks:
-        node = pipewire.node(sink.node)
-        if node is None:
-            found.append(f"{sink.title} is not there (stemfield device install)")
-        elif not is_current(node, sink):
-            found.append(
-                f"the device is called {node.title!r}, configured is {sink.title!r} (stemfield device install)"
-            )
-    client = config.jack.client_name
-    if pipewire.node(client) is None:
-        found.append("the daemon is not a client of PipeWire (stemfield service install --server pipewire)")
-    elif not (config.jack.connect_outputs or config.jack.connect_speakers):
-        found.append("no loudspeakers are configured (stemfield init)")
-    return found
-
-
-def _make(pipewire: PipeWire, client: str, sinks: Sequence[Sink]) -> None:
-    """Make the nodes that are missing or different, and remove a second one that is no longer wanted."""
-    stale = pipewire.node(surround_node(client))
-    if stale is not None and stale.name not in {sink.node for sink in sinks}:
-        destroy(stale)
-    for sink in sinks:
-        node = pipewire.node(sink.node)
-        if node is not None and not is_current(node, sink):
-            destroy(node)
-            node = None
-        if node is None:
-            create(properties(sink))
 
 
 def _configure(path: Path, config: Config) -> None:

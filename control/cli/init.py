@@ -89,7 +89,8 @@ def _wants_device(options: argparse.Namespace, questions: Questions, path: Path)
 
 def _make_device(options: argparse.Namespace) -> None:
     service.install(argparse.Namespace(scope="user", server="pipewire", program=None, root="/", yes=True, start=True))
-    device.install(argparse.Namespace(config=options.config, title=None, surround=None, default=True, yes=True))
+    wanted = {"title": None, "surround": None, "default": True, "yes": True, "server": "pipewire"}
+    device.install(argparse.Namespace(config=options.config, **wanted))
 
 
 class _Answers:

@@ -1,4 +1,4 @@
-"""The configuration of the desktop's sound devices that play into the daemon, by PipeWire."""
+"""The configuration of the desktop's sound devices that play into the daemon, by PipeWire or by ALSA and jackd."""
 
 from __future__ import annotations
 
@@ -42,6 +42,10 @@ class Sink:
     def monitor(self, channel: str) -> str:
         """Full JACK name of the port with the sound of a channel."""
         return f"{self.title}:monitor_{channel}"
+
+    def capture(self, channel: str) -> str:
+        """Full JACK name of the same port where zita-a2j has the device: with jackd, and in stereo only."""
+        return f"{self.title}:capture_{self.channels.index(channel) + 1}"
 
 
 def _title(text: str) -> str:
@@ -87,6 +91,8 @@ class DeviceConfig(Strict):
         for sink in self.sinks(""):
             ports = own if sink.channels == STEREO else {channel: object_name(channel) for channel in sink.channels}
             found += [(port, sink.monitor(channel)) for channel, port in ports.items()]
+            if sink.channels == STEREO:
+                found += [(port, sink.capture(channel)) for channel, port in ports.items()]
         return tuple(found)
 
 

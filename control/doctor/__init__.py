@@ -5,4 +5,14 @@ order of `diagnosis`. What may hang is tried in child processes (`child_*`), whi
 sound card (`sound_card`) and the speaker test (`speaker_test`) serve the commands for a first configuration too.
 """
 
-__all__ = ["diagnosis", "evidence", "finding", "hdmi", "report", "sound_card", "speaker_test"]
+__all__ = [
+    "diagnosis",
+    "evidence",
+    "finding",
+    "hdmi",
+    "probe_jack",
+    "processes",
+    "report",
+    "sound_card",
+    "speaker_test",
+]
