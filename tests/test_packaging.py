@@ -459,6 +459,8 @@ TEST_PROGRAMS = {
     "mpd": "mpd",
     "chromium": "chromium",
     "zita-n2j": "zita-njbridge",
+    "zita-a2j": "zita-ajbridge",
+    "aplay": "alsa-utils",
     "sclang": "supercollider-language",
     "ffmpeg": "ffmpeg",
 }
