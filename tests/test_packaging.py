@@ -229,7 +229,7 @@ def test_the_debian_package_is_installed_runs_and_leaves_nothing(package: Path, 
         looked = machine.run("stemfield", "doctor", "--json", "--watch", "0.5")
         assert looked.returncode in (0, 1, 2), looked.stderr
         assert looked.stdout, looked.stderr
-        assert set(json.loads(looked.stdout)) == {"findings", "unseen", "urls"}, looked.stderr
+        assert set(json.loads(looked.stdout)) == {"findings", "receivers", "unseen", "urls"}, looked.stderr
         for action in ("--remove", "--purge"):
             machine.say("dpkg", action, "stemfield")
             assert machine.say("find", "/opt") == "/opt\n", "an empty folder that was there before"

@@ -1,10 +1,11 @@
 """A training whose process is killed at any moment goes on as if nothing had happened."""
 
 import json
-import multiprocessing
 import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -57,12 +58,32 @@ def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def killed(run, *arguments):
-    """Run in a process of its own, which must not survive."""
-    process = multiprocessing.get_context("fork").Process(target=run, args=arguments)
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+@pytest.fixture(scope="module")
+def killed():
+    """`killed(run, songs, out, number)` runs in a process of its own, which must not survive.
+
+    PyTorch with CUDA cannot train in a fork of a process that has trained, such as this one.
+    """
+    command = [sys.executable, __file__]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+
+        def run(function, songs, out, number):
+            parent.stdin.write(json.dumps([function.__name__, str(songs), str(out), number]) + "\n")
+            parent.stdin.flush()
+            assert int(parent.stdout.readline()) == -signal.SIGKILL
+
+        yield run
+
+
+def serve():
+    """Fork a process for each line, and print how it ended."""
+    torch.set_num_threads(1)
+    for line in sys.stdin:
+        name, songs, out, number = json.loads(line)
+        if (child := os.fork()) == 0:
+            globals()[name](Path(songs), Path(out), number)
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
 def killed_at_line(songs, out, line):
@@ -119,26 +140,26 @@ def check_resumed(songs, out, whole):
 
 
 @pytest.mark.parametrize("moment", range(MOMENTS))
-def test_a_killed_run_goes_on(songs, tmp_path, whole, moment):
+def test_a_killed_run_goes_on(killed, songs, tmp_path, whole, moment):
     expected, lines = whole
     killed(killed_at_line, songs, tmp_path, lines // 20 + moment * lines // MOMENTS)
     check_resumed(songs, tmp_path, expected)
 
 
 @pytest.mark.parametrize("number", range(1, 6))
-def test_a_run_killed_while_it_saves_goes_on(songs, tmp_path, whole, number):
+def test_a_run_killed_while_it_saves_goes_on(killed, songs, tmp_path, whole, number):
     killed(killed_while_saving, songs, tmp_path, number)
     check_resumed(songs, tmp_path, whole[0])
 
 
-def test_half_a_line_of_the_log_is_forgotten(songs, tmp_path, whole):
+def test_half_a_line_of_the_log_is_forgotten(killed, songs, tmp_path, whole):
     killed(killed_while_saving, songs, tmp_path, 4)
     log = tmp_path / "log.jsonl"
     log.write_text(log.read_text() + '{"step": 4, "lo')
     check_resumed(songs, tmp_path, whole[0])
 
 
-def test_scores_of_another_kind_are_not_compared(songs, tmp_path, whole):
+def test_scores_of_another_kind_are_not_compared(killed, songs, tmp_path, whole):
     killed(killed_while_saving, songs, tmp_path, 4)
     best = tmp_path / "best.pt"
     old = torch.load(best, weights_only=True)
@@ -179,3 +200,7 @@ def test_a_score_is_the_mean_of_medians_over_the_clips_that_know_the_stem():
     assert result.score == pytest.approx((2 * 4.0 + 3.0) / 3)
     assert result.missed == ("a",)
     assert result.own == dict.fromkeys(dataset.STEMS)
+
+
+if __name__ == "__main__":
+    serve()
