@@ -83,7 +83,7 @@ def read_pipewire() -> PipeWire:
     if not is_running():
         raise CommandError(["PipeWire: does not run in this session (systemctl --user start pipewire)"], FAILED)
     try:
-        objects = _objects(_run("pw-dump").decode())
+        objects = objects_of(_run("pw-dump").decode())
     except ValueError as error:
         raise CommandError(["pw-dump: PipeWire does not answer"], FAILED) from error
     state = state_of(objects)
@@ -93,7 +93,7 @@ def read_pipewire() -> PipeWire:
     return state
 
 
-def _objects(text: str) -> list[dict[str, Any]]:
+def objects_of(text: str) -> list[dict[str, Any]]:
     """The objects of a dump: of several arrays if something changes meanwhile, where the last state counts.
 
     Raises:
@@ -105,7 +105,7 @@ def _objects(text: str) -> list[dict[str, Any]]:
         part, end = decoder.raw_decode(text)
         found |= {one["id"]: one for one in part}
         text = text[end:].lstrip()
-    return list(found.values())
+    return [one for one in found.values() if "type" in one]  # those without have been removed
 
 
 def state_of(objects: Sequence[Mapping[str, Any]]) -> PipeWire:

@@ -19,6 +19,8 @@ import yaml
 from daemon_process import Daemon
 from servers import need
 
+from stemfield.control.device.pipewire import objects_of
+
 MANUAL = Path(__file__).parents[2] / "docs" / "desktop.md"
 STEMFIELD = str(Path(sys.executable).parent / "stemfield")
 CARD = """
@@ -101,7 +103,7 @@ class Desktop:
         return self.run(STEMFIELD, "device", *words, status=status)
 
     def nodes(self) -> dict[str, int]:
-        found = json.loads(self.run(need("pw-dump")) or "[]")
+        found = objects_of(self.run(need("pw-dump")))
         props = [(one["info"]["props"], one["id"]) for one in found if one["type"].endswith(":Node")]
         return {node["node.name"]: number for node, number in props}
 
